@@ -1,0 +1,1 @@
+"""What a reporter and a courier meet."""

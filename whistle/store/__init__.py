@@ -1,0 +1,1 @@
+"""Where sealed things rest; it keeps opaque bytes and knows nothing of their meaning."""

@@ -1,0 +1,1 @@
+"""Where blocks rest: the interface, and one file for each way of keeping them."""
