@@ -1,0 +1,223 @@
+"""What an operator decides: `whistle.toml` in the server's folder, read strictly.
+
+Whatever people read is given per language.  Nothing secret stands in it.  A name that it does not know, a wrong type or
+a file that is missing is a ConfigError which says where.
+"""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import limits
+
+from whistle.server.errors import ConfigError
+from whistle.server.tables import Reader, Texts
+
+FILE = "whistle.toml"
+ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+MIB = 1024 * 1024  # bytes
+
+
+@dataclass(frozen=True)
+class Emergency:
+    """A number to call in danger, and what answers there."""
+
+    number: str
+    label: Texts
+
+
+@dataclass(frozen=True)
+class Question:
+    """An optional question of a channel; its answer travels sealed under `id`."""
+
+    id: str
+    label: Texts
+    hint: Texts
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Another place to turn to, shown when nobody here should read it; `contact` is an address or a number."""
+
+    name: Texts
+    contact: str
+    about: Texts
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the plan that reporters are told: within `days` of a report, `text` happens."""
+
+    days: int
+    text: Texts
+
+
+@dataclass(frozen=True)
+class Rate:
+    """How often an action may be taken: from one address, and by everybody together, as in `30 per minute`."""
+
+    each: str
+    all: str
+
+
+def _rates() -> dict[str, Rate]:
+    return {
+        "look": Rate("30 per minute", "1200 per minute"),
+        "send": Rate("20 per hour", "600 per hour"),
+        "upload": Rate("60 per hour", "1200 per hour"),
+        "block": Rate("6000 per hour", "60000 per hour"),
+        "fetch": Rate("600 per hour", "6000 per hour"),
+        "withdraw": Rate("20 per hour", "600 per hour"),
+        "page": Rate("120 per minute", "6000 per minute"),
+        "courier": Rate("600 per minute", "600 per minute"),
+    }
+
+
+@dataclass(frozen=True)
+class Config:
+    """All of `whistle.toml`; `Config.load` reads it, tests build it."""
+
+    folder: Path
+    name: Texts = field(default_factory=lambda: {"en": "Whistle"})
+    emergency: tuple[Emergency, ...] = ()
+    questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # by the channel's id
+    outside: tuple[Outside, ...] = ()
+    guidance: Texts = field(default_factory=dict)  # Markdown
+    plan: tuple[Step, ...] = ()
+    rates: Mapping[str, Rate] = field(default_factory=_rates)
+    rates_storage: str = "memory://"  # or redis://…
+    bind: str = "127.0.0.1:8080"
+    threads: int = 400
+    workers: int = 1
+    behind_tor: bool = True
+    trusted_proxies: int = 0  # how many proxies in front write X-Forwarded-For
+    slots: int = 8  # for the life of the instance
+    database_url: str = ""  # empty: SQLite in the folder
+    blocks_url: str = ""  # empty: `blocks` in the folder
+    max_upload: int = 4096 * MIB  # bytes of one form, files included
+    chaff: float = 4.0  # mean a day
+    housekeeping: bool = True  # exactly one machine of several does it
+
+    @classmethod
+    def load(cls, folder: Path) -> "Config":
+        """The configuration of a server's folder; ConfigError names what is wrong and where."""
+        try:
+            with (folder / FILE).open("rb") as stream:
+                table = tomllib.load(stream)
+        except FileNotFoundError as error:
+            raise ConfigError(f"there is no {FILE} in this folder") from error
+        except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+            raise ConfigError(f"{FILE}: {error}") from error
+        return _read(folder, Reader(table))
+
+    @property
+    def database(self) -> str:
+        """The database's URL."""
+        return self.database_url or f"sqlite:///{(self.data / 'whistle.sqlite').resolve()}"
+
+    @property
+    def blocks(self) -> Path:
+        """The folder of the blocks."""
+        return Path(self.blocks_url) if self.blocks_url else self.data / "blocks"
+
+    @property
+    def data(self) -> Path:
+        """The folder of everything that is sealed."""
+        return self.folder / "data"
+
+    @property
+    def keys(self) -> Path:
+        """The folder of what is published: the roots' public keys and the manifests."""
+        return self.folder / "keys"
+
+    @property
+    def languages(self) -> list[str]:
+        """The languages in which this instance has a name, in the file's order."""
+        return list(self.name)
+
+
+def in_language(texts: Texts, language: str) -> str:
+    """The text in a language, else in English, else in the first that there is, else nothing."""
+    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
+
+
+def _read(folder: Path, top: Reader) -> Config:
+    server = top.table("server")
+    rates, storage = _read_rates(top.table("limits"))
+    config = Config(
+        folder=folder,
+        name=top.texts("name"),
+        emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
+        questions=_questions(top.table("channels")),
+        outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
+        guidance=_guidance(folder, top.texts("guidance", {})),
+        plan=tuple(Step(t.integer("days", low=0, high=3650), t.texts("text")) for t in top.tables("plan")),
+        rates=rates,
+        rates_storage=storage,
+        **_server(server),
+    )
+    top.finish()
+    return config
+
+
+def _server(server: Reader) -> dict[str, Any]:
+    return {
+        "bind": server.text("bind", Config.bind),
+        "threads": server.integer("threads", Config.threads, low=4, high=4000),
+        "workers": server.integer("workers", Config.workers, low=1, high=64),
+        "behind_tor": server.flag("behind_tor", Config.behind_tor),
+        "trusted_proxies": server.integer("trusted_proxies", 0, low=0, high=8),
+        "slots": server.integer("slots", Config.slots, low=2, high=64),
+        "database_url": server.text("database", ""),
+        "blocks_url": server.text("blocks", ""),
+        "max_upload": server.integer("max_upload_mib", Config.max_upload // MIB, low=1, high=1024 * 1024) * MIB,
+        "chaff": server.number("chaff", Config.chaff, low=0, high=10_000),
+        "housekeeping": server.flag("housekeeping", Config.housekeeping),
+    }
+
+
+def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:
+    found = {}
+    for channel in channels.names():
+        questions = channels.table(channel).tables("questions")
+        found[channel] = tuple(Question(_id(t), t.texts("label"), t.texts("hint", {})) for t in questions)
+        if len({question.id for question in found[channel]}) < len(questions):
+            raise ConfigError(f"{channels.path(channel)}.questions has an id twice")
+    return found
+
+
+def _id(table: Reader) -> str:
+    found = table.text("id")
+    if not ID.fullmatch(found):
+        raise ConfigError(f"{table.path('id')} must be made of a to z, 0 to 9 and hyphens, 32 at most")
+    return found
+
+
+def _guidance(folder: Path, files: Texts) -> dict[str, str]:
+    found = {}
+    for language, name in files.items():
+        try:
+            found[language] = (folder / name).read_text("utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ConfigError(f"guidance.{language} names a file that cannot be read") from error
+    return found
+
+
+def _read_rates(given: Reader) -> tuple[dict[str, Rate], str]:
+    rates = _rates()
+    for action, usual in rates.items():
+        table = given.table(action)
+        rates[action] = Rate(_rate(table, "each", usual.each), _rate(table, "all", usual.all))
+    return rates, given.text("storage", Config.rates_storage)
+
+
+def _rate(table: Reader, name: str, usual: str) -> str:
+    rate = table.text(name, usual)
+    try:
+        limits.parse_many(rate)
+    except ValueError as error:
+        raise ConfigError(f'{table.path(name)} must be a rate like "{usual}"') from error
+    return rate

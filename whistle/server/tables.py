@@ -1,0 +1,92 @@
+"""Reading TOML tables strictly: every name is asked for once, with its type, and what nobody asked for is refused."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from whistle.server.errors import ConfigError
+
+Texts = Mapping[str, str]  # by language
+
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+class Reader:
+    """One table; `place` is its name in messages.  Each method raises ConfigError when a value is of another kind."""
+
+    def __init__(self, table: dict[str, Any], place: str = "") -> None:
+        self._table = table
+        self._place = place
+        self._asked: set[str] = set()
+        self._inner: list[Reader] = []
+
+    def text(self, name: str, default: str | None = None) -> str:
+        """A text; required when there is no default."""
+        return str(self._value(name, default, str, "a text in quotes"))
+
+    def integer(self, name: str, default: int | None = None, *, low: int, high: int) -> int:
+        """A whole number from `low` to `high`."""
+        value = int(self._value(name, default, int, "a whole number"))
+        return value if low <= value <= high else self._refuse(name, f"must be from {low} to {high}")
+
+    def number(self, name: str, default: float | None = None, *, low: float, high: float) -> float:
+        """A number from `low` to `high`."""
+        value = float(self._value(name, default, (int, float), "a number"))
+        return value if low <= value <= high else self._refuse(name, f"must be from {low} to {high}")
+
+    def flag(self, name: str, default: bool | None = None) -> bool:
+        """true or false."""
+        return bool(self._value(name, default, bool, "true or false"))
+
+    def texts(self, name: str, default: Texts | None = None) -> Texts:
+        """Texts by language; required, and not empty, when there is no default."""
+        found: dict[str, Any] = self._value(name, default, dict, "texts by language")
+        if not found and default is None:
+            self._refuse(name, "must hold a text in one language at least")
+        for language, text in found.items():
+            if not LANGUAGE.fullmatch(language) or not isinstance(text, str):
+                self._refuse(f"{name}.{language}", "must be a text under a language's code")
+        return dict(found)
+
+    def table(self, name: str) -> "Reader":
+        """A table within this one; an empty one when it is not there."""
+        return self._reader(name, self._value(name, {}, dict, "a table"))
+
+    def tables(self, name: str) -> list["Reader"]:
+        """A list of tables; an empty one when it is not there."""
+        found = self._value(name, [], list, "a list of tables")
+        if not all(isinstance(item, dict) for item in found):
+            self._refuse(name, "must be a list of tables")
+        return [self._reader(f"{name}[{place}]", item) for place, item in enumerate(found, 1)]
+
+    def names(self) -> list[str]:
+        """The names that stand in this table."""
+        return list(self._table)
+
+    def path(self, name: str) -> str:
+        """A name as messages show it."""
+        return f"{self._place}.{name}" if self._place else name
+
+    def finish(self) -> None:
+        """Refuse whatever nobody asked for, here and in the tables within."""
+        for name in self._table:
+            if name not in self._asked:
+                self._refuse(name, "is not known here")
+        for reader in self._inner:
+            reader.finish()
+
+    def _reader(self, name: str, table: dict[str, Any]) -> "Reader":
+        self._inner.append(Reader(table, self.path(name)))
+        return self._inner[-1]
+
+    def _value(self, name: str, default: Any, kind: type | tuple[type, ...], called: str) -> Any:
+        self._asked.add(name)
+        value = self._table.get(name, default)
+        if value is None:
+            self._refuse(name, "is missing")
+        if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+            self._refuse(name, f"must be {called}")
+        return value
+
+    def _refuse(self, name: str, reason: str) -> Any:
+        raise ConfigError(f"{self.path(name)} {reason}")
