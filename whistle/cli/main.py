@@ -1,0 +1,67 @@
+"""The command ``whistle``: one group an actor, each loaded only when it is called."""
+
+import importlib
+import sys
+
+import click
+
+from whistle import __version__
+from whistle.cli.problem import Problem
+
+ACTORS = {
+    "demo": "everything on this machine, to try it",
+    "ceremony": "a new organisation, step by step",
+    "root": "root keys and the manifest",
+    "workstation": "open, read and answer reports, offline",
+    "courier": "carry sealed bundles between server and stick",
+    "server": "the server that reporters meet",
+}
+
+
+class Actors(click.Group):
+    """Loads ``whistle.cli.<actor>`` and takes from it the command of the same name."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The actors, in the order in which a newcomer meets them."""
+        return list(ACTORS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The actor's command, or None when there is no such actor."""
+        if cmd_name not in ACTORS:
+            return None
+        command = getattr(importlib.import_module(f"whistle.cli.{cmd_name}"), cmd_name)
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the actors without loading any of them."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(ACTORS.items()))
+
+
+@click.command(cls=Actors, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="whistle")
+def cli() -> None:
+    """Anonymous reporting with end-to-end encryption."""
+
+
+def main() -> None:
+    """Run the command line; exit with 0, 1 for a refused or failed action, 2 for wrong usage."""
+    try:
+        cli.main(prog_name="whistle", standalone_mode=False)
+    except click.exceptions.Abort:
+        click.echo("whistle: error: stopped before the end", err=True)
+        click.echo("hint: nothing more was changed; run the command again when you are ready", err=True)
+        sys.exit(1)
+    except Problem as problem:
+        problem.show()
+        sys.exit(problem.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except OSError as error:
+        click.echo(f"whistle: error: {error.strerror or type(error).__name__}", err=True)
+        click.echo("hint: check that the folder exists, is writable and that its disk has room; then try again", err=True)
+        sys.exit(1)

@@ -1,0 +1,59 @@
+"""JSON with exactly one form for each value, so that a signature over bytes is a signature over meaning.
+
+Sorted ASCII keys, no spaces, raw UTF-8, integers below 2**53, no floats, depth at most 8 (SPEC 4.1).
+Whatever is not written back as the same bytes is refused.
+"""
+
+import json
+from typing import Any
+
+from whistle.protocol.errors import Malformed
+
+MAX_DEPTH = 8
+MAX_INTEGER = 2**53 - 1
+
+
+def dumps(value: object) -> bytes:
+    """The canonical bytes of a value made of dict, list, tuple, str, int, bool and None."""
+    _check(value, MAX_DEPTH)
+    try:
+        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+    except UnicodeEncodeError as error:
+        raise Malformed("a text holds a lone surrogate") from error
+
+
+def loads(data: bytes) -> Any:
+    """The value of canonical bytes; anything else raises Malformed."""
+    try:
+        value = json.loads(data.decode(), parse_float=_refuse, parse_constant=_refuse)
+        again = dumps(value)
+    except (ValueError, RecursionError) as error:
+        raise Malformed("not canonical JSON") from error
+    if again != data:
+        raise Malformed("not canonical JSON")
+    return value
+
+
+def _refuse(number: str) -> object:
+    raise ValueError("a number that is no integer")
+
+
+def _check(value: object, depth: int) -> None:
+    if isinstance(value, bool | str) or value is None:
+        return
+    if isinstance(value, int):
+        if abs(value) > MAX_INTEGER:
+            raise Malformed("an integer is out of range")
+        return
+    if depth == 0:
+        raise Malformed("nested too deeply")
+    if isinstance(value, dict):
+        if not all(isinstance(key, str) and key.isascii() for key in value):
+            raise Malformed("a key is not ASCII text")
+        for item in value.values():
+            _check(item, depth - 1)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _check(item, depth - 1)
+    else:
+        raise Malformed("a value has no form in canonical JSON")

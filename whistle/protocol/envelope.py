@@ -1,0 +1,111 @@
+"""Envelopes: one size for every message, and a number of readers that cannot be counted (SPEC 5).
+
+An envelope is an age file with exactly ``slots`` stanzas in random order, the readers' and, for the rest, real
+encapsulations to throwaway recipients.
+"""
+
+import base64
+import random
+from collections.abc import Sequence
+
+from whistle.protocol import age, attachment, forms, message
+from whistle.protocol.age import HybridIdentity, HybridRecipient
+from whistle.protocol.attachment import Block
+from whistle.protocol.errors import Malformed
+from whistle.protocol.message import MAX_SLOTS, Message, Signed
+
+MIN_SLOTS = 2
+SLOT = 4096  # bytes of an envelope for each slot
+INTRO = 70  # bytes of an age header without stanzas
+STANZA = 1557  # bytes of a stanza mlkem768x25519
+NONCE = 16  # bytes
+TAG = 16  # bytes
+ENDING = 90  # bytes: the signature in base64 and the ends of lines 1 and 2
+STANZA_TYPE = "mlkem768x25519"
+ENCAPSULATION = 1494  # characters of base64
+_SHUFFLE = random.SystemRandom()
+
+
+def size(slots: int) -> int:
+    """The size in bytes of every envelope of an instance."""
+    if not MIN_SLOTS <= slots <= MAX_SLOTS:
+        raise ValueError(f"slots are {MIN_SLOTS} to {MAX_SLOTS}")
+    return slots * SLOT
+
+
+def capacity(slots: int) -> int:
+    """How many bytes of plaintext an envelope holds: one chunk of the age stream."""
+    return size(slots) - INTRO - slots * STANZA - NONCE - TAG
+
+
+def line_capacity(slots: int) -> int:
+    """How long, in bytes, line 1 may be."""
+    return capacity(slots) - ENDING
+
+
+def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
+    """The message as it fits in an envelope: if it is too long, its content as blocks of an attachment `rest`.
+
+    Malformed if it is too long even so.
+    """
+    if len(message.encode(whole)) <= line_capacity(slots):
+        return whole, []
+    sealer = attachment.Sealer()
+    blocks = sealer.update(message.content_of(whole))
+    last, record = sealer.finish("", "application/json", kind="rest")
+    folded = message.with_rest(whole, record)
+    if len(message.encode(folded)) > line_capacity(slots):
+        raise Malformed("a message is too long for its envelope")
+    return folded, blocks + last
+
+
+def seal(
+    signed: Signed, recipients: Sequence[HybridRecipient], slots: int, throwaways: Sequence[HybridRecipient] = ()
+) -> bytes:
+    """The envelope of a message for at most ``slots`` distinct recipients.
+
+    ``throwaways`` is a pool of recipients whose identities nobody has; fresh ones are made where it is too small.
+    """
+    known = list(dict.fromkeys(recipients))
+    if not 1 <= len(known) <= slots:
+        raise ValueError("one to `slots` recipients")
+    spare = list(throwaways)[: slots - len(known)]
+    while len(known) + len(spare) < slots:
+        spare.append(HybridIdentity.generate().recipient)
+    everyone = known + spare
+    _SHUFFLE.shuffle(everyone)
+    plaintext = signed.line + b"\n" + base64.b64encode(signed.signature) + b"\n"
+    if len(plaintext) > capacity(slots):
+        raise Malformed("a message is too long for its envelope")
+    return age.encrypt(everyone, plaintext.ljust(capacity(slots)))
+
+
+def check_form(body: bytes, slots: int) -> None:
+    """Raise Malformed unless ``body`` has the size and the stanzas of an envelope; opens nothing."""
+    if len(body) != size(slots):
+        raise Malformed("an envelope has another size")
+    header, length = age.parse_header(body)
+    if length != INTRO + slots * STANZA or len(header.stanzas) != slots:
+        raise Malformed("an envelope has another number of stanzas")
+    for stanza in header.stanzas:
+        if len(stanza.args) != 2 or stanza.args[0] != STANZA_TYPE or len(stanza.args[1]) != ENCAPSULATION:
+            raise Malformed("an envelope has a stanza of another form")
+
+
+def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Signed:
+    """The message of an envelope, its signature not yet checked.
+
+    NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.
+    """
+    check_form(body, slots)
+    return split(age.decrypt(identities, body))
+
+
+def split(plaintext: bytes) -> Signed:
+    """Line 1, the signature of line 2, and nothing but spaces after it."""
+    line, _, after = plaintext.partition(b"\n")
+    encoded, end, spaces = after.partition(b"\n")
+    if not end or spaces.strip(b" "):
+        raise Malformed("an envelope's plaintext is not two lines and spaces")
+    signature = forms.unbase64(encoded.decode("ascii", "replace"))
+    return Signed(line, signature, message.parse(line))

@@ -1,0 +1,154 @@
+"""Records in canonical JSON: a frozen dataclass whose fields say which form their value must have.
+
+``parse`` refuses unknown fields, missing ones and every value that is not of its form; a field with a default is
+absent exactly when it has that default or is empty, so that a record has one form only.
+"""
+
+import base64
+import binascii
+import dataclasses
+import datetime
+import re
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from whistle.protocol.errors import Malformed
+
+Form = Callable[[Any], Any]
+T = TypeVar("T")
+_NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+_HEX = re.compile(r"(?:[0-9a-f]{2})*")
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def field(form: Form, name: str = "", **options: Any) -> Any:
+    """A dataclass field of a given form; ``name`` is its JSON name where Python cannot spell it."""
+    return dataclasses.field(metadata={"form": form, "name": name}, **options)
+
+
+def parse(record: type[T], value: object) -> T:
+    """A record of the given dataclass from parsed JSON."""
+    if not isinstance(value, dict):
+        raise Malformed(f"{record.__name__}: not an object")
+    left, found = dict(value), {}
+    for each in dataclasses.fields(record):  # type: ignore[arg-type]
+        name = each.metadata["name"] or each.name
+        if name in left:
+            found[each.name] = each.metadata["form"](left.pop(name))
+            if each.default is not dataclasses.MISSING and found[each.name] in (each.default, "", (), {}):
+                raise Malformed(f"{record.__name__}: {name} must be left out")
+        elif each.default is dataclasses.MISSING:
+            raise Malformed(f"{record.__name__}: {name} is missing")
+    if left:
+        raise Malformed(f"{record.__name__}: an unknown field")
+    return record(**found)
+
+
+def plain(value: Any) -> Any:
+    """The JSON value of a record, a tuple, a day or anything that is JSON already."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {
+            each.metadata["name"] or each.name: plain(getattr(value, each.name))
+            for each in dataclasses.fields(value)
+            if each.default is dataclasses.MISSING or getattr(value, each.name) not in (each.default, "", (), {})
+        }
+    if isinstance(value, tuple | list):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def text(limit: int) -> Form:
+    """Text of at most ``limit`` characters."""
+    return lambda value: _require(isinstance(value, str) and len(value) <= limit, value, "text")
+
+
+def name(value: Any) -> Any:
+    """An id that people chose: lower-case letters, digits and hyphens, at most 32."""
+    return _require(isinstance(value, str) and _NAME.fullmatch(value), value, "id")
+
+
+def hexadecimal(size: int) -> Form:
+    """Lower-case hexadecimal of ``size`` bytes."""
+    return lambda value: _require(
+        isinstance(value, str) and len(value) == 2 * size and _HEX.fullmatch(value), value, "hexadecimal"
+    )
+
+
+def base64_of(size: int) -> Form:
+    """Standard padded base64 of ``size`` bytes; becomes bytes by ``unbase64``."""
+    return lambda value: _require(len(unbase64(value)) == size, value, "base64")
+
+
+def unbase64(value: object) -> bytes:
+    """The bytes of canonical padded base64; Malformed otherwise."""
+    try:
+        data = base64.b64decode(value.encode("ascii"), validate=True)  # type: ignore[attr-defined]
+    except (AttributeError, UnicodeEncodeError, binascii.Error) as error:
+        raise Malformed("not base64") from error
+    if base64.b64encode(data).decode() != value:
+        raise Malformed("not canonical base64")
+    return data
+
+
+def integer(low: int, high: int) -> Form:
+    """An integer from ``low`` to ``high``, both included."""
+    return lambda value: _require(type(value) is int and low <= value <= high, value, "integer")
+
+
+def flag(value: Any) -> Any:
+    """True or false."""
+    return _require(isinstance(value, bool), value, "flag")
+
+
+def day(value: Any) -> datetime.date:
+    """An ISO day."""
+    _require(isinstance(value, str) and _DAY.fullmatch(value), value, "day")
+    try:
+        return datetime.date.fromisoformat(value)
+    except ValueError as error:
+        raise Malformed("not a day") from error
+
+
+def one_of(*values: object) -> Form:
+    """One of the given values."""
+    return lambda value: _require(any(type(value) is type(known) and value == known for known in values), value, "word")
+
+
+def maybe(form: Form) -> Form:
+    """That form, or null."""
+    return lambda value: None if value is None else form(value)
+
+
+def many(form: Form, limit: int, unique: bool = False) -> Form:
+    """A list of at most ``limit`` values of one form, as a tuple."""
+
+    def read(value: Any) -> tuple[Any, ...]:
+        _require(isinstance(value, list) and len(value) <= limit, value, "list")
+        items = tuple(form(item) for item in value)
+        _require(not unique or len(set(items)) == len(items), value, "list without repetition")
+        return items
+
+    return read
+
+
+def mapping(key: Form, form: Form, limit: int) -> Form:
+    """An object of at most ``limit`` entries whose names are of one form and whose values of another."""
+
+    def read(value: Any) -> dict[Any, Any]:
+        _require(isinstance(value, dict) and len(value) <= limit, value, "object")
+        return {key(one): form(item) for one, item in value.items()}
+
+    return read
+
+
+def record(kind: type[T]) -> Callable[[Any], T]:
+    """A record within a record."""
+    return lambda value: parse(kind, value)
+
+
+def _require(good: object, value: Any, what: str) -> Any:
+    if not good:
+        raise Malformed(f"not of the form: {what}")
+    return value

@@ -1,0 +1,234 @@
+"""The manifest: the list, signed by a root, of who may read (SPEC 7)."""
+
+import datetime
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from whistle.protocol import canonical, forms
+from whistle.protocol.age import HybridRecipient
+from whistle.protocol.enrolment import Period, grouped, signing_key, verify_key
+from whistle.protocol.envelope import MIN_SLOTS
+from whistle.protocol.errors import Expired, Forged, Malformed
+from whistle.protocol.message import MAX_SLOTS, Keys, mailbox
+from whistle.protocol.minisign import PublicKey
+
+MAX_FILE = 2_097_152  # bytes
+MAX_DAYS = 100  # of validity
+GRACE = datetime.timedelta(days=30)  # in which sealing goes on past the end, with a notice
+WARNINGS = (50, 25, 10)  # days before the end
+RECOVERY = "recovery"  # the reader id of the recovery identity
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+TEXTS = forms.mapping(forms.name, forms.text(2000), 64)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What a report is about, and who reads it."""
+
+    id: str = forms.field(forms.name)
+    title: dict[str, str] = forms.field(TEXTS)
+    purpose: dict[str, str] = forms.field(TEXTS)
+    readers: tuple[str, ...] = forms.field(forms.many(forms.name, MAX_SLOTS, unique=True))
+    workstation: str = forms.field(forms.one_of("offline", "connected"))
+
+
+@dataclass(frozen=True)
+class Signing:
+    """A signing key that a reviewer ever used, with its last day once it is out of use."""
+
+    key: str = forms.field(signing_key)
+    last: datetime.date | None = forms.field(forms.maybe(forms.day))
+
+    @property
+    def raw(self) -> bytes:
+        """The Ed25519 key, 32 bytes."""
+        return PublicKey.from_text(self.key).key
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """Somebody who may read."""
+
+    id: str = forms.field(forms.name)
+    name: str = forms.field(forms.text(128))
+    role: str = forms.field(forms.text(128))
+    languages: tuple[str, ...] = forms.field(forms.many(forms.name, 32, unique=True))
+    retired: bool = forms.field(forms.flag)
+    signing: tuple[Signing, ...] = forms.field(forms.many(forms.record(Signing), 64))
+    recipients: tuple[Period, ...] = forms.field(forms.many(forms.record(Period), 64))
+
+    def recipient(self, day: datetime.date) -> HybridRecipient:
+        """The newest recipient that has begun by ``day``, even past its last day; Expired if none has."""
+        begun = [period for period in self.recipients if period.first <= day]
+        if not begun:
+            raise Expired(f"no key of reviewer {self.id} has begun")
+        return HybridRecipient.from_text(max(begun, key=lambda period: period.first).recipient)
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The recovery identity, listed openly among the readers."""
+
+    name: str = forms.field(forms.text(128))
+    recipient: str = forms.field(mailbox)
+
+
+@dataclass(frozen=True)
+class Courier:
+    """A machine that may fetch and bring sealed things."""
+
+    id: str = forms.field(forms.name)
+    name: str = forms.field(forms.text(128))
+    key: str = forms.field(verify_key)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as it was signed; ``parse`` and ``verify`` make it from bytes."""
+
+    serial: int = forms.field(forms.integer(1, canonical.MAX_INTEGER))
+    previous: str | None = forms.field(forms.maybe(forms.hexadecimal(32)))
+    begins: datetime.date = forms.field(forms.day, name="from")
+    expires: datetime.date = forms.field(forms.day)
+    slots: int = forms.field(forms.integer(MIN_SLOTS, MAX_SLOTS))
+    channels: tuple[Channel, ...] = forms.field(forms.many(forms.record(Channel), 32))
+    reviewers: tuple[Reviewer, ...] = forms.field(forms.many(forms.record(Reviewer), 64))
+    recovery: Recovery | None = forms.field(forms.maybe(forms.record(Recovery)))
+    couriers: tuple[Courier, ...] = forms.field(forms.many(forms.record(Courier), 16))
+    collection: tuple[str, ...] = forms.field(forms.many(forms.one_of(*WEEKDAYS), 7, unique=True))
+
+    def __post_init__(self) -> None:
+        _check_dates(self)
+        _check_people(self)
+
+    def reviewer(self, id: str) -> Reviewer | None:
+        """The reviewer of that id, retired or not."""
+        return next((known for known in self.reviewers if known.id == id), None)
+
+    def channel(self, id: str) -> Channel | None:
+        """The channel of that id."""
+        return next((known for known in self.channels if known.id == id), None)
+
+    def courier(self, id: str) -> Courier | None:
+        """The courier of that id."""
+        return next((known for known in self.couriers if known.id == id), None)
+
+    def active(self) -> tuple[Reviewer, ...]:
+        """Every reviewer who is not retired."""
+        return tuple(known for known in self.reviewers if not known.retired)
+
+    def recipients(self, readers: Iterable[str], day: datetime.date) -> list[HybridRecipient]:
+        """The recipients of active readers, in the order given; Malformed for one who is unknown or retired."""
+        found = []
+        for id in readers:
+            reviewer = self.reviewer(id)
+            if id == RECOVERY and self.recovery:
+                found.append(HybridRecipient.from_text(self.recovery.recipient))
+            elif reviewer is None or reviewer.retired:
+                raise Malformed(f"the manifest has no active reviewer {id}")
+            else:
+                found.append(reviewer.recipient(day))
+        return found
+
+    def standing(self, day: datetime.date) -> str:
+        """``ahead`` of its first day, ``current``, in ``grace`` after its end, or ``closed``."""
+        if day < self.begins:
+            return "ahead"
+        if day <= self.expires:
+            return "current"
+        return "grace" if day <= self.expires + GRACE else "closed"
+
+    def warning(self, day: datetime.date) -> int | None:
+        """The days that are left once they are 50 or fewer; negative past the end."""
+        left = (self.expires - day).days
+        return left if left <= WARNINGS[0] else None
+
+
+@dataclass(frozen=True)
+class Known:
+    """A manifest with the exact bytes that were signed and their signature file."""
+
+    data: bytes
+    signature: bytes
+    manifest: Manifest
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def keys(self) -> Keys:
+        """How messages name it."""
+        return Keys(self.manifest.serial, self.hash)
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The bytes of a manifest, to be signed."""
+    return canonical.dumps({"v": 1, "kind": "manifest", **forms.plain(manifest)})
+
+
+def parse(data: bytes) -> Manifest:
+    """The manifest that the bytes hold; no signature is looked at."""
+    if len(data) > MAX_FILE:
+        raise Malformed("a manifest is too large")
+    value = canonical.loads(data)
+    if not isinstance(value, dict) or (value.pop("v", None), value.pop("kind", None)) != (1, "manifest"):
+        raise Malformed("not a manifest of version 1")
+    return forms.parse(Manifest, value)
+
+
+def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
+    """A manifest that one of ``roots`` signed; Forged otherwise."""
+    for root in roots:
+        try:
+            root.verify(data, signature)
+        except Forged:
+            continue
+        return Known(data, signature, parse(data))
+    raise Forged("the manifest is not signed by a root that is pinned here")
+
+
+def check_next(old: Known, new: Known) -> None:
+    """Raise unless ``new`` follows ``old`` directly: the next serial, `previous`, the same slots (SPEC 7.3)."""
+    if new.manifest.serial < old.manifest.serial:
+        raise Expired("the manifest is older than one that was seen before")
+    if new.manifest.serial == old.manifest.serial:
+        raise Forged("another manifest has the same serial")
+    if new.manifest.serial != old.manifest.serial + 1 or new.manifest.previous != old.hash:
+        raise Malformed("the manifest does not follow the one before it")
+    if new.manifest.slots != old.manifest.slots:
+        raise Malformed("the number of slots is fixed for the life of an instance")
+
+
+def fingerprint(roots: Sequence[PublicKey]) -> str:
+    """The common fingerprint of the roots: 10 groups of 4 digits."""
+    halves = sorted(root.key for root in roots)
+    return grouped(hashlib.blake2b(b"".join(halves), digest_size=16).digest())
+
+
+def _check_dates(manifest: Manifest) -> None:
+    if not 0 <= (manifest.expires - manifest.begins).days <= MAX_DAYS:
+        raise Malformed(f"a manifest is valid for at most {MAX_DAYS} days")
+    if (manifest.serial == 1) != (manifest.previous is None):
+        raise Malformed("the first manifest, and no other, has no previous one")
+    for reviewer in manifest.reviewers:
+        if any(period.first > manifest.expires + GRACE for period in reviewer.recipients):
+            raise Malformed(f"a key of reviewer {reviewer.id} begins too late to be listed")
+
+
+def _check_people(manifest: Manifest) -> None:
+    for listed in (manifest.reviewers, manifest.channels, manifest.couriers):
+        if len({each.id for each in listed}) != len(listed):
+            raise Malformed("an id stands twice in the manifest")
+    if manifest.reviewer(RECOVERY):
+        raise Malformed(f"no reviewer may have the id {RECOVERY}")
+    active = {reviewer.id: reviewer for reviewer in manifest.active()}
+    if any(not (reviewer.recipients and reviewer.signing) for reviewer in active.values()):
+        raise Malformed("an active reviewer has no keys")
+    for channel in manifest.channels:
+        if not channel.readers or not set(channel.readers) <= set(active):
+            raise Malformed(f"channel {channel.id} needs readers who are active")
+        if len(channel.readers) + bool(manifest.recovery) > manifest.slots:
+            raise Malformed(f"channel {channel.id} has more readers than slots")
