@@ -1,1 +1,43 @@
-"""The age v1 file format over PyNaCl, read as strictly as C2SP demands."""
+"""The age v1 file format over PyNaCl, read as strictly as C2SP's age.md demands.
+
+Stanzas: `X25519`, `mlkem768x25519`, `scrypt`; any other is passed over.  Neither ASCII armour nor plugins.
+Errors: HeaderError, MacError, PayloadError (all Malformed) and NotForMe.
+"""
+
+from whistle.protocol.age.errors import HeaderError, MacError, PayloadError, SelfTestError
+from whistle.protocol.age.format import MAX_HEADER, Header, Stanza, parse_header
+from whistle.protocol.age.hybrid import HybridIdentity, HybridRecipient
+from whistle.protocol.age.passphrase import ScryptIdentity, ScryptRecipient
+from whistle.protocol.age.recipients import Identity, Recipient, identity, recipient
+from whistle.protocol.age.selftest import self_test
+from whistle.protocol.age.stream import CHUNK, NONCE, SEALED_CHUNK, Opener, Sealer, decrypt, encrypt
+from whistle.protocol.age.x25519 import X25519Identity, X25519Recipient
+
+__all__ = [
+    "CHUNK",
+    "MAX_HEADER",
+    "NONCE",
+    "SEALED_CHUNK",
+    "Header",
+    "HeaderError",
+    "HybridIdentity",
+    "HybridRecipient",
+    "Identity",
+    "MacError",
+    "Opener",
+    "PayloadError",
+    "Recipient",
+    "ScryptIdentity",
+    "ScryptRecipient",
+    "Sealer",
+    "SelfTestError",
+    "Stanza",
+    "X25519Identity",
+    "X25519Recipient",
+    "decrypt",
+    "encrypt",
+    "identity",
+    "parse_header",
+    "recipient",
+    "self_test",
+]

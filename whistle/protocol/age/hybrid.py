@@ -1,0 +1,144 @@
+"""The post-quantum recipient type `mlkem768x25519`: HPKE (RFC 9180) over the KEM MLKEM768-X25519.
+
+This is the only module that asks anything of the library `cryptography`; `self_test` shows that it answers right.
+"""
+
+import hashlib
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hpke
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+
+from whistle.protocol.age import bech32
+from whistle.protocol.age.errors import HeaderError
+from whistle.protocol.age.format import Stanza
+from whistle.protocol.age.primitives import FILE_KEY, POINT, WRAPPED_KEY, decode_argument, encode_base64
+from whistle.protocol.age.x25519 import check_point
+from whistle.protocol.errors import Malformed
+
+KIND = "mlkem768x25519"
+RECIPIENT_PREFIX = "age1pq"
+IDENTITY_PREFIX = "age-secret-key-pq-"
+INFO = b"age-encryption.org/mlkem768x25519"
+SEED = 32  # bytes
+MLKEM_SEED = 64
+MLKEM_PUBLIC = 1184
+PUBLIC = MLKEM_PUBLIC + POINT  # 1,216
+ENCAPSULATED = 1088 + POINT  # 1,120
+
+_SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
+
+
+@dataclass(frozen=True)
+class HybridRecipient:
+    """A public key of 1,216 bytes, ML-KEM-768's and then X25519's; one that no identity can have is Malformed."""
+
+    raw: bytes
+
+    def __post_init__(self) -> None:
+        if len(self.raw) != PUBLIC:
+            raise Malformed("a post-quantum recipient has 1,216 bytes")
+        check_point(self.raw[MLKEM_PUBLIC:])
+        _ = self._key
+
+    @classmethod
+    def from_text(cls, text: str) -> "HybridRecipient":
+        """From `age1pq1…`, in lower case; raises Malformed."""
+        prefix, raw = bech32.decode(text)
+        if prefix != RECIPIENT_PREFIX or text != text.lower():
+            raise Malformed("not a post-quantum recipient of age")
+        return cls(raw)
+
+    @cached_property
+    def text(self) -> str:
+        """As `age1pq1…`, 1,959 characters."""
+        return bech32.encode(RECIPIENT_PREFIX, self.raw)
+
+    @cached_property
+    def _key(self) -> hpke.MLKEM768X25519PublicKey:
+        try:
+            first = MLKEM768PublicKey.from_public_bytes(self.raw[:MLKEM_PUBLIC])
+        except ValueError as exc:
+            raise Malformed("not a public key of ML-KEM-768") from exc
+        return hpke.MLKEM768X25519PublicKey(first, X25519PublicKey.from_public_bytes(self.raw[MLKEM_PUBLIC:]))
+
+    def wrap(self, file_key: bytes) -> Stanza:
+        """A fresh stanza that holds `file_key` (16 bytes) for this recipient."""
+        sealed = _SUITE.encrypt(file_key, self._key, info=INFO)
+        return Stanza((KIND, encode_base64(sealed[:ENCAPSULATED]).decode("ascii")), sealed[ENCAPSULATED:])
+
+
+@dataclass(frozen=True)
+class HybridIdentity:
+    """A secret seed of 32 bytes, from which both keys come by SHAKE256."""
+
+    seed: bytes = field(repr=False)
+
+    def __post_init__(self) -> None:
+        if len(self.seed) != SEED:
+            raise Malformed("a post-quantum identity has 32 bytes")
+
+    @classmethod
+    def generate(cls) -> "HybridIdentity":
+        """A new one, from the operating system's randomness."""
+        return cls(secrets.token_bytes(SEED))
+
+    @classmethod
+    def from_seed(cls, seed: bytes) -> "HybridIdentity":
+        """The identity of this seed; raises Malformed unless it has 32 bytes."""
+        return cls(seed)
+
+    @classmethod
+    def from_text(cls, text: str) -> "HybridIdentity":
+        """From `AGE-SECRET-KEY-PQ-1…`, in upper case; raises Malformed."""
+        prefix, seed = bech32.decode(text)
+        if prefix != IDENTITY_PREFIX or text != text.upper():
+            raise Malformed("not a post-quantum identity of age")
+        return cls(seed)
+
+    @property
+    def text(self) -> str:
+        """As `AGE-SECRET-KEY-PQ-1…`."""
+        return bech32.encode(IDENTITY_PREFIX, self.seed).upper()
+
+    @cached_property
+    def recipient(self) -> HybridRecipient:
+        """The public half."""
+        mlkem, x25519 = self._halves
+        return HybridRecipient(mlkem.public_key().public_bytes_raw() + x25519.public_key().public_bytes_raw())
+
+    @cached_property
+    def _halves(self) -> tuple[MLKEM768PrivateKey, X25519PrivateKey]:
+        expanded = hashlib.shake_256(self.seed).digest(MLKEM_SEED + POINT)
+        return (
+            MLKEM768PrivateKey.from_seed_bytes(expanded[:MLKEM_SEED]),
+            X25519PrivateKey.from_private_bytes(expanded[MLKEM_SEED:]),
+        )
+
+    @cached_property
+    def _key(self) -> hpke.MLKEM768X25519PrivateKey:
+        return hpke.MLKEM768X25519PrivateKey(*self._halves)
+
+    def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
+        """The file key from the first stanza that is ours, or None; HeaderError if one has the wrong form."""
+        mine = [_encapsulated(stanza) + stanza.body for stanza in stanzas if stanza.args[0] == KIND]
+        for sealed in mine:
+            try:
+                file_key = _SUITE.decrypt(sealed, self._key, info=INFO)
+            except (InvalidTag, ValueError):
+                continue  # an X25519 share of small order ends here too, and is simply not ours
+            if len(file_key) == FILE_KEY:
+                return file_key
+        return None
+
+
+def _encapsulated(stanza: Stanza) -> bytes:
+    """The encapsulated key; lengths are checked before anything is opened (partitioning oracles)."""
+    if len(stanza.args) != 2 or len(stanza.body) != WRAPPED_KEY:
+        raise HeaderError("a post-quantum stanza has the wrong form")
+    return decode_argument(stanza.args[1], ENCAPSULATED)

@@ -1,0 +1,73 @@
+"""The three things that every part of age v1 is made of: HKDF-SHA256, ChaCha20-Poly1305, unpadded base64."""
+
+import binascii
+import hashlib
+import hmac
+
+from nacl.bindings import (
+    crypto_aead_chacha20poly1305_ietf_decrypt,
+    crypto_aead_chacha20poly1305_ietf_encrypt,
+    crypto_scalarmult,
+)
+from nacl.exceptions import CryptoError
+
+from whistle.protocol.age.errors import HeaderError
+
+FILE_KEY = 16  # bytes
+TAG = 16  # bytes that ChaCha20-Poly1305 adds
+WRAPPED_KEY = FILE_KEY + TAG
+POINT = 32  # bytes of an X25519 scalar, point or shared secret
+ZERO_NONCE = bytes(12)  # safe where the key is used once, as every wrap key is
+
+
+def hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:
+    """32 bytes of HKDF-SHA256 (RFC 5869); one block of output is all that age ever asks for."""
+    extracted = hmac.digest(salt or bytes(32), key, hashlib.sha256)
+    return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
+
+
+def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
+    """ChaCha20-Poly1305 (RFC 8439) without additional data: `plaintext` and 16 bytes more."""
+    return crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, None, nonce, key)
+
+
+def open_(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes | None:
+    """The plaintext, or None when `ciphertext` (at least 16 bytes) was not sealed so."""
+    try:
+        return crypto_aead_chacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key)
+    except CryptoError:
+        return None
+
+
+def exchange(scalar: bytes, point: bytes) -> bytes | None:
+    """X25519 (RFC 7748) of two times 32 bytes; None where the shared secret would be all zeros."""
+    if len(scalar) != POINT or len(point) != POINT:
+        raise ValueError("X25519 takes 32 bytes and 32 bytes")  # libsodium would read past the end
+    try:
+        return crypto_scalarmult(scalar, point)
+    except CryptoError:
+        return None
+
+
+def encode_base64(data: bytes) -> bytes:
+    """Standard base64 without padding."""
+    return binascii.b2a_base64(data, newline=False).rstrip(b"=")
+
+
+def decode_base64(text: bytes) -> bytes:
+    """Of all spellings only the one that `encode_base64` writes is read; any other is a HeaderError."""
+    try:
+        data = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
+    except binascii.Error as exc:
+        raise HeaderError("the header holds something that is not base64") from exc
+    if encode_base64(data) != text:
+        raise HeaderError("the header holds base64 that is not canonical")
+    return data
+
+
+def decode_argument(text: str, size: int) -> bytes:
+    """The `size` bytes that a stanza's argument stands for; HeaderError when they are more or fewer."""
+    data = decode_base64(text.encode("ascii"))
+    if len(data) != size:
+        raise HeaderError("a stanza's argument has the wrong length")
+    return data

@@ -1,0 +1,212 @@
+"""Whole age files, sealed and opened piece by piece in constant memory.
+
+The payload is pieces of 64 KiB, each under the payload key and a nonce that counts them and marks the last.
+What `Opener` gives out is verified; a file that is cut off or altered gives an error in place of the rest.
+"""
+
+import secrets
+from collections.abc import Iterator, Sequence
+
+from whistle.protocol.age.errors import HeaderError, MacError, PayloadError
+from whistle.protocol.age.format import MAX_HEADER, header_end, parse_header, sealed_header
+from whistle.protocol.age.primitives import FILE_KEY, TAG, hkdf, open_, seal
+from whistle.protocol.age.recipients import Identity, Recipient
+from whistle.protocol.errors import NotForMe, ProtocolError
+
+CHUNK = 65_536  # bytes of plaintext
+SEALED_CHUNK = CHUNK + TAG
+NONCE = 16  # bytes, random, between header and payload
+
+Bytes = bytes | memoryview
+
+
+class _Pieces:
+    """Cuts a stream into pieces of `size` bytes, each given out once `after` bytes more have come."""
+
+    def __init__(self, size: int, after: int) -> None:
+        self.rest = bytearray()
+        self._size = size
+        self._after = after
+
+    def take(self, data: Bytes) -> Iterator[bytes]:
+        """The whole pieces that are ready; what is over stays in `rest`."""
+        view = memoryview(data)
+        if self.rest:
+            missing = self._size - len(self.rest)
+            self.rest += view[:missing]
+            view = view[missing:]
+            if len(self.rest) < self._size or len(view) < self._after:
+                return
+            yield bytes(self.rest)
+            self.rest.clear()
+        whole = max(0, len(view) - self._after) // self._size * self._size
+        for at in range(0, whole, self._size):
+            yield bytes(view[at : at + self._size])
+        self.rest += view[whole:]
+
+
+class Sealer:
+    """One file under way to `recipients`; write `header` first, then what `update` and `finish` give.
+
+    ValueError without a recipient, or for a passphrase beside any other.
+    """
+
+    def __init__(self, recipients: Sequence[Recipient]) -> None:
+        file_key = secrets.token_bytes(FILE_KEY)
+        nonce = secrets.token_bytes(NONCE)
+        stanzas = [recipient.wrap(file_key) for recipient in recipients]
+        self.header = sealed_header(stanzas, file_key).encode() + nonce
+        self._key = _payload_key(file_key, nonce)
+        self._finished = False
+        self._count = 0
+        self._pieces = _Pieces(CHUNK, after=1)  # the last piece is sealed otherwise, full or not
+
+    def update(self, data: bytes) -> bytes:
+        """Takes any number of bytes of plaintext; gives as much ciphertext as is ready."""
+        self._going()
+        return b"".join([self._seal(piece, last=False) for piece in self._pieces.take(data)])
+
+    def finish(self) -> bytes:
+        """The last piece of ciphertext; afterwards the sealer is spent (ValueError)."""
+        self._going()
+        self._finished = True
+        return self._seal(bytes(self._pieces.rest), last=True)
+
+    def _seal(self, piece: bytes, last: bool) -> bytes:
+        nonce = _nonce(self._count, last)
+        self._count += 1
+        return seal(self._key, nonce, piece)
+
+    def _going(self) -> None:
+        if self._finished:
+            raise ValueError("this file is finished")
+
+
+class Opener:
+    """One file on its way in, header first, for whoever holds one of `identities`.
+
+    Identities are tried in order, and the first stanza that opens decides.  Any error is final: the same one
+    meets every later call.
+    """
+
+    def __init__(self, identities: Sequence[Identity]) -> None:
+        self._identities = identities
+        self._start = bytearray()
+        self._header = 0  # bytes, once the header has ended
+        self._file_key = b""
+        self._key: bytes | None = None
+        self._count = 0
+        self._ended = False  # whether the last piece has been seen
+        self._pieces = _Pieces(SEALED_CHUNK, after=0)
+        self._fault: ProtocolError | None = None
+        self._finished = False
+
+    def update(self, data: bytes) -> bytes:
+        """Takes any number of bytes of the file; gives as much verified plaintext as is ready.
+
+        Raises HeaderError, NotForMe, MacError or PayloadError.
+        """
+        self._going()
+        try:
+            rest = self._begin(data) if self._key is None else data
+            return b"".join([self._open(piece) for piece in self._pieces.take(rest)])
+        except ProtocolError as exc:
+            self._fault = exc
+            raise
+
+    def finish(self) -> bytes:
+        """The rest of the plaintext; HeaderError or PayloadError if the file is cut off."""
+        self._going()
+        self._finished = True
+        try:
+            if self._key is None:
+                raise HeaderError("the header is cut off")
+            return self._open_rest(bytes(self._pieces.rest))
+        except ProtocolError as exc:
+            self._fault = exc
+            raise
+
+    def _going(self) -> None:
+        if self._fault is not None:
+            raise self._fault
+        if self._finished:
+            raise ValueError("this file is finished")
+
+    def _begin(self, data: Bytes) -> Bytes:
+        """Collects the header and the nonce; gives back what of `data` follows them."""
+        before = len(self._start)
+        self._start += data[: MAX_HEADER + NONCE - before]
+        if not self._header:
+            end = header_end(self._start)
+            if end is None:
+                return b""
+            self._unwrap(bytes(self._start[:end]))
+            self._header = end
+        begin = self._header + NONCE
+        if len(self._start) < begin:
+            return b""
+        self._key = _payload_key(self._file_key, bytes(self._start[self._header : begin]))
+        self._start.clear()
+        return memoryview(data)[begin - before :]
+
+    def _unwrap(self, data: bytes) -> None:
+        """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
+        header, _ = parse_header(data)
+        for identity in self._identities:
+            file_key = identity.unwrap(header.stanzas)
+            if file_key is None:
+                continue
+            if not header.is_sealed_with(file_key):
+                raise MacError("the header was altered")
+            self._file_key = file_key
+            return
+        raise NotForMe("none of the identities opens this file")
+
+    def _open(self, piece: bytes) -> bytes:
+        """A piece of full size, which may be the last one or any before."""
+        if self._ended:
+            raise PayloadError("something follows the last piece of the payload")
+        plaintext = self._try(piece, last=False)
+        if plaintext is None:
+            plaintext = self._try(piece, last=True)
+            self._ended = True
+        if plaintext is None:
+            raise PayloadError("a piece of the payload is altered, missing or too many")
+        self._count += 1
+        return plaintext
+
+    def _open_rest(self, piece: bytes) -> bytes:
+        """What came after the last piece of full size: the last piece, or nothing where that was it."""
+        if self._ended and not piece:
+            return b""
+        if self._ended or len(piece) < TAG or (len(piece) == TAG and self._count):
+            raise PayloadError("the payload is cut off, ends in an empty piece, or goes on after its last")
+        plaintext = self._try(piece, last=True)
+        if plaintext is None:
+            raise PayloadError("the last piece of the payload is altered or missing")
+        return plaintext
+
+    def _try(self, piece: bytes, last: bool) -> bytes | None:
+        assert self._key is not None
+        return open_(self._key, _nonce(self._count, last), piece)
+
+
+def encrypt(recipients: Sequence[Recipient], plaintext: bytes) -> bytes:
+    """A whole file at once; ValueError as from `Sealer`."""
+    sealer = Sealer(recipients)
+    return b"".join([sealer.header, sealer.update(plaintext), sealer.finish()])
+
+
+def decrypt(identities: Sequence[Identity], data: bytes) -> bytes:
+    """A whole file at once; raises HeaderError, NotForMe, MacError or PayloadError."""
+    opener = Opener(identities)
+    return opener.update(data) + opener.finish()
+
+
+def _payload_key(file_key: bytes, nonce: bytes) -> bytes:
+    return hkdf(file_key, nonce, b"payload")
+
+
+def _nonce(count: int, last: bool) -> bytes:
+    """11 bytes of count and one that marks the last piece; a payload key is fresh, so none comes twice."""
+    return count.to_bytes(11, "big") + bytes([last])
