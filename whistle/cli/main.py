@@ -63,5 +63,5 @@ def main() -> None:
         sys.exit(done.exit_code)
     except OSError as error:
         click.echo(f"whistle: error: {error.strerror or type(error).__name__}", err=True)
-        click.echo("hint: check that the folder exists, is writable and that its disk has room; then try again", err=True)
+        click.echo("hint: check that the folder exists, that you may write to it and that its disk has room", err=True)
         sys.exit(1)

@@ -12,7 +12,7 @@ from whistle.protocol import age, attachment, forms, message
 from whistle.protocol.age import HybridIdentity, HybridRecipient
 from whistle.protocol.attachment import Block
 from whistle.protocol.errors import Malformed
-from whistle.protocol.message import MAX_SLOTS, Message, Signed
+from whistle.protocol.message import MAX_SLOTS, Body, Message, Signed
 
 MIN_SLOTS = 2
 SLOT = 4096  # bytes of an envelope for each slot
@@ -50,6 +50,8 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
     """
     if len(message.encode(whole)) <= line_capacity(slots):
         return whole, []
+    if not isinstance(whole, Body):
+        raise Malformed("a message is too long for its envelope")
     sealer = attachment.Sealer()
     blocks = sealer.update(message.content_of(whole))
     last, record = sealer.finish("", "application/json", kind="rest")

@@ -301,27 +301,27 @@ def check_continues(continues: Continues, old: Sender, new_case: str) -> None:
     signing.verify(bytes.fromhex(continues.sign), told, forms.unbase64(continues.signature))
 
 
-def content_of(message: Message) -> bytes:
+def content_of(message: Body) -> bytes:
     """What `rest` holds: the message's text, answers, attachments and originals as canonical JSON."""
     names = {each.name for each in fields(message)} & set(CONTENT)
     held = {name: forms.plain(getattr(message, name)) for name in names if getattr(message, name)}
     return canonical.dumps(held)
 
 
-def with_rest(message: Message, rest: Attachment) -> Message:
+def with_rest(message: Body, rest: Attachment) -> Body:
     """The message with its content moved into ``rest``."""
-    empty = {each.name: each.default for each in fields(message) if each.name in CONTENT}
-    return replace(message, **empty, rest=rest)  # type: ignore[arg-type]
+    empty: dict[str, Any] = {each.name: each.default for each in fields(message) if each.name in CONTENT}
+    return replace(message, **empty, rest=rest)
 
 
-def with_content(message: Message, content: bytes) -> Message:
+def with_content(message: Body, content: bytes) -> Body:
     """The message with the content that its `rest` held, for reading; it is not what was signed."""
     value = canonical.loads(content)
     known = {each.name: each.metadata["form"] for each in fields(message) if each.name in CONTENT}
     if not isinstance(value, dict) or not set(value) <= set(known):
         raise Malformed("a message's rest holds an unknown field")
     found = {name: known[name](item) for name, item in value.items()}
-    return replace(message, rest=None, **found)  # type: ignore[call-arg]
+    return replace(message, rest=None, **found)
 
 
 def _signed(message: Message, line: bytes) -> bytes:

@@ -66,8 +66,8 @@ def decode(typed: str) -> bytes:
         raise WordsError("count", found=len(tokens))
     readings = [[_number(token, language) for token in tokens] for language in LANGUAGES]
     whole = [found for found in map(_complete, readings) if found]
-    for reading in whole:
-        code = _code(reading)
+    for found in whole:
+        code = _code(found)
         if code is not None:
             return code
     if whole:
