@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from whistle.protocol.age.errors import HeaderError
-from whistle.protocol.age.primitives import decode_base64, encode_base64, hkdf
+from whistle.protocol.age.primitives import decode_base64, encode_base64
+from whistle.protocol.hkdf import hkdf
 
 VERSION = b"age-encryption.org/v1"
 MAX_HEADER = 131_072  # bytes; 64 stanzas of the hybrid kind take 99,718

@@ -1,8 +1,6 @@
-"""The three things that every part of age v1 is made of: HKDF-SHA256, ChaCha20-Poly1305, unpadded base64."""
+"""What every part of age v1 is made of: ChaCha20-Poly1305, X25519 and unpadded base64."""
 
 import binascii
-import hashlib
-import hmac
 
 from nacl.bindings import (
     crypto_aead_chacha20poly1305_ietf_decrypt,
@@ -18,12 +16,6 @@ TAG = 16  # bytes that ChaCha20-Poly1305 adds
 WRAPPED_KEY = FILE_KEY + TAG
 POINT = 32  # bytes of an X25519 scalar, point or shared secret
 ZERO_NONCE = bytes(12)  # safe where the key is used once, as every wrap key is
-
-
-def hkdf(key: bytes, salt: bytes, info: bytes) -> bytes:
-    """32 bytes of HKDF-SHA256 (RFC 5869); one block of output is all that age ever asks for."""
-    extracted = hmac.digest(salt or bytes(32), key, hashlib.sha256)
-    return hmac.digest(extracted, info + b"\x01", hashlib.sha256)
 
 
 def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:

@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from whistle.protocol.age.errors import HeaderError, MacError, PayloadError
 from whistle.protocol.age.format import MAX_HEADER, header_end, parse_header, sealed_header
-from whistle.protocol.age.primitives import FILE_KEY, TAG, hkdf, open_, seal
+from whistle.protocol.age.primitives import FILE_KEY, TAG, open_, seal
 from whistle.protocol.age.recipients import Identity, Recipient
 from whistle.protocol.errors import NotForMe, ProtocolError
+from whistle.protocol.hkdf import hkdf
 
 CHUNK = 65_536  # bytes of plaintext
 SEALED_CHUNK = CHUNK + TAG

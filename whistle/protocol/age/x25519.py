@@ -17,11 +17,11 @@ from whistle.protocol.age.primitives import (
     decode_argument,
     encode_base64,
     exchange,
-    hkdf,
     open_,
     seal,
 )
 from whistle.protocol.errors import Malformed
+from whistle.protocol.hkdf import hkdf
 
 KIND = "X25519"
 RECIPIENT_PREFIX = "age"
