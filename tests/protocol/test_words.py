@@ -1,0 +1,130 @@
+"""The twelve words: what people type, and what they are told."""
+
+import os
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mnemonic import Mnemonic
+
+from whistle.protocol import words
+from whistle.protocol.words import WordsError, decode, encode, holds_code, numbers
+
+CODES = st.binary(min_size=16, max_size=16)
+LANGUAGES = st.sampled_from(words.LANGUAGES)
+ZERO = bytes(16)
+
+
+def joined(code: bytes, language: str) -> str:
+    """The words as a person of that language writes them."""
+    return ("" if language == "zh" else " ").join(encode(code, language))
+
+
+@given(CODES)
+def test_the_words_are_those_of_bip39(code: bytes) -> None:
+    """The English words are what the reference implementation of BIP39 makes of the same 16 bytes."""
+    assert " ".join(encode(code)) == Mnemonic("english").to_mnemonic(code)
+
+
+@given(CODES, LANGUAGES)
+def test_words_and_numbers_come_back(code: bytes, language: str) -> None:
+    """Words, their first four letters and their numbers all give the code back, in every language."""
+    separator = "" if language == "zh" else " "
+    assert decode(joined(code, language)) == code
+    assert decode(separator.join(word[:4] for word in encode(code, language))) == code
+    assert decode(" ".join(map(str, numbers(code)))) == code
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        pytest.param(lambda it: it.upper(), id="upper case"),
+        pytest.param(lambda it: it.replace(" ", ",  "), id="commas"),
+        pytest.param(lambda it: "\u00a0".join(it.split()) + "\n", id="other spaces"),
+        pytest.param(lambda it: unicodedata.normalize("NFD", it), id="decomposed"),
+        pytest.param(lambda it: " ".join(f"{n}. {word}" for n, word in enumerate(it.split(), 1)), id="numbered"),
+    ],
+)
+@pytest.mark.parametrize("language", ["en", "es", "fr"])
+def test_the_manner_of_typing_does_not_matter(typed: "type", language: str) -> None:
+    """Case, marks, spaces, accents' encoding and numbers in front change nothing."""
+    code = os.urandom(16)
+    assert decode(typed(joined(code, language))) == code  # type: ignore[call-arg]
+
+
+@pytest.mark.parametrize("zero", ["0", "٠", "۰", "०", "０"])
+def test_digits_of_any_script(zero: str) -> None:
+    """The words' numbers may be typed in Arabic, Persian, Devanagari or wide digits."""
+    code = os.urandom(16)
+    digits = str.maketrans("0123456789", "".join(chr(ord(zero) + digit) for digit in range(10)))
+    assert decode(" ".join(map(str, numbers(code))).translate(digits)) == code
+
+
+def test_too_few_words_are_counted() -> None:
+    """Eleven words are told as eleven."""
+    with pytest.raises(WordsError) as raised:
+        decode(" ".join(encode(ZERO)[:11]))
+    assert (raised.value.reason, raised.value.found) == ("count", 11)
+
+
+def test_an_unknown_word_is_named_with_its_neighbours() -> None:
+    """A word on no list is named, and words that resemble it are offered."""
+    with pytest.raises(WordsError) as raised:
+        decode("abandin " + "abandon " * 11)
+    assert (raised.value.reason, raised.value.word) == ("unknown", "abandin")
+    assert "abandon" in raised.value.neighbours
+
+
+def test_a_number_beyond_the_list_is_unknown() -> None:
+    """2049 is no word's number."""
+    with pytest.raises(WordsError) as raised:
+        decode("2049 " + "1 " * 11)
+    assert raised.value.word == "2049"
+
+
+def test_most_swaps_fail_the_checksum() -> None:
+    """Two words swapped are told apart from a valid code in about fifteen cases of sixteen."""
+    caught = 0
+    for _ in range(200):
+        swapped = encode(os.urandom(16))
+        swapped[3], swapped[8] = swapped[8], swapped[3]
+        try:
+            decode(" ".join(swapped))
+        except WordsError as error:
+            assert error.reason == "checksum"
+            caught += 1
+    assert 160 < caught < 200
+
+
+@given(CODES, LANGUAGES)
+def test_a_text_that_holds_words_is_noticed(code: bytes, language: str) -> None:
+    """Twelve words or numbers in a row are found inside a text, and one's own are recognised."""
+    for said in (" ".join(encode(code, language)), ", ".join(map(str, numbers(code)))):
+        text = f"My code, in case you need it: {said}. Thank you, I am afraid."
+        assert holds_code(text)
+        assert holds_code(text, code)
+        assert not holds_code(text, bytes(byte ^ 1 for byte in code))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "He said that he would end my contract unless I came along.",
+        "昨天他在办公室里对我说了很不好的话我不知道应该怎么办因为他是我们的经理大家都怕他",
+        "Room 12, 3 May 2026, 14:30",
+    ],
+)
+def test_ordinary_text_is_no_code(text: str) -> None:
+    """Prose, Chinese prose included, is not taken for a code."""
+    assert not holds_code(text)
+
+
+@given(st.text())
+def test_whatever_is_typed_gets_an_answer(typed: str) -> None:
+    """Any text is a code or a WordsError."""
+    try:
+        assert len(decode(typed)) == 16
+    except WordsError as error:
+        assert error.reason in {"count", "unknown", "checksum"}
