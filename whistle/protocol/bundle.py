@@ -4,15 +4,18 @@ Whatever differs from the list, in name, order, size or hash, and whatever is th
 A reader therefore goes through a part twice, `verify` first, or keeps nothing until the end was reached.
 """
 
+import datetime
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
 from whistle.protocol import tar
 from whistle.protocol.listing import (
     BLOCK,
+    ENVELOPE_UNIT,
     MAX_LISTING,
     MAX_MEMBERS,
     MAX_PART,
+    NAME,
     BundleError,
     Heap,
     Listing,
@@ -20,17 +23,23 @@ from whistle.protocol.listing import (
     parse,
     rank,
 )
+from whistle.protocol.statement import ImportStatement
 
 __all__ = [
     "BLOCK",
+    "ENVELOPE_UNIT",
     "LISTING",
+    "NAME",
     "BundleError",
     "Heap",
+    "ImportStatement",
     "Listing",
     "Member",
     "Reader",
     "block_name",
     "envelope_name",
+    "member",
+    "member_id",
     "parse",
     "split",
     "stream",
@@ -52,6 +61,19 @@ def block_name(id_: bytes) -> str:
     return f"blocks/{id_.hex()}"
 
 
+def member_id(name: str) -> bytes:
+    """The id in the name of an envelope or block. Raises BundleError for any other name."""
+    match = NAME.fullmatch(name)
+    if not match or match[1]:
+        raise BundleError("neither an envelope nor a block")
+    return bytes.fromhex(match[4] or match[5])
+
+
+def member(name: str, data: bytes, day: datetime.date | None = None, heap: Heap | None = None) -> Member:
+    """The member that has this content."""
+    return Member(name, len(data), hashlib.sha256(data).digest(), day, heap)
+
+
 def split(members: Iterable[Member], limit: int = MAX_PART, count: int = MAX_MEMBERS) -> list[list[Member]]:
     """Members in a bundle's order, cut into parts of at most `limit` bytes and `count` members; at least one part."""
     room = limit - MAX_LISTING - tar.RECORD - len(tar.END)
@@ -68,7 +90,7 @@ def split(members: Iterable[Member], limit: int = MAX_PART, count: int = MAX_MEM
 
 
 def stream(listing: Listing, source: Source) -> Iterator[bytes]:
-    """The tar file piece by piece, none of them empty; `source` gives a content, BundleError when not the listed one."""
+    """The tar file, no piece empty; `source` gives a content, BundleError when it is not the listed one."""
     data = listing.to_bytes()
     yield tar.header(LISTING, len(data)) + data + tar.padding(len(data))
     for member in listing.members:

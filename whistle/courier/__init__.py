@@ -1,0 +1,21 @@
+"""Carries sealed bundles between a server and a stick; holds a key that opens nothing."""
+
+from whistle.courier.errors import BadServer, BadStick, CourierError, Refused, ServerAway
+from whistle.courier.exchange import Courier, Exchanged, Pulled, Pushed, quiet
+from whistle.courier.folder import PUBLIC, Settings, create
+
+__all__ = [
+    "PUBLIC",
+    "BadServer",
+    "BadStick",
+    "Courier",
+    "CourierError",
+    "Exchanged",
+    "Pulled",
+    "Pushed",
+    "Refused",
+    "ServerAway",
+    "Settings",
+    "create",
+    "quiet",
+]

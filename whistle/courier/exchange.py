@@ -1,0 +1,275 @@
+"""The errand: push what the workstation wrote, pull what came for it, lay it on the stick.
+
+Each step can be broken off and run again; it goes on where it was and never does harm by being done twice.
+"""
+
+import dataclasses
+import datetime
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whistle.courier import folder as folders
+from whistle.courier.errors import BadServer, CourierError, ServerAway, disk
+from whistle.courier.folder import Receipt
+from whistle.courier.link import Link, Progress, Server
+from whistle.courier.manifests import Manifests
+from whistle.courier.mirror import Mirror, pieces
+from whistle.courier.stick import Outgoing, Stick
+from whistle.protocol import bundle, manifest
+from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.listing import MAX_IDS
+
+BATCH = 500  # envelopes, or blocks, that are asked for at once
+TRIES = 5  # in a row without anything new, before a broken connection is reported
+
+
+@dataclass(frozen=True)
+class Pushed:
+    """What became of the outbox: parts sent now, ids stored, reply places taken, what the server said of a manifest."""
+
+    parts: int = 0
+    stored: tuple[bytes, ...] = ()
+    taken: tuple[bytes, ...] = ()
+    manifest: str = "none"
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """What was laid on the stick: envelopes and blocks, of which so many were fetched now."""
+
+    envelopes: int
+    blocks: int
+    fetched: int
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """Both, and the days until the manifest ends once they are few (else None)."""
+
+    pushed: Pushed
+    pulled: Pulled
+    warning: int | None
+
+
+def quiet(step: str, done: int, total: int) -> None:
+    """A progress callback that shows nothing; `step` is push, pull or write, the counts are of that step."""
+
+
+class Courier:
+    """A courier at work in its folder. Raises CourierError; `clock` gives seconds since 1970."""
+
+    def __init__(self, folder: Path, progress: Progress = quiet, clock: Callable[[], float] = time.time) -> None:
+        self._settings = folders.settings(folder)
+        self._folder = folder
+        self._progress = progress
+        self._clock = clock
+        server = Server(self._settings.server, self._settings.proxy)
+        self._link = Link(server, folders.key(folder), clock=clock)
+        self._days: list[datetime.date] = []
+        self._manifests = Manifests(folder / "manifests", self._settings.roots)
+
+    def exchange(self, stick: Path) -> Exchanged:
+        """Push, then pull."""
+        pushed = self.push(stick)
+        pulled = self.pull(stick)
+        newest = self._manifests.newest()
+        return Exchanged(pushed, pulled, newest.manifest.warning(self._today()) if newest else None)
+
+    def push(self, stick: Path) -> Pushed:
+        """Send the outbox part by part; a part that was sent is not sent again."""
+        place = Stick(stick)
+        parts = place.outgoing()
+        self._enter()
+        kept, sent = folders.receipts(self._folder), 0
+        said = "none"
+        for part in parts:
+            if part.digest in kept:
+                continue
+            place.verify(part)
+            answer = self._send(part)
+            kept[part.digest] = _receipt(answer)
+            said = answer["manifest"] if answer.get("manifest", "none") != "none" else said
+            self._remember(kept)
+            sent += 1
+        told = _union([kept[part.digest] for part in parts])
+        return Pushed(sent, told.stored, told.taken, said)
+
+    def pull(self, stick: Path, everything: bool = False) -> Pulled:
+        """Fetch what is new and write the inbox: all of a day which the outbox does not state, or of every day."""
+        place = Stick(stick)
+        known = self._enter()
+        mirror = Mirror(self._folder / "mirror", known.manifest.slots)
+        try:
+            fetched = self._fetch_all(mirror)
+        except OSError as exc:
+            raise disk("the courier's folder", exc) from exc
+        parts = place.outgoing()
+        days = [day for day in mirror.days() if everything or not _stated(parts, known.manifest, day, mirror.hash(day))]
+        members = [member for day in days for member in mirror.members(day)]
+        self._deliver(place, mirror, members, _union(self._receipts_of(parts)))
+        return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched)
+
+    def _enter(self) -> manifest.Known:
+        """The newest manifest, in which this courier must stand; proves to the server that it does."""
+        known = self._manifests.refresh(self._link.public)
+        own = bytes(folders.key(self._folder).verify_key).hex()
+        listed = next((courier for courier in known.manifest.couriers if courier.key == own), None)
+        if listed is None:
+            hint = "hand courier.public to whoever keeps the root; it signs a manifest that names this courier"
+            raise CourierError("this courier is not in the manifest", hint)
+        self._link.id = listed.id
+        self._days = _days(self._link.ask("/courier/days", {}))
+        return known
+
+    def _send(self, part: Outgoing) -> dict[str, Any]:
+        try:
+            with part.path.open("rb") as file:
+                answer = self._link.push(file, part.length, part.digest, self._progress)
+        except OSError as exc:
+            raise disk("the stick", exc) from exc
+        if not isinstance(answer, dict):
+            raise _strange()
+        return answer
+
+    def _fetch_all(self, mirror: Mirror) -> int:
+        total = self._missing(mirror)
+        count = sum(len(names) for names in total.values())
+        done = 0
+        for day, names in total.items():
+            for batch in _batches(names):
+                for _ in self._fetch(mirror, day, batch):
+                    done += 1
+                    self._progress("pull", done, count)
+        return done
+
+    def _missing(self, mirror: Mirror) -> dict[datetime.date, list[str]]:
+        mirror.keep_days(self._days)
+        missing = {}
+        for day in self._days:
+            names = _names(self._link.ask("/courier/ids", {"day": day.isoformat()}))
+            mirror.keep(day, names)
+            missing[day] = sorted(names - mirror.names(day))
+        return missing
+
+    def _fetch(self, mirror: Mirror, day: datetime.date, wanted: Sequence[str]) -> Iterator[str]:
+        """Until all of the batch is there, or the server has sent what it still had."""
+        left, failures = set(wanted), 0
+        while left:
+            before = len(left)
+            try:
+                for name in self._stream(mirror, day, left):
+                    left.remove(name)
+                    yield name
+                return
+            except ServerAway:
+                failures = failures + 1 if len(left) == before else 0
+                if failures == TRIES:
+                    raise
+
+    def _stream(self, mirror: Mirror, day: datetime.date, wanted: set[str]) -> Iterator[str]:
+        ids = [(name, bundle.member_id(name)) for name in sorted(wanted)]
+        envelopes = [id_ for name, id_ in ids if name.startswith("envelopes/")]
+        blocks = [id_ for name, id_ in ids if name.startswith("blocks/")]
+        try:
+            with self._link.fetch(envelopes, blocks) as tar:
+                while entry := tar.next():
+                    if entry.name not in wanted:
+                        raise _strange()
+                    mirror.put(day, entry)
+                    yield entry.name
+        except Malformed as exc:
+            raise ServerAway("the connection to the server broke", "run the same command again; it goes on") from exc
+
+    def _deliver(self, place: Stick, mirror: Mirror, members: list[bundle.Member], told: Receipt) -> None:
+        files = self._manifests.files()
+        signed = [bundle.member(name, data) for name, data in files.items()]
+        parts = bundle.split([*signed, *members])
+        blank = bundle.Listing("workstation", self._today(), (), 1, len(parts))
+        listings = [dataclasses.replace(blank, members=tuple(part), part=i) for i, part in enumerate(parts, start=1)]
+        listings[0] = dataclasses.replace(listings[0], taken=told.taken, stored=told.stored)
+
+        def source(member: bundle.Member) -> Iterator[bytes]:
+            return pieces(mirror.path(member.day, member.name)) if member.day else iter([files[member.name]])
+
+        place.deliver(listings, source, self._progress)
+
+    def _receipts_of(self, parts: Sequence[Outgoing]) -> list[Receipt]:
+        kept = folders.receipts(self._folder)
+        return [kept[part.digest] for part in parts if part.digest in kept]
+
+    def _remember(self, kept: dict[bytes, Receipt]) -> None:
+        try:
+            folders.save_receipts(self._folder, kept)
+        except OSError as exc:
+            raise disk("the courier's folder", exc) from exc
+
+    def _today(self) -> datetime.date:
+        return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC).date()
+
+
+def _stated(parts: Sequence[Outgoing], known: manifest.Manifest, day: datetime.date, hash_: bytes) -> bool:
+    """Whether every reviewer who states anything on this stick states to have exactly this of the day."""
+    stated: dict[str, set[bytes]] = {}
+    for part in parts:
+        for statement in part.listing.imports:
+            hashes = stated.setdefault(statement.reviewer, set())
+            reviewer = known.reviewer(statement.reviewer)
+            if statement.day == day and reviewer and _signed(statement, reviewer):
+                hashes.add(statement.hash)
+    return bool(stated) and all(hash_ in hashes for hashes in stated.values())
+
+
+def _signed(statement: bundle.ImportStatement, reviewer: manifest.Reviewer) -> bool:
+    for signing in reviewer.signing:
+        try:
+            statement.check(signing.raw)
+        except ProtocolError:
+            continue
+        return True
+    return False
+
+
+def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
+    for kind in ("envelopes/", "blocks/"):
+        of_kind = [name for name in names if name.startswith(kind)]
+        for start in range(0, len(of_kind), BATCH):
+            yield of_kind[start : start + BATCH]
+
+
+def _union(receipts: Sequence[Receipt]) -> Receipt:
+    taken = {id_ for receipt in receipts for id_ in receipt.taken}
+    stored = {id_ for receipt in receipts for id_ in receipt.stored} - taken
+    return Receipt(tuple(sorted(stored)[:MAX_IDS]), tuple(sorted(taken)[:MAX_IDS]))
+
+
+def _receipt(answer: Mapping[str, Any]) -> Receipt:
+    try:
+        stored = [bytes.fromhex(id_) for field in ("stored", "same") for id_ in answer[field]]
+        return Receipt(tuple(stored), tuple(bytes.fromhex(id_) for id_ in answer["taken"]))
+    except (KeyError, TypeError, ValueError) as exc:
+        raise _strange() from exc
+
+
+def _days(answer: Any) -> list[datetime.date]:
+    try:
+        return sorted(datetime.date.fromisoformat(each["day"]) for each in answer["days"])
+    except (KeyError, TypeError, ValueError) as exc:
+        raise _strange() from exc
+
+
+def _names(answer: Any) -> set[str]:
+    try:
+        envelopes = {bundle.envelope_name(bytes.fromhex(id_)) for id_ in answer["envelopes"]}
+        names = envelopes | {bundle.block_name(bytes.fromhex(id_)) for id_ in answer["blocks"]}
+    except (KeyError, TypeError, ValueError) as exc:
+        raise _strange() from exc
+    if not all(bundle.NAME.fullmatch(name) for name in names):
+        raise _strange()
+    return names
+
+
+def _strange() -> BadServer:
+    return BadServer("the server's answer is not of the known form", "ask the operator for its version")

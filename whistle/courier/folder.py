@@ -1,0 +1,102 @@
+"""A courier's own folder: its settings, its key, which opens nothing, and what it remembers of past pushes."""
+
+import base64
+import binascii
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from nacl.signing import SigningKey
+
+from whistle.courier import durable
+from whistle.courier.errors import CourierError
+from whistle.protocol import enrolment
+from whistle.protocol.errors import Malformed
+from whistle.protocol.minisign import PublicKey
+
+SETTINGS, KEY, PUBLIC, RECEIPTS = "courier.json", "courier.key", "courier.public", "receipts.json"
+SECRET = "WHISTLE-SECRET-COURIER-"  # noqa: S105 (the form of a secret, so that a leak can be searched for)
+KEPT = 64  # receipts of the newest pushes
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the server is, how to get there, and the roots that this courier believes."""
+
+    server: str
+    name: str
+    roots: tuple[PublicKey, ...]
+    proxy: str | None
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What the server said of one part of an outbox: ids that it has, reply places that were taken."""
+
+    stored: tuple[bytes, ...]
+    taken: tuple[bytes, ...]
+
+
+def create(folder: Path, settings: Settings) -> bytes:
+    """Make a courier; gives its public file. Raises CourierError when there is one already."""
+    if (folder / SETTINGS).exists():
+        raise CourierError("there is a courier in this folder already", "name another folder with --folder")
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    key = SigningKey.generate()
+    public = enrolment.courier_file(settings.name, key)
+    secret = SECRET + base64.b64encode(bytes(key)).decode("ascii") + "\n"
+    durable.write(folder / KEY, [secret.encode("ascii")], 0o600)
+    durable.write(folder / PUBLIC, [public])
+    record = {
+        "server": settings.server,
+        "name": settings.name,
+        "roots": [root.text for root in settings.roots],
+        "proxy": settings.proxy,
+    }
+    durable.write(folder / SETTINGS, [json.dumps(record, indent=1).encode()])
+    return public
+
+
+def settings(folder: Path) -> Settings:
+    """Raises CourierError when there is no courier in the folder, or its file cannot be understood."""
+    try:
+        record = json.loads((folder / SETTINGS).read_text("utf-8"))
+        roots = tuple(PublicKey.from_text(root) for root in record["roots"])
+        return Settings(record["server"], record["name"], roots, record["proxy"])
+    except FileNotFoundError as exc:
+        raise CourierError("there is no courier in this folder", "make one with: whistle courier init") from exc
+    except (ValueError, KeyError, TypeError, Malformed) as exc:
+        raise CourierError("the courier's settings cannot be understood", "mend courier.json, or make another") from exc
+
+
+def key(folder: Path) -> SigningKey:
+    """The courier's signing key. Raises CourierError when its file is damaged."""
+    try:
+        text = (folder / KEY).read_text("ascii").strip()
+        return SigningKey(base64.b64decode(text.removeprefix(SECRET), validate=True))
+    except (ValueError, TypeError, binascii.Error) as exc:
+        raise CourierError("the courier's key is damaged", "make another courier and have root list it") from exc
+
+
+def receipts(folder: Path) -> dict[bytes, Receipt]:
+    """By the SHA-256 of a part's list; empty when there are none, since a push can be repeated."""
+    try:
+        record = json.loads((folder / RECEIPTS).read_text("utf-8"))
+        return {bytes.fromhex(digest): Receipt(_ids(each["stored"]), _ids(each["taken"])) for digest, each in record}
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def save_receipts(folder: Path, kept: dict[bytes, Receipt]) -> None:
+    """Remember the newest of them, durably."""
+    record: list[tuple[str, dict[str, Any]]] = [
+        (digest.hex(), {"stored": [id_.hex() for id_ in each.stored], "taken": [id_.hex() for id_ in each.taken]})
+        for digest, each in list(kept.items())[-KEPT:]
+    ]
+    durable.write(folder / RECEIPTS, [json.dumps(record).encode()])
+
+
+def _ids(texts: Sequence[str]) -> tuple[bytes, ...]:
+    return tuple(bytes.fromhex(text) for text in texts)
