@@ -1,0 +1,239 @@
+"""What a root keeper does offline: keep a signing key, draft the list of who may read, sign it, publish it.
+
+The key never leaves its key file, which stock `age` opens. A draft starts from the newest manifest, so that nobody is
+dropped by being forgotten. Whatever `protocol.manifest` would refuse is not signed.
+"""
+
+import datetime
+import itertools
+import os
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from whistle.protocol import age, manifest
+from whistle.protocol.age.passphrase import LOG_N
+from whistle.protocol.enrolment import CourierKey, Period, ReviewerKeys
+from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
+from whistle.protocol.manifest import Channel, Courier, Known, Manifest, Recovery, Reviewer, Signing
+from whistle.protocol.minisign import PublicKey, SecretKey
+
+MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age refuses unknown lines in an identity file
+SLOTS = 8
+ROOT = re.compile(r"root-([1-9][0-9]?)\.pub")
+NUMBERED = re.compile(r"manifest-([1-9][0-9]{0,8})\.json")
+NEWEST = "manifest.json"
+
+
+class RootError(Exception):
+    """Base of what root refuses; `hint` says what would help."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
+def key_file(secret: SecretKey, passphrase: str, log_n: int = LOG_N) -> bytes:
+    """The root's key file: `age -d` asks for the passphrase and shows the key as minisign takes it."""
+    lines = f"# root of an instance of Whistle\n# public key: {secret.public.text}\n{MARK}{secret.text}\n"
+    return age.encrypt([age.ScryptRecipient(passphrase, log_n)], lines.encode("ascii"))
+
+
+def read_key_file(data: bytes, passphrase: str) -> SecretKey:
+    """The signing key. Raises RootError for another passphrase or file."""
+    try:
+        lines = age.decrypt([age.ScryptIdentity(passphrase)], data).decode("utf-8").splitlines()
+        return SecretKey.from_text(next(line for line in lines if line.startswith(MARK)).removeprefix(MARK))
+    except NotForMe as exc:
+        raise RootError("the passphrase is not the right one", "type it again; mind the keyboard's layout") from exc
+    except (Malformed, UnicodeDecodeError, StopIteration) as exc:
+        raise RootError("this is not a root's key file, or it is damaged", "take the copy that you keep") from exc
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The published folder: the roots' public halves and every manifest by serial."""
+
+    folder: Path
+    roots: tuple[PublicKey, ...]
+    manifests: tuple[Known, ...]
+
+    @property
+    def newest(self) -> Known | None:
+        """The manifest with the highest serial, None before the first."""
+        return self.manifests[-1] if self.manifests else None
+
+    @classmethod
+    def read(cls, folder: Path) -> "Keys":
+        """Raises RootError unless each manifest is signed by a root of the folder and follows the one before."""
+        roots = tuple(PublicKey.from_text(path.read_text("utf-8")) for path in _files(folder, ROOT))
+        try:
+            known = [_known(path, roots) for path in _files(folder, NUMBERED)]
+            for old, new in itertools.pairwise(known):
+                manifest.check_next(old, new)
+        except (ProtocolError, OSError) as exc:
+            raise RootError("the published manifests do not hold together", "bring back the folder of keys") from exc
+        return cls(folder, roots, tuple(known))
+
+    def add_root(self, public: PublicKey) -> Path:
+        """Publish another root's public half; the path of its file. Raises RootError for a fourth."""
+        if len(self.roots) >= 3:
+            raise RootError("there are three roots already", "an instance has one to three keepers")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        path = self.folder / f"root-{len(self.roots) + 1}.pub"
+        _write(path, public.file())
+        return path
+
+    def sign(self, data: bytes, secret: SecretKey) -> Known:
+        """Sign and publish a drafted manifest. Raises RootError when the key is not a published root's."""
+        if secret.public not in self.roots:
+            raise RootError("this key is no root of this folder", "name the folder whose root-1.pub belongs to the key")
+        found = manifest.parse(data)
+        comment = f"whistle manifest {found.serial} from {found.begins} to {found.expires}"
+        known = Known(data, secret.sign(data, comment), found)
+        for name in (f"manifest-{found.serial}.json", NEWEST):
+            _write(self.folder / f"{name}.minisig", known.signature)
+            _write(self.folder / name, data)
+        return known
+
+
+class Draft:
+    """The next manifest while it is put together; begins as a copy of the newest, or empty."""
+
+    def __init__(self, base: Known | None, slots: int = SLOTS) -> None:
+        found = base.manifest if base else None
+        self._base = base
+        self.slots = found.slots if found else slots
+        self.reviewers = {each.id: each for each in found.reviewers} if found else {}
+        self.couriers = {each.id: each for each in found.couriers} if found else {}
+        self.channels = {each.id: each for each in found.channels} if found else {}
+        self.recovery: Recovery | None = found.recovery if found else None
+        self.collection: tuple[str, ...] = found.collection if found else ()
+
+    def enrol(self, keys: ReviewerKeys, day: datetime.date, id_: str | None = None) -> str:
+        """List a reviewer, or the new keys of one; gives the id.
+
+        One whose signing key is listed keeps id and place. With `id_`, that reviewer gets a new signing key, and the
+        old one's last day is `day`.
+        """
+        same = next((r for r in self.reviewers.values() if any(s.key == keys.signing for s in r.signing)), None)
+        if same and id_ in (None, same.id):
+            signing, id_ = same.signing, same.id
+        elif id_ is None:
+            signing, id_ = (Signing(keys.signing, None),), _free(keys.role or keys.name, self.reviewers)
+        else:
+            old = self.reviewers[id_].signing if id_ in self.reviewers else ()
+            ended = tuple(replace(each, last=each.last or day) for each in old)
+            signing = (*ended, Signing(keys.signing, None))
+        self.reviewers[id_] = Reviewer(id_, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
+        return id_
+
+    def admit(self, key: CourierKey, id_: str | None = None) -> str:
+        """List a courier; gives the id."""
+        same = next((each.id for each in self.couriers.values() if each.key == key.public), None)
+        id_ = id_ or same or _free(key.name, self.couriers)
+        self.couriers[id_] = Courier(id_, key.name, key.public)
+        return id_
+
+    def dismiss(self, id_: str) -> None:
+        """Take a courier off the list. Raises RootError for an unknown id."""
+        if self.couriers.pop(id_, None) is None:
+            raise _unknown("courier", self.couriers)
+
+    def retire(self, id_: str) -> None:
+        """Seal nothing more to a reviewer, in no channel; what they signed stays good. RootError for an unknown id."""
+        if id_ not in self.reviewers:
+            raise _unknown("reviewer", self.reviewers)
+        self.reviewers[id_] = replace(self.reviewers[id_], retired=True)
+        for channel in self.channels.values():
+            left = tuple(reader for reader in channel.readers if reader != id_)
+            self.channels[channel.id] = replace(channel, readers=left)
+
+    def channel(self, channel: Channel) -> None:
+        """Add a channel, or put it in the place of the one of that id."""
+        self.channels[channel.id] = channel
+
+    def encode(self, begins: datetime.date, expires: datetime.date) -> bytes:
+        """The bytes to sign. Raises RootError for whatever a manifest may not be."""
+        if not self.channels or not self.couriers:
+            raise RootError("the manifest has no channel or no courier", "name them: --channel and --courier")
+        base = self._base
+        try:
+            found = Manifest(
+                serial=base.manifest.serial + 1 if base else 1,
+                previous=base.hash if base else None,
+                begins=begins,
+                expires=expires,
+                slots=self.slots,
+                channels=tuple(self.channels.values()),
+                reviewers=tuple(_trimmed(each, begins, expires) for each in self.reviewers.values()),
+                recovery=self.recovery,
+                couriers=tuple(self.couriers.values()),
+                collection=self.collection,
+            )
+            data = manifest.encode(found)
+            manifest.parse(data)
+        except Malformed as exc:
+            raise RootError(f"nothing was signed: {exc}", "change what is listed and sign again") from exc
+        return data
+
+
+def warnings(known: Known, day: datetime.date) -> list[str]:
+    """What a root keeper should see to, in sentences; empty when all is well."""
+    found = []
+    left = known.manifest.warning(day)
+    if left is not None:
+        found.append(
+            f"The manifest ends in {left} days: sign the next one." if left >= 0 else "The manifest has ended."
+        )
+    for reviewer in known.manifest.active():
+        last = max(period.last for period in reviewer.recipients)
+        if last < known.manifest.expires:
+            found.append(f"The last key listed for {reviewer.id} ends on {last}: ask for a new public file.")
+    return found
+
+
+def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) -> Reviewer:
+    """Only recipients that can be used under this manifest: the newest that has begun, and those that will begin."""
+    last = max((period.first for period in reviewer.recipients if period.first <= begins), default=begins)
+    kept: Sequence[Period] = [p for p in reviewer.recipients if last <= p.first <= expires + manifest.GRACE]
+    return replace(reviewer, recipients=tuple(sorted(kept, key=lambda period: period.first)))
+
+
+def _known(path: Path, roots: Sequence[PublicKey]) -> Known:
+    return manifest.verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes(), roots)
+
+
+def _files(folder: Path, form: re.Pattern[str]) -> list[Path]:
+    found = [(match, path) for path in folder.glob("*") if (match := form.fullmatch(path.name))]
+    return [path for match, path in sorted(found, key=lambda pair: int(pair[0][1]))]
+
+
+def _free(name: str, taken: Iterable[str]) -> str:
+    """An id made of a name's letters and digits, numbered when there is one such already."""
+    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:28].strip("-") or "reader"
+    ids = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
+    return next(id_ for id_ in ids if id_ not in taken and id_ != manifest.RECOVERY)
+
+
+def _unknown(what: str, known: Iterable[str]) -> RootError:
+    return RootError(f"the manifest has no such {what}", f"it has: {', '.join(known) or 'none'}")
+
+
+def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
+    beside = path.with_name(path.name + ".unfinished")
+    with beside.open("wb") as file:
+        beside.chmod(mode)  # before anything is in it
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    beside.replace(path)
+
+
+def write_secret(path: Path, data: bytes) -> None:
+    """Write a key file that only its owner may read. Raises RootError when there is one."""
+    if path.exists():
+        raise RootError("there is a key file already", "name another with --key")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    _write(path, data, 0o600)

@@ -1,0 +1,130 @@
+"""The courier's commands: carry sealed bundles between server and stick."""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from whistle import courier as couriers
+from whistle.cli.problem import Problem
+from whistle.cli.progress import Progress
+from whistle.protocol import enrolment, manifest
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.minisign import PublicKey
+
+LABELS = {"push": "sending the outbox", "pull": "fetching", "write": "writing the stick"}
+F = TypeVar("F", bound=Callable[..., Any])
+
+folder_option = click.option(
+    "--folder",
+    envvar="WHISTLE_COURIER",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The courier's own folder (or WHISTLE_COURIER).",
+)
+stick_argument = click.argument("stick", type=click.Path(path_type=Path, file_okay=False))
+
+
+@click.group()
+def courier() -> None:
+    """Carry sealed bundles between server and stick."""
+
+
+def plainly(command: F) -> F:
+    """Say the courier's errors as the command line says them."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except couriers.CourierError as exc:
+            raise Problem(str(exc), exc.hint) from exc
+
+    return wrapped  # type: ignore[return-value]
+
+
+@courier.command()
+@folder_option
+@click.option("--server", required=True, metavar="URL", help="The server's address.")
+@click.option("--name", required=True, help="What the manifest will call this courier.")
+@click.option(
+    "--root",
+    "roots",
+    multiple=True,
+    required=True,
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A root's published key, root-1.pub; once for each root.",
+)
+@click.option("--proxy", metavar="URL", help="SOCKS proxy; socks5h://127.0.0.1:9050 is Tor's usual one.")
+@plainly
+def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: str | None) -> None:
+    """Make a courier: a key that opens nothing, and a public file for root."""
+    if not server.startswith(("http://", "https://")):
+        raise Problem("the server's address is no address", "it begins with https://, or http:// for an onion address")
+    if ".onion" in server and not proxy:
+        raise Problem("an onion address needs Tor", "add --proxy socks5h://127.0.0.1:9050")
+    if proxy and not proxy.startswith("socks5h://"):
+        raise Problem(
+            "the proxy must be a SOCKS proxy", "write it as socks5h://127.0.0.1:9050: names are looked up there"
+        )
+    pinned = tuple(_root(path) for path in roots)
+    public = couriers.create(folder, couriers.Settings(server, name, pinned, proxy))
+    click.echo(f"The roots' digits: {manifest.fingerprint(pinned)}")
+    click.echo("Compare them with whoever keeps the root, aloud.")
+    click.echo(f"This courier's digits: {enrolment.digits(public)}")
+    click.echo(f"Hand {folder / couriers.PUBLIC} to the root keeper, who compares them.")
+
+
+@courier.command()
+@stick_argument
+@folder_option
+@plainly
+def push(stick: Path, folder: Path) -> None:
+    """Send what the workstation wrote on STICK to the server."""
+    _say_pushed(couriers.Courier(folder, Progress(LABELS)).push(stick))
+
+
+@courier.command()
+@stick_argument
+@folder_option
+@click.option("--everything", is_flag=True, help="All that the server has, also what the workstation has already.")
+@plainly
+def pull(stick: Path, folder: Path, everything: bool) -> None:
+    """Fetch what is new from the server and write it on STICK."""
+    _say_pulled(couriers.Courier(folder, Progress(LABELS)).pull(stick, everything))
+
+
+@courier.command()
+@stick_argument
+@folder_option
+@plainly
+def exchange(stick: Path, folder: Path) -> None:
+    """Both: push, then pull. Run it again if it broke off; it goes on where it was."""
+    done = couriers.Courier(folder, Progress(LABELS)).exchange(stick)
+    _say_pushed(done.pushed)
+    _say_pulled(done.pulled)
+    if done.warning is not None:
+        left = f"ends in {done.warning} days" if done.warning >= 0 else "has ended"
+        click.echo(f"The manifest {left}: tell whoever keeps the root.")
+    click.echo("You may remove the stick.")
+
+
+def _root(path: Path) -> PublicKey:
+    try:
+        return PublicKey.from_text(path.read_text("utf-8"))
+    except (ProtocolError, UnicodeDecodeError) as exc:
+        raise Problem("this is no root's public key", "it is a file of two lines, as published: root-1.pub") from exc
+
+
+def _say_pushed(pushed: couriers.Pushed) -> None:
+    click.echo(f"Sent {pushed.parts} new part(s) of the outbox; the server has {len(pushed.stored)} of its things.")
+    if pushed.taken:
+        click.echo(f"{len(pushed.taken)} reply place(s) were taken; the workstation will write these replies again.")
+    if pushed.manifest not in ("none", "same"):
+        click.echo(f"The manifest in the outbox: {pushed.manifest}.")
+
+
+def _say_pulled(pulled: couriers.Pulled) -> None:
+    click.echo(f"Fetched {pulled.fetched}; on the stick: {pulled.envelopes} envelope(s), {pulled.blocks} block(s).")
