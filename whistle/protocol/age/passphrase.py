@@ -75,6 +75,4 @@ def _stretch(passphrase: str, salt: bytes, log_n: int) -> bytes:
     """scrypt (RFC 7914), 32 bytes; it takes 2^(10 + log_n) bytes of memory."""
     n = 1 << log_n
     memory = 128 * BLOCK_SIZE * (n + 16)
-    return hashlib.scrypt(
-        passphrase.encode(), salt=LABEL + salt, n=n, r=BLOCK_SIZE, p=1, maxmem=memory, dklen=32
-    )
+    return hashlib.scrypt(passphrase.encode(), salt=LABEL + salt, n=n, r=BLOCK_SIZE, p=1, maxmem=memory, dklen=32)
