@@ -1,0 +1,13 @@
+"""How Alembic reaches the database: by the engine that the store hands over. There is no configuration file."""
+
+from alembic import context
+
+from whistle.store.models import metadata
+
+engine = context.config.attributes["engine"]
+
+with engine.connect() as connection:
+    context.configure(connection=connection, target_metadata=metadata, transactional_ddl=True)
+    with context.begin_transaction():
+        context.run_migrations()
+    connection.commit()

@@ -1,0 +1,148 @@
+"""The database: connections, transactions and what differs between SQLite and PostgreSQL.
+
+On SQLite today's tables lie in a file of their own, `<name>-today<suffix>` beside the main one: main pages are then
+never allocated in order of arrival, and a small file can be made anew each night. A transaction that writes to both
+files is one transaction for other processes, not for a power cut; the code never relies on that.
+Writers take turns, on both databases, so no writer has to expect another's rows to appear meanwhile.
+"""
+
+import contextlib
+import sqlite3
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import DBAPIError
+
+from whistle.store.errors import Full, StoreError
+
+CHUNK = 600  # ids in one statement
+PATIENCE = 30  # seconds that a writer waits for its turn
+WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
+NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
+# SQLite: no room; no room for what lies beside the file, or over a quota, which SQLite calls a failed write
+SQLITE_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
+
+
+def sqlite_files(url: str) -> tuple[Path, ...]:
+    """The main and today's database file; nothing for another database. Both belong in a backup."""
+    name = make_url(url).database
+    if make_url(url).get_backend_name() != "sqlite":
+        return ()
+    if not name or name == ":memory:":
+        raise StoreError("a database in memory keeps nothing; name a file")
+    main = Path(name)
+    return main, main.with_name(f"{main.stem}-today{main.suffix}")
+
+
+class Database:
+    """Connections to one database. Threads may share it; after a fork each process needs its own."""
+
+    def __init__(self, url: str) -> None:
+        self.files = sqlite_files(url)
+        self.is_sqlite = bool(self.files)
+        self._turn: AbstractContextManager[Any] = contextlib.nullcontext()
+        if self.is_sqlite:
+            self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
+        with _plainly():
+            self.engine = self._sqlite(url) if self.is_sqlite else create_engine(url, pool_size=20, max_overflow=40)
+
+    def _sqlite(self, url: str) -> Engine:
+        for file in self.files:
+            file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+        engine = create_engine(url, pool_size=20, max_overflow=40, connect_args={"timeout": PATIENCE})
+        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "begin", _begin)
+        return engine
+
+    def _prepare(self, connection: sqlite3.Connection, _: Any) -> None:
+        connection.isolation_level = None  # transactions begin where `_begin` says
+        connection.execute("ATTACH DATABASE ? AS today", [str(self.files[1])])
+        for schema in ("main", "today"):
+            connection.execute(f"PRAGMA {schema}.journal_mode=WAL")
+            connection.execute(f"PRAGMA {schema}.synchronous=FULL")
+            connection.execute(f"PRAGMA {schema}.secure_delete=ON")
+        connection.execute("PRAGMA temp_store=MEMORY")
+
+    @contextlib.contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that sees one state of all tables."""
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with _plainly(), self.engine.connect() as connection:
+            yield connection.execution_options(**options)
+
+    @contextlib.contextmanager
+    def write(self, lasting: bool = True) -> Iterator[Connection]:
+        """A transaction of the only writer. Durable when it ends; if not `lasting`, no later than the next that is."""
+        with _plainly(), self._turn, self.engine.connect() as connection:
+            connection = connection.execution_options(whistle_writes=True, whistle_lasting=lasting)
+            with connection.begin():
+                if not self.is_sqlite:
+                    connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": WRITERS})
+                    if not lasting:
+                        connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
+                yield connection
+
+    def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
+        """An insert that can say what to do about a row that is there."""
+        return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
+
+    def add(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
+        """Insert rows in the order given; rows whose key is there stay as they are."""
+        if rows:
+            connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
+
+    @contextlib.contextmanager
+    def bare(self) -> Iterator[Any]:
+        """A cursor outside any transaction, for what databases do only there."""
+        with _plainly():
+            connection = self.engine.raw_connection()
+            try:
+                if not self.is_sqlite:
+                    connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
+                yield connection.cursor()
+            except (sqlite3.Error, self.engine.dialect.loaded_dbapi.Error) as exc:
+                raise _plain(exc) from exc
+            finally:
+                connection.invalidate()
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+def _begin(connection: Connection) -> None:
+    options = connection.get_execution_options()
+    if options.get("whistle_writes"):
+        level = "FULL" if options["whistle_lasting"] else "NORMAL"
+        connection.exec_driver_sql(f"PRAGMA today.synchronous={level}")
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    else:
+        connection.exec_driver_sql("BEGIN")
+
+
+def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """The ids in pieces that fit into one statement."""
+    for start in range(0, len(ids), CHUNK):
+        yield ids[start : start + CHUNK]
+
+
+@contextlib.contextmanager
+def _plainly() -> Iterator[None]:
+    try:
+        yield
+    except DBAPIError as exc:
+        raise _plain(exc.orig) from exc
+
+
+def _plain(exc: BaseException | None) -> StoreError:
+    """What a driver's error means. Its own text may hold bytes of a statement, so it is not repeated."""
+    code = getattr(exc, "sqlite_errorcode", None)
+    state = getattr(exc, "sqlstate", None)
+    if code in SQLITE_NO_ROOM or state in NO_ROOM:
+        return Full("no room in the database")
+    return StoreError(f"the database refused: {getattr(exc, 'sqlite_errorname', None) or state or type(exc).__name__}")

@@ -1,0 +1,166 @@
+"""Envelopes: stored once, looked at, collected, withdrawn (SPEC, "What the server keeps").
+
+An envelope lies in today's tables or in the main ones; after a turn-over that was broken off, in both, with the same
+row. So whatever changes one changes both, and whoever reads takes the first.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from sqlalchemy import Connection, Row, delete, select, update
+
+from whistle.store.blocks import Blocks
+from whistle.store.database import Database, chunks
+from whistle.store.errors import Missing, Taken
+from whistle.store.models import PLACES, TODAY, Heap, State, key, pending
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An envelope as it arrives."""
+
+    id: bytes
+    heap: Heap
+    body: bytes = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Found:
+    """An envelope as a look finds it; `body` is None where it was not asked for or is gone."""
+
+    id: bytes
+    heap: Heap
+    state: State
+    day: date
+    state_day: date
+    body: bytes | None = field(repr=False)
+
+
+def commit(database: Database, place: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], day: date) -> None:
+    """Store envelopes and claim their blocks, in one transaction. Raises Taken or Missing; then nothing is stored."""
+    with database.write() as connection:
+        fresh = _fresh(connection, envelopes)
+        _claim(connection, place, blocks, day)
+        rows = [
+            {"id": each.id, "heap": each.heap, "day": day, "state": State.WAITING, "state_day": day} for each in fresh
+        ]
+        database.add(connection, TODAY.envelopes, rows)
+        database.add(connection, TODAY.bodies, [{"k": key(each.id), "body": each.body} for each in fresh])
+
+
+def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
+    """Those not stored yet. The same again is passed over; anything else under an id, or under its key, is Taken."""
+    fresh: dict[int, Sealed] = {}
+    taken = []
+    for each in envelopes:
+        held = _under(connection, key(each.id), each.id) or fresh.get(key(each.id))
+        if held is None:
+            fresh[key(each.id)] = each
+        elif held != each:
+            taken.append(each.id)
+    if taken:
+        raise Taken(taken)
+    return list(fresh.values())
+
+
+def _under(connection: Connection, k: int, id_: bytes) -> Sealed | None:
+    """What lies under the key of a body. A body that is gone equals nothing, so its id stays taken."""
+    first, last = id_[:8] + bytes(8), id_[:8] + b"\xff" * 8
+    for place in PLACES:
+        table = place.envelopes
+        row = connection.execute(select(table).where(table.c.id.between(first, last))).first()
+        if row is not None:
+            return Sealed(row.id, row.heap, _bodies(connection, [row.id]).get(row.id, b""))
+    return None
+
+
+def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: date) -> None:
+    """Make blocks ones that stay. They count for the day of the commit, since no day may grow once it is over."""
+    listed: set[bytes] = set()
+    for some in chunks(blocks):
+        for where in PLACES:
+            listed.update(connection.scalars(select(where.blocks.c.id).where(where.blocks.c.id.in_(some))))
+    missing = sorted(set(blocks) - listed) or place.missing(blocks)
+    if missing:
+        raise Missing(missing)
+    for some in chunks(blocks):
+        waiting = select(pending.c.id).where(pending.c.id.in_(some))
+        connection.execute(update(TODAY.blocks).where(TODAY.blocks.c.id.in_(waiting)).values(day=day))
+        connection.execute(delete(pending).where(pending.c.id.in_(some)))
+
+
+def has(connection: Connection, id_: bytes) -> bool:
+    """Whether an envelope was ever stored under the id and its row is still kept."""
+    return bool(_rows(connection, [id_]))
+
+
+def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]) -> list[Found]:
+    """The envelopes under the ids in these heaps, in order of id; with bodies where their heap is in `bodies`."""
+    heaps, with_body = set(heaps), set(bodies)
+    rows = [row for row in _rows(connection, ids) if row.heap in heaps]
+    kept = [row.id for row in rows if row.heap in with_body and row.state != State.REMOVED]
+    found = _bodies(connection, kept)
+    return [Found(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
+
+
+def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
+    rows: dict[bytes, Row[Any]] = {}
+    for some in chunks(ids):
+        for place in PLACES:
+            for row in connection.execute(select(place.envelopes).where(place.envelopes.c.id.in_(some))):
+                rows.setdefault(row.id, row)
+    return [rows[id_] for id_ in sorted(rows)]
+
+
+def _bodies(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+    by_key = {key(id_): id_ for id_ in ids}
+    found = {}
+    for some in chunks(ids):
+        for place in PLACES:
+            table = place.bodies
+            for k, body in connection.execute(select(table).where(table.c.k.in_([key(id_) for id_ in some]))):
+                found[by_key[k]] = body
+    return found
+
+
+def collect(database: Database, ids: Sequence[bytes], day: date) -> list[bytes]:
+    """Mark waiting envelopes to reviewers as collected. Returns the ids whose bodies may now be sent, sorted."""
+    with database.write() as connection:
+        rows = [row for row in _rows(connection, ids) if row.heap == Heap.REVIEWERS and row.state != State.REMOVED]
+        _change(connection, [row.id for row in rows if row.state == State.WAITING], State.COLLECTED, day)
+        return [row.id for row in rows]
+
+
+def withdraw(database: Database, ids: Sequence[bytes], day: date) -> str:
+    """Remove a report, with its slip, while it waits. Says `withdrawn` (again, too), `collected` or `unknown`."""
+    with database.write() as connection:
+        rows = _rows(connection, ids)
+        reports = [row for row in rows if row.heap == Heap.REVIEWERS]
+        if not reports:
+            return "unknown"
+        if any(row.state == State.COLLECTED for row in reports):
+            return "collected"
+        remove(connection, [row.id for row in rows if row.state == State.WAITING], day)
+        return "withdrawn"
+
+
+def remove(connection: Connection, ids: Sequence[bytes], day: date) -> None:
+    """Delete the bodies; who was not collected is removed from this day on."""
+    drop_bodies(connection, ids)
+    _change(connection, ids, State.REMOVED, day)
+
+
+def drop_bodies(connection: Connection, ids: Sequence[bytes]) -> None:
+    """Delete the bodies, in order of their keys. SQLite overwrites them."""
+    for some in chunks(sorted(ids, key=key)):
+        for place in PLACES:
+            connection.execute(delete(place.bodies).where(place.bodies.c.k.in_([key(id_) for id_ in some])))
+
+
+def _change(connection: Connection, ids: Sequence[bytes], state: State, day: date) -> None:
+    for some in chunks(sorted(ids)):
+        for place in PLACES:
+            table = place.envelopes
+            connection.execute(update(table).where(table.c.id.in_(some)).values(state=state, state_day=day))

@@ -1,0 +1,133 @@
+"""The tables (SPEC, "What the server keeps"): these columns and no more.
+
+A thing arrives in the tables whose names begin with `today_`; the turn-over moves it to those without. Both have the
+same columns. Days are whole days since 1970-01-01 (UTC), as integers, so that no database can keep a time beside them.
+No table has row ids: on SQLite they would count arrivals. `bodies` is keyed by a number cut from the id, which is
+random, so that its pages follow the ids and not the arrivals.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+
+from sqlalchemy import BigInteger, Column, Enum, Index, Integer, LargeBinary, MetaData, String, Table
+from sqlalchemy.engine import Dialect
+from sqlalchemy.types import TypeDecorator
+
+ID = 16  # bytes, of every id
+BLOCK = 262_144  # bytes
+EPOCH = date(1970, 1, 1)
+REVISION = "0001"  # the migration that makes these tables
+
+
+class Heap(StrEnum):
+    """Who a thing is for."""
+
+    REVIEWERS = "reviewers"
+    REPORTERS = "reporters"
+
+
+class State(StrEnum):
+    """What has become of an envelope. `removed` means withdrawn, or expired before anyone collected it."""
+
+    WAITING = "waiting"
+    COLLECTED = "collected"
+    REMOVED = "removed"
+
+
+class Day(TypeDecorator[date]):
+    """A UTC day, kept as the number of days since 1970-01-01."""
+
+    impl = Integer
+    cache_ok = True
+
+    def process_bind_param(self, value: date | None, dialect: Dialect) -> int | None:
+        return None if value is None else (value - EPOCH).days
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> date | None:
+        return None if value is None else EPOCH + timedelta(days=value)
+
+
+def key(id_: bytes) -> int:
+    """The key of an envelope's body: the first 8 bytes of its id as a signed big-endian number."""
+    return int.from_bytes(id_[:8], "big", signed=True)
+
+
+def _named(kind: type[StrEnum]) -> Enum:
+    return Enum(kind, native_enum=False, length=9, values_callable=lambda names: [name.value for name in names])
+
+
+metadata = MetaData()
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where things lie: today's tables, or the main ones."""
+
+    envelopes: Table
+    bodies: Table
+    blocks: Table
+
+
+def _place(prefix: str) -> Place:
+    return Place(
+        Table(
+            f"{prefix}envelopes",
+            metadata,
+            Column("id", LargeBinary(ID), primary_key=True),
+            Column("heap", _named(Heap), nullable=False),
+            Column("day", Day, nullable=False),
+            Column("state", _named(State), nullable=False),
+            Column("state_day", Day, nullable=False),
+            sqlite_with_rowid=False,
+        ),
+        Table(
+            f"{prefix}bodies",
+            metadata,
+            Column("k", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=False),
+            Column("body", LargeBinary, nullable=False),
+        ),
+        Table(
+            f"{prefix}blocks",
+            metadata,
+            Column("id", LargeBinary(ID), primary_key=True),
+            Column("heap", _named(Heap), primary_key=True),
+            Column("day", Day, nullable=False),
+            sqlite_with_rowid=False,
+        ),
+    )
+
+
+TODAY = _place("today_")
+MAIN = _place("")
+PLACES = (TODAY, MAIN)  # in the order of reading: what moves goes from the first to the second
+
+# Entries end with the id, so within a day they lie in order of id, as the tables do.
+Index("envelopes_day", MAIN.envelopes.c.heap, MAIN.envelopes.c.day, MAIN.envelopes.c.state, MAIN.envelopes.c.id)
+Index("blocks_day", MAIN.blocks.c.heap, MAIN.blocks.c.day, MAIN.blocks.c.id)
+
+pending = Table(
+    "pending",
+    metadata,
+    Column("id", LargeBinary(ID), primary_key=True),
+    Column("day", Day, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# The day on which the statement came; the day that it speaks of is the one whose list has that hash.
+imports = Table(
+    "imports",
+    metadata,
+    Column("reviewer", String(32), primary_key=True),
+    Column("day", Day, nullable=False),
+    Column("hash", LargeBinary(32), primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+visits = Table(
+    "visits",
+    metadata,
+    Column("courier", String(32), primary_key=True),
+    Column("day", Day, primary_key=True),
+    sqlite_with_rowid=False,
+)

@@ -1,0 +1,139 @@
+"""How long things stay (SPEC, "Removal"): by whole days and never by case, since naming a case's ids would link them.
+
+A reviewer's statement says "of this day I hold the ids with this hash". It counts only while the server's own list of
+that day has the same hash, so nothing that a courier dropped, or that came later, is ever removed because of it.
+The table `imports` keeps the day on which a statement came, and the hash; the hash says which day it speaks of.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, delete, func, select
+
+from whistle.store.blocks import Blocks
+from whistle.store.database import Database
+from whistle.store.days import count_days, day_ids
+from whistle.store.envelopes import drop_bodies, remove
+from whistle.store.models import MAIN, PLACES, TODAY, Heap, State, imports, visits
+from whistle.store.uploads import drop_if_unlisted
+
+
+@dataclass(frozen=True)
+class Limits:
+    """In days. `rows` counts from the last day on which bodies of that heap may still be there."""
+
+    grace: int = 7  # after every active reviewer has stated a day
+    reviewers: int = 180  # at the latest, stated or not
+    reporters: int = 400
+    rows: int = 365
+
+    def bodies(self, heap: Heap) -> timedelta:
+        """How long bodies of a heap stay at the longest."""
+        return timedelta(days=self.reviewers if heap is Heap.REVIEWERS else self.reporters)
+
+
+def record_import(database: Database, reviewer: str, day: date, hash_: bytes, today: date) -> bool:
+    """Count a statement whose signature the caller has checked. False: not (or no more) this server's list of the day.
+
+    A day that is not over is refused, as it may still grow. The same statement again keeps its first day.
+    """
+    with database.write() as connection:
+        held = day_ids(connection, day)
+        if day >= today or not (held.envelopes or held.blocks) or held.hash != hash_:
+            return False
+        database.add(connection, imports, [{"reviewer": reviewer, "day": today, "hash": hash_}])
+        return True
+
+
+def stated_by(connection: Connection, hash_: bytes) -> dict[str, date]:
+    """Who stated a list with that hash, and on which day."""
+    rows = connection.execute(select(imports.c.reviewer, imports.c.day).where(imports.c.hash == hash_))
+    return {row.reviewer: row.day for row in rows}
+
+
+def visit(database: Database, courier: str, day: date) -> None:
+    """Note that a courier came."""
+    with database.write() as connection:
+        database.add(connection, visits, [{"courier": courier, "day": day}])
+
+
+def last_visit(connection: Connection) -> date | None:
+    """The last day on which any courier came."""
+    day: date | None = connection.scalar(select(func.max(visits.c.day)))
+    return day
+
+
+def oldest_waiting(connection: Connection) -> date | None:
+    """The oldest day of which an envelope to reviewers was not collected yet."""
+    waiting = []
+    for place in PLACES:
+        table = place.envelopes
+        conditions = table.c.heap == Heap.REVIEWERS, table.c.state == State.WAITING
+        waiting.append(connection.scalar(select(func.min(table.c.day)).where(*conditions)))
+    return min((day for day in waiting if day is not None), default=None)
+
+
+def remove_due(database: Database, place: Blocks, today: date, active: Collection[str], limits: Limits) -> list[date]:
+    """Remove what has been kept long enough; only days that were turned over. Returns the days removed as stated.
+
+    With no active reviewer nobody can have stated anything, so only the limits count.
+    """
+    with database.read() as connection:
+        unturned = _unturned(connection)
+        stated = [each.day for each in count_days(connection) if each.day not in unturned]
+        stated = [day for day in stated if _is_stated(connection, day, today, active, limits)]
+    for day in stated:
+        _remove_day(database, place, Heap.REVIEWERS, day, today)
+    for heap in Heap:
+        for day in _past(database, heap, today - limits.bodies(heap)):
+            if day not in unturned:
+                _remove_day(database, place, heap, day, today)
+        _forget(database, heap, today - limits.bodies(heap) - timedelta(days=limits.rows))
+    with database.write() as connection:
+        connection.execute(delete(imports).where(imports.c.day < today - limits.bodies(Heap.REVIEWERS)))
+        connection.execute(delete(visits).where(visits.c.day < today - timedelta(days=limits.rows)))
+    return stated
+
+
+def _unturned(connection: Connection) -> set[date]:
+    tables = TODAY.envelopes, TODAY.blocks
+    return {day for table in tables for day in connection.scalars(select(table.c.day).distinct())}
+
+
+def _is_stated(connection: Connection, day: date, today: date, active: Collection[str], limits: Limits) -> bool:
+    """Whether all active reviewers stated the list as it is now, the last of them long enough ago."""
+    stated = stated_by(connection, day_ids(connection, day).hash)
+    if not active or not set(active) <= set(stated):
+        return False
+    return max(stated[reviewer] for reviewer in active) + timedelta(days=limits.grace) <= today
+
+
+def _past(database: Database, heap: Heap, limit: date) -> list[date]:
+    """The days before the limit that may still hold bodies or blocks of a heap."""
+    with database.read() as connection:
+        found: set[date] = set()
+        for table in (MAIN.envelopes, MAIN.blocks):
+            past = select(table.c.day).where(table.c.heap == heap, table.c.day < limit)
+            found.update(connection.scalars(past.distinct()))
+    return sorted(found)
+
+
+def _remove_day(database: Database, place: Blocks, heap: Heap, day: date, today: date) -> None:
+    """Remove all bodies and blocks of a day and heap, in one transaction; then the files that nothing names now."""
+    with database.write() as connection:
+        table = MAIN.envelopes
+        of_day = select(table.c.id, table.c.state).where(table.c.heap == heap, table.c.day == day)
+        rows = connection.execute(of_day).all()
+        drop_bodies(connection, [row.id for row in rows if row.state == State.COLLECTED])
+        remove(connection, [row.id for row in rows if row.state == State.WAITING], today)
+        condition = (MAIN.blocks.c.heap == heap) & (MAIN.blocks.c.day == day)
+        blocks = connection.scalars(select(MAIN.blocks.c.id).where(condition)).all()
+        connection.execute(delete(MAIN.blocks).where(condition))
+    drop_if_unlisted(database, blocks, PLACES, place.drop_settled)
+
+
+def _forget(database: Database, heap: Heap, limit: date) -> None:
+    """Delete the small rows of days before the limit."""
+    with database.write() as connection:
+        connection.execute(delete(MAIN.envelopes).where(MAIN.envelopes.c.heap == heap, MAIN.envelopes.c.day < limit))

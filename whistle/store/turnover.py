@@ -1,0 +1,85 @@
+"""The turn-over: what lay in today's tables and folder goes to the main ones, in an order that tells nothing.
+
+Every step may be broken off and done again: first a copy is made durable, then what was copied is removed.
+After it, of every day before today nothing finer than the day can be read from the files as they stand. Not claimed:
+sectors that a file system or a drive has freed but not overwritten, the change time of a settled file (it tells the
+turn-over), and on PostgreSQL what lies outside the tables (its log, archives and replicas).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from time import sleep
+
+from sqlalchemy import Column, Table, delete, select
+
+from whistle.store.blocks import Blocks
+from whistle.store.database import Database, chunks
+from whistle.store.errors import StoreError
+from whistle.store.models import MAIN, TODAY, key, pending
+from whistle.store.uploads import drop_unlisted
+
+TRIES = 10  # to find a moment in which nobody reads the write-ahead log
+PAUSE = 0.5  # seconds between them
+
+Piece = tuple[Column[int] | Column[bytes], Table, Sequence[int] | Sequence[bytes]]  # a key of today, where to, which
+
+
+@dataclass(frozen=True)
+class Turned:
+    """How much was moved."""
+
+    envelopes: int
+    blocks: int
+
+
+def turn_over(database: Database, place: Blocks, today: date) -> Turned:
+    """Merge everything that arrived before `today`; uploads under way stay. Run by one at a time."""
+    with database.read() as connection:
+        table = TODAY.envelopes
+        envelopes = connection.scalars(select(table.c.id).where(table.c.day < today).order_by(table.c.id)).all()
+        claimed = TODAY.blocks.c.id.not_in(select(pending.c.id))
+        over = select(TODAY.blocks.c.id).where(TODAY.blocks.c.day < today, claimed).distinct()
+        blocks = connection.scalars(over.order_by(TODAY.blocks.c.id)).all()
+    place.settle(blocks)
+    for some in chunks(blocks):
+        _move(database, [(TODAY.blocks.c.id, MAIN.blocks, some)])
+    for some in chunks(envelopes):
+        keys = [key(id_) for id_ in some]
+        _move(database, [(table.c.id, MAIN.envelopes, some), (TODAY.bodies.c.k, MAIN.bodies, keys)])
+    drop_unlisted(database, place)
+    place.tidy()
+    _make_anew(database)
+    return Turned(len(envelopes), len(blocks))
+
+
+def _move(database: Database, pieces: Sequence[Piece]) -> None:
+    """Copy rows to the main tables in order of their keys; once that is durable, delete them from today's."""
+    with database.write() as connection:
+        for column, target, keys in pieces:
+            rows = select(column.table).where(column.in_(keys)).order_by(column)
+            copy = database.insert(target).from_select(target.c.keys(), rows).on_conflict_do_nothing()
+            connection.execute(copy)
+    with database.write() as connection:
+        for column, _, keys in pieces:
+            connection.execute(delete(column.table).where(column.in_(keys)))
+
+
+def _make_anew(database: Database) -> None:
+    """Write today's tables afresh, so that no freed page of theirs is left, and empty the write-ahead log."""
+    if not database.is_sqlite:
+        with database.bare() as cursor:
+            for table in (TODAY.envelopes, TODAY.bodies, TODAY.blocks, pending):
+                cursor.execute(f"VACUUM (FULL) {table.name}")
+        return
+    with database.bare() as cursor:
+        cursor.execute("VACUUM today")
+        for _ in range(TRIES):
+            emptied = [
+                cursor.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+                for schema in ("today", "main")
+            ]
+            if all(emptied):
+                return
+            sleep(PAUSE)
+    raise StoreError("someone kept reading the database, so its log could not be emptied; turn over again")

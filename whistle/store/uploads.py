@@ -1,0 +1,81 @@
+"""Blocks of uploads under way: put one by one, claimed by the commit of their envelope, swept when it never comes.
+
+The row comes before the file, so a file without a row is never someone's upload, and the sweep may remove it.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import date, timedelta
+
+from sqlalchemy import Connection, delete, exists, select
+
+from whistle.store.blocks import Blocks
+from whistle.store.database import Database, chunks
+from whistle.store.models import MAIN, PLACES, TODAY, Heap, Place, pending
+
+Drop = Callable[[Sequence[bytes]], None]
+UNDER_WAY = timedelta(days=1)  # an upload that began the day before may still go on
+
+
+def put_block(database: Database, place: Blocks, id_: bytes, body: bytes, heap: Heap, day: date) -> None:
+    """Store a block durably, pending until a commit names it. Other bytes under its id are Taken."""
+    with database.write(lasting=False) as connection:  # the commit that follows lasts, and this with it
+        claimed = _claimed(connection, id_)
+        if not connection.scalar(select(exists().where(MAIN.blocks.c.id == id_, MAIN.blocks.c.heap == heap))):
+            database.add(connection, TODAY.blocks, [{"id": id_, "heap": heap, "day": day}])
+        if not claimed:
+            row = database.insert(pending).values(id=id_, day=day)
+            connection.execute(row.on_conflict_do_update(index_elements=["id"], set_={"day": day}))
+    place.put(id_, body)
+
+
+def _claimed(connection: Connection, id_: bytes) -> bool:
+    if connection.scalar(select(exists().where(pending.c.id == id_))):
+        return False
+    return any(connection.scalar(select(exists().where(where.blocks.c.id == id_))) for where in PLACES)
+
+
+def is_kept(connection: Connection, id_: bytes, heap: Heap | None) -> bool:
+    """Whether a commit has named the block, in that heap or in any."""
+    for where in PLACES:
+        table = where.blocks
+        named = exists().where(table.c.id == id_, table.c.heap.in_([heap] if heap else list(Heap)))
+        if connection.scalar(select(named)):
+            return not connection.scalar(select(exists().where(pending.c.id == id_)))
+    return False
+
+
+def sweep(database: Database, place: Blocks, today: date) -> None:
+    """Remove uploads that nobody finished since the day before yesterday, and files that no row names."""
+    with database.write() as connection:
+        old = select(pending.c.id).where(pending.c.day < today - UNDER_WAY)
+        connection.execute(delete(TODAY.blocks).where(TODAY.blocks.c.id.in_(old)))
+        connection.execute(delete(pending).where(pending.c.day < today - UNDER_WAY))
+    drop_unlisted(database, place)
+    place.tidy()
+
+
+def drop_unlisted(database: Database, place: Blocks) -> None:
+    """Remove the files that no row names; of today's, those too that are settled."""
+    for some in chunks(sorted(place.today())):
+        with database.read() as connection:
+            place.settle(_listed(connection, some, [MAIN]))  # before today's copy goes, the other is there
+        drop_if_unlisted(database, some, [TODAY], place.drop_today)
+    for some in chunks(sorted(place.settled())):
+        drop_if_unlisted(database, some, PLACES, place.drop_settled)
+
+
+def drop_if_unlisted(database: Database, ids: Sequence[bytes], places: Sequence[Place], drop: Drop) -> None:
+    """Remove the files of those ids that no row in these places names."""
+    with database.read() as connection:
+        candidates = sorted(set(ids) - set(_listed(connection, ids, places)))
+    for some in chunks(candidates):
+        with database.write(lasting=False) as connection:  # while we hold the turn nobody can begin to put them again
+            drop(sorted(set(some) - set(_listed(connection, some, places))))
+
+
+def _listed(connection: Connection, ids: Sequence[bytes], places: Iterable[Place]) -> list[bytes]:
+    listed: set[bytes] = set()
+    for where in places:
+        for some in chunks(ids):
+            listed.update(connection.scalars(select(where.blocks.c.id).where(where.blocks.c.id.in_(some))))
+    return sorted(listed)
