@@ -82,6 +82,7 @@ class Config:
 
     folder: Path
     name: Texts = field(default_factory=lambda: {"en": "Whistle"})
+    leave: str = "https://www.wikipedia.org/"  # where *Leave this page* leads: somewhere that nobody asks about
     emergency: tuple[Emergency, ...] = ()
     questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # by the channel's id
     outside: tuple[Outside, ...] = ()
@@ -99,7 +100,6 @@ class Config:
     blocks_url: str = ""  # empty: `blocks` in the folder
     max_upload: int = 4096 * MIB  # bytes of one form, files included
     chaff: float = 4.0  # mean a day
-    housekeeping: bool = True  # exactly one machine of several does it
 
     @classmethod
     def load(cls, folder: Path) -> "Config":
@@ -139,7 +139,7 @@ class Config:
         return list(self.name)
 
 
-def in_language(texts: Texts, language: str) -> str:
+def in_language(texts: Mapping[str, str], language: str) -> str:
     """The text in a language, else in English, else in the first that there is, else nothing."""
     return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
 
@@ -150,6 +150,7 @@ def _read(folder: Path, top: Reader) -> Config:
     config = Config(
         folder=folder,
         name=top.texts("name"),
+        leave=top.text("leave", Config.leave),
         emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
         questions=_questions(top.table("channels")),
         outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
@@ -175,7 +176,6 @@ def _server(server: Reader) -> dict[str, Any]:
         "blocks_url": server.text("blocks", ""),
         "max_upload": server.integer("max_upload_mib", Config.max_upload // MIB, low=1, high=1024 * 1024) * MIB,
         "chaff": server.number("chaff", Config.chaff, low=0, high=10_000),
-        "housekeeping": server.flag("housekeeping", Config.housekeeping),
     }
 
 

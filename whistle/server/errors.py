@@ -75,3 +75,12 @@ class NobodyLeft(Refused):
 
 class TooLong(Refused):
     """What a message says about itself does not fit into its envelope, for example too many people left out."""
+
+
+class Refusal(ServerError):
+    """A program's request is not taken; `status` is HTTP's, `hint` says what to do."""
+
+    def __init__(self, status: int, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.hint = hint

@@ -1,12 +1,11 @@
 """Reading TOML tables strictly: every name is asked for once, with its type, and what nobody asked for is refused."""
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 from whistle.server.errors import ConfigError
 
-Texts = Mapping[str, str]  # by language
+Texts = dict[str, str]  # by language
 
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 

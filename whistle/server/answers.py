@@ -1,0 +1,42 @@
+"""Answers to programs: records as canonical JSON, and errors as a record of what is wrong and what to do.
+
+Nothing of a request stands in an error.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import flask
+from werkzeug.exceptions import HTTPException
+
+from whistle.protocol import canonical
+from whistle.server.errors import Refusal
+
+HINTS = {
+    404: "there is no such thing here",
+    411: "send the length of the body",
+    413: "send less at a time",
+    415: "send application/octet-stream",
+    429: "wait a few minutes, then try again",
+    503: "try again in a few minutes",
+}
+
+
+def init(blueprint: flask.Blueprint) -> None:
+    """Let every error of a blueprint be answered like this."""
+    blueprint.register_error_handler(HTTPException, _by_status)
+    blueprint.register_error_handler(Refusal, _refused)
+
+
+def record(answer: Mapping[str, Any], status: int = 200) -> flask.Response:
+    """A record as canonical JSON."""
+    return flask.Response(canonical.dumps(dict(answer)), status=status, mimetype="application/json")
+
+
+def _refused(error: Refusal) -> flask.Response:
+    return record({"error": str(error), "hint": error.hint}, error.status)
+
+
+def _by_status(error: HTTPException) -> flask.Response:
+    status = error.code or 500
+    return record({"error": error.name.lower(), "hint": HINTS.get(status, "tell the operator")}, status)

@@ -1,0 +1,190 @@
+"""What programs of reporters ask: the browser's half and the command line.  Everything by POST, in exact sizes.
+
+No id or token ever stands in an address.  Bodies are `application/octet-stream`, which no page of another site can
+send without asking first.
+"""
+
+import itertools
+import struct
+from collections.abc import Iterator
+from datetime import date
+
+import flask
+from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
+
+from whistle.protocol import canonical, envelope
+from whistle.protocol.attachment import BLOCK
+from whistle.protocol.errors import Malformed
+from whistle.protocol.forms import hexadecimal, many
+from whistle.protocol.retrieval import PLACES, TOKEN, thing_id
+from whistle.server import answers, limits
+from whistle.server.errors import Broken, Refusal
+from whistle.server.instance import here
+from whistle.server.receiving import Body
+from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
+
+PAD = 262_144  # bytes; an answer to a look is a multiple of it, so that up to six replies look like none
+HEAD = 1024 * 1024  # bytes of the JSON before the envelopes, at most
+MAX_BLOCKS = 20_000  # of one report
+FETCH = 64  # blocks in one answer
+OCTETS = "application/octet-stream"
+EPOCH = date(1970, 1, 1)
+STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
+WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
+
+blueprint = flask.Blueprint("api", __name__, url_prefix="/api")
+answers.init(blueprint)
+
+
+@blueprint.post("/block")
+def put_block() -> flask.Response:
+    """Keep a block for a report that follows: id, then 262,144 bytes."""
+    limits.count("block")
+    with limits.uploading():
+        body = _body(TOKEN + BLOCK, TOKEN + BLOCK)
+    instance = here()
+    try:
+        instance.store.put_block(body[:TOKEN], body[TOKEN:], Heap.REVIEWERS, instance.today)
+    except Taken as error:
+        raise _taken() from error
+    except Full as error:
+        raise _full() from error
+    return _nothing()
+
+
+@blueprint.post("/store")
+def store_envelopes() -> flask.Response:
+    """Keep one envelope, or a report with its slip, under their tokens, and the blocks that were put for them."""
+    limits.count("send")
+    instance = here()
+    size = envelope.size(instance.config.slots)
+    with limits.uploading():
+        body = _body(size, HEAD + 2 * size)
+    sealed, blocks = _parse_store(body, instance.config.slots)
+    try:
+        instance.store.commit(sealed, blocks, instance.today)
+    except Taken as error:
+        raise _taken() from error
+    except Missing as error:
+        raise _unknown() from error
+    except Full as error:
+        raise _full() from error
+    return _nothing()
+
+
+@blueprint.post("/look")
+def look() -> flask.Response:
+    """The state of whatever lies under the ids of one reporter, and what was written to them."""
+    limits.count("look")
+    instance = here()
+    ids = _look_ids(instance.config.slots)
+    found = sorted(instance.store.look(ids), key=lambda each: each.id)
+    answer = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
+    return _octets(answer + bytes(-len(answer) % PAD))
+
+
+@blueprint.post("/blocks")
+def fetch_blocks() -> flask.Response:
+    """Blocks of replies, each as 1 and its bytes, or 0."""
+    limits.count("fetch")
+    ids = _cut(_body(TOKEN, FETCH * TOKEN))
+    kept = here().store
+    return flask.Response(_blocks(kept, ids), mimetype=OCTETS)
+
+
+@blueprint.post("/withdraw")
+def withdraw() -> flask.Response:
+    """Take a report and its slip back, by their tokens, while nobody has collected them."""
+    limits.count("withdraw")
+    ids = [thing_id(token) for token in _cut(_body(2 * TOKEN, 2 * TOKEN))]
+    instance = here()
+    return _octets(bytes([WITHDRAWN[instance.store.withdraw(ids, instance.today)]]))
+
+
+def _body(low: int, high: int) -> bytes:
+    """The whole body, of `low` to `high` bytes."""
+    request = flask.request
+    if request.mimetype != OCTETS:
+        raise UnsupportedMediaType
+    length = request.content_length or 0
+    if length > high:
+        raise RequestEntityTooLarge
+    if length < low:
+        raise _unknown()
+    body, pieces = Body(request.stream, length), []
+    try:
+        while piece := body.read():
+            pieces.append(piece)
+    except Broken as error:
+        raise _unknown() from error
+    return b"".join(pieces)
+
+
+def _parse_store(body: bytes, slots: int) -> tuple[list[Sealed], list[bytes]]:
+    head, newline, rest = body[:HEAD].partition(b"\n")
+    size = envelope.size(slots)
+    try:
+        value = canonical.loads(head)
+        if not newline or not isinstance(value, dict) or set(value) != {"tokens", "blocks"}:
+            raise Malformed("no head")
+        tokens = many(hexadecimal(TOKEN), 2, unique=True)(value["tokens"])
+        ids = many(hexadecimal(TOKEN), MAX_BLOCKS, unique=True)(value["blocks"])
+        rest = body[len(head) + 1 :]
+        if not tokens or len(rest) != len(tokens) * size:
+            raise Malformed("another size")
+        bodies = [rest[start : start + size] for start in range(0, len(rest), size)]
+        for each in bodies:
+            envelope.check_form(each, slots)
+    except Malformed as error:
+        raise _unknown() from error
+    named = zip(tokens, (Heap.REVIEWERS, Heap.REPORTERS), bodies, strict=False)
+    return [Sealed(thing_id(bytes.fromhex(token)), heap, each) for token, heap, each in named], [
+        bytes.fromhex(id) for id in ids
+    ]
+
+
+def _look_ids(slots: int) -> list[bytes]:
+    size = (2 + 2 * slots * PLACES) * TOKEN
+    ids = _cut(_body(size, size))
+    if any(second <= first for first, second in itertools.pairwise(ids)):
+        raise _unknown()
+    return ids
+
+
+def _entry(found: Found) -> bytes:
+    # Never the report's own body: whoever has the words is not shown what was written.
+    body = found.body if found.body and found.heap == Heap.REPORTERS else b""
+    day = (found.state_day - EPOCH).days  # of the state: it came, was collected or removed on that day
+    return found.id + struct.pack(">BII", STATES[found.state], day, len(body)) + body
+
+
+def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
+    for id in ids:
+        found = kept.block(id, Heap.REPORTERS)
+        yield b"\0" if found is None else b"\1" + found
+
+
+def _cut(body: bytes) -> list[bytes]:
+    if len(body) % TOKEN:
+        raise _unknown()
+    return [body[start : start + TOKEN] for start in range(0, len(body), TOKEN)]
+
+
+def _octets(answer: bytes) -> flask.Response:
+    return flask.Response(answer, mimetype=OCTETS)
+
+
+def _nothing() -> flask.Response:
+    return flask.Response(status=204)
+
+
+def _unknown() -> Refusal:
+    return Refusal(400, "the request is not of the known form", "use the version that the operator runs")
+
+
+def _taken() -> Refusal:
+    return Refusal(409, "something else is stored under this token", "begin again with a new code")
+
+
+def _full() -> Refusal:
+    return Refusal(507, "the server's disk is full", "try again later; nothing of it was kept")

@@ -1,0 +1,87 @@
+"""What stands around every answer: nothing from elsewhere, nothing kept, nothing told; and what no request may be.
+
+No cookie is ever set, no answer is kept by a browser, no exception's text is shown or written down.
+"""
+
+import flask
+from werkzeug.exceptions import HTTPException, LengthRequired
+
+from whistle.server.logs import LOG, describe
+
+POLICY = {
+    "default-src": "'none'",
+    "style-src": "'self'",
+    "img-src": "'self'",
+    "form-action": "'self'",
+    "frame-ancestors": "'none'",
+    "base-uri": "'none'",
+}
+SCRIPT_POLICY = {"script-src": "'self'", "connect-src": "'self'"}
+OFF = (
+    "camera",
+    "display-capture",
+    "geolocation",
+    "gyroscope",
+    "accelerometer",
+    "magnetometer",
+    "microphone",
+    "midi",
+    "payment",
+    "publickey-credentials-get",
+    "serial",
+    "usb",
+    "hid",
+    "web-share",
+    "local-fonts",
+    "idle-detection",
+)
+HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Embedder-Policy": "require-corp",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": ", ".join(f"{name}=()" for name in OFF),
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "X-Robots-Tag": "noindex, nofollow",
+}
+NEVER = ("Set-Cookie", "Server", "ETag", "Last-Modified", "Expires", "X-Powered-By")
+
+
+def init(app: flask.Flask) -> None:
+    """Put the headers on every answer, refuse bodies without a length, and keep exceptions' texts to ourselves."""
+    app.before_request(_refuse_unmeasured)
+    app.after_request(_finish)
+    app.register_error_handler(HTTPException, _plain)
+    app.log_exception = _log_exception  # type: ignore[method-assign,assignment]
+
+
+def allow_script() -> None:
+    """Let this answer load scripts of this host, and let them ask this host; nothing else changes."""
+    flask.g.script = True
+
+
+def _refuse_unmeasured() -> None:
+    # A chunked body has no length to hold its parts against, and no reporter's browser sends one.
+    request = flask.request
+    if "Transfer-Encoding" in request.headers or (request.method == "POST" and request.content_length is None):
+        raise LengthRequired
+
+
+def _finish(response: flask.Response) -> flask.Response:
+    for name in NEVER:
+        response.headers.remove(name)
+    policy = POLICY | (SCRIPT_POLICY if flask.g.get("script") else {})
+    response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
+    for name, value in HEADERS.items():
+        response.headers[name] = value
+    return response
+
+
+def _plain(error: HTTPException) -> flask.Response:
+    return flask.Response(f"{error.code} {error.name}\n", status=error.code, mimetype="text/plain")
+
+
+def _log_exception(exc_info: tuple[type[BaseException], BaseException, object]) -> None:
+    LOG.error(describe(exc_info[1]))

@@ -1,0 +1,54 @@
+"""What every request needs of the server it runs in: configuration, store, manifests and the day."""
+
+import datetime
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import flask
+
+from whistle.protocol import envelope
+from whistle.server.config import Config
+from whistle.server.published import Published
+from whistle.store import Store, open_store
+
+NAME = "whistle"
+Clock = Callable[[], datetime.datetime]
+
+
+def utc_now() -> datetime.datetime:
+    """The time, in UTC."""
+    return datetime.datetime.now(datetime.UTC)
+
+
+@dataclass(frozen=True)
+class Instance:
+    """One server.  `now` gives the time in UTC; tests turn it."""
+
+    config: Config
+    store: Store
+    published: Published
+    now: Clock = utc_now
+
+    @property
+    def today(self) -> datetime.date:
+        """The UTC day."""
+        return self.now().date()
+
+
+def open_instance(config: Config, now: Clock = utc_now) -> Instance:
+    """Open the store and the manifests of a configuration; StoreError or BadManifest when that fails."""
+    config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+    store = open_store(config.database, config.blocks, envelope.size(config.slots))
+    return Instance(config, store, Published(config.keys, config.slots), now)
+
+
+def attach(app: flask.Flask, instance: Instance) -> None:
+    """Give an application its instance; once, when it is made."""
+    app.extensions[NAME] = instance
+
+
+def here() -> Instance:
+    """The instance of the application that answers the request."""
+    found = flask.current_app.extensions[NAME]
+    assert isinstance(found, Instance)
+    return found

@@ -1,0 +1,138 @@
+"""How often something may be done, without knowing who does it.
+
+An address becomes a keyed hash whose key lives in memory only and is thrown away within the hour.  Behind Tor all
+visitors share one address, so each action also has a limit for everybody together, apart from the others: whoever
+floods one leaves the others free, and those who come back to read are served while others cannot send.
+"""
+
+import contextlib
+import functools
+import hashlib
+import ipaddress
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+
+import flask
+import limits
+from flask_limiter import Limiter
+from limits.errors import StorageError
+from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
+
+from whistle.server.config import Config
+from whistle.server.logs import LOG, describe
+
+NAME = "whistle_limits"
+HOUR = 3600  # seconds
+EVERYBODY = "everybody"
+UPLOADING = 3 / 4  # of the threads may take in files; the rest stays for those who read
+
+
+class Passing:
+    """The keyed hash under which an address is counted; a new key every hour, the old one forgotten."""
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._hour = -1
+        self._key = b""
+
+    def __call__(self, address: str) -> str:
+        """32 hexadecimal digits, the same for an address within the hour and for all addresses of one IPv6 network."""
+        with self._lock:
+            hour = int(self._now() // HOUR)
+            if hour != self._hour:
+                self._hour, self._key = hour, os.urandom(32)
+            return hashlib.blake2b(_network(address), key=self._key, digest_size=16).hexdigest()
+
+
+class Limits:
+    """The limits of one application, in memory or in Redis."""
+
+    def __init__(self, app: flask.Flask, config: Config, passing: Passing | None = None) -> None:
+        self._config = config
+        self._passing = passing or Passing()
+        self._limiter = Limiter(
+            self._visitor,
+            app=app,
+            storage_uri=config.rates_storage,
+            storage_options={"wrap_exceptions": "true"},
+            strategy="fixed-window",
+        )
+        self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOADING)))
+
+    def count(self, action: str) -> None:
+        """Count one more; TooManyRequests when the visitor, or everybody together, has done it too often."""
+        rate = self._config.rates[action]
+        # The visitor first: whoever is over that limit takes nothing from what everybody shares.
+        if not self._config.behind_tor:
+            self._hit(rate.each, action, self._visitor())
+        self._hit(rate.all, action, EVERYBODY)
+
+    @contextlib.contextmanager
+    def uploading(self) -> Iterator[None]:
+        """Hold one of the places for files; ServiceUnavailable when all are taken."""
+        if not self._uploads.acquire(blocking=False):
+            raise ServiceUnavailable
+        try:
+            yield
+        finally:
+            self._uploads.release()
+
+    def _hit(self, rates: str, action: str, who: str) -> None:
+        for item in _parsed(rates):
+            try:
+                allowed = self._limiter.limiter.hit(item, action, who)
+            except StorageError as error:  # better without limits than closed to everybody
+                LOG.warning(describe(error))
+                return
+            if not allowed:
+                raise TooManyRequests
+
+    def _visitor(self) -> str:
+        return self._passing(_address(flask.request, self._config.trusted_proxies))
+
+
+def init(app: flask.Flask, config: Config) -> None:
+    """Give an application its limits."""
+    app.extensions[NAME] = Limits(app, config)
+
+
+def count(action: str) -> None:
+    """Count an action of the request at hand, one of `Config.rates`; TooManyRequests when there were too many."""
+    _here().count(action)
+
+
+def uploading() -> contextlib.AbstractContextManager[None]:
+    """Hold one of the places for files while a form streams in; ServiceUnavailable when all are taken."""
+    return _here().uploading()
+
+
+@functools.cache
+def _parsed(rates: str) -> list[limits.RateLimitItem]:
+    return limits.parse_many(rates)
+
+
+def _here() -> Limits:
+    found = flask.current_app.extensions[NAME]
+    assert isinstance(found, Limits)
+    return found
+
+
+def _address(request: flask.Request, proxies: int) -> str:
+    """The address that the outermost trusted proxy saw; what a visitor writes in front of it does not count."""
+    passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",") if each.strip()]
+    if proxies and len(passed) >= proxies:
+        return passed[-proxies]
+    return request.remote_addr or ""
+
+
+def _network(address: str) -> bytes:
+    try:
+        found = ipaddress.ip_address(address)
+    except ValueError:
+        return b""
+    if isinstance(found, ipaddress.IPv6Address):
+        return found.ipv4_mapped.packed if found.ipv4_mapped else found.packed[:8]
+    return found.packed
