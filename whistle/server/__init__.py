@@ -1,1 +1,27 @@
 """What a reporter and a courier meet."""
+
+from pathlib import Path
+
+import flask
+
+from whistle.server import api, courier, headers, limits, pages
+from whistle.server.config import Config
+from whistle.server.instance import Clock, attach, open_instance, utc_now
+
+
+def create_app(config: Config | Path, now: Clock = utc_now) -> flask.Flask:
+    """The application of a configuration, or of the folder that holds one.
+
+    ConfigError, BadManifest or StoreError when it cannot be started; ``now`` gives the time in UTC.
+    """
+    if isinstance(config, Path):
+        config = Config.load(config)
+    app = flask.Flask(__name__)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
+    attach(app, open_instance(config, now))
+    headers.init(app)
+    limits.init(app, config)
+    app.register_error_handler(404, pages.fault)
+    for module in (api, courier, pages):
+        app.register_blueprint(module.blueprint)
+    return app

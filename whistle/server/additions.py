@@ -1,0 +1,166 @@
+"""What somebody who came back may do: add, withdraw, ask to stop, move to new words (SPEC 2, 4).
+
+Each is the reporter's own message to whoever reads the case; nobody who was left out is ever written to.
+"""
+
+from collections.abc import Callable, Mapping
+
+import flask
+
+from whistle.protocol import retrieval
+from whistle.server import forms, sealing
+from whistle.server.errors import NoRoom, Refused
+from whistle.server.forms import Problem
+from whistle.server.replies import Back, case, with_case
+from whistle.server.report import problems_of, words_page
+from whistle.server.sealing import Draft
+from whistle.server.visit import Visit, names, notice, page
+
+
+def follow_up(visit: Visit) -> flask.Response:
+    """Store a follow-up; or give the page back with what is wrong."""
+
+    def add(back: Back) -> flask.Response:
+        text = forms.text(visit.arrived)
+        readers: tuple[str, ...] = ()
+        try:
+            if not back.readers:
+                ticked = forms.left_out(visit.arrived, back.known.manifest)
+                readers = tuple(id for id in back.instead if id not in ticked)
+            _store(back, text, readers)
+        except (NoRoom, Refused) as error:
+            return case(back, *problems_of(visit, forms.problem(visit.t, error, visit.bounds)))
+        return notice(visit, "follow_up.sent", code=back.code)
+
+    return with_case(visit, add)
+
+
+def follow_up_again(visit: Visit, problem: Problem) -> flask.Response:
+    """The page with what was typed, and why the follow-up could not be taken."""
+    return with_case(visit, lambda back: case(back, *problems_of(visit, problem)))
+
+
+def withdraw(visit: Visit) -> flask.Response:
+    """Ask whether the report is to be withdrawn."""
+    return _confirm(visit, "withdraw", "withdraw-now", ("text", "follow_ups"))
+
+
+def withdraw_now(visit: Visit) -> flask.Response:
+    """Withdraw the report, if nobody has picked it up."""
+
+    def take_back(back: Back) -> flask.Response:
+        outcome = sealing.withdraw(back.reporter, visit.store, visit.day)
+        if outcome == "withdrawn":
+            return notice(visit, "withdraw.done")
+        if outcome == "collected":
+            return notice(visit, "withdraw.late", code=back.code, step="stop")
+        return case(back)
+
+    return with_case(visit, take_back)
+
+
+def stop(visit: Visit) -> flask.Response:
+    """Ask whether the readers are to be asked to stop."""
+    return _confirm(visit, "stop", "stop-now", ("text", "may"), visit.t.text("stop.message"))
+
+
+def stop_now(visit: Visit) -> flask.Response:
+    """Store a follow-up that asks the readers to stop."""
+
+    def ask(back: Back) -> flask.Response:
+        try:
+            _store(back, visit.t.text("stop.message"), ())
+        except (NoRoom, Refused) as error:
+            return case(back, forms.problem(visit.t, error, visit.bounds))
+        return notice(visit, "follow_up.sent", code=back.code)
+
+    return with_case(visit, ask)
+
+
+def exposed(visit: Visit) -> flask.Response:
+    """Offer new words."""
+    return with_case(visit, lambda back: _exposed(back))
+
+
+def renew(visit: Visit) -> flask.Response:
+    """Store a report under new words that continues the case, to the same readers; show the words."""
+
+    def move(back: Back) -> flask.Response:
+        attempt, slip = forms.attempt(visit.arrived), back.view.slip
+        if attempt is None or slip is None:
+            return _exposed(back, Problem("", visit.t.text("error.old_form")))
+        code = retrieval.code_for(attempt, visit.arrived.digest)
+        draft = Draft(
+            channel=slip.channel,
+            language=visit.t.code,
+            text="\n\n".join(filter(None, (visit.t.text("exposed.message"), forms.text(visit.arrived)))),
+            readers=back.readers or back.instead,
+            without=slip.without,
+            continues=back.reporter,
+        )
+        try:
+            sealing.report(draft, code, visit.published, visit.store, visit.day)
+        except (NoRoom, Refused) as error:
+            return _exposed(back, forms.problem(visit.t, error, visit.bounds))
+        return words_page(visit, code)
+
+    return with_case(visit, move)
+
+
+STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {
+    "follow-up": follow_up,
+    "withdraw": withdraw,
+    "withdraw-now": withdraw_now,
+    "stop": stop,
+    "stop-now": stop_now,
+    "exposed": exposed,
+    "renew": renew,
+}
+
+
+def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
+    visit, attempt = back.visit, forms.attempt(back.visit.arrived)
+    if attempt is None:
+        raise Refused("the form carries no attempt")
+    slip = back.view.slip
+    draft = Draft(
+        channel=slip.channel if slip else "",
+        language=visit.t.code,
+        text=text,
+        readers=readers,
+        without=back.without,
+        attachments=visit.arrived.attachments,
+        blocks=visit.arrived.blocks,
+    )
+    sealing.follow_up(draft, back.reporter, attempt, visit.arrived.digest, visit.published, visit.store, visit.day)
+
+
+def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message: str = "") -> flask.Response:
+    def sure(back: Back) -> flask.Response:
+        return page(
+            visit,
+            "confirm.html",
+            what=what,
+            step=step,
+            parts=parts,
+            message=message,
+            code=back.code,
+            attempt=forms.new_attempt(),
+        )
+
+    return with_case(visit, sure)
+
+
+def _exposed(back: Back, *problems: Problem) -> flask.Response:
+    visit = back.visit
+    readers = back.readers or back.instead
+    return page(
+        visit,
+        "exposed.html",
+        code=back.code,
+        attempt=forms.new_attempt(),
+        text=visit.arrived.get("text"),
+        names=names(visit, back.known, readers),
+        without=names(visit, back.known, back.without),
+        problems=problems,
+    )

@@ -1,0 +1,148 @@
+"""What the pages' forms hold, read strictly, and what is said when one cannot be taken.
+
+Nothing is stored here and nothing is sealed; a value that no page of ours can have sent counts as missing.
+"""
+
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from whistle.protocol import words
+from whistle.protocol.manifest import RECOVERY, Manifest
+from whistle.protocol.retrieval import ATTEMPT
+from whistle.protocol.words import WordsError
+from whistle.server.config import Question
+from whistle.server.errors import (
+    Broken,
+    Empty,
+    FieldAfterFile,
+    FormError,
+    HoldsWords,
+    NobodyLeft,
+    NoRoom,
+    Refused,
+    TooBig,
+    TooLong,
+)
+from whistle.server.i18n import Translation
+from whistle.server.receiving import Arrived, Bounds
+
+WAYS = ("report", "advice")
+WAY = "way"  # the answer under which a request for advice says that it is one
+ATTEMPT_TEXT = re.compile(r"[0-9a-f]{64}")
+ANSWER = "answer-"
+PLACES = 3  # of the twelve words, asked back
+
+
+class Busy(FormError):
+    """Too many files arrive at once; nothing of this form was kept."""
+
+
+TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and the message
+    HoldsWords: ("text", "error.holds_words"),
+    Empty: ("text", "error.empty"),
+    NobodyLeft: ("without", "error.nobody"),
+    TooLong: ("without", "error.too_long_names"),
+    Busy: ("", "notice.limit_text"),
+    NoRoom: ("", "error.no_room"),
+    Broken: ("", "error.broken"),
+    FieldAfterFile: ("", "error.old_form"),
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with a form; `field` is the id of the control to mend, empty when there is none."""
+
+    field: str
+    text: str
+
+
+def new_attempt() -> str:
+    """The random part of a form, in hexadecimal: with what is typed it makes the code (SPEC 2)."""
+    return os.urandom(ATTEMPT).hex()
+
+
+def attempt(arrived: Arrived) -> bytes | None:
+    """The 32 random bytes that a form carries; None when they are missing."""
+    text = arrived.get("attempt")
+    return bytes.fromhex(text) if ATTEMPT_TEXT.fullmatch(text) else None
+
+
+def way(arrived: Arrived) -> str:
+    """Which of the two ways a visitor has taken."""
+    return arrived.get(WAY) if arrived.get(WAY) in WAYS else WAYS[0]
+
+
+def text(arrived: Arrived) -> str:
+    """The text as it was typed, without the room around it."""
+    return arrived.get("text").strip()
+
+
+def answers(arrived: Arrived, questions: Sequence[Question]) -> dict[str, str]:
+    """The answers that were given to a channel's questions, by their ids."""
+    given = {question.id: arrived.get(ANSWER + question.id).strip() for question in questions}
+    return {id: answer for id, answer in given.items() if answer}
+
+
+def left_out(arrived: Arrived, manifest: Manifest) -> tuple[str, ...]:
+    """The ids of those who were ticked and may be: active reviewers, and the recovery identity."""
+    known = [reviewer.id for reviewer in manifest.active()] + ([RECOVERY] if manifest.recovery else [])
+    ticked = set(arrived.all("without"))
+    return tuple(id for id in known if id in ticked)
+
+
+def file_key(text: str) -> tuple[int, int, int] | None:
+    """Which file is asked for: lane and number of its reply, and its place there."""
+    found = re.fullmatch(r"(\d{1,2})-(\d{1,2})-(\d{1,3})", text, re.ASCII)
+    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+
+
+def hidden_code(code: bytes) -> str:
+    """The code as numbers, for the hidden field of a page that needs it."""
+    return " ".join(map(str, words.numbers(code)))
+
+
+def matches(code: bytes, arrived: Arrived) -> bool:
+    """Whether three of the words were typed right, in any of the lists or as their numbers."""
+    asked = {place: arrived.get(f"word-{place}") for place in range(1, words.COUNT + 1)}
+    typed = {place: answer for place, answer in asked.items() if answer.strip()}
+    return len(typed) >= PLACES and any(_fits(code, typed, language) for language in words.LANGUAGES)
+
+
+def _fits(code: bytes, typed: Mapping[int, str], language: str) -> bool:
+    whole = [typed.get(place, word) for place, word in enumerate(words.encode(code, language), 1)]
+    try:
+        return words.decode(" ".join(whole)) == code
+    except WordsError:
+        return False
+
+
+def words_problem(t: Translation, error: WordsError) -> Problem:
+    """What is said about twelve words that are none."""
+    if error.reason == "count":
+        said = t.text("replies.count", error.found) if error.found else t.text("replies.empty")
+    elif error.reason == "unknown" and error.neighbours:
+        said = t.text("replies.unknown_near", word=error.word, near=t.listed(error.neighbours))
+    elif error.reason == "unknown":
+        said = t.text("replies.unknown", word=error.word)
+    else:
+        said = t.text("replies.checksum")
+    return Problem("words", said)
+
+
+def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Problem:
+    """What is said about a form that could not be taken."""
+    if isinstance(error, TooBig):
+        return _too_big(t, error, bounds)
+    field, key = next((said for kind, said in TOLD.items() if isinstance(error, kind)), ("", "error.not_stored"))
+    return Problem(field, t.text(key))
+
+
+def _too_big(t: Translation, error: TooBig, bounds: Bounds) -> Problem:
+    if error.what == "text":
+        return Problem("text", t.text("error.too_long", size=t.size(bounds.text)))
+    if error.what == "files":
+        return Problem("files", t.text("error.too_many", count=bounds.files))
+    return Problem("files", t.text("error.too_big", size=t.size(bounds.upload)))

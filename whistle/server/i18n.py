@@ -1,0 +1,133 @@
+"""The pages' words: one TOML file a language, its plurals, its days, and which language a visitor is given.
+
+It never guesses: a key that a translation lacks is an error, and a test holds all translations to the same keys.
+"""
+
+import datetime
+import functools
+import tomllib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from typing import Any
+
+from markupsafe import Markup, escape
+from werkzeug.datastructures import LanguageAccept
+
+Entry = str | Mapping[str, str]  # a message, or one for each plural category
+
+
+def _arabic(n: int) -> str:
+    """CLDR's rule for Arabic cardinals."""
+    if n <= 2:
+        return ("zero", "one", "two")[n]
+    return "few" if 3 <= n % 100 <= 10 else "many" if n % 100 >= 11 else "other"
+
+
+def _slavic(n: int) -> str:
+    """CLDR's rule for Russian and Ukrainian cardinals."""
+    if n % 10 == 1 and n % 100 != 11:
+        return "one"
+    return "few" if 2 <= n % 10 <= 4 and not 12 <= n % 100 <= 14 else "many"
+
+
+PLURALS: Mapping[str, Callable[[int], str]] = {
+    "none": lambda n: "other",
+    "one": lambda n: "one" if n == 1 else "other",
+    "zero_one": lambda n: "one" if n <= 1 else "other",
+    "arabic": _arabic,
+    "slavic": _slavic,
+}
+SIZES = (("gigabytes", 1 << 30), ("megabytes", 1 << 20), ("kilobytes", 1 << 10))  # bytes each
+
+
+@dataclass(frozen=True)
+class Translation:
+    """One language: its messages under dotted keys, and how it writes days, lists and sizes."""
+
+    code: str
+    name: str
+    direction: str
+    plural: str
+    words: str
+    date: str
+    months: Sequence[str]
+    weekdays: Sequence[str]
+    comma: str
+    last: str
+    decimal: str
+    messages: Mapping[str, Entry]
+
+    def text(self, key: str, n: int | None = None, **values: object) -> str:
+        """A message as plain text, for an attribute or for what is sent; KeyError when there is none."""
+        return self._message(key, n).format(n=n, **values)
+
+    def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
+        """A message as HTML: escaped, and each value apart in a <bdi> so that directions do not mix."""
+        apart = {name: Markup("<bdi>{}</bdi>").format(value) for name, value in values.items()}
+        return Markup(escape(self._message(key, n)).format(n=n, **apart))  # noqa: S704  both parts are escaped
+
+    def day(self, day: datetime.date) -> str:
+        return self.date.format(day=day.day, month=self.months[day.month - 1], year=day.year)
+
+    def weekday(self, name: str) -> str:
+        """The name of a day of the week, which the manifest gives in English and lower case."""
+        return self.weekdays[WEEKDAYS.index(name)]
+
+    def listed(self, items: Sequence[str]) -> str:
+        return self.last.join(filter(None, (self.comma.join(items[:-1]), *items[-1:])))
+
+    def size(self, size: int) -> str:
+        """A size in bytes, said in the largest unit that it reaches."""
+        unit, whole = next((pair for pair in SIZES if size >= pair[1]), ("bytes", 1))
+        shown = f"{size / whole:.1f}".removesuffix(".0").replace(".", self.decimal)
+        return self.text(f"size.{unit}", size=shown)
+
+    def _message(self, key: str, n: int | None) -> str:
+        entry = self.messages[key]
+        if isinstance(entry, str):
+            return entry
+        if n is None:
+            raise KeyError(f"{key} is chosen by a number")
+        return entry[PLURALS[self.plural](n)]
+
+
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+CATEGORIES = frozenset(("zero", "one", "two", "few", "many", "other"))
+
+
+@functools.cache
+def load(code: str) -> Translation:
+    """The translation of a language code; FileNotFoundError when there is none."""
+    source = resources.files(__package__) / "translations" / f"{code}.toml"
+    parts = tomllib.loads(source.read_text("utf-8"))
+    about = parts.pop("language")
+    about["last"] = about.pop("and")
+    return Translation(code=code, messages=dict(_flat(parts)), **about)
+
+
+def available() -> tuple[str, ...]:
+    """The codes of all languages for which there is a file."""
+    folder = resources.files(__package__) / "translations"
+    return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
+
+
+def negotiate(accepted: LanguageAccept, languages: Sequence[str]) -> str:
+    """The language of ``languages`` that a browser asks for, or else the first of them."""
+    return accepted.best_match(languages, default=languages[0]) or languages[0]
+
+
+def pick(texts: Mapping[str, str], language: str) -> str:
+    """The text in a language, or in the first there is; empty when there is none."""
+    return texts.get(language) or next(iter(texts.values()), "")
+
+
+def _flat(parts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Entry]]:
+    found: list[tuple[str, Entry]] = []
+    for name, value in parts.items():
+        key = prefix + name
+        if isinstance(value, str) or value.keys() <= CATEGORIES:
+            found.append((key, value))
+        else:
+            found += _flat(value, key + ".")
+    return found

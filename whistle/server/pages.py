@@ -1,0 +1,151 @@
+"""The reporter's addresses: one for each language, for every step; the form says which step it is.
+
+No cookie, no session, and nothing of anybody in any address.
+"""
+
+from collections.abc import Callable, Mapping
+
+import flask
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
+
+from whistle.protocol.manifest import GRACE, Known
+from whistle.server import additions, forms, guidance, i18n, limits, replies, report
+from whistle.server.errors import FormError, NoManifest, TooBig
+from whistle.server.forms import Busy, Problem
+from whistle.server.instance import here
+from whistle.server.receiving import Arrived, Bounds, receive
+from whistle.server.visit import Visit, channels, languages, notice, outside, page, pickup
+
+blueprint = flask.Blueprint("pages", __name__)
+
+Step = Callable[[Visit], flask.Response]
+STEPS: Mapping[str, Step] = {**report.STEPS, **replies.STEPS, **additions.STEPS}
+AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose typed text is given back
+    "send": report.again,
+    "follow-up": additions.follow_up_again,
+}
+COUNTED = {"send": "send", "follow-up": "send", "stop-now": "send", "renew": "send", "look": "look"}
+COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # actions of Config.rates; others count as `page`
+LARGE = 2 * 1024 * 1024  # bytes of a body from which it takes one of the places for uploads
+DRAINED = 64 * 1024 * 1024  # bytes that are still read when no place is free, so that texts can be given back
+FAULTS = {404: "notice.missing", 405: "notice.missing", 429: "notice.limit", 503: "notice.unavailable"}
+
+
+@blueprint.get("/")
+def choose_language() -> flask.Response:
+    """To the page in the language that the browser asks for."""
+    code = i18n.negotiate(flask.request.accept_languages, languages(here().config))
+    response = flask.Response(status=303)
+    response.headers["Location"] = flask.url_for("pages.show", language=code)
+    response.headers["Vary"] = "Accept-Language"
+    return response
+
+
+@blueprint.get("/<language>/")
+def show(language: str) -> flask.Response:
+    """The first page."""
+    visit = _visit(language)
+    limits.count("page")
+    return land(visit)
+
+
+@blueprint.post("/<language>/")
+def act(language: str) -> flask.Response:
+    """Whatever step the form is for."""
+    visit = _visit(language)
+    try:
+        visit = visit.holding(_receive(visit))
+    except FormError as error:
+        visit = visit.holding(Arrived(error.fields))
+        return _refused(visit, forms.problem(visit.t, error, visit.bounds))
+    name = visit.arrived.get("step")
+    try:
+        limits.count(COUNTED.get(name, "page"))
+    except TooManyRequests:
+        return _refused(visit, Problem("", visit.t.text("notice.limit_text")), 429)
+    try:
+        return STEPS.get(name, land)(visit)
+    except NoManifest:
+        return closed(visit)
+
+
+def land(visit: Visit) -> flask.Response:
+    """Where everybody begins; closed when nothing can be sealed."""
+    try:
+        known = visit.published.sealing(visit.day)
+    except NoManifest:
+        return closed(visit)
+    text = visit.said(visit.config.guidance)
+    return page(
+        visit,
+        "land.html",
+        channels=channels(visit, known),
+        recovery=known.manifest.recovery.name if known.manifest.recovery else "",
+        pickup=pickup(visit, known, "land.pickup"),
+        outdated=_outdated(visit, known),
+        guidance=guidance.render(text) if text else "",
+        outside=outside(visit),
+    )
+
+
+def closed(visit: Visit) -> flask.Response:
+    """Nothing can be sealed: other places to turn to, and the text that was typed, if any."""
+    text = visit.arrived.get("text")
+    return page(visit, "closed.html", status=503, ever=bool(visit.published.known), text=text, outside=outside(visit))
+
+
+@blueprint.errorhandler(HTTPException)
+def fault(error: HTTPException) -> flask.Response:
+    """A page for an address that is none, for too much at once, for a fault of ours."""
+    language = flask.request.path.strip("/")
+    known = languages(here().config)
+    code = language if language in known else i18n.negotiate(flask.request.accept_languages, known)
+    status = error.code or 500
+    return notice(_visit(code), FAULTS.get(status, "notice.fault"), status=status)
+
+
+def _visit(language: str) -> Visit:
+    instance = here()
+    if language not in languages(instance.config):
+        raise NotFound
+    return Visit(instance, i18n.load(language), instance.today)
+
+
+def _receive(visit: Visit) -> Arrived:
+    length = flask.request.content_length or 0
+    if length <= LARGE:
+        return _read(visit, visit.bounds)
+    try:
+        with limits.uploading():
+            limits.count("upload")
+            return _read(visit, visit.bounds)
+    except (ServiceUnavailable, TooManyRequests):
+        if length > DRAINED:
+            raise
+    try:
+        return _read(visit, Bounds(upload=0))
+    except TooBig as error:
+        raise Busy("too many files arrive at once", error.fields) from error
+
+
+def _read(visit: Visit, bounds: Bounds) -> Arrived:
+    request = flask.request
+    kind = request.headers.get("Content-Type", "")
+    return receive(request.stream, kind, request.content_length, visit.store, visit.day, bounds)
+
+
+def _refused(visit: Visit, problem: Problem, status: int = 422) -> flask.Response:
+    again = AGAIN.get(visit.arrived.get("step"))
+    try:
+        if again:
+            return again(visit, problem)
+    except NoManifest:
+        return closed(visit)
+    return notice(visit, "notice.refused", problem.text, status=status)
+
+
+def _outdated(visit: Visit, known: Known) -> str:
+    if known.manifest.standing(visit.day) != "grace":
+        return ""
+    t, ends = visit.t, known.manifest.expires
+    return t("land.outdated", day=t.day(ends), last=t.day(ends + GRACE))

@@ -1,0 +1,207 @@
+"""The way back: the twelve words, where the case stands, the replies and their files (SPEC 2, 4, 6).
+
+It claims no more than is known, and shows nothing that is not signed by a reviewer.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flask
+from markupsafe import Markup
+
+from whistle.protocol import retrieval, words
+from whistle.protocol.attachment import Attachment
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.manifest import Known
+from whistle.protocol.retrieval import Reporter
+from whistle.protocol.words import WordsError
+from whistle.server import forms, sealing
+from whistle.server.forms import Problem
+from whistle.server.looking import CaseView, FoundReply
+from whistle.server.published import next_collection
+from whistle.server.receiving import plain_name
+from whistle.server.visit import Visit, files_hint, long_day, names, notice, outside, page, plan, shown, tickable
+from whistle.store import State, StoreError
+
+LOOK_STATUS = 200  # whatever was found, so that not even a status tells
+
+
+@dataclass(frozen=True)
+class Back:
+    """A visit of somebody who came back, with what the words found."""
+
+    visit: Visit
+    known: Known
+    reporter: Reporter
+    view: CaseView
+
+    @property
+    def code(self) -> str:
+        """The words for the hidden fields of the next page."""
+        return forms.hidden_code(self.reporter.code)
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Who was left out by the report."""
+        return self.view.slip.without if self.view.slip else ()
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Who would read a follow-up; empty when none of them is active any more."""
+        return sealing.follow_up_readers(self.view, self.known.manifest)
+
+    @property
+    def instead(self) -> tuple[str, ...]:
+        """The present readers of the channel, less who was left out: for a case that has no reader any more."""
+        slip = self.view.slip
+        return sealing.readers_of(self.known.manifest, slip.channel, slip.without) if slip else ()
+
+
+def ask(visit: Visit, *problems: Problem, padded: bool = False) -> flask.Response:
+    """The box for the words."""
+    return page(visit, "replies.html", typed=visit.arrived.get("words"), problems=problems, padded=padded)
+
+
+def begin(visit: Visit) -> flask.Response:
+    """The box for the words, for somebody who chose to read replies."""
+    return ask(visit)
+
+
+def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
+    """The answer for whoever holds the words in the form; the box again, filled up alike, when they find nothing."""
+    try:
+        reporter = retrieval.derive(words.decode(visit.arrived.get("words")))
+    except WordsError as error:
+        return ask(visit, forms.words_problem(visit.t, error), padded=True)
+    known = visit.published.current(visit.day)
+    view = sealing.look(reporter, visit.published, visit.store, visit.day)
+    if view is None:
+        return ask(visit, Problem("words", visit.t.text("replies.nothing")), padded=True)
+    return answer(Back(visit, known, reporter, view))
+
+
+def look(visit: Visit) -> flask.Response:
+    """The case."""
+    return with_case(visit, case)
+
+
+def case(back: Back, *problems: Problem) -> flask.Response:
+    """The page of a case, filled up; with what is wrong with a follow-up, if it was that."""
+    visit, view = back.visit, back.view
+    typed = forms.attempt(visit.arrived) if problems else None
+    return page(
+        visit,
+        "case.html",
+        padded=True,
+        problems=problems,
+        state=_state(back),
+        facts=list(_facts(back)),
+        plan=plan(visit, view.day) if view.day and view.state is not State.REMOVED else (),
+        replies=[_reply(visit, found) for found in view.replies],
+        late=view.late,
+        code=back.code,
+        attempt=typed.hex() if typed else forms.new_attempt(),
+        text=visit.arrived.get("text"),
+        choices=_choices(view),
+        files_hint=files_hint(visit),
+        **_follow_up(back, problems),
+    )
+
+
+def download(visit: Visit) -> flask.Response:
+    """A file of a reply; up to 8 MiB nothing of it is sent before all of it is verified."""
+
+    def give(back: Back) -> flask.Response:
+        record = _find(back.view.replies, forms.file_key(visit.arrived.get("file")))
+        try:
+            if record is not None:
+                return _file(record, flask.Response(sealing.open_attachment(visit.store, record)))
+        except (ProtocolError, StoreError):
+            pass
+        return notice(visit, "notice.removed_file", status=404, code=back.code)
+
+    return with_case(visit, give)
+
+
+STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {"replies": begin, "look": look, "download": download}
+
+
+def _file(record: Attachment, response: flask.Response) -> flask.Response:
+    """As something to keep, never to show: whatever it is, the browser must not run it here."""
+    response.mimetype = "application/octet-stream"
+    response.content_length = record.size
+    response.headers.set("Content-Disposition", "attachment", filename=plain_name(record.name))
+    return response
+
+
+def _find(replies: Sequence[FoundReply], key: tuple[int, int, int] | None) -> Attachment | None:
+    for found in replies:
+        if key and (found.reply.lane, found.reply.n) == key[:2] and key[2] < len(found.attachments):
+            return found.attachments[key[2]]
+    return None
+
+
+def _state(back: Back) -> Markup:
+    t, view = back.visit.t, back.view
+    day = t.day(view.state_day or view.day) if view.day else ""
+    if view.state is State.WAITING:
+        return t("case.waiting")
+    if view.state is State.COLLECTED:
+        return t("case.answered" if view.replies else "case.collected", day=day)
+    return t("case.removed", day=day) if view.state is State.REMOVED else t("case.gone")
+
+
+def _facts(back: Back) -> Sequence[Markup]:
+    """What is known beside the state, a line each."""
+    visit, view, t = back.visit, back.view, back.visit.t
+    due = next_collection(back.known.manifest, visit.day)
+    lines: dict[str, dict[str, Any] | None] = {
+        "sent": {"day": t.day(view.day)} if view.day else None,
+        "pickup": {"day": long_day(t, due)} if due else None,
+        "last_day": {"day": t.day(view.last_day)} if view.last_day else None,
+        "readers": {"names": names(visit, back.known, view.slip.readers)} if view.slip else None,
+        "without": {"names": names(visit, back.known, back.without)} if back.without else None,
+        "brought_in": {"names": t.listed([shown(each) for each in view.brought_in])} if view.brought_in else None,
+        "reference": {"reference": retrieval.reference(back.reporter.case)},
+    }
+    said = [t(f"case.{key}", **values) for key, values in lines.items() if values]
+    return said if view.slip else [*said, t("case.no_slip")]
+
+
+def _choices(view: CaseView) -> list[str]:
+    first = {State.WAITING: ["withdraw"], State.COLLECTED: ["stop"]}
+    return [*(first.get(view.state, []) if view.state else []), *(["exposed"] if view.slip else [])]
+
+
+def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Whom a follow-up would reach, or who is offered instead, or where else to turn."""
+    visit, readers = back.visit, back.readers
+    instead = () if readers else back.instead
+    nobody = next((problem.text for problem in problems if problem.field == "without"), "")
+    return {
+        "open": back.known.manifest.standing(visit.day) != "closed",
+        "names": names(visit, back.known, readers),
+        "without": names(visit, back.known, back.without),
+        "readers": tickable(visit, back.known, instead, only=instead) if instead else (),
+        "legend": visit.t("follow_up.gone"),
+        "nobody": nobody,
+        "outside": () if readers and not nobody else outside(visit),
+    }
+
+
+def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
+    reply, t = found.reply, visit.t
+    files = [
+        {"key": f"{reply.lane}-{reply.n}-{place}", "name": plain_name(each.name), "size": t.size(each.size)}
+        for place, each in enumerate(found.attachments)
+    ]
+    return {
+        "from": shown(found.reviewer),
+        "day": t.day(found.day),
+        "text": reply.text,
+        "language": reply.language,
+        "count": reply.have.count,
+        "newest": t.day(reply.have.day),
+        "files": files,
+    }

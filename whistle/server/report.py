@@ -1,0 +1,212 @@
+"""The way in: choose a channel, tell, keep the words (SPEC 2, 6).
+
+No words are shown before the report is stored, and the same form sent again shows the same words.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+
+import flask
+
+from whistle.protocol import retrieval, words
+from whistle.protocol.manifest import Channel, Known
+from whistle.protocol.words import WordsError
+from whistle.server import forms, sealing
+from whistle.server.errors import Empty, NoRoom, Refused
+from whistle.server.forms import Problem
+from whistle.server.sealing import Draft
+from whistle.server.visit import (
+    Visit,
+    channel,
+    channels,
+    files_hint,
+    notice,
+    outside,
+    page,
+    pickup,
+    plan,
+    tickable,
+)
+
+Answer = Callable[[Visit], flask.Response]
+_random = secrets.SystemRandom()
+
+
+def choose(visit: Visit) -> flask.Response:
+    """The channels, or at once the form where there is one channel only."""
+    known = visit.published.sealing(visit.day)
+    way = visit.arrived.get("step") if visit.arrived.get("step") in forms.WAYS else forms.way(visit.arrived)
+    if len(known.manifest.channels) == 1:
+        return _form(visit, known, known.manifest.channels[0], way, ())
+    return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=())
+
+
+def tell(visit: Visit) -> flask.Response:
+    """The form of the channel that was chosen."""
+    known, way = visit.published.sealing(visit.day), forms.way(visit.arrived)
+    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    if chosen is None:
+        problem = Problem("channel", visit.t.text("channel.missing"))
+        return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=(problem,))
+    return _form(visit, known, chosen, way, ())
+
+
+def send(visit: Visit) -> flask.Response:
+    """Store the report and show its words; or give the form back with what is wrong."""
+    attempt = forms.attempt(visit.arrived)
+    if attempt is None:
+        return again(visit, Problem("", visit.t.text("error.old_form")))
+    code = retrieval.code_for(attempt, visit.arrived.digest)
+    if visit.store.has(retrieval.thing_id(retrieval.derive(code).report_token)):
+        return words_page(visit, code)
+    known = visit.published.sealing(visit.day)
+    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
+        return again(visit, Problem("without", visit.t.text("error.renewed")))
+    try:
+        sealing.report(_draft(visit, known, chosen), code, visit.published, visit.store, visit.day)
+    except (NoRoom, Refused) as error:
+        return again(visit, forms.problem(visit.t, error, visit.bounds))
+    return words_page(visit, code)
+
+
+def again(visit: Visit, problem: Problem) -> flask.Response:
+    """The form with what was typed, and what is wrong with it; files must be chosen again."""
+    known = visit.published.sealing(visit.day)
+    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    if chosen is None:
+        return choose(visit)
+    return _form(visit, known, chosen, forms.way(visit.arrived), problems_of(visit, problem))
+
+
+def problems_of(visit: Visit, problem: Problem) -> tuple[Problem, ...]:
+    """A problem, and the one that follows from it: a browser never keeps the files."""
+    files = Problem("files", visit.t.text("error.files_again"))
+    return (problem,) if problem.field == "files" else (problem, files)
+
+
+def show_words(visit: Visit) -> flask.Response:
+    """The words once more, in the list that was chosen."""
+    return _with_code(visit, lambda code: words_page(visit, code))
+
+
+def keep(visit: Visit) -> flask.Response:
+    """Ask three of the words back."""
+
+    def ask(code: bytes) -> flask.Response:
+        places = sorted(_random.sample(range(1, words.COUNT + 1), forms.PLACES))
+        return page(visit, "keep.html", code=forms.hidden_code(code), list=_list(visit), places=places)
+
+    return _with_code(visit, ask)
+
+
+def kept(visit: Visit) -> flask.Response:
+    """Done, when three words were typed right; else the words again."""
+
+    def compare(code: bytes) -> flask.Response:
+        return done(visit, kept=True) if forms.matches(code, visit.arrived) else words_page(visit, code, wrong=True)
+
+    return _with_code(visit, compare)
+
+
+def leave(visit: Visit) -> flask.Response:
+    """Done, for somebody who will not come back."""
+    return done(visit, kept=False)
+
+
+def done(visit: Visit, kept: bool) -> flask.Response:
+    """What happens next."""
+    known = visit.published.current(visit.day)
+    return page(visit, "done.html", kept=kept, waits=pickup(visit, known, "done.pickup"), plan=plan(visit, visit.day))
+
+
+STEPS: Mapping[str, Answer] = {
+    "report": choose,
+    "advice": choose,
+    "tell": tell,
+    "send": send,
+    "words": show_words,
+    "keep": keep,
+    "kept": kept,
+    "leave": leave,
+}
+
+
+def _draft(visit: Visit, known: Known, chosen: Channel) -> Draft:
+    arrived = visit.arrived
+    text, answers = forms.text(arrived), forms.answers(arrived, visit.config.questions.get(chosen.id, ()))
+    if not (text or answers or arrived.attachments):
+        raise Empty("there is neither text nor an answer nor a file")
+    if forms.way(arrived) == "advice":
+        answers[forms.WAY] = "advice"
+    return Draft(
+        channel=chosen.id,
+        language=visit.t.code,
+        text=text,
+        answers=answers,
+        without=forms.left_out(arrived, known.manifest),
+        attachments=arrived.attachments,
+        blocks=arrived.blocks,
+    )
+
+
+def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Sequence[Problem]) -> flask.Response:
+    arrived = visit.arrived
+    nobody = next((problem.text for problem in problems if problem.field == "without"), "")
+    typed = forms.attempt(arrived)
+    return page(
+        visit,
+        "tell.html",
+        status=422 if problems else 200,
+        way=way,
+        channel=channel(visit, known, chosen),
+        serial=known.manifest.serial,
+        attempt=typed.hex() if typed else forms.new_attempt(),
+        text=arrived.get("text"),
+        questions=_questions(visit, chosen),
+        readers=tickable(visit, known, chosen.readers),
+        legend=visit.t("tell.readers"),
+        nobody=nobody,
+        outside=outside(visit) if nobody else (),
+        files_hint=files_hint(visit),
+        problems=problems,
+    )
+
+
+def _questions(visit: Visit, chosen: Channel) -> list[dict[str, str]]:
+    return [
+        {
+            "id": question.id,
+            "label": visit.said(question.label),
+            "hint": visit.said(question.hint),
+            "answer": visit.arrived.get(forms.ANSWER + question.id),
+        }
+        for question in visit.config.questions.get(chosen.id, ())
+    ]
+
+
+def _with_code(visit: Visit, answer: Callable[[bytes], flask.Response]) -> flask.Response:
+    try:
+        return answer(words.decode(visit.arrived.get("words")))
+    except WordsError:
+        return notice(visit, "notice.unreadable", status=400)
+
+
+def _list(visit: Visit) -> str:
+    chosen = visit.arrived.get("list")
+    return chosen if chosen in words.LANGUAGES else visit.t.words
+
+
+def words_page(visit: Visit, code: bytes, wrong: bool = False) -> flask.Response:
+    """The twelve words of a report that is stored."""
+    shown = _list(visit)
+    return page(
+        visit,
+        "words.html",
+        words=list(zip(words.encode(code, shown), words.numbers(code), strict=True)),
+        code=forms.hidden_code(code),
+        list=shown,
+        lists=words.LANGUAGES,
+        reference=retrieval.reference(retrieval.derive(code).case),
+        wrong=wrong,
+    )

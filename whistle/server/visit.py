@@ -1,0 +1,192 @@
+"""One visit of a reporter: what the pages share, and how an answer is made of a template.
+
+A visit has no session: everything that a step needs arrives with its form and leaves with its page.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import flask
+from markupsafe import Markup
+
+from whistle.protocol.manifest import RECOVERY, Channel, Known, Reviewer
+from whistle.server import i18n
+from whistle.server.config import Config, in_language
+from whistle.server.i18n import Translation
+from whistle.server.instance import Instance
+from whistle.server.published import Published, next_collection, offered
+from whistle.server.receiving import Arrived, Bounds
+from whistle.store import Store
+
+PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 6)
+FILLER = (b"<!-- ", b" -->")
+NOTHING = Arrived(())
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who answers, in which language, on which day, and what the form held."""
+
+    instance: Instance
+    t: Translation
+    day: datetime.date
+    arrived: Arrived = NOTHING
+
+    @property
+    def config(self) -> Config:
+        """What the operator decided."""
+        return self.instance.config
+
+    @property
+    def store(self) -> Store:
+        """Where sealed things rest."""
+        return self.instance.store
+
+    @property
+    def published(self) -> Published:
+        """The manifests."""
+        return self.instance.published
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much a form may hold."""
+        return Bounds(self.config.max_upload)
+
+    def holding(self, fields: Arrived) -> "Visit":
+        """The same visit with what its form held."""
+        return replace(self, arrived=fields)
+
+    def said(self, texts: Mapping[str, str]) -> str:
+        """A text of the organisation's, in this visit's language where there is one."""
+        return in_language(texts, self.t.code)
+
+
+def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
+    """The answer made of a template; ``padded`` fills it up to a multiple of 256 KiB."""
+    html = flask.render_template(template, **_shared(visit), **values).encode()
+    return flask.Response(fill(html) if padded else html, status=status, mimetype="text/html")
+
+
+def fill(html: bytes) -> bytes:
+    """The page with a comment behind it, so that its length tells nothing about up to six replies."""
+    opening, closing = FILLER
+    rest = -(len(html) + len(opening) + len(closing)) % PAD
+    return html + opening + b"." * rest + closing
+
+
+def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any) -> flask.Response:
+    """A page that says one thing: the messages ``key`` and ``key``_text, or the lines given."""
+    said = lines or (visit.t(f"{key}_text"),)
+    return page(visit, "notice.html", status=status, heading=visit.t(key), lines=said, **values)
+
+
+def pickup(visit: Visit, known: Known, key: str) -> Markup:
+    """When somebody comes next, said by the message ``key``, or ``key``_none where no day is fixed."""
+    due = next_collection(known.manifest, visit.day)
+    if due is None:
+        return visit.t("land.pickup_none" if key.startswith("land") else "done.pickup_none")
+    days = visit.t.listed([visit.t.weekday(name) for name in known.manifest.collection])
+    return visit.t(key, day=long_day(visit.t, due), days=days)
+
+
+def long_day(t: Translation, day: datetime.date) -> str:
+    """A day with its day of the week."""
+    return t.comma.join((t.weekdays[day.weekday()], t.day(day)))
+
+
+def plan(visit: Visit, since: datetime.date) -> list[dict[str, str]]:
+    """What the organisation plans to do, each with its last day."""
+    steps = ((since + datetime.timedelta(days=step.days), step.text) for step in visit.config.plan)
+    return [{"day": visit.t.day(day), "text": visit.said(text)} for day, text in steps]
+
+
+def outside(visit: Visit) -> list[dict[str, str]]:
+    """Other places to turn to."""
+    places = visit.config.outside
+    return [
+        {"name": visit.said(place.name), "contact": place.contact, "about": visit.said(place.about)} for place in places
+    ]
+
+
+def names(visit: Visit, known: Known, ids: Iterable[str]) -> str:
+    """People by their names and roles, as the manifest has them."""
+    return visit.t.listed([person(visit, known, id) for id in ids])
+
+
+def person(visit: Visit, known: Known, id: str) -> str:
+    """One person's name and role, or the id of somebody whom no manifest lists any more."""
+    if id == RECOVERY and known.manifest.recovery:
+        return known.manifest.recovery.name
+    reviewer = known.manifest.reviewer(id) or visit.published.reviewer(id)
+    return shown(reviewer) if reviewer else id
+
+
+def shown(reviewer: Reviewer) -> str:
+    """A reviewer's name and role; once where they are the same."""
+    return reviewer.name if reviewer.role in ("", reviewer.name) else f"{reviewer.name} ({reviewer.role})"
+
+
+def channels(visit: Visit, known: Known) -> list[dict[str, str]]:
+    """The channels as pages show them."""
+    return [channel(visit, known, each) for each in known.manifest.channels]
+
+
+def channel(visit: Visit, known: Known, each: Channel) -> dict[str, str]:
+    """One channel as pages show it."""
+    return {
+        "id": each.id,
+        "title": visit.said(each.title),
+        "purpose": visit.said(each.purpose),
+        "names": names(visit, known, each.readers),
+        "workstation": each.workstation,
+    }
+
+
+def tickable(visit: Visit, known: Known, readers: Sequence[str], only: Sequence[str] = ()) -> list[dict[str, object]]:
+    """Everybody who could read as the form offers them, the readers first; ``only`` some of them where it is given."""
+    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known, visit.day)]
+    if known.manifest.recovery:
+        people.append((RECOVERY, known.manifest.recovery.name))
+    ticked = visit.arrived.all("without")
+    listed = [
+        {"id": id, "shown": name, "reads": id in readers, "reserve": id == RECOVERY, "ticked": id in ticked}
+        for id, name in people
+        if not only or id in only
+    ]
+    return sorted(listed, key=lambda each: (each["reserve"], not each["reads"]))
+
+
+def files_hint(visit: Visit) -> Markup:
+    """How many files, and how much, one form takes."""
+    bounds = visit.bounds
+    count = visit.t.text("tell.count", bounds.files)
+    return visit.t("tell.files_hint", count=count, size=visit.t.size(bounds.upload))
+
+
+def _shared(visit: Visit) -> dict[str, Any]:
+    return {
+        "t": visit.t,
+        "name": visit.said(visit.config.name),
+        "leave": visit.config.leave,
+        "here": flask.url_for("pages.show", language=visit.t.code),
+        "danger": _danger(visit),
+        "languages": [i18n.load(code) for code in languages(visit.config)],
+    }
+
+
+def _danger(visit: Visit) -> Markup:
+    numbers = []
+    for emergency in visit.config.emergency:
+        label = visit.said(emergency.label)
+        numbers.append(
+            visit.t.text("page.danger_number", number=emergency.number, label=label) if label else emergency.number
+        )
+    return visit.t("page.danger_call", numbers=visit.t.listed(numbers)) if numbers else visit.t("page.danger_local")
+
+
+def languages(config: Config) -> list[str]:
+    """The languages that have both a name in the configuration and a translation; the first is the default."""
+    known = i18n.available()
+    return [code for code in config.languages if code in known] or ["en"]
