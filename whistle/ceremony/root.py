@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whistle.protocol import age, manifest
+from whistle.protocol import age, bundle, manifest
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
@@ -111,21 +111,26 @@ class Draft:
         self.recovery: Recovery | None = found.recovery if found else None
         self.collection: tuple[str, ...] = found.collection if found else ()
 
-    def enrol(self, keys: ReviewerKeys, day: datetime.date, id_: str | None = None) -> str:
-        """List a reviewer, or the new keys of one; gives the id.
+    def enrol(self, keys: ReviewerKeys) -> str:
+        """List a reviewer, or the renewed keys of one whose signing key is listed already; gives the id."""
+        for reviewer in self.reviewers.values():
+            for listed in reviewer.signing:
+                if listed.key == keys.signing and listed.last:
+                    raise RootError("this file is signed by a key that is out of use", "ask for a new public file")
+                if listed.key == keys.signing:
+                    return self._list(reviewer.id, keys, reviewer.signing)
+        return self._list(_free(keys.role or keys.name, self.reviewers), keys, (Signing(keys.signing, None),))
 
-        One whose signing key is listed keeps id and place. With `id_`, that reviewer gets a new signing key, and the
-        old one's last day is `day`.
-        """
-        same = next((r for r in self.reviewers.values() if any(s.key == keys.signing for s in r.signing)), None)
-        if same and id_ in (None, same.id):
-            signing, id_ = same.signing, same.id
-        elif id_ is None:
-            signing, id_ = (Signing(keys.signing, None),), _free(keys.role or keys.name, self.reviewers)
-        else:
-            old = self.reviewers[id_].signing if id_ in self.reviewers else ()
-            ended = tuple(replace(each, last=each.last or day) for each in old)
-            signing = (*ended, Signing(keys.signing, None))
+    def roll(self, id_: str, keys: ReviewerKeys, day: datetime.date) -> str:
+        """Give a listed reviewer another signing key; the last day of the old one is `day`. RootError if unknown."""
+        if id_ not in self.reviewers:
+            raise _unknown("reviewer", self.reviewers)
+        if any(each.key == keys.signing for reviewer in self.reviewers.values() for each in reviewer.signing):
+            raise RootError("this signing key is listed already", "renewed keys of the same reviewer: --reviewer FILE")
+        old = (replace(each, last=each.last or day) for each in self.reviewers[id_].signing)
+        return self._list(id_, keys, (*old, Signing(keys.signing, None)))
+
+    def _list(self, id_: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
         self.reviewers[id_] = Reviewer(id_, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
         return id_
 
@@ -192,6 +197,20 @@ def warnings(known: Known, day: datetime.date) -> list[str]:
         if last < known.manifest.expires:
             found.append(f"The last key listed for {reviewer.id} ends on {last}: ask for a new public file.")
     return found
+
+
+def write_outbox(stick: Path, keys: Keys, day: datetime.date) -> Path:
+    """Lay all manifests into a stick's outbox, so that a courier takes them to the server; gives the file."""
+    *before, newest = keys.manifests
+    named = [("manifest", newest), *((f"manifest-{each.manifest.serial}", each) for each in before)]
+    files = {f"{name}.json": each.data for name, each in named}
+    files |= {f"{name}.json.minisig": each.signature for name, each in named}
+    (members,) = bundle.split(bundle.member(name, data) for name, data in files.items())
+    listing = bundle.Listing("server", day, tuple(members), 1, 1)
+    path = stick / "outbox" / f"manifest-{newest.manifest.serial:04}.tar"
+    path.parent.mkdir(exist_ok=True)
+    _write(path, b"".join(bundle.stream(listing, lambda member: [files[member.name]])))
+    return path
 
 
 def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) -> Reviewer:

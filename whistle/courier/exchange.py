@@ -114,14 +114,16 @@ class Courier:
 
     def _enter(self) -> manifest.Known:
         """The newest manifest, in which this courier must stand; proves to the server that it does."""
-        known = self._manifests.refresh(self._link.public)
+        known = self._manifests.refresh(self._link.public, self._today())
         own = bytes(folders.key(self._folder).verify_key).hex()
         listed = next((courier for courier in known.manifest.couriers if courier.key == own), None)
         if listed is None:
             hint = "hand courier.public to whoever keeps the root; it signs a manifest that names this courier"
             raise CourierError("this courier is not in the manifest", hint)
         self._link.id = listed.id
-        self._days = _days(self._link.ask("/courier/days", {}))
+        answer = self._link.ask("/courier/days", {})
+        self._days = _days(answer)
+        self._manifests.reach(self._link.public, answer["serial"])
         return known
 
     def _send(self, part: Outgoing) -> dict[str, Any]:
@@ -255,6 +257,8 @@ def _receipt(answer: Mapping[str, Any]) -> Receipt:
 
 def _days(answer: Any) -> list[datetime.date]:
     try:
+        if type(answer["serial"]) is not int:
+            raise _strange()
         return sorted(datetime.date.fromisoformat(each["day"]) for each in answer["days"])
     except (KeyError, TypeError, ValueError) as exc:
         raise _strange() from exc

@@ -3,6 +3,7 @@
 An older serial than one seen, a gap, a foreign signature or another manifest of the same serial is refused.
 """
 
+import datetime
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,7 +15,6 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.minisign import PublicKey
 
 FILE = re.compile(r"manifest-([1-9][0-9]{0,8})\.json")
-MANIFEST, SIGNATURE = "manifest.json", "manifest.json.minisig"
 SUSPECT = "do not go on; compare the root's digits with whoever keeps it, by another way than this server"
 
 Get = Callable[[str], bytes | None]
@@ -32,19 +32,31 @@ class Manifests:
         serials = self._serials()
         return self._load(serials[-1]) if serials else None
 
-    def refresh(self, get: Get) -> manifest.Known:
-        """Take over what the server publishes; `get` gives a public file or None. Raises BadServer."""
-        data, signature = get(MANIFEST), get(SIGNATURE)
-        if data is None or signature is None:
+    def refresh(self, get: Get, today: datetime.date) -> manifest.Known:
+        """Take over what the server publishes; gives the one in force. `get` gives a public file. Raises BadServer."""
+        found = self._published(get, "manifest")
+        if found is None:
             raise BadServer("the server has no manifest yet", "the operator installs the first one; then come back")
-        new, old = self._verify(data, signature), self.newest()
-        if old is None or new.data != old.data:
-            for each in [*self._between(old, new, get), new]:
-                if old:
-                    _follow(old, each)
-                self._save(each)
-                old = each
-        return new
+        serial, newest = found.manifest.serial, self.newest()
+        if newest is None or serial > newest.manifest.serial:
+            self.reach(get, serial)
+            self._take(found)
+        elif found.data != self._load(serial).data:
+            raise BadServer("the server shows another manifest than before, of the same serial", SUSPECT)
+        in_force = [each for each in map(self._load, self._serials()) if each.manifest.begins <= today]
+        if in_force and serial < in_force[-1].manifest.serial:
+            raise BadServer("the server shows an older manifest than before", SUSPECT)
+        return found
+
+    def reach(self, get: Get, serial: int) -> None:
+        """Take over all manifests up to a serial, signed in advance or long past. Raises BadServer."""
+        newest = self.newest()
+        for number in range(newest.manifest.serial + 1 if newest else 1, serial + 1):
+            found = self._published(get, f"manifest-{number}")
+            if found is None and newest is not None:
+                raise BadServer(f"the server does not show manifest {number}", SUSPECT)
+            if found is not None:  # a server may have begun with a later one than the first
+                newest = self._take(found)
 
     def files(self) -> dict[str, bytes]:
         """All of them as a bundle's members: the newest as manifest.json, the others by serial."""
@@ -55,14 +67,16 @@ class Manifests:
             found[f"{name}.json.minisig"] = known.signature
         return found
 
-    def _between(self, old: manifest.Known | None, new: manifest.Known, get: Get) -> list[manifest.Known]:
-        found = []
-        for serial in range(old.manifest.serial + 1 if old else 1, new.manifest.serial):
-            data, signature = get(f"manifest-{serial}.json"), get(f"manifest-{serial}.json.minisig")
-            if data is None or signature is None:
-                raise BadServer(f"the server does not show manifest {serial}", SUSPECT)
-            found.append(self._verify(data, signature))
-        return found
+    def _published(self, get: Get, name: str) -> manifest.Known | None:
+        data, signature = get(f"{name}.json"), get(f"{name}.json.minisig")
+        return None if data is None or signature is None else self._verify(data, signature)
+
+    def _take(self, known: manifest.Known) -> manifest.Known:
+        newest = self.newest()
+        if newest and newest.data != known.data:
+            _follow(newest, known)
+        self._save(known)
+        return known
 
     def _verify(self, data: bytes, signature: bytes) -> manifest.Known:
         try:

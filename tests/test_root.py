@@ -1,0 +1,272 @@
+"""The root keeper's commands: a key that stock age opens, a list that stock minisign verifies."""
+
+import datetime
+import functools
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from nacl.signing import SigningKey
+
+from tests.parties import person
+from whistle.ceremony import root as roots
+from whistle.ceremony.root import Draft, Keys
+from whistle.cli.root import root
+from whistle.protocol import bundle, enrolment, manifest
+from whistle.protocol.enrolment import CourierKey
+from whistle.protocol.manifest import Known
+from whistle.protocol.minisign import PublicKey, SecretKey
+
+TODAY = datetime.datetime.now(datetime.UTC).date()
+PASSPHRASE = "correct horse battery staple"
+CHANNELS = """
+collection = ["monday", "thursday"]
+
+[channels.harassment]
+title = {en = "Harassment", ar = "تحرش"}
+purpose = {en = "What somebody does to you or others."}
+readers = ["ombudsperson", "ethics-office"]
+workstation = "offline"
+"""
+
+
+@pytest.fixture(autouse=True)
+def cheap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Key files that cost little, in a folder of their own."""
+    monkeypatch.setattr(roots, "key_file", functools.partial(roots.key_file, log_n=10))
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def typed() -> Iterator[list[str]]:
+    """The options that give the passphrase through a file descriptor."""
+    Path("passphrase").write_text(PASSPHRASE + "\n")
+    descriptor = os.open("passphrase", os.O_RDONLY)
+    yield ["--passphrase-fd", str(descriptor)]
+    os.close(descriptor)
+
+
+def run(*arguments: str, descriptor: list[str] | None = None) -> Result:
+    """A command of root; the passphrase's file is read from its start each time."""
+    if descriptor:
+        os.lseek(int(descriptor[1]), 0, os.SEEK_SET)
+    result = CliRunner().invoke(root, [*arguments, *(descriptor or [])])
+    if isinstance(result.exception, Exception):
+        raise result.exception
+    return result
+
+
+def refused(result: Result) -> str:
+    """What a refused command says, in two lines."""
+    error, hint = result.stderr.strip().splitlines()[-2:]
+    assert (result.exit_code, error[:15], hint[:6]) == (1, "whistle: error:", "hint: ")
+    return error
+
+
+def enrolled(*roles: str) -> list[str]:
+    """Public files of reviewers with these roles, as options."""
+    options = []
+    for role in roles:
+        someone = person(role.lower(), role, TODAY)
+        Path(f"{role}.public").write_bytes(enrolment.reviewer_file(someone.keys, someone.secret))
+        options += ["--reviewer", f"{role}.public"]
+    return options
+
+
+def organised(typed: list[str], *more: str) -> Result:
+    """A root, two reviewers, a courier, a channel: the first manifest."""
+    assert run("init", descriptor=typed).exit_code == 0
+    Path("courier.public").write_bytes(enrolment.courier_file("Courier", SigningKey.generate()))
+    Path("organisation.toml").write_text(CHANNELS, "utf-8")
+    people = enrolled("Ombudsperson", "Ethics office")
+    options = ["--courier", "courier.public", "--organisation", "organisation.toml", "--yes", *more]
+    return run("sign", *people, *options, descriptor=typed)
+
+
+def newest() -> Known:
+    """The manifest that was published last."""
+    found = Keys.read(Path("keys")).newest
+    assert found
+    return found
+
+
+def test_stock_age_opens_the_key_file_and_stock_minisign_signs_with_it(typed: list[str]) -> None:
+    """Without this program, age shows the key, and minisign takes it and signs for the published half."""
+    run("init", descriptor=typed)
+    secret = roots.read_key_file(Path("root.key").read_bytes(), PASSPHRASE)
+    assert PublicKey.from_text(Path("keys/root-1.pub").read_text()) == secret.public
+    assert Path("root.key").stat().st_mode & 0o777 == 0o600
+    assert Path("root.key").read_bytes().startswith(b"age-encryption.org/v1\n-> scrypt ")
+    Path("secret").write_bytes(secret.file())
+    subprocess.run(["minisign", "-S", "-s", "secret", "-m", "passphrase"], check=True, capture_output=True)
+    subprocess.run(["minisign", "-V", "-p", "keys/root-1.pub", "-m", "passphrase"], check=True, capture_output=True)
+
+
+def test_a_wrong_passphrase_opens_nothing(typed: list[str]) -> None:
+    """Another passphrase is said to be wrong, and nothing is signed."""
+    organised(typed)
+    Path("wrong").write_text("something else\n")
+    with pytest.raises(roots.RootError, match="passphrase"):
+        roots.read_key_file(Path("root.key").read_bytes(), "something else")
+    Path("passphrase").write_text("something else\n")
+    assert "passphrase" in refused(run("sign", "--yes", descriptor=typed))
+    assert newest().manifest.serial == 1
+
+
+def test_the_first_manifest(typed: list[str]) -> None:
+    """Reviewers get ids from their roles, digits are shown to compare, and minisign verifies what was signed."""
+    result = organised(typed)
+    assert result.exit_code == 0, result.output
+    assert enrolment.digits(Path("Ombudsperson.public").read_bytes()) in result.output
+    found = newest().manifest
+    assert [each.id for each in found.reviewers] == ["ombudsperson", "ethics-office"]
+    assert found.channels[0].readers == ("ombudsperson", "ethics-office")
+    assert found.channels[0].title["ar"] == "تحرش"
+    assert found.couriers[0].id == "courier"
+    assert found.collection == ("monday", "thursday")
+    assert (found.begins, (found.expires - found.begins).days) == (TODAY, 100)
+    command = ["minisign", "-V", "-p", "keys/root-1.pub", "-m", "keys/manifest.json"]
+    subprocess.run(command, check=True, capture_output=True)
+    assert Path("keys/manifest-1.json").read_bytes() == Path("keys/manifest.json").read_bytes()
+
+
+def test_nothing_is_signed_unless_somebody_says_that_digits_were_compared(typed: list[str]) -> None:
+    """Without --yes and without an answer the command stops, and no manifest exists."""
+    run("init", descriptor=typed)
+    Path("courier.public").write_bytes(enrolment.courier_file("Courier", SigningKey.generate()))
+    people = enrolled("Ombudsperson")
+    run("sign", *people, "--courier", "courier.public", "--channel", "all=ombudsperson", descriptor=typed)
+    assert Keys.read(Path("keys")).newest is None
+
+
+def test_the_next_manifest_carries_everybody_over(typed: list[str]) -> None:
+    """A renewal names nobody and lists the same people; it follows the one before."""
+    organised(typed)
+    first = newest()
+    result = run("sign", "--yes", "--from", (TODAY + datetime.timedelta(days=90)).isoformat(), descriptor=typed)
+    assert result.exit_code == 0, result.output
+    manifest.check_next(first, newest())
+    assert newest().manifest.channels == first.manifest.channels
+    assert newest().manifest.standing(TODAY) == "ahead"
+
+
+def test_a_retired_reviewer_reads_no_channel(typed: list[str]) -> None:
+    """Whoever is retired stands in no channel, and stays listed so that old signatures can be checked."""
+    organised(typed)
+    assert run("sign", "--yes", "--retire", "ethics-office", descriptor=typed).exit_code == 0
+    found = newest().manifest
+    assert found.channels[0].readers == ("ombudsperson",)
+    assert [each.id for each in found.active()] == ["ombudsperson"]
+    assert [each.id for each in found.reviewers] == ["ombudsperson", "ethics-office"]
+
+
+def test_the_last_reader_of_a_channel_cannot_be_retired(typed: list[str]) -> None:
+    """A channel that nobody would read is refused, and the old manifest stays."""
+    organised(typed)
+    result = run("sign", "--yes", "--retire", "ethics-office", "--retire", "ombudsperson", descriptor=typed)
+    assert "readers" in refused(result)
+    assert newest().manifest.serial == 1
+
+
+def test_a_reviewer_is_rolled_to_new_keys(typed: list[str]) -> None:
+    """With new keys under the same id, the old signing key gets a last day and the new one none."""
+    organised(typed)
+    someone = person("ombudsperson", "Ombudsperson", TODAY)
+    Path("new.public").write_bytes(enrolment.reviewer_file(someone.keys, someone.secret))
+    assert run("sign", "--yes", "--roll", "ombudsperson=new.public", descriptor=typed).exit_code == 0
+    rolled = newest().manifest.reviewer("ombudsperson")
+    assert rolled
+    assert [signing.last for signing in rolled.signing] == [TODAY, None]
+    assert rolled.signing[1].key == someone.secret.public.text
+    old = run("sign", "--yes", "--reviewer", "Ombudsperson.public", descriptor=typed)
+    assert "out of use" in refused(old)
+
+
+def test_renewed_keys_keep_the_id(typed: list[str]) -> None:
+    """A file signed by a listed key replaces that reviewer's recipients and adds nobody."""
+    organised(typed)
+    assert run("sign", "--yes", "--reviewer", "Ombudsperson.public", descriptor=typed).exit_code == 0
+    assert len(newest().manifest.reviewers) == 2
+
+
+def test_more_readers_than_slots_are_refused(typed: list[str]) -> None:
+    """Two readers and a recovery identity do not fit into two slots."""
+    recovery = person("recovery", "Recovery", TODAY).periods[0].recipient
+    Path("recovery.toml").write_text(f'[recovery]\nname = "Envelopes"\nrecipient = "{recovery}"\n')
+    assert organised(typed, "--slots", "2").exit_code == 0
+    result = run("sign", "--yes", "--organisation", "recovery.toml", descriptor=typed)
+    assert "slots" in refused(result)
+
+
+@pytest.mark.parametrize("days", ["0", "101"])
+def test_no_manifest_is_valid_for_more_than_a_hundred_days(days: str) -> None:
+    """The command takes 1 to 100 days."""
+    assert run("sign", "--days", days).exit_code == 2
+
+
+def test_a_damaged_public_file_is_refused(typed: list[str]) -> None:
+    """One changed letter in a role breaks the file's own signature."""
+    organised(typed)
+    data = Path("Ombudsperson.public").read_bytes().replace(b"Ombudsperson", b"Ombudsperso0")
+    Path("Ombudsperson.public").write_bytes(data)
+    result = run("sign", "--yes", "--reviewer", "Ombudsperson.public", descriptor=typed)
+    assert "damaged" in refused(result)
+
+
+def test_a_foreign_key_signs_nothing(typed: list[str]) -> None:
+    """A key that is no root of the folder is refused."""
+    organised(typed)
+    with pytest.raises(roots.RootError):
+        Keys.read(Path("keys")).sign(newest().data, SecretKey.generate())
+
+
+def test_a_changed_manifest_in_the_folder_is_noticed(typed: list[str]) -> None:
+    """Nothing is built upon a folder whose manifest no root signed."""
+    organised(typed)
+    path = Path("keys/manifest-1.json")
+    path.write_bytes(path.read_bytes().replace(b"Courier", b"Curator"))
+    with pytest.raises(roots.RootError):
+        Keys.read(Path("keys"))
+
+
+def test_any_of_three_roots_signs(typed: list[str]) -> None:
+    """A second keeper's key signs what the first began; a fourth keeper is refused."""
+    organised(typed)
+    for number in (2, 3):
+        assert run("init", "--key", f"root-{number}.key", descriptor=typed).exit_code == 0
+    assert "three" in refused(run("init", "--key", "root-4.key", descriptor=typed))
+    assert run("sign", "--yes", "--key", "root-3.key", descriptor=typed).exit_code == 0
+    assert newest().manifest.serial == 2
+    assert manifest.fingerprint(Keys.read(Path("keys")).roots) in run("show").output
+
+
+def test_a_manifest_travels_in_the_outbox(typed: list[str]) -> None:
+    """With --stick, all manifests lie in the outbox as a bundle for the server."""
+    Path("stick").mkdir()
+    organised(typed, "--stick", "stick")
+    run("sign", "--yes", "--stick", "stick", descriptor=typed)
+    with Path("stick/outbox/manifest-0002.tar").open("rb") as file:
+        listing = bundle.verify(file)
+    assert listing.to == "server"
+    assert [member.name for member in listing.members][::2] == ["manifest.json", "manifest-1.json"]
+
+
+def test_a_draft_drops_what_is_over_and_what_begins_too_late() -> None:
+    """Only the newest begun recipient and those that begin within the manifest's time are listed."""
+    someone = person("ombuds", "Ombudsperson", TODAY)
+    draft = Draft(None)
+    draft.enrol(someone.keys)
+    draft.admit(CourierKey("Courier", bytes(SigningKey.generate().verify_key).hex()))
+    draft.channel(manifest.Channel("all", {"en": "All"}, {"en": ""}, ("ombudsperson",), "offline"))
+
+    def listed(begins: datetime.date, days: int) -> list[str]:
+        found = manifest.parse(draft.encode(begins, begins + datetime.timedelta(days=days)))
+        return [period.recipient for period in found.reviewers[0].recipients]
+
+    first, second = (period.recipient for period in someone.periods)
+    assert listed(TODAY, 30) == [first]
+    assert listed(TODAY, 80) == [first, second]
+    assert listed(TODAY + datetime.timedelta(days=85), 80) == [second]

@@ -1,0 +1,64 @@
+"""What an organisation decides for its manifest, as a TOML file: channels, collection days, the recovery identity.
+
+Read strictly: an unknown name, a missing text or a day that is none is a RootError which says where.
+"""
+
+import tomllib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from whistle.ceremony.root import Draft, RootError
+from whistle.protocol import forms
+from whistle.protocol.errors import Malformed
+from whistle.protocol.manifest import WEEKDAYS, Channel, Recovery
+
+HINT = 'a channel has title = {en = "…"}, purpose = {en = "…"}, readers = ["id", …], workstation = "offline"'
+
+
+@dataclass(frozen=True)
+class Decisions:
+    """Channels in order; collection days and recovery, None where the file says nothing of them."""
+
+    channels: tuple[Channel, ...]
+    collection: tuple[str, ...] | None = None
+    recovery: Recovery | None = None
+
+    def apply(self, draft: Draft) -> None:
+        """Put them into a draft; what they do not name stays."""
+        for channel in self.channels:
+            draft.channel(channel)
+        draft.collection = self.collection if self.collection is not None else draft.collection
+        draft.recovery = self.recovery or draft.recovery
+
+
+def read(path: Path) -> Decisions:
+    """The decisions in a TOML file. Raises RootError."""
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+        return _decisions(table)
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as exc:
+        raise RootError("the organisation's file cannot be read", "it is a TOML file in UTF-8") from exc
+    except (Malformed, TypeError, AttributeError) as exc:
+        raise RootError(f"the organisation's file is not as it should be: {exc}", HINT) from exc
+
+
+def set_readers(draft: Draft, id_: str, readers: Sequence[str]) -> None:
+    """Give a channel its readers; one that does not exist yet is titled after its id and read offline."""
+    known = draft.channels.get(id_)
+    blank = Channel(id_, {"en": id_.replace("-", " ").capitalize()}, {"en": ""}, (), "offline")
+    draft.channel(replace(known or blank, readers=tuple(readers)))
+
+
+def _decisions(table: dict[str, Any]) -> Decisions:
+    channels = [forms.parse(Channel, {"id": id_, **each}) for id_, each in table.pop("channels", {}).items()]
+    days = table.pop("collection", None)
+    recovery = table.pop("recovery", None)
+    if table:
+        raise Malformed(f"unknown: {', '.join(table)}")
+    return Decisions(
+        tuple(channels),
+        days if days is None else forms.many(forms.one_of(*WEEKDAYS), 7, unique=True)(days),
+        recovery and forms.parse(Recovery, recovery),
+    )

@@ -1,0 +1,201 @@
+"""The root keeper's commands, on a machine that is offline: the key, the list of who may read, what is in it."""
+
+import datetime
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from whistle.ceremony import organisation
+from whistle.ceremony import root as roots
+from whistle.ceremony.root import Draft, Keys
+from whistle.cli import passphrase
+from whistle.cli.problem import Problem
+from whistle.protocol import enrolment, manifest
+from whistle.protocol.enrolment import CourierKey, ReviewerKeys
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.minisign import SecretKey
+
+F = TypeVar("F", bound=Callable[..., Any])
+E = TypeVar("E", ReviewerKeys, CourierKey)
+FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
+DAY = click.DateTime(["%Y-%m-%d"])
+
+key_option = click.option(
+    "--key",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default="root.key",
+    show_default=True,
+    help="The key file.",
+)
+keys_option = click.option(
+    "--keys",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="keys",
+    show_default=True,
+    help="The folder of what is published.",
+)
+
+
+@click.group()
+def root() -> None:
+    """Root keys and the manifest: the signed list of who may read."""
+
+
+def plainly(command: F) -> F:
+    """Say root's errors as the command line says them."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except roots.RootError as exc:
+            raise Problem(str(exc), exc.hint) from exc
+
+    return wrapped  # type: ignore[return-value]
+
+
+@root.command()
+@key_option
+@keys_option
+@passphrase.option
+@plainly
+def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
+    """Make a root: a key file for its keeper, a public key to publish. Run again for a second and third keeper."""
+    if key.exists():
+        raise Problem("there is a key file already", "name another with --key")
+    published = Keys.read(keys)
+    secret = SecretKey.generate()
+    sealed = roots.key_file(secret, passphrase.ask(passphrase_fd, "A passphrase for the root's key", new=True))
+    public = published.add_root(secret.public)
+    roots.write_secret(key, sealed)
+    click.echo(f"The key file: {key}. Keep it offline, and a copy of it in another place.")
+    click.echo(f"The public key: {public}.")
+    click.echo(f"The roots' digits, to print and to compare: {manifest.fingerprint(Keys.read(keys).roots)}")
+
+
+@root.command()
+@key_option
+@keys_option
+@click.option("--reviewer", "reviewers", multiple=True, type=FILE, help="A reviewer's public file, new or renewed.")
+@click.option("--roll", "rolled", multiple=True, metavar="ID=FILE", help="New keys of the reviewer with this id.")
+@click.option("--retire", "retired", multiple=True, metavar="ID", help="A reviewer who reads nothing more.")
+@click.option("--courier", "couriers", multiple=True, type=FILE, help="A courier's public file.")
+@click.option("--dismiss", "dismissed", multiple=True, metavar="ID", help="A courier who carries nothing more.")
+@click.option("--organisation", "decisions", type=FILE, help="A TOML file: channels, collection days, recovery.")
+@click.option("--channel", "channels", multiple=True, metavar="ID=READER,…", help="Who reads a channel, by id.")
+@click.option("--collection", metavar="DAY,…", help="Days of the week on which a courier comes.")
+@click.option("--slots", type=click.IntRange(2, 64), default=roots.SLOTS, show_default=True, help="In the first only.")
+@click.option("--from", "begins", type=DAY, help="The first day; today unless given.")
+@click.option("--days", type=click.IntRange(1, manifest.MAX_DAYS), default=manifest.MAX_DAYS, show_default=True)
+@click.option("--stick", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Also into its outbox.")
+@click.option("--yes", is_flag=True, help="All digits were compared already.")
+@passphrase.option
+@plainly
+def sign(
+    key: Path, keys: Path, begins: datetime.datetime | None, days: int, stick: Path | None, **options: Any
+) -> None:
+    """Draft the next manifest, show it, and sign it once all digits were compared."""
+    published = Keys.read(keys)
+    if not published.roots:
+        raise Problem("there is no root in this folder", "make one with: whistle root init")
+    draft = Draft(published.newest, options["slots"])
+    first = begins.date() if begins else _today()
+    _people(draft, first, options)
+    _channels(draft, options)
+    data = draft.encode(first, first + datetime.timedelta(days=days))
+    _show(manifest.parse(data))
+    if not options["yes"]:
+        click.confirm("Were all digits compared aloud, and is this the list to sign?", abort=True, err=True)
+    secret = roots.read_key_file(_key_bytes(key), passphrase.ask(options["passphrase_fd"], "The root's passphrase"))
+    known = published.sign(data, secret)
+    click.echo(f"Signed manifest {known.manifest.serial}: {keys / roots.NEWEST} and its signature.")
+    if stick:
+        click.echo(f"For the courier: {roots.write_outbox(stick, Keys.read(keys), _today())}.")
+
+
+@root.command()
+@keys_option
+@plainly
+def show(keys: Path) -> None:
+    """The roots' digits, the newest manifest, and what needs to be seen to."""
+    published = Keys.read(keys)
+    if not published.roots:
+        raise Problem("there is no root in this folder", "make one with: whistle root init")
+    click.echo(f"The roots' digits: {manifest.fingerprint(published.roots)}")
+    if published.newest is None:
+        click.echo("No manifest was signed yet.")
+        return
+    _show(published.newest.manifest)
+    for warning in roots.warnings(published.newest, _today()):
+        click.echo(f"Warning: {warning}")
+
+
+def _people(draft: Draft, day: datetime.date, options: dict[str, Any]) -> None:
+    for path in options["reviewers"]:
+        _digits(path, draft.enrol(_public(path, ReviewerKeys)))
+    for id_, value in map(_pair, options["rolled"]):
+        _digits(Path(value), draft.roll(id_, _public(Path(value), ReviewerKeys), day))
+    for path in options["couriers"]:
+        _digits(path, draft.admit(_public(path, CourierKey)))
+    for id_ in options["retired"]:
+        draft.retire(id_)
+    for id_ in options["dismissed"]:
+        draft.dismiss(id_)
+
+
+def _channels(draft: Draft, options: dict[str, Any]) -> None:
+    if options["decisions"]:
+        organisation.read(options["decisions"]).apply(draft)
+    for id_, value in map(_pair, options["channels"]):
+        organisation.set_readers(draft, id_, value.split(","))
+    if options["collection"]:
+        draft.collection = tuple(options["collection"].lower().split(","))
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+def _public(path: Path, kind: type[E]) -> E:
+    try:
+        found = enrolment.read(path.read_bytes())
+    except (ProtocolError, OSError) as exc:
+        raise Problem(f"{path.name} is no public file, or it is damaged", "ask for it again; sign nothing yet") from exc
+    if not isinstance(found, kind):
+        raise Problem(f"{path.name} is another kind of public file", "--reviewer for reviewers, --courier for couriers")
+    return found
+
+
+def _digits(path: Path, id_: str) -> None:
+    click.echo(f"{id_}: {enrolment.digits(path.read_bytes())}  ({path.name})")
+
+
+def _pair(text: str) -> tuple[str, str]:
+    id_, sign_, value = text.partition("=")
+    if not sign_ or not value:
+        raise click.UsageError(f"{text!r} is not of the form ID=…")
+    return id_, value
+
+
+def _key_bytes(key: Path) -> bytes:
+    try:
+        return key.read_bytes()
+    except OSError as exc:
+        raise Problem("the root's key file cannot be read", "name it with --key") from exc
+
+
+def _show(found: manifest.Manifest) -> None:
+    click.echo(f"Manifest {found.serial}, from {found.begins} to {found.expires}, {found.slots} slots.")
+    for channel in found.channels:
+        click.echo(f"  channel {channel.id}: {', '.join(channel.readers)} ({channel.workstation})")
+    for reviewer in found.reviewers:
+        state = "retired" if reviewer.retired else f"keys until {max(p.last for p in reviewer.recipients)}"
+        click.echo(f"  reviewer {reviewer.id}: {reviewer.name}, {reviewer.role}; {state}")
+    if found.recovery:
+        click.echo(f"  recovery: {found.recovery.name}")
+    for courier in found.couriers:
+        click.echo(f"  courier {courier.id}: {courier.name}")
+    click.echo(f"  collection: {', '.join(found.collection) or 'no fixed days'}")
