@@ -16,6 +16,7 @@ from whistle.protocol.errors import Malformed, NotForMe
 IDENTITY = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
 RECIPIENT = "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj"
 HYBRID = "AGE-SECRET-KEY-PQ-1XX76JRALNLXDMEW0CRK45QMCCH4X06SE84UN3VPM33W6HWDX0H3SK3ZQFR"
+HYBRID_RECIPIENT = age.HybridIdentity.from_text(HYBRID).recipient.text
 TAG = "age1tag1qt8lw0ual6avlwmwatk888yqnmdamm7xfd0wak53ut6elz5c4swx2yqdj4e"
 SIZES = [0, 1, 16, age.CHUNK - 1, age.CHUNK, age.CHUNK + 1, 2 * age.CHUNK, 200_000]
 STANZA = "-> X25519 " + "A" * 43 + "\n" + "A" * 43 + "\n"
@@ -57,6 +58,8 @@ class TestKeys:
         ("text", "read"),
         [
             pytest.param(IDENTITY.lower(), age.X25519Identity.from_text, id="identity in lower case"),
+            pytest.param(HYBRID.lower(), age.HybridIdentity.from_text, id="hybrid identity in lower case"),
+            pytest.param(HYBRID_RECIPIENT.upper(), age.HybridRecipient.from_text, id="hybrid recipient in upper case"),
             pytest.param(RECIPIENT.upper(), age.X25519Recipient.from_text, id="recipient in upper case"),
             pytest.param(RECIPIENT, age.HybridRecipient.from_text, id="recipient of the other kind"),
             pytest.param(HYBRID, age.X25519Identity.from_text, id="identity of the other kind"),
@@ -326,6 +329,7 @@ class TestHeader:
 
     def test_longest(self) -> None:
         """A header may be exactly as long as the limit, and not a byte longer."""
+        assert age.MAX_HEADER == 2**17
         lines = (age.MAX_HEADER - len(VERSION + "-> a\n" + "\n" + MAC)) // 65
         over = age.MAX_HEADER - len(VERSION + "-> a\n" + "\n" + MAC) - 65 * lines
         for more, fits in ((0, True), (1, False)):

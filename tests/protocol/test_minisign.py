@@ -22,6 +22,9 @@ DATA = b"the list of who may read\n"
 SECRET = SecretKey(bytes(range(8)), bytes(range(32)))
 COMMENT = "manifest 7\tüber"
 SIGNATURE = SECRET.sign(DATA, COMMENT)
+ALPHABET = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+LAST = SIGNATURE.splitlines()[1][-3:-1]  # characters before the padding
+OTHER_LAST = LAST[:1] + bytes([ALPHABET[ALPHABET.index(LAST[1]) + 1]])  # the same bytes, spelt otherwise
 ORDER = 2**252 + 27742317777372353535851937790883648493
 SMALL_ORDER = [
     "0100000000000000000000000000000000000000000000000000000000000000",
@@ -148,6 +151,13 @@ class TestKeys:
         with pytest.raises(Malformed):
             PublicKey.from_text(text)
 
+    def test_secret_with_a_checksum(self) -> None:
+        """A secret key has one spelling: where there is no password there is no checksum."""
+        other = bytearray(base64.b64decode(SECRET.text))
+        other[-1] ^= 1
+        with pytest.raises(Malformed, match="without a password"):
+            SecretKey.from_text(base64.b64encode(other).decode())
+
     def test_halves_of_two_keys(self) -> None:
         """A secret key whose public half belongs to another is refused."""
         other = bytearray(base64.b64decode(SECRET.text))
@@ -194,6 +204,7 @@ class TestSignatures:
             pytest.param(SIGNATURE.replace(b"signature by", b"x" * 1024), id="long first comment"),
             pytest.param(b"\n".join([*SIGNATURE.split(b"\n")[:2], b""]), id="two lines"),
             pytest.param(SIGNATURE.replace(b"=\ntrusted", b"\ntrusted"), id="no padding"),
+            pytest.param(SIGNATURE.replace(LAST + b"=\n", OTHER_LAST + b"=\n"), id="spare bits"),
             pytest.param(SIGNATURE.replace(b"\nRU", b"\nRV"), id="another algorithm"),
         ],
     )

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from whistle.protocol.age import bech32
 from whistle.protocol.age.errors import HeaderError
 from whistle.protocol.age.format import Stanza
-from whistle.protocol.age.primitives import FILE_KEY, POINT, WRAPPED_KEY, decode_argument, encode_base64
+from whistle.protocol.age.primitives import POINT, WRAPPED_KEY, decode_argument, encode_base64
 from whistle.protocol.age.x25519 import check_point
 from whistle.protocol.errors import Malformed
 
@@ -129,11 +129,9 @@ class HybridIdentity:
         mine = [_encapsulated(stanza) + stanza.body for stanza in stanzas if stanza.args[0] == KIND]
         for sealed in mine:
             try:
-                file_key = _SUITE.decrypt(sealed, self._key, info=INFO)
+                return _SUITE.decrypt(sealed, self._key, info=INFO)
             except (InvalidTag, ValueError):
                 continue  # an X25519 share of small order ends here too, and is simply not ours
-            if len(file_key) == FILE_KEY:
-                return file_key
         return None
 
 
