@@ -1,0 +1,169 @@
+"""A backup that outlives this program: stock `age`, `jq` and `tar` open all of it.
+
+In a new folder: the key file; each message sealed again, to the reviewer's newest identity alone, as an age file whose
+first line is the message; what the vault knows beside them, as an age file too; the blocks as they are; the manifests
+and roots, which are public.  What outlives a destroyed period thus still opens.
+"""
+
+import base64
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from whistle.protocol import age, envelope
+from whistle.protocol.age import HybridRecipient
+from whistle.protocol.errors import Malformed, NotForMe
+from whistle.workstation import durable, identities, keyfile
+from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.keyfile import Keys
+from whistle.workstation.workstation import Today, Workstation, utc_today
+
+KEYS = "keys.age"
+STATE = "state.age"
+MESSAGES = "messages"
+BLOCKS = "blocks"
+README = """This is the backup of a Whistle workstation. Stock tools open it:
+
+    age -d keys.age > keys.txt                      asks for the passphrase of the day of this backup
+    age -d -i keys.txt messages/00001.age | head -1 | jq .
+                                                    one message; line 2 is its signature
+An attachment is described in its message: `header`, `identity` (into a file id.txt), `size`, `sha256` and the ids of
+its blocks, BLAKE2b-128 with the key `seed` over 0, 1, 2 ... as four bytes:
+
+    (base64 -d header.txt; cat blocks/...) | age -d -i id.txt | head -c SIZE
+
+keys.txt is secret: write it to memory (/dev/shm), not to a disk. age must be 1.3 or later.
+`whistle workstation restore` makes a workstation of all this again.
+"""
+SHARED = ("profile", "roots", "manifests", "days", "outbox", "imported", "waiting", "clock")
+Progress = Callable[[int, int], None]
+
+
+def write_keys(workstation: Workstation, folder: Path, passphrase: str, log_n: int = keyfile.LOG_N) -> Path:
+    """Write the key file into `folder`.  Raises VaultReadOnly."""
+    keys = Keys(workstation.signing, tuple(workstation.periods()))
+    path = durable.private_folder(folder) / KEYS
+    durable.write(path, keyfile.write(keys, passphrase, log_n))
+    return path
+
+
+def write(
+    workstation: Workstation,
+    to: Path,
+    passphrase: str,
+    log_n: int = keyfile.LOG_N,
+    progress: Progress | None = None,
+) -> Path:
+    """Write a backup into a new folder in `to`; returns the folder.  Raises VaultReadOnly."""
+    folder = _new_folder(to, f"whistle-backup-{workstation.today()}")
+    newest = identities.newest(workstation.periods(), workstation.today()).identity.recipient
+    write_keys(workstation, folder, passphrase, log_n)
+    durable.write(folder / "README.txt", README.encode())
+    _write_public(workstation, folder)
+    hashes = [hash_ for case in workstation.case_ids() for hash_ in workstation.hashes(case)]
+    durable.private_folder(folder / MESSAGES)
+    for count, hash_ in enumerate(hashes, start=1):
+        durable.write(folder / MESSAGES / f"{count:05}.age", _sealed_again(workstation, hash_, newest))
+        if progress:
+            progress(count, len(hashes))
+    for id_ in workstation.blocks.ids():
+        path = folder / BLOCKS / id_.hex()
+        durable.private_folder(path.parent)
+        durable.write(path, workstation.blocks.read(id_))
+    durable.write(folder / STATE, age.encrypt([newest], json.dumps(_state(workstation)).encode()))  # last: now whole
+    return folder
+
+
+def _new_folder(to: Path, name: str) -> Path:
+    for count in range(1, 1000):
+        folder = to / (name if count == 1 else f"{name}-{count}")
+        if not folder.exists():
+            return durable.private_folder(folder)
+    raise Refused("there are too many backups of this day", "move some of them away")
+
+
+def _write_public(workstation: Workstation, folder: Path) -> None:
+    for count, root in enumerate(workstation.trust.roots(), start=1):
+        durable.write(folder / f"root-{count}.pub", root.file())
+    for serial in workstation.trust.serials():
+        known = workstation.trust.manifest(serial)
+        durable.write(folder / f"manifest-{serial}.json", known.data)
+        durable.write(folder / f"manifest-{serial}.json.minisig", known.signature)
+
+
+def _sealed_again(workstation: Workstation, hash_: str, newest: HybridRecipient) -> bytes:
+    slots = workstation.trust.newest().manifest.slots
+    return envelope.seal(workstation.message(hash_), [newest], slots)
+
+
+def _state(workstation: Workstation) -> dict[str, Any]:
+    vault = workstation.vault
+    names = [name for name in SHARED if vault.get(name) is not None]
+    names += [f"case/{case}" for case in workstation.case_ids()]
+    names += [f"day/{day}" for day in vault.get("days", [])]
+    names += [f"outbox/{hash_}" for hash_ in vault.get("outbox", [])]
+    state = {name: vault.get(name) for name in names}
+    kept = {}
+    for case in workstation.case_ids():
+        for hash_ in workstation.hashes(case):
+            record = workstation.kept(hash_)
+            kept[hash_] = {name: record[name] for name in ("via", "arrived", "server")}
+    return {"v": 1, "records": state, "kept": kept, "cases": workstation.case_ids()}
+
+
+def restore(
+    backup: Path, folder: Path, old: str, new: str, profile: str = "standard", today: Today = utc_today
+) -> Workstation:
+    """A workstation from a backup: `old` opens its key file, `new` locks the new vault.  Raises WorkstationError."""
+    keys = keyfile.read(_bytes(backup / KEYS), old)
+    held = [period.identity for period in keys.periods]
+    if not (backup / STATE).exists():
+        raise WorkstationError("this backup was not finished, or holds only keys", "use the folder of another day")
+    try:
+        state = json.loads(age.decrypt(held, _bytes(backup / STATE)))
+    except (Malformed, NotForMe) as exc:
+        raise WorkstationError(f"{STATE} of this backup is damaged", "use the folder of another day") from exc
+    records = state["records"]
+    profile_record = records.pop("profile")
+    workstation = Workstation.create(
+        folder,
+        new,
+        name=profile_record["name"],
+        role=profile_record["role"],
+        languages=profile_record["languages"],
+        profile=profile,
+        today=today,
+        signing=keys.signing,
+        periods=keys.periods,
+    )
+    with workstation.change():
+        _restore_messages(workstation, backup, state)
+        for name, value in records.items():
+            workstation.vault.put(name, value)
+        workstation.vault.put("cases", state["cases"])
+    for path in sorted((backup / BLOCKS).glob("*")):
+        workstation.blocks.write(bytes.fromhex(path.name), path.read_bytes())
+    return workstation
+
+
+def _restore_messages(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None:
+    for path in sorted(backup.glob("manifest-*.json")):
+        data, signature = (base64.b64encode(_bytes(each)).decode() for each in (path, Path(f"{path}.minisig")))
+        serial = int(path.stem.removeprefix("manifest-"))
+        workstation.vault.put(f"manifest/{serial}", {"data": data, "signature": signature})
+    held = workstation.identities()
+    for path in sorted((backup / MESSAGES).glob("*.age")):
+        try:
+            signed = envelope.split(age.decrypt(held, _bytes(path)))
+        except (Malformed, NotForMe) as exc:
+            raise WorkstationError(f"{path.name} of this backup is damaged", "use the folder of another day") from exc
+        record = {"line": signed.line.decode(), "signature": base64.b64encode(signed.signature).decode()}
+        workstation.vault.put(f"message/{signed.hash}", {**record, **state["kept"][signed.hash]})
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as exc:
+        raise WorkstationError(f"{path.name} of this backup cannot be read", "name the backup's own folder") from exc

@@ -1,0 +1,233 @@
+"""Cases as a reviewer sees them.  Nothing here is kept: all follows from the case's messages."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from whistle.protocol import message
+from whistle.protocol.attachment import Attachment, block_ids
+from whistle.protocol.errors import Malformed
+from whistle.protocol.message import Body, ByReporter, ByReviewer, Grant, Message, Reply, Report, Sender, Signed, Status
+from whistle.protocol.retrieval import reference
+from whistle.workstation import chain, deadlines, saving
+from whistle.workstation.deadlines import Deadline
+from whistle.workstation.errors import Refused
+from whistle.workstation.workstation import Workstation
+
+URGENT = "urgent"  # the label that puts a case first
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message of a case; `content` is it with its `rest` opened, `complete` whether that was there."""
+
+    signed: Signed
+    content: Message
+    complete: bool
+    via: str
+    arrived: datetime.date
+
+    @property
+    def by(self) -> str:
+        """The reviewer's id, or an empty text for the reporter."""
+        return self.content.sender if isinstance(self.content, ByReviewer) else ""
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files that came with it."""
+        return self.content.attachments if isinstance(self.content, Body) else ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case: its messages in the order in which they came, and the faults that were found on the way."""
+
+    id: str
+    entries: tuple[Entry, ...]
+    found: tuple[str, ...]
+    opened: int
+
+    @property
+    def reference(self) -> str:
+        """The reference that people may quote."""
+        return reference(bytes.fromhex(self.id))
+
+    @cached_property
+    def messages(self) -> list[Signed]:
+        """The messages as they were signed."""
+        return [entry.signed for entry in self.entries]
+
+    @cached_property
+    def by_reporter(self) -> list[ByReporter]:
+        """The reporter's messages."""
+        return [entry.content for entry in self.entries if isinstance(entry.content, ByReporter)]
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The first message, if it has come."""
+        return next((each for each in self.by_reporter if isinstance(each, Report)), None)
+
+    @property
+    def sender(self) -> Sender | None:
+        """The reporter's public keys."""
+        return self.by_reporter[0].sender if self.by_reporter else None
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Everyone whom the reporter left out, in any message."""
+        return tuple(dict.fromkeys(id_ for each in self.by_reporter for id_ in each.without))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The readers of the report or, until it has come, of the first message that did; their order gives lanes."""
+        first = self.report or (self.by_reporter[0] if self.by_reporter else None)
+        return first.readers if first else ()
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Those whom only a later message of the reporter names."""
+        later = dict.fromkeys(id_ for each in self.by_reporter for id_ in each.readers)
+        return tuple(id_ for id_ in later if id_ not in self.named and id_ not in self.without)
+
+    @cached_property
+    def grants(self) -> dict[str, Grant]:
+        """The first valid grant of each grantee: by somebody who may read, for nobody who was left out."""
+        waiting = [each.content for each in self.entries if isinstance(each.content, Grant)]
+        found: dict[str, Grant] = {}
+        for known in (set(self.named), {*self.named, *self.added}):
+            grown = True
+            while grown:
+                new = next((each for each in waiting if self._lets_in(each, known | set(found))), None)
+                grown = new is not None
+                if new is not None:
+                    found[new.grantee] = new
+        return found
+
+    def _lets_in(self, grant: Grant, known: set[str]) -> bool:
+        return grant.sender in known - set(self.without) and grant.grantee not in known | set(self.without)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Everyone who may read the case."""
+        everyone = dict.fromkeys([*self.named, *self.grants, *self.added])
+        return tuple(id_ for id_ in everyone if id_ not in self.without)
+
+    def lane(self, reviewer: str, slots: int) -> int:
+        """Where this reviewer's replies lie.  Raises Refused for one who may not read the case."""
+        root = reviewer
+        while root in self.grants:  # ends: each grantee was let in by somebody known before
+            root = self.grants[root].sender
+        listed = [each.readers for each in self.by_reporter if root in each.readers]
+        if not listed:
+            raise Refused("this reviewer does not read the case", "somebody who reads it must grant it first")
+        position = (self.named if root in self.named else listed[0]).index(root)
+        return position if root == reviewer else slots + position
+
+    @cached_property
+    def replies(self) -> list[Reply]:
+        """All replies that are known, those whose place was taken too."""
+        return [entry.content for entry in self.entries if isinstance(entry.content, Reply)]
+
+    @cached_property
+    def standing(self) -> Status | None:
+        """The newest status, by its day and then by when it came."""
+        stated = [entry.content for entry in self.entries if isinstance(entry.content, Status)]
+        return sorted(stated, key=_day)[-1] if stated else None
+
+    @property
+    def status(self) -> str:
+        """new, triage, open, waiting or closed."""
+        return self.standing.status if self.standing else "new"
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a reviewer labelled it so."""
+        return bool(self.standing and URGENT in self.standing.labels)
+
+    @property
+    def unread(self) -> int:
+        """How many messages came since the case was last looked at."""
+        return sum(each.via != "own" for each in self.entries[self.opened :])
+
+    @property
+    def deadline(self) -> Deadline | None:
+        """What the case wants next; None when it is closed or no report has come."""
+        if not self.by_reporter:
+            return None
+        agreed = self.standing.deadline if self.standing else None
+        acknowledged = min((reply.day for reply in self.replies), default=None)
+        return deadlines.due(self.by_reporter[0].day, acknowledged, agreed, self.status == "closed")
+
+    @cached_property
+    def faults(self) -> list[str]:
+        """What reviewers should know of: faults found while importing, and gaps in the chains."""
+        return [*self.found, *chain.faults(self.messages)]
+
+
+def _day(content: ByReporter | ByReviewer) -> datetime.date:
+    return content.day
+
+
+def entry(workstation: Workstation, hash_: str) -> Entry:
+    """A message that is kept, with its `rest` opened when all of that has come."""
+    signed, kept = workstation.message(hash_), workstation.kept(hash_)
+    content, complete = opened(workstation, signed.message)
+    return Entry(signed, content, complete, kept["via"], datetime.date.fromisoformat(kept["arrived"]))
+
+
+def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
+    """A message with the content of its `rest`, and whether that was there and sound."""
+    if not isinstance(content, Body) or content.rest is None:
+        return content, True
+    rest = content.rest
+    if workstation.blocks.missing(block_ids(rest)):
+        return content, False
+    try:
+        return message.with_content(content, saving.content(rest, workstation.blocks)), True
+    except Malformed:
+        return content, False
+
+
+def load(workstation: Workstation, case: str) -> Case:
+    """A case from its messages."""
+    record = workstation.case_record(case)
+    entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
+    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0))
+
+
+def mark_read(workstation: Workstation, case: Case) -> None:
+    """Remember that a reviewer has looked at all of it."""
+    if case.unread:
+        record = workstation.case_record(case.id)
+        workstation.vault.put(f"case/{case.id}", {**record, "opened": len(case.entries)})
+
+
+def queue(workstation: Workstation) -> list[Case]:
+    """All cases: urgent ones first, then new ones, then by deadline; closed ones last."""
+    return sorted((load(workstation, case) for case in workstation.case_ids()), key=_order)
+
+
+def _order(case: Case) -> tuple[bool, bool, bool, datetime.date, str]:
+    day = case.deadline.day if case.deadline else datetime.date.max
+    return case.status == "closed", not case.urgent, case.status != "new", day, case.id
+
+
+def find(workstation: Workstation, named: str) -> Case:
+    """The case with this reference, or whose reference or hexadecimal name begins so.  Raises Refused."""
+    wanted = "".join(named.split()).replace("-", "").lower()
+    found = [case for case in workstation.case_ids() if wanted and _called(case, wanted)]
+    if len(found) != 1:
+        several = f"{len(found)} cases begin so" if found else "there is no such case"
+        raise Refused(several, "`whistle workstation cases` lists them with their references")
+    return load(workstation, found[0])
+
+
+def _called(case: str, wanted: str) -> bool:
+    digits = reference(bytes.fromhex(case)).replace("-", "")
+    return digits.startswith(wanted) or (len(wanted) > 12 and case.startswith(wanted))
+
+
+def files(case: Case) -> Iterable[tuple[Entry, Attachment]]:
+    """Every attachment of the case with the message that it came with."""
+    return [(each, record) for each in case.entries for record in each.attachments]

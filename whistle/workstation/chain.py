@@ -1,0 +1,56 @@
+"""Each reviewer's messages in a case form a chain: a gap shows that one was held back, a fork that one was made up.
+
+The newest message of a chain may always be missing without a trace; a later one then tells (SPEC section 3).
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from whistle.protocol.message import ByReviewer, Signed
+
+SEEN = 64  # hashes in one message, at most
+
+
+def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
+    """Reviewers' messages by reviewer and place in the chain."""
+    found: dict[str, dict[int, list[Signed]]] = {}
+    for signed in messages:
+        if isinstance(signed.message, ByReviewer):
+            found.setdefault(signed.message.sender, {}).setdefault(signed.message.seq, []).append(signed)
+    return found
+
+
+def faults(messages: Iterable[Signed]) -> list[str]:
+    """What is wrong with the chains, a line for each fault."""
+    found = []
+    for reviewer, chain in sorted(links(messages).items()):
+        missing = [seq + 1 for seq in range(max(chain)) if seq not in chain]
+        if missing:
+            numbers = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+            found.append(f"{reviewer}'s message number {numbers} in this case has not come")
+        for seq, here in sorted(chain.items()):
+            if len(here) > 1:
+                found.append(f"two different messages of {reviewer} have the number {seq + 1}")
+            before = {signed.hash for signed in chain.get(seq - 1, [])}
+            if before and not all(_prev(signed) in before for signed in here):
+                found.append(f"{reviewer}'s message number {seq + 1} does not follow the one before it")
+    return found
+
+
+def follow(messages: Iterable[Signed], reviewer: str) -> dict[str, Any]:
+    """`seq`, `prev` and `seen` for this reviewer's next message after all of these."""
+    everything = list(messages)
+    chain = links(everything).get(reviewer, {})
+    last = max(chain, default=-1)
+    told = {hash_ for here in chain.values() for signed in here for hash_ in _seen(signed)}
+    own = {signed.hash for here in chain.values() for signed in here}
+    new = [signed.hash for signed in everything if signed.hash not in told | own]
+    return {"seq": last + 1, "prev": chain[last][-1].hash if chain else None, "seen": tuple(new[-SEEN:])}
+
+
+def _prev(signed: Signed) -> str | None:
+    return signed.message.prev if isinstance(signed.message, ByReviewer) else None
+
+
+def _seen(signed: Signed) -> tuple[str, ...]:
+    return signed.message.seen if isinstance(signed.message, ByReviewer) else ()

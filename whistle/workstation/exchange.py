@@ -1,0 +1,45 @@
+"""One stick, one button: take in what the courier laid on it, then write what is to go."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from whistle.workstation import outbox
+from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.importing import Imported, Progress, import_files
+from whistle.workstation.workstation import Workstation
+
+
+@dataclass(frozen=True)
+class Exchanged:
+    """What came, how many messages are on their way, in how many parts."""
+
+    imported: Imported
+    waiting: int
+    parts: int
+
+    def lines(self) -> list[str]:
+        """The result in words."""
+        going = f"{self.waiting} messages are on their way; keep them on the stick until the courier has been."
+        return [*self.imported.lines(), going if self.waiting else "Nothing waits to be sent."]
+
+
+def parts(place: Path) -> list[Path]:
+    """The bundles of a stick (its folder inbox), of a folder, or the one file.  Raises Refused for none of these."""
+    if place.is_file():
+        return [place]
+    if not place.is_dir():
+        raise Refused("there is no stick or file of this name", "put the stick in, or check the name")
+    folder = place / "inbox" if (place / "inbox").is_dir() else place
+    try:
+        return sorted(path for path in folder.glob("*.tar") if not path.name.startswith("."))
+    except OSError as exc:
+        raise Untrusted(f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again") from exc
+
+
+def exchange(workstation: Workstation, stick: Path, progress: Progress | None = None) -> Exchanged:
+    """Import the stick's inbox and write its outbox.  Raises WorkstationError."""
+    if not stick.is_dir():
+        raise Refused("there is no stick", "put it in, or check the folder that you named")
+    imported = import_files(workstation, parts(stick), progress)
+    written = outbox.write(workstation, stick)
+    return Exchanged(imported, len(outbox.pending(workstation)), written)

@@ -1,0 +1,236 @@
+"""Taking in what a courier brought: bundle by bundle, whole or not at all.
+
+A part whose bytes differ from its own list is *altered* and refused whole.  Of a sound part the blocks are kept first,
+then, in one transaction, the messages, the ids that were seen of each server day, and that this part was taken in.
+What leans on something that has not come yet waits and is judged again with each later part.
+"""
+
+import base64
+import datetime
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whistle.protocol import bundle, envelope, message
+from whistle.protocol.errors import Malformed, NotForMe
+from whistle.protocol.listing import Listing
+from whistle.protocol.message import Signed
+from whistle.workstation import judging, outbox, writing
+from whistle.workstation.errors import Refused, Untrusted, WorkstationError
+from whistle.workstation.judging import Breach, Damaged, Waiting
+from whistle.workstation.workstation import Workstation
+
+REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
+LONGEST_WAIT = 2000  # messages that may wait at once; the oldest go first
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Arrival:
+    """A message that an envelope held, and the server's day of that envelope."""
+
+    signed: Signed
+    server: datetime.date | None
+
+
+@dataclass
+class Imported:
+    """What an import did.  `findings` are lines for the reviewer; nothing in them tells what a message says."""
+
+    parts: int = 0
+    manifests: int = 0
+    blocks: int = 0
+    kept: list[Signed] = field(default_factory=list)
+    not_mine: int = 0
+    repeated: int = 0
+    damaged: int = 0
+    waiting: int = 0
+    altered: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+
+    @property
+    def cases(self) -> list[str]:
+        """The cases in which something is new."""
+        return list(dict.fromkeys(signed.message.case for signed in self.kept))
+
+    def lines(self) -> list[str]:
+        """The result in words."""
+        said = [f"{len(self.kept)} new messages in {len(self.cases)} cases."]
+        if self.damaged:
+            said.append(
+                f"{self.damaged} envelopes were damaged as sent. Anyone can send nonsense; nothing is wrong here."
+            )
+        if self.waiting:
+            said.append(f"{self.waiting} messages wait for something that has not come yet.")
+        if self.manifests:
+            said.append("A new manifest was taken.")
+        return [*said, *self.altered, *self.findings]
+
+
+def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:
+    """Import the parts in these files.  Raises Untrusted or Refused for a stick of which nothing may be taken."""
+    result = Imported()
+    for path in sorted(paths):
+        try:
+            import_part(workstation, path, result, progress)
+        except Malformed as exc:
+            result.altered.append(
+                f"{path.name} was altered or is damaged ({exc}): nothing of it was taken. Ask the courier for it again."
+            )
+        except OSError as exc:
+            raise Untrusted(
+                f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again"
+            ) from exc
+    return result
+
+
+def import_part(workstation: Workstation, path: Path, result: Imported, progress: Progress | None = None) -> None:
+    """Import one part.  Raises Malformed when it is not what its list says, OSError."""
+    with path.open("rb") as file:
+        reader = bundle.Reader(file)
+        if reader.digest.hex() in workstation.vault.get("imported", []):
+            return
+        file.seek(0)
+        listing = bundle.verify(file)  # the whole part, before anything of it is used
+        if listing.to != "workstation":
+            raise Refused(f"{path.name} is on its way to the server", "import what lies in the folder inbox")
+        file.seek(0)
+        reader = bundle.Reader(file)
+        arrivals = _read(workstation, reader, result, progress)
+    with workstation.change():
+        settle(workstation, arrivals, result)
+        _remember(workstation, listing, reader.digest)
+        _follow_up(workstation, listing, result)
+    result.parts += 1
+
+
+def _read(
+    workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
+) -> list[Arrival]:
+    files: dict[str, bytes] = {}
+    arrivals: list[Arrival] = []
+    seen = {day: set(seen_ids(workstation, day)) for day in {member.day for member in reader.listing.members} if day}
+    for count, (member, body) in enumerate(reader, start=1):
+        if progress:
+            progress(count, len(reader.listing.members))
+        if member.id is None:
+            files[member.name] = body.read()
+            continue
+        _take_manifests(workstation, files, result)  # they come before all envelopes
+        if member.is_block:
+            workstation.blocks.write(member.id, body.read())
+            result.blocks += 1
+        elif member.day is None or member.id not in seen[member.day]:
+            arrivals += _open(workstation, body.read(), member.day, result)
+    _take_manifests(workstation, files, result)
+    return arrivals
+
+
+def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: Imported) -> None:
+    result.manifests += workstation.trust.take(files)
+    files.clear()
+
+
+def _open(workstation: Workstation, body: bytes, day: datetime.date | None, result: Imported) -> list[Arrival]:
+    slots = workstation.trust.newest().manifest.slots
+    try:
+        return [Arrival(envelope.open_(body, workstation.identities(), slots), day)]
+    except NotForMe:
+        result.not_mine += 1
+    except Malformed:
+        result.damaged += 1
+    return []
+
+
+def settle(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:
+    """Judge what has come, and what was waiting, until nothing more can be taken."""
+    left = sorted([*_waiting(workstation), *arrivals], key=lambda arrival: judging.order(arrival.signed))
+    before = -1
+    while left and before != len(left):
+        before = len(left)
+        left = [arrival for arrival in left if not _take(workstation, arrival, result)]
+    left = left[-LONGEST_WAIT:]
+    workstation.vault.put("waiting", [_record(arrival) for arrival in left])
+    result.waiting = len(left)
+
+
+def _take(workstation: Workstation, arrival: Arrival, result: Imported) -> bool:
+    """Keep a message or refuse it; False while it has to wait."""
+    signed = arrival.signed
+    case = signed.message.case
+    if signed.hash in workstation.hashes(case):
+        result.repeated += 1
+        return True
+    try:
+        verdict = judging.judge(workstation, signed)
+    except Waiting:
+        return False
+    except Damaged:
+        result.damaged += 1
+        return True
+    except Breach as breach:
+        result.findings.append(f"Refused: {breach.message}.")
+        workstation.note_fault(case, breach.message)
+        return True
+    for original in verdict.originals:
+        if workstation.keep(original, "grant"):
+            result.kept.append(original)
+    workstation.keep(signed, "envelope", arrival.server)
+    result.kept.append(signed)
+    for remark in verdict.remarks:
+        workstation.note_fault(case, remark)
+    return True
+
+
+def _waiting(workstation: Workstation) -> list[Arrival]:
+    found = []
+    for kept in workstation.vault.get("waiting", []):
+        line = kept["line"].encode()
+        signed = Signed(line, base64.b64decode(kept["signature"]), message.parse(line))
+        found.append(Arrival(signed, kept["server"] and datetime.date.fromisoformat(kept["server"])))
+    return found
+
+
+def _record(arrival: Arrival) -> dict[str, Any]:
+    return {
+        "line": arrival.signed.line.decode(),
+        "signature": base64.b64encode(arrival.signed.signature).decode(),
+        "server": arrival.server and arrival.server.isoformat(),
+    }
+
+
+def _remember(workstation: Workstation, listing: Listing, digest: bytes) -> None:
+    vault = workstation.vault
+    by_day: dict[datetime.date, set[bytes]] = {}
+    for member in listing.members:
+        if member.day and member.id:
+            by_day.setdefault(member.day, set()).add(member.id)
+    for day, ids in by_day.items():
+        known = set(seen_ids(workstation, day)) | ids
+        vault.put(f"day/{day.isoformat()}", sorted(id_.hex() for id_ in known))
+    vault.put("days", sorted({*vault.get("days", []), *(day.isoformat() for day in by_day)}))
+    vault.put("imported", [*vault.get("imported", []), digest.hex()][-REMEMBERED:])
+
+
+def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
+    """The ids of envelopes and blocks that came here of a server day."""
+    return [bytes.fromhex(id_) for id_ in workstation.vault.get(f"day/{day.isoformat()}", [])]
+
+
+def _follow_up(workstation: Workstation, listing: Listing, result: Imported) -> None:
+    """What a stick that came back sets off: the outbox shrinks, taken places and omitted grantees are mended."""
+    back = {member.id for member in listing.members if member.id} | set(listing.stored)
+    taken = outbox.settle(workstation, back, set(listing.taken))
+    if listing.created > workstation.today():
+        result.findings.append(
+            f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."
+        )
+    try:
+        for hash_ in taken:
+            writing.send_again(workstation, hash_)
+            result.findings.append("The place of a reply was taken; it was signed again for the next place.")
+        for case in result.cases:
+            writing.grant_again(workstation, case)
+    except WorkstationError as exc:  # reading goes on when nothing may be signed
+        result.findings.append(f"Not done: {exc.message}. {exc.hint}")

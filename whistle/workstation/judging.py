@@ -1,0 +1,162 @@
+"""Whether a message that an envelope held may be taken into its case; in the order of SPEC section 3.
+
+Three answers differ.  *Damaged as sent*: anyone can send nonsense, there is no alarm.  *Refused*: it is well made and
+yet breaks a rule, so that somebody should look.  *Waiting*: what it leans on has not come yet.
+"""
+
+import datetime
+from dataclasses import dataclass, replace
+
+from whistle.protocol import message
+from whistle.protocol.attachment import block_ids
+from whistle.protocol.errors import Forged, Malformed, ProtocolError
+from whistle.protocol.message import ByReporter, ByReviewer, Grant, Reply, Signed, Slip
+from whistle.workstation import cases
+from whistle.workstation.cases import Case, Entry
+from whistle.workstation.errors import WorkstationError
+from whistle.workstation.workstation import Workstation
+
+FIRST = {"report": 0, "follow-up": 1, "grant": 2}
+
+
+class Damaged(WorkstationError):
+    """Not what a sound program would have sent."""
+
+
+class Breach(WorkstationError):
+    """Well made, but against a rule; `case` is the case in which the fault is shown."""
+
+
+class Waiting(WorkstationError):
+    """Something that it leans on has not come yet."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The message may be kept; `originals` are those of a grant to this reviewer; `remarks` are shown in the case."""
+
+    originals: tuple[Signed, ...] = ()
+    remarks: tuple[str, ...] = ()
+
+
+def judge(workstation: Workstation, signed: Signed) -> Verdict:
+    """May this message be kept?  Raises Damaged, Breach or Waiting when not (yet)."""
+    found = signed.message
+    me = workstation.me
+    if isinstance(found, ByReporter):
+        _check_reporter(signed)
+        _check_named(found, me)
+        return Verdict((), _mixed_up(workstation, found))
+    assert isinstance(found, ByReviewer)
+    _check_signer(workstation, signed, found)
+    _check_named(found, me)
+    originals = _originals(workstation, found) if isinstance(found, Grant) and found.grantee == me else ()
+    case = _with(cases.load(workstation, found.case), [*originals, signed])
+    _check_case(case, found)
+    if me in case.without:
+        raise Breach(f"{found.sender} sent a case to you whose reporter left you out; it was not kept", "")
+    return Verdict(originals, (*_mixed_up(workstation, found), *_misplaced(workstation, case, found)))
+
+
+def _check_reporter(signed: Signed) -> None:
+    if isinstance(signed.message, Slip):
+        raise Damaged("a slip is no message to reviewers")
+    try:
+        message.check_reporter(signed)
+    except ProtocolError as exc:
+        raise Damaged("it is not signed by the key to which its case belongs") from exc
+
+
+def _check_named(found: ByReporter | ByReviewer, me: str) -> None:
+    # A message re-sealed to somebody whom its author did not name is not opened (SPEC section 3, `readers`).
+    if me in found.without:
+        raise Breach("it leaves you out and yet was sealed to you; it was not kept")
+    if me not in found.readers:
+        raise Breach("it names other readers than you and yet was sealed to you; it was not kept")
+
+
+def _check_signer(workstation: Workstation, signed: Signed, found: ByReviewer) -> None:
+    keys = workstation.trust.signers(found.sender, found.day)
+    if not keys:
+        raise Breach(f"the manifest knows no active reviewer {found.sender} on {found.day}; it was not kept")
+    for key in keys:
+        try:
+            message.check(signed, key)
+        except Forged:
+            continue
+        return
+    raise Breach(f"it claims to be by {found.sender} but is not signed by that reviewer's key; it was not kept")
+
+
+def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
+    content, complete = cases.opened(workstation, grant)
+    assert isinstance(content, Grant)
+    if not complete:
+        assert grant.rest is not None
+        if workstation.blocks.missing(block_ids(grant.rest)):
+            raise Waiting("pieces of a grant have not come yet")
+        raise Damaged("the content of a grant is damaged")
+    found = []
+    for inside in content.originals:
+        try:
+            signed = message.from_original(inside)
+        except Malformed as exc:
+            raise Damaged("a grant holds something that is no message") from exc
+        if signed.message.case != grant.case:
+            raise Breach(f"a grant by {grant.sender} holds messages of another case; it was not kept")
+        if isinstance(signed.message, ByReviewer):
+            _check_signer(workstation, signed, signed.message)
+        else:
+            _check_reporter(signed)
+        found.append(signed)
+    return tuple(found)
+
+
+def _with(case: Case, more: list[Signed]) -> Case:
+    """The case as it would be with these messages too."""
+    known = {signed.hash for signed in case.messages}
+    new = {signed.hash: signed for signed in more if signed.hash not in known}
+    added = [Entry(signed, signed.message, True, "grant", datetime.date.min) for signed in new.values()]
+    return replace(case, entries=(*case.entries, *added))
+
+
+def _check_case(case: Case, found: ByReviewer) -> None:
+    if case.sender is None:
+        raise Waiting("the report to which it belongs has not come yet")
+    left_out = sorted(set(found.readers) & set(case.without))
+    if left_out:
+        raise Breach(f"a {found.kind} of {found.sender} went to {', '.join(left_out)}, whom the reporter left out")
+    if found.sender in case.without:
+        raise Breach(f"a {found.kind} came from {found.sender}, whom the reporter left out; it was not kept")
+    if not {found.sender, *found.readers} <= set(case.allowed):
+        raise Waiting("its sender or a reader was not granted the case, as far as is known here")
+
+
+def _mixed_up(workstation: Workstation, found: ByReporter | ByReviewer) -> tuple[str, ...]:
+    trust = workstation.trust
+    serials = trust.serials()
+    if found.keys.serial in serials and trust.manifest(found.keys.serial).hash == found.keys.hash:
+        return ()
+    if serials and found.keys.serial < serials[0]:
+        return ()
+    what = "has not come here yet" if serials and found.keys.serial > serials[-1] else "is not the one known here"
+    return (f"a {found.kind} of {found.day} was sealed with manifest {found.keys.serial}, which {what}",)
+
+
+def _misplaced(workstation: Workstation, case: Case, found: ByReviewer) -> tuple[str, ...]:
+    slots = workstation.trust.newest().manifest.slots
+    if isinstance(found, Reply):
+        assert case.sender is not None
+        if found.to != case.sender.mailbox:
+            return (f"a reply of {found.sender} of {found.day} was sealed to another mailbox than the reporter's",)
+        if found.lane != case.lane(found.sender, slots):
+            return (f"a reply of {found.sender} of {found.day} lies in another reviewer's lane",)
+    if isinstance(found, Grant) and found.lane != case.lane(found.grantee, slots):
+        return (f"a grant by {found.sender} of {found.day} names another lane than it should",)
+    return ()
+
+
+def order(signed: Signed) -> tuple[int, int]:
+    """What to judge first: reports, follow-ups, grants, then the rest; each reviewer's in the chain's order."""
+    found = signed.message
+    return FIRST.get(found.kind, len(FIRST)), found.seq if isinstance(found, ByReviewer) else 0

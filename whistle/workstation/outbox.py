@@ -1,0 +1,143 @@
+"""What is on its way to the server.  Nothing leaves the outbox until a stick came back that shows it has arrived.
+
+An item is what belongs to one message: its envelopes and the blocks of its attachments.  It has arrived when each of
+them is listed as stored by the server, or came back among what the server gives to reviewers.
+"""
+
+import base64
+import datetime
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from whistle.protocol import bundle, statement
+from whistle.protocol.listing import MAX_STATEMENTS, Heap, Listing
+from whistle.protocol.statement import ImportStatement
+from whistle.workstation import durable
+from whistle.workstation.errors import ClockBehind, Refused
+from whistle.workstation.workstation import Workstation
+
+STATED = 400  # server days of which the workstation states what it has
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An envelope on its way."""
+
+    id: bytes
+    heap: Heap
+    body: bytes
+
+    def record(self) -> dict[str, str]:
+        """What the vault keeps."""
+        return {"id": self.id.hex(), "heap": self.heap, "body": base64.b64encode(self.body).decode()}
+
+
+def add(workstation: Workstation, hash_: str, envelopes: Sequence[Sealed], blocks: Iterable[bytes], heap: Heap) -> None:
+    """Put a message's envelopes and the ids of its blocks in the outbox; the blocks lie in the vault's folder."""
+    item = {
+        "envelopes": [sealed.record() for sealed in envelopes],
+        "blocks": [{"id": id_.hex(), "heap": heap} for id_ in blocks],
+    }
+    with workstation.change():
+        workstation.vault.put(f"outbox/{hash_}", item)
+        workstation.vault.put("outbox", [*pending(workstation), hash_])
+
+
+def pending(workstation: Workstation) -> list[str]:
+    """The hashes of the messages that are on their way."""
+    found: list[str] = workstation.vault.get("outbox", [])
+    return found
+
+
+def settle(workstation: Workstation, arrived: set[bytes], taken: set[bytes]) -> list[str]:
+    """Let go of what has arrived; the hashes of replies whose place was taken, to be signed again."""
+    again, left = [], []
+    with workstation.change():
+        for hash_ in pending(workstation):
+            item = workstation.vault.get(f"outbox/{hash_}")
+            lost = [each for each in item["envelopes"] if bytes.fromhex(each["id"]) in taken - arrived]
+            again += [hash_] if lost else []
+            item["envelopes"] = [each for each in _without(item["envelopes"], arrived) if each not in lost]
+            item["blocks"] = _without(item["blocks"], arrived)
+            if item["envelopes"] or item["blocks"]:
+                workstation.vault.put(f"outbox/{hash_}", item)
+                left.append(hash_)
+            else:
+                workstation.vault.remove(f"outbox/{hash_}")
+        workstation.vault.put("outbox", left)
+    return again
+
+
+def _without(records: list[dict[str, Any]], ids: set[bytes]) -> list[dict[str, Any]]:
+    return [record for record in records if bytes.fromhex(record["id"]) not in ids]
+
+
+def statements(workstation: Workstation) -> list[ImportStatement]:
+    """What this workstation has of each server day, signed; none while the clock is behind."""
+    try:
+        workstation.trust.check_clock()
+        me, key = workstation.me, workstation.signing.signing
+    except (ClockBehind, Refused):
+        return []
+    days = workstation.vault.get("days", [])[-min(STATED, MAX_STATEMENTS) :]
+    found = []
+    for day in days:
+        ids = [bytes.fromhex(id_) for id_ in workstation.vault.get(f"day/{day}", [])]
+        found.append(statement.sign(me, datetime.date.fromisoformat(day), statement.day_hash(ids), key))
+    return found
+
+
+def write(workstation: Workstation, stick: Path) -> int:
+    """Write all that is pending into the stick's outbox, in place of what this vault wrote there before; the parts."""
+    folder = stick / "outbox"
+    station = workstation.profile["station"]
+    contents, told = _contents(workstation), statements(workstation)
+    parts = bundle.split([member for member, _ in contents.values()]) if contents or told else []
+    written = set()
+    try:
+        folder.mkdir(exist_ok=True)
+        for number, members in enumerate(parts, start=1):
+            imports = tuple(told) if number == 1 else ()
+            listing = Listing("server", workstation.today(), tuple(members), number, len(parts), imports=imports)
+            path = folder / f"{station}-{number:04}-of-{len(parts):04}.tar"
+            _write(path, bundle.stream(listing, lambda member: [contents[member.name][1]()]))
+            written.add(path)
+        for path in set(folder.glob(f"{station}-*.tar")) - written:
+            path.unlink()
+        durable.sync_folder(folder)
+    except OSError as exc:
+        raise durable.cannot_write(folder, exc) from exc
+    return len(parts)
+
+
+def _contents(workstation: Workstation) -> dict[str, Any]:
+    """By name: the member, and a function that gives its bytes."""
+    found: dict[str, Any] = {}
+    for hash_ in pending(workstation):
+        item = workstation.vault.get(f"outbox/{hash_}")
+        for each in item["envelopes"]:
+            body = base64.b64decode(each["body"])
+            name = bundle.envelope_name(bytes.fromhex(each["id"]))
+            found[name] = (bundle.member(name, body, heap=each["heap"]), _given(body))
+        for each in item["blocks"]:
+            id_ = bytes.fromhex(each["id"])
+            name = bundle.block_name(id_)
+            member = bundle.member(name, workstation.blocks.read(id_), heap=each["heap"])
+            found[name] = (member, _from_folder(workstation, id_))
+    return found
+
+
+def _given(body: bytes) -> Any:
+    return lambda: body
+
+
+def _from_folder(workstation: Workstation, id_: bytes) -> Any:
+    return lambda: workstation.blocks.read(id_)
+
+
+def _write(path: Path, pieces: Iterator[bytes]) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    durable.write_pieces(beside, pieces, 0o644)  # ciphertext; the courier reads it
+    beside.replace(path)

@@ -1,0 +1,121 @@
+"""Saving what strangers sent: under a name that can do no harm, and only when all of it is verified.
+
+A file's name is the sender's to choose, so it is cut down to a plain last part.  Plaintext is written beside its place
+and gets its name only after the last piece and the SHA-256 were right; a fault leaves nothing behind.
+"""
+
+import os
+import secrets
+import unicodedata
+from pathlib import Path
+
+from whistle.protocol import attachment
+from whistle.protocol.attachment import Attachment
+from whistle.protocol.errors import Malformed
+from whistle.workstation import durable
+from whistle.workstation.blocks import Blocks
+from whistle.workstation.errors import CannotSave
+
+LONGEST = 200  # bytes of a saved file's name in UTF-8, the numbering included
+LONGEST_ENDING = 20  # bytes
+NAMELESS = "attachment"
+# Controls, bidirectional and zero-width marks, lone surrogates, private and unassigned characters, line separators.
+UNSEEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+FORBIDDEN = frozenset('<>:"|?*/\\')
+DEVICES = frozenset(
+    ["con", "prn", "aux", "nul", "conin$", "conout$"]
+    + [name + digit for name in ("com", "lpt") for digit in "0123456789¹²³"]
+)
+
+
+def safe_name(name: str, reserve: int = 0) -> str:
+    """A name that every system takes as that of a plain file in the folder at hand, `reserve` bytes left free."""
+    last = name.replace("\\", "/").rpartition("/")[2]
+    seen = "".join(char for char in last if unicodedata.category(char) not in UNSEEN)
+    plain = "".join("_" if char in FORBIDDEN else char for char in unicodedata.normalize("NFC", seen))
+    plain = " ".join(plain.split()).strip(" .")
+    stem, dot, ending = plain.rpartition(".")
+    if not stem or len(ending.encode()) > LONGEST_ENDING:
+        stem, dot, ending = plain, "", ""
+    stem = _cut(stem, LONGEST - reserve - len((dot + ending).encode())).strip(" .")
+    if stem.partition(".")[0].strip().lower() in DEVICES or stem.startswith(("-", "~")):
+        stem = "_" + _cut(stem, LONGEST - reserve - len((dot + ending).encode()) - 1)
+    return (stem or NAMELESS) + dot + ending
+
+
+def _cut(text: str, size: int) -> str:
+    return text.encode()[:size].decode("utf-8", "ignore")
+
+
+def numbered(name: str, count: int) -> str:
+    """`name`, or `name (2).ext` from the second on."""
+    if count < 2:
+        return safe_name(name)
+    mark = f" ({count})"
+    stem, dot, ending = safe_name(name, len(mark)).rpartition(".")
+    return f"{stem}{mark}.{ending}" if dot else f"{ending}{mark}"
+
+
+def take_name(folder: Path, name: str) -> Path:
+    """An empty new file in `folder`, readable by nobody else; nothing that is there is overwritten."""
+    for count in range(1, 10_000):
+        path = folder / numbered(name, count)
+        try:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError:
+            continue
+        return path
+    raise CannotSave("there are too many files of one name", "save to an empty folder")
+
+
+def save_bytes(folder: Path, name: str, data: bytes) -> Path:
+    """Write a new file of this name, whole or not at all.  Raises CannotSave."""
+    try:
+        path = take_name(durable.private_folder(folder), name)
+    except OSError as exc:
+        raise _no_room(exc) from exc
+    durable.write(path, data)
+    return path
+
+
+def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
+    """Open an attachment into `folder`.  Raises CannotSave when a block is missing or anything was altered."""
+    missing = blocks.missing(attachment.block_ids(record))
+    if missing:
+        raise CannotSave(
+            f"{len(missing)} of {record.blocks} pieces of this attachment have not come yet",
+            "they come with a later stick; nothing of an incomplete file is shown",
+        )
+    durable.private_folder(folder)
+    beside = folder / f".{secrets.token_hex(8)}.part"
+    try:
+        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            opener = attachment.Opener(record)
+            for id_ in attachment.block_ids(record):
+                file.write(opener.update(blocks.read(id_)))
+            file.write(opener.finish())
+            file.flush()
+            os.fsync(file.fileno())
+        path = take_name(folder, record.name)
+        beside.replace(path)
+    except Malformed as exc:
+        raise CannotSave(
+            "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
+        ) from exc
+    except OSError as exc:
+        raise _no_room(exc) from exc
+    finally:
+        beside.unlink(missing_ok=True)
+    durable.sync_folder(folder)
+    return path
+
+
+def content(record: Attachment, blocks: Blocks) -> bytes:
+    """All of a small attachment, verified, in memory.  Raises Malformed, FileNotFoundError."""
+    opener = attachment.Opener(record)
+    pieces = [opener.update(blocks.read(id_)) for id_ in attachment.block_ids(record)]
+    return b"".join([*pieces, opener.finish()])
+
+
+def _no_room(exc: OSError) -> CannotSave:
+    return CannotSave(f"the file could not be saved: {exc.strerror}", "choose a folder of yours with more room")

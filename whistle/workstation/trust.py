@@ -1,0 +1,203 @@
+"""Whom this workstation believes: the pinned roots, the manifests they signed, and its own clock.
+
+A manifest is taken when a pinned root signed it, its serial is not lower than one seen before, and it follows the one
+before it (SPEC section 7).  Its dates are judged by the workstation's own clock; nothing is signed while that clock
+shows a day before one on which this vault was already used.
+"""
+
+import base64
+import datetime
+import itertools
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from whistle.protocol import manifest as manifests
+from whistle.protocol.errors import Expired, Forged, Malformed, ProtocolError
+from whistle.protocol.manifest import Known, Manifest, Reviewer
+from whistle.protocol.minisign import PublicKey
+from whistle.workstation.errors import ClockBehind, Refused, Untrusted
+from whistle.workstation.vault import Vault
+
+FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
+
+
+class Trust:
+    """Roots, manifests and clock of one vault; `today` gives the day in UTC."""
+
+    def __init__(self, vault: Vault, today: Callable[[], datetime.date]) -> None:
+        self._vault = vault
+        self._today = today
+        self._known: dict[int, Known] = {}
+
+    def roots(self) -> list[PublicKey]:
+        """The pinned roots; empty before any was pinned."""
+        return [PublicKey.from_text(text) for text in self._vault.get("roots", [])]
+
+    def pin(self, roots: Iterable[PublicKey]) -> str:
+        """Pin the published roots, once; returns their common fingerprint.  Raises Untrusted for others later."""
+        new = sorted({root.text for root in roots})
+        old = self._vault.get("roots", [])
+        if not new:
+            raise Untrusted("no root key was given", "name the published file root-1.pub, and each further one")
+        if old and sorted(old) != new:
+            raise Untrusted(
+                "other roots are pinned here already",
+                "if your organisation has changed its roots, begin a new workstation and restore the backup into it",
+            )
+        self._vault.put("roots", new)
+        return self.fingerprint()
+
+    def fingerprint(self) -> str:
+        """The digits of the pinned roots, to compare aloud."""
+        return manifests.fingerprint(self.roots())
+
+    def serials(self) -> list[int]:
+        """The serials of all manifests seen, ascending."""
+        return sorted(self._vault.get("manifests", []))
+
+    def manifest(self, serial: int) -> Known:
+        """A manifest seen before, by its serial."""
+        if serial not in self._known:
+            kept = self._vault.get(f"manifest/{serial}")
+            data, signature = base64.b64decode(kept["data"]), base64.b64decode(kept["signature"])
+            self._known[serial] = Known(data, signature, manifests.parse(data))
+        return self._known[serial]
+
+    def newest(self) -> Known:
+        """The manifest of the highest serial, in force or not yet.  Raises Untrusted when none came yet."""
+        serials = self.serials()
+        if not serials:
+            raise Untrusted(
+                "no manifest has come yet", "exchange a stick with the courier after root has signed the manifest"
+            )
+        return self.manifest(serials[-1])
+
+    def on(self, day: datetime.date) -> Known:
+        """The manifest in force on a day: the newest that had begun, else the first that is known."""
+        known = [self.manifest(serial) for serial in self.serials()] or [self.newest()]
+        begun = [each for each in known if each.manifest.begins <= day]
+        return begun[-1] if begun else known[0]
+
+    def take(self, files: Mapping[str, bytes]) -> int:
+        """Take a bundle's manifest and its predecessors; returns how many are new.  Raises Untrusted."""
+        names = [name for name in files if FILE.fullmatch(name)]
+        if not names:
+            return 0
+        roots = self.roots()
+        if not roots:
+            raise Untrusted(
+                "no root is pinned here yet", "name the published key once, --root root-1.pub, and compare its digits"
+            )
+        try:
+            found = {each.manifest.serial: each for each in (self._verified(files, name, roots) for name in names)}
+            return self._follow([found[serial] for serial in sorted(found)])
+        except Forged as exc:
+            raise Untrusted(
+                f"the manifest on this stick is not the one of your organisation: {exc}",
+                "import nothing; compare the root's digits with its keeper, by telephone or in person",
+            ) from exc
+        except Expired as exc:
+            raise Untrusted(f"refused: {exc}", "this stick or server is out of date or was rolled back") from exc
+        except Malformed as exc:
+            raise Untrusted(f"the manifest does not fit: {exc}", "ask the courier for all of them") from exc
+
+    def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> Known:
+        return manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
+
+    def _follow(self, found: list[Known]) -> int:
+        serials = self.serials()
+        if serials and found[-1].manifest.serial < serials[-1]:
+            raise Expired("the manifest is older than one that was seen before")
+        for each in found:
+            if each.manifest.serial in serials and self.manifest(each.manifest.serial).data != each.data:
+                raise Forged("it has the serial of another that was seen before")
+        new = [each for each in found if not serials or each.manifest.serial > serials[-1]]
+        before = [self.newest()] if serials else []
+        for old, each in itertools.pairwise([*before, *new]):
+            manifests.check_next(old, each)
+        self._keep(new)
+        return len(new)
+
+    def _keep(self, new: list[Known]) -> None:
+        with self._vault.transaction():
+            for each in new:
+                data, signature = (base64.b64encode(part).decode() for part in (each.data, each.signature))
+                self._vault.put(f"manifest/{each.manifest.serial}", {"data": data, "signature": signature})
+            if new:
+                serials = {*self.serials(), *(each.manifest.serial for each in new)}
+                self._vault.put("manifests", sorted(serials))
+
+    def signers(self, reviewer: str, day: datetime.date) -> list[bytes]:
+        """The Ed25519 keys with which a reviewer could sign on a day; none when not active then."""
+        listed = self.on(day).manifest.reviewer(reviewer)
+        if listed is None or listed.retired:
+            return []
+        newest = self.newest().manifest.reviewer(reviewer) or listed
+        return [key.raw for key in newest.signing if key.last is None or day <= key.last]
+
+    def listed(self, signing: PublicKey) -> Reviewer | None:
+        """The reviewer whose signing key this is, by the newest manifest."""
+        for reviewer in self.newest().manifest.reviewers:
+            if any(key.raw == signing.key for key in reviewer.signing):
+                return reviewer
+        return None
+
+    def sealing(self) -> Known:
+        """The manifest to seal with today.  Raises Refused past its end and thirty days, ClockBehind."""
+        self.check_clock()
+        known, today = self.on(self._today()), self._today()
+        standing = known.manifest.standing(today)
+        if standing == "ahead":
+            raise ClockBehind(
+                f"the first manifest begins on {known.manifest.begins}, this computer says {today}",
+                "set the computer's date right, then try again",
+            )
+        if standing == "closed":
+            raise Refused(
+                f"the manifest ended on {known.manifest.expires}, more than 30 days ago: nothing is sealed with it",
+                "root signs a new one; reading goes on meanwhile",
+            )
+        return known
+
+    def notices(self) -> list[str]:
+        """What a reviewer should know of manifest and clock today; empty when all is well."""
+        if not self.serials():
+            return ["No manifest has come yet. Exchange a stick with the courier."]
+        notices, today = [], self._today()
+        manifest: Manifest = self.on(today).manifest
+        left = manifest.warning(today)
+        if left is not None and left >= 0 and self.newest().manifest.expires <= manifest.expires:
+            notices.append(f"The manifest ends in {left} days, on {manifest.expires}. Root must sign a new one.")
+        if left is not None and left < 0:
+            notices.append(f"The manifest ended on {manifest.expires}. Root must sign a new one now.")
+        if today < self.seen_day():
+            notices.append(f"This computer's clock says {today}; it was {self.seen_day()} before. Nothing is signed.")
+        return notices
+
+    def seen_day(self) -> datetime.date:
+        """The latest day on which this vault was used."""
+        return datetime.date.fromisoformat(self._vault.get("clock", datetime.date.min.isoformat()))
+
+    def check_clock(self) -> None:
+        """Raise ClockBehind when today is before the latest day seen; otherwise note today."""
+        today, seen = self._today(), self.seen_day()
+        if today < seen:
+            raise ClockBehind(
+                f"this computer's clock says {today}, but this vault was already used on {seen}",
+                "set the date right; if it was wrong on that earlier day: `whistle workstation clock --accept`",
+            )
+        if today > seen:
+            self._vault.put("clock", today.isoformat())
+
+    def accept_clock(self) -> None:
+        """Believe today's date, after a day on which the clock was wrong."""
+        self._vault.put("clock", self._today().isoformat())
+
+
+def read_roots(paths: Iterable[Path]) -> list[PublicKey]:
+    """The root keys of published `.pub` files.  Raises Untrusted."""
+    try:
+        return [PublicKey.from_text(path.read_text("utf-8")) for path in paths]
+    except (OSError, ValueError, ProtocolError) as exc:
+        raise Untrusted("this is not a published root key", "it is a file of two lines that ends in .pub") from exc

@@ -1,0 +1,264 @@
+"""The one place where anything decrypted is kept: a folder of sealed records that only the passphrase opens.
+
+`vault.json` holds the parameters of Argon2id and the vault's key, wrapped; `vault.sqlite` holds records whose names are
+keyed hashes and whose bodies are sealed with XChaCha20-Poly1305, the name as associated data, padded to a multiple of
+256 bytes.  A copy of the folder shows how many records there are and about how long each is, and nothing else.  It
+cannot tell a whole folder that was put back from an older copy.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nacl.exceptions import CryptoError
+from nacl.secret import Aead
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    StaticPool,
+    Table,
+    create_engine,
+    delete,
+    event,
+    select,
+)
+from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy.exc import DBAPIError
+
+from whistle.workstation import durable, passphrase
+from whistle.workstation.errors import (
+    VaultError,
+    VaultForeign,
+    VaultLocked,
+    VaultMissing,
+    VaultReadOnly,
+    WrongPassphrase,
+)
+
+SETTINGS = "vault.json"
+DATABASE = "vault.sqlite"
+PAD = 256  # bytes; a body's length is a multiple of it
+NONCE = Aead.NONCE_SIZE  # random; 24 bytes never meet twice
+MARK = "vault"  # the record that shows that both files belong together
+LOCKED = ("database is locked", "database table is locked")
+READ_ONLY = ("readonly database", "unable to open database file", "disk I/O error", "database or disk is full")
+
+RECORDS = Table(
+    "records",
+    MetaData(),
+    Column("name", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,  # a row id would keep the order in which records came
+)
+
+
+class Vault:
+    """Sealed records of JSON values by name.  Open with `Vault.open`, make with `Vault.create`."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.folder = folder
+        self._names = _subkey(key, b"whistle/v1 vault names")
+        self._bodies = Aead(_subkey(key, b"whistle/v1 vault bodies"))
+        self._lock = threading.RLock()
+        self._inside: Connection | None = None
+        self._engine = _engine(folder / DATABASE)
+        self._connection = self._connect()
+
+    @classmethod
+    def create(cls, folder: Path, secret: str, records: Mapping[str, Any], profile: str = "standard") -> "Vault":
+        """Make a vault with its first records.  Raises Refused, VaultReadOnly, VaultError where one is already."""
+        price = passphrase.cost(profile)
+        passphrase.check_new(secret)
+        for name in (SETTINGS, DATABASE):
+            if (folder / name).exists():
+                raise VaultError(
+                    "there is a vault in this folder already",
+                    "choose another folder with --folder; if an `init` was cut off here, remove the folder first",
+                )
+        durable.private_folder(folder)
+        key = secrets.token_bytes(passphrase.KEY)
+        salt = secrets.token_bytes(passphrase.SALT)
+        wrapped = Aead(passphrase.derive(secret, salt, price)).encrypt(key, MARK.encode())
+        vault = cls(folder, key)
+        with vault.transaction():
+            vault.put(MARK, {"v": 1})
+            for name, value in records.items():
+                vault.put(name, value)
+        settings = {"v": 1, "kind": "whistle vault", "memory": price.memory, "time": price.time, "lanes": price.lanes}
+        settings |= {"salt": base64.b64encode(salt).decode(), "key": base64.b64encode(bytes(wrapped)).decode()}
+        durable.write(folder / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())  # last: now it is a vault
+        return vault
+
+    @classmethod
+    def open(cls, folder: Path, secret: str) -> "Vault":
+        """Unlock the vault.  Raises VaultMissing, WrongPassphrase, VaultForeign, VaultLocked, VaultReadOnly."""
+        price, salt, wrapped = _settings(folder)
+        if not (folder / DATABASE).is_file():
+            raise VaultForeign(f"{DATABASE} is missing beside {SETTINGS}", "bring the folder back from a backup")
+        try:
+            key = Aead(passphrase.derive(secret, salt, price)).decrypt(wrapped, MARK.encode())
+        except CryptoError as exc:
+            raise WrongPassphrase(
+                "this passphrase does not open the vault", "check the keyboard and try again"
+            ) from exc
+        vault = cls(folder, key)
+        try:
+            if vault.get(MARK) != {"v": 1}:
+                raise VaultForeign(
+                    f"{SETTINGS} and {DATABASE} do not belong together", "bring both back from the same backup"
+                )
+        except BaseException:
+            vault.close()
+            raise
+        return vault
+
+    def close(self) -> None:
+        """Let go of the files; another program may open the vault then."""
+        self._connection.close()
+        self._engine.dispose()
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a record, or `default`.  Raises VaultForeign when its body was changed."""
+        hashed = self._hash(name)
+        with self._lock, _named_errors():
+            found = self._connection.execute(select(RECORDS.c.body).where(RECORDS.c.name == hashed)).scalar()
+            if self._inside is None:
+                self._connection.rollback()
+        return default if found is None else self._open(hashed, found)
+
+    def put(self, name: str, value: Any) -> None:
+        """Write one record, at once or with the transaction around it."""
+        hashed = self._hash(name)
+        row = {"name": hashed, "body": self._seal(hashed, value)}
+        with self.transaction() as connection:
+            statement = insert(RECORDS).values(row)
+            with _named_errors():
+                connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"body": row["body"]}))
+
+    def remove(self, name: str) -> None:
+        """Delete one record; the space is overwritten (`secure_delete`), as far as the disk lets it."""
+        with self.transaction() as connection, _named_errors():
+            connection.execute(delete(RECORDS).where(RECORDS.c.name == self._hash(name)))
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        """All that is written inside is kept, durably, or none of it; may be nested."""
+        with self._lock:
+            if self._inside is not None:
+                yield self._inside
+                return
+            with _named_errors():
+                around = self._connection.begin()
+            self._inside = self._connection
+            try:
+                yield self._connection
+            except BaseException:
+                around.rollback()
+                raise
+            else:
+                with _named_errors():
+                    around.commit()
+            finally:
+                self._inside = None
+
+    def _connect(self) -> Connection:
+        with _named_errors():
+            connection = self._engine.connect()
+            RECORDS.metadata.create_all(connection)
+            connection.commit()
+            return connection
+
+    def _hash(self, name: str) -> bytes:
+        return hashlib.blake2b(name.encode(), key=self._names, digest_size=32).digest()
+
+    def _seal(self, name: bytes, value: Any) -> bytes:
+        plain = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+        plain = len(plain).to_bytes(4, "big") + plain
+        overhead = NONCE + Aead.MACBYTES
+        return bytes(self._bodies.encrypt(plain + bytes(-(len(plain) + overhead) % PAD), name))
+
+    def _open(self, name: bytes, body: bytes) -> Any:
+        try:
+            plain = self._bodies.decrypt(body, name)
+        except CryptoError as exc:
+            raise VaultForeign(
+                f"a record of {DATABASE} was changed or belongs elsewhere", "bring the folder back from a backup"
+            ) from exc
+        return json.loads(plain[4 : 4 + int.from_bytes(plain[:4], "big")])
+
+
+def _subkey(key: bytes, label: bytes) -> bytes:
+    return hashlib.blake2b(label, key=key, digest_size=32).digest()
+
+
+def _settings(folder: Path) -> tuple[passphrase.Cost, bytes, bytes]:
+    try:
+        raw = (folder / SETTINGS).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise VaultMissing(
+            "there is no vault in this folder", "make one with `whistle workstation init`, or name its folder: --folder"
+        ) from exc
+    except OSError as exc:
+        raise VaultReadOnly(f"cannot read {SETTINGS}: {exc.strerror}", "the folder belongs to another user") from exc
+    try:
+        found = json.loads(raw)
+        if found["v"] != 1 or found["kind"] != "whistle vault":
+            raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
+        price = passphrase.Cost(int(found["memory"]), int(found["time"]), int(found["lanes"]))
+        return price, base64.b64decode(found["salt"], validate=True), base64.b64decode(found["key"], validate=True)
+    except (ValueError, KeyError, TypeError) as exc:
+        raise VaultForeign(f"{SETTINGS} is damaged", "bring it back from a backup; nothing was changed") from exc
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 1.0},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(raw: sqlite3.Connection, _: object) -> None:
+        path.chmod(0o600)
+        raw.isolation_level = None  # this module begins transactions itself
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA secure_delete=ON")
+        raw.execute("PRAGMA temp_store=MEMORY")
+        raw.execute("PRAGMA locking_mode=EXCLUSIVE")  # one program at a time, by the system's own locks
+        raw.execute("PRAGMA journal_mode=TRUNCATE")
+        raw.execute("BEGIN EXCLUSIVE")
+        raw.execute("COMMIT")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, PermissionError) as exc:
+        text = str(exc)
+        if any(words in text for words in LOCKED):
+            raise VaultLocked(
+                "the vault is open in another program", "close the other window or `whistle workstation open` first"
+            ) from exc
+        if isinstance(exc, PermissionError) or any(words in text for words in READ_ONLY):
+            raise VaultReadOnly(
+                "the vault's folder takes no writing", "is the disk full or read-only, or the folder another user's?"
+            ) from exc
+        raise VaultForeign(f"{DATABASE} is damaged", "bring the folder back from a backup") from exc

@@ -1,0 +1,185 @@
+"""One reviewer's workstation: the vault with its keys, what it trusts, and the messages it keeps."""
+
+import base64
+import datetime
+import secrets
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from whistle.protocol import enrolment, message
+from whistle.protocol.age import HybridIdentity
+from whistle.protocol.enrolment import ReviewerKeys
+from whistle.protocol.message import Signed
+from whistle.protocol.minisign import SecretKey
+from whistle.workstation import identities
+from whistle.workstation.blocks import Blocks
+from whistle.workstation.errors import Refused
+from whistle.workstation.identities import Period
+from whistle.workstation.trust import Trust
+from whistle.workstation.vault import Vault
+
+Today = Callable[[], datetime.date]
+
+
+def utc_today() -> datetime.date:
+    """The day by this computer's clock, in UTC."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+class Workstation:
+    """An unlocked vault.  `open` and `create` make it; `close` lets go of it."""
+
+    def __init__(self, vault: Vault, today: Today = utc_today) -> None:
+        self.vault = vault
+        self.today = today
+        self.blocks = Blocks(vault.folder / "blocks")
+        self.trust = Trust(vault, today)
+        self._messages: dict[str, Signed] = {}
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        passphrase: str,
+        *,
+        name: str,
+        role: str,
+        languages: Sequence[str],
+        profile: str = "standard",
+        today: Today = utc_today,
+        signing: SecretKey | None = None,
+        periods: Sequence[Period] = (),
+    ) -> "Workstation":
+        """A new workstation with fresh keys, or with those of a backup.  Raises VaultError, Refused."""
+        key = signing or SecretKey.generate()
+        held = identities.extend(periods, today())
+        records = {
+            "profile": {"name": name, "role": role, "languages": list(languages), "station": secrets.token_hex(6)},
+            "signing": key.text,
+            "identities": [period.record() for period in held],
+            "clock": today().isoformat(),
+        }
+        return cls(Vault.create(folder, passphrase, records, profile), today)
+
+    @classmethod
+    def open(cls, folder: Path, passphrase: str, today: Today = utc_today) -> "Workstation":
+        """Unlock a workstation.  Raises VaultError."""
+        return cls(Vault.open(folder, passphrase), today)
+
+    def close(self) -> None:
+        """Lock it again."""
+        self.vault.close()
+
+    @property
+    def profile(self) -> Mapping[str, Any]:
+        """name, role, languages, and station: a random name of this vault for files on a stick."""
+        found: Mapping[str, Any] = self.vault.get("profile")
+        return found
+
+    @property
+    def signing(self) -> SecretKey:
+        """The reviewer's signing key."""
+        return SecretKey.from_text(self.vault.get("signing"))
+
+    def periods(self) -> list[Period]:
+        """The reviewer's identities with their days, oldest first."""
+        return [Period.from_record(record) for record in self.vault.get("identities")]
+
+    def identities(self) -> list[HybridIdentity]:
+        """All identities, newest that has begun first: most envelopes are for it."""
+        today = self.today()
+        ordered = sorted(self.periods(), key=lambda period: (period.first > today, -period.first.toordinal()))
+        return [period.identity for period in ordered]
+
+    def renew(self) -> int:
+        """Make the identities that are missing for five quarters ahead; how many are new."""
+        before = self.periods()
+        after = identities.extend(before, self.today())
+        self.vault.put("identities", [period.record() for period in after])
+        return len(after) - len(before)
+
+    def public_file(self) -> bytes:
+        """The self-signed public half that travels to root."""
+        profile = self.profile
+        recipients = [
+            enrolment.Period(period.identity.recipient.text, period.first, period.last)
+            for period in self.periods()
+            if period.last >= self.today()
+        ]
+        public = self.signing.public.text
+        keys = ReviewerKeys(profile["name"], profile["role"], tuple(profile["languages"]), public, tuple(recipients))
+        return enrolment.reviewer_file(keys, self.signing)
+
+    @property
+    def me(self) -> str:
+        """This reviewer's id in the manifest.  Raises Untrusted without a manifest, Refused when not listed."""
+        listed = self.trust.listed(self.signing.public)
+        if listed is None:
+            raise Refused(
+                "the manifest does not list this workstation's key",
+                "hand your public file to root: `whistle workstation public`; root lists it in the next manifest",
+            )
+        return listed.id
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """All that is kept inside is kept together or not at all."""
+        with self.vault.transaction():
+            yield
+
+    def message(self, hash_: str) -> Signed:
+        """A message that is kept, by its hash."""
+        if hash_ not in self._messages:
+            kept = self.kept(hash_)
+            line = kept["line"].encode()
+            self._messages[hash_] = Signed(line, base64.b64decode(kept["signature"]), message.parse(line))
+        return self._messages[hash_]
+
+    def kept(self, hash_: str) -> Mapping[str, Any]:
+        """How a message is kept: line, signature, via, arrived, server (the server's day or None)."""
+        found: Mapping[str, Any] = self.vault.get(f"message/{hash_}")
+        return found
+
+    def keep(self, signed: Signed, via: str, server: datetime.date | None = None) -> bool:
+        """Keep a message in its case; False when it is there already.  `via`: envelope, grant, own, backup."""
+        case = signed.message.case
+        hashes = self.hashes(case)
+        if signed.hash in hashes:
+            return False
+        record = {
+            "line": signed.line.decode(),
+            "signature": base64.b64encode(signed.signature).decode(),
+            "via": via,
+            "arrived": self.today().isoformat(),
+            "server": server and server.isoformat(),
+        }
+        with self.change():
+            self.vault.put(f"message/{signed.hash}", record)
+            self.vault.put(f"case/{case}", {**self.case_record(case), "messages": [*hashes, signed.hash]})
+            cases = self.case_ids()
+            if case not in cases:
+                self.vault.put("cases", [*cases, case])
+        return True
+
+    def case_ids(self) -> list[str]:
+        """All cases, in the order in which they came."""
+        found: list[str] = self.vault.get("cases", [])
+        return found
+
+    def case_record(self, case: str) -> dict[str, Any]:
+        """What is kept of a case beside its messages: their hashes, and faults that were found."""
+        found: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "faults": []})
+        return found
+
+    def hashes(self, case: str) -> list[str]:
+        """The hashes of a case's messages, in the order in which they came."""
+        found: list[str] = self.case_record(case)["messages"]
+        return found
+
+    def note_fault(self, case: str, text: str) -> None:
+        """Keep a fault that reviewers should see in the case, once."""
+        record = self.case_record(case)
+        if record["messages"] and text not in record["faults"]:
+            self.vault.put(f"case/{case}", {**record, "faults": [*record["faults"], text]})

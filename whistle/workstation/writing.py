@@ -1,0 +1,268 @@
+"""What a reviewer says: replies, notes, status and grants, signed, sealed and put in the outbox.
+
+Whoever the reporter left out never becomes a reader of anything in the case: each message is refused before it is
+signed, whatever it was asked to do (SPEC section 3, `readers` and `without`).
+"""
+
+import datetime
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from whistle.protocol import attachment, envelope, message
+from whistle.protocol.age import HybridRecipient
+from whistle.protocol.attachment import Attachment, block_ids
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.listing import Heap
+from whistle.protocol.manifest import RECOVERY, Known
+from whistle.protocol.message import Body, ByReviewer, Grant, Have, Note, Reply, Signed, Status
+from whistle.protocol.retrieval import PLACES, reply_tokens, thing_id
+from whistle.workstation import cases, chain, outbox
+from whistle.workstation.cases import Case
+from whistle.workstation.errors import Refused
+from whistle.workstation.outbox import Sealed
+from whistle.workstation.workstation import Workstation
+
+PIECE = 1024 * 1024  # bytes
+COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that goes out with a message; its stream can be read twice."""
+
+    name: str
+    type: str
+    stream: BinaryIO
+
+
+def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
+    """Answer the reporter: written once, sealed to the mailbox at its reply place and to the readers."""
+    _something(text, uploads)
+    known = workstation.trust.sealing()
+    if case.sender is None or case.report is None:
+        raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
+    common = _common(workstation, case, known)
+    records = _seal_files(workstation, uploads)
+    lane = case.lane(workstation.me, known.manifest.slots)
+    whole = Reply(
+        **common,
+        to=case.sender.mailbox,
+        lane=lane,
+        n=_place(case, lane),
+        have=_have(case),
+        language=case.report.language,
+        text=text,
+        attachments=records,
+    )
+    with workstation.change():
+        signed = _send(workstation, whole, known, "reporters")
+        if records or signed.message != whole:
+            copied = text if signed.message != whole else ""
+            _copies(workstation, case.id, uploads, copied)
+    return signed
+
+
+def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
+    """Say something to the other readers."""
+    _something(text, uploads)
+    known = workstation.trust.sealing()
+    common = _common(workstation, case, known)
+    whole = Note(**common, text=text, attachments=_seal_files(workstation, uploads))
+    return _send(workstation, whole, known, "reviewers")
+
+
+def status(
+    workstation: Workstation,
+    case: Case,
+    state: str,
+    *,
+    labels: Iterable[str] = (),
+    deadline: datetime.date | None = None,
+    claimed: str = "",
+    text: str = "",
+) -> Signed:
+    """State where the case stands, and why."""
+    known = workstation.trust.sealing()
+    common = _common(workstation, case, known)
+    if claimed and claimed not in common["readers"]:
+        raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
+    cleaned = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    whole = Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
+    return _send(workstation, whole, known, "reviewers")
+
+
+def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") -> Signed:
+    """Let one more reviewer into the case, with all that was said so far."""
+    known = workstation.trust.sealing()
+    listed = known.manifest.reviewer(grantee)
+    if grantee in case.without:
+        raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
+    if listed is None or listed.retired:
+        raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
+    if grantee in case.named or grantee in case.grants:
+        raise Refused(f"{grantee} reads this case already", "nothing has to be granted")
+    return _grant(workstation, case, grantee, case.messages, known, text)
+
+
+def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
+    """Grant what came since and names other readers than a grantee whom this reviewer let in."""
+    case = cases.load(workstation, case_id)
+    sent = []
+    for grantee, first in case.grants.items():
+        if first.sender != workstation.me or grantee == workstation.me:
+            continue
+        missing = _missing_for(case, grantee)
+        if missing:
+            known = workstation.trust.sealing()
+            listed = known.manifest.reviewer(grantee)
+            if listed is not None and not listed.retired:
+                sent.append(_grant(workstation, case, grantee, missing, known, ""))
+    return sent
+
+
+def send_again(workstation: Workstation, hash_: str) -> Signed:
+    """Sign a reply whose place was taken afresh, for the next place."""
+    old = workstation.message(hash_).message
+    assert isinstance(old, Reply)
+    case = cases.load(workstation, old.case)
+    known = workstation.trust.sealing()
+    new = replace(old, **_common(workstation, case, known), n=_place(case, old.lane), have=_have(case), replaces=hash_)
+    return _send(workstation, new, known, "reporters", new_blocks=False)
+
+
+def _missing_for(case: Case, grantee: str) -> list[Signed]:
+    granted = [each.content for each in case.entries if isinstance(each.content, Grant)]
+    lines = {inside.line for one in granted if one.grantee == grantee for inside in one.originals}
+    return [
+        signed
+        for signed in case.messages
+        if grantee not in signed.message.readers and signed.line.decode() not in lines
+    ]
+
+
+def _grant(
+    workstation: Workstation, case: Case, grantee: str, inside: Sequence[Signed], known: Known, text: str
+) -> Signed:
+    slots = known.manifest.slots
+    common = _common(workstation, case, known, also=grantee)
+    me = workstation.me
+    lane = case.lane(me, slots)
+    whole = Grant(
+        **common,
+        grantee=grantee,
+        lane=lane if lane >= slots else lane + slots,
+        originals=tuple(message.original(signed) for signed in inside),
+        text=text,
+    )
+    return _send(workstation, whole, known, "reviewers")
+
+
+def _common(workstation: Workstation, case: Case, known: Known, also: str = "") -> dict[str, Any]:
+    """What every reviewer's message holds.  Raises Refused when this reviewer may not write in the case."""
+    me = workstation.me
+    if me not in case.allowed or me in case.without:
+        raise Refused("you do not read this case", "somebody who reads it can grant it to you")
+    readers = [id_ for id_ in dict.fromkeys([*case.allowed, *([also] if also else [])]) if _reads(known, id_)]
+    if set(readers) & set(case.without):
+        raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
+    if me not in readers:
+        raise Refused("the manifest lists you as retired", "ask root to list you again")
+    if len(readers) > known.manifest.slots:
+        raise Refused(
+            f"a case has at most {known.manifest.slots} readers", "somebody must leave before another can be let in"
+        )
+    return {
+        "case": case.id,
+        "readers": tuple(readers),
+        "without": case.without,
+        "keys": known.keys,
+        "sender": me,
+        "day": workstation.today(),
+        **chain.follow(case.messages, me),
+    }
+
+
+def _reads(known: Known, id_: str) -> bool:
+    if id_ == RECOVERY:
+        return known.manifest.recovery is not None
+    reviewer = known.manifest.reviewer(id_)
+    return reviewer is not None and not reviewer.retired
+
+
+def _place(case: Case, lane: int) -> int:
+    used = [each.n for each in case.replies if each.lane == lane]
+    place = max(used, default=-1) + 1
+    if place >= PLACES:
+        raise Refused(
+            f"this case has had {PLACES} replies from you, and there is no place for more",
+            "another reader of the case can reply, or ask the reporter in a last reply to begin a new report",
+        )
+    return place
+
+
+def _have(case: Case) -> Have:
+    return Have(len(case.by_reporter), max(each.day for each in case.by_reporter))
+
+
+def _send(workstation: Workstation, whole: Body | Status, known: Known, heap: Heap, new_blocks: bool = True) -> Signed:
+    """Sign, seal, keep and put in the outbox, all in one transaction."""
+    slots = known.manifest.slots
+    assert isinstance(whole, ByReviewer)
+    try:
+        folded, blocks = envelope.fold(whole, slots)
+        signed = message.sign(folded, workstation.signing.signing)
+        recipients = known.manifest.recipients(whole.readers, workstation.today())
+        copies = [Sealed(secrets.token_bytes(16), "reviewers", envelope.seal(signed, recipients, slots))]
+        if isinstance(folded, Reply):
+            copies.insert(0, _to_mailbox(workstation, folded, signed, slots))
+    except ProtocolError as exc:
+        raise Refused(f"this cannot be sealed: {exc}", "shorten it, or send fewer files at once") from exc
+    for id_, body in blocks:
+        workstation.blocks.write(id_, body)
+    ids = [id_ for id_, _ in blocks] + (_file_blocks(whole) if new_blocks else [])
+    with workstation.change():
+        workstation.keep(signed, "own")
+        outbox.add(workstation, signed.hash, copies, ids, heap)
+    return signed
+
+
+def _to_mailbox(workstation: Workstation, folded: Reply, signed: Signed, slots: int) -> Sealed:
+    case = cases.load(workstation, folded.case)
+    assert case.sender is not None
+    token = reply_tokens(bytes.fromhex(case.sender.replies), folded.lane)[folded.n]
+    mailbox = [HybridRecipient.from_text(folded.to)]
+    return Sealed(thing_id(token), "reporters", envelope.seal(signed, mailbox, slots))
+
+
+def _file_blocks(whole: Body | Status) -> list[bytes]:
+    records = whole.attachments if isinstance(whole, Body) else ()
+    return [id_ for record in records for id_ in block_ids(record)]
+
+
+def _seal_files(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
+    records = []
+    for upload in uploads:
+        sealer = attachment.Sealer()
+        upload.stream.seek(0)
+        while piece := upload.stream.read(PIECE):
+            for id_, body in sealer.update(piece):
+                workstation.blocks.write(id_, body)
+        last, record = sealer.finish(upload.name, upload.type)
+        for id_, body in last:
+            workstation.blocks.write(id_, body)
+        records.append(record)
+    return tuple(records)
+
+
+def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:
+    """A note with the reply's files sealed anew: its own blocks go to reporters, whom no courier serves."""
+    case = cases.load(workstation, case_id)
+    if len(case.allowed) > 1:
+        note(workstation, case, COPIES + ("\n\n" + text if text else ""), uploads)
+
+
+def _something(text: str, uploads: Sequence[Upload]) -> None:
+    if not text.strip() and not uploads:
+        raise Refused("there is nothing to send", "write something, or add a file")
