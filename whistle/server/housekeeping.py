@@ -1,0 +1,105 @@
+"""What the server does by itself: the turn-over when the day changes, removal, chaff, and warnings to the operator.
+
+One thread of one process does it, however many there are.
+"""
+
+import datetime
+import threading
+
+from whistle.server import chaff
+from whistle.server.errors import NoManifest
+from whistle.server.instance import Instance
+from whistle.server.logs import LOG, describe
+from whistle.store import StoreError
+
+TICK = 20.0  # seconds
+LONELY = datetime.timedelta(days=14)  # without any courier
+FORGOTTEN = datetime.timedelta(days=60)  # that something waits; at 180 it goes
+
+
+class Housekeeper:
+    """Keeps one server's house; `tick` does what is due, `run` ticks until it is told to stop."""
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._day: datetime.date | None = None
+        self._next_chaff: datetime.datetime | None = None
+
+    def run(self, stop: threading.Event) -> None:
+        """Wait until no other process keeps this house, then keep it until `stop` is set."""
+        while not stop.is_set():
+            try:
+                with self._instance.store.alone("housekeeping") as mine:
+                    while mine and not stop.wait(TICK):
+                        self.tick()
+            except Exception as error:  # the edge of the thread: tomorrow's turn-over must not fail with today's
+                LOG.error(describe(error))
+            stop.wait(TICK)
+
+    def tick(self) -> None:
+        """What is due by now.  What fails is written down and tried again at the next tick."""
+        try:
+            self._tick_day()
+            self._tick_chaff()
+        except (StoreError, OSError) as error:
+            LOG.error(describe(error))
+
+    def _tick_day(self) -> None:
+        today = self._instance.today
+        if today != self._day:
+            clean(self._instance)
+            for warning in warnings(self._instance):
+                LOG.warning(warning)
+            self._day = today
+
+    def _tick_chaff(self) -> None:
+        mean, now = self._instance.config.chaff, self._instance.now()
+        if not mean:
+            return
+        if self._next_chaff is None:
+            self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
+        if now >= self._next_chaff:
+            # Before the attempt: a full disk must not be filled up at every tick.
+            self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
+            try:
+                known = self._instance.published.current(now.date())
+            except NoManifest:
+                return
+            chaff.scatter(self._instance.store, known, now.date())
+
+
+def clean(instance: Instance) -> list[datetime.date]:
+    """Turn over, sweep, and remove what has been kept long enough; the days that went because all had stated them."""
+    today, store = instance.today, instance.store
+    store.turn_over(today)
+    store.sweep(today)
+    return store.remove_due(today, must_state(instance))
+
+
+def must_state(instance: Instance) -> set[str]:
+    """Every reviewer who is active in the manifest in force, or in one signed in advance."""
+    try:
+        in_force = instance.published.current(instance.today)
+    except NoManifest:
+        return set()
+    later = [known for known in instance.published.known if known.manifest.serial >= in_force.manifest.serial]
+    return {reviewer.id for known in later for reviewer in known.manifest.active()}
+
+
+def warnings(instance: Instance) -> list[str]:
+    """What the operator should see to."""
+    found, today = [], instance.today
+    newest = instance.published.newest
+    if newest is None:
+        return ["there is no manifest yet; nobody can report"]
+    left = newest.manifest.warning(today)
+    if left is not None and left >= 0:
+        found.append(f"the manifest ends in {left} days; ask a root keeper for the next")
+    elif left is not None:
+        found.append(f"the manifest ended {-left} days ago; 30 days after its end nobody can report")
+    visit, waiting = instance.store.last_visit(), instance.store.oldest_waiting()
+    if visit and today - visit >= LONELY:
+        found.append(f"no courier has come for {(today - visit).days} days")
+    if waiting and today - waiting >= FORGOTTEN:
+        found.append(f"something waits to be collected for {(today - waiting).days} days; at 180 it is removed")
+    return found

@@ -1,0 +1,236 @@
+"""Runs the server: gunicorn with many threads, told to keep nothing, to wait for nobody too long and to say little."""
+
+import errno
+import os
+import resource
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import flask
+from gunicorn import glogging, util  # type: ignore[import-untyped]
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+from whistle.protocol import age
+from whistle.server import create_app, logs
+from whistle.server.config import Config
+from whistle.server.errors import BadManifest, ConfigError, StartError
+from whistle.server.housekeeping import Housekeeper
+from whistle.server.instance import NAME, Instance, open_instance
+from whistle.server.logs import LOG, describe
+from whistle.store import StoreError
+
+STILL = 60  # seconds without a byte, after which a connection is given up
+SLOWEST = 100  # bytes a second on average, once somebody was waited for that long
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn keeps a heartbeat there, an empty file without a name
+GONE = (BlockingIOError, TimeoutError, ConnectionError)
+
+
+def serve(config: Config) -> None:
+    """Run the server of a configuration that was checked, until it is told to stop."""
+    harden()
+    logs.init()
+    Application(config).run()
+
+
+def check(folder: Path) -> Config:
+    """The configuration, once everything that can be tried before the start has been; StartError otherwise."""
+    try:
+        config = Config.load(folder)
+        age.self_test()
+        open_instance(config).store.close()
+    except ConfigError as error:
+        raise StartError(str(error), "mend whistle.toml, or make a new folder with: whistle server init") from error
+    except BadManifest as error:
+        raise StartError(str(error), "put the roots' public keys and what they signed into keys/") from error
+    except StoreError as error:
+        raise StartError(str(error), "check the database's address and the disk's room") from error
+    _check_address(config.bind)
+    return config
+
+
+def harden() -> None:
+    """No core dump, and no file that anybody else may read."""
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    os.umask(0o077)
+
+
+class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn, configured by whistle.toml and nothing else."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        super().__init__()
+
+    def load_config(self) -> None:
+        """Hand the settings to gunicorn."""
+        for name, value in settings(self._config).items():
+            self.cfg.set(name, value)
+
+    def load(self) -> flask.Flask:
+        """The application; made in each worker, since no connection to the store may be shared after a fork."""
+        return create_app(self._config)
+
+
+def settings(config: Config) -> dict[str, Any]:
+    """gunicorn's settings."""
+    return {
+        "bind": config.bind,
+        "workers": config.workers,
+        "threads": config.threads,
+        "worker_class": Worker,
+        "worker_connections": 4 * config.threads,
+        "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
+        "logger_class": Logger,
+        "accesslog": None,
+        "errorlog": "-",
+        "loglevel": "error",
+        "keepalive": 5,
+        "timeout": 120,
+        "graceful_timeout": 30,
+        "limit_request_line": 1024,
+        "limit_request_fields": 64,
+        "limit_request_field_size": 4096,
+        "forwarded_allow_ips": "",
+        "umask": 0o077,
+        "proc_name": "whistle",
+        "control_socket_disable": True,
+        "post_worker_init": _begin_housekeeping,
+    }
+
+
+class Socket:
+    """A connection that gives up on whoever sends or takes nothing for a minute, or hardly anything for longer."""
+
+    def __init__(self, plain: socket.socket) -> None:
+        limit = STILL.to_bytes(8, sys.byteorder) + bytes(8)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._plain = plain
+        self.begin()
+
+    def begin(self) -> None:
+        """A new request: what was waited for before does not count."""
+        self._waited, self._moved = 0.0, 0
+
+    def recv(self, size: int) -> bytes:
+        """As a socket's; TimeoutError when it is too slow."""
+        begun = time.monotonic()
+        data = self._plain.recv(size)
+        self._count(begun, len(data))
+        return data
+
+    def sendall(self, data: bytes) -> None:
+        """As a socket's; TimeoutError when it is too slow."""
+        left = memoryview(data)
+        while left:
+            begun = time.monotonic()
+            sent = self._plain.send(left)
+            self._count(begun, sent)
+            left = left[sent:]
+
+    def _count(self, begun: float, moved: int) -> None:
+        self._waited += time.monotonic() - begun
+        self._moved += moved
+        if self._waited > STILL and self._moved < self._waited * SLOWEST:
+            raise TimeoutError("a connection is too slow")
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._plain, name)
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's threads, with such sockets, and with errors that hold nothing of a request."""
+
+    def handle(self, conn: TConn) -> Any:
+        """Serve one request of a connection."""
+        if not isinstance(conn.sock, Socket):
+            conn.sock = Socket(conn.sock)
+        conn.sock.begin()
+        return super().handle(conn)
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Answer what is no HTTP, or a fault that reached this far, without repeating any of it."""
+        bad = type(exc).__module__ == "gunicorn.http.errors"
+        if not bad:
+            LOG.error(describe(exc))
+        try:
+            util.write_error(client, 400 if bad else 500, "Bad Request" if bad else "Internal Server Error", "")
+        except OSError:
+            pass
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
+    """gunicorn's log, without addresses, requests and times: errors only, and of exceptions their type and place."""
+
+    def setup(self, cfg: Any) -> None:
+        """Nothing: `logs.init` has said where things go."""
+
+    def critical(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """An error of gunicorn itself."""
+        self.error(msg, *args, **kwargs)
+
+    def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """An error of gunicorn itself."""
+        if kwargs.get("exc_info"):
+            self.exception(msg)
+        else:
+            LOG.error(msg, *args)
+
+    def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """The exception at hand, unless a visitor has merely gone; never the message, which names the request."""
+        error = sys.exc_info()[1]
+        if error is not None and not isinstance(error, GONE):
+            LOG.error(describe(error))
+
+    def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Nothing: gunicorn's warnings name visitors' addresses."""
+
+    info = debug = warning
+
+    def log(self, lvl: Any, msg: str, *args: Any, **kwargs: Any) -> None:
+        """Nothing."""
+
+    def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
+        """Nothing, ever."""
+
+    def reopen_files(self) -> None:
+        """There are none."""
+
+    def close_on_exec(self) -> None:
+        """There are none."""
+
+
+def _begin_housekeeping(worker: Worker) -> None:
+    instance = worker.app.callable.extensions[NAME]
+    assert isinstance(instance, Instance)
+    threading.Thread(target=Housekeeper(instance).run, args=(threading.Event(),), daemon=True).start()
+
+
+def _check_address(bind: str) -> None:
+    """Try the address, since gunicorn would try for five seconds and then say it in its own words."""
+    try:
+        address = util.parse_address(bind)
+    except RuntimeError as error:
+        raise StartError("bind in whistle.toml is no address", 'write it like bind = "127.0.0.1:8080"') from error
+    if not isinstance(address, tuple):
+        return
+    family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            raise _bad_address(address[1], error) from error
+
+
+def _bad_address(port: int, error: OSError) -> StartError:
+    if error.errno == errno.EADDRINUSE:
+        return StartError(f"port {port} is in use", "stop the other program, or choose another port in whistle.toml")
+    if error.errno == errno.EACCES:
+        return StartError(f"port {port} may not be used", "choose a port above 1023 in whistle.toml")
+    return StartError("the address to listen at cannot be used", "mend bind in whistle.toml")
