@@ -204,11 +204,20 @@ class TestFiles:
         sealed = hybrid_reader.recipient.wrap(bytes(16))
         encapsulated = hybrid._encapsulated(sealed)[:1088] + bytes(32)
         zero = age.Stanza((hybrid.KIND, encode_base64(encapsulated).decode()), sealed.body)
-        assert hybrid_reader.unwrap([zero]) is None
+        with pytest.raises(age.LowOrderError):
+            hybrid_reader.unwrap([zero])
         assert hybrid_reader.unwrap([zero, sealed]) == bytes(16)
         plain = age.Stanza(("X25519", "A" * 43), bytes(32))
-        assert reader.unwrap([plain]) is None
+        with pytest.raises(age.LowOrderError):
+            reader.unwrap([plain])
         assert reader.unwrap([plain, reader.recipient.wrap(bytes(16))]) == bytes(16)
+
+    def test_zero_share_and_two_identities(self, reader: age.X25519Identity) -> None:
+        """Nor does it keep the identity that is tried second from opening."""
+        stanzas = [age.Stanza(("X25519", "A" * 43), bytes(32)), reader.recipient.wrap(bytes(16))]
+        file = sealed_header(stanzas, bytes(16)).encode() + age.encrypt([reader.recipient], b"")[-32:]
+        with pytest.raises(age.PayloadError):
+            age.decrypt([age.X25519Identity.generate(), reader], file)
 
     def test_first_that_opens_decides(self) -> None:
         """Of two stanzas that open with different file keys the first counts, and the header's MAC shows the fraud."""

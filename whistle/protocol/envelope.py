@@ -9,10 +9,13 @@ import random
 from collections.abc import Sequence
 
 from whistle.protocol import age, attachment, forms, message
-from whistle.protocol.age import HybridIdentity, HybridRecipient
+from whistle.protocol.age import HybridIdentity, HybridRecipient, hybrid
+from whistle.protocol.age.hybrid import ENCAPSULATED
+from whistle.protocol.age.primitives import WRAPPED_KEY, decode_argument
 from whistle.protocol.attachment import Block
-from whistle.protocol.errors import Malformed
-from whistle.protocol.message import MAX_SLOTS, Body, Message, Signed
+from whistle.protocol.errors import Malformed, NotForMe
+from whistle.protocol.message import MAX_REST, MAX_SLOTS, Body, Message, Signed
+from whistle.protocol.signing import SIGNATURE
 
 MIN_SLOTS = 2
 SLOT = 4096  # bytes of an envelope for each slot
@@ -21,8 +24,7 @@ STANZA = 1557  # bytes of a stanza mlkem768x25519
 NONCE = 16  # bytes
 TAG = 16  # bytes
 ENDING = 90  # bytes: the signature in base64 and the ends of lines 1 and 2
-STANZA_TYPE = "mlkem768x25519"
-ENCAPSULATION = 1494  # characters of base64
+STANZA_TYPE = hybrid.KIND
 _SHUFFLE = random.SystemRandom()
 
 
@@ -52,8 +54,11 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
         return whole, []
     if not isinstance(whole, Body):
         raise Malformed("a message is too long for its envelope")
+    content = message.content_of(whole)
+    if len(content) > MAX_REST:
+        raise Malformed("a message is too long")
     sealer = attachment.Sealer()
-    blocks = sealer.update(message.content_of(whole))
+    blocks = sealer.update(content)
     last, record = sealer.finish("", "application/json", kind="rest")
     folded = message.with_rest(whole, record)
     if len(message.encode(folded)) > line_capacity(slots):
@@ -90,17 +95,22 @@ def check_form(body: bytes, slots: int) -> None:
     if length != INTRO + slots * STANZA or len(header.stanzas) != slots:
         raise Malformed("an envelope has another number of stanzas")
     for stanza in header.stanzas:
-        if len(stanza.args) != 2 or stanza.args[0] != STANZA_TYPE or len(stanza.args[1]) != ENCAPSULATION:
+        if len(stanza.args) != 2 or stanza.args[0] != STANZA_TYPE or len(stanza.body) != WRAPPED_KEY:
             raise Malformed("an envelope has a stanza of another form")
+        decode_argument(stanza.args[1], ENCAPSULATED)
 
 
 def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Signed:
     """The message of an envelope, its signature not yet checked.
 
-    NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.
+    NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.  A stanza whose share has small
+    order opens nothing and is no damage, since libraries report it differently.
     """
     check_form(body, slots)
-    return split(age.decrypt(identities, body))
+    try:
+        return split(age.decrypt(identities, body))
+    except age.LowOrderError as error:
+        raise NotForMe("none of the identities opens this envelope") from error
 
 
 def split(plaintext: bytes) -> Signed:
@@ -110,4 +120,6 @@ def split(plaintext: bytes) -> Signed:
     if not end or spaces.strip(b" "):
         raise Malformed("an envelope's plaintext is not two lines and spaces")
     signature = forms.unbase64(encoded.decode("ascii", "replace"))
+    if len(signature) != SIGNATURE:
+        raise Malformed("a signature has 64 bytes")
     return Signed(line, signature, message.parse(line))

@@ -4,7 +4,7 @@ Stanzas: `X25519`, `mlkem768x25519`, `scrypt`; any other is passed over.  Neithe
 Errors: HeaderError, MacError, PayloadError (all Malformed) and NotForMe.
 """
 
-from whistle.protocol.age.errors import HeaderError, MacError, PayloadError, SelfTestError
+from whistle.protocol.age.errors import HeaderError, LowOrderError, MacError, PayloadError, SelfTestError
 from whistle.protocol.age.format import MAX_HEADER, Header, Stanza, parse_header
 from whistle.protocol.age.hybrid import HybridIdentity, HybridRecipient
 from whistle.protocol.age.passphrase import ScryptIdentity, ScryptRecipient
@@ -23,6 +23,7 @@ __all__ = [
     "HybridIdentity",
     "HybridRecipient",
     "Identity",
+    "LowOrderError",
     "MacError",
     "Opener",
     "PayloadError",

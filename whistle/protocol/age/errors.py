@@ -7,6 +7,10 @@ class HeaderError(Malformed):
     """The header, or a stanza of a kind that we read, is not of the form that age v1 gives."""
 
 
+class LowOrderError(HeaderError):
+    """No stanza opened, and one of a kind that we read holds a share of small order, which no honest sealer makes."""
+
+
 class MacError(Malformed):
     """A stanza opened, but the header is not the one that was sealed."""
 

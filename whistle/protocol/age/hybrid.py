@@ -15,9 +15,9 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, 
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
 
 from whistle.protocol.age import bech32
-from whistle.protocol.age.errors import HeaderError
+from whistle.protocol.age.errors import HeaderError, LowOrderError
 from whistle.protocol.age.format import Stanza
-from whistle.protocol.age.primitives import POINT, WRAPPED_KEY, decode_argument, encode_base64
+from whistle.protocol.age.primitives import POINT, WRAPPED_KEY, decode_argument, encode_base64, is_low_order
 from whistle.protocol.age.x25519 import check_point
 from whistle.protocol.errors import Malformed
 
@@ -125,13 +125,18 @@ class HybridIdentity:
         return hpke.MLKEM768X25519PrivateKey(*self._halves)
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
-        """The file key from the first stanza that is ours, or None; HeaderError if one has the wrong form."""
+        """The file key from the first stanza that is ours, or None; HeaderError if one has the wrong form.
+
+        LowOrderError if none is ours and a share has small order.
+        """
         mine = [_encapsulated(stanza) + stanza.body for stanza in stanzas if stanza.args[0] == KIND]
         for sealed in mine:
             try:
                 return _SUITE.decrypt(sealed, self._key, info=INFO)
             except (InvalidTag, ValueError):
-                continue  # an X25519 share of small order ends here too, and is simply not ours
+                continue  # an X25519 share of small order ends here too
+        if any(is_low_order(sealed[ENCAPSULATED - POINT : ENCAPSULATED]) for sealed in mine):
+            raise LowOrderError("a stanza holds a share of small order")
         return None
 
 

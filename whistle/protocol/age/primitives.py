@@ -15,6 +15,14 @@ FILE_KEY = 16  # bytes
 TAG = 16  # bytes that ChaCha20-Poly1305 adds
 WRAPPED_KEY = FILE_KEY + TAG
 POINT = 32  # bytes of an X25519 scalar, point or shared secret
+FIELD = 2**255 - 19
+LOW_ORDER = frozenset(
+    {
+        *(0, 1, FIELD - 1, FIELD, FIELD + 1),
+        325606250916557431795983626356110631294008115727848805560023387167927233504,
+        39382357235489614581723060781553021112529911719440698176882885853963445705823,
+    }
+)  # the u coordinates of small order, RFC 7748 section 6.1 and its reference [CURVE25519]
 ZERO_NONCE = bytes(12)  # safe where the key is used once, as every wrap key is
 
 
@@ -39,6 +47,11 @@ def exchange(scalar: bytes, point: bytes) -> bytes | None:
         return crypto_scalarmult(scalar, point)
     except CryptoError:
         return None
+
+
+def is_low_order(point: bytes) -> bool:
+    """Whether an X25519 share of 32 bytes gives every scalar the same shared secret, zero."""
+    return int.from_bytes(point, "little") & (2**255 - 1) in LOW_ORDER
 
 
 def encode_base64(data: bytes) -> bytes:

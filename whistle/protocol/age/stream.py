@@ -7,7 +7,7 @@ What `Opener` gives out is verified; a file that is cut off or altered gives an 
 import secrets
 from collections.abc import Iterator, Sequence
 
-from whistle.protocol.age.errors import HeaderError, MacError, PayloadError
+from whistle.protocol.age.errors import HeaderError, LowOrderError, MacError, PayloadError
 from whistle.protocol.age.format import MAX_HEADER, header_end, parse_header, sealed_header
 from whistle.protocol.age.primitives import FILE_KEY, TAG, open_, seal
 from whistle.protocol.age.recipients import Identity, Recipient
@@ -153,15 +153,20 @@ class Opener:
     def _unwrap(self, data: bytes) -> None:
         """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
         header, _ = parse_header(data)
+        fault: ProtocolError = NotForMe("none of the identities opens this file")
         for identity in self._identities:
-            file_key = identity.unwrap(header.stanzas)
+            try:
+                file_key = identity.unwrap(header.stanzas)
+            except LowOrderError as exc:
+                fault = exc
+                continue
             if file_key is None:
                 continue
             if not header.is_sealed_with(file_key):
                 raise MacError("the header was altered")
             self._file_key = file_key
             return
-        raise NotForMe("none of the identities opens this file")
+        raise fault
 
     def _open(self, piece: bytes) -> bytes:
         """A piece of full size, which may be the last one or any before."""

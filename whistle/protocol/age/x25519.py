@@ -8,7 +8,7 @@ from functools import cached_property
 from nacl.bindings import crypto_scalarmult_base
 
 from whistle.protocol.age import bech32
-from whistle.protocol.age.errors import HeaderError
+from whistle.protocol.age.errors import HeaderError, LowOrderError
 from whistle.protocol.age.format import Stanza
 from whistle.protocol.age.primitives import (
     POINT,
@@ -17,6 +17,7 @@ from whistle.protocol.age.primitives import (
     decode_argument,
     encode_base64,
     exchange,
+    is_low_order,
     open_,
     seal,
 )
@@ -96,15 +97,20 @@ class X25519Identity:
         return X25519Recipient(crypto_scalarmult_base(self.secret))
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
-        """The file key from the first stanza that is ours, or None; HeaderError if one has the wrong form."""
+        """The file key from the first stanza that is ours, or None; HeaderError if one has the wrong form.
+
+        LowOrderError if none is ours and a share has small order.
+        """
         mine = [(_share(stanza), stanza.body) for stanza in stanzas if stanza.args[0] == KIND]
         for share, body in mine:
             shared = exchange(self.secret, share)
             if shared is None:
-                continue  # a share of small order opens nothing, so it is simply not ours
+                continue  # a share of small order opens nothing
             file_key = open_(hkdf(shared, share + self.recipient.raw, WRAP_INFO), ZERO_NONCE, body)
             if file_key is not None:
                 return file_key
+        if any(is_low_order(share) for share, _ in mine):
+            raise LowOrderError("a stanza holds a share of small order")
         return None
 
 
