@@ -13,7 +13,7 @@ from whistle.protocol import forms
 from whistle.protocol.age import Opener as AgeOpener
 from whistle.protocol.age import Sealer as AgeSealer
 from whistle.protocol.age import X25519Identity
-from whistle.protocol.errors import Malformed
+from whistle.protocol.errors import Malformed, NotForMe
 
 BLOCK = 262_144  # bytes
 PIECE = 65_536  # bytes of plaintext in a chunk of the age stream
@@ -21,12 +21,21 @@ TAG = 16  # bytes
 HEADER = 184  # bytes: age header and nonce
 SEED = 32  # bytes
 ID = 16  # bytes
-MAX_SIZE = 2**40  # bytes of content
+MAX_SIZE = 2**36  # bytes of content
+MAX_BLOCKS = 262_208  # in all attachments of a message; as many as MAX_SIZE takes
+IDENTITY = 74  # characters of an identity's text
 MAX_NAME = 255  # characters
 MAX_TYPE = 127  # characters
 ZEROS = bytes(BLOCK)
 
 Block = tuple[bytes, bytes]
+
+
+def identity(value: object) -> str:
+    """The form of an X25519 identity's text."""
+    if not isinstance(value, str) or len(value) != IDENTITY:
+        raise Malformed("not an identity")
+    return X25519Identity.from_text(value).text
 
 
 @dataclass(frozen=True)
@@ -38,10 +47,10 @@ class Attachment:
     type: str = forms.field(forms.text(MAX_TYPE))
     size: int = forms.field(forms.integer(0, MAX_SIZE))
     sha256: str = forms.field(forms.hexadecimal(32))
-    blocks: int = forms.field(forms.integer(1, MAX_SIZE // BLOCK + 64))
+    blocks: int = forms.field(forms.integer(1, MAX_BLOCKS))
     seed: str = forms.field(forms.hexadecimal(SEED))
     header: str = forms.field(forms.base64_of(HEADER))
-    identity: str = forms.field(forms.text(80))
+    identity: str = forms.field(identity)
 
     def __post_init__(self) -> None:
         if self.blocks != blocks_for(self.size):
@@ -75,12 +84,16 @@ def block_ids(attachment: Attachment) -> list[bytes]:
 
 def fitting_name(name: str) -> str:
     """A file's name cut to what a record holds, its ending kept; made valid Unicode."""
-    valid = name.encode("utf-8", "replace").decode()
+    valid = _valid(name)
     if len(valid) <= MAX_NAME:
         return valid
     stem, dot, ending = valid.rpartition(".")
     tail = dot + ending if stem and len(ending) <= 16 else ""
     return valid[: MAX_NAME - len(tail)] + tail
+
+
+def _valid(text: str) -> str:
+    return text.encode("utf-8", "replace").decode()
 
 
 class Sealer:
@@ -117,7 +130,7 @@ class Sealer:
         return blocks, Attachment(
             kind=kind,
             name=fitting_name(name),
-            type=type[:MAX_TYPE],
+            type=_valid(type)[:MAX_TYPE],
             size=self._size,
             sha256=self._hash.hexdigest(),
             blocks=total,
@@ -146,7 +159,10 @@ class Opener:
     def __init__(self, attachment: Attachment) -> None:
         self._attachment = attachment
         self._age = AgeOpener([X25519Identity.from_text(attachment.identity)])
-        self._age.update(forms.unbase64(attachment.header))
+        try:
+            self._age.update(forms.unbase64(attachment.header))
+        except NotForMe as error:
+            raise Malformed("an attachment's header and its identity do not belong together") from error
         self._hash = hashlib.sha256()
         self._left = attachment.size
         self._blocks = 0

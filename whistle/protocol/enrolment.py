@@ -95,11 +95,8 @@ def read(data: bytes) -> Enrolment:
     lines = data.split(b"\n")
     if len(data) > MAX_FILE or len(lines) != 3 or lines[2]:
         raise Malformed("not two lines")
-    value = canonical.loads(lines[0])
-    if not isinstance(value, dict) or value.pop("v", None) != VERSION:
-        raise Malformed("not a file of version 1")
-    kind = value.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
+    kind, value = forms.opened(lines[0], VERSION)
+    if kind not in KINDS:
         raise Malformed("not the public half of a reviewer or a courier")
     keys = forms.parse(KINDS[kind], value)
     signature = forms.unbase64(lines[1].decode("ascii", "replace"))

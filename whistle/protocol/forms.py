@@ -12,13 +12,14 @@ import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from whistle.protocol import canonical
 from whistle.protocol.errors import Malformed
 
 Form = Callable[[Any], Any]
 T = TypeVar("T")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 _HEX = re.compile(r"(?:[0-9a-f]{2})*")
-_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 
 def field(form: Form, name: str = "", **options: Any) -> Any:
@@ -42,6 +43,17 @@ def parse(record: type[T], value: object) -> T:
     if left:
         raise Malformed(f"{record.__name__}: an unknown field")
     return record(**found)
+
+
+def opened(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
+    """The kind of a canonical object of that version, and its other fields."""
+    value = canonical.loads(data)
+    if not isinstance(value, dict) or type(value.get("v")) is not int or value.pop("v") != version:
+        raise Malformed(f"not an object of version {version}")
+    kind = value.pop("kind", None)
+    if not isinstance(kind, str):
+        raise Malformed("an object of no kind")
+    return kind, value
 
 
 def plain(value: Any) -> Any:
@@ -103,7 +115,7 @@ def flag(value: Any) -> Any:
 
 
 def day(value: Any) -> datetime.date:
-    """An ISO day."""
+    """An ISO day of the years 2000 to 2999, so that one can reckon with it."""
     _require(isinstance(value, str) and _DAY.fullmatch(value), value, "day")
     try:
         return datetime.date.fromisoformat(value)

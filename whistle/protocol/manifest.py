@@ -173,9 +173,9 @@ def parse(data: bytes) -> Manifest:
     """The manifest that the bytes hold; no signature is looked at."""
     if len(data) > MAX_FILE:
         raise Malformed("a manifest is too large")
-    value = canonical.loads(data)
-    if not isinstance(value, dict) or (value.pop("v", None), value.pop("kind", None)) != (1, "manifest"):
-        raise Malformed("not a manifest of version 1")
+    kind, value = forms.opened(data)
+    if kind != "manifest":
+        raise Malformed("not a manifest")
     return forms.parse(Manifest, value)
 
 
@@ -214,6 +214,8 @@ def _check_dates(manifest: Manifest) -> None:
     if (manifest.serial == 1) != (manifest.previous is None):
         raise Malformed("the first manifest, and no other, has no previous one")
     for reviewer in manifest.reviewers:
+        if len({period.first for period in reviewer.recipients}) != len(reviewer.recipients):
+            raise Malformed(f"two keys of reviewer {reviewer.id} begin on one day")
         if any(period.first > manifest.expires + GRACE for period in reviewer.recipients):
             raise Malformed(f"a key of reviewer {reviewer.id} begins too late to be listed")
 

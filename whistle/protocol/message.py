@@ -13,7 +13,7 @@ from nacl.signing import SigningKey
 
 from whistle.protocol import canonical, forms, signing
 from whistle.protocol.age import HybridRecipient
-from whistle.protocol.attachment import Attachment
+from whistle.protocol.attachment import MAX_BLOCKS, Attachment
 from whistle.protocol.errors import Forged, Malformed
 from whistle.protocol.retrieval import PLACES, case_of
 
@@ -23,6 +23,7 @@ VERSION = 1
 MAX_SLOTS = 16
 MAX_TEXT = 4_194_304  # characters
 MAX_ATTACHMENTS = 500
+MAX_REST = 67_108_864  # bytes
 MAX_LINE = 65_536  # bytes
 MAX_ORIGINALS = 10_000
 RECIPIENT = 1_959  # characters of a hybrid recipient's text
@@ -113,8 +114,14 @@ class Body(Message):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.rest and (self.rest.kind != "rest" or any(getattr(self, name, None) for name in CONTENT)):
+        if self.rest and any(getattr(self, name, None) for name in CONTENT):
             raise Malformed("a message's rest and its content exclude each other")
+        if self.rest and (self.rest.kind != "rest" or self.rest.size > MAX_REST):
+            raise Malformed("a message's rest is of another kind or too long")
+        if any(each.kind != "file" for each in self.attachments):
+            raise Malformed("a message's attachments are files")
+        if sum(each.blocks for each in self.attachments) > MAX_BLOCKS:
+            raise Malformed("a message's attachments are too large together")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -246,11 +253,8 @@ def encode(message: Message) -> bytes:
 
 def parse(line: bytes) -> Message:
     """The message of a line 1; Malformed unless it is canonical and has just the fields of its kind."""
-    value = canonical.loads(line)
-    if not isinstance(value, dict) or value.pop("v", None) != VERSION:
-        raise Malformed("not a message of version 1")
-    kind = value.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
+    kind, value = forms.opened(line, VERSION)
+    if kind not in KINDS:
         raise Malformed("a message of an unknown kind")
     return forms.parse(KINDS[kind], value)
 
@@ -320,6 +324,8 @@ def with_content(message: Body, content: bytes) -> Body:
     known = {each.name: each.metadata["form"] for each in fields(message) if each.name in CONTENT}
     if not isinstance(value, dict) or not set(value) <= set(known):
         raise Malformed("a message's rest holds an unknown field")
+    if not all(value.values()):
+        raise Malformed("a message's rest holds an empty field")
     found = {name: known[name](item) for name, item in value.items()}
     return replace(message, rest=None, **found)
 

@@ -1,14 +1,18 @@
 """What proves that a request is a courier's: a signature over what is asked, where and when (SPEC 9)."""
 
 import hashlib
+import re
 
 from nacl.signing import SigningKey
 
 from whistle.protocol import signing
-from whistle.protocol.errors import Expired
+from whistle.protocol.errors import Expired, Malformed
 
 LABEL = b"whistle/v1 courier\n"
 SKEW = 300  # seconds
+METHOD = re.compile("[A-Z]{1,16}")
+PATH = re.compile("/[!-~]{0,255}")
+DIGEST = re.compile("[0-9a-f]{64}")
 
 
 def digest(body: bytes) -> str:
@@ -31,4 +35,6 @@ def check_request(
 
 
 def _signed(method: str, path: str, time: int, digest: str) -> bytes:
+    if not (METHOD.fullmatch(method) and PATH.fullmatch(path) and DIGEST.fullmatch(digest) and 0 <= time < 2**53):
+        raise Malformed("a request that no courier makes")
     return LABEL + "\n".join((method, path, str(time), digest, "")).encode()

@@ -133,7 +133,7 @@ class FormDigest:
         if self._files:
             raise ValueError("a field after the first file")
         if name not in self.LEFT_OUT:
-            self._add(name.encode(), value)
+            self._add(name.encode("utf-8", "surrogatepass"), value)
 
     def file(self, filename: str, sha256: bytes) -> None:
         """Add a file by its name, as the browser gave it, and the SHA-256 of its content."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from whistle.protocol import canonical, signing
+from whistle.protocol import canonical, forms, signing
 from whistle.protocol.errors import Malformed
 
 LABEL = b"whistle/v1 import\n"
@@ -55,7 +55,7 @@ class ImportStatement:
         try:
             statement = cls(
                 reviewer=record["reviewer"],
-                day=datetime.date.fromisoformat(record["day"]),
+                day=forms.day(record["day"]),
                 hash=bytes.fromhex(record["hash"]),
                 signature=base64.b64decode(record["signature"], validate=True),
             )
@@ -63,7 +63,8 @@ class ImportStatement:
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as exc:
             raise Malformed("an import statement is not of the known form") from exc
         sizes = (len(statement.hash), len(statement.signature)) == (32, SIGNATURE)
-        if not same or not sizes or not REVIEWER.fullmatch(statement.reviewer):
+        named = isinstance(statement.reviewer, str) and REVIEWER.fullmatch(statement.reviewer)
+        if not (same and sizes and named):
             raise Malformed("an import statement is not of the known form")
         return statement
 

@@ -6,10 +6,10 @@ The words and their four bits of checksum are BIP39's; its key derivation is not
 import difflib
 import functools
 import hashlib
-import itertools
 import re
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 
 from mnemonic import Mnemonic
 
@@ -18,10 +18,15 @@ from whistle.protocol.errors import Malformed
 CODE = 16  # bytes
 COUNT = 12  # words
 LIST = 2048  # words in a list
+BITS = 11  # of the code and its checksum in each word
+CHECK = 4  # bits of checksum
+WHOLE = (1 << BITS * COUNT) - 1
 PREFIX = 4  # letters that tell a word from all others of its list
 LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
+LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
 _TOKEN = re.compile(r"\w+")
+_CHINESE = re.compile("[\u3400-\u9fff]+")
 
 
 class WordsError(Malformed):
@@ -46,8 +51,8 @@ def numbers(code: bytes) -> list[int]:
     """The twelve numbers, 1 to 2048, that stand for a code of 16 bytes."""
     if len(code) != CODE:
         raise ValueError("a retrieval code has 16 bytes")
-    value = int.from_bytes(code) << 4 | _checksum(code)
-    return [(value >> 11 * place & (LIST - 1)) + 1 for place in reversed(range(COUNT))]
+    value = int.from_bytes(code) << CHECK | _checksum(code)
+    return [(value >> BITS * place & (LIST - 1)) + 1 for place in reversed(range(COUNT))]
 
 
 def encode(code: bytes, language: str = "en") -> list[str]:
@@ -61,13 +66,13 @@ def decode(typed: str) -> bytes:
     Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.
     The first four letters of a word are enough.
     """
-    tokens = _unnumbered(_tokens(typed))
+    tokens = _unnumbered(list(_tokens(typed)))
     if len(tokens) != COUNT:
         raise WordsError("count", found=len(tokens))
-    readings = [[_number(token, language) for token in tokens] for language in LANGUAGES]
-    whole = [found for found in map(_complete, readings) if found]
-    for found in whole:
-        code = _code(found)
+    readings = list(zip(*map(_numbers, tokens), strict=True))
+    whole = [value for reading, value in zip(readings, map(_value, readings), strict=True) if None not in reading]
+    for value in whole:
+        code = _checked(value)
         if code is not None:
             return code
     if whole:
@@ -81,34 +86,39 @@ def holds_code(text: str, code: bytes | None = None) -> bool:
     """Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one ``code``.
 
     Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless
-    one ``code`` is looked for.
+    one ``code`` is looked for.  A text of any length takes linear time and constant memory beside itself.
     """
-    return any(code is None or found == code for found in _codes(text, together=code is not None))
+    if code is None:
+        return any(_checked(value) is not None for value in _values(_tokens(text, together=False)))
+    wanted = int.from_bytes(code) << CHECK | _checksum(code)
+    return any(value == wanted for value in _values(_tokens(text, together=True)))
 
 
-def _codes(text: str, together: bool) -> Iterator[bytes]:
-    tokens = _tokens(text) if together else [_plain(token) for token in _found(text)]
-    for language in LANGUAGES:
-        reading = [_number(token, language) for token in tokens]
-        for whole, run in itertools.groupby(reading, key=lambda number: number is not None):
-            found = [number for number in run if number is not None] if whole else []
-            for start in range(len(found) - COUNT + 1):
-                code = _code(found[start : start + COUNT])
-                if code is not None:
-                    yield code
+def _values(tokens: Iterable[str]) -> Iterator[int]:
+    """The 132 bits of every twelve words or numbers in a row, with 1 to 12 in front of them or not."""
+    numbers = functools.lru_cache(maxsize=LIST)(_numbers)  # ours alone: nothing of a text outlives the call
+    values, runs, digits = [0] * len(LANGUAGES), [0] * len(LANGUAGES), 0
+    last: deque[str] = deque(maxlen=2 * COUNT)
+    for token in tokens:
+        digits = digits + 1 if token.isdecimal() else 0
+        for place, number in enumerate(numbers(token)):
+            runs[place] = runs[place] + 1 if number else 0
+            values[place] = (values[place] << BITS | (number or 1) - 1) & WHOLE
+            if runs[place] >= COUNT and not (place and digits >= COUNT):  # bare numbers mean the same in all languages
+                yield values[place]
+        last.append(token)
+        if len(last) == 2 * COUNT and (_digits(last[0]), _digits(last[-2])) == (1, COUNT):
+            words = _unnumbered(list(last))
+            yield from _values(words) if len(words) == COUNT else ()
 
 
-def _tokens(text: str) -> list[str]:
-    """Words and numbers in plain form; characters of Chinese stand alone."""
-    return [part for token in _found(text) for part in _apart(_plain(token))]
-
-
-def _found(text: str) -> list[str]:
-    return _TOKEN.findall(unicodedata.normalize("NFC", text))
-
-
-def _apart(token: str) -> list[str]:
-    return list(token) if token and all("\u3400" <= char <= "\u9fff" for char in token) else [token]
+def _tokens(text: str, together: bool = True) -> Iterator[str]:
+    """Words and numbers in plain form; characters of Chinese that stand ``together`` are taken apart."""
+    for match in _TOKEN.finditer(unicodedata.normalize("NFC", text)):
+        if together and _CHINESE.fullmatch(match[0]):
+            yield from match[0]
+        else:
+            yield _plain(match[0][:LONGEST])
 
 
 def _plain(text: str) -> str:
@@ -128,6 +138,11 @@ def _digits(token: str) -> int | None:
     return int(token) if token.isdecimal() and len(token) <= PREFIX else None
 
 
+def _numbers(token: str) -> tuple[int | None, ...]:
+    """A token's number in each language."""
+    return tuple(_number(token, language) for language in LANGUAGES)
+
+
 def _number(token: str, language: str) -> int | None:
     number = _digits(token)
     if number is not None:
@@ -145,19 +160,18 @@ def _index(language: str) -> tuple[dict[str, int], dict[str, tuple[str, int]]]:
     return dict(words), {word[:PREFIX]: (word, number) for word, number in words}
 
 
-def _complete(reading: list[int | None]) -> list[int]:
-    found = [number for number in reading if number is not None]
-    return found if len(found) == COUNT else []
+def _value(reading: Iterable[int | None]) -> int:
+    return functools.reduce(lambda high, number: high << BITS | (number or 1) - 1, reading, 0)
 
 
-def _code(found: list[int]) -> bytes | None:
-    value = functools.reduce(lambda high, number: high << 11 | number - 1, found, 0)
-    code = (value >> 4).to_bytes(CODE)
-    return code if value & 15 == _checksum(code) else None
+def _checked(value: int) -> bytes | None:
+    """The code in the 132 bits of twelve words, or None if the checksum is another."""
+    code = (value >> CHECK).to_bytes(CODE)
+    return code if value & (1 << CHECK) - 1 == _checksum(code) else None
 
 
 def _checksum(code: bytes) -> int:
-    return hashlib.sha256(code).digest()[0] >> 4
+    return hashlib.sha256(code).digest()[0] >> 8 - CHECK
 
 
 def _neighbours(word: str, language: str) -> list[str]:
