@@ -90,7 +90,7 @@ class Courier:
                 continue
             place.verify(part)
             answer = self._send(part)
-            kept[part.digest] = _receipt(answer)
+            kept[part.digest] = _receipt(answer, part)
             said = answer["manifest"] if answer.get("manifest", "none") != "none" else said
             self._remember(kept)
             sent += 1
@@ -247,9 +247,11 @@ def _union(receipts: Sequence[Receipt]) -> Receipt:
     return Receipt(tuple(sorted(stored)[:MAX_IDS]), tuple(sorted(taken)[:MAX_IDS]))
 
 
-def _receipt(answer: Mapping[str, Any]) -> Receipt:
+def _receipt(answer: Mapping[str, Any], part: Outgoing) -> Receipt:
+    """The server names envelopes; that it answered at all means that it has every block of the part."""
+    blocks = [bundle.member_id(member.name) for member in part.listing.members if member.is_block]
     try:
-        stored = [bytes.fromhex(id_) for field in ("stored", "same") for id_ in answer[field]]
+        stored = [*blocks, *(bytes.fromhex(id_) for field in ("stored", "same") for id_ in answer[field])]
         return Receipt(tuple(stored), tuple(bytes.fromhex(id_) for id_ in answer["taken"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise _strange() from exc
