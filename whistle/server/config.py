@@ -13,6 +13,7 @@ from typing import Any
 
 import limits
 
+from whistle.protocol.message import MAX_SLOTS
 from whistle.server.errors import ConfigError
 from whistle.server.tables import Reader, Texts
 
@@ -171,7 +172,7 @@ def _server(server: Reader) -> dict[str, Any]:
         "workers": server.integer("workers", Config.workers, low=1, high=64),
         "behind_tor": server.flag("behind_tor", Config.behind_tor),
         "trusted_proxies": server.integer("trusted_proxies", 0, low=0, high=8),
-        "slots": server.integer("slots", Config.slots, low=2, high=64),
+        "slots": server.integer("slots", Config.slots, low=2, high=MAX_SLOTS),
         "database_url": server.text("database", ""),
         "blocks_url": server.text("blocks", ""),
         "max_upload": server.integer("max_upload_mib", Config.max_upload // MIB, low=1, high=1024 * 1024) * MIB,

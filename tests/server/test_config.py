@@ -1,0 +1,133 @@
+"""whistle.toml is read strictly."""
+
+from pathlib import Path
+
+import pytest
+
+from whistle.server import folder
+from whistle.server.config import Config, Rate, in_language
+from whistle.server.errors import ConfigError, StartError
+
+FULL = """
+leave = "https://weather.example/"
+name = { en = "North Office", ar = "مكتب الشمال" }
+[[emergency]]
+number = "112"
+label.en = "police"
+[[channels.fraud.questions]]
+id = "when"
+label.en = "When?"
+[[outside]]
+name.en = "Council"
+contact = "https://council.example"
+[guidance]
+en = "guide.md"
+[[plan]]
+days = 7
+text.en = "We answer."
+[limits]
+storage = "redis://127.0.0.1:6379"
+look = { each = "3 per minute" }
+[server]
+bind = "127.0.0.1:9000"
+behind_tor = false
+trusted_proxies = 1
+max_upload_mib = 10
+chaff = 1
+"""
+
+WRONG = {
+    "unknown_name": ('colour = "red"', "colour is not known here"),
+    "unknown_inner_name": ("[server]\nthread = 4", "server.thread is not known here"),
+    "wrong_type": ('[server]\nthreads = "many"', "server.threads must be a whole number"),
+    "flag_as_number": ("[server]\nbehind_tor = 1", "server.behind_tor must be true or false"),
+    "number_as_flag": ("[server]\nthreads = true", "server.threads must be a whole number"),
+    "out_of_range": ("[server]\nslots = 99", "server.slots must be from 2 to 16"),
+    "bad_rate": ('[limits]\nlook = { each = "often" }', "limits.look.each must be a rate"),
+    "unknown_action": ('[limits]\nsing = { each = "1 per day" }', "limits.sing is not known here"),
+    "bad_question_id": ('[[channels.fraud.questions]]\nid = "When?"\nlabel.en = "When?"', "must be made of a to z"),
+    "question_twice": (
+        '[[channels.fraud.questions]]\nid = "a"\nlabel.en = "A"\n[[channels.fraud.questions]]\nid = "a"\nlabel.en = "B"',
+        "has an id twice",
+    ),
+    "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
+    "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
+}
+
+
+def test_reads_everything(tmp_path: Path) -> None:
+    """Every value of the file arrives in the configuration."""
+    (tmp_path / "whistle.toml").write_text(FULL, "utf-8")
+    (tmp_path / "guide.md").write_text("# Guide", "utf-8")
+    config = Config.load(tmp_path)
+    assert config.languages == ["en", "ar"]
+    assert config.leave == "https://weather.example/"
+    assert config.emergency[0].number == "112"
+    assert config.questions["fraud"][0].label == {"en": "When?"}
+    assert config.outside[0].contact == "https://council.example"
+    assert config.guidance == {"en": "# Guide"}
+    assert config.plan[0].days == 7
+    assert config.rates["look"] == Rate("3 per minute", Config(tmp_path).rates["look"].all)
+    assert config.rates_storage == "redis://127.0.0.1:6379"
+    assert (config.bind, config.behind_tor, config.trusted_proxies) == ("127.0.0.1:9000", False, 1)
+    assert config.max_upload == 10 * 1024 * 1024
+    assert config.chaff == 1.0
+
+
+def test_what_init_writes_is_what_is_the_default(tmp_path: Path) -> None:
+    """A new folder's file reads back as the defaults, with SQLite and blocks inside the folder."""
+    folder.make(tmp_path / "server", 'A "quoted" name', "127.0.0.1:1234", 4)
+    config = Config.load(tmp_path / "server")
+    usual = Config(tmp_path / "server")
+    assert config.name == {"en": 'A "quoted" name'}
+    assert (config.bind, config.slots) == ("127.0.0.1:1234", 4)
+    assert (config.threads, config.max_upload, config.chaff, config.behind_tor, config.leave) == (
+        usual.threads,
+        4 * 1024**3,
+        usual.chaff,
+        True,
+        usual.leave,
+    )
+    assert config.database.startswith("sqlite:////")
+    assert config.blocks == tmp_path / "server" / "data" / "blocks"
+    assert (tmp_path / "server").stat().st_mode & 0o077 == 0
+
+
+def test_init_changes_nothing_that_is_there(tmp_path: Path) -> None:
+    """A second init of the same folder is refused."""
+    folder.make(tmp_path)
+    before = (tmp_path / "whistle.toml").read_bytes()
+    with pytest.raises(StartError, match="already"):
+        folder.make(tmp_path, "Another")
+    assert (tmp_path / "whistle.toml").read_bytes() == before
+
+
+@pytest.mark.parametrize(("text", "message"), WRONG.values(), ids=WRONG)
+def test_refuses_and_says_where(tmp_path: Path, text: str, message: str) -> None:
+    """A wrong value is refused with its place in the file."""
+    name = '\n[name]\nen = "N"\n'
+    text = text + name if text.startswith("colour") else name + text
+    (tmp_path / "whistle.toml").write_text(text, "utf-8")
+    with pytest.raises(ConfigError) as refused:
+        Config.load(tmp_path)
+    assert message in str(refused.value)
+
+
+def test_refuses_a_missing_or_broken_file(tmp_path: Path) -> None:
+    """No file, no TOML and no name are each refused."""
+    with pytest.raises(ConfigError, match="there is no"):
+        Config.load(tmp_path)
+    (tmp_path / "whistle.toml").write_text("name = ", "utf-8")
+    with pytest.raises(ConfigError):
+        Config.load(tmp_path)
+    (tmp_path / "whistle.toml").write_text("", "utf-8")
+    with pytest.raises(ConfigError, match="name is missing"):
+        Config.load(tmp_path)
+
+
+def test_a_text_falls_back_to_english_then_to_any() -> None:
+    """A language without a text shows the English one, then the first there is, then nothing."""
+    assert in_language({"en": "E", "ar": "A"}, "ar") == "A"
+    assert in_language({"fr": "F", "en": "E"}, "ar") == "E"
+    assert in_language({"fr": "F"}, "ar") == "F"
+    assert in_language({}, "ar") == ""
