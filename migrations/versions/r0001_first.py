@@ -13,8 +13,6 @@ def upgrade() -> None:
     today = "today" if op.get_bind().dialect.name == "sqlite" else None
     for prefix, schema in (("today_", today), ("", None)):
         make_place(prefix, schema)
-    op.create_index("envelopes_day", "envelopes", ["heap", "day", "state", "id"])
-    op.create_index("blocks_day", "blocks", ["heap", "day", "id"])
     op.create_table(
         "pending",
         sa.Column("id", sa.LargeBinary(16), primary_key=True),

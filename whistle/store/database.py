@@ -16,12 +16,14 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from whistle.store.errors import Full, StoreError
 
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
+# what is said of an error never holds ids or bodies
+POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 40, "hide_parameters": True}
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
 # SQLite: no room; no room for what lies beside the file, or over a quota, which SQLite calls a failed write
@@ -49,12 +51,12 @@ class Database:
         if self.is_sqlite:
             self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
         with _plainly():
-            self.engine = self._sqlite(url) if self.is_sqlite else create_engine(url, pool_size=20, max_overflow=40)
+            self.engine = self._sqlite(url) if self.is_sqlite else create_engine(url, **POOL)
 
     def _sqlite(self, url: str) -> Engine:
         for file in self.files:
             file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
-        engine = create_engine(url, pool_size=20, max_overflow=40, connect_args={"timeout": PATIENCE})
+        engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
         return engine
@@ -137,6 +139,8 @@ def _plainly() -> Iterator[None]:
         yield
     except DBAPIError as exc:
         raise _plain(exc.orig) from exc
+    except (sqlite3.Error, TimeoutError) as exc:  # while connecting; while waiting for a connection
+        raise _plain(exc) from exc
 
 
 def _plain(exc: BaseException | None) -> StoreError:

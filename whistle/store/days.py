@@ -38,9 +38,10 @@ def count_days(connection: Connection) -> list[DayCount]:
     blocks: Counter[date] = Counter()
     for place in (MAIN, TODAY):
         table = place.envelopes
-        counts = select(table.c.day, func.count(), func.min(table.c.id)).where(*_held(place)).group_by(table.c.day)
-        for day, count, first in connection.execute(counts):
-            if place is TODAY or _has_body(connection, first):
+        counts = select(table.c.day, func.count()).where(*_held(place)).group_by(table.c.day)
+        for day, count, *_ in connection.execute(counts):
+            one = select(table.c.id).where(*_held(place), table.c.day == day).limit(1)
+            if place is TODAY or _has_body(connection, connection.scalars(one).one()):
                 envelopes[day] += count
         counts = select(place.blocks.c.day, func.count()).where(*_here(place)).group_by(place.blocks.c.day)
         for day, count, *_ in connection.execute(counts):

@@ -56,12 +56,13 @@ def sweep(database: Database, place: Blocks, today: date) -> None:
 
 def drop_unlisted(database: Database, place: Blocks) -> None:
     """Remove the files that no row names; of today's, those too that are settled."""
-    for some in chunks(sorted(place.today())):
-        with database.read() as connection:
-            place.settle(_listed(connection, some, [MAIN]))  # before today's copy goes, the other is there
-        drop_if_unlisted(database, some, [TODAY], place.drop_today)
-    for some in chunks(sorted(place.settled())):
-        drop_if_unlisted(database, some, PLACES, place.drop_settled)
+    today, settled = sorted(place.today()), sorted(place.settled())  # files before rows: no upload is mistaken
+    with database.read() as connection:
+        lost = set(_listed(connection, today, [MAIN])) - set(settled)
+    if lost:
+        place.settle(sorted(lost))
+    drop_if_unlisted(database, today, [TODAY], place.drop_today)
+    drop_if_unlisted(database, settled, PLACES, place.drop_settled)
 
 
 def drop_if_unlisted(database: Database, ids: Sequence[bytes], places: Sequence[Place], drop: Drop) -> None:

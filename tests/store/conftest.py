@@ -1,0 +1,47 @@
+"""A store for each test, on SQLite and, where there is a server, on PostgreSQL."""
+
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from tests.store.things import SIZE
+from whistle.store import Store, open_store
+
+POSTGRESQL = os.environ.get("WHISTLE_TEST_POSTGRESQL", "")
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path}/whistle.sqlite"
+        return
+    if not POSTGRESQL:
+        pytest.skip("WHISTLE_TEST_POSTGRESQL names no PostgreSQL server")
+    schema = f"test_{secrets.token_hex(6)}"
+    engine = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE SCHEMA {schema}"))
+        yield make_url(POSTGRESQL).update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(False)
+        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
+    engine.dispose()
+
+
+@pytest.fixture
+def store(url: str, tmp_path: Path) -> Iterator[Store]:
+    """An empty store."""
+    opened = open_store(url, tmp_path / "blocks", SIZE)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Iterator[Store]:
+    """An empty store on SQLite, for what concerns its files."""
+    opened = open_store(f"sqlite:///{tmp_path}/whistle.sqlite", tmp_path / "blocks", SIZE)
+    yield opened
+    opened.close()

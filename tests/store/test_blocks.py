@@ -1,0 +1,169 @@
+"""Blocks: durable when put, pending until committed, swept when forgotten."""
+
+import os
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.store.things import DAY, NEXT, after, an_id, block, files, put, report, rows, sealed
+from whistle.store import BLOCK, FolderOfBlocks, Heap, Missing, Store, Taken, Unfit
+
+
+def test_a_block_is_pending_until_its_commit(store: Store) -> None:
+    """Before the commit nobody is given the block or its id; afterwards it is kept and no longer pending."""
+    id_, body = put(store)
+    assert store.block(id_) is None
+    assert store.days() == []
+    assert rows(store)["pending"] == [(id_, DAY)]
+    store.commit([sealed()], [id_], DAY)
+    assert store.block(id_) == body
+    assert rows(store)["pending"] == []
+    assert store.day_ids(DAY).blocks == (id_,)
+
+
+def test_a_block_counts_for_the_day_of_its_commit(store: Store) -> None:
+    """An upload that goes on over midnight does not let the day before grow."""
+    id_, _ = put(store, day=DAY)
+    store.turn_over(NEXT)
+    store.commit([sealed()], [id_], NEXT)
+    assert [each.day for each in store.days()] == [NEXT]
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["today", "turned over"])
+def test_a_block_is_stored_once(store: Store, turned: bool) -> None:
+    """The same bytes again are accepted and change nothing; others are Taken."""
+    _, _, (id_,) = report(store, blocks=1)
+    body = store.block(id_)
+    assert body is not None
+    if turned:
+        store.turn_over(NEXT)
+    before = rows(store)
+    store.put_block(id_, body, Heap.REVIEWERS, NEXT)
+    with pytest.raises(Taken):
+        store.put_block(id_, block(), Heap.REVIEWERS, NEXT)
+    assert rows(store) == before
+    assert store.block(id_) == body
+
+
+@pytest.mark.parametrize("size", [0, BLOCK - 1, BLOCK + 1])
+def test_a_block_of_another_size_is_refused(store: Store, size: int) -> None:
+    """A block is 262,144 bytes."""
+    with pytest.raises(Unfit):
+        store.put_block(an_id(), bytes(size), Heap.REVIEWERS, DAY)
+    assert rows(store)["pending"] == []
+
+
+def test_a_block_may_stand_in_both_heaps(store: Store) -> None:
+    """A reply's attachment is for reporters and for the other reviewers, and is given to either."""
+    id_, body = put(store, Heap.REPORTERS)
+    assert store.block(id_, Heap.REPORTERS) is None
+    store.put_block(id_, body, Heap.REVIEWERS, DAY)
+    store.commit([sealed()], [id_], DAY)
+    store.turn_over(NEXT)
+    assert store.block(id_, Heap.REPORTERS) == store.block(id_, Heap.REVIEWERS) == body
+    assert store.day_ids(DAY).blocks == (id_,)
+
+
+def test_a_block_is_given_only_of_the_heap_asked_for(store: Store) -> None:
+    """Who asks for reporters' blocks is not given one that is only for reviewers."""
+    _, _, (id_,) = report(store, blocks=1)
+    assert store.block(id_, Heap.REPORTERS) is None
+
+
+def test_a_forgotten_upload_is_swept(store: Store, tmp_path: Path) -> None:
+    """An upload may go on over one midnight; after the next its blocks are gone, and a commit says Missing."""
+    old, _ = put(store, day=DAY)
+    again, body = put(store, day=DAY)
+    store.sweep(NEXT)
+    assert len(rows(store)["pending"]) == 2
+    store.put_block(again, body, Heap.REVIEWERS, NEXT)
+    store.sweep(after(2))
+    assert [path.name for path in files(tmp_path / "blocks")] == [again.hex()]
+    with pytest.raises(Missing):
+        store.commit([sealed()], [old], after(2))
+
+
+def test_files_that_nothing_names_are_swept(store: Store, tmp_path: Path) -> None:
+    """Unlisted files and broken writes go from both shelves; what is committed or under way stays."""
+    _, _, (settled,) = report(store, blocks=1)
+    store.turn_over(NEXT)
+    _, _, (today,) = report(store, blocks=1, day=NEXT)
+    under_way, _ = put(store, day=NEXT)
+    for shelf in ("today", "settled"):
+        for name in (an_id().hex(), an_id().hex() + ".part"):
+            (tmp_path / "blocks" / shelf / name[:2] / name).write_bytes(b"left behind")
+    store.sweep(NEXT)
+    names = {path.name for path in files(tmp_path / "blocks")}
+    assert names == {settled.hex(), today.hex(), under_way.hex()}
+
+
+def test_a_row_without_its_file_is_repaired_by_putting_again(store: Store, tmp_path: Path) -> None:
+    """When the file is lost before the commit, the commit says Missing, and putting again repairs it."""
+    id_, body = put(store)
+    files(tmp_path / "blocks")[0].unlink()
+    with pytest.raises(Missing):
+        store.commit([sealed()], [id_], DAY)
+    store.put_block(id_, body, Heap.REVIEWERS, DAY)
+    store.commit([sealed()], [id_], DAY)
+    assert store.block(id_) == body
+
+
+def test_a_file_without_its_row_is_repaired_by_putting_again(store: Store, tmp_path: Path) -> None:
+    """When the row is lost, putting the same block again lists it."""
+    id_, body = an_id(), block()
+    FolderOfBlocks(tmp_path / "blocks").put(id_, body)
+    store.put_block(id_, body, Heap.REVIEWERS, DAY)
+    store.commit([sealed()], [id_], DAY)
+    store.sweep(NEXT)
+    assert store.block(id_) == body
+
+
+def test_files_tell_no_time_and_belong_to_us_alone(store: Store, tmp_path: Path) -> None:
+    """Modification and access times are constant, also after reading; modes are 0600 and 0700."""
+    _, _, (id_,) = report(store, blocks=1)
+    for day in (DAY, NEXT):
+        store.turn_over(day)
+        assert store.block(id_) is not None
+        (path,) = files(tmp_path / "blocks")
+        told = path.stat()
+        assert (told.st_mtime_ns, told.st_atime_ns, stat.S_IMODE(told.st_mode)) == (0, 0, 0o600)
+        assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+def test_a_block_costs_two_syncs(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the file and one of its folder, in this order, the file's before it has its name."""
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    id_, _ = put(here)
+    assert [Path(path).name for path in synced] == [id_.hex() + ".part", id_.hex()[:2]]
+
+
+def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
+    """When many write different blocks under one id at once, one is kept whole and all others are told Taken."""
+    folder, id_ = FolderOfBlocks(tmp_path), an_id()
+    bodies = [block(bytes([number])) for number in range(16)]
+
+    def write(body: bytes) -> bool:
+        try:
+            folder.put(id_, body)
+        except Taken:
+            return False
+        return True
+
+    with ThreadPoolExecutor(16) as pool:
+        won = list(pool.map(write, bodies))
+    assert sum(won) == 1
+    assert folder.get(id_) == bodies[won.index(True)]
+    assert [path.name for path in files(tmp_path)] == [id_.hex()]
+
+
+def test_a_dead_writers_part_is_overwritten(tmp_path: Path) -> None:
+    """What a writer left behind when it was killed does not hinder the next."""
+    folder, id_, body = FolderOfBlocks(tmp_path), an_id(), block()
+    part = tmp_path / "today" / id_.hex()[:2] / (id_.hex() + ".part")
+    part.write_bytes(bytes(2 * BLOCK))
+    folder.put(id_, body)
+    assert folder.get(id_) == body
+    assert not part.exists()

@@ -1,0 +1,204 @@
+"""Envelopes: stored once, found, collected, withdrawn."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, put, report, rows, sealed
+from whistle.store import Found, Heap, Missing, Sealed, State, Store, Taken, Unfit
+
+OTHERS = {
+    "other bytes": lambda held: Sealed(held.id, held.heap, bytes(SIZE)),
+    "other heap": lambda held: Sealed(held.id, Heap.REPORTERS, held.body),
+    "other id with the same key": lambda held: Sealed(held.id[:8] + bytes(8), held.heap, held.body),
+}
+turned = pytest.mark.parametrize("turned", [False, True], ids=["today", "turned over"])
+
+
+def test_a_report_and_its_slip_are_found(store: Store) -> None:
+    """A look finds both, waiting since their day, in order of id, and gives only the slip's body."""
+    first, slip, _ = report(store)
+    expected = [
+        Found(first.id, Heap.REVIEWERS, State.WAITING, DAY, DAY, None),
+        Found(slip.id, Heap.REPORTERS, State.WAITING, DAY, DAY, slip.body),
+    ]
+    assert store.look([slip.id, an_id(), first.id]) == sorted(expected, key=lambda found: found.id)
+
+
+@turned
+def test_the_same_again_is_accepted(store: Store, turned: bool) -> None:
+    """Committing the same envelopes and blocks again, on a later day too, changes nothing."""
+    first, slip, blocks = report(store, blocks=1)
+    if turned:
+        store.turn_over(NEXT)
+    before = rows(store)
+    store.commit([first, slip, first], blocks, NEXT)
+    assert rows(store) == before
+
+
+@turned
+@pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
+def test_anything_else_under_an_id_is_taken(store: Store, other: type, turned: bool) -> None:
+    """Taken names the id, and nothing of the commit is stored."""
+    held, _, _ = report(store)
+    waiting, _ = put(store)
+    if turned:
+        store.turn_over(NEXT)
+    before = rows(store)
+    with pytest.raises(Taken) as caught:
+        store.commit([sealed(), other(held)], [waiting], DAY)
+    assert caught.value.ids == (other(held).id,)
+    assert rows(store) == before
+
+
+def test_two_of_one_commit_cannot_share_an_id(store: Store) -> None:
+    """Two different envelopes under one id in one commit are Taken."""
+    one = sealed()
+    with pytest.raises(Taken):
+        store.commit([one, sealed(id_=one.id)], [], DAY)
+    assert not store.has(one.id)
+
+
+def test_a_withdrawn_id_stays_taken(store: Store) -> None:
+    """What was withdrawn cannot be stored again, since its bytes can no longer be compared."""
+    first, slip, _ = report(store)
+    store.withdraw([first.id, slip.id], DAY)
+    with pytest.raises(Taken):
+        store.commit([first, slip], [], DAY)
+
+
+@pytest.mark.parametrize("size", [0, SIZE - 1, SIZE + 1])
+def test_an_envelope_of_another_size_is_refused(store: Store, size: int) -> None:
+    """Only envelopes of the instance's size are stored."""
+    one = Sealed(an_id(), Heap.REVIEWERS, bytes(size))
+    with pytest.raises(Unfit):
+        store.commit([one], [], DAY)
+    assert not store.has(one.id)
+
+
+def test_an_id_of_another_size_is_refused(store: Store) -> None:
+    """Ids are 16 bytes."""
+    with pytest.raises(Unfit):
+        store.commit([sealed(id_=bytes(15))], [], DAY)
+
+
+def test_without_its_blocks_nothing_is_stored(store: Store) -> None:
+    """Missing names the block; after it is put the same commit succeeds."""
+    one, absent = sealed(), an_id()
+    there, body = put(store)
+    with pytest.raises(Missing) as caught:
+        store.commit([one], [there, absent], DAY)
+    assert caught.value.ids == (absent,)
+    assert not store.has(one.id)
+    store.put_block(absent, body, Heap.REVIEWERS, DAY)
+    store.commit([one], [there, absent], DAY)
+    assert store.day_ids(DAY).blocks == tuple(sorted([there, absent]))
+
+
+def test_a_look_keeps_to_the_heaps_asked_for(store: Store) -> None:
+    """Envelopes of another heap are not found, and bodies are given only of the heaps named."""
+    first, slip, _ = report(store)
+    found = store.look([first.id, slip.id], heaps=[Heap.REVIEWERS], bodies=[Heap.REVIEWERS])
+    assert [(each.id, each.body) for each in found] == [(first.id, first.body)]
+
+
+def test_a_look_takes_as_many_ids_as_a_case_has_places(store: Store) -> None:
+    """Among 1,026 ids those that are stored are found, today's and older ones."""
+    pairs = [report(store)[1] for _ in range(3)]
+    store.turn_over(NEXT)
+    pairs += [report(store, day=NEXT)[1] for _ in range(3)]
+    ids = sorted([an_id() for _ in range(1020)] + [slip.id for slip in pairs])
+    assert {each.id: each.body for each in store.look(ids)} == {slip.id: slip.body for slip in pairs}
+
+
+@turned
+def test_collected_is_said_with_its_day(store: Store, turned: bool) -> None:
+    """Collecting marks reports and no slips, keeps their first day, and names what may be sent."""
+    first, slip, _ = report(store)
+    gone, other, _ = report(store)
+    store.withdraw([gone.id, other.id], DAY)
+    if turned:
+        store.turn_over(NEXT)
+    asked = [first.id, slip.id, gone.id, an_id()]
+    assert store.collect(asked, NEXT) == [first.id]
+    assert store.collect(asked, after(2)) == [first.id]
+    found = {each.id: each for each in store.look(asked)}
+    assert (found[first.id].state, found[first.id].state_day) == (State.COLLECTED, NEXT)
+    assert found[slip.id].state == State.WAITING
+    assert found[gone.id].state == State.REMOVED
+    assert store.body(first.id) == first.body
+
+
+@turned
+def test_a_waiting_report_can_be_withdrawn(store: Store, turned: bool) -> None:
+    """The bodies of report and slip are gone, both are removed, the reviewers' list no longer has the report."""
+    first, slip, _ = report(store)
+    kept, _, _ = report(store)
+    if turned:
+        store.turn_over(NEXT)
+    ids = [first.id, slip.id]
+    assert store.withdraw(ids, NEXT) == "withdrawn"
+    assert store.withdraw(ids, after(2)) == "withdrawn"
+    assert [(each.state, each.state_day, each.body) for each in store.look(ids)] == [(State.REMOVED, NEXT, None)] * 2
+    assert store.day_ids(DAY).envelopes == (kept.id,)
+    assert not any(body in (first.body, slip.body) for table in ("bodies", "today_bodies") for _, body in rows(store)[table])
+
+
+def test_a_collected_report_is_not_withdrawn(store: Store) -> None:
+    """Once collected, withdrawing changes nothing, not even the slip."""
+    first, slip, _ = report(store)
+    store.collect([first.id], DAY)
+    before = rows(store)
+    assert store.withdraw([first.id, slip.id], NEXT) == "collected"
+    assert rows(store) == before
+
+
+def test_what_was_never_stored_cannot_be_withdrawn(store: Store) -> None:
+    """Unknown ids, and a slip without its report, are unknown."""
+    _, slip, _ = report(store)
+    assert store.withdraw([an_id(), slip.id], DAY) == "unknown"
+    assert store.look([slip.id])[0].body == slip.body
+
+
+def test_collecting_and_withdrawing_at_once_have_one_winner(store: Store) -> None:
+    """Of a collection and a withdrawal at the same moment exactly one succeeds, and the state says which."""
+    for _ in range(100 if TRIAL else 10):
+        first, slip, _ = report(store)
+        gate = threading.Barrier(2)
+
+        def collect(gate: threading.Barrier = gate, id_: bytes = first.id) -> bool:
+            gate.wait()
+            return store.collect([id_], DAY) == [id_]
+
+        def withdraw(gate: threading.Barrier = gate, ids: tuple[bytes, bytes] = (first.id, slip.id)) -> str:
+            gate.wait()
+            return store.withdraw(ids, DAY)
+
+        with ThreadPoolExecutor(2) as pool:
+            collected, withdrawn = pool.submit(collect).result, pool.submit(withdraw).result
+        assert (collected(), withdrawn()) in {(True, "collected"), (False, "withdrawn")}
+        assert (store.body(first.id) is not None) == collected()
+
+
+def test_many_threads_store_at_once(store: Store) -> None:
+    """Reports of many threads are all there afterwards, each with its own body."""
+
+    def one(_: int) -> list[Sealed]:
+        return list(report(store, blocks=1)[:2])
+
+    with ThreadPoolExecutor(24) as pool:
+        done = [each for pair in pool.map(one, range(72)) for each in pair]
+    assert {each.id: store.body(each.id) for each in done} == {each.id: each.body for each in done}
+    assert [(each.envelopes, each.blocks) for each in store.days()] == [(72, 72)]
+
+
+def test_the_same_report_from_many_threads_is_stored_once(store: Store) -> None:
+    """A form sent many times at once is one report."""
+    id_, body = put(store)
+    pair = sealed(), sealed(Heap.REPORTERS)
+    with ThreadPoolExecutor(8) as pool:
+        for done in [pool.submit(store.commit, pair, [id_], DAY) for _ in range(24)]:
+            done.result()
+    assert store.day_ids(DAY).envelopes == (pair[0].id,)
+    assert store.block(id_) == body

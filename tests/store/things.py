@@ -1,0 +1,63 @@
+"""Things to store, and what a store holds."""
+
+import os
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+from whistle.store import BLOCK, Heap, Sealed, Store
+from whistle.store.models import metadata
+
+SIZE = 4096  # bytes of an envelope
+DAY = date(2026, 11, 22)
+NEXT = DAY + timedelta(days=1)
+TRIAL = bool(os.environ.get("WHISTLE_TRIAL"))
+
+
+def after(days: int) -> date:
+    """So many days after DAY."""
+    return DAY + timedelta(days=days)
+
+
+def an_id() -> bytes:
+    """A random id."""
+    return os.urandom(16)
+
+
+def sealed(heap: Heap = Heap.REVIEWERS, id_: bytes | None = None) -> Sealed:
+    """An envelope."""
+    return Sealed(id_ or an_id(), heap, os.urandom(SIZE))
+
+
+def block(start: bytes = b"") -> bytes:
+    """A block; all of it random but the middle, which is quicker."""
+    return (start + os.urandom(64)).ljust(BLOCK, b"\0")
+
+
+def put(store: Store, heap: Heap = Heap.REVIEWERS, day: date = DAY) -> tuple[bytes, bytes]:
+    """Put a block, and say its id and body."""
+    id_, body = an_id(), block()
+    store.put_block(id_, body, heap, day)
+    return id_, body
+
+
+def report(store: Store, blocks: int = 0, day: date = DAY) -> tuple[Sealed, Sealed, list[bytes]]:
+    """Store a report with its slip and blocks."""
+    ids = [put(store, day=day)[0] for _ in range(blocks)]
+    pair = sealed(), sealed(Heap.REPORTERS)
+    store.commit(pair, ids, day)
+    return *pair, ids
+
+
+def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """Everything in the database."""
+    with store.database.read() as connection:
+        return {
+            table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
+            for table in metadata.sorted_tables
+        }
+
+
+def files(folder: Path) -> list[Path]:
+    """All files under a folder."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
