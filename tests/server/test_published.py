@@ -30,9 +30,7 @@ def pair(known: parties.Known) -> tuple[bytes, bytes]:
 
 def follow(org: parties.Organisation, known: parties.Known, **changes: object) -> parties.Known:
     """The manifest after ``known``."""
-    content = dataclasses.replace(
-        known.manifest, serial=known.manifest.serial + 1, previous=known.hash, **changes
-    )  # type: ignore[arg-type]
+    content = dataclasses.replace(known.manifest, serial=known.manifest.serial + 1, previous=known.hash, **changes)  # type: ignore[arg-type]
     return parties.signed(content, org.root)
 
 

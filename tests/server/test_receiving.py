@@ -1,0 +1,227 @@
+"""Forms as they stream in."""
+
+import hashlib
+import io
+import os
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from tests import parties
+from whistle.protocol import attachment
+from whistle.protocol.retrieval import FormDigest
+from whistle.server import receiving
+from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig
+from whistle.server.instance import Instance
+from whistle.server.receiving import Arrived, Bounds, plain_name, receive
+from whistle.store import Full, Heap
+
+BOUNDARY = "----formABC"
+MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
+BOUNDS = Bounds(upload=64 * 1024 * 1024)
+File = tuple[str, str, bytes]
+
+
+def field(name: str, value: str) -> bytes:
+    """A text as a browser sends it."""
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n'
+    return head.encode() + value.encode() + b"\r\n"
+
+
+def file(filename: str, body: bytes, type_: str = "image/png") -> bytes:
+    """A file as a browser sends it."""
+    disposition = f'Content-Disposition: form-data; name="files"; filename="{filename}"'
+    return f"--{BOUNDARY}\r\n{disposition}\r\nContent-Type: {type_}\r\n\r\n".encode() + body + b"\r\n"
+
+
+def form(*parts: bytes) -> bytes:
+    """A whole form."""
+    return b"".join(parts) + f"--{BOUNDARY}--\r\n".encode()
+
+
+class Slow(io.BytesIO):
+    """A body that comes in small pieces."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(size or 0, 37))
+
+
+def take(
+    instance: Instance, body: bytes, bounds: Bounds = BOUNDS, stream: Any = None, length: int | None = None
+) -> Arrived:
+    """Receive a multipart form."""
+    given = stream or io.BytesIO(body)
+    return receive(given, MULTIPART, len(body) if length is None else length, instance.store, parties.DAY, bounds)
+
+
+def content(instance: Instance, found: attachment.Attachment, ids: Sequence[bytes]) -> bytes:
+    """What the sealed blocks of an attachment hold."""
+    instance.store.commit([], list(ids), parties.DAY)
+    opener = attachment.Opener(found)
+    blocks = [instance.store.block(id, Heap.REVIEWERS) for id in attachment.block_ids(found)]
+    return b"".join(opener.update(block or b"") for block in blocks) + opener.finish()
+
+
+def test_texts_and_files(instance: Instance) -> None:
+    """Texts come back in order, files as sealed attachments whose blocks hold them again."""
+    first, second = os.urandom(300_000), b"short"
+    body = form(
+        field("text", "one\r\ntwo"),
+        field("without", "a"),
+        field("without", "b"),
+        file("folder/photo.png", first),
+        file("a/b.txt", second, "text/plain"),
+    )
+    arrived = take(instance, body)
+    assert arrived.get("text") == "one\r\ntwo"
+    assert arrived.all("without") == ("a", "b")
+    assert [(each.name, each.type, each.size) for each in arrived.attachments] == [
+        ("photo.png", "image/png", 300_000),
+        ("b.txt", "text/plain", 5),
+    ]
+    ids = [id for each in arrived.attachments for id in attachment.block_ids(each)]
+    assert list(arrived.blocks) == ids
+    assert content(instance, arrived.attachments[0], ids) == first
+
+
+def test_any_cut_of_the_stream_gives_the_same(instance: Instance) -> None:
+    """A form that arrives in pieces of 37 bytes is the same form."""
+    body = form(field("text", "ä" * 200), file("x", b"\r\n--" + BOUNDARY[:-1].encode() + b"\r\n" * 50))
+    whole, pieces = take(instance, body), take(instance, body, stream=Slow(body))
+    assert whole.fields == pieces.fields
+    assert whole.digest == pieces.digest
+    assert [each.sha256 for each in whole.attachments] == [each.sha256 for each in pieces.attachments]
+
+
+def test_the_digest_is_over_the_form_in_order(instance: Instance) -> None:
+    """The digest is the specification's: values as they came, attempt and words left out."""
+    arrived = take(instance, form(field("attempt", "ff"), field("text", "one\r\ntwo"), file("x y.png", b"abc")))
+    expected = FormDigest()
+    expected.field("text", b"one\r\ntwo")
+    expected.file("x y.png", hashlib.sha256(b"abc").digest())
+    assert arrived.digest == expected.digest()
+
+
+def test_empty_inputs_are_skipped_and_empty_files_are_not(instance: Instance) -> None:
+    """An input without a choice is no file, even before a text; a named file of no bytes is one."""
+    arrived = take(instance, form(file("", b""), field("text", "t"), file("", b""), file("empty.txt", b"")))
+    assert [(each.name, each.size) for each in arrived.attachments] == [("empty.txt", 0)]
+    assert content(instance, arrived.attachments[0], arrived.blocks) == b""
+
+
+def test_sixty_files(instance: Instance) -> None:
+    """Sixty files are as fine as one."""
+    arrived = take(instance, form(*(file(f"{n}.txt", b"%d" % n) for n in range(60))))
+    assert [each.name for each in arrived.attachments] == [f"{n}.txt" for n in range(60)]
+
+
+def test_long_texts_pass(instance: Instance) -> None:
+    """200,000 characters pass, in any script, as multipart and urlencoded."""
+    text = "说" * 200_000
+    assert take(instance, form(field("text", text))).get("text") == text
+    body = urlencode({"text": text}).encode()
+    kind = "application/x-www-form-urlencoded"
+    arrived = receive(io.BytesIO(body), kind, len(body), instance.store, parties.DAY, BOUNDS)
+    assert arrived.get("text") == text
+
+
+REFUSED = {
+    "field_after_file": (form(field("text", "kept"), file("x", b"x"), field("late", "y")), BOUNDS, FieldAfterFile),
+    "too_much_text": (form(field("text", "kept"), field("more", "x" * 2000)), Bounds(10**9, text=1000), TooBig),
+    "too_many_fields": (form(field("text", "kept"), field("b", "x")), Bounds(10**9, fields=1), TooBig),
+    "too_many_files": (form(field("text", "kept"), file("a", b"a"), file("b", b"b")), Bounds(10**9, files=1), TooBig),
+    "too_many_bytes": (form(field("text", "kept"), file("a", b"a" * 5000)), Bounds(upload=1000), TooBig),
+    "cut_off_in_file": (form(field("text", "kept"), file("a", b"a" * 5000))[:-3000], BOUNDS, Broken),
+    "cut_off_in_text": (form(field("text", "kept"), field("b", "x" * 500))[:-300], BOUNDS, Broken),
+    "no_name": (form(field("text", "kept"), field("", "x")), BOUNDS, Broken),
+    "not_utf8": (form(field("text", "kept"), field("b", "x").replace(b"x\r\n", b"\xff\r\n")), BOUNDS, Broken),
+    "head_without_end": (field("text", "kept") + field("b", "x")[:40] + b"x" * 400_000, BOUNDS, Broken),
+}
+
+
+@pytest.mark.parametrize(("body", "bounds", "error"), REFUSED.values(), ids=REFUSED)
+def test_a_refusal_gives_the_texts_back(
+    instance: Instance, body: bytes, bounds: Bounds, error: type[FormError]
+) -> None:
+    """Whatever is refused, the texts that had arrived stand in the error and the body was read to its end."""
+    stream = io.BytesIO(body)
+    with pytest.raises(error) as refused:
+        take(instance, body, bounds, stream)
+    assert refused.value.get("text") == "kept"
+    assert stream.read() == b""
+
+
+def test_a_full_disk_gives_the_texts_back(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When a block cannot be kept the form is refused as a whole, with its texts."""
+
+    def full(*_: object) -> None:
+        raise Full("no room")
+
+    monkeypatch.setattr(type(instance.store), "put_block", full)
+    with pytest.raises(NoRoom) as refused:
+        take(instance, form(field("text", "kept"), file("x", b"x")))
+    assert refused.value.get("text") == "kept"
+
+
+def test_a_connection_that_stands_still_is_given_up(instance: Instance) -> None:
+    """A read that times out ends the form, and what had arrived is in the error."""
+
+    class Stuck(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            data = super().read(size)
+            if not data:
+                raise TimeoutError
+            return data
+
+    body = form(field("text", "kept"), file("x", b"x" * 1000))
+    with pytest.raises(Broken) as refused:
+        take(instance, body, stream=Stuck(body[:-500]), length=len(body))
+    assert refused.value.get("text") == "kept"
+
+
+def test_what_follows_a_refusal_is_read_within_bounds(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The rest of a refused body is thrown away, but not without end."""
+    monkeypatch.setattr(receiving, "DRAIN_BYTES", 100_000)
+    body = form(field("text", "kept"), file("x", b"x" * 1_000_000))
+    stream = io.BytesIO(body)
+    with pytest.raises(TooBig):
+        take(instance, body, Bounds(upload=1000), stream)
+    assert 100_000 <= stream.tell() < 400_000
+
+
+def test_no_other_form_is_taken(instance: Instance) -> None:
+    """A body that is no form is refused; no body is an empty form."""
+    with pytest.raises(Broken):
+        receive(io.BytesIO(b"{}"), "application/json", 2, instance.store, parties.DAY, BOUNDS)
+    assert receive(io.BytesIO(b""), "", 0, instance.store, parties.DAY, BOUNDS).fields == ()
+
+
+def test_no_plaintext_reaches_the_disk(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a text nor a file of any size is written anywhere, not even for a moment to a temporary file."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    for name in ("TemporaryFile", "SpooledTemporaryFile", "NamedTemporaryFile", "mkstemp"):
+        monkeypatch.setattr(tempfile, name, lambda *_, **__: pytest.fail("a temporary file"))
+    mark = b"PLAINTEXT-MARK-" * 70_000
+    take(instance, form(field("text", "PLAINTEXT-MARK-"), file("PLAINTEXT-MARK-.txt", mark)))
+    for path in tmp_path.rglob("*"):
+        assert not path.is_file() or b"PLAINTEXT-MARK-" not in path.read_bytes()
+
+
+NAMES = {
+    "folders": ("/home/me/a.txt", "a.txt"),
+    "backslashes": ("C:\\me\\a.txt", "a.txt"),
+    "control": ("a\x00\n\u202eb.txt", "ab.txt"),
+    "nothing_left": ("../", "file"),
+    "dots": ("..", "file"),
+    "long": ("x" * 300 + ".jpeg", "x" * 195 + ".jpeg"),
+}
+
+
+@pytest.mark.parametrize(("given", "kept"), NAMES.values(), ids=NAMES)
+def test_names_of_files(given: str, kept: str) -> None:
+    """A file's name is kept without folders, invisible characters and excess."""
+    assert plain_name(given) == kept
