@@ -47,7 +47,7 @@ WRONG = {
     "unknown_action": ('[limits]\nsing = { each = "1 per day" }', "limits.sing is not known here"),
     "bad_question_id": ('[[channels.fraud.questions]]\nid = "When?"\nlabel.en = "When?"', "must be made of a to z"),
     "question_twice": (
-        '[[channels.fraud.questions]]\nid = "a"\nlabel.en = "A"\n[[channels.fraud.questions]]\nid = "a"\nlabel.en = "B"',
+        '[[channels.fraud.questions]]\nid = "a"\nlabel.en = "A"\n' * 2,
         "has an id twice",
     ),
     "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
