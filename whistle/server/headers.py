@@ -50,8 +50,8 @@ NEVER = ("Set-Cookie", "Server", "ETag", "Last-Modified", "Expires", "X-Powered-
 
 
 def init(app: flask.Flask) -> None:
-    """Put the headers on every answer, refuse bodies without a length, and keep exceptions' texts to ourselves."""
-    app.before_request(_refuse_unmeasured)
+    """Put the headers on every answer, refuse chunked bodies, and keep exceptions' texts to ourselves."""
+    app.before_request(_refuse_chunked)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _plain)
     app.log_exception = _log_exception  # type: ignore[method-assign,assignment]
@@ -62,10 +62,9 @@ def allow_script() -> None:
     flask.g.script = True
 
 
-def _refuse_unmeasured() -> None:
+def _refuse_chunked() -> None:
     # A chunked body has no length to hold its parts against, and no reporter's browser sends one.
-    request = flask.request
-    if "Transfer-Encoding" in request.headers or (request.method == "POST" and request.content_length is None):
+    if "Transfer-Encoding" in flask.request.headers:
         raise LengthRequired
 
 

@@ -1,0 +1,202 @@
+"""The binary interface of reporters' programs."""
+
+import os
+import struct
+
+import flask
+import pytest
+from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
+
+from tests import parties
+from tests.server.visitor import answer
+from whistle.protocol import attachment, canonical, envelope, message
+from whistle.protocol.message import Slip
+from whistle.protocol.retrieval import Reporter, thing_id
+from whistle.server import api, sealing
+from whistle.server.instance import Instance
+from whistle.store import Full, Heap, State
+
+OCTETS = "application/octet-stream"
+SIZE = envelope.size(8)
+PAD = 262_144
+
+
+def post(client: FlaskClient, path: str, body: bytes) -> TestResponse:
+    """Ask as a program does."""
+    return client.post(f"/api/{path}", data=body, content_type=OCTETS)
+
+
+def sealed_report(who: Reporter, org: parties.Organisation) -> tuple[bytes, bytes]:
+    """A report and its slip, sealed on a device."""
+    report = parties.report(who, org)
+    shared = {name: getattr(report, name) for name in ("case", "readers", "without", "keys", "sender", "day")}
+    slip = Slip(**shared, sealed="device", language="en", channel="harassment")
+    slots, own = org.manifest.slots, [who.mailbox.recipient]
+    return (
+        parties.sealed(message.sign(report, who.signing), org, report.readers),
+        envelope.seal(message.sign(slip, who.signing), own, slots, parties.POOL),
+    )
+
+
+def head(who: Reporter, blocks: list[bytes] | None = None) -> bytes:
+    """The JSON before a report and its slip."""
+    tokens = [who.report_token.hex(), who.slip_token.hex()]
+    return canonical.dumps({"tokens": tokens, "blocks": [id.hex() for id in blocks or []]}) + b"\n"
+
+
+def entries(data: bytes) -> dict[bytes, tuple[int, int, bytes]]:
+    """What an answer to a look holds: by id, state, day and body."""
+    found, place = {}, 4
+    for _ in range(struct.unpack(">I", data[:4])[0]):
+        id, state, day, length = struct.unpack(">16sBII", data[place : place + 25])
+        place += 25
+        found[id] = (state, day, data[place : place + length])
+        place += length
+    assert not data[place:].strip(b"\0")
+    return found
+
+
+def look(client: FlaskClient, who: Reporter) -> bytes:
+    """The answer to a look."""
+    answered = post(client, "look", b"".join(who.look_ids(8)))
+    assert answered.status_code == 200
+    return answered.data
+
+
+def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: parties.Organisation) -> None:
+    """Blocks, then report and slip; the words then find it, on the same interface and on the pages'."""
+    who = parties.reporter()
+    sealer = attachment.Sealer()
+    blocks, _ = sealer.finish("a", "b")
+    for id, block in blocks:
+        assert post(client, "block", id + block).status_code == 204
+    ids = [id for id, _ in blocks]
+    body = head(who, ids) + b"".join(sealed_report(who, org))
+    assert post(client, "store", body).status_code == 204
+    assert post(client, "store", body).status_code == 204
+    state, day, none = entries(look(client, who))[thing_id(who.report_token)]
+    assert (state, day, none) == (0, (parties.DAY - api.EPOCH).days, b"")
+    slip = entries(look(client, who))[thing_id(who.slip_token)][2]
+    assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
+    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    assert view and view.slip and view.state is State.WAITING
+    assert instance.store.block(ids[0], Heap.REVIEWERS)
+
+
+def test_the_reports_own_body_is_never_shown(
+    client: FlaskClient, instance: Instance, org: parties.Organisation
+) -> None:
+    """A look shows the report's state, before and after its collection, and never what was written."""
+    who = parties.reporter()
+    report, slip = sealed_report(who, org)
+    post(client, "store", head(who) + report + slip)
+    instance.store.collect([thing_id(who.report_token)], parties.DAY)
+    data = look(client, who)
+    assert entries(data)[thing_id(who.report_token)][0] == 1
+    assert report[2000:2100] not in data
+
+
+def test_other_bytes_under_a_token_are_refused(client: FlaskClient, org: parties.Organisation) -> None:
+    """Nothing is ever overwritten: another report under the same token is a conflict."""
+    who = parties.reporter()
+    assert post(client, "store", head(who) + b"".join(sealed_report(who, org))).status_code == 204
+    again = post(client, "store", head(who) + b"".join(sealed_report(who, org)))
+    assert again.status_code == 409
+    assert set(again.get_json()) == {"error", "hint"}
+    block = b"i" * 16 + bytes(attachment.BLOCK)
+    assert post(client, "block", block).status_code == 204
+    assert post(client, "block", block[:-1] + b"x").status_code == 409
+
+
+def test_up_to_six_replies_look_like_none(app: flask.Flask, client: FlaskClient, org: parties.Organisation) -> None:
+    """Nothing, a report, and six replies give answers of one length; a seventh makes it twice as long."""
+    who = parties.reporter()
+    assert len(look(client, who)) == PAD
+    post(client, "store", head(who) + b"".join(sealed_report(who, org)))
+    assert len(look(client, who)) == PAD
+    report = parties.report(who, org)
+    for n in range(6):
+        answer(app, org, who, report, n=n)
+    assert len(look(client, who)) == PAD
+    assert len(entries(look(client, who))) == 8
+    answer(app, org, who, report, n=6)
+    assert len(look(client, who)) == 2 * PAD
+
+
+def test_blocks_of_replies(client: FlaskClient, instance: Instance) -> None:
+    """Blocks to reporters come by id; unknown ones, and those to reviewers, do not."""
+    ours, theirs, missing = (bytes([n]) * 16 for n in range(3))
+    instance.store.put_block(ours, b"o" * PAD, Heap.REPORTERS, parties.DAY)
+    instance.store.put_block(theirs, b"t" * PAD, Heap.REVIEWERS, parties.DAY)
+    instance.store.commit([], [ours, theirs], parties.DAY)
+    assert post(client, "blocks", missing + ours + theirs).data == b"\0" + b"\1" + b"o" * PAD + b"\0"
+
+
+def test_withdraw(client: FlaskClient, instance: Instance, org: parties.Organisation) -> None:
+    """By tokens, while nobody has collected it."""
+    one, other = parties.reporter(), parties.reporter()
+    for who in (one, other):
+        post(client, "store", head(who) + b"".join(sealed_report(who, org)))
+    instance.store.collect([thing_id(other.report_token)], parties.DAY)
+    assert post(client, "withdraw", one.report_token + one.slip_token).data == b"\0"
+    assert entries(look(client, one))[thing_id(one.report_token)][0] == 2
+    assert post(client, "withdraw", other.report_token + other.slip_token).data == b"\1"
+    assert post(client, "withdraw", os.urandom(32)).data == b"\2"
+
+
+def test_a_missing_block_refuses_the_report(client: FlaskClient, org: parties.Organisation) -> None:
+    """A report whose blocks were not put is not stored."""
+    who = parties.reporter()
+    body = head(who, [b"m" * 16]) + b"".join(sealed_report(who, org))
+    assert post(client, "store", body).status_code == 400
+    assert entries(look(client, who)) == {}
+
+
+def test_a_full_disk_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
+    """No room is told apart from other refusals."""
+
+    def full(*_: object) -> None:
+        raise Full("no room")
+
+    monkeypatch.setattr(type(instance.store), "put_block", full)
+    assert post(client, "block", bytes(16 + PAD)).status_code == 507
+
+
+WHO = parties.reporter()
+IDS = WHO.look_ids(8)
+ENVELOPE = bytes(SIZE)
+TOKEN = "0123456789abcdef0123456789abcdef"
+WRONG = {
+    "block_short": ("block", bytes(16 + PAD - 1), 400),
+    "block_long": ("block", bytes(16 + PAD + 1), 413),
+    "store_empty": ("store", b"", 400),
+    "store_not_an_envelope": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": []}) + b"\n" + ENVELOPE, 400),
+    "store_no_newline": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": []}) + ENVELOPE, 400),
+    "store_no_token": ("store", canonical.dumps({"tokens": [], "blocks": []}) + b"\n" + ENVELOPE, 400),
+    "store_same_token": ("store", canonical.dumps({"tokens": [TOKEN] * 2, "blocks": []}) + b"\n" + ENVELOPE * 2, 400),
+    "store_not_canonical": ("store", b'{"tokens": [], "blocks": []}\n' + ENVELOPE, 400),
+    "store_more_fields": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": [], "x": 1}) + b"\n" + ENVELOPE, 400),
+    "look_one_less": ("look", b"".join(IDS[:-1]), 400),
+    "look_one_more": ("look", b"".join([*IDS, b"\xff" * 16]), 413),
+    "look_unsorted": ("look", b"".join(reversed(IDS)), 400),
+    "look_repeated": ("look", b"".join([IDS[0], *IDS[:-1]]), 400),
+    "blocks_none": ("blocks", b"", 400),
+    "blocks_cut": ("blocks", bytes(17), 400),
+    "blocks_many": ("blocks", bytes(65 * 16), 413),
+    "withdraw_one": ("withdraw", bytes(16), 400),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "status"), WRONG.values(), ids=WRONG)
+def test_every_other_size_and_form_is_refused(client: FlaskClient, path: str, body: bytes, status: int) -> None:
+    """Whatever is not exactly of the known form is refused with an error and a hint, in JSON."""
+    answered = post(client, path, body)
+    assert answered.status_code == status
+    assert set(answered.get_json()) == {"error", "hint"}
+
+
+def test_only_octets_and_only_post(client: FlaskClient) -> None:
+    """A form of another site's page cannot be one of these requests, and nothing is answered by GET."""
+    assert client.post("/api/look", data=b"".join(IDS), content_type="text/plain").status_code == 415
+    assert all(client.get(f"/api/{path}").status_code == 405 for path in ("block", "store", "look", "blocks"))
