@@ -7,33 +7,33 @@ and roots, which are public.  What outlives a destroyed period thus still opens.
 
 import base64
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import age, envelope
+from whistle.protocol import age, canonical, envelope
 from whistle.protocol.age import HybridRecipient
+from whistle.protocol.attachment import block_ids
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.workstation import durable, identities, keyfile
+from whistle.workstation import cases, durable, identities, keyfile
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.keyfile import Keys
 from whistle.workstation.workstation import Today, Workstation, utc_today
 
 KEYS = "keys.age"
 STATE = "state.age"
+PIECES = "pieces.age"
 MESSAGES = "messages"
 BLOCKS = "blocks"
-README = """This is the backup of a Whistle workstation. Stock tools open it:
+README = """This is the backup of a Whistle workstation.  Stock tools open it: age 1.3 or later, and jq.
 
     age -d keys.age > keys.txt                      asks for the passphrase of the day of this backup
     age -d -i keys.txt messages/00001.age | head -1 | jq .
                                                     one message; line 2 is its signature
-An attachment is described in its message: `header`, `identity` (into a file id.txt), `size`, `sha256` and the ids of
-its blocks, BLAKE2b-128 with the key `seed` over 0, 1, 2 ... as four bytes:
+    age -d -i keys.txt pieces.age | jq .            which blocks each attachment is made of
 
-    (base64 -d header.txt; cat blocks/...) | age -d -i id.txt | head -c SIZE
-
-keys.txt is secret: write it to memory (/dev/shm), not to a disk. age must be 1.3 or later.
+How to put an attachment together is told step by step in SECURITY.md, "Breaking the glass".
+keys.txt is secret: write it to memory (/dev/shm), not to a disk.
 `whistle workstation restore` makes a workstation of all this again.
 """
 SHARED = ("profile", "roots", "manifests", "days", "outbox", "imported", "waiting", "clock")
@@ -71,6 +71,7 @@ def write(
         path = folder / BLOCKS / id_.hex()
         durable.private_folder(path.parent)
         durable.write(path, workstation.blocks.read(id_))
+    durable.write(folder / PIECES, age.encrypt([newest], b"".join(_pieces(workstation))))
     durable.write(folder / STATE, age.encrypt([newest], json.dumps(_state(workstation)).encode()))  # last: now whole
     return folder
 
@@ -95,6 +96,16 @@ def _write_public(workstation: Workstation, folder: Path) -> None:
 def _sealed_again(workstation: Workstation, hash_: str, newest: HybridRecipient) -> bytes:
     slots = workstation.trust.newest().manifest.slots
     return envelope.seal(workstation.message(hash_), [newest], slots)
+
+
+def _pieces(workstation: Workstation) -> Iterator[bytes]:
+    """A line of JSON for each attachment: no stock tool computes the ids of its blocks."""
+    for case in workstation.case_ids():
+        for entry in cases.load(workstation, case).entries:
+            rest = getattr(entry.signed.message, "rest", None)
+            for record in [*entry.attachments, *([rest] if rest else [])]:
+                ids = [id_.hex() for id_ in block_ids(record)]
+                yield canonical.dumps({"name": record.name, "seed": record.seed, "blocks": ids}) + b"\n"
 
 
 def _state(workstation: Workstation) -> dict[str, Any]:
