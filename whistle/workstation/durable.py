@@ -42,9 +42,11 @@ def write(path: Path, data: bytes, mode: int = 0o600) -> None:
 
 
 def private_folder(folder: Path) -> Path:
-    """The folder, made for nobody but this user when it is not there.  Raises VaultReadOnly."""
+    """The folder, made for nobody but this user when it is not there, nor those above it.  Raises VaultReadOnly."""
+    missing = [each for each in [folder, *folder.parents] if not each.exists()]
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        for each in reversed(missing):
+            each.mkdir(exist_ok=True, mode=0o700)
     except OSError as exc:
         raise cannot_write(folder, exc) from exc
     return folder

@@ -1,7 +1,8 @@
 """What is on its way to the server.  Nothing leaves the outbox until a stick came back that shows it has arrived.
 
-An item is what belongs to one message: its envelopes and the blocks of its attachments.  It has arrived when each of
-them is listed as stored by the server, or came back among what the server gives to reviewers.
+An item is what belongs to one message: its envelopes and the blocks of its attachments.  An envelope has arrived when
+the server lists it as stored, or when it came back among what the server gives to reviewers.  No envelope travels in an
+earlier part than any block, and a courier stops at a part that fails: with the envelopes, the blocks have arrived.
 """
 
 import base64
@@ -11,14 +12,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import bundle, statement
-from whistle.protocol.listing import MAX_STATEMENTS, Heap, Listing
+from whistle.protocol import bundle, statement, tar
+from whistle.protocol.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
 from whistle.protocol.statement import ImportStatement
 from whistle.workstation import durable
-from whistle.workstation.errors import ClockBehind, Refused
+from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.workstation import Workstation
 
 STATED = 400  # server days of which the workstation states what it has
+
+ENVELOPES = 4096  # in one part; the server holds a part's envelopes in memory
 
 
 @dataclass(frozen=True)
@@ -59,9 +62,9 @@ def settle(workstation: Workstation, arrived: set[bytes], taken: set[bytes]) -> 
             item = workstation.vault.get(f"outbox/{hash_}")
             lost = [each for each in item["envelopes"] if bytes.fromhex(each["id"]) in taken - arrived]
             again += [hash_] if lost else []
-            item["envelopes"] = [each for each in _without(item["envelopes"], arrived) if each not in lost]
-            item["blocks"] = _without(item["blocks"], arrived)
-            if item["envelopes"] or item["blocks"]:
+            gone = arrived | {bytes.fromhex(each["id"]) for each in lost}
+            item["envelopes"] = [each for each in item["envelopes"] if bytes.fromhex(each["id"]) not in gone]
+            if item["envelopes"]:
                 workstation.vault.put(f"outbox/{hash_}", item)
                 left.append(hash_)
             else:
@@ -70,16 +73,12 @@ def settle(workstation: Workstation, arrived: set[bytes], taken: set[bytes]) -> 
     return again
 
 
-def _without(records: list[dict[str, Any]], ids: set[bytes]) -> list[dict[str, Any]]:
-    return [record for record in records if bytes.fromhex(record["id"]) not in ids]
-
-
 def statements(workstation: Workstation) -> list[ImportStatement]:
-    """What this workstation has of each server day, signed; none while the clock is behind."""
+    """What this workstation has of each server day, signed; none while nothing may be signed."""
     try:
         workstation.trust.check_clock()
         me, key = workstation.me, workstation.signing.signing
-    except (ClockBehind, Refused):
+    except (Refused, Untrusted):  # no manifest yet, not listed, or the clock is behind
         return []
     days = workstation.vault.get("days", [])[-min(STATED, MAX_STATEMENTS) :]
     found = []
@@ -94,7 +93,7 @@ def write(workstation: Workstation, stick: Path) -> int:
     folder = stick / "outbox"
     station = workstation.profile["station"]
     contents, told = _contents(workstation), statements(workstation)
-    parts = bundle.split([member for member, _ in contents.values()]) if contents or told else []
+    parts = _parts([member for member, _ in contents.values()]) if contents or told else []
     written = set()
     try:
         folder.mkdir(exist_ok=True)
@@ -110,6 +109,17 @@ def write(workstation: Workstation, stick: Path) -> int:
     except OSError as exc:
         raise durable.cannot_write(folder, exc) from exc
     return len(parts)
+
+
+def _parts(members: Sequence[Member]) -> list[list[Member]]:
+    """The blocks, as many parts as they need; the envelopes in the last of these, and in further ones."""
+    envelopes = [member for member in members if member.is_envelope]
+    first, rest = envelopes[:ENVELOPES], envelopes[ENVELOPES:]
+    room = sum(tar.span(member.size) for member in first)
+    blocks = bundle.split([member for member in members if member.is_block], MAX_PART - room, MAX_MEMBERS - ENVELOPES)
+    rest.sort(key=lambda member: member.name)
+    more = [rest[start : start + ENVELOPES] for start in range(0, len(rest), ENVELOPES)]
+    return [*blocks[:-1], sorted([*first, *blocks[-1]], key=lambda member: rank(member.name)), *more]
 
 
 def _contents(workstation: Workstation) -> dict[str, Any]:

@@ -1,0 +1,120 @@
+"""The local page."""
+
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.workstation.carrying import World, attach
+from whistle.workstation import cases
+from whistle.workstation.app import create_app
+
+HOST = "http://127.0.0.1:4711"
+ORIGIN = {"Origin": HOST}
+
+
+@pytest.fixture
+def page(world: World) -> FlaskClient:
+    """The page of the ombudsperson, with one report that has a file and left nobody out."""
+    blocks, record = attach(b"a photograph", "\u202egpj.exe\x00")
+    world.carrier.put_blocks(blocks)
+    world.report(text="<script>alert(1)</script> third floor", attachments=(record,), without=("counsel",))
+    app = create_app(world.station("ombuds"), world.stick, saved=world.folder / "saved", token="t")
+    world.round("ombuds")
+    return app.test_client()
+
+
+def get(page: FlaskClient, path: str = "") -> str:
+    """The text of a page."""
+    answer = page.get(f"/t/{path}", base_url=HOST)
+    assert answer.status_code == 200
+    return answer.text
+
+
+def post(page: FlaskClient, path: str, **fields: object) -> str:
+    """The text of the page after a form."""
+    answer = page.post(f"/t/{path}", base_url=HOST, headers=ORIGIN, data=fields, follow_redirects=True)
+    assert answer.status_code in (200, 422)
+    return answer.text
+
+
+def case_of(world: World) -> str:
+    """The only case."""
+    [found] = world.station("ombuds").case_ids()
+    return found
+
+
+def test_what_strangers_wrote_is_escaped(world: World, page: FlaskClient) -> None:
+    """A report's text is shown as text, and who was left out is named."""
+    shown = get(page, f"case/{case_of(world)}")
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; third floor" in shown and "<script" not in shown
+    assert "Staff counsel (counsel)" in shown and "they cannot see what they wrote" in shown.lower()
+    assert "says it was sealed on the reporter&#39;s own device" in shown
+
+
+def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClient) -> None:
+    """What is typed and the file with it are sealed and go with the exchange; a reload repeats nothing."""
+    name = case_of(world)
+    files = (BytesIO(b"plan"), "plan.pdf")
+    assert "Signed and sealed" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
+    assert "waits for the next exchange" in get(page, f"case/{name}")
+    assert "on their way" in post(page, "exchange")
+    world.carrier.push(world.stick)
+    kinds = [entry.content.kind for entry in cases.load(world.station("ombuds"), name).entries]
+    assert kinds == ["report", "reply", "note"]
+
+
+def test_a_refused_form_gives_back_what_was_typed(world: World, page: FlaskClient) -> None:
+    """A day that is none is named, and the reason that was typed stays."""
+    answer = post(page, f"case/{case_of(world)}/status", status="open", deadline="soon", text="I will ask around")
+    assert "this is not a day" in answer and "I will ask around" in answer
+
+
+def test_a_file_is_saved_verified_under_a_harmless_name(world: World, page: FlaskClient) -> None:
+    """Save writes the file for its owner alone, without the marks that disguise its ending."""
+    name = case_of(world)
+    [hash_] = world.station("ombuds").hashes(name)
+    assert "Saved, verified" in post(page, f"case/{name}/save", message=hash_, number="0")
+    [path] = (world.folder / "saved").rglob("*.exe")
+    assert path.name == "gpj.exe" and path.read_bytes() == b"a photograph" and path.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize(
+    ("base", "headers"),
+    [
+        ("http://evil.example:4711", {"Origin": "http://evil.example:4711"}),
+        (HOST, {"Origin": "http://evil.example"}),
+        (HOST, {"Origin": "null"}),
+        (HOST, {}),
+        (HOST, {"Origin": HOST, "Sec-Fetch-Site": "cross-site"}),
+    ],
+    ids=["rebinding", "another origin", "no origin's name", "no origin", "cross-site"],
+)
+def test_forms_from_elsewhere_are_refused(page: FlaskClient, base: str, headers: dict[str, str]) -> None:
+    """Only this page's own forms, at this computer's own address, do anything."""
+    assert page.post("/t/exchange", base_url=base, headers=headers).status_code == 403
+
+
+def test_every_answer_is_strict_and_without_a_cookie(page: FlaskClient) -> None:
+    """Pages, style and errors have the strict headers; no cookie is ever set; without the path there is nothing."""
+    for path, status in (("/t/", 200), ("/t/static/style.css", 200), ("/", 404), ("/x/", 404)):
+        answer = page.get(path, base_url=HOST)
+        assert answer.status_code == status
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert answer.headers["Cache-Control"] == "no-store" and "Set-Cookie" not in answer.headers
+
+
+def test_uploads_never_touch_a_temporary_file(
+    world: World, page: FlaskClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A file far larger than what Werkzeug keeps in memory is sealed without any temporary file."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a temporary file")
+
+    for maker in ("TemporaryFile", "SpooledTemporaryFile", "NamedTemporaryFile"):
+        monkeypatch.setattr(f"tempfile.{maker}", refuse)
+    monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", refuse)
+    big = (BytesIO(bytes(2_000_000)), "big.bin")
+    assert "Signed and sealed" in post(page, f"case/{case_of(world)}/note", text="", files=big)

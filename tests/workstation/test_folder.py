@@ -1,0 +1,113 @@
+"""What the folder of a workstation shows, and the backup."""
+
+import json
+import shutil
+import subprocess
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+from tests.parties import DAY
+from tests.workstation.carrying import PASSPHRASE, World, attach
+from whistle.protocol import age
+from whistle.workstation import backup, cases, keyfile, record, writing
+from whistle.workstation.errors import WorkstationError, WrongPassphrase
+from whistle.workstation.exchange import exchange
+from whistle.workstation.writing import Upload
+
+
+def filled(world: World) -> str:
+    """A case with everything in it, in the ombudsperson's vault; its name."""
+    blocks, attached = attach(b"plaintext-in-a-file" * 99, "plaintext-file-name.jpg")
+    world.carrier.put_blocks(blocks)
+    who = world.report(text="plaintext-of-the-report", attachments=(attached,), answers={"where": "plaintext-answer"})
+    world.round("ombuds")
+    station = world.station("ombuds")
+    case = cases.load(station, who.case.hex())
+    files = [Upload("plaintext-reply-name.pdf", "text/plain", BytesIO(b"plaintext-reply-file"))]
+    writing.reply(station, case, "plaintext-of-the-reply", files)
+    writing.status(station, cases.load(station, case.id), "open", labels=["plaintext-label"], text="plaintext-reason")
+    world.round("ombuds")
+    return case.id
+
+
+def everything(folder: Path) -> bytes:
+    """All files of a folder, their names included."""
+    paths = [path for path in folder.rglob("*") if path.is_file()]
+    return b"\n".join([str(path.relative_to(folder)).encode() + b"\n" + path.read_bytes() for path in paths])
+
+
+def test_no_file_of_the_folder_holds_plaintext_keys_or_names(world: World) -> None:
+    """No text, file name, key, case, reviewer, passphrase or block id of a message stands in the vault's folder."""
+    case = filled(world)
+    station = world.station("ombuds")
+    secrets = [station.signing.text, *(period.identity.text for period in station.periods())]
+    station.close()
+    found = everything(world.folder / "ombuds")
+    for hidden in ["plaintext", case, case[:16], "AGE-SECRET", "WHISTLE-SECRET", "Ombuds", PASSPHRASE, *secrets]:
+        assert hidden.encode() not in found and bytes(hidden, "utf-16-le") not in found
+    assert bytes.fromhex(case) not in found
+    assert {path.stat().st_mode & 0o077 for path in (world.folder / "ombuds").rglob("*")} == {0}
+
+
+def test_no_stick_holds_plaintext(world: World) -> None:
+    """What lies on the stick is sealed."""
+    filled(world)
+    assert b"plaintext" not in everything(world.stick) and b"Ombuds" not in everything(world.stick / "outbox")
+
+
+@pytest.fixture
+def saved(world: World) -> Path:
+    """A backup of the filled vault."""
+    filled(world)
+    return backup.write(world.station("ombuds"), world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+
+
+def test_a_backup_gives_back_everything(world: World, saved: Path) -> None:
+    """A restored workstation shows the same case, opens its files, goes on in the chain and with the outbox."""
+    old = world.station("ombuds")
+    writing.note(old, cases.queue(old)[0], "plaintext-after-the-backup")
+    [before] = cases.queue(old)
+    new = backup.restore(saved, world.folder / "new", PASSPHRASE, "another long passphrase", "test", lambda: DAY)
+    [after] = cases.queue(new)
+    assert record.lines(new, after) == record.lines(old, before)[: len(record.lines(new, after))]
+    assert list(new.blocks.ids()) == list(old.blocks.ids()) and new.me == "ombuds"
+    world.round("ombuds")
+    world.carrier.inbox(world.stick)
+    exchange(new, world.stick)
+    assert [entry.signed.hash for entry in cases.queue(new)[0].entries] == [
+        entry.signed.hash for entry in cases.queue(old)[0].entries
+    ]
+    new.close()
+
+
+def test_a_backup_shows_no_plaintext_and_not_the_wrong_passphrase(world: World, saved: Path) -> None:
+    """Nothing in a backup is readable without the passphrase, and a wrong one or a damaged message is named."""
+    assert b"plaintext" not in everything(saved) and b"AGE-SECRET" not in everything(saved)
+    with pytest.raises(WrongPassphrase):
+        backup.restore(saved, world.folder / "a", "a wrong passphrase", PASSPHRASE, "test", lambda: DAY)
+    path = saved / "messages" / "00001.age"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(WorkstationError, match="00001.age"):
+        backup.restore(saved, world.folder / "b", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+    (saved / "state.age").unlink()
+    with pytest.raises(WorkstationError, match="not finished"):
+        backup.restore(saved, world.folder / "c", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+
+
+def test_what_a_backup_holds_opens_without_the_vault(world: World, saved: Path) -> None:
+    """Key file, message and blocks open by age's format alone, and the message is canonical JSON on line 1."""
+    text = age.decrypt([age.ScryptIdentity(PASSPHRASE)], (saved / "keys.age").read_bytes()).decode()
+    held = [age.identity(line) for line in text.splitlines() if not line.startswith("#")]
+    assert f"# WHISTLE-SECRET-MINISIGN {world.station('ombuds').signing.text}" in text.splitlines()
+    told = [json.loads(age.decrypt(held, path.read_bytes()).split(b"\n")[0]) for path in (saved / "messages").iterdir()]
+    assert sorted(each["kind"] for each in told) == ["note", "reply", "report", "status"]
+    assert len(list((saved / "blocks").iterdir())) == len(list(world.station("ombuds").blocks.ids()))
+
+
+@pytest.mark.skipif(shutil.which("minisign") is None, reason="needs minisign")
+def test_stock_minisign_knows_the_root_and_manifest_of_a_backup(world: World, saved: Path) -> None:
+    """The public files in a backup verify with stock tools."""
+    command = ["minisign", "-Vm", saved / "manifest-1.json", "-p", saved / "root-1.pub"]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 0

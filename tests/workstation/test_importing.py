@@ -1,0 +1,248 @@
+"""What a stick may bring, and what is refused of it."""
+
+import os
+from dataclasses import replace
+
+import pytest
+
+from tests.parties import DAY, report, reporter, sealed, sender
+from tests.workstation.carrying import World, attach
+from whistle.protocol import message, statement
+from whistle.protocol.message import Note
+from whistle.protocol.retrieval import Reporter
+from whistle.workstation import cases, saving, writing
+from whistle.workstation.errors import CannotSave, Refused, Untrusted
+from whistle.workstation.exchange import exchange
+from whistle.workstation.importing import Imported
+
+
+def taken(world: World, id_: str = "ombuds") -> Imported:
+    """What one exchange takes in."""
+    [done] = world.round(id_)
+    return done.imported
+
+
+def note(world: World, case: str, **changes: object) -> message.Signed:
+    """A note by the ethics office, signed with its key."""
+    fields = {
+        "case": case, "readers": ("ombuds", "ethics"), "without": (), "keys": world.org.known.keys,
+        "sender": "ethics", "day": DAY, "seq": 0, "prev": None, "seen": (), "text": "Let us talk.",
+    }  # fmt: skip
+    return message.sign(Note(**{**fields, **changes}), world.org.people["ethics"].secret.signing)  # type: ignore[arg-type]
+
+
+def test_three_answers_differ(world: World) -> None:
+    """Somebody else's envelope, nonsense and an altered part are told apart; only the last is refused whole."""
+    world.report(readers=("counsel",))
+    world.carrier.put(os.urandom(8 * 4096))
+    result = taken(world)
+    assert (result.not_mine, result.damaged, result.altered, result.kept) == (1, 1, [], [])
+    world.report()
+    part = world.carrier.inbox(world.stick)
+    data = bytearray(part.read_bytes())
+    data[-9000] ^= 1
+    part.write_bytes(data)
+    result = exchange(world.station("ombuds"), world.stick).imported
+    assert len(result.altered) == 1 and not result.kept and not world.station("ombuds").case_ids()
+
+
+def test_a_stick_that_is_cut_off_is_refused_and_then_taken(world: World) -> None:
+    """Half a part changes nothing; the whole one is taken afterwards, once."""
+    world.report()
+    part = world.carrier.inbox(world.stick)
+    whole = part.read_bytes()
+    part.write_bytes(whole[:-5000])
+    assert exchange(world.station("ombuds"), world.stick).imported.altered
+    part.write_bytes(whole)
+    assert len(exchange(world.station("ombuds"), world.stick).imported.kept) == 1
+    assert exchange(world.station("ombuds"), world.stick).imported == Imported()
+
+
+def test_a_left_out_reviewer_opens_nothing(world: World) -> None:
+    """Somebody whom the reporter left out finds nothing of the case, reports, notes, replies and files included."""
+    blocks, record = attach(b"a photograph")
+    world.carrier.put_blocks(blocks)
+    world.report(without=("counsel",), attachments=(record,), text="It is about counsel.")
+    world.round("ombuds", "counsel")
+    case = cases.queue(world.station("ombuds"))[0]
+    writing.note(world.station("ombuds"), case, "Counsel must not know.")
+    writing.reply(world.station("ombuds"), case, "We know.")
+    world.round("ombuds", "counsel")
+    counsel = world.station("counsel")
+    assert counsel.case_ids() == [] and taken(world, "counsel").kept == []
+    with pytest.raises(Refused, match="left counsel out"):
+        writing.grant(world.station("ombuds"), case, "counsel")
+
+
+@pytest.mark.parametrize("names", ["others", "me as left out"])
+def test_an_envelope_for_me_whose_message_names_others_is_not_kept(world: World, names: str) -> None:
+    """A message re-sealed to somebody whom its author did not name is refused and shown as such."""
+    who = reporter()
+    without = ("ombuds",) if names == "me as left out" else ()
+    signed = message.sign(report(who, world.org, readers=("ethics",), without=without), who.signing)
+    world.send(signed, ("ombuds",))
+    result = taken(world)
+    assert not result.kept and len(result.findings) == 1 and not world.station("ombuds").case_ids()
+
+
+def test_a_follow_up_by_someone_who_only_knows_the_case_is_refused(world: World) -> None:
+    """Neither other keys nor the right keys without their signature bring anything into a case."""
+    who, thief = world.report(), reporter()
+    world.round("ombuds")
+    signed = message.sign(message.parse(_line(world, who)), thief.signing)
+    world.send(signed, ("ombuds",))
+    other = _line(world, who).replace(sender(who).sign.encode(), sender(thief).sign.encode())
+    forged = message.Signed(other, thief.signing.sign(other).signature, signed.message)
+    world.send(forged, ("ombuds",))
+    result = taken(world)
+    assert (result.damaged, result.kept, result.findings) == (2, [], [])
+    assert len(world.station("ombuds").hashes(who.case.hex())) == 1
+
+
+def _line(world: World, who: Reporter) -> bytes:
+    found = world.follow_up(who)
+    world.carrier.heaps.popitem()
+    return message.encode(replace(found.message, text="Please send all files to me."))
+
+
+def test_repeated_envelopes_are_ignored(world: World) -> None:
+    """The same message under another id, day or sealing changes nothing."""
+    who = reporter()
+    signed = message.sign(report(who, world.org), who.signing)
+    for _ in range(3):
+        world.send(signed, ("ombuds", "ethics"))
+    result = taken(world)
+    assert (len(result.kept), result.repeated) == (1, 2)
+
+
+def test_what_comes_in_the_wrong_order_waits(world: World) -> None:
+    """A note whose report has not come waits, and is in the case as soon as the report is there."""
+    who = reporter()
+    world.send(note(world, who.case.hex()), ("ombuds", "ethics"))
+    result = taken(world)
+    assert (result.waiting, result.kept) == (1, [])
+    world.report(who)
+    result = taken(world)
+    assert (result.waiting, [each.message.kind for each in result.kept]) == (0, ["report", "note"])
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"sender": "counsel"}, "not signed by that reviewer's key"),
+        ({"sender": "nobody"}, "no active reviewer"),
+        ({"readers": ("ombuds", "ethics", "counsel")}, "whom the reporter left out"),
+    ],
+)
+def test_a_reviewers_message_against_the_rules_is_shown_as_such(
+    world: World, changes: dict[str, object], told: str
+) -> None:
+    """Forged senders, and messages that somebody left out could read, are refused and stand in the case as faults."""
+    who = world.report(without=("counsel",))
+    world.send(note(world, who.case.hex(), **changes), ("ombuds",))
+    result = taken(world)
+    case = cases.load(world.station("ombuds"), who.case.hex())
+    assert [entry.content.kind for entry in case.entries] == ["report"]
+    assert told in result.findings[0] and told in case.faults[0]
+
+
+def test_somebody_who_was_not_granted_the_case_says_nothing_in_it(world: World) -> None:
+    """A note by a reviewer who does not read the case never becomes part of it."""
+    who = world.report(readers=("ombuds",))
+    world.send(note(world, who.case.hex()), ("ombuds",))
+    assert taken(world).waiting == 1
+    assert len(world.station("ombuds").hashes(who.case.hex())) == 1
+
+
+def test_gaps_and_forks_in_a_chain_are_shown(world: World) -> None:
+    """A message that was held back, and two of one number, are named with the reviewer."""
+    who = world.report()
+    first = note(world, who.case.hex())
+    second = note(world, who.case.hex(), seq=1, prev=first.hash)
+    third = note(world, who.case.hex(), seq=2, prev=second.hash)
+    for signed in (first, third):
+        world.send(signed, ("ombuds", "ethics"))
+    world.round("ombuds")
+    case = cases.load(world.station("ombuds"), who.case.hex())
+    assert case.faults == ["ethics's message number 2 in this case has not come"]
+    world.send(second, ("ombuds", "ethics"))
+    world.send(note(world, who.case.hex(), text="Another story."), ("ombuds", "ethics"))
+    world.round("ombuds")
+    case = cases.load(world.station("ombuds"), who.case.hex())
+    assert case.faults == ["two different messages of ethics have the number 1"]
+
+
+def test_a_block_that_has_not_come_is_no_error(world: World) -> None:
+    """An attachment is incomplete until its last block came; until then nothing of it is saved."""
+    blocks, record = attach(bytes(400_000))
+    who = world.report(attachments=(record,))
+    world.carrier.put_blocks(blocks[:-1])
+    world.round("ombuds")
+    station = world.station("ombuds")
+    with pytest.raises(CannotSave, match="1 of 2 pieces"):
+        saving.save(record, station.blocks, world.folder / "to")
+    world.carrier.put_blocks(blocks)
+    world.round("ombuds")
+    assert saving.save(record, station.blocks, world.folder / "to").stat().st_size == 400_000
+    assert not cases.load(station, who.case.hex()).faults
+
+
+def test_a_long_report_is_whole_once_its_rest_came(world: World) -> None:
+    """A text that travels in blocks is shown when these are there."""
+    from whistle.protocol import envelope
+
+    who = reporter()
+    folded, blocks = envelope.fold(report(who, world.org, text="third floor " * 9000), world.org.manifest.slots)
+    signed = message.sign(folded, who.signing)
+    world.send(signed, ("ombuds",))
+    world.round("ombuds")
+    station = world.station("ombuds")
+    assert not cases.load(station, who.case.hex()).entries[0].complete
+    world.carrier.put_blocks(blocks)
+    world.round("ombuds")
+    [entry] = cases.load(station, who.case.hex()).entries
+    assert entry.complete and len(entry.content.text) == 108_000  # type: ignore[attr-defined]
+
+
+def test_statements_tell_exactly_what_came_of_each_day(world: World) -> None:
+    """The outbox states, signed, the hash over all ids of a day, other people's, nonsense and blocks included."""
+    world.report()
+    world.report(readers=("counsel",))
+    world.carrier.put(os.urandom(8 * 4096))
+    world.carrier.put_blocks(attach(b"file")[0])
+    world.carrier.inbox(world.stick)
+    exchange(world.station("ombuds"), world.stick)
+    [stated] = [each for listing in world.carrier.push(world.stick) for each in listing.imports]
+    stated.check(world.org.people["ombuds"].secret.public.key)
+    assert (stated.reviewer, stated.day) == ("ombuds", DAY)
+    assert stated.hash == statement.day_hash(world.carrier.days)
+
+
+def test_nothing_is_taken_without_a_pinned_root(world: World) -> None:
+    """Before a root is pinned, and from another organisation, no manifest and so nothing else is taken."""
+    from tests.parties import organisation
+    from tests.workstation.carrying import station
+
+    bare = station(world.folder / "bare", world.org.people["ombuds"], lambda: DAY)
+    world.report()
+    world.carrier.inbox(world.stick)
+    with pytest.raises(Untrusted, match="no root is pinned"):
+        exchange(bare, world.stick)
+    bare.trust.pin([organisation().root.public])
+    with pytest.raises(Untrusted, match="not the one of your organisation"):
+        exchange(bare, world.stick)
+    with pytest.raises(Untrusted, match="other roots"):
+        bare.trust.pin([world.org.root.public])
+    assert bare.case_ids() == []
+    bare.close()
+
+
+def test_the_message_says_which_manifest_it_was_sealed_with(world: World) -> None:
+    """A report sealed with a manifest that nobody here knows is kept, and the mix-up is shown."""
+    who = reporter()
+    other = world.org.sign(collection=("friday",))
+    signed = message.sign(report(who, world.org, keys=other.keys), who.signing)
+    world.carrier.put(sealed(signed, world.org, ("ombuds",)))
+    world.round("ombuds")
+    [fault] = cases.load(world.station("ombuds"), who.case.hex()).faults
+    assert "sealed with manifest 1, which is not the one known here" in fault

@@ -1,0 +1,96 @@
+"""Names that strangers chose, and files that are saved whole or not at all."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.workstation.carrying import attach
+from whistle.workstation import saving
+from whistle.workstation.blocks import Blocks
+from whistle.workstation.errors import CannotSave
+
+NAMES = {
+    "photo.jpg": "photo.jpg",
+    "../../etc/passwd": "passwd",
+    "C:\\Windows\\system32\\cmd.exe": "cmd.exe",
+    "/": "attachment",
+    "": "attachment",
+    "..": "attachment",
+    ".bashrc": "bashrc",
+    "a\nb\r\x1b[2J\x00.txt": "ab[2J.txt",
+    "\u202egpj.exe": "gpj.exe",
+    "zero\u200bwidth\ufeff.txt": "zerowidth.txt",
+    "صورة من الاجتماع.jpg": "صورة من الاجتماع.jpg",
+    "con": "_con",
+    "NUL.txt": "_NUL.txt",
+    "com¹.log": "_com¹.log",
+    "-rf.txt": "_-rf.txt",
+    "trailing. . ": "trailing",
+    "a<b>:c|d?*.txt": "a_b__c_d__.txt",
+    "e\u0301te\u0301.pdf": "été.pdf",
+    "\ud800a.txt": "a.txt",
+}
+
+
+@pytest.mark.parametrize(("given", "safe"), NAMES.items(), ids=range(len(NAMES)))
+def test_a_hostile_name_becomes_a_plain_one(given: str, safe: str) -> None:
+    """A name is cut to a plain last part that means nothing to a terminal, a shell or a file system."""
+    assert saving.safe_name(given) == safe
+
+
+@pytest.mark.parametrize("letter", ["a", "ش", "𝔸"])
+def test_a_long_name_is_cut_and_keeps_its_ending(letter: str) -> None:
+    """4,000 characters of any script become at most 200 bytes, whole characters, the ending kept, numbered or not."""
+    for name in (saving.safe_name(letter * 4000 + ".jpeg"), saving.numbered(letter * 4000 + ".jpeg", 12)):
+        assert len(name.encode()) <= 200 and name.endswith(".jpeg") and len(name.encode()) > 190
+    assert saving.numbered(letter * 4000 + ".jpeg", 12).endswith(" (12).jpeg")
+    assert len(saving.safe_name("a." + letter * 4000).encode()) <= 200
+
+
+@pytest.fixture
+def blocks(tmp_path: Path) -> Blocks:
+    """A folder of blocks."""
+    return Blocks(tmp_path / "blocks")
+
+
+def test_nothing_is_overwritten(tmp_path: Path, blocks: Blocks) -> None:
+    """Two files of one name both stay, for their owner alone."""
+    for content in (b"one", b"two"):
+        sealed, record = attach(content)
+        for id_, body in sealed:
+            blocks.write(id_, body)
+        saving.save(record, blocks, tmp_path / "to")
+    found = {path.name: path.read_bytes() for path in (tmp_path / "to").iterdir()}
+    assert found == {"photo.jpg": b"one", "photo (2).jpg": b"two"}
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "to").iterdir())
+
+
+@pytest.mark.parametrize("harm", ["missing", "altered", "swapped"])
+def test_a_faulty_attachment_leaves_nothing_behind(tmp_path: Path, blocks: Blocks, harm: str) -> None:
+    """Of an attachment that is incomplete or altered, even in its last block, nothing is left, nor its name."""
+    sealed, record = attach(bytes(600_000))
+    for id_, body in sealed:
+        blocks.write(id_, body)
+    last, first = sealed[-1][0], sealed[0][0]
+    if harm == "missing":
+        blocks.path(last).unlink()
+    elif harm == "altered":
+        blocks.path(last).write_bytes(sealed[-1][1][:-1] + bytes([sealed[-1][1][-1] ^ 1]))
+    else:
+        blocks.path(last).write_bytes(blocks.read(first))
+    with pytest.raises(CannotSave):
+        saving.save(record, blocks, tmp_path / "to")
+    assert not (tmp_path / "to").exists() or not list((tmp_path / "to").iterdir())
+
+
+def test_a_link_in_the_way_is_not_followed(tmp_path: Path, blocks: Blocks) -> None:
+    """A symbolic link of the file's name stays as it is, and so does what it points to."""
+    sealed, record = attach(b"new")
+    for id_, body in sealed:
+        blocks.write(id_, body)
+    target, folder = tmp_path / "target", tmp_path / "to"
+    target.write_bytes(b"old")
+    folder.mkdir()
+    (folder / "photo.jpg").symlink_to(target)
+    assert saving.save(record, blocks, folder).name == "photo (2).jpg"
+    assert target.read_bytes() == b"old"

@@ -1,0 +1,215 @@
+"""The vault: what opens it, what does not, and what a copy of its folder shows."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from whistle.workstation import passphrase
+from whistle.workstation.errors import (
+    Refused,
+    VaultError,
+    VaultForeign,
+    VaultLocked,
+    VaultMissing,
+    VaultReadOnly,
+    WrongPassphrase,
+)
+from whistle.workstation.vault import DATABASE, PAD, SETTINGS, Vault
+
+SECRET = "seven quiet otters swim"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """The folder of a closed vault with one record."""
+    Vault.create(tmp_path / "vault", SECRET, {"case": {"text": "third floor"}}, "test").close()
+    return tmp_path / "vault"
+
+
+def test_records_come_back_after_locking(folder: Path) -> None:
+    """What was put is there when the vault is opened again, and only its owner may read the files."""
+    vault = Vault.open(folder, SECRET)
+    vault.put("note", ["naïve", 7, None])
+    vault.remove("case")
+    vault.close()
+    again = Vault.open(folder, SECRET)
+    assert again.get("note") == ["naïve", 7, None] and again.get("case") is None
+    again.close()
+    assert all(path.stat().st_mode & 0o077 == 0 for path in [folder, *folder.iterdir()])
+
+
+def test_a_broken_off_transaction_leaves_nothing(folder: Path) -> None:
+    """An exception inside a transaction undoes all of it, the nested ones too."""
+    vault = Vault.open(folder, SECRET)
+    with pytest.raises(KeyError), vault.transaction():
+        vault.put("case", "changed")
+        with vault.transaction():
+            vault.put("other", 1)
+        raise KeyError
+    assert vault.get("case") == {"text": "third floor"} and vault.get("other") is None
+    vault.close()
+
+
+def test_a_killed_program_leaves_the_last_whole_state(folder: Path) -> None:
+    """A process that dies in the middle of a transaction loses that transaction and nothing else."""
+    script = (
+        "import os, pathlib, sys\n"
+        "from whistle.workstation.vault import Vault\n"
+        "vault = Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
+        "vault.put('kept', 1)\n"
+        "with vault.transaction():\n"
+        "    [vault.put(f'lost {n}', 'x' * 20000) for n in range(300)]\n"
+        "    os.kill(os.getpid(), 9)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", script, folder, SECRET], check=False).returncode == -9
+    vault = Vault.open(folder, SECRET)
+    assert vault.get("kept") == 1 and vault.get("lost 0") is None and vault.get("case") == {"text": "third floor"}
+    vault.close()
+
+
+def _no_settings(folder: Path) -> None:
+    (folder / SETTINGS).unlink()
+
+
+def _no_database(folder: Path) -> None:
+    (folder / DATABASE).unlink()
+
+
+def _damaged_settings(folder: Path) -> None:
+    (folder / SETTINGS).write_text("{")
+
+
+def _endless_settings(folder: Path) -> None:
+    found = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps({**found, "memory": 2**32}))
+
+
+def _newer(folder: Path) -> None:
+    found = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps({**found, "v": 2}))
+
+
+def _foreign_database(folder: Path) -> None:
+    other = folder.parent / "other"
+    Vault.create(other, SECRET, {}, "test").close()
+    shutil.copy(other / DATABASE, folder / DATABASE)
+
+
+def _no_sqlite(folder: Path) -> None:
+    (folder / DATABASE).write_bytes(b"not a database at all" * 99)
+
+
+@pytest.mark.parametrize(
+    ("harm", "error"),
+    [
+        (_no_settings, VaultMissing),
+        (_no_database, VaultForeign),
+        (_damaged_settings, VaultForeign),
+        (_endless_settings, VaultForeign),
+        (_newer, VaultForeign),
+        (_foreign_database, VaultForeign),
+        (_no_sqlite, VaultForeign),
+    ],
+)
+def test_a_folder_that_is_no_whole_vault_is_named(folder: Path, harm: object, error: type[VaultError]) -> None:
+    """Missing, damaged, newer and foreign parts are told apart from a wrong passphrase, each with what to do."""
+    assert callable(harm)
+    harm(folder)
+    with pytest.raises(error) as caught:
+        Vault.open(folder, SECRET)
+    assert caught.value.message and caught.value.hint
+
+
+def test_a_wrong_passphrase_opens_nothing(folder: Path) -> None:
+    """The passphrase must be the same, whichever way the keyboard composes its letters."""
+    with pytest.raises(WrongPassphrase):
+        Vault.open(folder, SECRET + " ")
+    Vault.create(folder.parent / "two", "caf\u00e9 au lait, encore", {}, "test").close()
+    Vault.open(folder.parent / "two", "cafe\u0301 au lait, encore").close()
+
+
+def test_a_vault_is_open_in_one_program_only(folder: Path) -> None:
+    """A second program is told to wait; nothing is overwritten by a second `init`."""
+    vault = Vault.open(folder, SECRET)
+    with pytest.raises(VaultLocked):
+        Vault.open(folder, SECRET)
+    vault.close()
+    with pytest.raises(VaultError, match="already"):
+        Vault.create(folder, SECRET, {}, "test")
+
+
+def test_a_folder_that_takes_no_writing_is_named(folder: Path) -> None:
+    """Somebody who may not write in the folder is told so, and nothing changes."""
+    if os.getuid() != 0:
+        folder.chmod(0o500)
+        (folder / DATABASE).chmod(0o400)
+        with pytest.raises(VaultReadOnly):
+            Vault.open(folder, SECRET).put("x", 1)
+        return
+    for path in [folder.parent, folder, *folder.iterdir()]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    script = (
+        "import os, pathlib, sys\n"
+        "from whistle.workstation.errors import VaultReadOnly\n"
+        "from whistle.workstation.vault import Vault\n"
+        "os.setgid(65534); os.setuid(65534)\n"
+        "for folder in sys.argv[1:]:\n"
+        "    try:\n"
+        "        Vault.open(pathlib.Path(folder), 'seven quiet otters swim').put('x', 1)\n"
+        "    except VaultReadOnly as error:\n"
+        "        print('named', bool(error.hint))\n"
+    )
+    public = Path("/tmp") / f"whistle-read-only-{os.getpid()}"  # pytest's own folders are closed to others
+    try:
+        shutil.copytree(folder, public)
+        told = subprocess.run([sys.executable, "-c", script, public], capture_output=True, text=True, check=False)
+    finally:
+        shutil.rmtree(public)
+    assert (told.stdout, told.stderr) == ("named True\n", "")
+
+
+def test_a_changed_record_is_refused(folder: Path) -> None:
+    """A record put in another's place, or altered in one byte, does not open."""
+    import sqlite3
+
+    vault = Vault.open(folder, SECRET)
+    vault.put("note", "second")
+    vault.close()
+    raw = sqlite3.connect(folder / DATABASE)
+    [[first], [second]] = raw.execute("SELECT name FROM records WHERE length(body) = 256 LIMIT 2").fetchall()
+    body = raw.execute("SELECT body FROM records WHERE name = ?", [first]).fetchone()[0]
+    raw.execute("UPDATE records SET body = ? WHERE name = ?", [body, second])
+    raw.commit()
+    raw.close()
+    with pytest.raises(VaultForeign):
+        vault = Vault.open(folder, SECRET)
+        try:
+            for name in ("case", "note"):
+                vault.get(name)
+        finally:
+            vault.close()
+
+
+def test_bodies_are_padded_and_names_hashed(folder: Path) -> None:
+    """Lengths are multiples of 256 bytes, and neither names nor bodies stand in the file."""
+    import sqlite3
+
+    raw = sqlite3.connect(folder / DATABASE)
+    rows = raw.execute("SELECT name, body FROM records").fetchall()
+    raw.close()
+    assert {len(name) for name, _ in rows} == {32} and all(len(body) % PAD == 0 for _, body in rows)
+    assert b"third floor" not in (folder / DATABASE).read_bytes()
+
+
+def test_the_usual_cost_is_high_and_the_cheap_one_is_asked_for(tmp_path: Path) -> None:
+    """Argon2id takes 512 MiB in three passes unless the cheap profile is named; short passphrases are refused."""
+    assert passphrase.PROFILES["standard"] == passphrase.Cost(memory=524_288, time=3, lanes=4)
+    with pytest.raises(Refused):
+        Vault.create(tmp_path / "a", SECRET, {}, "tset")
+    with pytest.raises(Refused):
+        Vault.create(tmp_path / "b", "short", {}, "test")

@@ -1,0 +1,263 @@
+"""What a reviewer may say, to whom, and what becomes of it."""
+
+import datetime
+from dataclasses import replace
+from io import BytesIO
+
+import pytest
+
+from tests.parties import DAY
+from tests.workstation.carrying import World
+from whistle.protocol import attachment, message
+from whistle.protocol.message import FollowUp, Grant, Reply, Status
+from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+from whistle.workstation import cases, outbox, record, saving, writing
+from whistle.workstation.cases import Case
+from whistle.workstation.errors import ClockBehind, Refused
+from whistle.workstation.writing import Upload
+
+
+def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
+    """The reporter's case as a reviewer has it now."""
+    return cases.load(world.station(id_), who.case.hex())
+
+
+def test_a_reply_lies_where_the_reporter_looks(world: World) -> None:
+    """A reply is signed once, lies in its reviewer's lane at the next place, and says how many messages had come."""
+    who = world.report()
+    world.round("ethics")
+    for text in ("One.", "Two."):
+        writing.reply(world.station("ethics"), case_of(world, who, "ethics"), text)
+    world.round("ethics")
+    found = {reply.message.n: reply for reply in world.replies(who)}  # type: ignore[attr-defined]
+    assert sorted(found) == [0, 1]
+    second = found[1].message
+    assert isinstance(second, Reply)
+    assert (second.lane, second.to, second.have.count, second.prev) == (
+        1, who.mailbox.recipient.text, 1, found[0].hash,
+    )  # fmt: skip
+    message.check(found[1], world.org.people["ethics"].secret.public.key)
+    assert thing_id(reply_tokens(who.replies, 1)[1]) in world.carrier.heaps
+
+
+def test_files_of_a_reply_open_for_the_reporter_and_for_the_readers(world: World) -> None:
+    """The reporter's copy lies in the reporters' heap; the readers get the same file by a note of its own blocks."""
+    who = world.report()
+    world.round("ombuds")
+    content = bytes(range(256)) * 2000
+    files = [Upload("plan.pdf", "application/pdf", BytesIO(content))]
+    writing.reply(world.station("ombuds"), case_of(world, who), "See the plan.", files)
+    world.round("ombuds", "ethics")
+    [reply] = world.replies(who)
+    [attached] = reply.message.attachments  # type: ignore[attr-defined]
+    opener = attachment.Opener(attached)
+    stored = [world.carrier.blocks[id_] for id_ in attachment.block_ids(attached)]
+    assert {heap for heap, _ in stored} == {"reporters"}
+    assert b"".join([*(opener.update(body) for _, body in stored), opener.finish()]) == content
+    ethics = world.station("ethics")
+    [(_, copy)] = [
+        (entry, file) for entry, file in cases.files(case_of(world, who, "ethics")) if entry.content.kind == "note"
+    ]
+    assert saving.save(copy, ethics.blocks, world.folder / "to").read_bytes() == content
+
+
+def test_a_long_reply_reaches_everybody(world: World) -> None:
+    """A text that does not fit an envelope travels in blocks, the readers' copy in a note."""
+    who = world.report()
+    world.round("ombuds")
+    writing.reply(world.station("ombuds"), case_of(world, who), "long " * 9000)
+    world.round("ombuds", "ethics")
+    texts = [record.text(entry) for entry in case_of(world, who, "ethics").entries]
+    assert any("long " * 9000 in text for text in texts)
+
+
+def test_the_65th_reply_is_refused(world: World) -> None:
+    """A lane has 64 places."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.reply(station, case_of(world, who), "The first.")
+    [_, first] = station.hashes(who.case.hex())
+    old = station.message(first)
+    assert isinstance(old.message, Reply)
+    last = replace(old.message, n=63, seq=1, prev=old.hash)
+    station.keep(message.sign(last, station.signing.signing), "own")
+    with pytest.raises(Refused, match="64 replies"):
+        writing.reply(station, case_of(world, who), "One too many.")
+
+
+def test_a_reply_whose_place_was_taken_is_signed_again(world: World) -> None:
+    """When something else lay at its place, the reply goes to the next as a new message that names the old one."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.reply(station, case_of(world, who), "We look into it.", [Upload("a", "text/plain", BytesIO(b"a"))])
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=thing_id(reply_tokens(who.replies, 0)[0]))
+    world.round("ombuds")
+    assert not world.carrier.taken - set(world.carrier.heaps)
+    [done] = world.round("ombuds")
+    assert "signed again" in " ".join(done.imported.findings)
+    del world.carrier.heaps[thing_id(reply_tokens(who.replies, 0)[0])]
+    [found] = world.replies(who)
+    assert isinstance(found.message, Reply)
+    first = station.hashes(who.case.hex())[1]
+    assert (found.message.n, found.message.replaces, found.message.text) == (1, first, "We look into it.")
+    [again] = world.round("ombuds")
+    assert not again.imported.findings and outbox.pending(station) == []
+
+
+def test_the_outbox_forgets_nothing_until_it_has_arrived(world: World) -> None:
+    """A stick that is lost on the way costs nothing: the next one carries the same again."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.reply(station, case_of(world, who), "We look into it.")
+    for _ in range(2):
+        world.carrier.inbox(world.stick)
+        from whistle.workstation.exchange import exchange
+
+        assert exchange(station, world.stick).waiting == 1
+    bodies = {path.read_bytes() for path in (world.stick / "outbox").iterdir()}
+    world.carrier.push(world.stick)
+    world.round("ombuds")
+    assert outbox.pending(station) == [] and len(world.replies(who)) == 1 and len(bodies) == 1
+
+
+def test_a_grantee_reads_all_and_answers_in_a_lane_of_its_own(world: World) -> None:
+    """Somebody who is let in reads what was said before, replies at slots + the granter's place, and gets what comes."""
+    who = world.report()
+    world.round("ombuds", "ethics")
+    writing.note(world.station("ethics"), case_of(world, who, "ethics"), "Who knows about invoices?")
+    world.round("ethics", "ombuds")
+    writing.grant(world.station("ombuds"), case_of(world, who), "counsel", "Knows invoices")
+    world.round("ombuds", "counsel", "ethics")
+    counsel = world.station("counsel")
+    kinds = [entry.content.kind for entry in case_of(world, who, "counsel").entries]
+    assert kinds == ["report", "note", "grant"]
+    writing.reply(counsel, case_of(world, who, "counsel"), "I was asked to help.")
+    world.round("counsel", "ethics", "ombuds")
+    [reply] = world.replies(who)
+    assert isinstance(reply.message, Reply)
+    assert reply.message.lane == 8 and set(reply.message.readers) == {"ombuds", "ethics", "counsel"}
+    for id_ in ("ombuds", "ethics", "counsel"):
+        case = case_of(world, who, id_)
+        assert not case.faults and "reply" in [entry.content.kind for entry in case.entries]
+
+
+def test_a_follow_up_that_omits_a_grantee_is_granted_again(world: World) -> None:
+    """The workstation that let somebody in hands on what was not sealed to that reviewer, once."""
+    who = world.report()
+    world.round("ombuds")
+    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "counsel")
+    world.follow_up(who, text="It happened again.")
+    world.round("ombuds", "ethics", "counsel", "ombuds", "counsel", "ombuds")
+    entries = case_of(world, who, "counsel").entries
+    assert [entry.content.kind for entry in entries].count("follow-up") == 1
+    grants = [entry.content for entry in case_of(world, who).entries if isinstance(entry.content, Grant)]
+    assert len(grants) == 2 and len(grants[1].originals) == 1
+    assert isinstance(message.from_original(grants[1].originals[0]).message, FollowUp)
+
+
+def test_a_grant_that_breaks_the_reporters_wish_is_refused_by_everybody(world: World) -> None:
+    """Even when a colleague's program would let in whom the reporter left out, nobody keeps or follows it."""
+    who = world.report(without=("counsel",))
+    world.round("ombuds", "ethics")
+    ethics = world.station("ethics")
+    [original] = case_of(world, who, "ethics").messages
+    rogue = Grant(
+        case=who.case.hex(), readers=("ombuds", "ethics", "counsel"), without=(), keys=world.org.known.keys,
+        sender="ethics", day=DAY, seq=0, prev=None, seen=(), grantee="counsel", lane=9,
+        originals=(message.original(original),),
+    )  # fmt: skip
+    world.send(message.sign(rogue, ethics.signing.signing), ("ombuds", "counsel"))
+    world.round("ombuds", "counsel")
+    assert world.station("counsel").case_ids() == []
+    case = case_of(world, who)
+    assert case.allowed == ("ombuds", "ethics") and "counsel, whom the reporter left out" in case.faults[0]
+    signed = writing.note(world.station("ombuds"), case, "Counsel is not to know.")
+    assert signed.message.readers == ("ombuds", "ethics") and signed.message.without == ("counsel",)
+
+
+def test_a_case_has_no_more_readers_than_slots(tmp_path: object) -> None:
+    """When all slots are used nobody more is let in."""
+    from tests.parties import organisation
+
+    assert hasattr(tmp_path, "joinpath")
+    world = World(tmp_path.joinpath("small") if tmp_path.joinpath("small").mkdir() is None else tmp_path)
+    world.org = world.carrier.org = organisation(slots=2)
+    who = world.report()
+    world.round("ombuds")
+    with pytest.raises(Refused, match="at most 2 readers"):
+        writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.close()
+
+
+def test_a_retired_reader_gets_nothing_new(world: World) -> None:
+    """Somebody whom the manifest retired stays in the case's history and is no reader of what follows."""
+    who = world.report()
+    world.round("ombuds")
+    people = world.org.people
+    reviewers = tuple(people[id_].listed(retired=id_ == "ethics") for id_ in people)
+    channels = tuple(replace(each, readers=("counsel",)) for each in world.org.manifest.channels)
+    world.carrier.manifests = [world.org.known, world.org.next(reviewers=reviewers, channels=channels)]
+    world.round("ombuds")
+    signed = writing.note(world.station("ombuds"), case_of(world, who), "Ethics has left.")
+    assert signed.message.readers == ("ombuds",)
+    with pytest.raises(Refused, match="no active reviewer"):
+        writing.grant(world.station("ombuds"), case_of(world, who), "ethics")
+
+
+def test_status_tells_who_answers_and_by_when(world: World) -> None:
+    """The newest status gives state, labels, day and who answers; an urgent case comes first, a closed one last."""
+    first, second, third = world.report(), world.report(), world.report()
+    world.round("ombuds", "ethics")
+    station = world.station("ombuds")
+    writing.status(station, case_of(world, second), "open", labels=["urgent", " "], claimed="ombuds")
+    writing.status(station, case_of(world, first), "closed", text="Nothing to it.")
+    world.round("ombuds", "ethics")
+    queue = cases.queue(world.station("ethics"))
+    assert [case.id for case in queue] == [who.case.hex() for who in (second, third, first)]
+    assert queue[0].urgent and isinstance(queue[0].standing, Status) and queue[0].standing.claimed == "ombuds"
+    with pytest.raises(Refused, match="reads the case"):
+        writing.status(station, case_of(world, second), "open", claimed="counsel")
+
+
+@pytest.mark.parametrize("what", ["reply", "note", "grant"])
+def test_nothing_is_signed_with_a_clock_that_went_back(world: World, what: str) -> None:
+    """When the computer shows a day before the last use, reading goes on and signing is refused until it is mended."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    station.trust.check_clock()
+    world.day = DAY - datetime.timedelta(days=300)
+    do = getattr(writing, what)
+    with pytest.raises(ClockBehind) as caught:
+        do(station, case_of(world, who), "counsel")
+    assert "clock" in caught.value.message and station.hashes(who.case.hex()) and len(station.trust.notices()) == 1
+    assert outbox.statements(station) == []
+    world.day = DAY
+    do(station, case_of(world, who), "counsel")
+
+
+def test_sealing_stops_thirty_days_after_the_manifests_end(world: World) -> None:
+    """Past the end there is a notice and sealing goes on; thirty days later it stops, and reading goes on."""
+    who = world.report()
+    world.round("ombuds")
+    end = world.org.manifest.expires
+    world.day = end + datetime.timedelta(days=30)
+    writing.note(world.station("ombuds"), case_of(world, who), "In time.")
+    assert "ended" in world.station("ombuds").trust.notices()[0]
+    world.day = end + datetime.timedelta(days=31)
+    with pytest.raises(Refused, match="more than 30 days"):
+        writing.note(world.station("ombuds"), case_of(world, who), "Too late.")
+    assert len(case_of(world, who).entries) == 2
+
+
+def test_an_empty_message_is_refused(world: World) -> None:
+    """Neither a reply nor a note without text or file is signed."""
+    who = world.report()
+    world.round("ombuds")
+    for write in (writing.reply, writing.note):
+        with pytest.raises(Refused, match="nothing to send"):
+            write(world.station("ombuds"), case_of(world, who), " \n")

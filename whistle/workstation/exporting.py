@@ -1,0 +1,43 @@
+"""A case outside the vault, readable without any program: a text and the files that came with it."""
+
+from pathlib import Path
+
+from whistle.workstation import cases, record, saving
+from whistle.workstation.cases import Case, Entry
+from whistle.workstation.errors import CannotSave, Refused
+from whistle.workstation.workstation import Workstation
+
+NAME = "record.txt"
+
+
+def export(workstation: Workstation, case: Case, to: Path) -> Path:
+    """Write the case into a new folder in `to`; returns the folder.  Raises CannotSave."""
+    folder = to / f"case-{case.reference}"
+    if folder.exists():
+        raise Refused("this case was exported there already", "choose another folder, or remove the old export")
+    names: dict[tuple[str, int], str] = {}
+    for entry in case.entries:
+        for number, attached in enumerate(entry.attachments):
+            try:
+                name = saving.save(attached, workstation.blocks, folder / "files").name
+            except CannotSave as exc:
+                name = f"not saved: {exc.message}"
+            names[entry.signed.hash, number] = name
+
+    def saved(entry: Entry, number: int) -> str:
+        return names[entry.signed.hash, number]
+
+    text = "\n".join(record.lines(workstation, case, saved)) + "\n"
+    saving.save_bytes(folder, NAME, text.encode("utf-8", "replace"))
+    return folder
+
+
+def save_all(workstation: Workstation, case: Case, to: Path) -> tuple[list[Path], list[str]]:
+    """Save every attachment of the case into `to`; the files, and why others could not be saved."""
+    saved, failed = [], []
+    for _, attached in cases.files(case):
+        try:
+            saved.append(saving.save(attached, workstation.blocks, to))
+        except CannotSave as exc:
+            failed.append(exc.message)
+    return saved, failed

@@ -1,0 +1,230 @@
+"""The pages of the workstation: the queue, one case, and what a reviewer does there.
+
+Every form is answered by a redirection, so that a reload repeats nothing; a form that is refused comes back with what
+was typed.
+"""
+
+import datetime
+import mimetypes
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.wrappers import Response
+
+from whistle.courier.errors import CourierError
+from whistle.protocol.attachment import block_ids
+from whistle.workstation import cases, outbox, record, saving, writing
+from whistle.workstation.cases import Case, Entry
+from whistle.workstation.desk import Desk
+from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.writing import Upload
+
+pages = flask.Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+
+
+@dataclass
+class Typed:
+    """What came with a form that was refused: which form, why, and its fields."""
+
+    form: str = ""
+    error: str = ""
+    hint: str = ""
+    fields: dict[str, str] = field(default_factory=dict)
+
+    def get(self, form: str, name: str, otherwise: str = "") -> str:
+        """What was typed into a field of this form, or what stands there at first."""
+        return self.fields.get(name, "") if self.form == form else otherwise
+
+
+def desk() -> Desk:
+    """What this page works on."""
+    found: Desk = flask.current_app.config["WHISTLE_DESK"]
+    return found
+
+
+@pages.context_processor
+def _terms() -> dict[str, Any]:
+    here = desk()
+    return {
+        "desk": here,
+        "record": record,
+        "profile": here.workstation.profile,
+        "notices": here.workstation.trust.notices(),
+        "today": here.workstation.today(),
+        "waiting": len(outbox.pending(here.workstation)),
+        "said": here.take_said(),
+        "size": size,
+        "Typed": Typed,
+    }
+
+
+@pages.get("/")
+def queue() -> str:
+    """All cases, those that want something first."""
+    here = desk()
+    return flask.render_template("queue.html", queue=cases.queue(here.workstation), here=here.workstation)
+
+
+@pages.post("/exchange")
+def exchange() -> Response:
+    """Exchange with the stick."""
+    return _done(desk().exchange)
+
+
+@pages.post("/carry")
+def carry() -> Response:
+    """Let the courier go to the server and back."""
+    return _done(desk().carry)
+
+
+@pages.get("/case/<name>")
+def case(name: str) -> str:
+    """One case."""
+    found = _case(name)
+    shown = _show(found, Typed())
+    cases.mark_read(desk().workstation, found)
+    return shown
+
+
+@pages.post("/case/<name>/reply")
+def reply(name: str) -> Response | tuple[str, int]:
+    """Answer the reporter."""
+    return _written(name, "reply", lambda case: writing.reply(desk().workstation, case, _text("text"), _uploads()))
+
+
+@pages.post("/case/<name>/note")
+def note(name: str) -> Response | tuple[str, int]:
+    """Say something to the other readers."""
+    return _written(name, "note", lambda case: writing.note(desk().workstation, case, _text("text"), _uploads()))
+
+
+@pages.post("/case/<name>/grant")
+def grant(name: str) -> Response | tuple[str, int]:
+    """Let one more reviewer in."""
+    return _written(name, "grant", lambda case: writing.grant(desk().workstation, case, _text("grantee")))
+
+
+@pages.post("/case/<name>/status")
+def status(name: str) -> Response | tuple[str, int]:
+    """State where the case stands."""
+    return _written(name, "status", _state)
+
+
+@pages.post("/case/<name>/save")
+def save(name: str) -> Response:
+    """Save one file of the case."""
+    found, here = _case(name), desk()
+    entry = next((each for each in found.entries if each.signed.hash == _text("message")), None)
+    number = _text("number")
+    if entry is None or not number.isdecimal() or int(number) >= len(entry.attachments):
+        raise NotFound
+    attached = entry.attachments[int(number)]
+
+    def do() -> None:
+        path = saving.save(attached, here.workstation.blocks, here.saved / found.reference)
+        here.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
+
+    return _done(do, flask.url_for("pages.case", name=name))
+
+
+def size(count: int) -> str:
+    """A size for people."""
+    for unit in ("bytes", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count = count // 1000
+    return f"{count} GB"
+
+
+def _state(case: Case) -> object:
+    state, day = _text("status"), _text("deadline").strip()
+    if state not in record.STATUS:
+        raise BadRequest
+    try:
+        deadline = datetime.date.fromisoformat(day) if day else None
+    except ValueError as exc:
+        raise Refused("this is not a day", "write it as 2026-12-31") from exc
+    return writing.status(
+        desk().workstation,
+        case,
+        state,
+        labels=_text("labels").split(","),
+        deadline=deadline,
+        claimed=_text("claimed"),
+        text=_text("text"),
+    )
+
+
+def _case(name: str) -> Case:
+    here = desk()
+    if name not in here.workstation.case_ids():
+        raise NotFound
+    return cases.load(here.workstation, name)
+
+
+def _show(case: Case, typed: Typed) -> str:
+    here = desk().workstation
+    active = here.trust.newest().manifest.active()
+    others = [each.id for each in active if each.id not in case.allowed and each.id not in case.without]
+    return flask.render_template(
+        "case.html",
+        case=case,
+        typed=typed,
+        person=partial(record.person, here),
+        headline=partial(record.headline, here),
+        channel=record.channel(here, case),
+        continues=record.continues(here, case),
+        incomplete=partial(_incomplete, case),
+        pending=set(outbox.pending(here)),
+        others=others,
+        me=here.me,
+    )
+
+
+def _incomplete(case: Case, entry: Entry, number: int) -> bool:
+    blocks = desk().workstation.blocks
+    return bool(blocks.missing(block_ids(entry.attachments[number])))
+
+
+def _written(name: str, form: str, write: Callable[[Case], object]) -> Response | tuple[str, int]:
+    found = _case(name)
+    try:
+        write(found)
+    except WorkstationError as exc:
+        typed = Typed(form, exc.message, exc.hint, flask.request.form.to_dict())
+        return _show(found, typed), 422
+    desk().say("Signed and sealed. It goes with the next exchange.")
+    return flask.redirect(flask.url_for("pages.case", name=name), 303)
+
+
+def _done(do: Callable[[], None], to: str = "") -> Response:
+    try:
+        do()
+    except WorkstationError as exc:
+        desk().say(_sentence(exc.message), _sentence(exc.hint), good=False)
+    except CourierError as exc:
+        desk().say(_sentence(str(exc)), _sentence(exc.hint), good=False)
+    return flask.redirect(to or flask.url_for("pages.queue"), 303)
+
+
+def _sentence(words: str) -> str:
+    return words and words[0].upper() + words[1:].rstrip(".") + "."
+
+
+def _text(name: str) -> str:
+    return flask.request.form.get(name, "").replace("\r\n", "\n")
+
+
+def _uploads() -> list[Upload]:
+    files: list[FileStorage] = [each for each in flask.request.files.getlist("files") if each.filename]
+    return [Upload(Path(each.filename or "").name, _type(each), cast(BinaryIO, each.stream)) for each in files]
+
+
+def _type(file: FileStorage) -> str:
+    return mimetypes.guess_type(file.filename or "")[0] or "application/octet-stream"
