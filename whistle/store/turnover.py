@@ -9,7 +9,6 @@ turn-over), and on PostgreSQL what lies outside the tables (its log, archives an
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
-from time import sleep
 
 from sqlalchemy import Column, Table, delete, select
 
@@ -19,8 +18,8 @@ from whistle.store.errors import StoreError
 from whistle.store.models import MAIN, TODAY, key, pending
 from whistle.store.uploads import drop_unlisted
 
-TRIES = 10  # to find a moment in which nobody reads the write-ahead log
-PAUSE = 0.5  # seconds between them
+TRIES = 30  # to find a moment in which nobody reads the write-ahead log
+PAUSE = 1000  # ms that one try waits for it
 
 Piece = tuple[Column[int] | Column[bytes], Table, Sequence[int] | Sequence[bytes]]  # a key of today, where to, which
 
@@ -74,6 +73,7 @@ def _make_anew(database: Database) -> None:
         return
     with database.bare() as cursor:
         cursor.execute("VACUUM today")
+        cursor.execute(f"PRAGMA busy_timeout={PAUSE}")
         for _ in range(TRIES):
             emptied = [
                 cursor.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
@@ -81,5 +81,4 @@ def _make_anew(database: Database) -> None:
             ]
             if all(emptied):
                 return
-            sleep(PAUSE)
     raise StoreError("someone kept reading the database, so its log could not be emptied; turn over again")
