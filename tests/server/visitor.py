@@ -1,5 +1,6 @@
 """A reporter's browser without script, and a server for it to visit."""
 
+import contextlib
 import datetime
 import io
 from collections.abc import Mapping, Sequence
@@ -14,6 +15,7 @@ from werkzeug.test import TestResponse
 
 from tests import parties
 from whistle.protocol import envelope, message
+from whistle.protocol.errors import NotForMe
 from whistle.protocol.message import Have, Reply, Report, Signed
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.server import create_app
@@ -145,7 +147,7 @@ class Visitor:
 
     def open(self, path: str) -> "Visitor":
         """Go to an address."""
-        return self._took(self.client.get(path))
+        return self.took(self.client.get(path))
 
     def step(
         self, step: str, fill: Mapping[str, str | Sequence[str]] | None = None, files: Sequence[tuple[str, bytes]] = ()
@@ -157,9 +159,9 @@ class Visitor:
         for name, value in (fill or {}).items():
             data.setlist(name, [value] if isinstance(value, str) else list(value))
         if not form.kind:
-            return self._took(self.client.post(form.action, data=data))
+            return self.took(self.client.post(form.action, data=data))
         order = [*data.items(multi=True), *(("files", (io.BytesIO(body), name)) for name, body in files)]
-        return self._took(self.client.post(form.action, data=MultiDict(order), content_type=form.kind))
+        return self.took(self.client.post(form.action, data=MultiDict(order), content_type=form.kind))
 
     def tell(self, text: str = TEXT, channel: str = "harassment", **more: Any) -> "Visitor":
         """From the first page to an answer to a report."""
@@ -181,7 +183,8 @@ class Visitor:
         """The words that the page carries in its hidden fields, as numbers."""
         return next(value for form in self.page.forms for name, value in form.fields if name == "words")
 
-    def _took(self, answer: TestResponse) -> "Visitor":
+    def took(self, answer: TestResponse) -> "Visitor":
+        """Show an answer."""
         self.answer = answer
         self.html = answer.get_data(as_text=True)
         self.page = Page(self.html)
@@ -189,49 +192,46 @@ class Visitor:
 
 
 def opened(app: flask.Flask, org: parties.Organisation, reader: str) -> list[Signed]:
-    """What a reviewer can open of all that lies on the server, in no order."""
-    found = []
+    """The messages that a reviewer can open of all that lies on the server, in no order."""
+    found: list[Signed] = []
     store = store_of(app)
-    for day in store.days():
-        for id in store.day_ids(getattr(day, "day", day)).envelopes:
-            try:
-                found.append(envelope.open_(store.body(id), org.people[reader].identities, org.manifest.slots))
-            except message.Malformed:
-                continue
-            except Exception as error:
-                if type(error).__name__ != "NotForMe":
-                    raise
+    for body in (store.body(id) for counted in store.days() for id in store.day_ids(counted.day).envelopes):
+        with contextlib.suppress(NotForMe):
+            found.append(envelope.open_(body or b"", org.people[reader].identities, org.manifest.slots))
     return found
+
+
+def reported(app: flask.Flask, org: parties.Organisation, reader: str = "ombuds") -> Report:
+    """The one report that a reviewer can open."""
+    [report] = [each.message for each in opened(app, org, reader) if isinstance(each.message, Report)]
+    return report
 
 
 def answer(
     app: flask.Flask, org: parties.Organisation, who: Reporter, report: Report, text: str = "We read it.", **more: Any
 ) -> Reply:
-    """A reply of the first reader, laid into its place."""
-    n = more.get("n", 0)
+    """A reply of the report's first reader, or of ``by``, laid into its place."""
     by = org.people[more.pop("by", report.readers[0])]
-    reply = Reply(
-        **{
-            "case": report.case,
-            "readers": report.readers,
-            "without": report.without,
-            "keys": org.known.keys,
-            "sender": by.id,
-            "day": parties.DAY,
-            "seq": 0,
-            "prev": None,
-            "seen": (),
-            "to": report.sender.mailbox,
-            "lane": 0,
-            "n": n,
-            "have": Have(1, parties.DAY),
-            "language": "en",
-            "text": text,
-            **more,
-        }
-    )
+    fields: dict[str, Any] = {
+        "case": report.case,
+        "readers": report.readers,
+        "without": report.without,
+        "keys": org.known.keys,
+        "sender": by.id,
+        "day": parties.DAY,
+        "seq": 0,
+        "prev": None,
+        "seen": (),
+        "to": report.sender.mailbox,
+        "lane": 0,
+        "n": 0,
+        "have": Have(1, parties.DAY),
+        "language": "en",
+        "text": text,
+    }
+    reply = Reply(**{**fields, **more})
     signed = message.sign(reply, by.secret.signing)
     body = envelope.seal(signed, [who.mailbox.recipient], org.manifest.slots, parties.POOL)
-    id = thing_id(reply_tokens(who.replies, reply.lane)[n])
+    id = thing_id(reply_tokens(who.replies, reply.lane)[reply.n])
     store_of(app).commit([Sealed(id, Heap.REPORTERS, body)], [], parties.DAY)
     return reply

@@ -88,7 +88,7 @@ def renew(visit: Visit) -> flask.Response:
     def move(back: Back) -> flask.Response:
         attempt, slip = forms.attempt(visit.arrived), back.view.slip
         if attempt is None or slip is None:
-            return _exposed(back, Problem("", visit.t.text("error.old_form")))
+            return _exposed(back, Problem("", visit.t("error.old_form")))
         code = retrieval.code_for(attempt, visit.arrived.digest)
         draft = Draft(
             channel=slip.channel,

@@ -53,10 +53,14 @@ TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a form; `field` is the id of the control to mend, empty when there is none."""
+    """What is wrong with a form; `field` is the id of the control to mend, empty when there is none.
+
+    `nobody`: everybody who could read it was left out, so that other places are to be shown.
+    """
 
     field: str
     text: str
+    nobody: bool = False
 
 
 def new_attempt() -> str:
@@ -122,13 +126,13 @@ def _fits(code: bytes, typed: Mapping[int, str], language: str) -> bool:
 def words_problem(t: Translation, error: WordsError) -> Problem:
     """What is said about twelve words that are none."""
     if error.reason == "count":
-        said = t.text("replies.count", error.found) if error.found else t.text("replies.empty")
+        said = t("replies.count", error.found) if error.found else t.text("replies.empty")
     elif error.reason == "unknown" and error.neighbours:
-        said = t.text("replies.unknown_near", word=error.word, near=t.listed(error.neighbours))
+        said = t("replies.unknown_near", word=error.word, near=t.listed(error.neighbours))
     elif error.reason == "unknown":
-        said = t.text("replies.unknown", word=error.word)
+        said = t("replies.unknown", word=error.word)
     else:
-        said = t.text("replies.checksum")
+        said = t("replies.checksum")
     return Problem("words", said)
 
 
@@ -137,12 +141,12 @@ def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Probl
     if isinstance(error, TooBig):
         return _too_big(t, error, bounds)
     field, key = next((said for kind, said in TOLD.items() if isinstance(error, kind)), ("", "error.not_stored"))
-    return Problem(field, t.text(key))
+    return Problem(field, t(key), isinstance(error, NobodyLeft))
 
 
 def _too_big(t: Translation, error: TooBig, bounds: Bounds) -> Problem:
     if error.what == "text":
-        return Problem("text", t.text("error.too_long", size=t.size(bounds.text)))
+        return Problem("text", t("error.too_long", size=t.size(bounds.text)))
     if error.what == "files":
-        return Problem("files", t.text("error.too_many", count=bounds.files))
-    return Problem("files", t.text("error.too_big", size=t.size(bounds.upload)))
+        return Problem("files", t("error.too_many", count=bounds.files))
+    return Problem("files", t("error.too_big", size=t.size(bounds.upload)))

@@ -63,19 +63,25 @@ class Translation:
         return self._message(key, n).format(n=n, **values)
 
     def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
-        """A message as HTML: escaped, and each value apart in a <bdi> so that directions do not mix."""
-        apart = {name: Markup("<bdi>{}</bdi>").format(value) for name, value in values.items()}
+        """A message as HTML: escaped, and each value apart in a <bdi> so that directions do not mix.
+
+        A value that is HTML already stays as it is.
+        """
+        apart = {name: value if isinstance(value, Markup) else _apart(value) for name, value in values.items()}
         return Markup(escape(self._message(key, n)).format(n=n, **apart))  # noqa: S704  both parts are escaped
 
     def day(self, day: datetime.date) -> str:
+        """A day of the calendar."""
         return self.date.format(day=day.day, month=self.months[day.month - 1], year=day.year)
 
     def weekday(self, name: str) -> str:
         """The name of a day of the week, which the manifest gives in English and lower case."""
         return self.weekdays[WEEKDAYS.index(name)]
 
-    def listed(self, items: Sequence[str]) -> str:
-        return self.last.join(filter(None, (self.comma.join(items[:-1]), *items[-1:])))
+    def listed(self, items: Sequence[str]) -> Markup:
+        """Several things in a row as HTML, each apart."""
+        parts = [_apart(item) for item in items]
+        return escape(self.last).join(filter(None, (escape(self.comma).join(parts[:-1]), *parts[-1:])))
 
     def size(self, size: int) -> str:
         """A size in bytes, said in the largest unit that it reaches."""
@@ -113,13 +119,16 @@ def available() -> tuple[str, ...]:
 
 
 def negotiate(accepted: LanguageAccept, languages: Sequence[str]) -> str:
-    """The language of ``languages`` that a browser asks for, or else the first of them."""
-    return accepted.best_match(languages, default=languages[0]) or languages[0]
+    """The language of ``languages`` that a browser likes best, or else the first of them."""
+    for tag, quality in accepted:
+        for code in (tag.lower(), tag.lower().split("-")[0]):
+            if quality > 0 and code in languages:
+                return code
+    return languages[0]
 
 
-def pick(texts: Mapping[str, str], language: str) -> str:
-    """The text in a language, or in the first there is; empty when there is none."""
-    return texts.get(language) or next(iter(texts.values()), "")
+def _apart(value: object) -> Markup:
+    return Markup("<bdi>{}</bdi>").format(value)
 
 
 def _flat(parts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Entry]]:

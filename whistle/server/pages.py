@@ -62,7 +62,7 @@ def act(language: str) -> flask.Response:
     try:
         limits.count(COUNTED.get(name, "page"))
     except TooManyRequests:
-        return _refused(visit, Problem("", visit.t.text("notice.limit_text")), 429)
+        return _refused(visit, Problem("", visit.t("notice.limit_text")), 429)
     try:
         return STEPS.get(name, land)(visit)
     except NoManifest:

@@ -77,7 +77,7 @@ def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.R
     known = visit.published.current(visit.day)
     view = sealing.look(reporter, visit.published, visit.store, visit.day)
     if view is None:
-        return ask(visit, Problem("words", visit.t.text("replies.nothing")), padded=True)
+        return ask(visit, Problem("words", visit.t("replies.nothing")), padded=True)
     return answer(Back(visit, known, reporter, view))
 
 
@@ -178,7 +178,7 @@ def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
     """Whom a follow-up would reach, or who is offered instead, or where else to turn."""
     visit, readers = back.visit, back.readers
     instead = () if readers else back.instead
-    nobody = next((problem.text for problem in problems if problem.field == "without"), "")
+    nobody = any(problem.nobody for problem in problems)
     return {
         "open": back.known.manifest.standing(visit.day) != "closed",
         "names": names(visit, back.known, readers),
@@ -201,7 +201,6 @@ def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
         "day": t.day(found.day),
         "text": reply.text,
         "language": reply.language,
-        "count": reply.have.count,
-        "newest": t.day(reply.have.day),
+        "arrived": t("case.arrived", reply.have.count, day=t.day(reply.have.day)),
         "files": files,
     }

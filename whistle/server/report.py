@@ -46,7 +46,7 @@ def tell(visit: Visit) -> flask.Response:
     known, way = visit.published.sealing(visit.day), forms.way(visit.arrived)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen is None:
-        problem = Problem("channel", visit.t.text("channel.missing"))
+        problem = Problem("channel", visit.t("channel.missing"))
         return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=(problem,))
     return _form(visit, known, chosen, way, ())
 
@@ -55,14 +55,14 @@ def send(visit: Visit) -> flask.Response:
     """Store the report and show its words; or give the form back with what is wrong."""
     attempt = forms.attempt(visit.arrived)
     if attempt is None:
-        return again(visit, Problem("", visit.t.text("error.old_form")))
+        return again(visit, Problem("", visit.t("error.old_form")))
     code = retrieval.code_for(attempt, visit.arrived.digest)
     if visit.store.has(retrieval.thing_id(retrieval.derive(code).report_token)):
         return words_page(visit, code)
     known = visit.published.sealing(visit.day)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
-        return again(visit, Problem("without", visit.t.text("error.renewed")))
+        return again(visit, Problem("without", visit.t("error.renewed")))
     try:
         sealing.report(_draft(visit, known, chosen), code, visit.published, visit.store, visit.day)
     except (NoRoom, Refused) as error:
@@ -80,9 +80,10 @@ def again(visit: Visit, problem: Problem) -> flask.Response:
 
 
 def problems_of(visit: Visit, problem: Problem) -> tuple[Problem, ...]:
-    """A problem, and the one that follows from it: a browser never keeps the files."""
-    files = Problem("files", visit.t.text("error.files_again"))
-    return (problem,) if problem.field == "files" else (problem, files)
+    """A problem, and the one that follows where files were, or may have been, chosen: a browser never keeps them."""
+    had_files = visit.arrived.attachments or not visit.arrived.digest
+    files = (Problem("files", visit.t("error.files_again")),) if had_files and problem.field != "files" else ()
+    return (problem, *files)
 
 
 def show_words(visit: Visit) -> flask.Response:
@@ -117,7 +118,13 @@ def leave(visit: Visit) -> flask.Response:
 def done(visit: Visit, kept: bool) -> flask.Response:
     """What happens next."""
     known = visit.published.current(visit.day)
-    return page(visit, "done.html", kept=kept, waits=pickup(visit, known, "done.pickup"), plan=plan(visit, visit.day))
+    return page(
+        visit,
+        "done.html",
+        kept=kept,
+        waits=pickup(visit, known, "done.pickup"),
+        plan=plan(visit, visit.day) if kept else (),
+    )
 
 
 STEPS: Mapping[str, Answer] = {
@@ -152,7 +159,7 @@ def _draft(visit: Visit, known: Known, chosen: Channel) -> Draft:
 
 def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Sequence[Problem]) -> flask.Response:
     arrived = visit.arrived
-    nobody = next((problem.text for problem in problems if problem.field == "without"), "")
+    nobody = any(problem.nobody for problem in problems)
     typed = forms.attempt(arrived)
     return page(
         visit,

@@ -110,7 +110,7 @@ def outside(visit: Visit) -> list[dict[str, str]]:
     ]
 
 
-def names(visit: Visit, known: Known, ids: Iterable[str]) -> str:
+def names(visit: Visit, known: Known, ids: Iterable[str]) -> Markup:
     """People by their names and roles, as the manifest has them."""
     return visit.t.listed([person(visit, known, id) for id in ids])
 

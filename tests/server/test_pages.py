@@ -1,0 +1,174 @@
+"""What every page of the reporter's keeps to: no trace, no script, one title, one address, little weight."""
+
+import datetime
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests import parties
+from tests.server.visitor import Clock, Visitor, config, site
+from whistle.server import create_app
+from whistle.server.config import Rate
+
+PAGE = 30 * 1024  # bytes of a page with its style sheet
+
+WAYS: dict[str, Callable[[Visitor], Visitor]] = {
+    "land": lambda visitor: visitor,
+    "channel": lambda visitor: visitor.step("report"),
+    "channel-missing": lambda visitor: visitor.step("advice").step("tell"),
+    "tell": lambda visitor: visitor.step("advice").step("tell", {"channel": "harassment"}),
+    "tell-empty": lambda visitor: visitor.tell(""),
+    "words": lambda visitor: visitor.tell(),
+    "keep": lambda visitor: visitor.tell().step("keep"),
+    "keep-wrong": lambda visitor: visitor.tell().step("keep").step("kept"),
+    "done": lambda visitor: visitor.tell().step("leave"),
+    "replies": lambda visitor: visitor.step("replies"),
+    "exposed": lambda visitor: visitor.come_back(visitor.tell().words).step("exposed"),
+    "withdraw": lambda visitor: visitor.come_back(visitor.tell().words).step("withdraw"),
+    "withdrawn": lambda visitor: visitor.come_back(visitor.tell().words).step("withdraw").step("withdraw-now"),
+    "added": lambda visitor: visitor.come_back(visitor.tell().words).step("follow-up", {"text": "More."}),
+    "missing": lambda visitor: visitor.open("/nowhere/at/all"),
+}
+PADDED: dict[str, Callable[[Visitor], Visitor]] = {
+    "case": lambda visitor: visitor.come_back(visitor.tell().words),
+    "nothing": lambda visitor: visitor.come_back(" ".join(["1"] * 11 + ["4"])),
+    "typed wrong": lambda visitor: visitor.come_back("one two"),
+}
+EVERY = {**WAYS, **PADDED}
+
+
+@pytest.fixture(params=EVERY)
+def visitor(request: pytest.FixtureRequest, app: flask.Flask) -> Visitor:
+    """Somebody on each page in turn."""
+    return EVERY[request.param](Visitor(app))
+
+
+def test_keeps_what_every_page_promises(app: flask.Flask, visitor: Visitor) -> None:
+    """No cookie, nothing kept, one title, one address for all steps, nothing from elsewhere, no script."""
+    answer, page = visitor.answer, visitor.page
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert "Set-Cookie" not in answer.headers
+    assert page.title == "North Office"
+    assert {form.action for form in page.forms} <= {"/en/"}
+    assert {form.method for form in page.forms} <= {"post"}
+    leave = app.extensions["whistle"].config.leave
+    assert set(page.links) <= {"/en/", "/ar/", "#main", leave, "/static/style.css", "/static/icon.svg"} | {
+        f"#{id}" for id in page.ids
+    }
+    assert not [tag for tag, given in page.tags if tag in ("script", "style", "iframe", "img") or "style" in given]
+    assert (("a", {"href": leave, "rel": "noreferrer"})) in page.tags
+
+
+def test_ties_every_control_to_its_label_and_hints(visitor: Visitor) -> None:
+    """Ids are unique, and whatever a page points to by id is there."""
+    page = visitor.page
+    assert len(page.ids) == len(set(page.ids))
+    pointed = {id for _, given in page.tags for id in given.get("aria-describedby", "").split()}
+    pointed |= {given["for"] for tag, given in page.tags if tag == "label"}
+    pointed |= {link[1:] for link in page.links if link.startswith("#")}
+    assert pointed <= set(page.ids)
+    shown = [given["id"] for tag, given in page.tags if tag in ("input", "textarea", "select") and "id" in given]
+    assert set(shown) == {given["for"] for tag, given in page.tags if tag == "label"}
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("way", WAYS)
+def test_weighs_little(app: flask.Flask, way: str, language: str) -> None:
+    """A page and its style sheet together are at most 30 KB."""
+    page = WAYS[way](Visitor(app, language)).answer.get_data()
+    style = app.test_client().get("/static/style.css").get_data()
+    assert len(page) + len(style) <= PAGE
+
+
+@pytest.mark.parametrize("way", PADDED)
+def test_the_answer_to_a_look_always_has_the_same_length(app: flask.Flask, way: str) -> None:
+    """Whether the words find something, nothing, or are none, the page has 256 KiB."""
+    assert len(PADDED[way](Visitor(app)).answer.get_data()) == 262_144
+
+
+@pytest.mark.parametrize(
+    ("asked", "where"), [("ar-SY,ar;q=0.9,en;q=0.5", "/ar/"), ("de", "/en/"), ("", "/en/")], ids=["ar", "de", "none"]
+)
+def test_goes_to_the_language_of_the_browser(app: flask.Flask, asked: str, where: str) -> None:
+    """The bare address leads to the language that the browser asks for, or else the first."""
+    answer = app.test_client().get("/", headers={"Accept-Language": asked})
+    assert (answer.status_code, answer.headers["Location"]) == (303, where)
+
+
+def test_arabic_runs_from_the_right(app: flask.Flask) -> None:
+    """An Arabic page says so, and has the organisation's Arabic name."""
+    visitor = Visitor(app, "ar")
+    assert ("html", {"lang": "ar", "dir": "rtl"}) in visitor.page.tags
+    assert visitor.page.title == "مكتب الشمال"
+
+
+def test_the_first_line_is_where_to_turn_in_danger(app: flask.Flask) -> None:
+    """Before anything else the page says that nobody reads now, and whom to call."""
+    text = Visitor(app).text.removeprefix("Skip to the text Leave this page ")
+    assert text.startswith("Nobody reads this today. In danger now? Call 112 (police and ambulance).")
+
+
+def test_says_who_reads_where_and_when(app: flask.Flask) -> None:
+    """The first page names the readers, says whether their computers are online, and the next pick-up."""
+    text = Visitor(app).text
+    assert "Readers: Ombudsperson and Ethics office. They read on a computer that is never online." in text
+    assert "Readers: Staff counsel. They read on a computer that is online." in text
+    assert "Next time: Monday, 23 November 2026." in text
+
+
+def test_guidance_brings_no_markup_of_its_own(tmp_path: Path, org: parties.Organisation) -> None:
+    """The organisation's Markdown is shown; scripts, images, handlers and strange addresses in it are not."""
+    text = "# Heed\n\n*this* <script>alert(1)</script><img src=x onerror=y> [go](javascript:alert(1)) [ok](https://a.example)"
+    html = Visitor(site(tmp_path, org, guidance={"en": text})).html
+    assert "<h3>Heed</h3>" in html and "<em>this</em>" in html and 'href="https://a.example"' in html
+    assert not re.search(r"<script|<img|onerror|javascript:", html)
+
+
+@pytest.mark.parametrize(
+    ("days", "status", "said"),
+    [(83, 200, "Tell us what happened. You can add files."), (84, 200, "should have been renewed by 13 February 2027"),
+     (114, 503, "We cannot take messages now")],
+    ids=["last-day", "grace", "closed"],
+)  # fmt: skip
+def test_an_old_list_of_readers_is_told_and_then_closes(
+    app: flask.Flask, clock: Clock, days: int, status: int, said: str
+) -> None:
+    """Past the manifest's end a notice is shown, and 30 days later only other places and the replies."""
+    clock.day += datetime.timedelta(days=days)
+    visitor = Visitor(app)
+    assert (visitor.answer.status_code, said in visitor.text) == (status, True)
+    assert "Council of staff" in visitor.text
+
+
+def test_before_the_first_manifest_nothing_is_taken(tmp_path: Path) -> None:
+    """A server without a manifest says that it is not open yet, whatever is sent to it."""
+    (tmp_path / "keys").mkdir()
+    visitor = Visitor(create_app(config(tmp_path), Clock()))
+    assert "not open yet" in visitor.text
+    answer = visitor.client.post("/en/", data={"step": "look", "words": " ".join(["1"] * 11 + ["4"])})
+    assert answer.status_code == 503
+
+
+def test_too_much_at_once_is_told_kindly(tmp_path: Path, org: parties.Organisation) -> None:
+    """Whoever meets a limit reads why, and has the text back."""
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")})
+    Visitor(app).tell()
+    visitor = Visitor(app).tell("A long story.")
+    assert "Many people are using this page just now" in visitor.text
+    assert ("text", "A long story.") in visitor.page.form("send").fields
+
+
+def test_a_fault_of_ours_shows_nothing_of_it(app: flask.Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error inside gives a page that says what to do, and nothing of what was sent or what went wrong."""
+
+    def broken(*_: object) -> None:
+        raise RuntimeError("the secret of the third floor")
+
+    monkeypatch.setattr("whistle.server.sealing.report", broken)
+    app.config["PROPAGATE_EXCEPTIONS"] = False
+    visitor = Visitor(app).tell("the third floor")
+    assert visitor.answer.status_code == 500
+    assert "Something went wrong on our side" in visitor.text and "third floor" not in visitor.html

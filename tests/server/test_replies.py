@@ -1,0 +1,294 @@
+"""The way back, as somebody without script walks it."""
+
+import dataclasses
+import datetime
+from collections.abc import Callable
+
+import flask
+import pytest
+
+from tests import parties
+from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of
+from whistle.protocol import attachment, message, retrieval, words
+from whistle.protocol.attachment import Attachment
+from whistle.protocol.message import FollowUp, Report
+from whistle.protocol.retrieval import Reporter
+from whistle.server.instance import Instance
+from whistle.store import Heap
+
+NAME = "plan \u202e‮\r\n../x.html"
+
+
+@pytest.fixture
+def visitor(app: flask.Flask) -> Visitor:
+    """Somebody who has reported, and left out the counsel."""
+    return Visitor(app).tell(without=["counsel"])
+
+
+@pytest.fixture
+def code(visitor: Visitor) -> str:
+    """That person's words, as numbers."""
+    return visitor.words
+
+
+@pytest.fixture
+def who(code: str) -> Reporter:
+    """What only that person can compute."""
+    return retrieval.derive(words.decode(code))
+
+
+def collect(app: flask.Flask) -> None:
+    """A courier fetches everything."""
+    store = store_of(app)
+    store.collect([id for counted in store.days() for id in store.day_ids(counted.day).envelopes], parties.DAY)
+
+
+def attached(app: flask.Flask, content: bytes) -> Attachment:
+    """A file that a reviewer sends, its blocks on the server."""
+    sealer = attachment.Sealer()
+    first = sealer.update(content)
+    last, record = sealer.finish("plan.html", "text/html")
+    for id, block in first + last:
+        store_of(app).put_block(id, block, Heap.REPORTERS, parties.DAY)
+    store_of(app).commit([], [id for id, _ in first + last], parties.DAY)
+    return record
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        ("", "Type your twelve words"),
+        ("abandon ability", "Twelve words are needed. You typed 2"),
+        ("abandom " * 12, "“abandom” is not one of the words. Did you mean abandon"),
+        ("qqqqqqqq " * 12, "“qqqqqqqq” is not one of the words"),
+        ("abandon " * 12, "One of the words is wrong, or two of them are swapped"),
+        ("abandon " * 11 + "about", "Nothing is stored under these words; check their order"),
+    ],
+    ids=["none", "two", "near", "strange", "checksum", "nothing"],
+)
+def test_wrong_words_are_told_by_their_reason(app: flask.Flask, typed: str, said: str) -> None:
+    """The page says what is wrong with the words, leaves them in the box, and links to it."""
+    visitor = Visitor(app).come_back(typed)
+    assert said in visitor.text and "#words" in visitor.page.links
+    assert ("words", typed) in visitor.page.form("look").fields
+
+
+def test_the_box_lets_no_browser_help(app: flask.Flask) -> None:
+    """Nothing corrects, completes, checks or translates what is typed into the box for the words."""
+    visitor = Visitor(app).step("replies")
+    [box] = [given for tag, given in visitor.page.tags if tag == "textarea"]
+    given = [box[name] for name in ("autocomplete", "autocorrect", "autocapitalize", "spellcheck", "translate")]
+    assert given == ["off", "off", "none", "false", "no"]
+
+
+@pytest.mark.parametrize("language", words.LANGUAGES)
+def test_words_of_any_list_open_the_case(visitor: Visitor, who: Reporter, language: str) -> None:
+    """Words of each list, in capitals, open the same case."""
+    visitor.come_back(" ".join(words.encode(who.code, language)).upper())
+    assert f"Case reference: {retrieval.reference(who.case)}" in visitor.text
+
+
+def test_a_waiting_case_says_only_what_is_known(visitor: Visitor, code: str) -> None:
+    """Nobody has picked it up; who reads, who was left out, the next pick-up, the last day and the plan are told."""
+    text = visitor.come_back(code).text
+    for said in (
+        "Waiting. Nobody has picked it up yet.",
+        "You sent it on 22 November 2026.",
+        "Next pick-up: Monday, 23 November 2026.",
+        "Replies stay here until 27 December 2027.",
+        "Readers: Ombudsperson and Ethics office.",
+        "You left out: Staff counsel.",
+        "By 29 November 2026: we confirm that it arrived",
+        "No reply yet.",
+    ):
+        assert said in text
+    assert "Money for the school" not in visitor.html
+
+
+def test_a_collected_case_does_not_claim_that_it_was_read(app: flask.Flask, visitor: Visitor, code: str) -> None:
+    """Picked up is not read; and what was picked up cannot be withdrawn."""
+    collect(app)
+    visitor.come_back(code)
+    assert "Picked up on 22 November 2026. We do not know yet whether it was read." in visitor.text
+    assert not [form for form in visitor.page.forms if "withdraw" in form.steps]
+
+
+def test_a_reply_is_shown_with_who_wrote_it(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """A reply stands under its verified writer, with its day and what had arrived by then, and as text."""
+    answer(app, org, who, reported(app, org), "Are you <b>safe</b>?\nTell us.")
+    collect(app)
+    visitor.come_back(code)
+    assert "Picked up on 22 November 2026. There is a reply." in visitor.text
+    assert "From Ombudsperson" in visitor.text and "signature checked" in visitor.text
+    assert "they had 1 message from you, of 22 November 2026" in visitor.text
+    assert "Are you &lt;b&gt;safe&lt;/b&gt;?\nTell us." in visitor.html
+    assert ("div", {"class": "text", "lang": "en", "dir": "auto", "translate": "no"}) in visitor.page.tags
+
+
+def test_a_reply_that_nobody_signed_is_counted_and_not_shown(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """What lies in a reply's place without a reviewer's signature is told of, never shown."""
+    other = dataclasses.replace(org, people={**org.people, "ombuds": parties.person("ombuds", "Ombudsperson")})
+    answer(app, other, who, reported(app, org), "Come to the back door.")
+    visitor.come_back(code)
+    assert "1 thing stored under your words could not be checked" in visitor.text
+    assert "back door" not in visitor.html
+
+
+def test_up_to_six_replies_look_like_none(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """The page of a case with six full replies is as long as that of a case with none."""
+    report = reported(app, org)
+    before = len(visitor.come_back(code).answer.get_data())
+    for n in range(6):
+        answer(app, org, who, report, "ض" * 5_000, n=n)
+    assert len(visitor.come_back(code).answer.get_data()) == before == 262_144
+    assert visitor.text.count("From Ombudsperson") == 6
+
+
+@pytest.mark.parametrize("size", [5, 300_000])
+def test_a_replys_file_is_given_to_keep_and_never_to_show(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter, size: int
+) -> None:
+    """A file comes whole, as a download of no kind, under a plain name."""
+    record = dataclasses.replace(attached(app, b"a" * size), name=NAME)
+    answer(app, org, who, reported(app, org), attachments=(record,))
+    visitor.come_back(code).step("download")
+    assert visitor.answer.get_data() == b"a" * size
+    assert visitor.answer.headers["Content-Type"] == "application/octet-stream"
+    assert visitor.answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert visitor.answer.headers["Content-Disposition"] == "attachment; filename=x.html"
+
+
+@pytest.mark.parametrize("file", ["0-0-0", "0-1-0", "0-0-9", "1-0-0", "", "../x"])
+def test_a_file_that_is_not_there_is_told(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter, file: str
+) -> None:
+    """A file whose blocks are missing, or that no reply names, gets a page and a way back."""
+    record = dataclasses.replace(attached(app, b"abc"), seed=bytes(32).hex())
+    answer(app, org, who, reported(app, org), attachments=(record,))
+    visitor.come_back(code).step("download", {"file": file})
+    assert visitor.answer.status_code == 404 and "The file is not here" in visitor.text
+    assert visitor.step("look").text.count("Your case") == 1
+
+
+def test_a_follow_up_goes_to_who_reads_the_case(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str
+) -> None:
+    """A follow-up with a file reaches the case's readers and nobody who was left out; a reload adds nothing."""
+    visitor.come_back(code)
+    assert "It goes to: Ombudsperson and Ethics office. It does not go to: Staff counsel." in visitor.text
+    form = visitor.page
+    for _ in range(2):
+        visitor.page = form
+        visitor.step("follow-up", {"text": "There is more."}, [("b.txt", b"two")])
+        assert "Your follow-up is stored" in visitor.text
+    [found] = [each.message for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
+    assert (found.text, found.readers, found.without) == ("There is more.", ("ombuds", "ethics"), ("counsel",))
+    assert [each.name for each in found.attachments] == ["b.txt"]
+    assert not opened(app, org, "counsel")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (lambda who: " ", "Write something or choose a file"),
+        (lambda who: "mine: " + " ".join(words.encode(who.code)), "Your text holds twelve secret words"),
+    ],
+    ids=["empty", "words"],
+)
+def test_a_refused_follow_up_is_given_back(
+    visitor: Visitor, code: str, who: Reporter, text: Callable[[Reporter], str], said: str
+) -> None:
+    """What was typed stands in the box again, beside what to mend, on a page as long as any of the case."""
+    typed = text(who)
+    visitor.come_back(code).step("follow-up", {"text": typed})
+    assert said in visitor.text and ("text", typed) in visitor.page.form("follow-up").fields
+    assert len(visitor.answer.get_data()) == 262_144
+
+
+def test_a_case_without_readers_offers_the_channels_present_ones(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, visitor: Visitor, code: str
+) -> None:
+    """When no reader of the case is active any more, the channel's present ones are offered, less who was left out."""
+    people = {**org.people, "new": parties.person("new", "New reader")}
+    listed = tuple(each.listed(retired=each.id in ("ombuds", "ethics")) for each in people.values())
+    harassment, fraud = org.manifest.channels
+    channels = (dataclasses.replace(harassment, readers=("new", "counsel")), fraud)
+    known = org.next(reviewers=listed, channels=channels)
+    instance.published.install([(known.data, known.signature)])
+    visitor.come_back(code)
+    offered = [given["value"] for _, given in visitor.page.tags if given.get("name") == "without"]
+    assert offered == ["new"] and "These people would read your follow-up" in visitor.text
+    visitor.step("follow-up", {"text": "Anybody?", "without": ["new"]})
+    assert "You left out everybody" in visitor.text and "Council of staff" in visitor.text
+    visitor.step("follow-up", {"text": "Anybody?", "without": []})
+    [found] = [each.message for each in opened(app, dataclasses.replace(org, people=people), "new")]
+    assert isinstance(found, FollowUp) and found.readers == ("new",)
+
+
+def test_withdrawing_is_asked_twice_and_then_final(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str
+) -> None:
+    """A waiting report can be withdrawn after one more question; then nobody can open it, and the state says so."""
+    visitor.come_back(code).step("withdraw")
+    assert opened(app, org, "ombuds")
+    visitor.step("withdraw-now")
+    assert "Your report is withdrawn" in visitor.text and not opened(app, org, "ombuds")
+    assert "Removed on 22 November 2026. Either you withdrew it, or nobody ever picked it up." in (
+        visitor.come_back(code).text
+    )
+
+
+def test_who_withdraws_too_late_may_ask_to_stop(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str
+) -> None:
+    """A report that was picked up meanwhile stays, and the readers can be asked to stop, knowing what may go on."""
+    visitor.come_back(code).step("withdraw")
+    collect(app)
+    visitor.step("withdraw-now")
+    assert "It was already picked up" in visitor.text
+    visitor.step("stop")
+    assert "Some things may go on anyway" in visitor.text
+    visitor.step("stop-now")
+    [asked] = [each.message for each in opened(app, org, "ombuds") if isinstance(each.message, FollowUp)]
+    assert asked.text.startswith("Please stop.") and asked.readers == ("ombuds", "ethics")
+
+
+def test_new_words_continue_the_case_for_the_same_readers(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """*Someone saw my words* gives other words, whose report proves that it continues the case."""
+    old = reported(app, org)
+    visitor.come_back(code).step("exposed").step("renew", {"text": "My brother did."})
+    fresh = retrieval.derive(words.decode(visitor.words))
+    assert fresh.code != who.code
+    reports = [each.message for each in opened(app, org, "ombuds") if isinstance(each.message, Report)]
+    [new] = [each for each in reports if each.case == fresh.case.hex()]
+    assert new.continues and new.text.endswith("\n\nMy brother did.")
+    message.check_continues(new.continues, old.sender, new.case)
+    assert (new.readers, new.without, new.channel) == (old.readers, old.without, old.channel)
+
+
+def test_replies_outlive_the_list_of_readers(
+    app: flask.Flask, org: parties.Organisation, clock: Clock, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """When nothing can be sealed any more replies are still shown, and no box for a follow-up is."""
+    answer(app, org, who, reported(app, org), "We are here.")
+    clock.day += datetime.timedelta(days=120)
+    visitor.come_back(code)
+    assert "We are here." in visitor.text
+    assert not [form for form in visitor.page.forms if "follow-up" in form.steps]
+
+
+@pytest.mark.parametrize("step", ["withdraw", "withdraw-now", "stop", "stop-now", "exposed", "renew", "download"])
+def test_no_step_of_a_case_does_anything_without_its_words(app: flask.Flask, visitor: Visitor, step: str) -> None:
+    """A step that comes without the right words asks for them."""
+    before = [store_of(app).day_ids(counted.day) for counted in store_of(app).days()]
+    answer = visitor.client.post("/en/", data={"step": step, "attempt": "00" * 32})
+    assert "Type your twelve words" in answer.get_data(as_text=True)
+    assert [store_of(app).day_ids(counted.day) for counted in store_of(app).days()] == before
