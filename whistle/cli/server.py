@@ -76,6 +76,7 @@ def run(folder: Path) -> None:
     """Serve reporters and couriers until stopped."""
     from whistle.server import run as running
 
+    running.harden()
     config = running.check(folder)
     click.echo(f"Whistle listens at {config.bind}.  Stop it with Ctrl-C.")
     running.serve(config)
@@ -86,10 +87,11 @@ def run(folder: Path) -> None:
 @plainly
 def purge(folder: Path) -> None:
     """Do at once what the server does each night: turn over, sweep, remove what has been kept long enough."""
-    from whistle.server import housekeeping
+    from whistle.server import housekeeping, run
     from whistle.server.config import Config
     from whistle.server.instance import open_instance
 
+    run.harden()
     instance = open_instance(Config.load(folder))
     try:
         removed = housekeeping.clean(instance)

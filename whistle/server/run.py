@@ -26,6 +26,8 @@ from whistle.store import StoreError
 
 STILL = 60  # seconds without a byte, after which a connection is given up
 SLOWEST = 100  # bytes a second on average, once somebody was waited for that long
+LINGER = 1.0  # second
+LINGER_BYTES = 1024 * 1024
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn keeps a heartbeat there, an empty file without a name
 GONE = (BlockingIOError, TimeoutError, ConnectionError)
 
@@ -133,6 +135,27 @@ class Socket:
             self._count(begun, sent)
             left = left[sent:]
 
+    def setblocking(self, flag: bool) -> None:
+        """As a socket's; nothing once it is closed."""
+        if self._plain.fileno() >= 0:
+            self._plain.setblocking(flag)
+
+    def leave(self) -> None:
+        """Close, once the other side has had time to read the answer; what it still sends is thrown away."""
+        end, room = time.monotonic() + LINGER, LINGER_BYTES
+        try:
+            self._plain.shutdown(socket.SHUT_WR)
+            while room > 0 and (left := end - time.monotonic()) > 0:
+                self._plain.settimeout(left)
+                piece = self._plain.recv(65_536)
+                if not piece:
+                    break
+                room -= len(piece)
+        except OSError:
+            pass  # it has gone already, or takes too long
+        finally:
+            self._plain.close()
+
     def _count(self, begun: float, moved: int) -> None:
         self._waited += time.monotonic() - begun
         self._moved += moved
@@ -151,7 +174,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not isinstance(conn.sock, Socket):
             conn.sock = Socket(conn.sock)
         conn.sock.begin()
-        return super().handle(conn)
+        result = super().handle(conn)
+        if not result:
+            conn.sock.leave()  # here, since gunicorn would do it in the one thread that accepts connections
+        return result
+
+    def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
+        """Only when the whole body was read: waiting for the rest would hold a thread."""
+        return bool(keepalive) and getattr(conn.parser.mesg.body.reader, "length", None) == 0
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
         """Answer what is no HTTP, or a fault that reached this far, without repeating any of it."""

@@ -1,0 +1,212 @@
+"""What the server does by itself."""
+
+import datetime
+import threading
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests import parties
+from tests.server.visitor import Clock, config, opened
+from whistle.protocol import envelope
+from whistle.server import chaff, housekeeping
+from whistle.server.housekeeping import Housekeeper
+from whistle.server.instance import Instance, open_instance
+from whistle.store import Heap, Sealed, State, StoreError
+
+DAY = parties.DAY
+ONE = datetime.timedelta(days=1)
+
+
+class Ticking(Clock):
+    """A clock with hours."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.time = super().__call__()
+
+    def __call__(self) -> datetime.datetime:
+        return self.time
+
+
+def everything(instance: Instance, day: datetime.date = DAY) -> tuple[int, int, int]:
+    """How much lies there: envelopes to reviewers, blocks to reviewers, envelopes in all."""
+    ids = instance.store.day_ids(day)
+    with instance.store.database.read() as connection:
+        rows = sum(
+            connection.exec_driver_sql(f"SELECT count(*) FROM {table}").scalar() or 0
+            for table in ("envelopes", "today_envelopes")
+        )
+    return len(ids.envelopes), len(ids.blocks), rows
+
+
+def test_the_day_turns_over_once(instance: Instance, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When the day changes the house is cleaned, once a day, and again later if it failed."""
+    turned: list[datetime.date] = []
+    failing = [True, False, False, False]
+
+    def turn_over(_: object, today: datetime.date) -> None:
+        if failing.pop(0):
+            raise StoreError("no")
+        turned.append(today)
+
+    monkeypatch.setattr(type(instance.store), "turn_over", turn_over)
+    keeper = Housekeeper(instance)
+    for _ in range(4):
+        keeper.tick()
+    assert turned == [DAY]
+    clock.day += ONE
+    keeper.tick()
+    keeper.tick()
+    assert turned == [DAY, DAY + ONE]
+
+
+def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
+    """Uploads that nobody finished go, and what was kept long enough goes."""
+    lost, kept = b"l" * 16, b"k" * 16
+    instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS, DAY)
+    instance.store.commit([Sealed(kept, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
+    clock.day += datetime.timedelta(days=3)
+    housekeeping.clean(instance)
+    assert not any((instance.config.blocks).rglob(lost.hex() + "*"))
+    assert instance.store.look([kept])[0].state is State.WAITING
+    clock.day += datetime.timedelta(days=180)
+    housekeeping.clean(instance)
+    assert instance.store.look([kept])[0].state is State.REMOVED
+
+
+def test_every_reviewer_must_state_a_day(instance: Instance, org: parties.Organisation, clock: Clock) -> None:
+    """Who must have stated a day: everybody who is active now or by a manifest signed in advance."""
+    assert housekeeping.must_state(instance) == {"ombuds", "ethics", "counsel"}
+    extra = parties.person("extra", "Extra").listed()
+    known = org.next(reviewers=(*org.manifest.reviewers, extra), begins=DAY + ONE)
+    instance.published.install([(known.data, known.signature)])
+    assert "extra" in housekeeping.must_state(instance)
+    clock.day = DAY - datetime.timedelta(days=30)
+    assert housekeeping.must_state(instance) == set()
+
+
+def test_warnings(instance: Instance, org: parties.Organisation, clock: Clock) -> None:
+    """The operator is warned of a manifest's end, of couriers who stay away, and of what waits too long."""
+    assert housekeeping.warnings(instance) == []
+    instance.store.visit("courier", DAY)
+    instance.store.commit([Sealed(b"k" * 16, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
+    clock.day += datetime.timedelta(days=60)
+    said = " ".join(housekeeping.warnings(instance))
+    assert "ends in 23 days" in said and "for 60 days" in said and "no courier" in said
+    clock.day = org.manifest.expires + ONE
+    assert "ended 1 days ago" in housekeeping.warnings(instance)[0]
+
+
+def test_warns_before_the_first_manifest(tmp_path: Path) -> None:
+    """A server without a manifest says so."""
+    instance = open_instance(config(tmp_path), Clock())
+    assert "no manifest" in housekeeping.warnings(instance)[0]
+    Housekeeper(instance).tick()
+    instance.store.close()
+
+
+def test_chaff_is_like_the_real_thing(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
+    """Chaff has the form of envelopes and blocks, in both heaps, and nobody can open it."""
+    for _ in range(12):
+        chaff.scatter(instance.store, org.known, DAY)
+    ids = instance.store.day_ids(DAY)
+    assert len(ids.envelopes) == 12
+    assert everything(instance)[2] > 12
+    for id in ids.envelopes:
+        envelope.check_form(instance.store.body(id) or b"", 8)
+    assert not any(opened(app, org, reader) for reader in org.people)
+
+
+@pytest.mark.parametrize("count", [1, 2, 7])
+def test_chaff_of_blocks(count: int) -> None:
+    """As many blocks as asked for, each of a block's size, none like another."""
+    blocks = list(chaff._blocks(count))
+    assert [len(body) for _, body in blocks] == [262_144] * count
+    assert len({id for id, _ in blocks}) == len({body[:64] for _, body in blocks}) == count
+
+
+def test_chaff_comes_at_random_times(
+    tmp_path: Path, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As many a day as configured, on average, and none when it is turned off."""
+    clock, scattered = Ticking(), []
+    monkeypatch.setattr(chaff, "scatter", lambda *_: scattered.append(clock.time))
+    monkeypatch.setattr(housekeeping, "clean", lambda _: [])
+    instance = open_instance(config(tmp_path, chaff=24.0), clock)
+    monkeypatch.setattr(type(instance.published), "current", lambda *_: org.known)
+    keeper = Housekeeper(instance)
+    for _ in range(10 * 24 * 12):  # ten days, every five minutes
+        clock.time += datetime.timedelta(minutes=5)
+        keeper.tick()
+    assert 160 < len(scattered) < 320  # 240 expected; five standard deviations either way
+    quiet = Housekeeper(Instance(config(tmp_path, chaff=0.0), instance.store, instance.published, clock))
+    scattered.clear()
+    clock.time += ONE
+    quiet.tick()
+    assert scattered == []
+    instance.store.close()
+
+
+def test_pauses_are_exponential() -> None:
+    """The mean pause is the day over the mean count, and short pauses are commoner than long ones."""
+    pauses = sorted(chaff.pause(4.0) for _ in range(4000))
+    assert 0.9 < sum(pauses) / len(pauses) / (86_400 / 4) < 1.1
+    assert 0.6 < pauses[2000] / (86_400 / 4) < 0.79  # the median of an exponential is ln 2 of its mean
+
+
+def test_one_keeps_the_house(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While one keeps the house another waits; when it ends the other takes over."""
+    monkeypatch.setattr(housekeeping, "TICK", 0.01)
+    ticked: list[str] = []
+    stops = {name: threading.Event() for name in ("one", "other")}
+
+    def keep(name: str) -> threading.Thread:
+        keeper = Housekeeper(instance)
+        monkeypatch.setattr(keeper, "tick", lambda: ticked.append(name))
+        thread = threading.Thread(target=keeper.run, args=(stops[name],))
+        thread.start()
+        return thread
+
+    first = keep("one")
+    wait_for(ticked, "one")
+    second = keep("other")
+    assert not stops["other"].wait(0.1)
+    assert set(ticked) == {"one"}
+    stops["one"].set()
+    first.join()
+    wait_for(ticked, "other")
+    stops["other"].set()
+    second.join()
+
+
+def wait_for(ticked: list[str], name: str) -> None:
+    """Until somebody has ticked, for ten seconds at most."""
+    waiting = threading.Event()
+    for _ in range(1000):
+        if name in ticked:
+            return
+        waiting.wait(0.01)
+    pytest.fail(f"{name} never ticked")
+
+
+def test_a_fault_does_not_end_housekeeping(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """After an unforeseen fault the house is kept on; the log names its type and place only."""
+    monkeypatch.setattr(housekeeping, "TICK", 0.01)
+    stop, calls = threading.Event(), []
+
+    def tick() -> None:
+        calls.append(1)
+        if len(calls) > 2:
+            stop.set()
+            return
+        raise RuntimeError("SECRET")
+
+    keeper = Housekeeper(instance)
+    monkeypatch.setattr(keeper, "tick", tick)
+    keeper.run(stop)
+    assert len(calls) == 3
+    assert "RuntimeError at" in caplog.text and "SECRET" not in caplog.text

@@ -1,0 +1,280 @@
+"""The server as a process of its own."""
+
+import contextlib
+import datetime
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+
+from tests import parties
+from whistle.cli import server as commands
+from whistle.cli.problem import Problem
+from whistle.server import folder, run
+from whistle.server.config import Config
+from whistle.server.errors import StartError
+from whistle.server.published import Published, write_roots
+from whistle.server.run import Socket
+
+THREADS = 40
+
+
+def free_port() -> int:
+    """A port on which nothing listens."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def prepare(place: Path, port: int) -> parties.Organisation:
+    """The folder of a server for today."""
+    org = parties.organisation(datetime.datetime.now(datetime.UTC).date())
+    folder.make(place, bind=f"127.0.0.1:{port}")
+    text = (place / "whistle.toml").read_text("utf-8").replace("# threads = 400", f"threads = {THREADS}")
+    (place / "whistle.toml").write_text(text, "utf-8")
+    write_roots(place / "keys", [org.root.public])
+    Published(place / "keys", 8).install([(org.known.data, org.known.signature)])
+    return org
+
+
+@dataclass
+class Running:
+    """A server that runs; ask it, then stop it."""
+
+    process: subprocess.Popen[bytes]
+    port: int
+
+    def ask(
+        self, method: str, path: str, body: bytes | None = None, **headers: str
+    ) -> tuple[int, bytes, dict[str, str]]:
+        """Status, body and headers of an answer."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        with contextlib.closing(connection):
+            connection.request(method, path, body, headers)
+            answer = connection.getresponse()
+            return answer.status, answer.read(), dict(answer.getheaders())
+
+    def raw(self, data: bytes) -> bytes:
+        """What comes back for bytes that need be no HTTP."""
+        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+            connection.sendall(data)
+            found = b""
+            with contextlib.suppress(ConnectionError):
+                while piece := connection.recv(65_536):
+                    found += piece
+            return found
+
+    def stop(self) -> str:
+        """Everything that it said."""
+        self.process.send_signal(signal.SIGTERM)
+        said, _ = self.process.communicate(timeout=40)
+        return said.decode()
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A server's folder."""
+    return tmp_path_factory.mktemp("server")
+
+
+@pytest.fixture(scope="module")
+def running(place: Path) -> Iterator[Running]:
+    """A server of its own process, run by the command."""
+    port = free_port()
+    prepare(place, port)
+    code = "import sys; sys.argv[0] = 'whistle'; from whistle.cli.main import main; main()"
+    command = [sys.executable, "-c", code, "server", "run", "--folder", str(place)]
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
+    found = Running(process, port)
+    try:
+        for _ in range(200):
+            with contextlib.suppress(OSError):
+                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                break
+            assert process.poll() is None, process.communicate()[0].decode()
+            time.sleep(0.1)
+        yield found
+    finally:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def test_it_answers(running: Running) -> None:
+    """Pages, the manifest and looks are answered; nothing names a version, no cookie is set."""
+    status, page, headers = running.ask("GET", "/en/")
+    assert status == 200 and b"<form" in page
+    assert not any(char.isdigit() for char in headers.get("Server", ""))
+    assert "Set-Cookie" not in headers
+    assert running.ask("GET", "/manifest.json")[0] == 200
+    ids = b"".join(parties.reporter().look_ids(8))
+    status, body, _ = running.ask("POST", "/api/look", ids, **{"Content-Type": "application/octet-stream"})
+    assert (status, len(body)) == (200, 262_144)
+
+
+def test_a_large_form_arrives(running: Running, place: Path) -> None:
+    """A form of some megabytes streams in and is answered with a page, and its file is nowhere in the folder."""
+    mark = b"PLAINTEXT-MARK-"
+    boundary = "b"
+    parts = [f'--b\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n' for name, value in FORM]
+    file = b'--b\r\nContent-Disposition: form-data; name="files"; filename="a.txt"\r\n\r\n' + mark * 300_000
+    body = "".join(parts).encode() + file + b"\r\n--b--\r\n"
+    headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
+    status, page, _ = running.ask("POST", "/en/", body, **headers)
+    assert status == 200, page.decode()
+    assert page.count(b"<li") >= 12
+    files = [path for path in place.rglob("*") if path.is_file()]
+    assert len(files) > 10
+    assert not any(mark in path.read_bytes() for path in files)
+
+
+FORM = [("step", "send"), ("attempt", "ab" * 32), ("keys", "1"), ("channel", "harassment"), ("text", "PLAINTEXT-MARK-")]
+
+
+def test_half_sent_requests_do_not_starve_others(running: Running) -> None:
+    """While three quarters of the threads wait for the rest of a body, others are answered at once."""
+    stuck = []
+    head = (
+        b"POST /api/block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 262160\r\n"
+    )
+    for _ in range(THREADS):
+        connection = socket.create_connection(("127.0.0.1", running.port), timeout=20)
+        connection.sendall(head + b"\r\n" + bytes(100))
+        stuck.append(connection)
+    time.sleep(0.5)
+    begun = time.monotonic()
+    assert running.ask("GET", "/en/")[0] == 200
+    assert time.monotonic() - begun < 5
+    for connection in stuck:
+        connection.close()
+
+
+STRANGE = {
+    "no_http": b"SECRET nonsense\r\n\r\n",
+    "bad_method": b"SEC/RET / HTTP/1.1\r\n\r\n",
+    "bad_header": b"GET / HTTP/1.1\r\nSECRET\x01: SECRET\r\n\r\n",
+    "long_line": b"GET /SECRET" + b"x" * 5000 + b" HTTP/1.1\r\n\r\n",
+    "many_headers": b"GET / HTTP/1.1\r\n" + b"".join(b"S%d: SECRET\r\n" % n for n in range(100)) + b"\r\n",
+}
+
+
+@pytest.mark.parametrize("data", STRANGE.values(), ids=STRANGE)
+def test_errors_repeat_nothing(running: Running, data: bytes) -> None:
+    """What is no proper request gets an error that repeats nothing of it."""
+    answer = running.raw(data)
+    assert answer.startswith(b"HTTP/1.1 4")
+    assert b"SECRET" not in answer and b"SEC/RET" not in answer
+
+
+def test_it_dumps_no_core_and_shares_no_file(running: Running, place: Path) -> None:
+    """No core may be dumped, and what the process makes is its own."""
+    worker = children(running.process.pid)[0]
+    limits = Path(f"/proc/{worker}/limits").read_text()
+    core = next(line for line in limits.splitlines() if line.startswith("Max core file size"))
+    assert core.split()[4:6] == ["0", "0"]
+    assert "Umask:\t0077" in Path(f"/proc/{worker}/status").read_text()
+    assert not any(path.stat().st_mode & 0o077 for path in (place / "data").rglob("*"))
+
+
+def test_it_says_nothing_and_stops(running: Running) -> None:
+    """After all that its output names no address, no request and no fault; told to stop, it stops well."""
+    said = running.stop()
+    assert running.process.returncode == 0
+    lines = said.splitlines()
+    assert lines == [f"Whistle listens at 127.0.0.1:{running.port}.  Stop it with Ctrl-C."]
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process started."""
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def test_a_busy_port_and_a_missing_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What hinders the start is said in one line, with a hint."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        prepare(tmp_path / "server", other.getsockname()[1])
+        with pytest.raises(StartError, match="is in use"):
+            run.check(tmp_path / "server")
+    monkeypatch.setattr(run, "harden", lambda: None)
+    asked = CliRunner().invoke(commands.server, ["run", "--folder", str(tmp_path / "nowhere")], standalone_mode=False)
+    assert isinstance(asked.exception, Problem)
+    assert "there is no whistle.toml" in asked.exception.message and asked.exception.hint
+
+
+def test_a_wrong_address(tmp_path: Path) -> None:
+    """A bind that is no address is said in one line."""
+    folder.make(tmp_path / "server", bind="127.0.0.1:no")
+    with pytest.raises(StartError, match="bind"):
+        run.check(tmp_path / "server")
+
+
+def test_init_and_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """init makes the folder and pins the keys; purge cleans it; both say what they did."""
+    monkeypatch.setattr(run, "harden", lambda: None)  # the tests' own process stays as it is
+    public, place = tmp_path / "public", tmp_path / "server"
+    public.mkdir()
+    org = parties.organisation(datetime.datetime.now(datetime.UTC).date(), slots=4)
+    write_roots(public, [org.root.public])
+    (public / "manifest.json").write_bytes(org.known.data)
+    (public / "manifest.json.minisig").write_bytes(org.known.signature)
+    made = CliRunner().invoke(commands.server, ["init", "--folder", str(place), "--keys", str(public), "--name", "N"])
+    assert made.exit_code == 0, made.output
+    assert "fingerprint" in made.output
+    assert Config.load(place).slots == 4
+    purged = CliRunner().invoke(commands.server, ["purge", "--folder", str(place)])
+    assert purged.exit_code == 0 and purged.output.endswith("Done.\n")
+    again = CliRunner().invoke(commands.server, ["init", "--folder", str(place)], standalone_mode=False)
+    assert isinstance(again.exception, Problem)
+
+
+@pytest.fixture
+def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Socket, socket.socket]]:
+    """Both ends of a connection, one of which loses patience after a second."""
+    monkeypatch.setattr(run, "STILL", 1)
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield Socket(ours), theirs
+
+
+def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
+    """Nothing for as long as patience lasts ends the read."""
+    begun = time.monotonic()
+    with pytest.raises(run.GONE):
+        pair[0].recv(100)
+    assert 0.5 < time.monotonic() - begun < 5
+
+
+def test_a_trickle_is_given_up(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """A byte now and then keeps nobody's thread; the next request begins anew."""
+    now = [0.0]
+
+    def later() -> float:
+        now[0] += 0.4
+        return now[0]
+
+    monkeypatch.setattr(run.time, "monotonic", later)
+    ours, theirs = pair
+    theirs.sendall(bytes(100))
+    with pytest.raises(TimeoutError):
+        for _ in range(10):
+            ours.recv(1)
+    ours.begin()
+    assert ours.recv(1) == b"\0"
+
+
+def test_whoever_takes_nothing_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
+    """An answer that nobody reads ends too."""
+    with pytest.raises(run.GONE):
+        pair[0].sendall(bytes(50_000_000))
