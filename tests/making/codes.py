@@ -1,0 +1,243 @@
+"""Vectors of words, of what follows from a code, of forms and of canonical JSON."""
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any
+
+from tests.making.vector import Vector, secret, told
+from whistle.protocol import retrieval, words
+from whistle.protocol.retrieval import FormDigest, derive, reply_tokens, thing_id
+
+ZERO, ONES, STEPS = bytes(16), b"\xff" * 16, bytes(range(16))
+ENGLISH = words.encode(STEPS)
+
+
+def _typed() -> Iterator[tuple[str, str, str, bytes]]:
+    numbers = [str(number) for number in words.numbers(STEPS)]
+    for language in words.LANGUAGES:
+        told = " ".join(words.encode(STEPS, language))
+        yield f"whole_{language}", f"whole words of the list {language}", told, STEPS
+    yield "prefixes", "the first four letters are enough", " ".join(word[:4] for word in ENGLISH), STEPS
+    yield "longer_prefixes", "five letters of a longer word", " ".join(word[:5] for word in ENGLISH), STEPS
+    french = " ".join(words.encode(STEPS, "fr"))
+    yield "no_accents", "accents may be left out", french.replace("é", "e").replace("è", "e"), STEPS
+    yield "decomposed", "accents as characters of their own", french.replace("é", "e\u0301"), STEPS
+    yield "upper_case", "capital letters", " ".join(ENGLISH).upper(), STEPS
+    yield "marks", "marks, lines and spaces between the words", ",\n\u00a0".join(ENGLISH) + ".", STEPS
+    yield "chinese_together", "Chinese characters without spaces", "".join(words.encode(STEPS, "zh")), STEPS
+    yield "numbers", "the words' numbers", " ".join(numbers), STEPS
+    yield "numbers_padded", "numbers of four digits", " ".join(number.zfill(4) for number in numbers), STEPS
+    for name, zero in {
+        "arabic": 0x660,
+        "persian": 0x6F0,
+        "devanagari": 0x966,
+        "bengali": 0x9E6,
+        "wide": 0xFF10,
+    }.items():
+        digits = str.maketrans("0123456789", "".join(chr(zero + digit) for digit in range(10)))
+        yield f"numbers_{name}", f"numbers in {name} digits", " ".join(numbers).translate(digits), STEPS
+    mixed = [word if place % 2 else number for place, (word, number) in enumerate(zip(ENGLISH, numbers, strict=True))]
+    yield "mixed", "words and numbers by turns", " ".join(mixed), STEPS
+    counted = "\n".join(f"{place}. {word}" for place, word in enumerate(ENGLISH, 1))
+    yield "numbered", "words with 1 to 12 in front of them", counted, STEPS
+    counted = " ".join(f"{place}) {number}" for place, number in enumerate(numbers, 1))
+    yield "numbered_numbers", "numbers with 1 to 12 in front of them", counted, STEPS
+
+
+def _mistyped() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
+    numbers = " ".join(map(str, words.numbers(STEPS)[1:]))
+    yield "eleven", "a word too few", " ".join(ENGLISH[:11]), {"reason": "count", "found": 11}
+    yield "thirteen", "a word too many", " ".join([*ENGLISH, "zoo"]), {"reason": "count", "found": 13}
+    yield "none", "nothing", "", {"reason": "count", "found": 0}
+    yield "unknown", "a word on no list", "abandin " + "abandon " * 11, {"reason": "unknown", "word": "abandin"}
+    yield (
+        "three_letters",
+        "three letters of a longer word",
+        "aba " + "abandon " * 11,
+        {"reason": "unknown", "word": "aba"},
+    )
+    yield (
+        "too_long",
+        "a word with letters after it",
+        "abandons " + "zoo " * 11,
+        {"reason": "unknown", "word": "abandons"},
+    )
+    yield "number_zero", "0 is no word's number", f"0 {numbers}", {"reason": "unknown", "word": "0"}
+    yield "number_2049", "2049 is no word's number", f"2049 {numbers}", {"reason": "unknown", "word": "2049"}
+    yield (
+        "two_lists",
+        "English words and a French one",
+        "zoo " * 11 + "abaisser",
+        {"reason": "unknown", "word": "abaisser"},
+    )
+    swapped = [ENGLISH[1], ENGLISH[0], *ENGLISH[2:]]
+    yield "swapped", "two words in each other's place", " ".join(swapped), {"reason": "checksum"}
+    yield "checksum", "a last word with another checksum", "abandon " * 12, {"reason": "checksum"}
+
+
+def typed() -> Iterator[Vector]:
+    """What people type."""
+    for name, about, said, code in _typed():
+        yield Vector(f"words_{name}", about, "ok", {"typed": said}, {"code": code.hex()})
+    for name, about, said, output in _mistyped():
+        yield Vector(f"words_bad_{name}", about, "malformed", {"typed": said}, output)
+
+
+def texts() -> Iterator[Vector]:
+    """Texts that hold a code, and such as do not."""
+    said, numbers = " ".join(ENGLISH), ", ".join(map(str, words.numbers(STEPS)))
+    chinese = words.encode(STEPS, "zh")
+    cases: list[tuple[str, str, str, bytes | None, bool]] = [
+        ("words", "twelve words inside a sentence", f"My code is {said}. Thank you.", None, True),
+        ("numbers", "twelve numbers", f"It is {numbers}!", None, True),
+        (
+            "numbered",
+            "words with 1 to 12 in front",
+            "\n".join(f"{i}. {w}" for i, w in enumerate(ENGLISH, 1)),
+            None,
+            True,
+        ),
+        ("own", "one's own words", f"My code is {said}.", STEPS, True),
+        ("other", "another's words, where one's own are looked for", f"My code is {said}.", ZERO, False),
+        ("eleven", "eleven words", " ".join(ENGLISH[:11]) + " and so on", None, False),
+        ("checksum", "twelve words whose checksum is wrong", "abandon " * 12, None, False),
+        ("chinese_apart", "Chinese characters apart", " ".join(chinese), None, True),
+        ("chinese_together", "Chinese characters together are taken for prose", "".join(chinese), None, False),
+        ("chinese_own", "one's own are found together too", f"我说{''.join(chinese)}好", STEPS, True),
+        ("prose", "ordinary prose", "He said that he would end my contract unless I came along.", None, False),
+    ]
+    for name, about, text, code, holds in cases:
+        wanted = {"text": text, **({"code": code.hex()} if code else {})}
+        yield Vector(f"holds_{name}", about, "ok", wanted, {"holds": holds})
+
+
+def codes() -> Iterator[Vector]:
+    """Codes as words and numbers, and everything that follows from them."""
+    for name, code in {"zero": ZERO, "ones": ONES, "steps": STEPS, "other": secret("code", 16)}.items():
+        spoken = {language: words.encode(code, language) for language in words.LANGUAGES}
+        output = {"numbers": words.numbers(code), "words": spoken}
+        yield Vector(f"code_{name}", "a code in words and numbers", "ok", {"code": code.hex()}, output)
+    for name, code in {"zero": ZERO, "steps": STEPS, "other": secret("code", 16)}.items():
+        yield _derived(name, code)
+
+
+def _derived(name: str, code: bytes) -> Vector:
+    who, attempt, digest = derive(code), secret("attempt"), secret("digest")
+    lanes = {
+        str(lane): hashlib.sha256(b"".join(reply_tokens(who.replies, lane))).hexdigest() for lane in (0, 1, 15, 255)
+    }
+    looks = {str(slots): hashlib.sha256(b"".join(who.look_ids(slots))).hexdigest() for slots in (2, 8, 16)}
+    output: dict[str, Any] = {
+        "mailbox_seed": who.mailbox.seed.hex(),
+        "mailbox": who.mailbox.recipient.text,
+        "sign_seed": bytes(who.signing).hex(),
+        "sign": who.verify_key.hex(),
+        "sent": who.sent.hex(),
+        "replies": who.replies.hex(),
+        "case": who.case.hex(),
+        "reference": retrieval.reference(who.case),
+        "report_token": who.report_token.hex(),
+        "report_id": thing_id(who.report_token).hex(),
+        "slip_token": who.slip_token.hex(),
+        "slip_id": thing_id(who.slip_token).hex(),
+        "follow_up_token": who.follow_up_token(attempt, digest).hex(),
+        "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
+        "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),
+        "lane_sha256": lanes,
+        "look_sha256": looks,
+    }
+    given = {"code": code.hex(), "attempt": attempt.hex(), "digest": digest.hex()}
+    return Vector(f"derive_{name}", "everything that follows from a code", "ok", given, output)
+
+
+def forms() -> Iterator[Vector]:
+    """A form's digest and the code that a form gives."""
+    photo = hashlib.sha256(b"a photograph").hexdigest()
+    cases: dict[str, tuple[str, list[list[str]]]] = {
+        "empty": ("no field at all", []),
+        "fields": (
+            "fields in the form's order",
+            [["field", "channel", "fraud"], ["field", "text", "Ein Fall für sich"]],
+        ),
+        "files": (
+            "files by name and SHA-256",
+            [["field", "text", "x"], ["file", "föto.jpg", photo], ["file", "", photo]],
+        ),
+        "left_out": (
+            "attempt and words do not count",
+            [["field", "attempt", "a"], ["field", "words", "w"], ["field", "text", ""]],
+        ),
+    }
+    for name, (about, parts) in cases.items():
+        form = FormDigest()
+        for kind, first, second in parts:
+            if kind == "field":
+                form.field(first, second.encode())
+            else:
+                form.file(first, bytes.fromhex(second))
+        code = retrieval.code_for(secret("attempt"), form.digest())
+        output = {"digest": form.digest().hex(), "code": code.hex()}
+        yield Vector(f"form_{name}", about, "ok", {"parts": parts, "attempt": secret("attempt").hex()}, output)
+
+
+CANONICAL = {
+    "object": b'{"a":1,"b":[true,false,null],"c":{"d":"e"}}',
+    "sorted_by_bytes": b'{"":0,"-":1,"10":2,"9":3,"Z":4,"_":5,"__proto__":6,"a":7}',
+    "escapes": b'"\\b\\f\\n\\r\\t\\u0000\\u001f\\"\\\\/\x7f"',
+    "unicode": '"é\u2028\u2029\ufeff\uffff😀"'.encode(),
+    "integers": b"[0,-1,9007199254740991,-9007199254740991]",
+    "deep": b"[[[[[[[[1]]]]]]]]",
+    "scalar": b'"text"',
+    "empty_list": b"[]",
+}
+NOT_CANONICAL = {
+    "key_order": b'{"b":1,"a":2}',
+    "key_twice": b'{"a":1,"a":1}',
+    "key_not_ascii": '{"é":1}'.encode(),
+    "space": b'{"a": 1}',
+    "space_after": b"1 ",
+    "line_end": b"[]\n",
+    "float": b"[1.0]",
+    "exponent": b"[1e2]",
+    "minus_zero": b"[-0]",
+    "leading_zero": b"[01]",
+    "plus": b"[+1]",
+    "not_a_number": b"[NaN]",
+    "infinity": b"[Infinity]",
+    "2_to_the_53rd": b"[9007199254740992]",
+    "minus_2_to_the_53rd": b"[-9007199254740992]",
+    "huge_integer": b"[" + b"9" * 5000 + b"]",
+    "escape_not_needed": b'"\\u00e9"',
+    "escaped_slash": b'"\\/"',
+    "escape_capital": b'"\\u001F"',
+    "control_character": b'"\x01"',
+    "lone_surrogate": b'"\\ud800"',
+    "surrogate_in_utf8": b'"\xed\xa0\x80"',
+    "surrogate_pair_escaped": b'"\\ud83d\\ude00"',
+    "not_utf8": b'"\xff"',
+    "overlong_utf8": b'"\xc0\x80"',
+    "byte_order_mark": b'\xef\xbb\xbf"a"',
+    "nine_deep": b"[[[[[[[[[1]]]]]]]]]",
+    "very_deep": b"[" * 20_000 + b"]" * 20_000,
+    "two_values": b"1 2",
+    "trailing_comma": b"[1,]",
+    "comment": b"[1]/**/",
+    "single_quotes": b"'a'",
+    "cut_off": b'{"a":',
+    "nothing": b"",
+}
+
+
+def canonical() -> Iterator[Vector]:
+    """JSON in its one form, and in others."""
+    for name, data in CANONICAL.items():
+        yield Vector(f"canonical_{name}", "reads, and writes the same bytes again", "ok", {"data": told(data)})
+    for name, data in NOT_CANONICAL.items():
+        about = f"not canonical: {name.replace('_', ' ')}"
+        yield Vector(f"canonical_bad_{name}", about, "malformed", {"data": told(data)})
+
+
+def vectors() -> Iterator[Vector]:
+    """All of this module."""
+    for group in (typed, texts, codes, forms, canonical):
+        yield from group()
