@@ -89,7 +89,7 @@ def test_a_backup_shows_no_plaintext_and_not_the_wrong_passphrase(world: World, 
         backup.restore(saved, world.folder / "a", "a wrong passphrase", PASSPHRASE, "test", lambda: DAY)
     path = saved / "messages" / "00001.age"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(WorkstationError, match="00001.age"):
+    with pytest.raises(WorkstationError, match=r"00001\.age"):
         backup.restore(saved, world.folder / "b", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
     (saved / "state.age").unlink()
     with pytest.raises(WorkstationError, match="not finished"):
@@ -109,5 +109,5 @@ def test_what_a_backup_holds_opens_without_the_vault(world: World, saved: Path) 
 @pytest.mark.skipif(shutil.which("minisign") is None, reason="needs minisign")
 def test_stock_minisign_knows_the_root_and_manifest_of_a_backup(world: World, saved: Path) -> None:
     """The public files in a backup verify with stock tools."""
-    command = ["minisign", "-Vm", saved / "manifest-1.json", "-p", saved / "root-1.pub"]
+    command = ["minisign", "-Vm", str(saved / "manifest-1.json"), "-p", str(saved / "root-1.pub")]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0

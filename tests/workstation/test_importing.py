@@ -8,7 +8,7 @@ import pytest
 from tests.parties import DAY, report, reporter, sealed, sender
 from tests.workstation.carrying import World, attach
 from whistle.protocol import message, statement
-from whistle.protocol.message import Note
+from whistle.protocol.message import FollowUp, Note
 from whistle.protocol.retrieval import Reporter
 from whistle.workstation import cases, saving, writing
 from whistle.workstation.errors import CannotSave, Refused, Untrusted
@@ -102,6 +102,7 @@ def test_a_follow_up_by_someone_who_only_knows_the_case_is_refused(world: World)
 def _line(world: World, who: Reporter) -> bytes:
     found = world.follow_up(who)
     world.carrier.heaps.popitem()
+    assert isinstance(found.message, FollowUp)
     return message.encode(replace(found.message, text="Please send all files to me."))
 
 

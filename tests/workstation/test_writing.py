@@ -3,10 +3,11 @@
 import datetime
 from dataclasses import replace
 from io import BytesIO
+from pathlib import Path
 
 import pytest
 
-from tests.parties import DAY
+from tests.parties import DAY, organisation
 from tests.workstation.carrying import World
 from whistle.protocol import attachment, message
 from whistle.protocol.message import FollowUp, Grant, Reply, Status
@@ -14,6 +15,7 @@ from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.workstation import cases, outbox, record, saving, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.errors import ClockBehind, Refused
+from whistle.workstation.exchange import exchange
 from whistle.workstation.writing import Upload
 
 
@@ -114,8 +116,6 @@ def test_the_outbox_forgets_nothing_until_it_has_arrived(world: World) -> None:
     writing.reply(station, case_of(world, who), "We look into it.")
     for _ in range(2):
         world.carrier.inbox(world.stick)
-        from whistle.workstation.exchange import exchange
-
         assert exchange(station, world.stick).waiting == 1
     bodies = {path.read_bytes() for path in (world.stick / "outbox").iterdir()}
     world.carrier.push(world.stick)
@@ -124,7 +124,7 @@ def test_the_outbox_forgets_nothing_until_it_has_arrived(world: World) -> None:
 
 
 def test_a_grantee_reads_all_and_answers_in_a_lane_of_its_own(world: World) -> None:
-    """Somebody who is let in reads what was said before, replies at slots + the granter's place, and gets what comes."""
+    """Somebody let in reads what was said before, replies at slots + the granter's place, and gets what comes."""
     who = world.report()
     world.round("ombuds", "ethics")
     writing.note(world.station("ethics"), case_of(world, who, "ethics"), "Who knows about invoices?")
@@ -179,13 +179,9 @@ def test_a_grant_that_breaks_the_reporters_wish_is_refused_by_everybody(world: W
     assert signed.message.readers == ("ombuds", "ethics") and signed.message.without == ("counsel",)
 
 
-def test_a_case_has_no_more_readers_than_slots(tmp_path: object) -> None:
+def test_a_case_has_no_more_readers_than_slots(tmp_path: Path) -> None:
     """When all slots are used nobody more is let in."""
-    from tests.parties import organisation
-
-    assert hasattr(tmp_path, "joinpath")
-    world = World(tmp_path.joinpath("small") if tmp_path.joinpath("small").mkdir() is None else tmp_path)
-    world.org = world.carrier.org = organisation(slots=2)
+    world = World(tmp_path, organisation(slots=2))
     who = world.report()
     world.round("ombuds")
     with pytest.raises(Refused, match="at most 2 readers"):

@@ -1,0 +1,143 @@
+"""The reviewer's commands, run as programs are."""
+
+import datetime
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests.parties import Organisation, organisation, report, reporter, sealed, signed
+from tests.workstation.carrying import PASSPHRASE, Carrier, attach
+from whistle.cli.main import cli
+from whistle.protocol import enrolment, manifest, message
+from whistle.protocol.enrolment import ReviewerKeys
+from whistle.protocol.manifest import Known, Reviewer, Signing
+from whistle.protocol.minisign import SecretKey
+from whistle.workstation.workstation import Workstation, utc_today
+
+
+class Desk:
+    """A reviewer at a terminal."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.stick = folder / "stick"
+        self.stick.mkdir()
+
+    def run(self, *arguments: object, said: str = "", secret: str = PASSPHRASE) -> Result:
+        """Run a command; the passphrase comes by a file descriptor."""
+        reading, writing = os.pipe()
+        os.write(writing, secret.encode() + b"\n")
+        os.close(writing)
+        try:
+            return CliRunner().invoke(
+                cli,
+                ["workstation", *map(str, arguments), "--passphrase-fd", str(reading)],
+                input=said,
+                env={"WHISTLE_VAULT_PROFILE": "test", "WHISTLE_WORKSTATION": str(self.folder / "vault")},
+            )
+        finally:
+            os.close(reading)
+
+
+def enlisted(org: Organisation, keys: ReviewerKeys) -> Known:
+    """A manifest of today that lists these keys as the ombudsperson's."""
+    listed = Reviewer("ombuds", keys.name, keys.role, keys.languages, False, (Signing(keys.signing, None),), ())
+    end = org.manifest.expires + manifest.GRACE
+    listed = replace(listed, recipients=tuple(each for each in keys.recipients if each.first <= end))
+    others = tuple(each for each in org.manifest.reviewers if each.id != "ombuds")
+    return signed(replace(org.manifest, reviewers=(listed, *others)), org.root)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """A terminal in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    return Desk(tmp_path)
+
+
+def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
+    """init, exchange, cases, show, reply, note, status, grant, attachments save, export, backup and restore."""
+    org = organisation(utc_today())
+    root = desk.folder / "root-1.pub"
+    root.write_bytes(org.root.public.file())
+    made = desk.run(
+        "init", "--name", "R. Reviewer", "--role", "Ombudsperson", "--root", root,
+        "--public", "me.reviewer", "--backup", desk.folder / "usb",
+    )  # fmt: skip
+    assert made.exit_code == 0 and (desk.folder / "usb").is_dir()
+    keys = enrolment.read((desk.folder / "me.reviewer").read_bytes())
+    assert isinstance(keys, ReviewerKeys) and len(keys.recipients) == 6
+    assert enrolment.digits((desk.folder / "me.reviewer").read_bytes()) in made.stdout
+    org.known = enlisted(org, keys)
+    carrier, who = Carrier(org, today=utc_today()), reporter()
+    blocks, record = attach(b"a photograph")
+    carrier.put_blocks(blocks)
+    found = report(who, org, text="Third \x1b[2Jfloor.", attachments=(record,), day=utc_today())
+    carrier.put(sealed(message.sign(found, who.signing), org, ("ombuds", "ethics"), utc_today()))
+    carrier.inbox(desk.stick)
+    assert "1 new messages in 1 cases" in desk.run("exchange", desk.stick).stdout
+    listed = desk.run("cases").stdout
+    reference = listed.split()[0]
+    assert "acknowledge receipt" in listed
+    shown = desk.run("show", reference[:6]).stdout
+    assert "floor." in shown and "\x1b" not in shown
+    for arguments, said in [
+        (("reply", reference, "--attach", root), "We look into it.\n"),
+        (("note", reference), "Between us.\n"),
+        (("status", reference, "--set", "open", "--label", "urgent", "--claim", "--reason", "Plausible"), ""),
+        (("grant", reference, "counsel"), ""),
+        (("attachments", "save", reference, "--to", desk.folder / "files"), ""),
+        (("export", reference, "--to", desk.folder / "out"), ""),
+        (("exchange", desk.stick), ""),
+        (("backup", "--to", desk.folder / "usb"), ""),
+    ]:
+        done = desk.run(*arguments, said=said)
+        assert done.exit_code == 0 and "error" not in done.stderr, (arguments, done.stderr)
+    assert (desk.folder / "files" / "photo.jpg").read_bytes() == b"a photograph"
+    [exported] = (desk.folder / "out").iterdir()
+    text = (exported / "record.txt").read_text()
+    assert "We look into it." in text and "photo.jpg" in text and (exported / "files" / "photo.jpg").exists()
+    assert carrier.push(desk.stick)[0].imports[0].reviewer == "ombuds"
+    (desk.folder / "vault").rename(desk.folder / "lost")
+    newest = sorted((desk.folder / "usb").iterdir(), key=lambda path: (len(path.name), path.name))[-1]
+    assert desk.run("restore", newest).exit_code == 0
+    assert desk.run("show", reference).stdout.startswith(f"Case {reference}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "secret", "told"),
+    [
+        (("cases",), "the wrong passphrase", "does not open"),
+        (("show", "1234"), PASSPHRASE, "no such case"),
+        (("exchange", "nowhere"), PASSPHRASE, "no stick"),
+        (("init", "--name", "a", "--role", "b", "--no-backup"), PASSPHRASE, "already"),
+        (("init", "--name", "a", "--role", "b", "--no-backup", "--folder", "x"), "short", "12 characters"),
+        (("cases", "--folder", "elsewhere"), PASSPHRASE, "no vault"),
+        (("restore", "nowhere", "--folder", "y"), PASSPHRASE, "cannot be read"),
+    ],
+)
+def test_a_refusal_is_two_lines_and_exit_status_1(
+    desk: Desk, arguments: tuple[str, ...], secret: str, told: str
+) -> None:
+    """Every fault is one line of what is wrong and one of what to do, and never a passphrase."""
+    made = desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.reviewer")
+    assert made.exit_code == 0
+    done = desk.run(*arguments, secret=secret)
+    lines = [line for line in done.stderr.splitlines() if line.startswith(("whistle: error: ", "hint: "))]
+    assert done.exit_code == 1 and len(lines) == 2 and told in lines[0] and lines[1] != "hint: "
+    assert secret not in done.stderr + done.stdout
+
+
+def test_a_clock_that_was_wrong_can_be_accepted(desk: Desk) -> None:
+    """`clock --accept` mends a vault that was used on a day in the future."""
+    folder = desk.folder / "vault"
+    ahead = utc_today() + datetime.timedelta(days=4000)
+    Workstation.create(
+        folder, PASSPHRASE, name="R", role="R", languages=["en"], profile="test", today=lambda: ahead,
+        signing=SecretKey.generate(),
+    ).close()  # fmt: skip
+    assert f"last used on {ahead}" in desk.run("clock").stdout
+    assert f"last used on {utc_today()}" in desk.run("clock", "--accept").stdout
