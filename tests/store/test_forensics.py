@@ -1,0 +1,71 @@
+"""What the files themselves tell of the order of arrival: everything of today, nothing of any day before."""
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+
+from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, block, files, put, report, sealed
+from whistle.store import Heap, Store, open_store, sqlite_files
+
+COUNT = 2000 if TRIAL else 400
+
+
+def correlation(left: Sequence[int], right: Sequence[int]) -> float:
+    """Spearman's rank correlation of two lists without ties."""
+
+    def ranks(values: Sequence[int]) -> dict[int, int]:
+        return {value: rank for rank, value in enumerate(sorted(values))}
+
+    ranked = zip(map(ranks(left).get, left), map(ranks(right).get, right), strict=True)
+    distance = sum((a - b) ** 2 for a, b in ranked)  # type: ignore[operator]
+    return 1 - 6 * distance / (len(left) * (len(left) ** 2 - 1))
+
+
+def told(folder: Path, arrivals: Sequence[bytes], what: str) -> float:
+    """How well a number of the blocks' files tells the order of arrival: 1 fully, 0 not at all."""
+    numbers = {path.name: getattr(path.stat(), what) for path in files(folder)}
+    return correlation([numbers[id_.hex()] for id_ in arrivals], range(len(arrivals)))
+
+
+def test_files_of_before_today_do_not_tell_the_order(here: Store, tmp_path: Path) -> None:
+    """Inode numbers and change times tell today's order; after the turn-over they tell no more than chance."""
+    arrivals = [put(here)[0] for _ in range(COUNT)]
+    here.commit([sealed()], arrivals, DAY)
+    assert told(tmp_path / "blocks" / "today", arrivals, "st_ctime_ns") > 0.99
+    here.turn_over(NEXT)
+    chance = 5 / (COUNT - 1) ** 0.5  # five standard deviations
+    for what in ("st_ino", "st_ctime_ns"):
+        assert abs(told(tmp_path / "blocks" / "settled", arrivals, what)) < chance, what
+    assert {path.stat().st_mtime_ns for path in files(tmp_path / "blocks")} == {0}
+
+
+def test_emptied_folders_are_made_anew(here: Store, tmp_path: Path) -> None:
+    """A folder that held today's files holds their names in order of arrival even when they are gone, so it goes too."""
+    report(here, blocks=20)
+    shards = {path.parent: path.parent.stat().st_ctime_ns for path in files(tmp_path / "blocks" / "today")}
+    here.turn_over(NEXT)
+    assert all(shard.is_dir() and shard.stat().st_ctime_ns > made for shard, made in shards.items())
+    assert all(not list(shard.iterdir()) for shard in shards)
+
+
+def test_the_database_is_the_same_whatever_the_order_of_arrival(tmp_path: Path) -> None:
+    """The same things, arrived in two orders, leave the same main database file after a few days, byte for byte."""
+    days = (DAY, NEXT, after(2))
+    envelopes = {day: [sealed(random.choice(list(Heap))) for _ in range(60)] for day in days}
+    blocks = {day: [an_id() for _ in range(10)] for day in days}
+    body = block()
+    left = []
+    for name in ("one", "two"):
+        url = f"sqlite:///{tmp_path}/{name}.sqlite"
+        store = open_store(url, tmp_path / name, SIZE)
+        for day in days:
+            for id_ in random.sample(blocks[day], 10):
+                store.put_block(id_, body, Heap.REVIEWERS, day)
+            for at, each in enumerate(random.sample(envelopes[day], 60)):
+                store.commit([each], blocks[day] if at == 0 else [], day)
+            store.collect([each.id for each in random.sample(envelopes[day], 60) if each.id[0] < 128], day)
+            store.turn_over(day.fromordinal(day.toordinal() + 1))
+        left.append([file.read_bytes() for file in sqlite_files(url)])
+        store.close()
+    assert left[0] == left[1]
+    assert all(each.id in left[0][0] for day in days for each in envelopes[day])

@@ -1,0 +1,211 @@
+"""How long things stay: removal by whole days, and only of what every active reviewer has."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.store.things import DAY, NEXT, after, an_id, files, put, report, rows, sealed
+from whistle.store import DayIds, Heap, Limits, Sealed, State, Store
+
+ACTIVE = ["ethics", "ombuds"]
+
+
+@pytest.fixture
+def old(store: Store) -> tuple[Store, Sealed, Sealed, bytes]:
+    """A store with one report of DAY, its slip and a block, collected and turned over."""
+    first, slip, (id_,) = report(store, blocks=1)
+    store.turn_over(NEXT)
+    store.collect([first.id], NEXT)
+    return store, first, slip, id_
+
+
+def state(store: Store, day: int, *reviewers: str) -> None:
+    """Reviewers state DAY, so many days after it."""
+    for reviewer in reviewers:
+        assert store.record_import(reviewer, DAY, store.held(DAY), after(day))
+
+
+def test_the_hash_of_a_day_is_over_its_sorted_ids(store: Store) -> None:
+    """BLAKE2b-256 over the ids of envelopes and blocks to reviewers, sorted together; nothing else of the day counts."""
+    first, _, (id_,) = report(store, blocks=1)
+    gone, other, _ = report(store)
+    store.withdraw([gone.id, other.id], DAY)
+    put(store)
+    report(store, day=NEXT)
+    assert store.day_ids(DAY) == DayIds((first.id,), (id_,))
+    expected = hashlib.blake2b(min(first.id, id_) + max(first.id, id_), digest_size=32).digest()
+    assert store.held(DAY) == expected
+    store.turn_over(NEXT)
+    assert store.held(DAY) == expected
+
+
+def test_a_day_goes_when_all_have_stated_it(old: tuple[Store, Sealed, Sealed, bytes], tmp_path: Path) -> None:
+    """Seven days after the last statement the bodies and blocks to reviewers go; the state stays, the slip stays."""
+    store, first, slip, id_ = old
+    state(store, 1, "ombuds")
+    state(store, 5, "ethics")
+    assert store.remove_due(after(11), ACTIVE) == []
+    assert store.body(first.id) == first.body
+    assert store.remove_due(after(12), ACTIVE) == [DAY]
+    found = {each.id: each for each in store.look([first.id, slip.id])}
+    assert (found[first.id].state, found[first.id].state_day) == (State.COLLECTED, NEXT)
+    assert (found[slip.id].state, found[slip.id].body) == (State.WAITING, slip.body)
+    assert store.body(first.id) is None
+    assert store.block(id_) is None
+    assert files(tmp_path / "blocks") == []
+    assert store.days() == []
+    assert store.day_ids(DAY) == DayIds((), ())
+
+
+def test_one_who_has_not_stated_keeps_the_day(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """While an active reviewer has not stated the day it stays, and one who is no longer active does not count."""
+    store, first, _, _ = old
+    state(store, 1, "ombuds", "counsel")
+    assert store.remove_due(after(100), ACTIVE) == []
+    assert store.remove_due(after(100), []) == []
+    assert store.body(first.id) == first.body
+    assert store.remove_due(after(100), ["ombuds"]) == [DAY]
+
+
+def test_a_statement_that_is_not_the_servers_list_does_not_count(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """A workstation that lacks a block, or holds something else, states another hash, and it is not recorded."""
+    store, first, _, _ = old
+    for wrong in (DayIds((first.id,), ()).hash, DayIds((), ()).hash, bytes(32)):
+        assert not store.record_import("ombuds", DAY, wrong, NEXT)
+    assert rows(store)["imports"] == []
+
+
+@pytest.mark.parametrize("today", [DAY, DAY.fromordinal(DAY.toordinal() - 1)])
+def test_a_day_that_is_not_over_cannot_be_stated(store: Store, today: object) -> None:
+    """A statement on the day itself, or before it, is refused, since the list may still grow."""
+    report(store)
+    assert not store.record_import("ombuds", DAY, store.held(DAY), today)  # type: ignore[arg-type]
+
+
+def test_a_day_of_nothing_cannot_be_stated(store: Store) -> None:
+    """The empty list is nobody's statement."""
+    assert not store.record_import("ombuds", DAY, store.held(DAY), NEXT)
+
+
+def test_a_list_that_changed_is_not_removed(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """When a clock that went wrong lets a stated day grow, the statements no longer speak of its list."""
+    store, first, _, _ = old
+    state(store, 1, *ACTIVE)
+    late = sealed()
+    store.commit([late], [], DAY)
+    store.turn_over(NEXT)
+    assert store.remove_due(after(100), ACTIVE) == []
+    assert store.body(first.id) == first.body
+    assert store.body(late.id) == late.body
+
+
+def test_a_day_that_was_not_turned_over_is_left_alone(store: Store) -> None:
+    """Removal takes whole days from the main tables only."""
+    first, _, _ = report(store)
+    state(store, 1, *ACTIVE)
+    assert store.remove_due(after(500), ACTIVE) == []
+    assert store.body(first.id) == first.body
+
+
+def test_repeating_a_statement_does_not_put_off_the_day(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """The same statement again is accepted, and its first day counts."""
+    store, *_ = old
+    state(store, 1, *ACTIVE)
+    state(store, 7, *ACTIVE)
+    assert store.remove_due(after(8), ACTIVE) == [DAY]
+
+
+def test_the_hard_limit_needs_no_statement(store: Store) -> None:
+    """After 180 days bodies to reviewers go; what nobody collected is removed, the rest stays collected."""
+    first, _, _ = report(store)
+    second, _, _ = report(store)
+    store.turn_over(NEXT)
+    store.collect([first.id], NEXT)
+    assert store.oldest_waiting() == DAY
+    store.remove_due(after(180), ACTIVE)
+    assert store.body(first.id) is not None
+    store.remove_due(after(181), ACTIVE)
+    found = {each.id: each for each in store.look([first.id, second.id], bodies=Heap)}
+    assert (found[first.id].state, found[first.id].state_day, found[first.id].body) == (State.COLLECTED, NEXT, None)
+    assert (found[second.id].state, found[second.id].state_day) == (State.REMOVED, after(181))
+    assert store.oldest_waiting() is None
+    assert store.days() == []
+
+
+def test_bodies_to_reporters_stay_400_days(store: Store) -> None:
+    """Replies, slips and their blocks go on the 401st day, whatever reviewers stated."""
+    reply = sealed(Heap.REPORTERS)
+    id_, body = put(store, Heap.REPORTERS)
+    store.commit([reply], [id_], DAY)
+    store.turn_over(NEXT)
+    store.remove_due(after(400), ACTIVE)
+    assert (store.body(reply.id), store.block(id_)) == (reply.body, body)
+    store.remove_due(after(401), ACTIVE)
+    assert (store.body(reply.id), store.block(id_)) == (None, None)
+    assert store.look([reply.id])[0].state == State.REMOVED
+
+
+def test_a_block_in_both_heaps_stays_for_the_longer(store: Store) -> None:
+    """The reviewers' row goes with its day, the file only with the last row."""
+    id_, body = put(store)
+    store.put_block(id_, body, Heap.REPORTERS, DAY)
+    store.commit([sealed()], [id_], DAY)
+    store.turn_over(NEXT)
+    state(store, 1, *ACTIVE)
+    store.remove_due(after(8), ACTIVE)
+    assert store.block(id_, Heap.REVIEWERS) is None
+    assert store.block(id_, Heap.REPORTERS) == body
+
+
+@pytest.mark.parametrize(("heap", "days"), [(Heap.REVIEWERS, 180 + 365), (Heap.REPORTERS, 400 + 365)])
+def test_the_small_rows_stay_a_year_longer(store: Store, heap: Heap, days: int) -> None:
+    """A state is told for a year after the last body could be there; then nothing is stored under the id."""
+    one = sealed(heap)
+    store.commit([one], [], DAY)
+    store.turn_over(NEXT)
+    store.remove_due(after(days), ACTIVE)
+    assert store.has(one.id)
+    store.remove_due(after(days + 1), ACTIVE)
+    assert not store.has(one.id)
+    assert all(not kept for kept in rows(store).values())
+
+
+def test_the_limits_are_the_callers(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """An instance may choose other limits."""
+    store, first, _, _ = old
+    state(store, 1, *ACTIVE)
+    assert store.remove_due(after(2), ACTIVE, Limits(grace=2)) == []
+    assert store.remove_due(after(2), ACTIVE, Limits(grace=1)) == [DAY]
+    assert store.body(first.id) is None
+
+
+def test_old_statements_and_visits_are_forgotten(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """Statements go when their day must be gone, visits after a year."""
+    store, *_ = old
+    state(store, 1, "ombuds")
+    store.visit("courier", NEXT)
+    store.remove_due(after(181), ACTIVE)
+    assert len(rows(store)["imports"]) == len(rows(store)["visits"]) == 1
+    store.remove_due(after(367), ACTIVE)
+    assert rows(store)["imports"] == rows(store)["visits"] == []
+
+
+def test_the_last_visit_is_known(store: Store) -> None:
+    """The last day on which any courier came, however often."""
+    assert store.last_visit() is None
+    for courier, day in (("a", DAY), ("b", after(3)), ("a", NEXT), ("b", after(3))):
+        store.visit(courier, day)
+    assert store.last_visit() == after(3)
+    assert len(rows(store)["visits"]) == 3
+
+
+def test_a_removed_block_can_come_again(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """Removal leaves nothing behind that would hinder a later upload."""
+    store, _, _, id_ = old
+    body = store.block(id_)
+    assert body is not None
+    store.remove_due(after(181), ACTIVE)
+    store.put_block(id_, body, Heap.REVIEWERS, after(181))
+    store.commit([sealed(id_=an_id())], [id_], after(181))
+    assert store.block(id_) == body

@@ -1,0 +1,187 @@
+"""The turn-over: everything of before today lies in the main tables and folder, and only there."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection
+
+from tests.store.things import DAY, NEXT, after, files, put, report, rows, sealed
+from whistle.store import FolderOfBlocks, Heap, State, Store, StoreError, Turned, sqlite_files, turnover
+from whistle.store.models import MAIN, TODAY, Place, key
+
+
+def at(store: Store, place: Place) -> tuple[list[bytes], list[int], list[bytes]]:
+    """The ids of envelopes, the keys of bodies and the ids of blocks that lie in a place."""
+    with store.database.read() as connection:
+        return (
+            list(connection.scalars(place.envelopes.select().order_by(place.envelopes.c.id))),
+            list(connection.scalars(place.bodies.select().order_by(place.bodies.c.k))),
+            list(connection.scalars(place.blocks.select().order_by(place.blocks.c.id))),
+        )
+
+
+def test_what_came_before_today_moves(store: Store, tmp_path: Path) -> None:
+    """Rows and files move, what came today and what is still being uploaded stays, and everything is found as before."""
+    first, slip, (moved,) = report(store, blocks=1)
+    new, other, (stays,) = report(store, blocks=1, day=NEXT)
+    under_way, _ = put(store, day=DAY)
+    ids = [first.id, slip.id, new.id, other.id]
+    before = store.look(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)
+    assert store.turn_over(NEXT) == Turned(envelopes=2, blocks=1)
+    assert at(store, MAIN) == (sorted(ids[:2]), sorted(map(key, ids[:2])), [moved])
+    assert at(store, TODAY) == (sorted(ids[2:]), sorted(map(key, ids[2:])), sorted([stays, under_way]))
+    names = {shelf: {path.name for path in files(tmp_path / "blocks" / shelf)} for shelf in ("today", "settled")}
+    assert names == {"today": {stays.hex(), under_way.hex()}, "settled": {moved.hex()}}
+    assert (store.look(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)) == before
+
+
+def test_on_its_own_day_nothing_moves(store: Store) -> None:
+    """A turn-over on the day of arrival leaves everything where it is."""
+    report(store, blocks=1)
+    before = rows(store)
+    assert store.turn_over(DAY) == Turned(0, 0)
+    assert rows(store) == before
+
+
+def test_states_move_too(store: Store) -> None:
+    """Collected and withdrawn stay so."""
+    first, slip, _ = report(store)
+    gone, other, _ = report(store)
+    store.collect([first.id], DAY)
+    store.withdraw([gone.id, other.id], DAY)
+    store.turn_over(NEXT)
+    found = {each.id: each.state for each in store.look([first.id, slip.id, gone.id, other.id])}
+    assert found == {
+        first.id: State.COLLECTED,
+        slip.id: State.WAITING,
+        gone.id: State.REMOVED,
+        other.id: State.REMOVED,
+    }
+
+
+def test_several_days_move_at_once(store: Store) -> None:
+    """After days without a turn-over the next one moves them all."""
+    for day in (DAY, NEXT, after(2)):
+        report(store, blocks=1, day=day)
+    before = store.days()
+    assert store.turn_over(after(3)) == Turned(6, 3)
+    assert store.days() == before
+
+
+def test_between_copying_and_deleting_everything_is_there_once(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Broken off when things lie in both places, each is listed once, can be collected and withdrawn, and is so after."""
+    first, slip, _ = report(store, blocks=1)
+    gone, other, _ = report(store)
+    before = store.days(), store.day_ids(DAY)
+    monkeypatch.setattr(turnover, "delete", _broken_off)
+    for _ in range(2):
+        with pytest.raises(ZeroDivisionError):
+            store.turn_over(NEXT)
+        assert (store.days(), store.day_ids(DAY)) == before
+        monkeypatch.setattr(turnover, "delete", _Second(turnover.delete))  # the second time it comes further
+    assert at(store, MAIN)[:2] == at(store, TODAY)[:2] != ([], [])
+    assert store.collect([first.id], NEXT) == [first.id]
+    assert store.withdraw([gone.id, other.id], NEXT) == "withdrawn"
+    monkeypatch.undo()
+    store.turn_over(NEXT)
+    assert at(store, TODAY) == ([], [], [])
+    states = {each.id: each.state for each in store.look([first.id, slip.id, gone.id, other.id])}
+    assert list(map(states.get, [first.id, slip.id, gone.id])) == [State.COLLECTED, State.WAITING, State.REMOVED]
+    assert store.body(gone.id) is None
+    assert store.day_ids(DAY).envelopes == (first.id,)
+
+
+def _broken_off(*_: object) -> None:
+    raise ZeroDivisionError
+
+
+class _Second:
+    """Lets the first call pass, and breaks off at the second."""
+
+    def __init__(self, call: Callable[..., object]) -> None:
+        from sqlalchemy import delete
+
+        self._calls = iter([delete])
+
+    def __call__(self, *arguments: object) -> object:
+        return next(self._calls, _broken_off)(*arguments)  # type: ignore[arg-type]
+
+
+def test_a_settled_row_whose_file_is_still_todays_is_settled(store: Store, tmp_path: Path) -> None:
+    """When a settled file is lost while today's is there, the sweep settles it again and never drops the last copy."""
+    _, _, (id_,) = report(store, blocks=1)
+    body = store.block(id_)
+    assert body is not None
+    store.turn_over(NEXT)
+    for path in files(tmp_path / "blocks" / "settled"):
+        path.unlink()
+    FolderOfBlocks(tmp_path / "blocks").put(id_, body)
+    store.sweep(NEXT)
+    assert [path.name for path in files(tmp_path / "blocks" / "settled")] == [id_.hex()]
+    assert files(tmp_path / "blocks" / "today") == []
+    assert store.block(id_) == body
+
+
+def test_the_logs_are_emptied_and_nothing_is_left_of_today(here: Store, tmp_path: Path) -> None:
+    """After the turn-over the write-ahead logs have no bytes, and today's file holds nothing of the envelopes."""
+    envelopes = [each for _ in range(20) for each in report(here)[:2]]
+    main, today = sqlite_files(str(here.database.engine.url))
+    with here.database.engine.connect():  # the last one to go would remove the logs
+        here.turn_over(NEXT)
+        assert [file.with_name(file.name + "-wal").stat().st_size for file in (main, today)] == [0, 0]
+    left = today.read_bytes()
+    assert not [each for each in envelopes if each.id in left or each.body[:100] in left]
+    assert len(left) <= 10 * 4096
+
+
+def test_a_reader_who_stays_is_not_passed_over(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When somebody keeps reading, the log cannot be emptied; the turn-over says so, and the next one succeeds."""
+    monkeypatch.setattr(turnover, "PAUSE", 10)
+    report(here)
+
+    def stay(connection: Connection) -> None:
+        connection.execute(MAIN.envelopes.select()).all()
+        connection.execute(TODAY.envelopes.select()).all()
+
+    with here.database.read() as connection:
+        stay(connection)
+        with pytest.raises(StoreError, match="kept reading"):
+            here.turn_over(NEXT)
+    here.turn_over(NEXT)
+    assert at(here, TODAY) == ([], [], [])
+
+
+def test_reading_goes_on_during_turn_overs(store: Store) -> None:
+    """Who reads while things move finds each of them, always."""
+    import threading
+
+    reports = [report(store, blocks=1) for _ in range(40)]
+    ids = [first.id for first, _, _ in reports]
+    blocks = [id_ for _, _, some in reports for id_ in some]
+    done = threading.Event()
+    seen = []
+
+    def read() -> None:
+        while not done.is_set():
+            found = len(store.look(ids)), len(store.day_ids(DAY).envelopes), store.days()[0].envelopes
+            seen.append((*found, sum(store.block(id_) is not None for id_ in blocks)))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    store.turn_over(NEXT)
+    done.set()
+    reader.join()
+    assert seen
+    assert set(seen) == {(40, 40, 40, 40)}
+
+
+def test_a_second_heap_added_later_needs_no_second_copy(store: Store, tmp_path: Path) -> None:
+    """A settled block that is put for the other heap too stays one file, and moves there with the next turn-over."""
+    id_, body = put(store)
+    store.commit([sealed()], [id_], DAY)
+    store.turn_over(NEXT)
+    store.put_block(id_, body, Heap.REPORTERS, NEXT)
+    store.turn_over(after(2))
+    assert store.block(id_, Heap.REPORTERS) == body
+    assert [path.name for path in files(tmp_path / "blocks")] == [id_.hex()]
