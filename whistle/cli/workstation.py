@@ -1,95 +1,45 @@
-"""The reviewer's commands: open, read and answer reports, offline."""
+"""The reviewer's commands: a workstation with its vault, what comes and goes by stick, its backup, its page."""
 
-import datetime
-import functools
-import mimetypes
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
 
 import click
 
+from whistle.cli import casework
 from whistle.cli import passphrase as passphrases
 from whistle.cli.problem import Problem
 from whistle.cli.progress import Progress
-from whistle.protocol import enrolment
+from whistle.cli.unlocked import FILE, FOLDER, folder_option, plainly, say, to_option, unlocked
+from whistle.protocol import age, enrolment
+from whistle.protocol.errors import ProtocolError
 from whistle.workstation import backup as backups
-from whistle.workstation import cases as case_list
-from whistle.workstation import durable, exporting, keyfile, outbox, record, writing
+from whistle.workstation import durable, keyfile
 from whistle.workstation import exchange as exchanges
-from whistle.workstation.cases import Case
-from whistle.workstation.errors import WorkstationError
 from whistle.workstation.importing import import_files
 from whistle.workstation.trust import read_roots
 from whistle.workstation.workstation import Workstation
-from whistle.workstation.writing import Upload
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
 
 PROFILE = "WHISTLE_VAULT_PROFILE"
 LABELS = {"import": "taking in", "backup": "writing the backup"}
-F = TypeVar("F", bound=Callable[..., Any])
-FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-FOLDER = click.Path(path_type=Path, file_okay=False)
-
-folder_option = click.option(
-    "--folder",
-    envvar="WHISTLE_WORKSTATION",
-    type=FOLDER,
-    default=lambda: Path.home() / ".whistle-workstation",
-    show_default="~/.whistle-workstation",
-    help="The workstation's own folder (or WHISTLE_WORKSTATION).",
-)
 root_option = click.option("--root", "roots", multiple=True, type=FILE, help="A root's published key, root-1.pub.")
-attach_option = click.option("--attach", "attached", multiple=True, type=FILE, help="A file to send with it.")
-to_option = click.option("--to", required=True, type=FOLDER, help="The folder to write into.")
-text_option = click.option(
-    "--text-file", type=click.File("r", encoding="utf-8"), default="-", help="Where the text is; else standard input."
-)
 
 
 @click.group()
 def workstation() -> None:
     """Open, read and answer reports, offline."""
-
-
-def plainly(command: F) -> F:
-    """Say the workstation's errors as the command line says them."""
-
-    @functools.wraps(command)
-    def wrapped(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return command(*args, **kwargs)
-        except WorkstationError as exc:
-            raise Problem(exc.message, exc.hint or "nothing was changed") from exc
-
-    return wrapped  # type: ignore[return-value]
-
-
-def unlocked(command: Callable[..., Any]) -> Any:
-    """A command on an open workstation, which it gets as its first argument."""
-
-    @folder_option
-    @passphrases.option
-    @plainly
-    @functools.wraps(command)
-    def wrapped(folder: Path, passphrase_fd: int | None, *args: Any, **kwargs: Any) -> Any:
-        with _opened(folder, passphrase_fd) as station:
-            return command(station, *args, **kwargs)
-
-    return wrapped
-
-
-@contextmanager
-def _opened(folder: Path, descriptor: int | None) -> Iterator[Workstation]:
-    station = Workstation.open(folder, passphrases.ask(descriptor))
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no memory on the disk
     try:
-        for notice in station.trust.notices():
-            click.echo(notice, err=True)
-        yield station
-    finally:
-        station.close()
+        age.self_test()
+    except ProtocolError as exc:
+        raise Problem(str(exc), "install another version of the library `cryptography`") from exc
 
 
 @workstation.command()
@@ -150,7 +100,7 @@ def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
     """Take in a bundle: a FILE, or all that lies on a stick."""
     _pin(station, roots)
     result = import_files(station, exchanges.parts(place), _progress("import"))
-    _say(result.lines())
+    say(result.lines())
 
 
 @workstation.command()
@@ -160,120 +110,8 @@ def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
 def exchange(station: Workstation, stick: Path, roots: tuple[Path, ...]) -> None:
     """Take in what lies on STICK, and write on it what is to go."""
     _pin(station, roots)
-    _say(exchanges.exchange(station, stick, _progress("import")).lines())
+    say(exchanges.exchange(station, stick, _progress("import")).lines())
     click.echo("You may remove the stick.")
-
-
-@workstation.command()
-@unlocked
-def cases(station: Workstation) -> None:
-    """List the cases: urgent and new ones first, then by deadline."""
-    for case in case_list.queue(station):
-        due = f"{record.DUE[case.deadline.what]} by {case.deadline.day}" if case.deadline else "nothing due"
-        new = f"{case.unread} new" if case.unread else ""
-        parts = [case.reference, record.STATUS[case.status], "URGENT" if case.urgent else "", new, due]
-        click.echo("  ".join(filter(None, [*parts, record.channel(station, case)])))
-    if station.trust.serials():
-        click.echo("Reviewers: " + ", ".join(each.id for each in station.trust.newest().manifest.active()))
-
-
-@workstation.command()
-@unlocked
-@click.argument("case")
-def show(station: Workstation, case: str) -> None:
-    """Show a CASE, named by its reference or the beginning of that."""
-    found = case_list.find(station, case)
-    _say(record.lines(station, found))
-    case_list.mark_read(station, found)
-
-
-@workstation.command()
-@unlocked
-@click.argument("case")
-@text_option
-@attach_option
-def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
-    """Answer the reporter. They cannot see what they wrote: do not quote it."""
-    found = case_list.find(station, case)
-    with _uploads(attached) as uploads:
-        writing.reply(station, found, _text(text_file), uploads)
-    click.echo(f"Signed and sealed; {len(outbox.pending(station))} message(s) wait for the next exchange.")
-
-
-@workstation.command()
-@unlocked
-@click.argument("case")
-@text_option
-@attach_option
-def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
-    """Say something to the other readers of a CASE."""
-    found = case_list.find(station, case)
-    with _uploads(attached) as uploads:
-        writing.note(station, found, _text(text_file), uploads)
-    click.echo("Signed and sealed for those who read the case.")
-
-
-@workstation.command()
-@unlocked
-@click.argument("case")
-@click.option("--set", "state", required=True, type=click.Choice(list(record.STATUS)), help="Where the case stands.")
-@click.option("--label", "labels", multiple=True, help="`urgent` puts it first.")
-@click.option("--deadline", type=click.DateTime(["%Y-%m-%d"]), help="A day that you agreed on.")
-@click.option("--claim", is_flag=True, help="You answer it.")
-@click.option("--reason", default="", help="Why; the other readers see it.")
-def status(
-    station: Workstation,
-    case: str,
-    state: str,
-    labels: tuple[str, ...],
-    deadline: datetime.datetime | None,
-    claim: bool,
-    reason: str,
-) -> None:
-    """State where a CASE stands."""
-    found = case_list.find(station, case)
-    day = deadline.date() if deadline else None
-    claimed = station.me if claim else ""
-    writing.status(station, found, state, labels=labels, deadline=day, claimed=claimed, text=reason)
-    click.echo("Signed and sealed for those who read the case.")
-
-
-@workstation.command()
-@unlocked
-@click.argument("case")
-@click.argument("reviewer")
-@click.option("--reason", default="", help="Why; the readers see it.")
-def grant(station: Workstation, case: str, reviewer: str, reason: str) -> None:
-    """Let REVIEWER into a CASE, with all that was said so far."""
-    writing.grant(station, case_list.find(station, case), reviewer, reason)
-    click.echo(f"{reviewer} will read the case after the next exchange.")
-
-
-@workstation.group()
-def attachments() -> None:
-    """The files that came with a case."""
-
-
-@attachments.command()
-@unlocked
-@click.argument("case")
-@to_option
-def save(station: Workstation, case: str, to: Path) -> None:
-    """Save all files of a CASE. They leave the vault: mind where."""
-    saved, failed = exporting.save_all(station, case_list.find(station, case), to)
-    _say([f"Saved: {record.plain(path.name)}" for path in saved])
-    if failed:
-        raise Problem(f"{len(failed)} file(s) could not be saved: {failed[0]}", "import the next stick and try again")
-
-
-@workstation.command()
-@unlocked
-@click.argument("case")
-@to_option
-def export(station: Workstation, case: str, to: Path) -> None:
-    """Write a CASE as a text with its files. It leaves the vault: mind where."""
-    found: Case = case_list.find(station, case)
-    click.echo(f"Written to {exporting.export(station, found, to).name}")
 
 
 @workstation.command()
@@ -364,23 +202,5 @@ def _progress(step: str) -> Callable[[int, int], None]:
     return lambda done, total: shown(step, done, total)
 
 
-def _say(lines: list[str]) -> None:
-    for line in lines:
-        click.echo(line)
-
-
-def _text(file: Any) -> str:
-    if file is sys.stdin and sys.stdin.isatty():
-        click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
-    text: str = file.read()
-    return text.strip("\n")
-
-
-@contextmanager
-def _uploads(paths: tuple[Path, ...]) -> Iterator[list[Upload]]:
-    with ExitStack() as stack:
-        kind = mimetypes.guess_type
-        yield [
-            Upload(path.name, kind(path.name)[0] or "application/octet-stream", stack.enter_context(path.open("rb")))
-            for path in paths
-        ]
+for each in casework.COMMANDS:
+    workstation.add_command(each)

@@ -17,6 +17,7 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
 
 from whistle.workstation import pages
 from whistle.workstation.desk import Desk
+from whistle.workstation.errors import WorkstationError
 from whistle.workstation.workstation import Workstation
 
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of one form; larger files go by the command line
@@ -83,6 +84,7 @@ def create_app(
     app.before_request(_refuse_strangers)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _plain)
+    app.register_error_handler(WorkstationError, _refused)
     app.register_error_handler(Exception, _broken)
     app.register_blueprint(pages.pages, url_prefix=path.rstrip("/"))
     return app
@@ -124,6 +126,10 @@ def _plain(error: HTTPException) -> flask.Response:
     what = {NotFound: "There is no such page.", Forbidden: "Refused.", BadRequest: "The form was not complete."}
     text = what.get(type(error), error.name)
     return flask.Response(f"{text}\n", status=error.code or 500, mimetype="text/plain")
+
+
+def _refused(error: WorkstationError) -> flask.Response:
+    return flask.Response(f"{error.message}\n{error.hint}\n", status=409, mimetype="text/plain")
 
 
 def _broken(error: Exception) -> flask.Response:

@@ -27,6 +27,7 @@ class Entry:
     complete: bool
     via: str
     arrived: datetime.date
+    server: datetime.date | None = None
 
     @property
     def by(self) -> str:
@@ -157,12 +158,19 @@ class Case:
             return None
         agreed = self.standing.deadline if self.standing else None
         acknowledged = min((reply.day for reply in self.replies), default=None)
-        return deadlines.due(self.by_reporter[0].day, acknowledged, agreed, self.status == "closed")
+        return deadlines.due(self._reported(), acknowledged, agreed, self.status == "closed")
+
+    def _reported(self) -> datetime.date:
+        """The server's day of the first message; what the reporter says stands in, but is never in the future."""
+        first = next(entry for entry in self.entries if isinstance(entry.content, ByReporter))
+        return min(first.server or first.content.day, first.arrived)  # type: ignore[attr-defined]
 
     @cached_property
     def faults(self) -> list[str]:
         """What reviewers should know of: faults found while importing, and gaps in the chains."""
-        return [*self.found, *chain.faults(self.messages)]
+        reports = sum(isinstance(each, Report) for each in self.by_reporter)
+        twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
+        return [*self.found, *twice, *chain.faults(self.messages)]
 
 
 def _day(content: ByReporter | ByReviewer) -> datetime.date:
@@ -173,7 +181,8 @@ def entry(workstation: Workstation, hash_: str) -> Entry:
     """A message that is kept, with its `rest` opened when all of that has come."""
     signed, kept = workstation.message(hash_), workstation.kept(hash_)
     content, complete = opened(workstation, signed.message)
-    return Entry(signed, content, complete, kept["via"], datetime.date.fromisoformat(kept["arrived"]))
+    day = datetime.date.fromisoformat
+    return Entry(signed, content, complete, kept["via"], day(kept["arrived"]), kept["server"] and day(kept["server"]))
 
 
 def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:

@@ -23,6 +23,7 @@ from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
 LONGEST_WAIT = 2000  # messages that may wait at once; the oldest go first
+SHOWN = 20  # findings that are told; anyone can cause some
 Progress = Callable[[int, int], None]
 
 
@@ -65,7 +66,9 @@ class Imported:
             said.append(f"{self.waiting} messages wait for something that has not come yet.")
         if self.manifests:
             said.append("A new manifest was taken.")
-        return [*said, *self.altered, *self.findings]
+        found = list(dict.fromkeys(self.findings))
+        more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
+        return [*said, *self.altered, *found[:SHOWN], *more]
 
 
 def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:

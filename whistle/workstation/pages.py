@@ -55,7 +55,7 @@ def _terms() -> dict[str, Any]:
         "desk": here,
         "record": record,
         "profile": here.workstation.profile,
-        "notices": here.workstation.trust.notices(),
+        "notices": here.workstation.notices(),
         "today": here.workstation.today(),
         "waiting": len(outbox.pending(here.workstation)),
         "said": here.take_said(),

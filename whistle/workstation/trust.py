@@ -137,10 +137,12 @@ class Trust:
         return [key.raw for key in newest.signing if key.last is None or day <= key.last]
 
     def listed(self, signing: PublicKey) -> Reviewer | None:
-        """The reviewer whose signing key this is, by the newest manifest."""
-        for reviewer in self.newest().manifest.reviewers:
-            if any(key.raw == signing.key for key in reviewer.signing):
-                return reviewer
+        """The reviewer whose signing key this is, by the newest manifest that lists it: who left goes on reading."""
+        self.newest()
+        for serial in reversed(self.serials()):
+            for reviewer in self.manifest(serial).manifest.reviewers:
+                if any(key.raw == signing.key for key in reviewer.signing):
+                    return reviewer
         return None
 
     def sealing(self) -> Known:

@@ -20,6 +20,9 @@ from whistle.workstation.identities import Period
 from whistle.workstation.trust import Trust
 from whistle.workstation.vault import Vault
 
+MOST_FAULTS = 50  # in a case; whoever floods it says nothing new
+SOON = datetime.timedelta(days=120)  # before the last identity ends, new ones are asked for
+
 Today = Callable[[], datetime.date]
 
 
@@ -112,6 +115,14 @@ class Workstation:
         keys = ReviewerKeys(profile["name"], profile["role"], tuple(profile["languages"]), public, tuple(recipients))
         return enrolment.reviewer_file(keys, self.signing)
 
+    def notices(self) -> list[str]:
+        """What a reviewer should know today of manifest, clock and keys; empty when all is well."""
+        last = max(period.last for period in self.periods())
+        if last - self.today() > SOON:
+            return self.trust.notices()
+        renew = f"Your newest key ends on {last}: `whistle workstation public` makes new ones, for root to list."
+        return [*self.trust.notices(), renew]
+
     @property
     def me(self) -> str:
         """This reviewer's id in the manifest.  Raises Untrusted without a manifest, Refused when not listed."""
@@ -181,5 +192,5 @@ class Workstation:
     def note_fault(self, case: str, text: str) -> None:
         """Keep a fault that reviewers should see in the case, once."""
         record = self.case_record(case)
-        if record["messages"] and text not in record["faults"]:
+        if record["messages"] and text not in record["faults"] and len(record["faults"]) < MOST_FAULTS:
             self.vault.put(f"case/{case}", {**record, "faults": [*record["faults"], text]})
