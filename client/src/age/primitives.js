@@ -2,6 +2,7 @@
 
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { x25519 } from "@noble/curves/ed25519.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { decodeUnpadded } from "../base64.js";
 import { HeaderError } from "./errors.js";
@@ -10,6 +11,14 @@ export const FILE_KEY = 16; // bytes
 export const TAG = 16; // bytes that ChaCha20-Poly1305 adds
 export const WRAPPED_KEY = FILE_KEY + TAG;
 export const POINT = 32; // bytes of an X25519 scalar, point or shared secret
+
+/** The u coordinates of small order, RFC 7748 section 6.1; FIELD and FIELD + 1 spell the first two otherwise. */
+const FIELD = 2n ** 255n - 19n;
+const LOW_ORDER = new Set([
+  ...[0n, 1n, FIELD - 1n, FIELD, FIELD + 1n],
+  325606250916557431795983626356110631294008115727848805560023387167927233504n,
+  39382357235489614581723060781553021112529911719440698176882885853963445705823n,
+]);
 
 /** Safe where the key is used once, as every wrap key is. */
 export const ZERO_NONCE = new Uint8Array(12);
@@ -58,6 +67,15 @@ export function exchange(scalar, point) {
   } catch {
     return null;
   }
+}
+
+/**
+ * Whether an X25519 share of 32 bytes gives every scalar the same shared secret, zero.
+ *
+ * @param {Uint8Array} point
+ */
+export function isLowOrder(point) {
+  return LOW_ORDER.has(BigInt(`0x${bytesToHex(point.slice().reverse())}`) & (2n ** 255n - 1n));
 }
 
 /**

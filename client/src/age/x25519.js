@@ -7,7 +7,7 @@ import { Malformed } from "../errors.js";
 import { hkdf } from "../hkdf.js";
 import * as bech32 from "./bech32.js";
 import { HeaderError } from "./errors.js";
-import { POINT, WRAPPED_KEY, ZERO_NONCE, decodeArgument, exchange, open, pointOf, seal } from "./primitives.js";
+import { POINT, WRAPPED_KEY, ZERO_NONCE, decodeArgument, exchange, isLowOrder, open, pointOf, seal } from "./primitives.js";
 
 /** @import { Stanza } from "./format.js" */
 
@@ -101,8 +101,7 @@ export class X25519Identity {
  * @param {Uint8Array} raw
  */
 export function checkPoint(raw) {
-  // Clamping makes the scalar a multiple of 8.
-  if (raw.length !== POINT || !exchange(new Uint8Array(POINT), raw)) {
+  if (raw.length !== POINT || isLowOrder(raw)) {
     throw new Malformed("not an X25519 public key to which anything can be sealed");
   }
 }
