@@ -21,6 +21,9 @@ async function look(page, name) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       const overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
       if (overflow) found.push({ page: `${name}-${size}`, rule: "overflow", nodes: [] });
+      const way = "scrollTo(0, 1e6); const { top, bottom } = document.querySelector('.leave a').getBoundingClientRect();";
+      const inSight = await page.evaluate(`(() => { ${way} scrollTo(0, 0); return top >= 0 && bottom <= innerHeight; })()`);
+      if (!inSight) found.push({ page: `${name}-${size}`, rule: "the way out scrolls away", nodes: [] });
       await page.evaluate(axe);
       const result = await page.evaluate("axe.run({ runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] } })");
       if (result.passes.length < 10) found.push({ page: name, rule: "axe saw no page", nodes: [] });

@@ -161,6 +161,19 @@ def test_too_much_at_once_is_told_kindly(tmp_path: Path, org: parties.Organisati
     assert ("text", "A long story.") in visitor.page.form("send").fields
 
 
+def test_too_many_files_at_once_are_told_kindly(
+    tmp_path: Path, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When no more files can come in, they are not kept, and the text is given back."""
+    monkeypatch.setattr("whistle.server.pages.LARGE", 100)
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, "upload": Rate("1 per hour", "1 per hour")})
+    assert Visitor(app).tell(files=[("a", b"one")]).answer.status_code == 200
+    visitor = Visitor(app).tell("A long story.", files=[("a", b"one")])
+    assert "Many people are using this page just now" in visitor.text
+    assert "Files must be chosen again" in visitor.text
+    assert ("text", "A long story.") in visitor.page.form("send").fields
+
+
 def test_a_fault_of_ours_shows_nothing_of_it(app: flask.Flask, monkeypatch: pytest.MonkeyPatch) -> None:
     """An error inside gives a page that says what to do, and nothing of what was sent or what went wrong."""
 

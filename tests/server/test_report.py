@@ -128,7 +128,20 @@ def test_files_are_asked_for_again(app: flask.Flask) -> None:
 
 def test_nobody_left_shows_other_places(app: flask.Flask) -> None:
     """Who left out everybody keeps the text and learns where else to turn."""
-    again(Visitor(app).tell(without=["ombuds", "ethics"]), "Council of staff", "Your text is still here")
+    visitor = Visitor(app).tell(without=["ombuds", "ethics"])
+    again(visitor, "Council of staff", "Your text is still here")
+
+
+def test_nobody_left_may_choose_another_channel(app: flask.Flask, org: parties.Organisation) -> None:
+    """The text moves to a channel with other readers, who are shown before anything is stored."""
+    visitor = Visitor(app).tell(without=["ombuds", "ethics"])
+    visitor.step("send", {"channel": "fraud"})
+    assert visitor.answer.status_code == 200 and stored(app) == 0
+    assert "This goes to: Fraud" in visitor.text and "Staff counsel reads this" in visitor.text
+    visitor.step("send")
+    report = reported(app, org, "counsel")
+    assert (report.text, report.channel, report.readers) == (TEXT, "fraud", ("counsel",))
+    assert set(report.without) == {"ombuds", "ethics"}
 
 
 def test_a_file_may_be_all_there_is(app: flask.Flask, org: parties.Organisation) -> None:

@@ -61,6 +61,8 @@ def send(visit: Visit) -> flask.Response:
         return words_page(visit, code)
     known = visit.published.sealing(visit.day)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
+    if chosen and chosen.id != visit.arrived.get("shown"):
+        return _form(visit, known, chosen, forms.way(visit.arrived), ())  # another channel has other readers
     if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
         return again(visit, Problem("without", visit.t("error.renewed")))
     try:
@@ -73,9 +75,8 @@ def send(visit: Visit) -> flask.Response:
 def again(visit: Visit, problem: Problem) -> flask.Response:
     """The form with what was typed, and what is wrong with it; files must be chosen again."""
     known = visit.published.sealing(visit.day)
-    chosen = known.manifest.channel(visit.arrived.get("channel"))
-    if chosen is None:
-        return choose(visit)
+    named = (known.manifest.channel(visit.arrived.get(name)) for name in ("channel", "shown"))
+    chosen = next(filter(None, named), known.manifest.channels[0])  # never lose a text for a channel that is gone
     return _form(visit, known, chosen, forms.way(visit.arrived), problems_of(visit, problem))
 
 
@@ -167,6 +168,8 @@ def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Seque
         status=422 if problems else 200,
         way=way,
         channel=channel(visit, known, chosen),
+        chosen=chosen.id,
+        channels=channels(visit, known) if nobody and len(known.manifest.channels) > 1 else (),
         serial=known.manifest.serial,
         attempt=typed.hex() if typed else forms.new_attempt(),
         text=arrived.get("text"),
