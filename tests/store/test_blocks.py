@@ -134,10 +134,10 @@ def test_files_tell_no_time_and_belong_to_us_alone(store: Store, tmp_path: Path)
 
 def test_a_block_costs_two_syncs(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """One of the file and one of its folder, in this order, the file's before it has its name."""
-    synced = []
-    monkeypatch.setattr(os, "fsync", lambda file: synced.append(os.readlink(f"/proc/self/fd/{file}")))
+    synced: list[str] = []
+    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name))
     id_, _ = put(here)
-    assert [Path(path).name for path in synced] == [id_.hex() + ".part", id_.hex()[:2]]
+    assert synced == [id_.hex() + ".part", id_.hex()[:2]]
 
 
 def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:

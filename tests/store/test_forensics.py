@@ -13,11 +13,11 @@ COUNT = 2000 if TRIAL else 400
 def correlation(left: Sequence[int], right: Sequence[int]) -> float:
     """Spearman's rank correlation of two lists without ties."""
 
-    def ranks(values: Sequence[int]) -> dict[int, int]:
-        return {value: rank for rank, value in enumerate(sorted(values))}
+    def ranks(values: Sequence[int]) -> list[int]:
+        rank = {value: rank for rank, value in enumerate(sorted(values))}
+        return [rank[value] for value in values]
 
-    ranked = zip(map(ranks(left).get, left), map(ranks(right).get, right), strict=True)
-    distance = sum((a - b) ** 2 for a, b in ranked)  # type: ignore[operator]
+    distance = sum((a - b) ** 2 for a, b in zip(ranks(left), ranks(right), strict=True))
     return 1 - 6 * distance / (len(left) * (len(left) ** 2 - 1))
 
 
@@ -40,7 +40,7 @@ def test_files_of_before_today_do_not_tell_the_order(here: Store, tmp_path: Path
 
 
 def test_emptied_folders_are_made_anew(here: Store, tmp_path: Path) -> None:
-    """A folder that held today's files holds their names in order of arrival even when they are gone, so it goes too."""
+    """A folder still holds the names of files that are gone, in order of arrival, so today's folders go too."""
     report(here, blocks=20)
     shards = {path.parent: path.parent.stat().st_ctime_ns for path in files(tmp_path / "blocks" / "today")}
     here.turn_over(NEXT)

@@ -27,7 +27,7 @@ def state(store: Store, day: int, *reviewers: str) -> None:
 
 
 def test_the_hash_of_a_day_is_over_its_sorted_ids(store: Store) -> None:
-    """BLAKE2b-256 over the ids of envelopes and blocks to reviewers, sorted together; nothing else of the day counts."""
+    """BLAKE2b-256 over the ids of envelopes and blocks to reviewers, sorted together; nothing else counts."""
     first, _, (id_,) = report(store, blocks=1)
     gone, other, _ = report(store)
     store.withdraw([gone.id, other.id], DAY)

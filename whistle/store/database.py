@@ -22,7 +22,6 @@ from whistle.store.errors import Full, StoreError
 
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
-# what is said of an error never holds ids or bodies
 POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 40, "hide_parameters": True}
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
@@ -54,8 +53,11 @@ class Database:
             self.engine = self._sqlite(url) if self.is_sqlite else create_engine(url, **POOL)
 
     def _sqlite(self, url: str) -> Engine:
-        for file in self.files:
-            file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+        try:
+            for file in self.files:
+                file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+        except OSError as exc:
+            raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
         engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
@@ -108,7 +110,7 @@ class Database:
                     connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
                 yield connection.cursor()
             except (sqlite3.Error, self.engine.dialect.loaded_dbapi.Error) as exc:
-                raise _plain(exc) from exc
+                raise _plain(exc) from None
             finally:
                 connection.invalidate()
 
@@ -135,16 +137,17 @@ def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 @contextlib.contextmanager
 def _plainly() -> Iterator[None]:
+    """Raise StoreError for a driver's error, without it: its text may hold ids and bodies, and would reach a log."""
     try:
         yield
     except DBAPIError as exc:
-        raise _plain(exc.orig) from exc
+        raise _plain(exc.orig) from None
     except (sqlite3.Error, TimeoutError) as exc:  # while connecting; while waiting for a connection
-        raise _plain(exc) from exc
+        raise _plain(exc) from None
 
 
 def _plain(exc: BaseException | None) -> StoreError:
-    """What a driver's error means. Its own text may hold bytes of a statement, so it is not repeated."""
+    """What a driver's error means."""
     code = getattr(exc, "sqlite_errorcode", None)
     state = getattr(exc, "sqlstate", None)
     if code in SQLITE_NO_ROOM or state in NO_ROOM:

@@ -12,7 +12,7 @@ from sqlalchemy import Engine, inspect, text
 from whistle.store.alone import alone
 from whistle.store.database import Database
 from whistle.store.errors import StoreError
-from whistle.store.models import PLACES, REVISION
+from whistle.store.models import REVISION, TODAY
 
 
 def upgrade(url: str) -> None:
@@ -43,13 +43,14 @@ def revision(database: Database) -> str | None:
 
 
 def prepare(database: Database) -> None:
-    """Upgrade a database that needs it; refuse one that a newer program made, or whose file of today is gone."""
+    """Upgrade a database that needs it. Refuse one that a newer program made, or whose file of today is gone."""
     if revision(database) != REVISION:
         with alone(database, "schema", wait=True):
             _alembic(lambda: command.upgrade(_config(database.engine), "head"))
     with database.read() as connection:
-        for place in PLACES:
-            connection.execute(place.envelopes.select().limit(0))
+        today = "today" if database.is_sqlite else None
+        if not inspect(connection).has_table(TODAY.envelopes.name, schema=today):
+            raise StoreError("a table is missing; today's database file belongs beside the main one")
 
 
 def _config(engine: Engine) -> Config:

@@ -1,0 +1,120 @@
+"""Transactions, turns, and what is told of errors."""
+
+import subprocess
+import sys
+import threading
+import traceback
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlalchemy import event, text
+
+from tests.store.things import DAY, SIZE, an_id, report, sealed
+from whistle.store import Heap, Store, StoreError, open_store
+from whistle.store.models import TODAY
+
+
+def test_one_at_a_time_keeps_house(store: Store, url: str, tmp_path: Path) -> None:
+    """Under one name there is one, in this process and in another; under another name, and afterwards, the next."""
+    script = (
+        "import sys, pathlib; from whistle.store import open_store\n"
+        f"with open_store(sys.argv[1], pathlib.Path(sys.argv[2]), {SIZE}).alone('house') as mine: print(mine)"
+    )
+    command = [sys.executable, "-c", script, url, str(tmp_path / "blocks")]
+    with store.alone("house") as mine:
+        with store.alone("house") as second, store.alone("garden") as garden:
+            assert (mine, second, garden) == (True, False, True)
+        assert subprocess.check_output(command) == b"False\n"
+    assert subprocess.check_output(command) == b"True\n"
+
+
+def test_who_was_killed_holds_nothing(store: Store, url: str, tmp_path: Path) -> None:
+    """A process that dies while it keeps house leaves the house to the next."""
+    script = (
+        "import os, sys, pathlib; from whistle.store import open_store\n"
+        f"with open_store(sys.argv[1], pathlib.Path(sys.argv[2]), {SIZE}).alone('house'): os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.call([sys.executable, "-c", script, url, str(tmp_path / "blocks")]) == -9
+    with store.alone("house") as mine:
+        assert mine
+
+
+def test_many_open_a_new_database_at_once(url: str, tmp_path: Path) -> None:
+    """Servers that start together make the tables once."""
+    with ThreadPoolExecutor(6) as pool:
+        stores = list(pool.map(lambda _: open_store(url, tmp_path / "blocks", SIZE), range(6)))
+    first, _, _ = report(stores[0])
+    assert all(store.has(first.id) for store in stores)
+    for store in stores:
+        store.close()
+
+
+def test_an_error_tells_nothing_of_what_was_stored(store: Store) -> None:
+    """What would be written to a log of an error holds no id."""
+    one = sealed()
+    row = {"id": one.id, "heap": Heap.REVIEWERS, "day": DAY, "state": None, "state_day": DAY}
+    with pytest.raises(StoreError) as caught, store.database.write() as connection:
+        connection.execute(TODAY.envelopes.insert(), [row])
+    told = "".join(traceback.format_exception(caught.value))
+    assert "the database refused" in told
+    assert not [form for form in (one.id.hex(), repr(one.id)[2:-1]) if form in told]
+
+
+def test_a_failed_transaction_changes_nothing(store: Store) -> None:
+    """What fails half-way is not there afterwards."""
+    with pytest.raises(ZeroDivisionError), store.database.write() as connection:
+        connection.execute(TODAY.envelopes.delete())
+        store.database.add(connection, TODAY.bodies, [{"k": 1, "body": b""}])
+        raise ZeroDivisionError
+    with store.database.read() as connection:
+        assert connection.execute(TODAY.bodies.select()).all() == []
+
+
+def test_a_commit_is_one_transaction(store: Store) -> None:
+    """A report and its slip cost one commit of the database."""
+    commits: list[object] = []
+    event.listen(store.database.engine, "commit", commits.append)
+    store.commit([sealed(), sealed()], [], DAY)
+    assert len(commits) == 1
+
+
+def test_days_and_looks_use_indexes(here: Store) -> None:
+    """Listing days reads only the index, and a look only what it asks for, so both stay quick with many envelopes."""
+    asked = []
+    event.listen(here.database.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
+    report(here)
+    here.turn_over(DAY.fromordinal(DAY.toordinal() + 1))
+    del asked[:]
+    here.days()
+    here.day_ids(DAY)
+    here.look([an_id() for _ in range(10)])
+    plans = []
+    with here.database.engine.connect() as connection:
+        for statement, values in list(asked):
+            if statement.startswith("SELECT"):
+                plans += [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
+    main = [plan for plan in plans if "today" not in plan and "CONSTANT ROW" not in plan]
+    assert not [plan for plan in main if plan.startswith("SCAN")]
+    assert any("USING COVERING INDEX envelopes_day" in plan for plan in main)
+
+
+def test_writers_of_two_processes_wait_for_each_other(store: Store, url: str, tmp_path: Path) -> None:
+    """A writer waits until another process's transaction ends, and then succeeds."""
+    other = open_store(url, tmp_path / "blocks", SIZE)
+    inside, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with other.database.write() as connection:
+            connection.execute(text("SELECT 1"))
+            inside.set()
+            done.wait(0.3)
+
+    holder = threading.Thread(target=hold)
+    holder.start()
+    inside.wait()
+    first, _, _ = report(store)
+    done.set()
+    holder.join()
+    assert other.has(first.id)
+    other.close()

@@ -1,0 +1,102 @@
+"""A full disk refuses, says Full, changes nothing, and the same call succeeds when there is room."""
+
+import errno
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from sqlalchemy import event
+
+from tests.store.things import DAY, NEXT, an_id, block, files, put, report, rows, sealed
+from whistle.store import Full, Heap, Store, StoreError
+from whistle.store.database import _plain
+
+
+class Faults:
+    """Replaces a function of `os` by one that fails while there is no room."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, name: str, code: int) -> None:
+        self.room = True
+        self._real: Callable[..., Any] = getattr(os, name)
+        self._code = code
+        monkeypatch.setattr(os, name, self)
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        if not self.room:
+            raise OSError(self._code, os.strerror(self._code))
+        return self._real(*arguments, **options)
+
+
+FAULTS = [("write", errno.ENOSPC), ("fsync", errno.ENOSPC), ("write", errno.EDQUOT), ("open", errno.ENOSPC)]
+
+
+@pytest.fixture(params=FAULTS, ids=lambda fault: f"{fault[0]} {errno.errorcode[fault[1]]}")
+def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Faults:
+    """The ways in which a file system says that there is no room."""
+    return Faults(monkeypatch, *request.param)
+
+
+def test_a_block_without_room(store: Store, faults: Faults, tmp_path: Path) -> None:
+    """A block that does not fit leaves no file behind, and can be put once there is room."""
+    id_, body = an_id(), block()
+    faults.room = False
+    with pytest.raises(Full):
+        store.put_block(id_, body, Heap.REVIEWERS, DAY)
+    faults.room = True
+    assert files(tmp_path / "blocks") == []
+    store.put_block(id_, body, Heap.REVIEWERS, DAY)
+    store.commit([sealed()], [id_], DAY)
+    assert store.block(id_) == body
+
+
+def test_a_turn_over_without_room(store: Store, faults: Faults, tmp_path: Path) -> None:
+    """A turn-over that does not fit loses nothing, and succeeds once there is room."""
+    first, _, (id_,) = report(store, blocks=1)
+    body = store.block(id_)
+    before = rows(store)
+    faults.room = False
+    with pytest.raises(Full):
+        store.turn_over(NEXT)
+    faults.room = True
+    assert rows(store) == before
+    store.turn_over(NEXT)
+    assert (store.block(id_), store.body(first.id)) == (body, first.body)
+    assert [path.parent.parent.name for path in files(tmp_path / "blocks")] == ["settled"]
+
+
+def test_another_fault_is_not_called_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A failing disk is an error of the store that names no path."""
+    Faults(monkeypatch, "fsync", errno.EIO).room = False
+    with pytest.raises(StoreError, match=r"^the folder of blocks cannot be used: Input/output error$") as caught:
+        put(store)
+    assert not isinstance(caught.value, Full)
+
+
+def test_an_envelope_without_room(here: Store) -> None:
+    """A commit that does not fit into the database stores nothing, and succeeds once there is room."""
+    first, _, _ = report(here)
+    id_, _ = put(here)
+    pages = {"limit": 1}  # SQLite takes what the database has already
+    event.listen(
+        here.database.engine,
+        "checkout",
+        lambda connection, *_: connection.execute(f"PRAGMA today.max_page_count={pages['limit']}"),
+    )
+    before = rows(here)
+    many = [sealed() for _ in range(100)]
+    with pytest.raises(Full):
+        here.commit(many, [id_], DAY)
+    assert rows(here) == before
+    assert here.body(first.id) == first.body
+    pages["limit"] = 1_000_000
+    here.commit(many, [id_], DAY)
+    assert here.days()[0].envelopes == 101
+
+
+def test_postgresql_without_room() -> None:
+    """PostgreSQL's own error for a full disk is Full, another is not."""
+    assert isinstance(_plain(psycopg.errors.DiskFull()), Full)
+    assert not isinstance(_plain(psycopg.errors.UniqueViolation()), Full)

@@ -1,0 +1,82 @@
+"""kill -9 at any moment loses nothing that was acknowledged, and leaves nothing that the next run does not repair."""
+
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, files, rows
+from tests.store.uploader import BLOCKS, blocks_of, pair_of, store_report
+from whistle.store import Heap, Store, open_store
+
+UPLOADS = 100 if TRIAL else 4  # kills
+STEPS = range(200) if TRIAL else random.sample(range(100), 5)
+REPORTS = 8  # before each turn-over
+
+
+def start(url: str, folder: Path, what: str, number: int) -> "subprocess.Popen[bytes]":
+    """Start a process to kill."""
+    command = [sys.executable, "-m", "tests.store.uploader", url, str(folder), what, str(number)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE)
+
+
+def has_whole(store: Store, number: int) -> bool:
+    """Whether a numbered report is stored; if so, all of it must be."""
+    pair = pair_of(number)
+    found = [store.body(each.id) for each in pair]
+    if found == [None, None]:
+        return False
+    assert found == [each.body for each in pair]
+    assert [store.block(id_, Heap.REVIEWERS) for id_, _ in blocks_of(number)] == [body for _, body in blocks_of(number)]
+    return True
+
+
+def test_uploads_killed_at_any_moment(url: str, tmp_path: Path) -> None:
+    """Every acknowledged report is whole, none is there in part, and uploading the broken one again succeeds."""
+    folder = tmp_path / "blocks"
+    store = open_store(url, folder, SIZE)
+    first = 0
+    for _ in range(UPLOADS):
+        child = start(url, folder, "upload", first)
+        assert child.stdout is not None
+        said = [int(child.stdout.readline())]
+        time.sleep(random.random() / 5)
+        child.kill()
+        said += [int(line) for line in child.stdout.read().split(b"\n") if line]
+        child.wait()
+        assert all(has_whole(store, number) for number in said)
+        has_whole(store, max(said) + 1)
+        store_report(store, max(said) + 1)
+        assert has_whole(store, max(said) + 1)
+        first = max(said) + 2
+    store.sweep(after(2))
+    assert store.days()[0].envelopes == first
+    assert len(files(folder)) == store.days()[0].blocks == first * BLOCKS
+    assert rows(store)["pending"] == []
+    store.close()
+
+
+def test_turn_overs_killed_at_any_step(url: str, tmp_path: Path) -> None:
+    """Whatever step it dies at, everything is there once; the next turn-over ends as if there had been no other."""
+    folder = tmp_path / "blocks"
+    store = open_store(url, folder, SIZE)
+    first = 0
+    for step in STEPS:
+        numbers = range(first, first + REPORTS)
+        for number in numbers:
+            store_report(store, number)
+        before = store.day_ids(DAY), store.days()
+        child = start(url, folder, "turn-over", step)
+        said, _ = child.communicate()
+        assert (child.returncode, said) in {(-9, b""), (0, b"done\n")}
+        assert (store.day_ids(DAY), store.days()) == before
+        assert all(has_whole(store, number) for number in numbers)
+        store.turn_over(NEXT)
+        first += REPORTS
+        assert (store.day_ids(DAY), store.days()) == before
+        assert not files(folder / "today")
+        assert len(files(folder / "settled")) == first * BLOCKS
+        assert [name for name, kept in rows(store).items() if kept] == ["blocks", "bodies", "envelopes"]
+    assert all(has_whole(store, number) for number in range(first))
+    store.close()

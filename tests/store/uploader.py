@@ -1,0 +1,94 @@
+"""A process that is killed: it uploads numbered reports, or turns over, until its parent ends it.
+
+`python -m tests.store.uploader URL FOLDER upload FIRST` says the number of each report that was acknowledged;
+`python -m tests.store.uploader URL FOLDER turn-over STEP` kills itself at that step of a turn-over, or says `done`.
+"""
+
+import hashlib
+import os
+import signal
+import sys
+from collections.abc import Callable
+from itertools import count
+from pathlib import Path
+from typing import Any
+
+from tests.store.things import DAY, NEXT, SIZE
+from whistle.store import BLOCK, Heap, Sealed, Store, open_store, turnover
+from whistle.store.blocks import filesystem
+from whistle.store.database import Database
+
+BLOCKS = 2  # of each report
+
+
+def stream(label: str, size: int) -> bytes:
+    """Bytes that anyone can make again."""
+    return hashlib.shake_128(label.encode()).digest(size)
+
+
+def blocks_of(number: int) -> list[tuple[bytes, bytes]]:
+    """The blocks of a numbered report."""
+    return [
+        (stream(f"id {number} {at}", 16), stream(f"body {number} {at}", 64).ljust(BLOCK, b".")) for at in range(BLOCKS)
+    ]
+
+
+def pair_of(number: int) -> tuple[Sealed, Sealed]:
+    """A numbered report and its slip."""
+    return (
+        Sealed(stream(f"report {number}", 16), Heap.REVIEWERS, stream(f"sealed {number}", SIZE)),
+        Sealed(stream(f"slip {number}", 16), Heap.REPORTERS, stream(f"slip sealed {number}", SIZE)),
+    )
+
+
+def store_report(store: Store, number: int) -> None:
+    """Upload a numbered report as a reporter does."""
+    for id_, body in blocks_of(number):
+        store.put_block(id_, body, Heap.REVIEWERS, DAY)
+    store.commit(pair_of(number), [id_ for id_, _ in blocks_of(number)], DAY)
+
+
+def upload(store: Store, first: int) -> None:
+    """Upload reports without end, and say which are acknowledged."""
+    for number in count(first):
+        store_report(store, number)
+        os.write(1, f"{number}\n".encode())
+
+
+def die_at(step: int) -> Callable[[], None]:
+    """Something to call before each step; at that step the process is killed."""
+    steps = count()
+
+    def before() -> None:
+        if next(steps) == step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    return before
+
+
+def turn_over(store: Store, step: int) -> None:
+    """Turn over, and die at a step: before a sync, a rename, an unlinking, a transaction or the making anew."""
+    before = die_at(step)
+
+    def wrap(owner: Any, name: str) -> None:
+        real = getattr(owner, name)
+
+        def wrapped(*arguments: Any, **options: Any) -> Any:
+            before()
+            return real(*arguments, **options)
+
+        setattr(owner, name, wrapped)
+
+    wrap(Path, "rename")
+    wrap(Path, "unlink")
+    wrap(Database, "write")
+    wrap(filesystem, "_fill")
+    wrap(filesystem, "_sync_folder")
+    wrap(turnover, "_make_anew")
+    store.turn_over(NEXT)
+    os.write(1, b"done\n")
+
+
+if __name__ == "__main__":
+    url, folder, what, number = sys.argv[1:]
+    {"upload": upload, "turn-over": turn_over}[what](open_store(url, Path(folder), SIZE), int(number))
