@@ -328,17 +328,11 @@ def _stored(name: str, about: str, content: bytes) -> tuple[Vector, Attachment, 
 
 def attachments() -> Iterator[Vector]:
     """Attachments of few blocks, whole, damaged and other than their record says."""
-    empty, record, blocks = _stored("empty", "no content at all", b"")
-    yield empty
-    filled = dict(zip(("record", "block"), _unlike_zeros(), strict=True))
-    yield _blocks(
-        "filling_not_zeros",
-        "filled up with something else than zeros",
-        "malformed",
-        filled["record"],
-        [{"file": "attachment_filling_not_zeros.0.block"}],
-        files={"attachment_filling_not_zeros.0.block": filled["block"]},
-    )
+    yield _stored("empty", "no content at all", b"")[0]
+    record, block = _unlike_zeros()
+    file = "attachment_filling_not_zeros.0.block"
+    about = "filled up with something else than zeros"
+    yield _blocks("filling_not_zeros", about, "malformed", record, [{"file": file}], files={file: block})
     two, record, blocks = _stored("two_blocks", "content that needs a second block by one byte", _content(ONE))
     yield two
     first, second = blocks

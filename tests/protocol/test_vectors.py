@@ -43,11 +43,11 @@ class NotNamed(ProtocolError):
     """It was sealed to somebody whom it does not name."""
 
 
-def data(given: Any) -> bytes:
+def data(given: dict[str, str]) -> bytes:
     """The bytes that a record tells of."""
     if "file" in given:
         return (FOLDER / given["file"]).read_bytes()
-    return bytes.fromhex(given["hex"]) if "hex" in given else str(given["text"]).encode()
+    return bytes.fromhex(given["hex"]) if "hex" in given else given["text"].encode()
 
 
 def run_words(given: Given) -> Given:
