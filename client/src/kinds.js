@@ -90,8 +90,8 @@ export function mailbox(value) {
 }
 
 const KEYS = { name: "Keys", fields: { serial: POSITIVE, hash: HASH } };
-const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
-const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: forms.base64Of(64) } };
+export const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
+export const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: forms.base64Of(64) } };
 const HAVE = { name: "Have", fields: { count: POSITIVE, day: forms.day } };
 const ORIGINAL = {
   name: "Original",
