@@ -1,32 +1,53 @@
-# make run · make test · make lint · make vectors · make bench
+# make run · make test · make lint · make vectors · make client
+# Each makes .venv on its first run, and again when setup.cfg changes; later runs begin at once.
+
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-STAMP := $(VENV)/installed
+TESTS := tests
+EXTRAS := tests,lint,postgresql,redis
 
-.PHONY: run test lint vectors bench
+.PHONY: run test lint vectors client clean
+.DELETE_ON_ERROR:
 
-run: $(STAMP)
-	@$(BIN)/whistle demo
+## Server and workstation on this machine, to try them.
+run: $(VENV)/installed
+	@$(BIN)/whistle demo $(DEMO)
 
-test: $(STAMP)
-	@$(BIN)/python -m pytest -q -n auto --dist worksteal
+## The whole test suite; the closing lines say what was left out, and why. TESTS=tests/test_courier.py for a part.
+test: $(VENV)/ready
+	$(BIN)/pytest -n auto $(TESTS)
 
-lint: $(STAMP)
-	@$(BIN)/ruff check .
-	@$(BIN)/mypy
+lint: $(VENV)/ready
+	$(BIN)/ruff check .
+	$(BIN)/mypy
 
-vectors: $(STAMP)
-	@$(BIN)/python -m tests.make_vectors
+## The test vectors, written anew; Python and JavaScript are held to them.
+vectors: $(VENV)/ready
+	$(BIN)/python -m tests.vectors
 
-bench: $(STAMP)
-	@$(BIN)/python -m tests.bench
+## The browser's half: whistle/server/static/whistle.js, the same bytes every time.
+client:
+	npm ci --prefix client --no-audit --no-fund --loglevel=error
+	npm run --prefix client build
 
-$(STAMP): setup.cfg pyproject.toml
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	    { echo "hint: Whistle needs Python 3.11 or newer; name it: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
-	@$(PYTHON) -m venv $(VENV) || \
-	    { echo "hint: install what makes virtual environments, on Debian: apt-get install python3-venv" >&2; exit 1; }
-	@echo "Installing into $(VENV) …"
-	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[postgresql,redis,tests,lint]'
-	@touch $(STAMP)
+$(VENV)/installed: setup.cfg pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo "whistle: error: Python 3.11 or newer is needed" >&2; \
+	  echo "hint: install it, then: make $(or $(MAKECMDGOALS),run) PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "whistle: error: Python's venv is missing" >&2; \
+	  echo "hint: on Debian and Ubuntu: sudo apt install python3-venv" >&2; exit 1; }
+	@echo "Making $(VENV) and installing; this takes a minute, once."
+	@$(PYTHON) -m venv --clear $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable . || { \
+	  echo "whistle: error: the installation failed" >&2; \
+	  echo "hint: it needs the network once; see what pip says above, then run make again" >&2; exit 1; }
+	@touch $@
+
+$(VENV)/ready: $(VENV)/installed
+	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[$(EXTRAS)]'
+	@touch $@
+
+clean:
+	rm -rf $(VENV) build dist

@@ -61,14 +61,7 @@ def plainly(command: F) -> F:
 @plainly
 def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: str | None) -> None:
     """Make a courier: a key that opens nothing, and a public file for root."""
-    if not server.startswith(("http://", "https://")):
-        raise Problem("the server's address is no address", "it begins with https://, or http:// for an onion address")
-    if ".onion" in server and not proxy:
-        raise Problem("an onion address needs Tor", "add --proxy socks5h://127.0.0.1:9050")
-    if proxy and not proxy.startswith("socks5h://"):
-        raise Problem(
-            "the proxy must be a SOCKS proxy", "write it as socks5h://127.0.0.1:9050: names are looked up there"
-        )
+    _check_address(server, proxy)
     pinned = tuple(_root(path) for path in roots)
     public = couriers.create(folder, couriers.Settings(server, name, pinned, proxy))
     click.echo(f"The roots' digits: {manifest.fingerprint(pinned)}")
@@ -78,12 +71,25 @@ def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: s
 
 
 @courier.command()
+@folder_option
+@click.option("--server", required=True, metavar="URL", help="The server's new address.")
+@click.option("--proxy", metavar="URL", help="SOCKS proxy; none unless given.")
+@plainly
+def move(folder: Path, server: str, proxy: str | None) -> None:
+    """The server has another address: keep key, mirror and receipts, and go there."""
+    _check_address(server, proxy)
+    couriers.move(folder, server, proxy)
+    click.echo("This courier goes to the new address from now on.")
+
+
+@courier.command()
 @stick_argument
 @folder_option
+@click.option("--everything", is_flag=True, help="Also what was sent before, to a server that lost it.")
 @plainly
-def push(stick: Path, folder: Path) -> None:
+def push(stick: Path, folder: Path, everything: bool) -> None:
     """Send what the workstation wrote on STICK to the server."""
-    _say_pushed(couriers.Courier(folder, Progress(LABELS)).push(stick))
+    _say_pushed(couriers.Courier(folder, Progress(LABELS)).push(stick, everything))
 
 
 @courier.command()
@@ -109,6 +115,17 @@ def exchange(stick: Path, folder: Path) -> None:
         left = f"ends in {done.warning} days" if done.warning >= 0 else "has ended"
         click.echo(f"The manifest {left}: tell whoever keeps the root.")
     click.echo("You may remove the stick.")
+
+
+def _check_address(server: str, proxy: str | None) -> None:
+    if not server.startswith(("http://", "https://")):
+        raise Problem("the server's address is no address", "it begins with https://, or http:// for an onion address")
+    if ".onion" in server and not proxy:
+        raise Problem("an onion address needs Tor", "add --proxy socks5h://127.0.0.1:9050")
+    if proxy and not proxy.startswith("socks5h://"):
+        raise Problem(
+            "the proxy must be a SOCKS proxy", "write it as socks5h://127.0.0.1:9050: names are looked up there"
+        )
 
 
 def _root(path: Path) -> PublicKey:

@@ -2,7 +2,8 @@
 
 from whistle.courier.errors import BadServer, BadStick, CourierError, Refused, ServerAway
 from whistle.courier.exchange import Courier, Exchanged, Pulled, Pushed, quiet
-from whistle.courier.folder import PUBLIC, Settings, create
+from whistle.courier.folder import PUBLIC, Settings, create, move
+from whistle.courier.link import Progress
 
 __all__ = [
     "PUBLIC",
@@ -11,11 +12,13 @@ __all__ = [
     "Courier",
     "CourierError",
     "Exchanged",
+    "Progress",
     "Pulled",
     "Pushed",
     "Refused",
     "ServerAway",
     "Settings",
     "create",
+    "move",
     "quiet",
 ]

@@ -78,15 +78,15 @@ class Courier:
         newest = self._manifests.newest()
         return Exchanged(pushed, pulled, newest.manifest.warning(self._today()) if newest else None)
 
-    def push(self, stick: Path) -> Pushed:
-        """Send the outbox part by part; a part that was sent is not sent again."""
+    def push(self, stick: Path, everything: bool = False) -> Pushed:
+        """Send the outbox part by part; a part that was sent is not sent again, unless `everything` is."""
         place = Stick(stick)
         parts = place.outgoing()
         self._enter()
         kept, sent = folders.receipts(self._folder), 0
         said = "none"
         for part in parts:
-            if part.digest in kept:
+            if part.digest in kept and not everything:
                 continue
             place.verify(part)
             answer = self._send(part)

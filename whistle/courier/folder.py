@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -49,14 +49,13 @@ def create(folder: Path, settings: Settings) -> bytes:
     secret = SECRET + base64.b64encode(bytes(key)).decode("ascii") + "\n"
     durable.write(folder / KEY, [secret.encode("ascii")], 0o600)
     durable.write(folder / PUBLIC, [public])
-    record = {
-        "server": settings.server,
-        "name": settings.name,
-        "roots": [root.text for root in settings.roots],
-        "proxy": settings.proxy,
-    }
-    durable.write(folder / SETTINGS, [json.dumps(record, indent=1).encode()])
+    _write(folder, settings)
     return public
+
+
+def move(folder: Path, server: str, proxy: str | None) -> None:
+    """Point a courier at another address of its server. Raises CourierError when there is no courier."""
+    _write(folder, replace(settings(folder), server=server, proxy=proxy))
 
 
 def settings(folder: Path) -> Settings:
@@ -96,6 +95,16 @@ def save_receipts(folder: Path, kept: dict[bytes, Receipt]) -> None:
         for digest, each in list(kept.items())[-KEPT:]
     ]
     durable.write(folder / RECEIPTS, [json.dumps(record).encode()])
+
+
+def _write(folder: Path, settings: Settings) -> None:
+    record = {
+        "server": settings.server,
+        "name": settings.name,
+        "roots": [root.text for root in settings.roots],
+        "proxy": settings.proxy,
+    }
+    durable.write(folder / SETTINGS, [json.dumps(record, indent=1).encode()])
 
 
 def _ids(texts: Sequence[str]) -> tuple[bytes, ...]:

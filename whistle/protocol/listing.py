@@ -126,11 +126,9 @@ def parse(data: bytes) -> Listing:
     """bundle.json as a Listing. Raises Malformed for anything that this version does not write."""
     if len(data) > MAX_LISTING:
         raise BundleError("the bundle's list is too long")
-    record = canonical.loads(data)
-    if not isinstance(record, dict) or type(record.get("v")) is not int or record.pop("v") != 1:
-        raise BundleError("the bundle's list is not of the known form")
-    if record.pop("kind", None) != "bundle":
-        raise BundleError("the bundle's list is not of the known form")
+    kind, record = forms.opened(data)
+    if kind != "bundle":
+        raise BundleError("not the list of a bundle")
     listing = forms.parse(Listing, record)
     _check(listing)
     return listing

@@ -1,0 +1,207 @@
+"""Everything on this machine, to try it: a server, three reviewers, a courier and a stick that is a folder.
+
+Its passphrase is published right here, and whoever reads the folder reads everything: nothing real goes into it.
+"""
+
+import contextlib
+import datetime
+import logging
+import re
+import shutil
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from werkzeug.serving import make_server
+
+from whistle import courier
+from whistle.ceremony import founding
+from whistle.ceremony import root as roots
+from whistle.ceremony.founding import Person, Place
+from whistle.ceremony.organisation import Decisions
+from whistle.ceremony.root import Keys
+from whistle.ceremony.serving import HOST, check_free, serving
+from whistle.protocol.age.passphrase import LOG_N
+from whistle.protocol.manifest import Channel
+from whistle.server import folder as servers
+from whistle.workstation.app import create_app
+from whistle.workstation.workstation import Workstation
+
+PASSPHRASE = "only a demo, nothing real"  # noqa: S105 (published: it protects nothing)
+LANGUAGES = ("en", "ar")
+REVIEWERS = {
+    "ombudsperson": Person("Ombudsperson", "Ombudsperson", LANGUAGES),
+    "ethics-office": Person("Ethics office", "Ethics office", LANGUAGES),
+    "staff-counsel": Person("Staff counsel", "Staff counsel", LANGUAGES),
+}
+READER = "ombudsperson"  # whose vault the demo opens
+CHANNELS = (
+    Channel(
+        "harassment",
+        {"en": "Harassment and bullying", "ar": "التحرش والتنمر"},
+        {
+            "en": "Somebody threatens, insults, touches or shuts out you or others.",
+            "ar": "شخص يهددك أو يهينك أو يلمسك أو يقصيك، أو يفعل ذلك بغيرك.",
+        },
+        ("ombudsperson", "ethics-office"),
+        "connected",
+    ),
+    Channel(
+        "fraud",
+        {"en": "Fraud and corruption", "ar": "الاحتيال والفساد"},
+        {
+            "en": "Money, goods or influence are misused.",
+            "ar": "إساءة استخدام المال أو الممتلكات أو النفوذ.",
+        },
+        ("ethics-office", "ombudsperson"),
+        "connected",
+    ),
+    Channel(
+        "advice",
+        {"en": "Advice", "ar": "المشورة"},
+        {
+            "en": "You are not sure whether something is wrong, or what you could do.",
+            "ar": "لست متأكدًا من أن هناك خطأ، أو مما يمكنك فعله.",
+        },
+        ("staff-counsel", "ombudsperson"),
+        "connected",
+    ),
+)
+DECISIONS = Decisions(CHANNELS, ("monday", "thursday"))
+RENEW = 25  # days before the manifest's end from which a start signs the next one
+SETTINGS = """
+[[emergency]]
+number = "112"
+label.en = "in this demo, nobody answers"
+label.ar = "لا أحد يجيب في هذا العرض التجريبي"
+
+[[channels.harassment.questions]]
+id = "when"
+label.en = "When did it happen?"
+label.ar = "متى حدث ذلك؟"
+hint.en = "A month is enough."
+hint.ar = "يكفي ذكر الشهر."
+
+[[outside]]
+name.en = "An office outside this organisation"
+name.ar = "جهة خارج هذه المنظمة"
+contact = "https://example.org/"
+about.en = "Only an example."
+about.ar = "مجرد مثال."
+
+[[plan]]
+days = 7
+text.en = "You get an acknowledgement."
+text.ar = "تتلقى إشعارًا بالاستلام."
+
+[[plan]]
+days = 90
+text.en = "You hear what was done."
+text.ar = "تعرف ما الذي تم فعله."
+"""
+
+
+@dataclass(frozen=True)
+class Ports:
+    """Where the two pages are."""
+
+    server: int = 8080
+    workstation: int = 8081
+
+
+@dataclass(frozen=True)
+class Addresses:
+    """The two pages."""
+
+    reporter: str
+    workstation: str
+
+
+def prepare(folder: Path, ports: Ports, profile: str = "standard", log_n: int = LOG_N) -> bool:
+    """Make the demo's folder, or find it and go on; True when it was made now. Raises RootError and the like."""
+    made = not folder.exists()
+    if made:
+        making = folder.with_name(folder.name + ".making")
+        shutil.rmtree(making, ignore_errors=True)
+        _make(Place(making), ports, profile, log_n)
+        making.replace(folder)
+    place = Place(folder)
+    if not (place.server / "whistle.toml").exists():
+        raise roots.RootError(f"the folder {folder.name} is no demo", "choose another with --folder, or move it away")
+    _renew(place)
+    _set_port(place, ports)
+    return made
+
+
+@contextlib.contextmanager
+def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
+    """Server and workstation, until the block is left. Raises ServingError for a busy port, WorkstationError."""
+    check_free(ports.server, "--port")
+    check_free(ports.workstation, "--workstation-port")
+    place = Place(folder)
+    logging.getLogger("werkzeug").disabled = True  # its lines would hold the workstation's address
+    with serving(place.server, ports.server) as url, contextlib.ExitStack() as stack:
+        station = Workstation.open(place.workstation(READER), PASSPHRASE)
+        stack.callback(station.close)
+        app = create_app(station, place.stick, lambda: founding.carry(place), saved=folder / "saved")
+        page = make_server(HOST, ports.workstation, app, threaded=False)
+        stack.callback(page.server_close)
+        thread = threading.Thread(target=page.serve_forever, kwargs={"poll_interval": 0.1})
+        thread.start()
+        stack.callback(thread.join)
+        stack.callback(page.shutdown)
+        yield Addresses(f"{url}/", f"http://{HOST}:{ports.workstation}{app.config['WHISTLE_PATH']}")
+
+
+def _make(place: Place, ports: Ports, profile: str, log_n: int) -> None:
+    place.folder.mkdir(parents=True)
+    place.stick.mkdir()
+    place.public.mkdir()
+    secret = founding.make_root(place, PASSPHRASE, log_n)
+    with contextlib.ExitStack() as stack:
+        stations = []
+        for id_, person in REVIEWERS.items():
+            station = founding.make_workstation(place, id_, person, PASSPHRASE, profile)
+            stack.callback(station.close)
+            stations.append(station)
+            (place.public / f"{id_}.reviewer").write_bytes(station.public_file())
+        carrier = founding.make_courier(place, f"http://{HOST}:{ports.server}", "Courier")
+        known = founding.sign(place, secret, [*_public_files(place), carrier], DECISIONS, _today())
+        for station in stations:  # so that nobody has to carry the first manifest before the first report
+            station.trust.take({"manifest.json": known.data, "manifest.json.minisig": known.signature})
+    founding.make_server(place, "Demo", ports.server)
+    _write_settings(place.server / "whistle.toml")
+
+
+def _public_files(place: Place) -> list[bytes]:
+    return [(place.public / f"{id_}.reviewer").read_bytes() for id_ in REVIEWERS]
+
+
+def _renew(place: Place) -> None:
+    """Sign the next manifest when the last one is about to end, as a root keeper would."""
+    newest = Keys.read(place.keys).newest
+    if newest is None or (newest.manifest.expires - _today()).days > RENEW:
+        return
+    secret = roots.read_key_file(place.root.read_bytes(), PASSPHRASE)
+    founding.sign(place, secret, _public_files(place), DECISIONS, _today())
+    servers.install(place.server, place.keys)
+
+
+def _write_settings(path: Path) -> None:
+    text = path.read_text("utf-8").replace('# ar = "…"', 'ar = "عرض تجريبي"', 1)
+    text = text.replace("behind_tor = true", "behind_tor = false")
+    path.write_text(text.replace("[guidance]", SETTINGS.strip() + "\n\n[guidance]", 1), "utf-8")
+
+
+def _set_port(place: Place, ports: Ports) -> None:
+    path = place.server / "whistle.toml"
+    text = path.read_text("utf-8")
+    moved = re.sub(r"(?m)^bind = .*$", f'bind = "{HOST}:{ports.server}"', text, count=1)
+    if moved != text:
+        path.write_text(moved, "utf-8")
+        courier.move(place.courier, f"http://{HOST}:{ports.server}", None)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()

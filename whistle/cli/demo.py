@@ -1,0 +1,74 @@
+"""The command for a newcomer: everything on this machine, to try it."""
+
+import signal
+import threading
+from pathlib import Path
+from types import FrameType
+
+import click
+
+from whistle.cli.problem import Problem
+from whistle.courier import CourierError
+from whistle.server.errors import ServerError, StartError
+from whistle.workstation.errors import WorkstationError
+
+SAID = """
+  DEMO ONLY. Every key lies in {folder} under a passphrase that is no secret: send nothing real.
+
+  To report:            {reporter}
+  To read, as the
+  ombudsperson:         {workstation}
+
+  The passphrase of the vaults and the root, should you want to open them yourself: {passphrase}
+
+  1. Report something at the first address, and keep the twelve words.
+  2. At the second, let the courier go: the report is in the queue. Answer it, and let the courier go again.
+  3. At the first, read the reply with the twelve words.
+
+  Ctrl-C stops both; run it again and it goes on with the same folder.
+"""
+
+
+@click.command()
+@click.option(
+    "--folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    default="demo",
+    show_default=True,
+    help="Where the demo lies; removed, it begins anew.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="Of the server.")
+@click.option("--workstation-port", type=click.IntRange(1, 65535), default=8081, show_default=True)
+def demo(folder: Path, port: int, workstation_port: int) -> None:
+    """Everything on this machine, to try it: a server on one port, a workstation on another."""
+    from whistle.ceremony import demo as demos  # loads everything there is
+    from whistle.ceremony.root import RootError
+    from whistle.ceremony.serving import ServingError
+
+    ports = demos.Ports(port, workstation_port)
+    stopped = _until_told()
+    try:
+        if not folder.exists():
+            click.echo("Making the demo's keys, once; this takes some seconds.")
+        demos.prepare(folder, ports)
+        with demos.running(folder, ports) as pages:
+            shown = {"reporter": pages.reporter, "workstation": pages.workstation}
+            click.echo(SAID.format(folder=folder, passphrase=demos.PASSPHRASE, **shown))
+            stopped.wait()
+    except (RootError, ServingError, CourierError, WorkstationError, StartError) as exc:
+        raise Problem(str(exc), exc.hint) from exc
+    except ServerError as exc:
+        raise Problem(str(exc), f"move the folder {folder.name} away, and the demo begins anew") from exc
+    click.echo("Stopped.")
+
+
+def _until_told() -> threading.Event:
+    """Set by Ctrl-C, by a request to stop, or when the terminal is closed."""
+    stopped = threading.Event()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        stopped.set()
+
+    for number in (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)):
+        signal.signal(number, stop)
+    return stopped
