@@ -86,28 +86,34 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("server")
 
 
-@pytest.fixture(scope="module")
-def running(place: Path) -> Iterator[Running]:
-    """A server of its own process, run by the command."""
+@contextlib.contextmanager
+def serving(place: Path) -> Iterator[Running]:
+    """A server in a process of its own, run by the command."""
     port = free_port()
     prepare(place, port)
     code = "import sys; sys.argv[0] = 'whistle'; from whistle.cli.main import main; main()"
     command = [sys.executable, "-c", code, "server", "run", "--folder", str(place)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
-    found = Running(process, port)
     try:
-        for _ in range(200):
+        for _ in range(300):
             with contextlib.suppress(OSError):
                 socket.create_connection(("127.0.0.1", port), timeout=1).close()
                 break
             assert process.poll() is None, process.communicate()[0].decode()
             time.sleep(0.1)
-        yield found
+        yield Running(process, port)
     finally:
         if process.poll() is None:
-            process.kill()
-            process.communicate()
+            process.terminate()
+            process.communicate(timeout=60)
+
+
+@pytest.fixture(scope="module")
+def running(place: Path) -> Iterator[Running]:
+    """A server that these tests share."""
+    with serving(place) as found:
+        yield found
 
 
 def test_it_answers(running: Running) -> None:
@@ -132,9 +138,8 @@ def test_a_large_form_arrives(running: Running, place: Path) -> None:
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     status, page, _ = running.ask("POST", "/en/", body, **headers)
     assert status == 200, page.decode()
-    assert page.count(b"<li") >= 12
     files = [path for path in place.rglob("*") if path.is_file()]
-    assert len(files) > 10
+    assert sum(path.stat().st_size == 262_144 for path in files) >= 17  # so the file has come
     assert not any(mark in path.read_bytes() for path in files)
 
 
@@ -186,12 +191,15 @@ def test_it_dumps_no_core_and_shares_no_file(running: Running, place: Path) -> N
     assert not any(path.stat().st_mode & 0o077 for path in (place / "data").rglob("*"))
 
 
-def test_it_says_nothing_and_stops(running: Running) -> None:
-    """After all that its output names no address, no request and no fault; told to stop, it stops well."""
-    said = running.stop()
-    assert running.process.returncode == 0
-    lines = said.splitlines()
-    assert lines == [f"Whistle listens at 127.0.0.1:{running.port}.  Stop it with Ctrl-C."]
+def test_it_says_nothing_and_stops(tmp_path: Path) -> None:
+    """Its output names no address, no request and no fault; told to stop, it stops well."""
+    with serving(tmp_path) as found:
+        found.ask("GET", "/en/")
+        found.ask("GET", "/SECRET")
+        for data in STRANGE.values():
+            found.raw(data)
+        assert found.stop() == f"Whistle listens at 127.0.0.1:{found.port}.  Stop it with Ctrl-C.\n"
+        assert found.process.returncode == 0
 
 
 def children(pid: int) -> list[int]:

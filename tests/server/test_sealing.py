@@ -112,6 +112,31 @@ def test_the_same_code_changes_nothing(app: flask.Flask, instance: Instance, org
     assert [report.text for report in read(app, org, "ombuds")] == ["Something happened."]
 
 
+def test_the_same_form_twice_at_once(
+    app: flask.Flask, instance: Instance, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of two posts of one form that run side by side, one is stored and both succeed."""
+    first = send(instance)
+    missed = [False]
+    has = type(instance.store).has
+    monkeypatch.setattr(type(instance.store), "has", lambda store, id: missed.pop() if missed else has(store, id))
+    assert send(instance, dataclasses.replace(DRAFT, text="Sealed a moment later.")) == first
+    assert missed == []
+    assert [report.text for report in read(app, org, "ombuds")] == ["Something happened."]
+
+
+def test_only_readers_with_a_key_are_sealed_to(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
+    """A channel's reader whose first key begins later is passed over; a chosen reader is no retired or unknown one."""
+    late = parties.person("ethics", "Ethics office", DAY + datetime.timedelta(days=30)).listed()
+    reviewers = tuple(late if each.id == "ethics" else each for each in org.manifest.reviewers)
+    known = org.next(reviewers=reviewers)
+    instance.published.install([(known.data, known.signature)])
+    send(instance)
+    send(instance, dataclasses.replace(DRAFT, readers=("counsel", "stranger")), b"another 16 bytes")
+    assert [report.readers for report in read(app, org, "ombuds")] == [("ombuds",)]
+    assert [report.readers for report in read(app, org, "counsel")] == [("counsel",)]
+
+
 def test_an_empty_report_is_refused(instance: Instance) -> None:
     """White space is no text; an answer or a file is enough."""
     with pytest.raises(Empty):

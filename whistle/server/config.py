@@ -122,7 +122,7 @@ class Config:
     @property
     def blocks(self) -> Path:
         """The folder of the blocks."""
-        return Path(self.blocks_url) if self.blocks_url else self.data / "blocks"
+        return self.folder / self.blocks_url if self.blocks_url else self.data / "blocks"
 
     @property
     def data(self) -> Path:

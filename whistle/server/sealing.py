@@ -19,9 +19,9 @@ from whistle.protocol.message import FollowUp, Message, Report, Sender, Signed, 
 from whistle.protocol.retrieval import Reporter, derive, thing_id
 from whistle.server.errors import Empty, HoldsWords, NobodyLeft, NoRoom, TooLong
 from whistle.server.looking import CaseView, FoundReply, look, open_attachment
-from whistle.server.published import Published
+from whistle.server.published import Published, offered
 from whistle.server.receiving import Arrived, Bounds, receive
-from whistle.store import Full, Heap, Sealed, Store
+from whistle.store import Full, Heap, Sealed, Store, Taken
 
 __all__ = [
     "Arrived",
@@ -95,7 +95,8 @@ def report(draft: Draft, code: bytes, published: Published, store: Store, day: d
     known = published.sealing(day)
     _check_content(draft, None)
     without = _without(known.manifest, draft.without)
-    readers = draft.readers or readers_of(known.manifest, draft.channel, without)
+    wanted = _chosen(known, draft.readers, without, day) or readers_of(known.manifest, draft.channel, without)
+    readers = _chosen(known, wanted, without, day)
     shared = _Shared(reporter, readers, without, known, day, draft.language)
     whole = shared.of(
         Report,
@@ -137,8 +138,8 @@ def follow_up(
     view = look(reporter, published, store, day)
     slip = view.slip if view else None
     without = slip.without if slip else _without(known.manifest, draft.without)
-    chosen = tuple(id for id in draft.readers if id not in without)
-    readers = chosen or (follow_up_readers(view, known.manifest) if view else ())
+    wanted = _chosen(known, draft.readers, without, day) or (follow_up_readers(view, known.manifest) if view else ())
+    readers = _chosen(known, wanted, without, day)
     shared = _Shared(reporter, readers, without, known, day, draft.language)
     whole = shared.of(FollowUp, text=_lines(draft.text), attachments=draft.attachments)
     body, blocks = shared.seal(whole)
@@ -211,6 +212,10 @@ def _commit(
         store.commit(sealed, [*blocks, *(id for id, _ in rest)], day)
     except Full as error:
         raise NoRoom("the disk is full") from error
+    except Taken:
+        # The same form came twice at once: whichever is sealed first is the message.
+        if not store.has(sealed[0].id):
+            raise
 
 
 def _check_content(draft: Draft, code: bytes | None) -> None:
@@ -219,6 +224,13 @@ def _check_content(draft: Draft, code: bytes | None) -> None:
         raise Empty("there is neither text nor a file")
     if any(words.holds_code(text, code) for text in texts):
         raise HoldsWords("the text holds the twelve words")
+
+
+def _chosen(known: Known, readers: Iterable[str], without: Iterable[str], day: datetime.date) -> tuple[str, ...]:
+    """Those of the readers who can be sealed to on a day and were not left out, as many as there are slots."""
+    able = {reviewer.id for reviewer in offered(known, day)} | ({RECOVERY} if known.manifest.recovery else set())
+    found = [id for id in dict.fromkeys(readers) if id in able - set(without)]
+    return tuple(found[: known.manifest.slots])
 
 
 def _without(manifest: Manifest, ids: Iterable[str]) -> tuple[str, ...]:
