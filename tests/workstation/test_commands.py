@@ -2,6 +2,11 @@
 
 import datetime
 import os
+import signal
+import socket
+import subprocess
+import sys
+import urllib.request
 from dataclasses import replace
 from pathlib import Path
 
@@ -129,6 +134,37 @@ def test_a_refusal_is_two_lines_and_exit_status_1(
     lines = [line for line in done.stderr.splitlines() if line.startswith(("whistle: error: ", "hint: "))]
     assert done.exit_code == 1 and len(lines) == 2 and told in lines[0] and lines[1] != "hint: "
     assert secret not in done.stderr + done.stdout
+
+
+def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
+    """`open` says its address, serves the page there, and Ctrl-C lets go of the vault."""
+    assert (
+        desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.file").exit_code == 0
+    )
+    reading, writing = os.pipe()
+    os.write(writing, PASSPHRASE.encode() + b"\n")
+    os.close(writing)
+    code = "from whistle.cli.main import main; main()"
+    command = [sys.executable, "-uc", code, "workstation", "open", str(desk.stick), "--passphrase-fd", str(reading)]
+    environment = {**os.environ, "WHISTLE_WORKSTATION": str(desk.folder / "vault")}
+    with subprocess.Popen(
+        command, pass_fds=[reading], env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        os.close(reading)
+        assert program.stdout is not None and program.stderr is not None
+        address = program.stdout.readline().split()[-1]
+        with urllib.request.urlopen(address, timeout=20) as answer:
+            shown = answer.read().decode()
+        assert "No case has come yet" in shown and str(desk.stick) in shown
+        assert "open in another program" in desk.run("cases").stderr
+        port = address.split(":")[2].split("/")[0]
+        program.send_signal(signal.SIGINT)
+        assert program.wait(20) == 0 and "Locked." in program.stdout.read()
+        assert address not in program.stderr.read()
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", int(port)))
+        busy.listen()
+        assert f"port {port} is in use" in desk.run("open", "--port", port).stderr
 
 
 def test_a_clock_that_was_wrong_can_be_accepted(desk: Desk) -> None:

@@ -1,5 +1,6 @@
 """What a stick may bring, and what is refused of it."""
 
+import datetime
 import os
 from dataclasses import replace
 
@@ -10,7 +11,7 @@ from tests.workstation.carrying import World, attach
 from whistle.protocol import message, statement
 from whistle.protocol.message import FollowUp, Note
 from whistle.protocol.retrieval import Reporter
-from whistle.workstation import cases, saving, writing
+from whistle.workstation import cases, record, saving, writing
 from whistle.workstation.errors import CannotSave, Refused, Untrusted
 from whistle.workstation.exchange import exchange
 from whistle.workstation.importing import Imported
@@ -247,3 +248,41 @@ def test_the_message_says_which_manifest_it_was_sealed_with(world: World) -> Non
     world.round("ombuds")
     [fault] = cases.load(world.station("ombuds"), who.case.hex()).faults
     assert "sealed with manifest 1, which is not the one known here" in fault
+
+
+@pytest.mark.parametrize(
+    "day", [datetime.date(2999, 12, 31), datetime.date(2000, 1, 1)], ids=["the last day", "the first day"]
+)
+def test_a_day_that_a_reporter_makes_up_does_no_harm(world: World, day: datetime.date) -> None:
+    """Deadlines follow the server's day, so that no report hides itself or breaks the queue."""
+    who = world.report(day=day)
+    world.round("ombuds")
+    [case] = cases.queue(world.station("ombuds"))
+    assert case.deadline is not None and case.deadline.day == DAY + datetime.timedelta(days=7)
+    writing.reply(world.station("ombuds"), case, "Thank you.")
+    assert len(world.station("ombuds").hashes(who.case.hex())) == 2
+
+
+def test_who_has_left_goes_on_reading_and_signs_nothing(world: World) -> None:
+    """A reviewer whom the newest manifest no longer lists still sees the cases, and may not write in them."""
+    who = world.report()
+    world.round("ethics")
+    people = world.org.people
+    channels = tuple(replace(each, readers=("counsel",)) for each in world.org.manifest.channels)
+    reviewers = tuple(people[id_].listed() for id_ in ("ombuds", "counsel"))
+    world.carrier.manifests = [world.org.known, world.org.next(reviewers=reviewers, channels=channels)]
+    world.round("ethics")
+    case = cases.load(world.station("ethics"), who.case.hex())
+    assert record.lines(world.station("ethics"), case)[-1] == "Something happened on the third floor."
+    with pytest.raises(Refused, match="retired"):
+        writing.note(world.station("ethics"), case, "One more thing.")
+
+
+def test_two_reports_under_the_same_words_are_shown(world: World) -> None:
+    """A second report with the keys of a case is kept and named."""
+    who = world.report()
+    world.report(who, text="Another story.")
+    world.round("ombuds")
+    assert cases.load(world.station("ombuds"), who.case.hex()).faults == [
+        "more than one report was signed with the keys of this case"
+    ]

@@ -156,26 +156,33 @@ def clock(station: Workstation, accept: bool) -> None:
 @click.argument("stick", type=FOLDER, required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; any free one otherwise.")
 @click.option("--saved", type=FOLDER, help="Where saved files go; ~/Whistle otherwise.")
+@click.option("--courier", type=FOLDER, help="Connected: a courier's folder; this computer goes to the server itself.")
 @click.option("--browser/--no-browser", default=True, help="Show the page in the browser.")
 @root_option
 def open_(
-    station: Workstation, stick: Path | None, port: int, saved: Path | None, browser: bool, roots: tuple[Path, ...]
+    station: Workstation,
+    stick: Path | None,
+    port: int,
+    saved: Path | None,
+    courier: Path | None,
+    browser: bool,
+    roots: tuple[Path, ...],
 ) -> None:
     """Unlock the vault and show a local page; Ctrl-C locks it again. STICK is where the stick is mounted."""
     from whistle.workstation import serving  # Flask is loaded only for the page
 
     _pin(station, roots)
-    server, address = serving.serve(station, stick, port, saved)
+    server, address = serving.serve(station, stick, port, saved, courier)
     click.echo(f"The workstation is open: {address}")
     click.echo("Ctrl-C locks it.")
     if browser and sys.stdout.isatty():
         click.launch(address)
     try:
-        server.serve_forever()
-    except KeyboardInterrupt:
-        click.echo("Locked.")
+        server.serve_forever()  # Ctrl-C ends it
     finally:
         server.server_close()
+        station.close()
+        click.echo("Locked.")
 
 
 def _pin(station: Workstation, roots: tuple[Path, ...]) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from whistle.protocol import bundle, envelope, message
+from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.listing import Listing
 from whistle.protocol.message import Signed
@@ -113,6 +114,7 @@ def _read(
 ) -> list[Arrival]:
     files: dict[str, bytes] = {}
     arrivals: list[Arrival] = []
+    held = workstation.identities()
     seen = {day: set(seen_ids(workstation, day)) for day in {member.day for member in reader.listing.members} if day}
     for count, (member, body) in enumerate(reader, start=1):
         if progress:
@@ -125,7 +127,7 @@ def _read(
             workstation.blocks.write(member.id, body.read())
             result.blocks += 1
         elif member.day is None or member.id not in seen[member.day]:
-            arrivals += _open(workstation, body.read(), member.day, result)
+            arrivals += _open(workstation, body.read(), held, member.day, result)
     _take_manifests(workstation, files, result)
     return arrivals
 
@@ -135,10 +137,16 @@ def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: I
     files.clear()
 
 
-def _open(workstation: Workstation, body: bytes, day: datetime.date | None, result: Imported) -> list[Arrival]:
+def _open(
+    workstation: Workstation,
+    body: bytes,
+    held: Sequence[HybridIdentity],
+    day: datetime.date | None,
+    result: Imported,
+) -> list[Arrival]:
     slots = workstation.trust.newest().manifest.slots
     try:
-        return [Arrival(envelope.open_(body, workstation.identities(), slots), day)]
+        return [Arrival(envelope.open_(body, held, slots), day)]
     except NotForMe:
         result.not_mine += 1
     except Malformed:
