@@ -229,9 +229,14 @@ def _files(folder: Path, form: re.Pattern[str]) -> list[Path]:
     return [path for match, path in sorted(found, key=lambda pair: int(pair[0][1]))]
 
 
+def id_of(name: str, otherwise: str = "reader") -> str:
+    """An id made of a name's Latin letters and digits, `otherwise` where there are none."""
+    return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:28].strip("-") or otherwise
+
+
 def _free(name: str, taken: Iterable[str]) -> str:
-    """An id made of a name's letters and digits, numbered when there is one such already."""
-    stem = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:28].strip("-") or "reader"
+    """The name's id, numbered when there is one such already."""
+    stem = id_of(name)
     ids = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
     return next(id_ for id_ in ids if id_ not in taken and id_ != manifest.RECOVERY)
 

@@ -7,6 +7,9 @@ from types import FrameType
 
 import click
 
+from whistle.ceremony import demo as demos
+from whistle.ceremony.root import RootError
+from whistle.ceremony.serving import ServingError
 from whistle.cli.problem import Problem
 from whistle.courier import CourierError
 from whistle.server.errors import ServerError, StartError
@@ -41,10 +44,6 @@ SAID = """
 @click.option("--workstation-port", type=click.IntRange(1, 65535), default=8081, show_default=True)
 def demo(folder: Path, port: int, workstation_port: int) -> None:
     """Everything on this machine, to try it: a server on one port, a workstation on another."""
-    from whistle.ceremony import demo as demos  # loads everything there is
-    from whistle.ceremony.root import RootError
-    from whistle.ceremony.serving import ServingError
-
     ports = demos.Ports(port, workstation_port)
     stopped = _until_told()
     try:

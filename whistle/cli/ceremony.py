@@ -1,0 +1,196 @@
+"""A new organisation, step by step, in one session at one terminal."""
+
+import datetime
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeVar
+
+import click
+
+from whistle.ceremony import founding, serving, trial
+from whistle.ceremony.founding import Person, Place
+from whistle.ceremony.organisation import Decisions
+from whistle.ceremony.root import Keys, RootError, id_of
+from whistle.ceremony.serving import ServingError
+from whistle.ceremony.trial import TrialError
+from whistle.cli.problem import Problem
+from whistle.courier import CourierError
+from whistle.protocol import enrolment, manifest
+from whistle.protocol.age.passphrase import LOG_N
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.manifest import WEEKDAYS, Channel, Known
+from whistle.protocol.minisign import SecretKey
+from whistle.server.errors import ServerError
+from whistle.store import StoreError
+from whistle.workstation.errors import WorkstationError
+
+T = TypeVar("T")
+PROFILE = "WHISTLE_VAULT_PROFILE"  # `test` makes keys that are cheap to guess
+CHEAP_LOG_N = 8
+FIRST = "first"  # the workstation's folder is called after it
+RENEW = datetime.timedelta(days=25)  # before the manifest's end
+SHORTEST = 12  # characters of a passphrase
+STEPS = 6
+BEGIN = """
+This makes a new organisation in the folder {folder}, on this machine, in {steps} steps. Be alone and offline for it,
+but for the last step, which runs a server for a moment. Have pen and paper: there are two passphrases to choose, and
+digits to write down. Whatever goes wrong, remove the folder and begin again.
+"""
+END = """
+Done. What to do next:
+
+  1. Print the roots' digits and hang them where people will see them:
+     {digits}
+  2. Move {root} to a stick of its own, and a copy to another place. It signs who may read; it is not
+     needed until {renew}, when the next manifest has to be signed: whistle root sign
+  3. Make a backup of the vault, on another disk:
+     whistle workstation backup --folder {workstation} --to …
+  4. Move {server} to the machine that will serve, read its whistle.toml, and start it there:
+     whistle server run --folder {server}
+     When its address is known: whistle courier move --folder {courier} --server https://…
+  5. Read reports: whistle workstation open --folder {workstation} {stick}
+     Carry: whistle courier exchange --folder {courier} {stick}
+     The trial report waits there under {reference}; close it.
+  6. More reviewers: whistle workstation init on their machines, then
+     whistle root sign --key {root} --keys {keys} --reviewer FILE --channel {channel}={reader},…
+"""
+
+
+@click.command()
+@click.argument("folder", type=click.Path(path_type=Path, file_okay=False))
+@click.option("--port", type=click.IntRange(1, 65535), default=8080, show_default=True, help="For the trial.")
+def ceremony(folder: Path, port: int) -> None:
+    """Lead through a new organisation in FOLDER: root, workstation, courier, manifest, server, first trial report."""
+    if folder.exists():
+        raise Problem("this folder exists already", "name one that does not; nothing in it was touched")
+    try:
+        _lead(folder, port, os.environ.get(PROFILE, "standard"))
+    except (RootError, ServingError, TrialError, CourierError, WorkstationError) as exc:
+        raise Problem(str(exc), exc.hint or "remove the folder and begin again") from exc
+    except (ServerError, StoreError, ProtocolError) as exc:
+        raise Problem(str(exc), "remove the folder and begin again") from exc
+
+
+def _lead(folder: Path, port: int, profile: str) -> None:
+    serving.check_free(port, "--port")
+    place = founding.Place(folder)
+    click.echo(BEGIN.format(folder=folder, steps=STEPS).strip())
+    root_passphrase, secret = _root(place, LOG_N if profile == "standard" else CHEAP_LOG_N)
+    passphrase, person, public = _workstation(place, root_passphrase, profile)
+    _step(3, "The courier: it carries what it cannot open.")
+    name = click.prompt("What the manifest calls the courier", default="Courier", err=True)
+    carrier = founding.make_courier(place, f"http://{serving.HOST}:{port}", name)
+    _step(4, "The manifest: the signed list of who may read what.")
+    decisions = _decisions(person)
+    _compare(public, carrier)
+    known = founding.sign(place, secret, [public, carrier], decisions, _today())
+    click.echo(f"Signed manifest {known.manifest.serial}, until {known.manifest.expires}.")
+    _step(5, "The server: what reporters will meet.")
+    founding.make_server(place, click.prompt("The organisation's name, as reporters know it", err=True), port)
+    _step(6, "A trial report: sealed, carried, opened.")
+    reference = _try(place, port, known, passphrase)
+    click.echo("It came through: sealed here, carried by the courier, opened in the vault.")
+    click.echo(_what_next(place, known, reference))
+
+
+def _root(place: Place, log_n: int) -> tuple[str, SecretKey]:
+    _step(1, "The root: the key that signs who may read.")
+    passphrase = _new_passphrase("A passphrase for the root")
+    secret = founding.make_root(place, passphrase, log_n)
+    digits = manifest.fingerprint(Keys.read(place.keys).roots)
+    click.echo(f"The roots' digits. Write them down: {digits}")
+    return passphrase, secret
+
+
+def _workstation(place: Place, root_passphrase: str, profile: str) -> tuple[str, Person, bytes]:
+    _step(2, "The workstation: where reports are read.")
+    person, passphrase = _person(root_passphrase)
+    station = founding.make_workstation(place, FIRST, person, passphrase, profile)
+    try:
+        return passphrase, person, station.public_file()
+    finally:
+        station.close()
+
+
+def _try(place: Place, port: int, known: Known, passphrase: str) -> str:
+    with serving.serving(place.server, port) as url:
+        case = trial.report(url, known, known.manifest.channels[0].id, _today())
+        return trial.fetch(place, FIRST, passphrase, case)
+
+
+def _what_next(place: Place, known: Known, reference: str) -> str:
+    channel = known.manifest.channels[0]
+    return END.format(
+        digits=manifest.fingerprint(Keys.read(place.keys).roots),
+        renew=known.manifest.expires - RENEW,
+        reference=reference,
+        channel=channel.id,
+        reader=channel.readers[0],
+        workstation=place.workstation(FIRST),
+        **{name: getattr(place, name) for name in ("root", "keys", "courier", "server", "stick")},
+    )
+
+
+def _person(root_passphrase: str) -> tuple[Person, str]:
+    name = click.prompt("Your name, as colleagues know it", err=True)
+    role = click.prompt("Your role, as reporters will see it", err=True)
+    languages = click.prompt("Languages that you read, by their codes", default="en", err=True)
+    passphrase = _new_passphrase("A passphrase for the vault, another one")
+    while passphrase == root_passphrase:
+        click.echo("That is the root's. Whoever learned one would have both.")
+        passphrase = _new_passphrase("A passphrase for the vault, another one")
+    return Person(name, role, tuple(languages.replace(",", " ").split())), passphrase
+
+
+def _decisions(person: Person) -> Decisions:
+    title = click.prompt("A first channel: what reports are about", default="Reports", err=True)
+    purpose = click.prompt("One sentence on what belongs there", err=True)
+    online = click.confirm("Will reports be read on a computer that is online? Reporters are told", err=True)
+    days = _until(lambda: _weekdays(click.prompt("Days on which a courier comes", default="monday thursday", err=True)))
+    language = person.languages[0]
+    titles, purposes = {language: title}, {language: purpose}
+    workstation = "connected" if online else "offline"
+    channel = Channel(id_of(title, "reports"), titles, purposes, (id_of(person.role or person.name),), workstation)
+    return Decisions((channel,), days)
+
+
+def _weekdays(text: str) -> tuple[str, ...] | None:
+    days = tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
+    if days and set(days) <= set(WEEKDAYS):
+        return days
+    click.echo(f"Days are: {', '.join(WEEKDAYS)}.")
+    return None
+
+
+def _compare(*files: bytes) -> None:
+    click.echo("These are the digits of what will be listed. With several people in the room, each compares their own:")
+    for data, whose in zip(files, ("reviewer", "courier"), strict=True):
+        click.echo(f"  {whose}: {enrolment.digits(data)}")
+    click.confirm("Are they right?", abort=True, err=True)
+
+
+def _new_passphrase(what: str) -> str:
+    return _until(lambda: _long_enough(click.prompt(what, hide_input=True, confirmation_prompt=True, err=True)))
+
+
+def _long_enough(passphrase: str) -> str | None:
+    if len(passphrase) >= SHORTEST:
+        return passphrase
+    click.echo(f"At least {SHORTEST} characters. Six words chosen by dice are easy to keep and hard to guess.")
+    return None
+
+
+def _until(ask: Callable[[], T | None]) -> T:
+    while (answer := ask()) is None:
+        pass
+    return answer
+
+
+def _step(number: int, what: str) -> None:
+    click.echo()
+    click.secho(f"{number} of {STEPS}  {what}", bold=True)
+
+
+def _today() -> datetime.date:
+    return datetime.datetime.now(datetime.UTC).date()
