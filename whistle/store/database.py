@@ -49,7 +49,7 @@ class Database:
         self._turn: AbstractContextManager[Any] = contextlib.nullcontext()
         if self.is_sqlite:
             self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
-        with _plainly():
+        with plainly():
             self.engine = self._sqlite(url) if self.is_sqlite else create_engine(url, **POOL)
 
     def _sqlite(self, url: str) -> Engine:
@@ -76,13 +76,13 @@ class Database:
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of all tables."""
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
-        with _plainly(), self.engine.connect() as connection:
+        with plainly(), self.engine.connect() as connection:
             yield connection.execution_options(**options)
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
         """A transaction of the only writer. Durable when it ends; if not `lasting`, no later than the next that is."""
-        with _plainly(), self._turn, self.engine.connect() as connection:
+        with plainly(), self._turn, self.engine.connect() as connection:
             connection = connection.execution_options(whistle_writes=True, whistle_lasting=lasting)
             with connection.begin():
                 if not self.is_sqlite:
@@ -103,7 +103,7 @@ class Database:
     @contextlib.contextmanager
     def bare(self) -> Iterator[Any]:
         """A cursor outside any transaction, for what databases do only there."""
-        with _plainly():
+        with plainly():
             connection = self.engine.raw_connection()
             try:
                 if not self.is_sqlite:
@@ -136,7 +136,7 @@ def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
 
 
 @contextlib.contextmanager
-def _plainly() -> Iterator[None]:
+def plainly() -> Iterator[None]:
     """Raise StoreError for a driver's error, without it: its text may hold ids and bodies, and would reach a log."""
     try:
         yield

@@ -9,12 +9,26 @@ from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from sqlalchemy import Connection, Row, delete, select, update
+from sqlalchemy import (
+    Connection,
+    Integer,
+    LargeBinary,
+    Row,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    literal,
+    select,
+    union_all,
+    update,
+)
 
 from whistle.store.blocks import Blocks
 from whistle.store.database import Database, chunks
 from whistle.store.errors import Missing, Taken
-from whistle.store.models import PLACES, TODAY, Heap, State, key, pending
+from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
 
 
 @dataclass(frozen=True)
@@ -38,6 +52,23 @@ class Found:
     body: bytes | None = field(repr=False)
 
 
+def _among(table: Table) -> Select[Any]:
+    """Rows by many ids, given as one value: a look asks for a thousand, and naming each would cost far more."""
+    at = select(literal(0).label("at")).where(bindparam("size", type_=Integer) > 0).cte("places", recursive=True)
+    at = at.union_all(select(at.c.at + ID).where(at.c.at + ID < bindparam("size", type_=Integer)))
+    wanted = select(func.substr(bindparam("ids", type_=LargeBinary), at.c.at + 1, ID))
+    return select(table).where(table.c.id.in_(wanted))
+
+
+_AMONG = [_among(place.envelopes) for place in PLACES]
+_UNDER = union_all(
+    *(
+        select(place.envelopes).where(place.envelopes.c.id.between(bindparam("first"), bindparam("last")))
+        for place in PLACES
+    )
+)
+
+
 def commit(database: Database, place: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], day: date) -> None:
     """Store envelopes and claim their blocks, in one transaction. Raises Taken or Missing; then nothing is stored."""
     with database.write() as connection:
@@ -55,7 +86,7 @@ def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
     fresh: dict[int, Sealed] = {}
     taken = []
     for each in envelopes:
-        held = _under(connection, key(each.id), each.id) or fresh.get(key(each.id))
+        held = _under(connection, each.id) or fresh.get(key(each.id))
         if held is None:
             fresh[key(each.id)] = each
         elif held != each:
@@ -65,15 +96,12 @@ def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
     return list(fresh.values())
 
 
-def _under(connection: Connection, k: int, id_: bytes) -> Sealed | None:
-    """What lies under the key of a body. A body that is gone equals nothing, so its id stays taken."""
-    first, last = id_[:8] + bytes(8), id_[:8] + b"\xff" * 8
-    for place in PLACES:
-        table = place.envelopes
-        row = connection.execute(select(table).where(table.c.id.between(first, last))).first()
-        if row is not None:
-            return Sealed(row.id, row.heap, _bodies(connection, [row.id]).get(row.id, b""))
-    return None
+def _under(connection: Connection, id_: bytes) -> Sealed | None:
+    """What lies under the id, or another that shares its key. A body that is gone equals nothing: its id is taken."""
+    row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
+    if row is None:
+        return None
+    return Sealed(row.id, row.heap, _bodies(connection, [row.id]).get(row.id, b""))
 
 
 def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: date) -> None:
@@ -107,10 +135,9 @@ def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bo
 
 def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
     rows: dict[bytes, Row[Any]] = {}
-    for some in chunks(ids):
-        for place in PLACES:
-            for row in connection.execute(select(place.envelopes).where(place.envelopes.c.id.in_(some))):
-                rows.setdefault(row.id, row)
+    for found in _AMONG:
+        for row in connection.execute(found, {"ids": b"".join(ids), "size": ID * len(ids)}):
+            rows.setdefault(row.id, row)
     return [rows[id_] for id_ in sorted(rows)]
 
 

@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import Engine, inspect, text
 
 from whistle.store.alone import alone
-from whistle.store.database import Database
+from whistle.store.database import Database, plainly
 from whistle.store.errors import StoreError
 from whistle.store.models import REVISION, TODAY
 
@@ -62,6 +62,7 @@ def _config(engine: Engine) -> Config:
 
 def _alembic(run: Callable[[], None]) -> None:
     try:
-        run()
+        with plainly():
+            run()
     except CommandError as exc:
         raise StoreError("the database is of a revision that this program does not know") from exc
