@@ -9,7 +9,11 @@ from whistle.protocol.errors import Malformed
 
 KEYS = st.text(st.characters(max_codepoint=127), max_size=5)
 LEAVES = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text()
-VALUES = st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3), max_leaves=6)
+def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
+    return st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
+
+
+VALUES = st.recursive(LEAVES, _nested, max_leaves=6)
 
 
 def depth(value: object) -> int:
