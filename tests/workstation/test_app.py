@@ -7,6 +7,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.workstation.carrying import World, attach
+from whistle.courier import ServerAway
 from whistle.workstation import cases
 from whistle.workstation.app import create_app
 
@@ -63,6 +64,28 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     world.carrier.push(world.stick)
     kinds = [entry.content.kind for entry in cases.load(world.station("ombuds"), name).entries]
     assert kinds == ["report", "reply", "note"]
+
+
+def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
+    """One button writes the outbox, goes to the server and takes in what came; what goes wrong there is said."""
+    who, station = world.report(), world.station("ombuds")
+    errands = []
+
+    def courier() -> list[str]:
+        errands.append([listing.to for listing in world.carrier.push(world.stick)])
+        if len(errands) == 2:
+            raise ServerAway("the server cannot be reached", "try again later")
+        world.carrier.inbox(world.stick)
+        return ["The server was asked."]
+
+    page = create_app(station, world.stick, courier, token="t").test_client()
+    assert "Connected: this computer is online" in get(page)
+    first = post(page, "carry")
+    assert "The server was asked." in first and "1 new messages in 1 cases" in first
+    post(page, f"case/{who.case.hex()}/reply", text="We look into it.")
+    answer = post(page, "carry")
+    assert "The server cannot be reached." in answer and "Try again later." in answer
+    assert errands == [[], ["server"]] and len(world.replies(who)) == 1
 
 
 def test_a_refused_form_gives_back_what_was_typed(world: World, page: FlaskClient) -> None:

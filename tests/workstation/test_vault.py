@@ -173,6 +173,28 @@ def test_a_folder_that_takes_no_writing_is_named(folder: Path) -> None:
     assert (told.stdout, told.stderr) == ("named True\n", "")
 
 
+def test_a_full_disk_loses_nothing(folder: Path) -> None:
+    """When there is no room for a record it is refused, and the vault opens with what it had."""
+    script = (
+        "import pathlib, resource, signal, sys\n"
+        "from whistle.workstation.errors import VaultReadOnly\n"
+        "from whistle.workstation.vault import Vault\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "vault = Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
+        "try:\n"
+        "    vault.put('case', 'x' * 1_000_000)\n"
+        "except VaultReadOnly as error:\n"
+        "    print('named', vault.get('case')['text'])\n"
+    )
+    command = [sys.executable, "-c", script, str(folder), SECRET]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == ("named third floor\n", "")
+    vault = Vault.open(folder, SECRET)
+    assert vault.get("case") == {"text": "third floor"}
+    vault.close()
+
+
 def test_a_changed_record_is_refused(folder: Path) -> None:
     """A record put in another's place, or altered in one byte, does not open."""
     import sqlite3

@@ -9,7 +9,8 @@ import pytest
 
 from tests.parties import DAY, organisation
 from tests.workstation.carrying import World
-from whistle.protocol import attachment, message
+from whistle.protocol import attachment, bundle, message
+from whistle.protocol.listing import Listing
 from whistle.protocol.message import FollowUp, Grant, Reply, Status
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.workstation import cases, outbox, record, saving, writing
@@ -121,6 +122,19 @@ def test_the_outbox_forgets_nothing_until_it_has_arrived(world: World) -> None:
     world.carrier.push(world.stick)
     world.round("ombuds")
     assert outbox.pending(station) == [] and len(world.replies(who)) == 1 and len(bodies) == 1
+
+
+def test_no_envelope_travels_before_its_blocks() -> None:
+    """However much is to go, all blocks come in parts up to that of the first envelopes, so that stored means whole."""
+    bodies = [bundle.member(bundle.envelope_name(n.to_bytes(16)), bytes(8192), heap="reviewers") for n in range(5000)]
+    blocks = [replace(bodies[0], name=bundle.block_name(n.to_bytes(16)), size=bundle.BLOCK) for n in range(17_000)]
+    parts = outbox.lay_out([*bodies, *blocks])
+    kinds = [{"blocks" if member.is_block else "envelopes" for member in part} for part in parts]
+    assert kinds == [{"blocks"}, {"blocks", "envelopes"}, {"envelopes"}]
+    assert sum(map(len, parts)) == 22_000
+    assert [[], [bodies[0]]] == [outbox.lay_out([])[0], outbox.lay_out(bodies[:1])[0]]
+    for part in parts:
+        Listing("server", DAY, tuple(part), 1, 1).to_bytes()
 
 
 def test_a_grantee_reads_all_and_answers_in_a_lane_of_its_own(world: World) -> None:

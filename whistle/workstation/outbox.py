@@ -93,25 +93,23 @@ def write(workstation: Workstation, stick: Path) -> int:
     folder = stick / "outbox"
     station = workstation.profile["station"]
     contents, told = _contents(workstation), statements(workstation)
-    parts = _parts([member for member, _ in contents.values()]) if contents or told else []
-    written = set()
+    parts = lay_out([member for member, _ in contents.values()]) if contents or told else []
     try:
         folder.mkdir(exist_ok=True)
+        for path in folder.glob(f"{station}-*.tar"):  # first, so that a stick pulled out holds no part without its like
+            path.unlink()
         for number, members in enumerate(parts, start=1):
             imports = tuple(told) if number == 1 else ()
             listing = Listing("server", workstation.today(), tuple(members), number, len(parts), imports=imports)
             path = folder / f"{station}-{number:04}-of-{len(parts):04}.tar"
             _write(path, bundle.stream(listing, lambda member: [contents[member.name][1]()]))
-            written.add(path)
-        for path in set(folder.glob(f"{station}-*.tar")) - written:
-            path.unlink()
         durable.sync_folder(folder)
     except OSError as exc:
         raise durable.cannot_write(folder, exc) from exc
     return len(parts)
 
 
-def _parts(members: Sequence[Member]) -> list[list[Member]]:
+def lay_out(members: Sequence[Member]) -> list[list[Member]]:
     """The blocks, as many parts as they need; the envelopes in the last of these, and in further ones."""
     envelopes = [member for member in members if member.is_envelope]
     first, rest = envelopes[:ENVELOPES], envelopes[ENVELOPES:]

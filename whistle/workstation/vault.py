@@ -163,12 +163,11 @@ class Vault:
             self._inside = self._connection
             try:
                 yield self._connection
-            except BaseException:
-                around.rollback()
-                raise
-            else:
                 with _named_errors():
                     around.commit()
+            except BaseException:
+                self._connection.rollback()  # also after a commit for which there was no room
+                raise
             finally:
                 self._inside = None
 
