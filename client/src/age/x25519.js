@@ -7,7 +7,17 @@ import { Malformed } from "../errors.js";
 import { hkdf } from "../hkdf.js";
 import * as bech32 from "./bech32.js";
 import { HeaderError } from "./errors.js";
-import { POINT, WRAPPED_KEY, ZERO_NONCE, decodeArgument, exchange, isLowOrder, open, pointOf, seal } from "./primitives.js";
+import {
+  POINT,
+  WRAPPED_KEY,
+  ZERO_NONCE,
+  decodeArgument,
+  exchange,
+  isLowOrder,
+  open,
+  pointOf,
+  seal,
+} from "./primitives.js";
 
 /** @import { Stanza } from "./format.js" */
 

@@ -1,0 +1,69 @@
+/**
+ * Builds what a page loads, the same bytes each time: whistle.js, and the lists of words beside it.
+ *
+ * `node build.mjs [FOLDER]` writes there, or to the server's static folder; `--sizes` tells how large it is.
+ */
+
+import { mkdir, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, gzipSync } from "node:zlib";
+
+import { build } from "esbuild";
+
+import { FILES, fileName } from "./src/lists.js";
+import "./src/wordlists.js";
+import { wordlist } from "./src/words.js";
+
+const HERE = fileURLToPath(new URL(".", import.meta.url));
+const STATIC = fileURLToPath(new URL("../whistle/server/static/", import.meta.url));
+const BANNER = "/*! Holds noble and scure, MIT License, (c) Paul Miller, paulmillr.com */";
+
+/** The program, minified, for browsers of 2020 and later. */
+async function program() {
+  const { outputFiles } = await build({
+    absWorkingDir: HERE,
+    banner: { js: BANNER },
+    bundle: true,
+    charset: "utf8",
+    entryPoints: ["src/main.js"],
+    format: "iife",
+    legalComments: "none",
+    minify: true,
+    target: "es2020",
+    write: false,
+  });
+  return outputFiles[0].contents;
+}
+
+/** Every file of a build, by name. */
+export async function files() {
+  const built = new Map([["whistle.js", await program()]]);
+  for (const language of /** @type {(keyof typeof FILES)[]} */ (Object.keys(FILES))) {
+    built.set(fileName(language), Buffer.from(`${wordlist(language).join("\n")}\n`));
+  }
+  return built;
+}
+
+/**
+ * How many bytes a file has, and how many when compressed.
+ *
+ * @param {Uint8Array} content
+ */
+export function sizes(content) {
+  return {
+    plain: content.length,
+    gzip: gzipSync(content, { level: 9 }).length,
+    brotli: brotliCompressSync(content).length,
+  };
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const [folder = STATIC] = process.argv.slice(2).filter((word) => !word.startsWith("--"));
+  await mkdir(folder, { recursive: true });
+  for (const [name, content] of await files()) {
+    await writeFile(`${folder}/${name}`, content);
+    if (process.argv.includes("--sizes")) {
+      console.log(name, sizes(content));
+    }
+  }
+}

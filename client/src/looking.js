@@ -1,0 +1,268 @@
+/**
+ * What a reporter finds with the twelve words: the state of the report, and the replies that are proven to be such.
+ *
+ * Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
+ */
+
+import { bytesToHex } from "@noble/hashes/utils.js";
+
+import * as envelope from "./envelope.js";
+import { Malformed, NotForMe, ProtocolError } from "./errors.js";
+import * as manifest from "./manifest.js";
+import * as message from "./message.js";
+import { replyTokens, thingId } from "./retrieval.js";
+
+/** @import { Attachment } from "./attachment.js" */
+/** @import { Message } from "./kinds.js" */
+/** @import { Reviewer } from "./manifest.js" */
+/** @import { Signed } from "./message.js" */
+/** @import { Published } from "./published.js" */
+/** @import { Reporter } from "./retrieval.js" */
+
+const MAX_REST = 32; // blocks of a reply's `rest`
+
+/**
+ * What the server has under an id.
+ *
+ * @typedef {{ id: Uint8Array, state: State, day: string, body: Uint8Array }} Found
+ * @typedef {"waiting" | "collected" | "removed"} State
+ *
+ * @typedef {{ lane: number, n: number }} Place
+ *
+ * A reply that holds: the server's day, who wrote it, what it says, and the hash that names it.
+ *
+ * @typedef {{ day: string, reviewer: Reviewer, reply: Message, hash: string, place: Place }} FoundReply
+ *
+ * What the words find.  `state` and `day` are the report's; null when only replies are left of it.  `late` counts
+ * what lies in a reply's place and does not hold, or has not wholly arrived.
+ *
+ * @typedef {object} CaseView
+ * @property {State | null} state
+ * @property {string | null} day
+ * @property {Message | null} slip
+ * @property {FoundReply[]} replies
+ * @property {Reviewer[]} broughtIn
+ * @property {number} late
+ *
+ * Gives the content of an attachment, whole; raises where it has not wholly arrived or is altered.
+ *
+ * @typedef {(record: Attachment) => Promise<Uint8Array>} Fetch
+ */
+
+/**
+ * Everything that was found under a reporter's ids; null when nothing was.
+ *
+ * @param {Found[]} found
+ * @param {Reporter} reporter
+ * @param {Published} published
+ * @param {number} slots
+ * @param {Fetch} fetch
+ * @returns {Promise<CaseView | null>}
+ */
+export async function look(found, reporter, published, slots, fetch) {
+  const things = new Map(found.map((each) => [bytesToHex(each.id), each]));
+  const take = (/** @type {Uint8Array} */ token) => {
+    const id = bytesToHex(thingId(token));
+    const thing = things.get(id);
+    things.delete(id);
+    return thing;
+  };
+  const report = take(reporter.reportToken);
+  const slip = openSlip(take(reporter.slipToken), reporter, slots);
+  const judge = new Judge(reporter, published, slip, slots, fetch);
+  const { replies, late } = await judge.all(things);
+  const { state = null, day = null } = report ?? {};
+  return found.length ? { state, day, slip, replies, late, broughtIn: broughtIn(slip, replies, published) } : null;
+}
+
+/**
+ * @param {Found | undefined} found
+ * @param {Reporter} reporter
+ * @param {number} slots
+ */
+function openSlip(found, reporter, slots) {
+  if (!found?.body.length) {
+    return null;
+  }
+  try {
+    const signed = envelope.open(found.body, [reporter.mailbox], slots);
+    message.check(signed, reporter.verifyKey);
+    const own = signed.message.kind === "slip" && signed.message.case === bytesToHex(reporter.case);
+    return own ? signed.message : null;
+  } catch (error) {
+    return unlessProtocol(error);
+  }
+}
+
+/** Decides what in the reply places of one reporter is a reply. */
+class Judge {
+  /**
+   * @param {Reporter} reporter
+   * @param {Published} published
+   * @param {Message | null} slip
+   * @param {number} slots
+   * @param {Fetch} fetch
+   */
+  constructor(reporter, published, slip, slots, fetch) {
+    this._reporter = reporter;
+    this._published = published;
+    this._slip = slip;
+    this._slots = slots;
+    this._fetch = fetch;
+    /** @type {Map<string, Place>} */
+    this._places = new Map();
+    for (let lane = 0; lane < 2 * slots; lane++) {
+      replyTokens(reporter.replies, lane).forEach((token, n) => {
+        this._places.set(bytesToHex(thingId(token)), { lane, n });
+      });
+    }
+  }
+
+  /**
+   * The replies by day, lane and place, without those that were replaced; and how many things do not hold.
+   *
+   * @param {Map<string, Found>} things
+   */
+  async all(things) {
+    /** @type {Map<string, FoundReply>} */
+    const held = new Map();
+    let late = 0;
+    for (const [id, thing] of things) {
+      const place = this._places.get(id);
+      const reply = thing.body.length && place ? await this._tried(thing, place) : null;
+      late += Number(!reply && thing.body.length > 0);
+      if (reply) {
+        held.set(reply.hash, reply);
+      }
+    }
+    for (const { reply } of [...held.values()]) {
+      const old = held.get(String(reply.replaces));
+      if (old?.reply.from === reply.from) {
+        held.delete(String(reply.replaces));
+      }
+    }
+    return { replies: [...held.values()].sort(byDay), late };
+  }
+
+  /**
+   * @param {Found} thing
+   * @param {Place} place
+   */
+  async _tried(thing, place) {
+    try {
+      return await this._read(thing, place);
+    } catch (error) {
+      return unlessProtocol(error);
+    }
+  }
+
+  /**
+   * @param {Found} thing
+   * @param {Place} place
+   * @returns {Promise<FoundReply>}
+   */
+  async _read({ body, day }, place) {
+    const signed = envelope.open(body, [this._reporter.mailbox], this._slots);
+    const reviewer = this._checked(signed, place);
+    return { day, reviewer, reply: await this._withRest(signed.message), hash: message.hash(signed), place };
+  }
+
+  /**
+   * Who wrote a reply, which must be for this place and this reporter and signed by whom it names.
+   *
+   * @param {Signed} signed
+   * @param {Place} place
+   */
+  _checked(signed, { lane, n }) {
+    const reply = signed.message;
+    const named = reply.case === bytesToHex(this._reporter.case) && reply.to === this._reporter.mailbox.recipient.text;
+    if (reply.kind !== "reply" || !named || reply.lane !== lane || reply.n !== n) {
+      throw new Malformed("a reply is not for this place");
+    }
+    this._checkWriter(reply, lane);
+    const reviewer = this._published.reviewer(reply.from);
+    if (!reviewer || !this._published.signingKeys(reply.from, reply.day).some((key) => isSignedBy(signed, key))) {
+      throw new NotForMe("a reply is not signed by whom it names");
+    }
+    return reviewer;
+  }
+
+  /**
+   * Lanes below `slots` belong to the report's readers, in their order; those above to who was let in later.
+   *
+   * @param {Message} reply
+   * @param {number} lane
+   */
+  _checkWriter(reply, lane) {
+    if (!this._slip) {
+      return;
+    }
+    const { readers, without } = this._slip;
+    const agreed = without.length === reply.without.length && without.every((id) => reply.without.includes(id));
+    if (!agreed || without.includes(reply.from)) {
+      throw new Malformed("a reply disagrees with the report about who was left out");
+    }
+    const mine = lane < this._slots ? readers[lane] === reply.from : lane - this._slots < readers.length;
+    if (!mine) {
+      throw new Malformed("a reply stands in a place of somebody else");
+    }
+  }
+
+  /** @param {Message} reply */
+  async _withRest(reply) {
+    if (!reply.rest) {
+      return reply;
+    }
+    if (reply.rest.blocks > MAX_REST) {
+      throw new Malformed("a reply's rest is too large");
+    }
+    return message.withContent(reply, await this._fetch(reply.rest));
+  }
+}
+
+/**
+ * Reviewers who are named by a reply and were not among the report's readers.
+ *
+ * @param {Message | null} slip
+ * @param {FoundReply[]} replies
+ * @param {Published} published
+ */
+function broughtIn(slip, replies, published) {
+  const named = new Set(slip ? replies.flatMap(({ reply }) => reply.readers) : []);
+  const added = [...named].filter((id) => !slip?.readers.includes(id) && id !== manifest.RECOVERY);
+  return added.flatMap((id) => published.reviewer(id) ?? []);
+}
+
+/**
+ * @param {Signed} signed
+ * @param {Uint8Array} key
+ */
+function isSignedBy(signed, key) {
+  try {
+    message.check(signed, key);
+    return true;
+  } catch (error) {
+    return Boolean(unlessProtocol(error));
+  }
+}
+
+/**
+ * @param {FoundReply} one
+ * @param {FoundReply} other
+ */
+function byDay(one, other) {
+  const days = Number(one.day > other.day) - Number(one.day < other.day);
+  return days || one.place.lane - other.place.lane || one.place.n - other.place.n;
+}
+
+/**
+ * Null for what the protocol refuses; anything else is a fault of ours and goes on.
+ *
+ * @param {unknown} error
+ */
+function unlessProtocol(error) {
+  if (error instanceof ProtocolError) {
+    return null;
+  }
+  throw error;
+}

@@ -1,0 +1,9 @@
+/** The one file that a page loads; the same file is the worker that the page starts. */
+
+import { serve } from "./worker.js";
+
+/** @import { Scope } from "./worker.js" */
+
+if (typeof document === "undefined") {
+  serve(/** @type {Scope} */ (/** @type {unknown} */ (self)));
+}

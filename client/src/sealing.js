@@ -1,0 +1,245 @@
+/** The reporter's half: what was written becomes sealed envelopes and the tokens that they are kept under. */
+
+import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+
+import * as envelope from "./envelope.js";
+import { Malformed } from "./errors.js";
+import * as manifest from "./manifest.js";
+import * as message from "./message.js";
+import { FormDigest } from "./retrieval.js";
+import { holdsCode } from "./words.js";
+
+/** @import { HybridRecipient } from "./age/index.js" */
+/** @import { Attachment, Block } from "./attachment.js" */
+/** @import { Message } from "./kinds.js" */
+/** @import { Known, Manifest } from "./manifest.js" */
+/** @import { CaseView } from "./looking.js" */
+/** @import { Reporter } from "./retrieval.js" */
+
+const SEALED = "browser";
+
+/**
+ * What a reporter wrote.  `readers`: empty for the channel's own, or for a follow-up the case's own; else whom the
+ * reporter chose.  `continues`: whoever the reporter was under the words that somebody saw.
+ *
+ * @typedef {object} Draft
+ * @property {string} [channel]
+ * @property {string} language
+ * @property {string} text
+ * @property {Record<string, string>} [answers]
+ * @property {string[]} [readers]
+ * @property {string[]} [without]
+ * @property {number} [files] how many attachments follow
+ * @property {Reporter} [continues]
+ *
+ * What is to be stored, in one transaction, and the blocks that must be there before.
+ *
+ * @typedef {{ tokens: Uint8Array[], envelopes: Uint8Array[], blocks: Block[] }} Parcel
+ *
+ * Seals a draft that was found good, once its files are sealed.
+ *
+ * @typedef {(attachments: Attachment[]) => Parcel} Finish
+ */
+
+/** What was written cannot be sealed: `empty`, `holds-words`, `nobody-left` or `too-long`. */
+export class Refused extends Error {
+  /** @param {"empty" | "holds-words" | "nobody-left" | "too-long"} kind */
+  constructor(kind) {
+    super(`refused: ${kind}`);
+    this.kind = kind;
+  }
+}
+
+/**
+ * Who reads a report to a channel when some are left out: reviewers, then the recovery identity if there is one.
+ *
+ * Empty when no reviewer is left, whatever the recovery identity could open.
+ *
+ * @param {Manifest} found
+ * @param {string} channel
+ * @param {string[]} without
+ */
+export function readersOf(found, channel, without) {
+  const readers = (manifest.channel(found, channel)?.readers ?? []).filter((id) => !without.includes(id));
+  return withRecovery(found, readers, without);
+}
+
+/**
+ * Who reads a follow-up: the slip's readers and those of every valid reply, still active, less who was left out.
+ *
+ * @param {CaseView} view
+ * @param {Manifest} found
+ */
+export function followUpReaders(view, found) {
+  const without = view.slip?.without ?? [];
+  const active = manifest.active(found).map(({ id }) => id);
+  const named = [...(view.slip?.readers ?? []), ...view.replies.flatMap(({ reply }) => reply.readers)];
+  const readers = [...new Set(named)].filter((id) => active.includes(id) && !without.includes(id));
+  return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), without);
+}
+
+/**
+ * A report and its slip; what cannot be sealed is refused before any file is.
+ *
+ * @param {Draft} draft
+ * @param {Reporter} reporter
+ * @param {Known} known
+ * @param {string} day
+ * @returns {Finish}
+ */
+export function report(draft, reporter, known, day) {
+  check(draft);
+  const { channel = "", answers = {}, continues } = draft;
+  const without = listed(known.manifest, draft.without ?? []);
+  const readers = draft.readers?.length ? draft.readers : readersOf(known.manifest, channel, without);
+  const shared = common(draft, reporter, known, day, readers, without);
+  const answered = Object.entries(answers).filter(([, text]) => text.trim());
+  const whole = {
+    ...shared,
+    kind: "report",
+    channel,
+    text: lines(draft.text),
+    answers: Object.fromEntries(answered.map(([id, text]) => [id, lines(text)])),
+    continues: continues && message.continueCase(continues, reporter.case),
+  };
+  const recipients = manifest.recipients(known.manifest, readers, day);
+  return (attachments) => {
+    const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
+    const slip = seal({ ...shared, kind: "slip", channel }, reporter, known, [reporter.mailbox.recipient]);
+    return { tokens: [reporter.reportToken, reporter.slipToken], envelopes: [body, slip.body], blocks };
+  };
+}
+
+/**
+ * A follow-up to whoever reads the case, or to `draft.readers`; `attempt` is 32 random bytes of this one message.
+ *
+ * @param {Draft} draft
+ * @param {Reporter} reporter
+ * @param {CaseView} view
+ * @param {Uint8Array} attempt
+ * @param {Known} known
+ * @param {string} day
+ * @returns {Finish}
+ */
+export function followUp(draft, reporter, view, attempt, known, day) {
+  check(draft, reporter.code);
+  const without = view.slip?.without ?? listed(known.manifest, draft.without ?? []);
+  const chosen = (draft.readers ?? []).filter((id) => !without.includes(id));
+  const readers = chosen.length ? chosen : followUpReaders(view, known.manifest);
+  const shared = common(draft, reporter, known, day, readers, without);
+  const whole = { ...shared, kind: "follow-up", text: lines(draft.text) };
+  const recipients = manifest.recipients(known.manifest, readers, day);
+  return (attachments) => {
+    const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
+    return { tokens: [reporter.followUpToken(attempt, digestOf(draft.text, attachments))], envelopes: [body], blocks };
+  };
+}
+
+/**
+ * What every message of one reporter on one day holds.
+ *
+ * @param {Draft} draft
+ * @param {Reporter} reporter
+ * @param {Known} known
+ * @param {string} day
+ * @param {string[]} readers
+ * @param {string[]} without
+ */
+function common(draft, reporter, known, day, readers, without) {
+  if (!readers.some((id) => id !== manifest.RECOVERY)) {
+    throw new Refused("nobody-left");
+  }
+  return {
+    case: bytesToHex(reporter.case),
+    readers,
+    without,
+    keys: manifest.keys(known),
+    from: message.sender(reporter),
+    sealed: /** @type {"browser"} */ (SEALED),
+    day,
+    language: draft.language,
+  };
+}
+
+/**
+ * @param {Message} whole
+ * @param {Reporter} reporter
+ * @param {Known} known
+ * @param {HybridRecipient[]} recipients
+ */
+function seal(whole, reporter, known, recipients) {
+  const { slots } = known.manifest;
+  const { folded, blocks } = fold(whole, slots);
+  return { body: envelope.seal(message.sign(folded, reporter.signing), recipients, slots), blocks };
+}
+
+/**
+ * @param {Message} whole
+ * @param {number} slots
+ */
+function fold(whole, slots) {
+  try {
+    return envelope.fold(whole, slots);
+  } catch (error) {
+    throw error instanceof Malformed ? new Refused("too-long") : error;
+  }
+}
+
+/**
+ * @param {Draft} draft
+ * @param {Uint8Array} [code] its own words are looked for; any, when there are none yet
+ */
+function check({ text, answers = {}, files = 0 }, code) {
+  const texts = [text, ...Object.values(answers)];
+  if (!files && !texts.some((each) => each.trim())) {
+    throw new Refused("empty");
+  }
+  if (texts.some((each) => holdsCode(each, code))) {
+    throw new Refused("holds-words");
+  }
+}
+
+/**
+ * What a follow-up holds, as a form of it would say (SPEC 2.4).
+ *
+ * @param {string} text
+ * @param {Attachment[]} attachments
+ */
+function digestOf(text, attachments) {
+  const form = new FormDigest();
+  form.field("text", utf8ToBytes(text));
+  for (const { name, sha256 } of attachments) {
+    form.file(name, hexToBytes(sha256));
+  }
+  return form.digest();
+}
+
+/**
+ * Those of the ids that the manifest knows, each once, in a fixed order.
+ *
+ * @param {Manifest} found
+ * @param {string[]} ids
+ */
+function listed(found, ids) {
+  const known = [...found.reviewers.map(({ id }) => id), ...(found.recovery ? [manifest.RECOVERY] : [])];
+  return known.filter((id) => ids.includes(id)).sort();
+}
+
+/**
+ * @param {Manifest} found
+ * @param {string[]} readers
+ * @param {string[]} without
+ */
+function withRecovery(found, readers, without) {
+  const added = found.recovery && !without.includes(manifest.RECOVERY) ? [manifest.RECOVERY] : [];
+  return readers.length ? [...readers, ...added] : [];
+}
+
+/**
+ * Line ends as this program writes them; browsers send CR LF.
+ *
+ * @param {string} text
+ */
+function lines(text) {
+  return text.replace(/\r\n?/g, "\n");
+}

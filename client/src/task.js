@@ -1,0 +1,277 @@
+/**
+ * What a page has done for it: sealing and sending, looking, opening, taking back.
+ *
+ * Words, keys and texts stay in memory and are gone when the page is.
+ */
+
+import { randomBytes } from "@noble/hashes/utils.js";
+
+import { Api, ApiError } from "./api.js";
+import * as attachment from "./attachment.js";
+import { Expired, Malformed } from "./errors.js";
+import * as lists from "./lists.js";
+import { look } from "./looking.js";
+import * as manifest from "./manifest.js";
+import { PublicKey } from "./minisign.js";
+import { Published } from "./published.js";
+import { ATTEMPT, CODE, derive, reference } from "./retrieval.js";
+import { followUp, report } from "./sealing.js";
+import { again, upload } from "./upload.js";
+import * as words from "./words.js";
+
+/** @import { Attachment, Block } from "./attachment.js" */
+/** @import { CaseView, Found } from "./looking.js" */
+/** @import { Manifest } from "./manifest.js" */
+/** @import { Reporter } from "./retrieval.js" */
+/** @import { Draft, Finish } from "./sealing.js" */
+/** @import { Course } from "./upload.js" */
+/** @import { Language } from "./words.js" */
+
+const PIECE = 1_048_576; // bytes of a file in memory
+const TOGETHER = 4; // blocks in one answer
+
+/**
+ * Where and when: the server, the folder of the program's own files, the pinned roots, and today.
+ *
+ * @typedef {{ origin: string, folder: string, roots: string[], day: string }} Place
+ *
+ * What a page asks for; `typed` are the words.
+ *
+ * @typedef {object} Question
+ * @property {Place} place
+ * @property {Draft} [draft]
+ * @property {File[]} [files]
+ * @property {string} [typed]
+ * @property {Language} [language]
+ * @property {Attachment} [attachment]
+ */
+
+/** One thing that a page asks for. */
+export class Task {
+  /**
+   * @param {Question} question
+   * @param {Course} course
+   * @param {(done: number, total: number) => void} onProgress in blocks
+   */
+  constructor(question, course, onProgress) {
+    this._question = question;
+    this._course = course;
+    this._onProgress = onProgress;
+    this._api = new Api(question.place.origin, course.signal);
+  }
+
+  /** Seal a report with its files and have it kept; only then are there words. */
+  async report() {
+    const reporter = derive(randomBytes(CODE));
+    const known = await this._sealing();
+    await this._send((draft) => report(draft, reporter, known, this._question.place.day));
+    return this._words(reporter);
+  }
+
+  /** Seal a follow-up with its files and have it kept. */
+  async followUp() {
+    const [reporter, attempt] = [await this._reporter(), randomBytes(ATTEMPT)];
+    const known = await this._sealing();
+    const view = await this._look(reporter);
+    if (!view) {
+      throw new ApiError("missing");
+    }
+    const { day } = this._question.place;
+    await this._send((draft) => followUp(draft, reporter, view, attempt, known, day));
+  }
+
+  /** What lies under the words; null if nothing does. */
+  async look() {
+    const reporter = await this._reporter();
+    const view = await this._look(reporter);
+    return view && { ...view, reference: reference(reporter.case) };
+  }
+
+  /** A file of a reply, whole: nothing of an altered one is given. */
+  async download() {
+    const { attachment: record } = this._question;
+    if (!record) {
+      throw new RangeError("which file?");
+    }
+    const pieces = [];
+    for await (const piece of attachment.open(record, this._bodies(record))) {
+      pieces.push(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (piece)]));
+    }
+    return new Blob(pieces, { type: "application/octet-stream" });
+  }
+
+  /** Take the report back. */
+  async withdraw() {
+    const reporter = await this._reporter();
+    return this._again(() => this._api.withdraw([reporter.reportToken, reporter.slipToken]));
+  }
+
+  /** The words once more, in a language. */
+  async words() {
+    return this._words(await this._reporter());
+  }
+
+  /**
+   * @template T
+   * @param {() => Promise<T>} request
+   */
+  _again(request) {
+    return again(request, this._course);
+  }
+
+  /** @param {Language[]} [wanted] */
+  async _lists(wanted) {
+    const { folder } = this._question.place;
+    await lists.load((name) => this._again(() => this._api.get(folder + name)), wanted);
+  }
+
+  async _reporter() {
+    await this._lists();
+    return derive(words.decode(this._question.typed ?? ""));
+  }
+
+  /** @param {Reporter} reporter */
+  async _words({ code, case: name }) {
+    const language = this._question.language ?? "en";
+    await this._lists([language]);
+    return { words: words.encode(code, language), numbers: words.numbers(code), reference: reference(name) };
+  }
+
+  /** The manifests with which one may seal today; Expired if there is none. */
+  async _sealing() {
+    const { day } = this._question.place;
+    for await (const published of this._published()) {
+      if (published.hasBegun(day)) {
+        return published.sealing(day);
+      }
+    }
+    throw new Expired("no manifest has begun");
+  }
+
+  /**
+   * What lies under a reporter's ids, by as many manifests as it takes to know who signed.
+   *
+   * @param {Reporter} reporter
+   */
+  async _look(reporter) {
+    /** @type {CaseView | null} */
+    let view = null;
+    /** @type {Found[] | null} */
+    let found = null;
+    for await (const published of this._published()) {
+      const { slots } = published.known[0].manifest;
+      found ??= await this._again(() => this._api.look(reporter.lookIds(slots)));
+      view = await look(found, reporter, published, slots, (record) => this._whole(record));
+      if (!view?.late) {
+        break;
+      }
+    }
+    return view;
+  }
+
+  /** The newest manifest, then together with each one before it. */
+  async *_published() {
+    const known = [await this._manifest("manifest.json")];
+    for (;;) {
+      yield new Published(known);
+      const { hash, before } = await this._before(known[known.length - 1].manifest);
+      if (!before || before.hash !== hash) {
+        return;
+      }
+      known.push(before);
+    }
+  }
+
+  /**
+   * The manifest before one, if the server has it, and the hash that it must have.
+   *
+   * @param {Manifest} found
+   */
+  async _before({ serial, previous }) {
+    try {
+      return { hash: previous, before: previous ? await this._manifest(`manifest-${serial - 1}.json`) : null };
+    } catch (error) {
+      if (error instanceof ApiError && error.kind === "missing") {
+        return { hash: previous, before: null };
+      }
+      throw error;
+    }
+  }
+
+  /** @param {string} name */
+  async _manifest(name) {
+    const roots = this._question.place.roots.map(PublicKey.fromText);
+    const [data, signature] = [await this._get(`/${name}`), await this._get(`/${name}.minisig`)];
+    return manifest.verify(data, signature, roots);
+  }
+
+  /** @param {string} path */
+  _get(path) {
+    return this._again(() => this._api.get(path));
+  }
+
+  /**
+   * Seal files as they are read, then what goes with them, and have all of it kept.
+   *
+   * @param {(draft: Draft) => Finish} begin
+   */
+  async _send(begin) {
+    const { draft, files = [] } = this._question;
+    await this._lists();
+    const finish = begin({ .../** @type {Draft} */ (draft), files: files.length });
+    const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
+    /** @type {Uint8Array[]} */
+    const ids = [];
+    const put = async (/** @type {Block} */ block) => {
+      await this._again(() => this._api.putBlock(block));
+      ids.push(block.id);
+      this._onProgress(ids.length, Math.max(total, ids.length));
+    };
+    const attachments = [];
+    for (const file of files) {
+      attachments.push(await upload(attachment.seal(piecesOf(file), file.name, file.type), put));
+    }
+    const { tokens, envelopes, blocks } = finish(attachments);
+    await Promise.all(blocks.map(put)); // of `rest`, a few at most
+    await this._again(() => this._api.store(tokens, envelopes, ids));
+  }
+
+  /**
+   * The bodies of an attachment's blocks, a few at a time.
+   *
+   * @param {Attachment} record
+   */
+  async *_bodies(record) {
+    const ids = attachment.blockIds(record);
+    for (let at = 0; at < ids.length; at += TOGETHER) {
+      const bodies = await this._again(() => this._api.blocks(ids.slice(at, at + TOGETHER)));
+      for (const [place, body] of bodies.entries()) {
+        if (!body) {
+          throw new Malformed("an attachment has not wholly arrived");
+        }
+        this._onProgress(at + place + 1, ids.length);
+        yield body;
+      }
+    }
+  }
+
+  /** @param {Attachment} record */
+  async _whole(record) {
+    const bodies = [];
+    for await (const body of this._bodies(record)) {
+      bodies.push(body);
+    }
+    return attachment.openWhole(record, bodies);
+  }
+}
+
+/**
+ * A file's bytes, a piece at a time.
+ *
+ * @param {Blob} file
+ */
+async function* piecesOf(file) {
+  for (let at = 0; at < file.size; at += PIECE) {
+    yield new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
+  }
+}

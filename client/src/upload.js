@@ -1,0 +1,96 @@
+/**
+ * Blocks on their way to the server: a few at a time, in constant memory, as often as it takes.
+ *
+ * What has been put stays put, so that an upload goes on where a connection broke.
+ */
+
+import { ApiError } from "./api.js";
+
+/** @import { Block } from "./attachment.js" */
+
+const PARALLEL = 3; // requests under way
+const FIRST_WAIT = 1; // seconds
+const LONGEST_WAIT = 30;
+const LONGEST_TOLD = 300; // where the server says for how long
+const PASSING = ["offline", "busy"];
+
+/**
+ * Ends what is under way; and is told of each wait for the connection, in seconds.
+ *
+ * @typedef {{ signal?: AbortSignal, onWait?: (seconds: number) => void, sleep?: typeof pause }} Course
+ */
+
+/**
+ * Put every block of a stream; returns what the stream returns.  Raises what the stream or `put` raise.
+ *
+ * @template T
+ * @param {AsyncGenerator<Block, T, void>} blocks
+ * @param {(block: Block) => Promise<void>} put
+ * @returns {Promise<T>}
+ */
+export async function upload(blocks, put) {
+  /** @type {Set<Promise<void>>} */
+  const under = new Set();
+  /** @type {unknown[]} */
+  const faults = [];
+  while (!faults.length) {
+    const step = await blocks.next();
+    if (step.done) {
+      await Promise.all(under);
+      if (!faults.length) {
+        return step.value;
+      }
+      break;
+    }
+    const putting = put(step.value)
+      .catch((fault) => void faults.push(fault))
+      .finally(() => under.delete(putting));
+    under.add(putting);
+    if (under.size >= PARALLEL) {
+      await Promise.race(under);
+    }
+  }
+  throw faults[0];
+}
+
+/**
+ * The answer to a request that may be made again, for as long as only the connection or the server's load is at fault.
+ *
+ * @template T
+ * @param {() => Promise<T>} request
+ * @param {Course} course
+ * @returns {Promise<T>}
+ */
+export async function again(request, { signal, onWait, sleep = pause }) {
+  for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+    try {
+      return await request();
+    } catch (error) {
+      if (!(error instanceof ApiError) || !PASSING.includes(error.kind)) {
+        throw error;
+      }
+      const seconds = Math.min(Math.max(wait, error.wait), LONGEST_TOLD);
+      onWait?.(seconds);
+      await sleep(seconds, signal);
+    }
+  }
+}
+
+/**
+ * Some seconds, or less if all is to end.
+ *
+ * @param {number} seconds
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<void>}
+ */
+function pause(seconds, signal) {
+  return new Promise((resolve) => {
+    const ended = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", ended);
+      resolve();
+    };
+    const timer = setTimeout(ended, signal?.aborted ? 0 : seconds * 1000);
+    signal?.addEventListener("abort", ended);
+  });
+}

@@ -1,0 +1,82 @@
+/** The worker's end of the line: the page asks by messages, and is told of progress, of waits and of the outcome. */
+
+import { ApiError } from "./api.js";
+import { ProtocolError } from "./errors.js";
+import { Refused } from "./sealing.js";
+import { Task } from "./task.js";
+import { WordsError } from "./words.js";
+
+/** @import { Question } from "./task.js" */
+
+/**
+ * What comes in: a question under a number, or the wish to end it; and what goes out, as often as there is news.
+ *
+ * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true }} Incoming
+ * @typedef {"report" | "followUp" | "look" | "download" | "withdraw" | "words"} Ask
+ *
+ * @typedef {object} Outgoing
+ * @property {number} number
+ * @property {{ done: number, total: number }} [progress] in blocks
+ * @property {number} [wait] seconds until the next try to connect
+ * @property {any} [answer]
+ * @property {Fault} [fault]
+ *
+ * Why something came to nothing; the kinds are those of ApiError, ProtocolError and Refused, or `fault` for ours.
+ *
+ * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[] }} Fault
+ *
+ * The part of a worker that is needed here.
+ *
+ * @typedef {object} Scope
+ * @property {(message: Outgoing) => void} postMessage
+ * @property {((event: { data: Incoming }) => void) | null} onmessage
+ */
+
+/**
+ * Answer whatever a page asks.
+ *
+ * @param {Scope} scope
+ */
+export function serve(scope) {
+  /** @type {Map<number, AbortController>} */
+  const under = new Map();
+  scope.onmessage = async ({ data }) => {
+    const { number } = data;
+    if ("cancel" in data) {
+      under.get(number)?.abort();
+      return;
+    }
+    const ending = new AbortController();
+    under.set(number, ending);
+    scope.postMessage({ number, ...(await outcome(scope, data, ending.signal)) });
+    under.delete(number);
+  };
+}
+
+/**
+ * @param {Scope} scope
+ * @param {{ number: number, ask: Ask, question: Question }} data
+ * @param {AbortSignal} signal
+ */
+async function outcome(scope, { number, ask, question }, signal) {
+  const course = { signal, onWait: (/** @type {number} */ wait) => scope.postMessage({ number, wait }) };
+  const task = new Task(question, course, (done, total) => scope.postMessage({ number, progress: { done, total } }));
+  try {
+    return { answer: await task[ask]() };
+  } catch (error) {
+    return { fault: faultOf(error) };
+  }
+}
+
+/**
+ * @param {unknown} error
+ * @returns {Fault}
+ */
+function faultOf(error) {
+  if (error instanceof WordsError) {
+    const { kind, reason, found, word, neighbours } = error;
+    return { kind, reason, found, word, neighbours };
+  }
+  const known = error instanceof ApiError || error instanceof ProtocolError || error instanceof Refused;
+  return { kind: known ? error.kind : "fault" };
+}
