@@ -91,7 +91,7 @@ def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
 def test_a_refused_form_gives_back_what_was_typed(world: World, page: FlaskClient) -> None:
     """A day that is none is named, and the reason that was typed stays."""
     answer = post(page, f"case/{case_of(world)}/status", status="open", deadline="soon", text="I will ask around")
-    assert "this is not a day" in answer and "I will ask around" in answer
+    assert '<a href="#status">Not done: this is not a day.</a>' in answer and "I will ask around" in answer
 
 
 def test_a_file_is_saved_verified_under_a_harmless_name(world: World, page: FlaskClient) -> None:
