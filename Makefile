@@ -1,4 +1,4 @@
-# make run · make test · make lint · make vectors · make client
+# make run · make test · make lint · make bench · make vectors · make client
 # Each makes .venv on its first run, and again when setup.cfg changes; later runs begin at once.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TESTS := tests
 EXTRAS := tests,lint,postgresql,redis
 
-.PHONY: run test lint vectors client clean
+.PHONY: run test lint bench vectors client clean
 .DELETE_ON_ERROR:
 
 ## Server and workstation on this machine, to try them.
@@ -22,9 +22,13 @@ lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
+## How fast, how large; what it writes is no part of the project.
+bench: $(VENV)/ready
+	$(BIN)/python -m tests.bench
+
 ## The test vectors, written anew; Python and JavaScript are held to them.
 vectors: $(VENV)/ready
-	$(BIN)/python -m tests.vectors
+	$(BIN)/python -m tests.make_vectors
 
 ## The browser's half: whistle/server/static/whistle.js, the same bytes every time.
 client:

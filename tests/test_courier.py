@@ -24,10 +24,9 @@ from whistle.cli.courier import courier as command
 from whistle.courier import Courier, CourierError, Settings, durable, folder
 from whistle.protocol import bundle, manifest, message, statement, tar
 from whistle.protocol.bundle import BLOCK, Listing
-from whistle.server import courier as counterpart
-from whistle.server import limits
+from whistle.server import create_app
 from whistle.server.config import Config
-from whistle.server.instance import Instance, attach, open_instance
+from whistle.server.instance import NAME, Instance
 from whistle.store import Heap, Sealed
 
 NOW = datetime.datetime(2026, 11, 22, 12, tzinfo=datetime.UTC)
@@ -48,11 +47,11 @@ class Place:
     """A server that runs, and all that belongs to it; `between` may stand between courier and application."""
 
     org: Organisation
-    instance: Instance
     url: str = ""
     now: datetime.datetime = NOW
     requests: list[str] = field(default_factory=list)
     between: Callable[[WSGI, dict[str, Any], Any], Any] | None = None
+    instance: Instance = field(init=False)
 
     def answer(self, application: WSGI, environ: dict[str, Any], start: Any) -> Any:
         """Note the request, let whoever stands between have it, else the application."""
@@ -78,13 +77,10 @@ def place(tmp_path: Path) -> Iterator[Place]:
     keys = tmp_path / "server" / "keys"
     keys.mkdir(parents=True)
     (keys / "root-1.pub").write_bytes(org.root.public.file())
-    found = Place(org, None)  # type: ignore[arg-type]
-    found.instance = open_instance(Config(tmp_path / "server"), lambda: found.now)
+    found = Place(org)
+    app = create_app(Config(tmp_path / "server"), lambda: found.now)
+    found.instance = app.extensions[NAME]
     found.instance.published.install([(org.known.data, org.known.signature)])
-    app = flask.Flask("whistle")
-    attach(app, found.instance)
-    limits.init(app, found.instance.config)
-    app.register_blueprint(counterpart.blueprint)
     with running(lambda environ, start: found.answer(app.wsgi_app, environ, start)) as found.url:
         yield found
     found.instance.store.close()

@@ -5,15 +5,12 @@ Its passphrase is published right here, and whoever reads the folder reads every
 
 import contextlib
 import datetime
-import logging
 import re
 import shutil
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-
-from werkzeug.serving import make_server
 
 from whistle import courier
 from whistle.ceremony import founding
@@ -25,7 +22,7 @@ from whistle.ceremony.serving import HOST, check_free, serving
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.manifest import Channel
 from whistle.server import folder as servers
-from whistle.workstation.app import create_app
+from whistle.workstation.serving import serve
 from whistle.workstation.workstation import Workstation
 
 PASSPHRASE = "only a demo, nothing real"  # noqa: S105 (published: it protects nothing)
@@ -140,18 +137,16 @@ def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
     check_free(ports.server, "--port")
     check_free(ports.workstation, "--workstation-port")
     place = Place(folder)
-    logging.getLogger("werkzeug").disabled = True  # its lines would hold the workstation's address
     with serving(place.server, ports.server) as url, contextlib.ExitStack() as stack:
         station = Workstation.open(place.workstation(READER), PASSPHRASE)
         stack.callback(station.close)
-        app = create_app(station, place.stick, lambda: founding.carry(place), saved=folder / "saved")
-        page = make_server(HOST, ports.workstation, app, threaded=False)
+        page, address = serve(station, place.stick, ports.workstation, folder / "saved", place.courier)
         stack.callback(page.server_close)
         thread = threading.Thread(target=page.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
         stack.callback(thread.join)
         stack.callback(page.shutdown)
-        yield Addresses(f"{url}/", f"http://{HOST}:{ports.workstation}{app.config['WHISTLE_PATH']}")
+        yield Addresses(f"{url}/", address)
 
 
 def _make(place: Place, ports: Ports, profile: str, log_n: int) -> None:

@@ -132,11 +132,3 @@ def manifest_slots(place: Place) -> int:
     if newest is None:
         raise roots.RootError("no manifest was signed yet", "sign the first one")
     return newest.manifest.slots
-
-
-def carry(place: Place, progress: courier.Progress = courier.quiet) -> list[str]:
-    """The courier's errand with the stick, in words. Raises CourierError."""
-    done = courier.Courier(place.courier, progress).exchange(place.stick)
-    return [
-        f"The courier brought {done.pushed.parts} part(s) to the server and fetched {done.pulled.fetched} thing(s)."
-    ]

@@ -67,12 +67,12 @@ class Keys:
     @classmethod
     def read(cls, folder: Path) -> "Keys":
         """Raises RootError unless each manifest is signed by a root of the folder and follows the one before."""
-        roots = tuple(PublicKey.from_text(path.read_text("utf-8")) for path in _files(folder, ROOT))
         try:
+            roots = tuple(PublicKey.from_text(path.read_text("utf-8")) for path in _files(folder, ROOT))
             known = [_known(path, roots) for path in _files(folder, NUMBERED)]
             for old, new in itertools.pairwise(known):
                 manifest.check_next(old, new)
-        except (ProtocolError, OSError) as exc:
+        except (ProtocolError, OSError, UnicodeDecodeError) as exc:
             raise RootError("the published manifests do not hold together", "bring back the folder of keys") from exc
         return cls(folder, roots, tuple(known))
 

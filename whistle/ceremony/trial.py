@@ -8,8 +8,8 @@ import secrets
 
 import requests
 
-from whistle.ceremony import founding
 from whistle.ceremony.founding import Place
+from whistle.courier import Courier
 from whistle.protocol import canonical, envelope, message, retrieval
 from whistle.protocol.manifest import RECOVERY, Known
 from whistle.protocol.message import Report, Sender, Slip
@@ -55,7 +55,7 @@ def report(url: str, known: Known, channel: str, day: datetime.date) -> str:
 def fetch(place: Place, id_: str, passphrase: str, case: str) -> str:
     """Carry by stick what lies on the server, and open it; the case's reference. Raises TrialError and theirs."""
     place.stick.mkdir(exist_ok=True)
-    founding.carry(place)
+    Courier(place.courier).exchange(place.stick)
     station = Workstation.open(place.workstation(id_), passphrase)
     try:
         exchange.exchange(station, place.stick)

@@ -112,6 +112,8 @@ def sign(
     secret = roots.read_key_file(_key_bytes(key), passphrase.ask(options["passphrase_fd"], "The root's passphrase"))
     known = published.sign(data, secret)
     click.echo(f"Signed manifest {known.manifest.serial}: {keys / roots.NEWEST} and its signature.")
+    for warning in roots.warnings(known, known.manifest.begins):
+        click.echo(f"Warning: {warning}")
     if stick:
         click.echo(f"For the courier: {roots.write_outbox(stick, Keys.read(keys), _today())}.")
 

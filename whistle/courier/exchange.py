@@ -114,7 +114,10 @@ class Courier:
 
     def _enter(self) -> manifest.Known:
         """The newest manifest, in which this courier must stand; proves to the server that it does."""
-        known = self._manifests.refresh(self._link.public, self._today())
+        try:
+            known = self._manifests.refresh(self._link.public, self._today())
+        except OSError as exc:
+            raise disk("the courier's folder", exc) from exc
         own = bytes(folders.key(self._folder).verify_key).hex()
         listed = next((courier for courier in known.manifest.couriers if courier.key == own), None)
         if listed is None:

@@ -75,8 +75,10 @@ def key(folder: Path) -> SigningKey:
     try:
         text = (folder / KEY).read_text("ascii").strip()
         return SigningKey(base64.b64decode(text.removeprefix(SECRET), validate=True))
-    except (ValueError, TypeError, binascii.Error) as exc:
-        raise CourierError("the courier's key is damaged", "make another courier and have root list it") from exc
+    except (OSError, ValueError, TypeError, binascii.Error) as exc:
+        raise CourierError(
+            "the courier's key is damaged or missing", "make another courier and have root list it"
+        ) from exc
 
 
 def receipts(folder: Path) -> dict[bytes, Receipt]:
