@@ -99,6 +99,12 @@ def test_days_and_looks_use_indexes(here: Store) -> None:
     assert any("USING COVERING INDEX envelopes_day" in plan for plan in main)
 
 
+def test_an_unknown_kind_of_place_is_refused(tmp_path: Path) -> None:
+    """Blocks are kept in a folder, and nowhere that the program does not know."""
+    with pytest.raises(StoreError, match="pigeon"):
+        open_store(f"sqlite:///{tmp_path}/whistle.sqlite", "pigeon://loft", SIZE)
+
+
 def test_writers_of_two_processes_wait_for_each_other(store: Store, url: str, tmp_path: Path) -> None:
     """A writer waits until another process's transaction ends, and then succeeds."""
     other = open_store(url, tmp_path / "blocks", SIZE)

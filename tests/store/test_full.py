@@ -75,6 +75,14 @@ def test_another_fault_is_not_called_full(store: Store, monkeypatch: pytest.Monk
     assert not isinstance(caught.value, Full)
 
 
+def test_a_block_that_cannot_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that fails while reading is an error too; it is not taken for a block that is not there."""
+    _, _, (id_,) = report(store, blocks=1)
+    Faults(monkeypatch, "open", errno.EIO).room = False
+    with pytest.raises(StoreError, match="Input/output"):
+        store.block(id_)
+
+
 def test_an_envelope_without_room(here: Store) -> None:
     """A commit that does not fit into the database stores nothing, and succeeds once there is room."""
     first, _, _ = report(here)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from whistle.store import envelopes, retention, schema, turnover, uploads
 from whistle.store.alone import alone
-from whistle.store.blocks import Blocks, FolderOfBlocks
+from whistle.store.blocks import Blocks, open_blocks
 from whistle.store.database import Database
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Found, Sealed
@@ -153,17 +153,18 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, blocks: Path | Blocks, envelope_size: int) -> Store:
+def open_store(url: str, blocks: Path | str | Blocks, envelope_size: int) -> Store:
     """Open a store, after bringing its tables up to date.
 
     `url` is SQLAlchemy's: `sqlite:////path/whistle.sqlite` or `postgresql+psycopg://…`. `blocks` is a folder, made when
-    needed. `envelope_size` in bytes is fixed for the life of an instance.
+    needed, or another place for them. `envelope_size` in bytes is fixed for the life of an instance.
     """
     database = Database(url)
     with contextlib.ExitStack() as undo:
         undo.callback(database.close)
         schema.prepare(database)
-        store = Store(database, FolderOfBlocks(blocks) if isinstance(blocks, Path) else blocks, envelope_size)
+        place = open_blocks(blocks) if isinstance(blocks, Path | str) else blocks
+        store = Store(database, place, envelope_size)
         undo.pop_all()
     return store
 

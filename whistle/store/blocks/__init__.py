@@ -4,11 +4,12 @@ A kind of place keeps two shelves: *today's*, in which blocks arrive, and the *s
 copies them. It knows nothing of heaps, days or envelopes; which blocks are wanted stands in the database.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
 from whistle.store.blocks.filesystem import FolderOfBlocks
+from whistle.store.errors import StoreError
 
 
 class Blocks(Protocol):
@@ -23,10 +24,10 @@ class Blocks(Protocol):
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
         """Those of the ids that lie on neither shelf."""
 
-    def today(self) -> Iterator[bytes]:
+    def today(self) -> Collection[bytes]:
         """The ids on today's shelf, in no order."""
 
-    def settled(self) -> Iterator[bytes]:
+    def settled(self) -> Collection[bytes]:
         """The ids on the settled shelf, in no order."""
 
     def settle(self, ids: Sequence[bytes]) -> None:
@@ -42,6 +43,17 @@ class Blocks(Protocol):
         """Remove what broken writes left behind, and what an emptied shelf could still tell."""
 
 
-KINDS: dict[str, Callable[[Path], Blocks]] = {"folder": FolderOfBlocks}
+KINDS: dict[str, Callable[[str], Blocks]] = {
+    "folder": FolderOfBlocks,
+}
 
-__all__ = ["KINDS", "Blocks", "FolderOfBlocks"]
+
+def open_blocks(where: Path | str) -> Blocks:
+    """The place that `kind://location` names; a path alone is a folder. Raises StoreError for an unknown kind."""
+    kind, _, location = str(where).rpartition("://")
+    if (kind or "folder") not in KINDS:
+        raise StoreError(f"blocks cannot be kept in {kind}; known are {', '.join(KINDS)}")
+    return KINDS[kind or "folder"](location)
+
+
+__all__ = ["KINDS", "Blocks", "FolderOfBlocks", "open_blocks"]

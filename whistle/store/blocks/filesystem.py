@@ -22,25 +22,35 @@ SHARDS = [f"{number:02x}" for number in range(256)]
 QUIETLY = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
 
 
+@contextlib.contextmanager
+def _room() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        if exc.errno in NO_ROOM:
+            raise Full("no room for blocks") from exc
+        raise StoreError("the folder of blocks cannot be used: " + os.strerror(exc.errno or 0)) from exc
+
+
 class FolderOfBlocks:
     """A folder of blocks on a file system with POSIX renames and locks. It is made when it is not there."""
 
-    def __init__(self, folder: Path) -> None:
-        self._today, self._settled = folder / "today", folder / "settled"
-        with _room():
-            for shelf in (self._today, self._settled):
-                _make_shelf(shelf)
+    @_room()
+    def __init__(self, folder: Path | str) -> None:
+        self._today, self._settled = Path(folder, "today"), Path(folder, "settled")
+        for shelf in (self._today, self._settled):
+            _make_shelf(shelf)
 
+    @_room()
     def put(self, id_: bytes, body: bytes) -> None:
         path = _path(self._today, id_)
-        with _room():
-            held = self.get(id_)
-            if held is None:
-                held = self._write(path, id_, body)
-            if held is not None and held != body:
-                raise Taken([id_])
-            with contextlib.suppress(FileNotFoundError):  # the turn-over has settled it meanwhile
-                _sync_folder(path.parent)  # also for another's file, whose writer may have died before this line
+        held = self.get(id_)
+        if held is None:
+            held = self._write(path, id_, body)
+        if held is not None and held != body:
+            raise Taken([id_])
+        with contextlib.suppress(FileNotFoundError):  # the turn-over has settled it meanwhile
+            _sync_folder(path.parent)  # also for another's file, whose writer may have died before this line
 
     def _write(self, path: Path, id_: bytes, body: bytes) -> bytes | None:
         """Write a block that was not there a moment ago. Returns what another writer put there meanwhile, or None."""
@@ -58,6 +68,7 @@ class FolderOfBlocks:
                 raise
         return None
 
+    @_room()
     def get(self, id_: bytes) -> bytes | None:
         for shelf in (self._today, self._settled):  # in this order: a block moves from the first to the second
             body = _read(_path(shelf, id_))
@@ -65,23 +76,26 @@ class FolderOfBlocks:
                 return body
         return None
 
+    @_room()
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
         return [i for i in ids if not _path(self._today, i).exists() and not _path(self._settled, i).exists()]
 
-    def today(self) -> Iterator[bytes]:
+    @_room()
+    def today(self) -> list[bytes]:
         return _names(self._today)
 
-    def settled(self) -> Iterator[bytes]:
+    @_room()
+    def settled(self) -> list[bytes]:
         return _names(self._settled)
 
+    @_room()
     def settle(self, ids: Sequence[bytes]) -> None:
         wanted = [i for i in ids if not _path(self._settled, i).exists()]
         secrets.SystemRandom().shuffle(wanted)  # the new inodes' numbers follow this order, not the arrivals'
-        with _room():
-            for id_ in wanted:
-                self._copy(id_)
-            for shard in {_path(self._settled, i).parent for i in ids}:  # all: a killed run may have left some unsynced
-                _sync_folder(shard)
+        for id_ in wanted:
+            self._copy(id_)
+        for shard in {_path(self._settled, i).parent for i in ids}:  # all: a killed run may have left some unsynced
+            _sync_folder(shard)
 
     def _copy(self, id_: bytes) -> None:
         body, path = _read(_path(self._today, id_)), _path(self._settled, id_)
@@ -96,14 +110,17 @@ class FolderOfBlocks:
                 part.unlink(missing_ok=True)
                 raise
 
+    @_room()
     def drop_today(self, ids: Iterable[bytes]) -> None:
         for id_ in ids:
             _path(self._today, id_).unlink(missing_ok=True)
 
+    @_room()
     def drop_settled(self, ids: Iterable[bytes]) -> None:
         for id_ in ids:
             _path(self._settled, id_).unlink(missing_ok=True)
 
+    @_room()
     def tidy(self) -> None:
         for shelf in (self._today, self._settled):
             for part in shelf.glob(f"*/*{PART}"):
@@ -111,20 +128,19 @@ class FolderOfBlocks:
         for shard in SHARDS:  # an emptied folder still holds its files' names, in order of arrival: make it anew
             with contextlib.suppress(OSError):
                 (self._today / shard).rmdir()
-        with _room():
-            _make_shelf(self._today)
+        _make_shelf(self._today)
 
 
 def _path(shelf: Path, id_: bytes) -> Path:
     return shelf / id_[:1].hex() / id_.hex()
 
 
-def _names(shelf: Path) -> Iterator[bytes]:
+def _names(shelf: Path) -> list[bytes]:
+    names: list[str] = []
     for shard in SHARDS:
         with contextlib.suppress(FileNotFoundError):
-            for name in os.listdir(shelf / shard):  # noqa: PTH208
-                if len(name) == 32:
-                    yield bytes.fromhex(name)
+            names += os.listdir(shelf / shard)  # noqa: PTH208
+    return [bytes.fromhex(name) for name in names if len(name) == 32]
 
 
 def _make_shelf(shelf: Path) -> None:
@@ -202,13 +218,3 @@ def _remove_if_left(part: Path) -> None:
             pass  # someone is writing it
         finally:
             os.close(file)
-
-
-@contextlib.contextmanager
-def _room() -> Iterator[None]:
-    try:
-        yield
-    except OSError as exc:
-        if exc.errno in NO_ROOM:
-            raise Full("no room for blocks") from exc
-        raise StoreError("the folder of blocks cannot be used: " + os.strerror(exc.errno or 0)) from exc
