@@ -62,6 +62,7 @@ def test_nobody_enrols_a_key_that_they_do_not_have() -> None:
         b"[]\n" + FILE.split(b"\n")[1] + b"\n",
         b" " * (enrolment.MAX_FILE + 1),
     ],
+    ids=["nothing", "cut", "longer", "twice", "carriage", "before", "short", "other", "list", "huge"],
 )
 def test_two_lines_or_nothing(wrong: bytes) -> None:
     """Anything but a line of JSON and a line of signature is malformed."""
