@@ -130,12 +130,12 @@ def test_the_command_says_what_is_wrong_in_two_lines(tmp_path: Path) -> None:
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", 0))
         busy.listen()
-        demo.prepare(tmp_path / "demo", Ports(), profile="test", log_n=10)
         port = str(busy.getsockname()[1])
         command = [sys.executable, "-c", "from whistle.cli.main import main; main()", "demo", "--port", port]
         done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 1
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["whistle", "hint"]
+    assert not (tmp_path / "demo").exists()
 
 
 def test_ctrl_c_stops_everything(tmp_path: Path, ports: Ports) -> None:

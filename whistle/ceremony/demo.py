@@ -131,11 +131,16 @@ def prepare(folder: Path, ports: Ports, profile: str = "standard", log_n: int = 
     return made
 
 
+def check_free_ports(ports: Ports) -> None:
+    """Raise ServingError, with the option that chooses another, when one of them is in use."""
+    check_free(ports.server, "--port")
+    check_free(ports.workstation, "--workstation-port")
+
+
 @contextlib.contextmanager
 def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
     """Server and workstation, until the block is left. Raises ServingError for a busy port, WorkstationError."""
-    check_free(ports.server, "--port")
-    check_free(ports.workstation, "--workstation-port")
+    check_free_ports(ports)
     place = Place(folder)
     with serving(place.server, ports.server) as url, contextlib.ExitStack() as stack:
         station = Workstation.open(place.workstation(READER), PASSPHRASE)

@@ -47,6 +47,7 @@ def demo(folder: Path, port: int, workstation_port: int) -> None:
     ports = demos.Ports(port, workstation_port)
     stopped = _until_told()
     try:
+        demos.check_free_ports(ports)
         if not folder.exists():
             click.echo("Making the demo's keys, once; this takes some seconds.")
         demos.prepare(folder, ports)

@@ -1,4 +1,4 @@
-"""What a courier carries: a strict tar whose first member, bundle.json, lists all others (SPEC: bundle).
+"""What a courier carries: a strict tar whose first member, bundle.json, lists all others (SPEC 8).
 
 Whatever differs from the list, in name, order, size or hash, and whatever is there beside it, refuses the whole part.
 A reader therefore goes through a part twice, `verify` first, or keeps nothing until the end was reached.

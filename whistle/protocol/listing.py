@@ -1,4 +1,4 @@
-"""bundle.json, the list with which every bundle begins (SPEC: bundle).
+"""bundle.json, the list with which every bundle begins (SPEC 8).
 
 It says which files follow, in which order, of which size and hash, and carries what workstation and server tell each
 other beside them. Whoever reads a bundle holds the files to this list; whatever it does not name is refused.

@@ -1,4 +1,4 @@
-"""A reviewer's signed statement of what the workstation holds of one server day (SPEC: removal).
+"""A reviewer's signed statement of what the workstation holds of one server day (SPEC 8.3).
 
 It names no case and no id: only the day, and one hash over all ids of that day.
 """
