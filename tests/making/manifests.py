@@ -158,6 +158,10 @@ BAD: dict[str, tuple[str, Change]] = {
         "two keys that begin on one day",
         lambda value: value["reviewers"][0]["recipients"].append(value["reviewers"][0]["recipients"][0]),
     ),
+    "recipient_not_begun": (
+        "an active reviewer of whom no key has begun when the manifest does",
+        lambda value: value["reviewers"][1]["recipients"][0].update(first="2026-11-02"),
+    ),
     "recipient_backwards": (
         "a key whose last day is before its first",
         lambda value: value["reviewers"][0]["recipients"][0].update(last="2026-09-30"),

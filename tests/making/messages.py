@@ -225,7 +225,7 @@ BAD_REPORTS: dict[str, Change] = {
     ),
     "rest_and_text": ("rest and text", _set(rest=forms.plain(REST))),
     "rest_is_file": ("a file as rest", _rest_instead(kind="file")),
-    "rest_too_long": ("a rest of more than 64 MiB", _rest_instead(**_sized(REST, 2**26 + 1))),
+    "rest_too_long": ("a rest of more than 16 MiB", _rest_instead(**_sized(REST, 2**24 + 1))),
     "attachment_rest": ("a rest among the files", _set(attachments=[forms.plain(REST)])),
     "attachments_too_large": ("files of more than 64 GiB together", _set(attachments=[_sized(PHOTO, 2**35)] * 3)),
     "attachment_too_large": ("a file of more than 64 GiB", _file(**_sized(PHOTO, 2**36 + 1))),

@@ -120,6 +120,19 @@ def test_what_overflows_goes_to_rest_and_comes_back(slots: int) -> None:
     assert message.with_content(opened, content) == whole
 
 
+def test_content_that_no_reader_would_take_is_not_folded() -> None:
+    """Too many files or too long a text are refused before anything is sealed, in an envelope or in its rest."""
+    sealer = attachment.Sealer()
+    record = sealer.finish("", "")[1]
+    for wrong in (
+        dataclasses.replace(report("x"), attachments=(record,) * 501),
+        report("x" * (message.MAX_TEXT + 1)),
+        dataclasses.replace(report("x"), answers={"When": "now"}),
+    ):
+        with pytest.raises(Malformed):
+            envelope.fold(wrong, 8)
+
+
 def test_a_status_that_is_too_long_is_refused() -> None:
     """What has no rest and does not fit cannot be sealed."""
     fields = {"case": WHO.case.hex(), "readers": ("ombuds",), "without": (), "keys": ORG.known.keys}

@@ -134,6 +134,7 @@ def test_nothing_is_sealed_to_somebody_who_left() -> None:
 
 LATE = ORG.manifest.expires + manifest.GRACE + ONE
 KEY = parties.POOL[1].text
+BEGUN = ORG.manifest.reviewers[0].recipients[0]
 REFUSED = {
     "valid for 101 days": lambda: changed(expires=ORG.manifest.begins + 101 * ONE),
     "ends before it begins": lambda: changed(expires=ORG.manifest.begins - ONE),
@@ -149,8 +150,9 @@ REFUSED = {
     "retired reader": lambda: with_reviewer(0, retired=True),
     "active without a signing key": lambda: with_reviewer(0, signing=()),
     "active without a recipient": lambda: with_reviewer(0, recipients=()),
-    "key that begins too late": lambda: with_reviewer(0, recipients=(Period(KEY, LATE, LATE),)),
-    "two keys of one day": lambda: with_reviewer(0, recipients=(Period(KEY, DAY, DAY),) * 2),
+    "key that begins too late": lambda: with_reviewer(0, recipients=(BEGUN, Period(KEY, LATE, LATE))),
+    "no key that has begun": lambda: with_reviewer(0, recipients=(Period(KEY, ORG.manifest.begins + ONE, DAY),)),
+    "two keys of one day": lambda: with_reviewer(0, recipients=(BEGUN, BEGUN)),
     "reviewer named recovery": lambda: with_reviewer(2, id="recovery"),
 }
 
@@ -164,7 +166,7 @@ def test_a_manifest_that_contradicts_itself_is_refused(case: str) -> None:
 
 def test_a_key_may_begin_on_the_last_day_of_grace() -> None:
     """Keys are listed as long as anybody may seal by this manifest, and not longer."""
-    assert with_reviewer(0, recipients=(Period(KEY, LATE - ONE, LATE),))
+    assert with_reviewer(0, recipients=(BEGUN, Period(KEY, LATE - ONE, LATE)))
 
 
 def test_a_channel_has_as_many_readers_as_slots() -> None:

@@ -196,7 +196,7 @@ def test_the_whole_of_a_messages_files_is_limited() -> None:
 
 
 def test_a_rest_is_limited() -> None:
-    """A rest is read into memory, so it cannot be longer than 64 MiB."""
+    """A rest is read into memory, so it cannot be longer than 16 MiB."""
     size = message.MAX_REST + 1
     claimed = {**forms.plain(sealed(b"x", "rest")), "size": size, "blocks": attachment.blocks_for(size)}
     line = canonical.loads(message.encode(dataclasses.replace(REPORT, text="")))
@@ -212,6 +212,17 @@ def test_days_are_those_one_can_reckon_with(day: str) -> None:
     last = message.parse(with_json(REPORT, day="2999-12-31"))
     assert isinstance(last, Report)
     assert last.day + datetime.timedelta(days=365_000) > last.day
+
+
+def test_what_no_reader_would_take_is_not_signed() -> None:
+    """A message past a limit is refused by its writer, since otherwise it would be lost without a word."""
+    for wrong in (
+        dataclasses.replace(REPORT, channel="Harassment"),
+        dataclasses.replace(REPORT, readers=tuple(f"r{place}" for place in range(65))),
+        dataclasses.replace(REPORT, day=datetime.date(1999, 1, 1)),
+    ):
+        with pytest.raises(Malformed):
+            message.sign(wrong, WHO.signing)
 
 
 def test_the_hash_names_the_line() -> None:

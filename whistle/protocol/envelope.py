@@ -48,9 +48,11 @@ def line_capacity(slots: int) -> int:
 def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
     """The message as it fits in an envelope: if it is too long, its content as blocks of an attachment `rest`.
 
-    Malformed if it is too long even so.
+    Malformed if it is too long even so, or if no reader would take it.
     """
-    if len(message.encode(whole)) <= line_capacity(slots):
+    line = message.encode(whole)
+    if len(line) <= line_capacity(slots):
+        message.parse(line)
         return whole, []
     if not isinstance(whole, Body):
         raise Malformed("a message is too long for its envelope")
@@ -63,6 +65,7 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
     folded = message.with_rest(whole, record)
     if len(message.encode(folded)) > line_capacity(slots):
         raise Malformed("a message is too long for its envelope")
+    message.with_content(folded, content)
     return folded, blocks + last
 
 

@@ -216,6 +216,8 @@ def _check_dates(manifest: Manifest) -> None:
     for reviewer in manifest.reviewers:
         if len({period.first for period in reviewer.recipients}) != len(reviewer.recipients):
             raise Malformed(f"two keys of reviewer {reviewer.id} begin on one day")
+        if not reviewer.retired and all(period.first > manifest.begins for period in reviewer.recipients):
+            raise Malformed(f"no key of reviewer {reviewer.id} has begun when the manifest does")
         if any(period.first > manifest.expires + GRACE for period in reviewer.recipients):
             raise Malformed(f"a key of reviewer {reviewer.id} begins too late to be listed")
 

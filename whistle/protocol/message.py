@@ -23,7 +23,7 @@ VERSION = 1
 MAX_SLOTS = 16
 MAX_TEXT = 4_194_304  # characters
 MAX_ATTACHMENTS = 500
-MAX_REST = 67_108_864  # bytes
+MAX_REST = 16_777_216  # bytes; parsing JSON takes many times its length of memory
 MAX_LINE = 65_536  # bytes
 MAX_ORIGINALS = 10_000
 RECIPIENT = 1_959  # characters of a hybrid recipient's text
@@ -260,8 +260,9 @@ def parse(line: bytes) -> Message:
 
 
 def sign(message: Message, key: SigningKey) -> Signed:
-    """Sign a message."""
+    """Sign a message; Malformed for one that no reader would take, since it would be lost."""
     line = encode(message)
+    parse(line)
     return Signed(line, signing.sign(key, _signed(message, line)), message)
 
 
