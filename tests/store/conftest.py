@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.store.things import SIZE
-from whistle.store import Store, open_store
+from whistle.store import Store, open_store, sqlite_files, upgrade
 
 POSTGRESQL = os.environ.get("WHISTLE_TEST_POSTGRESQL", "")
 
@@ -31,17 +32,29 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def made(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """The files of a SQLite database that is up to date and empty, to copy: making one syncs the disk often."""
+    url = f"sqlite:///{tmp_path_factory.mktemp('made')}/whistle.sqlite"
+    upgrade(url)
+    return list(sqlite_files(url))
+
+
 @pytest.fixture
-def store(url: str, tmp_path: Path) -> Iterator[Store]:
+def store(url: str, made: list[Path], tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
+    for file in made if sqlite_files(url) else []:
+        shutil.copy(file, tmp_path)
     opened = open_store(url, tmp_path / "blocks", SIZE)
     yield opened
     opened.close()
 
 
 @pytest.fixture
-def here(tmp_path: Path) -> Iterator[Store]:
+def here(made: list[Path], tmp_path: Path) -> Iterator[Store]:
     """An empty store on SQLite, for what concerns its files."""
+    for file in made:
+        shutil.copy(file, tmp_path)
     opened = open_store(f"sqlite:///{tmp_path}/whistle.sqlite", tmp_path / "blocks", SIZE)
     yield opened
     opened.close()

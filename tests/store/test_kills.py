@@ -11,8 +11,8 @@ from tests.store.uploader import BLOCKS, blocks_of, pair_of, store_report
 from whistle.store import Heap, Store, open_store
 
 UPLOADS = 100 if TRIAL else 4  # kills
-STEPS = range(200) if TRIAL else random.sample(range(100), 5)
-REPORTS = 8  # before each turn-over
+REPORTS = 8  # before each turn-over, which then has about 70 steps
+STEPS = range(75) if TRIAL else random.sample(range(68), 5)
 
 
 def start(url: str, folder: Path, what: str, number: int) -> "subprocess.Popen[bytes]":
