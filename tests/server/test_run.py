@@ -286,3 +286,23 @@ def test_whoever_takes_nothing_is_given_up(pair: tuple[Socket, socket.socket]) -
     """An answer that nobody reads ends too."""
     with pytest.raises(run.GONE):
         pair[0].sendall(bytes(50_000_000))
+
+
+def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:
+    """A terminal's Ctrl-C reaches everybody at once; workers leave it to the master, and all of them end."""
+    with serving(tmp_path) as running:
+        workers = _children(running.process.pid)
+        ignored = [_ignored(worker) for worker in workers]
+        assert workers and all(mask >> (signal.SIGINT - 1) & 1 for mask in ignored)
+        for pid in (running.process.pid, *workers):
+            os.kill(pid, signal.SIGINT)
+        assert running.process.wait(20) == 0
+
+
+def _children(pid: int) -> list[int]:
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def _ignored(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("SigIgn:")).split()[1], 16)

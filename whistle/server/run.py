@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import signal
 import socket
 import sys
 import threading
@@ -168,6 +169,11 @@ class Socket:
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threads, with such sockets, and with errors that hold nothing of a request."""
+
+    def init_signals(self) -> None:
+        """As gunicorn's, but deaf to Ctrl-C, which a terminal sends to everybody: the master tells when to stop."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def handle(self, conn: TConn) -> Any:
         """Serve one request of a connection."""
