@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import functools
 import hashlib
 from dataclasses import dataclass
 from typing import ClassVar
@@ -9,6 +10,7 @@ from typing import ClassVar
 from nacl.signing import SigningKey
 
 from whistle.protocol import canonical, forms, signing
+from whistle.protocol.age import HybridRecipient
 from whistle.protocol.errors import Malformed
 from whistle.protocol.message import mailbox
 from whistle.protocol.minisign import PublicKey, SecretKey
@@ -43,6 +45,11 @@ class Period:
     def __post_init__(self) -> None:
         if self.last < self.first:
             raise Malformed("a period ends before it begins")
+
+    @functools.cached_property
+    def key(self) -> HybridRecipient:
+        """The recipient itself."""
+        return HybridRecipient.from_text(self.recipient)
 
 
 @dataclass(frozen=True)

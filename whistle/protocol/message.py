@@ -5,6 +5,7 @@ A kind is a dataclass here, a line in KINDS and a paragraph in SPEC.md.
 
 import base64
 import datetime
+import functools
 import hashlib
 from dataclasses import dataclass, fields, replace
 from typing import Any, ClassVar
@@ -36,7 +37,8 @@ def mailbox(value: Any) -> str:
     """The form of a hybrid recipient's text."""
     if not isinstance(value, str) or len(value) != RECIPIENT:
         raise Malformed("not a recipient")
-    return HybridRecipient.from_text(value).text
+    HybridRecipient.from_text(value)  # which reads no second spelling of a key
+    return value
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,18 @@ class Sender:
     """The reporter's public keys; the name of the case commits to them."""
 
     sign: str = forms.field(forms.hexadecimal(32))
-    mailbox: str = forms.field(mailbox)
+    mailbox: str = forms.field(forms.text(RECIPIENT))
     replies: str = forms.field(forms.hexadecimal(32))
 
+    def __post_init__(self) -> None:
+        self.case()
+
     def case(self) -> str:
-        """The name of the case that these keys make, in hexadecimal."""
+        """The name of the case that these keys make, in hexadecimal; Malformed unless the mailbox is a recipient."""
+        return self._case
+
+    @functools.cached_property
+    def _case(self) -> str:
         raw = HybridRecipient.from_text(self.mailbox).raw
         return case_of(bytes.fromhex(self.sign), raw, bytes.fromhex(self.replies)).hex()
 

@@ -101,7 +101,11 @@ def _values(tokens: Iterable[str]) -> Iterator[int]:
     last: deque[str] = deque(maxlen=2 * COUNT)
     for token in tokens:
         digits = digits + 1 if token.isdecimal() else 0
-        for place, number in enumerate(numbers(token)):
+        found = numbers(token)
+        if not any(found):  # what came before it is forgotten: a value is read only when twelve have come since
+            runs = [0] * len(LANGUAGES)
+            found = ()
+        for place, number in enumerate(found):
             runs[place] = runs[place] + 1 if number else 0
             values[place] = (values[place] << BITS | (number or 1) - 1) & WHOLE
             if runs[place] >= COUNT and not (place and digits >= COUNT):  # bare numbers mean the same in all languages
@@ -123,6 +127,8 @@ def _tokens(text: str, together: bool = True) -> Iterator[str]:
 
 def _plain(text: str) -> str:
     """NFKD without marks, case folded."""
+    if text.isascii():
+        return text.lower()
     spread = unicodedata.normalize("NFKD", text.casefold())
     return "".join(char for char in spread if not unicodedata.combining(char))
 

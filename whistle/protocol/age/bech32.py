@@ -1,36 +1,25 @@
-"""Bech32 (BIP173) without its limit on the length, as age writes keys.  Mixed case is refused."""
+"""Bech32 (BIP173) without its limit of 90 characters, as age writes keys.  Mixed case is refused."""
 
 import base64
-import binascii
+import functools
 
 from whistle.protocol.errors import Malformed
 
 CHARSET = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 CHECKSUM = 6  # characters
+LONGEST = 2048  # characters after the separator; a post-quantum recipient has 1,952
+SHORT = 64  # characters, as many as any other key has
 GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
-_FOLD = tuple(
-    sum_
-    for top in range(32)
-    for sum_ in [
-        (GENERATOR[0] if top & 1 else 0)
-        ^ (GENERATOR[1] if top & 2 else 0)
-        ^ (GENERATOR[2] if top & 4 else 0)
-        ^ (GENERATOR[3] if top & 8 else 0)
-        ^ (GENERATOR[4] if top & 16 else 0)
-    ]
-)
-_TO_VALUES = bytes.maketrans(CHARSET, bytes(range(32)))
-_TO_BASE32 = bytes.maketrans(CHARSET, BASE32)
+_TO_DIGITS = bytes.maketrans(CHARSET, b"0123456789abcdefghijklmnopqrstuv")  # as `int` reads base 32
 _FROM_BASE32 = bytes.maketrans(BASE32, CHARSET)
 
 
 def encode(prefix: str, data: bytes) -> str:
     """`data` under the lower-case human-readable `prefix`, in lower case."""
     body = base64.b32encode(data).rstrip(b"=").translate(_FROM_BASE32)
-    values = _expand(prefix) + body.translate(_TO_VALUES)
-    check = _polymod(values + bytes(CHECKSUM)) ^ 1
+    check = _checksum(prefix, body + CHARSET[:1] * CHECKSUM) ^ 1
     tail = bytes(CHARSET[check >> 5 * (CHECKSUM - 1 - i) & 31] for i in range(CHECKSUM))
     return f"{prefix}1{(body + tail).decode('ascii')}"
 
@@ -45,32 +34,55 @@ def decode(text: str) -> tuple[str, bytes]:
         raise Malformed("a key is not Bech32: no prefix or no checksum")
     if coded.translate(None, CHARSET):
         raise Malformed("a key is not Bech32: characters outside its alphabet")
-    if _polymod(_expand(prefix) + coded.translate(_TO_VALUES)) != 1:
+    if len(coded) > LONGEST or _checksum(prefix, coded) != 1:
         raise Malformed("a key is mistyped or damaged: its checksum is wrong")
     return prefix, _bytes(coded[:-CHECKSUM])
 
 
 def _bytes(coded: bytes) -> bytes:
     """The bytes that the data characters stand for; spare bits other than zero are refused."""
-    letters = coded.translate(_TO_BASE32)
-    try:
-        data = base64.b32decode(letters + b"=" * (-len(letters) % 8))
-    except binascii.Error as exc:
-        raise Malformed("a key is not Bech32: its length is impossible") from exc
-    if base64.b32encode(data).rstrip(b"=") != letters:
+    length, spare = divmod(5 * len(coded), 8)
+    value = int(coded.translate(_TO_DIGITS) or b"0", 32)
+    if spare >= 5:
+        raise Malformed("a key is not Bech32: its length is impossible")
+    if value & (1 << spare) - 1:
         raise Malformed("a key is not Bech32: its spare bits are not zero")
-    return data
+    return (value >> spare).to_bytes(length)
 
 
-def _expand(prefix: str) -> bytes:
-    """The prefix as the checksum takes it in."""
+def _checksum(prefix: str, coded: bytes) -> int:
+    """BIP173's checksum of 30 bits over the prefix and the characters after the separator.
+
+    It is linear: each of its bits is the parity of some bits of the characters, so that a long key goes through it
+    at once instead of character by character.
+    """
+    value, check = int(coded.translate(_TO_DIGITS), 32), 0
+    for mask in _masks(SHORT if len(coded) <= SHORT else LONGEST):
+        check = check << 1 | (value & mask).bit_count() & 1
+    return check ^ _begun(prefix, len(coded))
+
+
+@functools.lru_cache(maxsize=8)
+def _begun(prefix: str, count: int) -> int:
+    """The checksum of the prefix and `count` characters that stand for zero."""
     raw = prefix.encode("ascii")
-    return bytes(c >> 5 for c in raw) + b"\0" + bytes(c & 31 for c in raw)
+    values = bytes(c >> 5 for c in raw) + b"\0" + bytes(c & 31 for c in raw) + bytes(count)
+    return functools.reduce(_step, values, 1)
 
 
-def _polymod(values: bytes) -> int:
-    """BIP173's checksum over five-bit values."""
-    check = 1
-    for value in values:
-        check = (check & 0x1FFFFFF) << 5 ^ value ^ _FOLD[check >> 25]
+@functools.cache
+def _masks(count: int) -> tuple[int, ...]:
+    """For each bit of the checksum, highest first, those bits of the last `count` characters whose parity it is."""
+    adds = [1 << bit for bit in range(5)]  # what each bit adds to the checksum, the last character's first
+    for at in range(5 * (count - 1)):
+        adds.append(_step(adds[at], 0))
+    rows = zip(*(format(each, "030b") for each in reversed(adds)), strict=True)
+    return tuple(int("".join(row), 2) for row in rows)
+
+
+def _step(check: int, value: int) -> int:
+    top = check >> 25
+    check = (check & 0x1FFFFFF) << 5 ^ value
+    for place, generator in enumerate(GENERATOR):
+        check ^= generator if top >> place & 1 else 0
     return check
