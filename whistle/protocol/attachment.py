@@ -7,6 +7,7 @@ that the blocks are alike; no public key is seen outside a sealed message.  Ever
 import base64
 import hashlib
 import os
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 from whistle.protocol import forms
@@ -27,6 +28,7 @@ IDENTITY = 74  # characters of an identity's text
 MAX_NAME = 255  # characters
 MAX_TYPE = 127  # characters
 ZEROS = bytes(BLOCK)
+GATHERED = 1_048_576  # bytes of content that are hashed at once
 
 Block = tuple[bytes, bytes]
 
@@ -96,8 +98,47 @@ def _valid(text: str) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
+class _Hash:
+    """SHA-256 of a stream, on a second thread as soon as there is enough of it to be worth one.
+
+    Pieces are gathered first, so that the two threads meet once in a million bytes and not at every piece.
+    """
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._gathered, self._spare = bytearray(), bytearray()  # of fixed size once they have grown
+        self._length = 0  # bytes that are gathered
+        self._thread: ThreadPoolExecutor | None = None  # ends when this object does
+        self._last: Future[None] | None = None
+
+    def update(self, data: bytes) -> None:
+        view = memoryview(data)
+        while view:
+            part, view = view[: GATHERED - self._length], view[GATHERED - self._length :]
+            self._gathered[self._length : self._length + len(part)] = part
+            self._length += len(part)
+            if self._length == GATHERED:
+                self._hand_over()
+
+    def hexdigest(self) -> str:
+        """The hash of all; the end of the stream."""
+        self._settle()
+        self._hash.update(memoryview(self._gathered)[: self._length])
+        return self._hash.hexdigest()
+
+    def _hand_over(self) -> None:
+        self._settle()
+        self._thread = self._thread or ThreadPoolExecutor(1, "whistle-hash")
+        self._last = self._thread.submit(self._hash.update, self._gathered)
+        self._gathered, self._spare, self._length = self._spare, self._gathered, 0
+
+    def _settle(self) -> None:
+        if self._last:
+            self._last.result()
+
+
 class Sealer:
-    """Seals one content as it streams by, holding less than two blocks of it.
+    """Seals one content as it streams by, holding two MiB and two blocks of it at most.
 
     ``update`` and ``finish`` give blocks as pairs of id and 262,144 bytes.
     """
@@ -106,9 +147,10 @@ class Sealer:
         self._identity = X25519Identity.generate()
         self._age = AgeSealer([self._identity.recipient])
         self._seed = os.urandom(SEED)
-        self._hash = hashlib.sha256()
+        self._hash = _Hash()
         self._size = self._count = 0
-        self._ready = bytearray()
+        self._block = bytearray(BLOCK)
+        self._filled = 0  # bytes of the block
 
     def update(self, data: bytes) -> list[Block]:
         """Take the next bytes of the content."""
@@ -140,12 +182,15 @@ class Sealer:
         )
 
     def _cut(self, sealed: bytes) -> list[Block]:
-        self._ready += sealed
-        blocks = []
-        while len(self._ready) >= BLOCK:
-            blocks.append((block_id(self._seed, self._count), bytes(self._ready[:BLOCK])))
-            del self._ready[:BLOCK]
-            self._count += 1
+        blocks, view = [], memoryview(sealed)
+        while view:
+            part, view = view[: BLOCK - self._filled], view[BLOCK - self._filled :]
+            self._block[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+            if self._filled == BLOCK:
+                blocks.append((block_id(self._seed, self._count), bytes(self._block)))
+                self._filled = 0
+                self._count += 1
         return blocks
 
 

@@ -25,25 +25,36 @@ class _Pieces:
     """Cuts a stream into pieces of `size` bytes, each given out once `after` bytes more have come."""
 
     def __init__(self, size: int, after: int) -> None:
-        self.rest = bytearray()
+        self._parts: list[bytes] = []
+        self._length = 0
         self._size = size
         self._after = after
+
+    @property
+    def rest(self) -> bytes:
+        """What was taken and not given out."""
+        return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     def take(self, data: Bytes) -> Iterator[bytes]:
         """The whole pieces that are ready; what is over stays in `rest`."""
         view = memoryview(data)
-        if self.rest:
-            missing = self._size - len(self.rest)
-            self.rest += view[:missing]
+        if self._length:
+            missing = self._size - self._length
+            self._keep(data, view[:missing])
             view = view[missing:]
-            if len(self.rest) < self._size or len(view) < self._after:
+            if self._length < self._size or len(view) < self._after:
                 return
-            yield bytes(self.rest)
-            self.rest.clear()
+            yield self.rest
+            self._parts, self._length = [], 0
         whole = max(0, len(view) - self._after) // self._size * self._size
         for at in range(0, whole, self._size):
             yield bytes(view[at : at + self._size])
-        self.rest += view[whole:]
+        self._keep(data, view[whole:])
+
+    def _keep(self, data: Bytes, view: memoryview) -> None:
+        if view:  # bytes that are kept whole need no copy
+            self._parts.append(data if isinstance(data, bytes) and len(data) == len(view) else bytes(view))
+            self._length += len(view)
 
 
 class Sealer:
@@ -71,7 +82,7 @@ class Sealer:
         """The last piece of ciphertext; afterwards the sealer is spent (ValueError)."""
         self._going()
         self._finished = True
-        return self._seal(bytes(self._pieces.rest), last=True)
+        return self._seal(self._pieces.rest, last=True)
 
     def _seal(self, piece: bytes, last: bool) -> bytes:
         nonce = _nonce(self._count, last)
@@ -122,7 +133,7 @@ class Opener:
         try:
             if self._key is None:
                 raise HeaderError("the header is cut off")
-            return self._open_rest(bytes(self._pieces.rest))
+            return self._open_rest(self._pieces.rest)
         except ProtocolError as exc:
             self._fault = exc
             raise
