@@ -25,8 +25,11 @@ SAID = """
   The passphrase of the vaults and the root, should you want to open them yourself: {passphrase}
 
   1. Report something at the first address, and keep the twelve words.
-  2. At the second, let the courier go: the report is in the queue. Answer it, and let the courier go again.
+  2. At the second, press "Exchange with the server": the report is in the queue. Answer it, and press it again.
   3. At the first, read the reply with the twelve words.
+
+  The demo's workstation is online and does the courier's part too. With an offline one, a stick goes between:
+  the courier exchanges on its side, and the second button is the workstation's.
 
   Ctrl-C stops both; run it again and it goes on with the same folder.
 """
