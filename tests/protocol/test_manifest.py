@@ -151,7 +151,6 @@ REFUSED = {
     "active without a signing key": lambda: with_reviewer(0, signing=()),
     "active without a recipient": lambda: with_reviewer(0, recipients=()),
     "key that begins too late": lambda: with_reviewer(0, recipients=(BEGUN, Period(KEY, LATE, LATE))),
-    "no key that has begun": lambda: with_reviewer(0, recipients=(Period(KEY, ORG.manifest.begins + ONE, DAY),)),
     "two keys of one day": lambda: with_reviewer(0, recipients=(BEGUN, BEGUN)),
     "reviewer named recovery": lambda: with_reviewer(2, id="recovery"),
 }

@@ -1,6 +1,7 @@
 """The manifest: the list, signed by a root, of who may read (SPEC 7)."""
 
 import datetime
+import functools
 import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -63,7 +64,7 @@ class Reviewer:
         begun = [period for period in self.recipients if period.first <= day]
         if not begun:
             raise Expired(f"no key of reviewer {self.id} has begun")
-        return HybridRecipient.from_text(max(begun, key=lambda period: period.first).recipient)
+        return max(begun, key=lambda period: period.first).key
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,11 @@ class Recovery:
 
     name: str = forms.field(forms.text(128))
     recipient: str = forms.field(mailbox)
+
+    @functools.cached_property
+    def key(self) -> HybridRecipient:
+        """The recipient itself."""
+        return HybridRecipient.from_text(self.recipient)
 
 
 @dataclass(frozen=True)
@@ -124,7 +130,7 @@ class Manifest:
         for id in readers:
             reviewer = self.reviewer(id)
             if id == RECOVERY and self.recovery:
-                found.append(HybridRecipient.from_text(self.recovery.recipient))
+                found.append(self.recovery.key)
             elif reviewer is None or reviewer.retired:
                 raise Malformed(f"the manifest has no active reviewer {id}")
             else:
@@ -216,8 +222,6 @@ def _check_dates(manifest: Manifest) -> None:
     for reviewer in manifest.reviewers:
         if len({period.first for period in reviewer.recipients}) != len(reviewer.recipients):
             raise Malformed(f"two keys of reviewer {reviewer.id} begin on one day")
-        if not reviewer.retired and all(period.first > manifest.begins for period in reviewer.recipients):
-            raise Malformed(f"no key of reviewer {reviewer.id} has begun when the manifest does")
         if any(period.first > manifest.expires + GRACE for period in reviewer.recipients):
             raise Malformed(f"a key of reviewer {reviewer.id} begins too late to be listed")
 
