@@ -13,6 +13,7 @@ const OCTETS = "application/octet-stream";
 const PAD = 262_144; // bytes; an answer to a look is a multiple of it
 const ENTRY = TOKEN + 9; // bytes of what is found, without its body
 const DAY = 86_400_000; // milliseconds
+const PATIENCE = 180_000; // milliseconds: a block over a very slow line
 const LF = 10;
 /** @type {State[]} */
 const STATES = ["waiting", "collected", "removed"];
@@ -45,8 +46,10 @@ export class Api {
   /**
    * @param {string} origin
    * @param {AbortSignal} [signal] what ends every request
+   * @param {number} [patience] milliseconds that one may take
    */
-  constructor(origin, signal) {
+  constructor(origin, signal, patience = PATIENCE) {
+    this._patience = patience;
     this._origin = origin;
     this._signal = signal;
   }
@@ -123,17 +126,26 @@ export class Api {
    * @param {RequestInit} how
    */
   async _fetch(path, how) {
-    const signal = this._signal;
+    const ending = new AbortController();
+    const end = () => ending.abort();
+    const timer = setTimeout(end, this._patience);
+    this._signal?.addEventListener("abort", end);
     try {
+      if (this._signal?.aborted) {
+        throw new ApiError("cancelled");
+      }
       const quiet = /** @type {const} */ ({ credentials: "omit", cache: "no-store", redirect: "error" });
-      const response = await fetch(this._origin + path, { ...how, ...quiet, signal });
+      const response = await fetch(this._origin + path, { ...how, ...quiet, signal: ending.signal });
       if (!response.ok) {
         const kind = FAULTS[response.status] ?? (response.status >= 500 ? "busy" : "refused");
         throw new ApiError(kind, Number(response.headers.get("Retry-After")) || 0);
       }
       return new Uint8Array(await response.arrayBuffer());
     } catch (error) {
-      throw error instanceof ApiError ? error : new ApiError(signal?.aborted ? "cancelled" : "offline");
+      throw error instanceof ApiError ? error : new ApiError(this._signal?.aborted ? "cancelled" : "offline");
+    } finally {
+      clearTimeout(timer);
+      this._signal?.removeEventListener("abort", end);
     }
   }
 }

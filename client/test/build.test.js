@@ -47,6 +47,8 @@ test("as a worker without WebAssembly it answers, and takes lists of words only 
       TextDecoder,
       TextEncoder,
       AbortController,
+      clearTimeout,
+      setTimeout,
       crypto,
       fetch: async (/** @type {string} */ address) => {
         asked.push(address);

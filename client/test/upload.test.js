@@ -94,6 +94,13 @@ test("a wait ends at once when nobody waits any more", async (context) => {
   assert.ok(performance.now() - before < 900);
 });
 
+test("a connection on which nothing moves counts as none", async (context) => {
+  context.mock.method(globalThis, "fetch", (/** @type {string} */ _, /** @type {RequestInit} */ { signal }) => {
+    return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));
+  });
+  await assert.rejects(new Api("https://whistle.test", undefined, 5).get("/manifest.json"), { kind: "offline" });
+});
+
 const BAD_LOOKS = {
   "not filled up": new Uint8Array(100),
   empty: new Uint8Array(0),

@@ -37,7 +37,7 @@ class Peer:
         command = [NODE, "--no-warnings", str(PEER)]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
-    def ask(self, question: str, **details: Any) -> Any:
+    def ask(self, question: str, /, **details: Any) -> Any:
         """Its answer; what it refuses comes as ``{"refused": kind}``."""
         pipes = self._process
         assert pipes.stdin and pipes.stdout

@@ -16,6 +16,7 @@ import * as retrieval from "../../client/src/retrieval.js";
 import * as signing from "../../client/src/signing.js";
 import "../../client/src/wordlists.js";
 import * as words from "../../client/src/words.js";
+import { serve } from "../../client/src/worker.js";
 
 const hex = (data) => Buffer.from(data).toString("hex");
 const unhex = (text) => new Uint8Array(Buffer.from(text, "hex"));
@@ -97,7 +98,34 @@ function torsion({ seed, text, key, nonce, order }) {
   return { key: hex(A), signature: hex(R) + hex(unhex(s.toString(16).padStart(64, "0")).reverse()) };
 }
 
+/** What a page would ask of the worker, and all that the worker says; `cancelAt` ends it at so many blocks. */
+async function task({ what, question, cancelAt }) {
+  const files = (question.files ?? []).map(({ content, name, type }) => new File([unhex(content)], name, { type }));
+  const news = [];
+  const last = await new Promise((resolve) => {
+    const scope = {
+      onmessage: null,
+      postMessage(said) {
+        news.push(said);
+        if (said.progress?.done === cancelAt) {
+          scope.onmessage({ data: { number: 1, cancel: true } });
+        }
+        if ("answer" in said || "fault" in said) {
+          resolve(said);
+        }
+      },
+    };
+    serve(scope);
+    scope.onmessage({ data: { number: 1, ask: what, question: { ...question, files } } });
+  });
+  const { answer, fault } = last;
+  const given = answer instanceof Blob ? hex(await answer.arrayBuffer()) : answer;
+  const progress = news.flatMap((said) => (said.progress ? [[said.progress.done, said.progress.total]] : []));
+  return { answer: given, fault, progress, waits: news.filter((said) => said.wait).length };
+}
+
 const ANSWERS = {
+  task,
   reporter,
   decode,
   open,
@@ -146,9 +174,9 @@ const ANSWERS = {
   parseManifest: ({ data }) => Boolean(manifest.parse(unhex(data))),
 };
 
-function answer(question) {
+async function answer(question) {
   try {
-    return { answer: ANSWERS[question.ask](question) };
+    return { answer: await ANSWERS[question.ask](question) };
   } catch (error) {
     if (error instanceof ProtocolError) {
       return { refused: error.kind };
@@ -158,5 +186,5 @@ function answer(question) {
 }
 
 for await (const line of createInterface({ input: process.stdin })) {
-  process.stdout.write(`${JSON.stringify(answer(JSON.parse(line)))}\n`);
+  process.stdout.write(`${JSON.stringify(await answer(JSON.parse(line)))}\n`);
 }

@@ -1,0 +1,259 @@
+"""What the browser's program does in its worker, against a real server: sends, comes back, opens, takes back."""
+
+import datetime
+import os
+import socket
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import flask
+import pytest
+from werkzeug.serving import make_server
+
+from tests import parties
+from tests.protocol import browser
+from tests.protocol.browser import Peer
+from tests.server.visitor import answer, opened, reported, store_of
+from whistle.protocol import attachment, manifest, retrieval, words
+from whistle.protocol.manifest import Signing
+from whistle.protocol.message import FollowUp
+from whistle.protocol.minisign import SecretKey
+from whistle.protocol.retrieval import Reporter
+from whistle.server import sealing
+from whistle.server.instance import Instance
+from whistle.store import Heap
+
+peer = browser.peer
+pytestmark = browser.needs_node
+TEXT = "Money for the school was taken.\r\nTwice."
+BIG = attachment.capacity(3) + 1
+
+
+class Line:
+    """Stands between a browser and the server; `fault` says of a path and its number what goes wrong."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self._app = app
+        self.asked: list[str] = []
+        self.fault: Callable[[str, int], str] = lambda path, number: ""
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        self.asked.append(path)
+        fault = self.fault(path, self.asked.count(path))
+        if fault == "busy":
+            start("503 Service Unavailable", [("Retry-After", "1"), ("Content-Length", "0")])
+            environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+            return [b""]
+        found = self._app(environ, start)
+        if fault == "cut":
+            b"".join(found)
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+        return found
+
+
+@dataclass
+class Page:
+    """A page that asks its worker."""
+
+    peer: Peer
+    line: Line
+    place: dict[str, Any]
+
+    def ask(self, what: str, **question: Any) -> dict[str, Any]:
+        """All that comes of it."""
+        cancel = question.pop("cancel_at", None)
+        found = self.peer.ask("task", what=what, question={"place": self.place, **question}, cancelAt=cancel)
+        assert isinstance(found, dict)
+        return found
+
+    def report(self, *contents: bytes, cancel_at: int | None = None, **draft: Any) -> dict[str, Any]:
+        """All that comes of a report with files."""
+        whole = {"channel": "harassment", "language": "en", "text": TEXT, **draft}
+        return self.ask("report", draft=whole, files=files(*contents), cancel_at=cancel_at)
+
+
+def files(*contents: bytes) -> list[dict[str, str]]:
+    """Files as a page hands them over."""
+    return [
+        {"name": f"{number}.bin", "type": "x/y", "content": content.hex()} for number, content in enumerate(contents)
+    ]
+
+
+@pytest.fixture
+def page(app: flask.Flask, org: parties.Organisation, peer: Peer) -> Iterator[Page]:
+    """A page of a running server."""
+    line = Line(app)
+    server = make_server("127.0.0.1", 0, line, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    origin = f"http://127.0.0.1:{server.server_port}"
+    roots = [org.root.public.text]
+    yield Page(peer, line, {"origin": origin, "folder": "/static/", "roots": roots, "day": parties.DAY.isoformat()})
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def who_sent(outcome: dict[str, Any]) -> Reporter:
+    """The reporter behind the words that a page shows."""
+    code = words.decode(" ".join(outcome["answer"]["words"]))
+    assert words.numbers(code) == outcome["answer"]["numbers"]
+    return retrieval.derive(code)
+
+
+def content_of(app: flask.Flask, record: attachment.Attachment) -> bytes:
+    """The content of an attachment to reviewers, from the server's blocks."""
+    opener = attachment.Opener(record)
+    blocks = [store_of(app).block(id, Heap.REVIEWERS) for id in attachment.block_ids(record)]
+    assert all(blocks)
+    return b"".join([*(opener.update(block) for block in blocks if block), opener.finish()])
+
+
+def test_a_report_with_files(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:
+    """Readers open what the browser sealed, and the words find it on the pages too; nobody else was sealed to."""
+    contents = [os.urandom(BIG), b"", b"x"]
+    outcome = page.report(*contents, without=["ethics", "nobody"], answers={"when": "In May.", "who": " "})
+    who, found = who_sent(outcome), reported(app, org)
+    assert (found.case, found.text, found.answers) == (who.case.hex(), TEXT.replace("\r", ""), {"when": "In May."})
+    assert (found.readers, found.without, found.sealed) == (("ombuds",), ("ethics",), "browser")
+    assert found.keys == org.known.keys
+    assert not opened(app, org, "ethics") and not opened(app, org, "counsel")
+    assert [content_of(app, record) for record in found.attachments] == contents
+    assert [(record.name, record.type) for record in found.attachments] == [(f"{n}.bin", "x/y") for n in range(3)]
+    assert outcome["progress"] == [[done, 6] for done in range(1, 7)]
+    assert outcome["answer"]["reference"] == retrieval.reference(who.case)
+    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    assert view and view.slip and view.slip.without == ("ethics",)
+
+
+def test_a_long_report_travels_in_its_rest(app: flask.Flask, org: parties.Organisation, page: Page) -> None:
+    """A text that fits no envelope arrives whole."""
+    text = "Es war nicht das erste Mal. " * 5000
+    page.report(text=text)
+    found = reported(app, org)
+    assert found.rest and text.encode() in content_of(app, found.rest)
+
+
+def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:
+    """State, slip, replies with their files and who was brought in are what the server's own page finds."""
+    who = who_sent(page.report())
+    sealer = attachment.Sealer()
+    content = os.urandom(BIG)
+    blocks = sealer.update(content)
+    last, record = sealer.finish("answer.pdf", "application/pdf")
+    for id, block in blocks + last:
+        instance.store.put_block(id, block, Heap.REPORTERS, parties.DAY)
+    instance.store.commit([], [id for id, _ in blocks + last], parties.DAY)
+    found = reported(app, org)
+    first = answer(app, org, who, found, "We read it.", attachments=(record,))
+    answer(app, org, who, found, "We all read it.", by="ethics", lane=1, readers=("ombuds", "ethics", "counsel"))
+    answer(app, org, who, found, "In the place of another.", by="ethics", lane=2)
+    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    there = page.ask("look", typed=" ".join(map(str, words.numbers(who.code))))["answer"]
+    assert view and view.slip and view.state
+    assert (there["state"], there["day"]) == (view.state.value, parties.DAY.isoformat())
+    assert tuple(there["slip"]["readers"]) == view.slip.readers
+    assert [(each["reviewer"]["id"], each["reply"]["text"]) for each in there["replies"]] == [
+        (each.reviewer.id, each.reply.text) for each in view.replies
+    ]
+    assert [each["id"] for each in there["broughtIn"]] == [each.id for each in view.brought_in] == ["counsel"]
+    assert there["late"] == view.late == 1
+    given = there["replies"][0]["reply"]["attachments"][0]
+    assert page.ask("download", attachment=given)["answer"] == content.hex()
+    assert page.ask("download", attachment=given | {"sha256": "00" * 32})["fault"] == {"kind": "malformed"}
+    assert first.text == "We read it."
+
+
+def test_a_follow_up(app: flask.Flask, org: parties.Organisation, page: Page) -> None:
+    """A follow-up reaches the report's readers and whoever was brought in, never who was left out."""
+    outcome = page.report(without=["ethics"])
+    who, typed = who_sent(outcome), " ".join(outcome["answer"]["words"])
+    answer(app, org, who, reported(app, org), readers=("ombuds", "counsel"))
+    draft = {"language": "en", "text": "One more thing."}
+    sent = page.ask("followUp", draft=draft, files=files(b"abc"), typed=typed)
+    assert "fault" not in sent, sent
+    for reader in ("ombuds", "counsel"):
+        told = [each.message for each in opened(app, org, reader) if isinstance(each.message, FollowUp)]
+        assert [(each.text, each.readers, each.without) for each in told] == [
+            ("One more thing.", ("ombuds", "counsel"), ("ethics",))
+        ]
+        assert content_of(app, told[0].attachments[0]) == b"abc"
+    again = page.ask("followUp", draft={**draft, "text": "My words: " + typed}, typed=typed)
+    assert again["fault"] == {"kind": "holds-words"}
+
+
+def test_taking_it_back(page: Page) -> None:
+    """A report is withdrawn once; under other words lies nothing."""
+    typed = " ".join(page.report()["answer"]["words"])
+    assert page.ask("withdraw", typed=typed)["answer"] == "withdrawn"
+    assert page.ask("look", typed=typed)["answer"]["state"] == "removed"
+    other = " ".join(words.encode(os.urandom(16), "zh"))
+    assert page.ask("look", typed=other)["answer"] is None
+    assert page.ask("withdraw", typed=other)["answer"] == "unknown"
+
+
+def test_what_cannot_be_sent(page: Page) -> None:
+    """What is wrong is told by its kind, before any file is sealed."""
+    held = " ".join(words.encode(bytes(16), "fr"))
+    assert page.report(text=" ")["fault"] == {"kind": "empty"}
+    assert page.report(b"x", text=f"Remember: {held}")["fault"] == {"kind": "holds-words"}
+    assert page.report(b"x", answers={"when": held})["fault"] == {"kind": "holds-words"}
+    assert page.report(b"x", without=["ombuds", "ethics"])["fault"] == {"kind": "nobody-left"}
+    assert "/api/block" not in page.line.asked
+    told = page.ask("look", typed="abandin " + "abandon " * 11)["fault"]
+    assert (told["kind"], told["reason"], told["word"]) == ("malformed", "unknown", "abandin")
+
+
+def test_a_line_that_breaks(app: flask.Flask, org: parties.Organisation, page: Page) -> None:
+    """Lost requests and lost answers are made up for: the upload goes on, and everything is stored once."""
+    faults = {("/api/block", 2): "cut", ("/api/block", 4): "busy", ("/api/store", 1): "cut"}
+    page.line.fault = lambda path, number: faults.get((path, number), "")
+    content = os.urandom(BIG)
+    outcome = page.report(content)
+    assert outcome["waits"] == 3
+    assert content_of(app, reported(app, org).attachments[0]) == content
+    assert page.line.asked.count("/api/block") == 4 + 2
+
+
+def test_somebody_stops_it(app: flask.Flask, org: parties.Organisation, page: Page) -> None:
+    """An upload that is cancelled under way stores no report."""
+    assert page.report(os.urandom(BIG), cancel_at=2)["fault"] == {"kind": "cancelled"}
+    assert not opened(app, org, "ombuds")
+    assert "/api/store" not in page.line.asked
+
+
+@pytest.mark.parametrize(
+    ("days", "kind"),
+    [(-30, "expired"), (82, None), (113, None), (114, "expired")],
+    ids=["ahead", "last", "grace", "closed"],
+)
+def test_the_days_of_the_manifest(page: Page, days: int, kind: str | None) -> None:
+    """Nothing is sealed by a manifest that has not begun, or has ended thirty days ago."""
+    page.place["day"] = (parties.DAY + datetime.timedelta(days=days)).isoformat()
+    assert page.report().get("fault", {}).get("kind") == kind
+
+
+def test_a_manifest_of_another_root(page: Page) -> None:
+    """Whoever pins another root gets nothing sealed."""
+    page.place["roots"] = [SecretKey.generate().public.text]
+    assert page.report()["fault"] == {"kind": "forged"}
+
+
+def test_keys_that_are_out_of_use(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:
+    """A reply that an older manifest vouches for is shown; by the newer ones alone it would not be."""
+    who = who_sent(page.report())
+    answer(app, org, who, reported(app, org))
+    renewed = SecretKey.generate()
+    people = [
+        replace(each, signing=(Signing(renewed.public.text, None),)) if each.id == "ombuds" else each
+        for each in org.manifest.reviewers
+    ]
+    follows = org.next(reviewers=tuple(people))
+    instance.published.install([(follows.data, follows.signature)])
+    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["We read it."], 0)
+    assert "/manifest-1.json" in page.line.asked
+    assert manifest.parse(follows.data).serial == 2
