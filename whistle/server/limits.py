@@ -20,12 +20,14 @@ from flask_limiter import Limiter
 from limits.errors import StorageError
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
+from whistle.server import counting
 from whistle.server.config import Config
 from whistle.server.logs import LOG, describe
 
 NAME = "whistle_limits"
 HOUR = 3600  # seconds
 EVERYBODY = "everybody"
+COUNTING = f"{counting.Counting.STORAGE_SCHEME[0]}://"
 UPLOADING = 3 / 4  # of the threads may take in files; the rest stays for those who read
 
 
@@ -56,7 +58,7 @@ class Limits:
         self._limiter = Limiter(
             self._visitor,
             app=app,
-            storage_uri=config.rates_storage,
+            storage_uri=COUNTING if config.rates_storage == Config.rates_storage else config.rates_storage,
             storage_options={"wrap_exceptions": "true"},
             strategy="fixed-window",
         )
