@@ -66,14 +66,16 @@ export function lineCapacity(slots) {
 /**
  * The message as it fits in an envelope: if it is too long, its content as blocks of an attachment `rest`.
  *
- * Malformed if it is too long even so.
+ * Malformed if it is too long even so, or if no reader would take it.
  *
  * @param {Message} whole
  * @param {number} slots
  * @returns {{ folded: Message, blocks: Block[] }}
  */
 export function fold(whole, slots) {
-  if (fits(whole, slots)) {
+  const line = message.encode(whole);
+  if (line.length <= lineCapacity(slots)) {
+    message.parse(line);
     return { folded: whole, blocks: [] };
   }
   if (!message.isBody(whole)) {
@@ -87,9 +89,10 @@ export function fold(whole, slots) {
   const first = sealer.update(content);
   const { blocks, record } = sealer.finish("", "application/json", "rest");
   const folded = message.withRest(whole, record);
-  if (!fits(folded, slots)) {
+  if (message.encode(folded).length > lineCapacity(slots)) {
     throw new Malformed("a message is too long for its envelope");
   }
+  message.withContent(folded, content);
   return { folded, blocks: [...first, ...blocks] };
 }
 
@@ -176,14 +179,6 @@ export function split(plaintext) {
     throw new Malformed("a signature has 64 bytes");
   }
   return { line, signature, message: message.parse(line) };
-}
-
-/**
- * @param {Message} whole
- * @param {number} slots
- */
-function fits(whole, slots) {
-  return message.encode(whole).length <= lineCapacity(slots);
 }
 
 /**

@@ -16,7 +16,7 @@ import { PLACES, caseOf } from "./retrieval.js";
 export const MAX_SLOTS = 16;
 const MAX_TEXT = 4_194_304; // characters
 const MAX_ATTACHMENTS = 500;
-export const MAX_REST = 67_108_864; // bytes
+export const MAX_REST = 16_777_216; // bytes; parsing JSON takes many times its length of memory
 const MAX_LINE = 65_536; // bytes
 const MAX_ORIGINALS = 10_000;
 const RECIPIENT = 1_959; // characters of a hybrid recipient's text

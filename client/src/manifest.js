@@ -214,6 +214,16 @@ export function active(manifest) {
 }
 
 /**
+ * Every active reviewer who can be sealed to on a day; reporters may leave out any of them.
+ *
+ * @param {Manifest} manifest
+ * @param {string} day
+ */
+export function offered(manifest, day) {
+  return active(manifest).filter((known) => known.recipients.some((period) => period.first <= day));
+}
+
+/**
  * The newest recipient of a reviewer that has begun by `day`, even past its last day; Expired if none has.
  *
  * @param {Reviewer} known

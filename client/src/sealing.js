@@ -91,7 +91,9 @@ export function report(draft, reporter, known, day) {
   check(draft);
   const { channel = "", answers = {}, continues } = draft;
   const without = listed(known.manifest, draft.without ?? []);
-  const readers = draft.readers?.length ? draft.readers : readersOf(known.manifest, channel, without);
+  const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
+  const usual = readersOf(known.manifest, channel, without);
+  const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
   const shared = common(draft, reporter, known, day, readers, without);
   const answered = Object.entries(answers).filter(([, text]) => text.trim());
   const whole = {
@@ -124,8 +126,9 @@ export function report(draft, reporter, known, day) {
 export function followUp(draft, reporter, view, attempt, known, day) {
   check(draft, reporter.code);
   const without = view.slip?.without ?? listed(known.manifest, draft.without ?? []);
-  const chosen = (draft.readers ?? []).filter((id) => !without.includes(id));
-  const readers = chosen.length ? chosen : followUpReaders(view, known.manifest);
+  const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
+  const usual = followUpReaders(view, known.manifest);
+  const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
   const shared = common(draft, reporter, known, day, readers, without);
   const whole = { ...shared, kind: "follow-up", text: lines(draft.text) };
   const recipients = manifest.recipients(known.manifest, readers, day);
@@ -212,6 +215,20 @@ function digestOf(text, attachments) {
     form.file(name, hexToBytes(sha256));
   }
   return form.digest();
+}
+
+/**
+ * Those of the readers who can be sealed to on a day and were not left out, as many as there are slots.
+ *
+ * @param {Manifest} found
+ * @param {string[]} readers
+ * @param {string[]} without
+ * @param {string} day
+ */
+function chosen(found, readers, without, day) {
+  const offered = manifest.offered(found, day).map(({ id }) => id);
+  const able = [...offered, ...(found.recovery ? [manifest.RECOVERY] : [])].filter((id) => !without.includes(id));
+  return [...new Set(readers)].filter((id) => able.includes(id)).slice(0, found.slots);
 }
 
 /**
