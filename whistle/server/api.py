@@ -4,7 +4,7 @@ No id or token ever stands in an address.  Bodies are `application/octet-stream`
 send without asking first.
 """
 
-import itertools
+import operator
 import struct
 from collections.abc import Iterator
 from datetime import date
@@ -146,7 +146,7 @@ def _parse_store(body: bytes, slots: int) -> tuple[list[Sealed], list[bytes]]:
 def _look_ids(slots: int) -> list[bytes]:
     size = (2 + 2 * slots * PLACES) * TOKEN
     ids = _cut(_body(size, size))
-    if any(second <= first for first, second in itertools.pairwise(ids)):
+    if not all(map(operator.lt, ids, ids[1:])):
         raise _unknown()
     return ids
 
