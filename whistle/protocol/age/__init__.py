@@ -1,10 +1,17 @@
 """The age v1 file format over PyNaCl, read as strictly as C2SP's age.md demands.
 
-Stanzas: `X25519`, `mlkem768x25519`, `scrypt`; any other is passed over.  Neither ASCII armour nor plugins.
-Errors: HeaderError, MacError, PayloadError (all Malformed) and NotForMe.
+Stanzas: `X25519`, `mlkem768x25519`, `scrypt`; any other is passed over.  ASCII armour is apart, in `armor`; no plugins.
+Errors: ArmorError, HeaderError, MacError, PayloadError (all Malformed) and NotForMe.
 """
 
-from whistle.protocol.age.errors import HeaderError, LowOrderError, MacError, PayloadError, SelfTestError
+from whistle.protocol.age.errors import (
+    ArmorError,
+    HeaderError,
+    LowOrderError,
+    MacError,
+    PayloadError,
+    SelfTestError,
+)
 from whistle.protocol.age.format import MAX_HEADER, Header, Stanza, parse_header
 from whistle.protocol.age.hybrid import HybridIdentity, HybridRecipient
 from whistle.protocol.age.passphrase import ScryptIdentity, ScryptRecipient
@@ -18,6 +25,7 @@ __all__ = [
     "MAX_HEADER",
     "NONCE",
     "SEALED_CHUNK",
+    "ArmorError",
     "Header",
     "HeaderError",
     "HybridIdentity",

@@ -19,5 +19,9 @@ class PayloadError(Malformed):
     """A piece of the payload is altered, missing or too many."""
 
 
+class ArmorError(Malformed):
+    """The ASCII armour around a file is not of the one form that it has."""
+
+
 class SelfTestError(ProtocolError):
     """The installed cryptography library gives wrong answers: nothing may be sealed or opened with it."""

@@ -1,0 +1,56 @@
+"""ASCII armour as age has it, strict PEM (C2SP age.md): for what must pass through a field of text.
+
+Lines end in LF or CRLF, all but the last have 64 columns, base64 is padded and canonical, and nothing but white space
+stands before or behind; anything else is an ArmorError.  It does not stream.
+"""
+
+import base64
+import binascii
+
+from whistle.protocol.age.errors import ArmorError
+
+LABEL = "AGE ENCRYPTED FILE"
+COLUMNS = 64
+SPACE = b" \t\r\n"
+
+
+def begin(label: str = LABEL) -> bytes:
+    """The line with which an armoured thing begins, without its end."""
+    return b"-----BEGIN " + label.encode("ascii") + b"-----"
+
+
+def end(label: str = LABEL) -> bytes:
+    """The line with which it ends."""
+    return b"-----END " + label.encode("ascii") + b"-----"
+
+
+def encode(data: bytes, label: str = LABEL) -> bytes:
+    """The armoured text of ``data``, each line with its LF."""
+    coded = base64.b64encode(data)
+    lines = [coded[at : at + COLUMNS] for at in range(0, len(coded), COLUMNS)]
+    return b"\n".join([begin(label), *lines, end(label), b""])
+
+
+def decode(text: bytes, label: str = LABEL) -> bytes:
+    """What an armoured text holds; ArmorError for any spelling that ``encode`` does not write, line ends apart."""
+    lines = [line.removesuffix(b"\r") for line in text.split(b"\n")]
+    first, last = _outermost(lines)
+    if first == last or lines[first] != begin(label) or lines[last] != end(label):
+        raise ArmorError("armour does not begin and end as it must")
+    body = lines[first + 1 : last]
+    if any(len(line) != COLUMNS for line in body[:-1]) or (body and not 1 <= len(body[-1]) <= COLUMNS):
+        raise ArmorError("armour has a line of another length")
+    coded = b"".join(body)
+    try:
+        data = base64.b64decode(coded, validate=True)
+    except binascii.Error as exc:
+        raise ArmorError("armour holds something that is not base64") from exc
+    if base64.b64encode(data) != coded:  # one spelling only
+        raise ArmorError("armour holds base64 that is not canonical")
+    return data
+
+
+def _outermost(lines: list[bytes]) -> tuple[int, int]:
+    """The first and the last line that hold more than white space."""
+    held = [place for place, line in enumerate(lines) if line.strip(SPACE)]
+    return (held[0], held[-1]) if held else (0, 0)
