@@ -1,6 +1,8 @@
 /** The browser's half, answering questions: one line of JSON in, one out.  What it refuses it answers with its kind. */
 
+import { readFileSync } from "node:fs";
 import { createInterface } from "node:readline";
+import vm from "node:vm";
 
 import { ed25519, ED25519_TORSION_SUBGROUP } from "../../client/node_modules/@noble/curves/ed25519.js";
 import { sha512 } from "../../client/node_modules/@noble/hashes/sha2.js";
@@ -16,7 +18,6 @@ import * as retrieval from "../../client/src/retrieval.js";
 import * as signing from "../../client/src/signing.js";
 import "../../client/src/wordlists.js";
 import * as words from "../../client/src/words.js";
-import { serve } from "../../client/src/worker.js";
 
 const hex = (data) => Buffer.from(data).toString("hex");
 const unhex = (text) => new Uint8Array(Buffer.from(text, "hex"));
@@ -98,6 +99,12 @@ function torsion({ seed, text, key, nonce, order }) {
   return { key: hex(A), signature: hex(R) + hex(unhex(s.toString(16).padStart(64, "0")).reverse()) };
 }
 
+/** The built file, as a worker runs it. */
+function start(self) {
+  const built = readFileSync(new URL("../../whistle/server/static/whistle.js", import.meta.url), "utf8");
+  vm.runInThisContext(`(function (self, document) {${built}\n})`)(self, undefined);
+}
+
 /** What a page would ask of the worker, and all that the worker says; `cancelAt` ends it at so many blocks. */
 async function task({ what, question, cancelAt }) {
   const files = (question.files ?? []).map(({ content, name, type }) => new File([unhex(content)], name, { type }));
@@ -115,7 +122,7 @@ async function task({ what, question, cancelAt }) {
         }
       },
     };
-    serve(scope);
+    start(scope);
     scope.onmessage({ data: { number: 1, ask: what, question: { ...question, files } } });
   });
   const { answer, fault } = last;
