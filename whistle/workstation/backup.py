@@ -15,7 +15,7 @@ from whistle.protocol import age, canonical, envelope
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.attachment import block_ids
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.workstation import cases, durable, identities, keyfile
+from whistle.workstation import cases, durable, identities, importing, keyfile
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.keyfile import Keys
 from whistle.workstation.workstation import Today, Workstation, utc_today
@@ -36,7 +36,7 @@ How to put an attachment together is told step by step in SECURITY.md, "Breaking
 keys.txt is secret: write it to memory (/dev/shm), not to a disk.
 `whistle workstation restore` makes a workstation of all this again.
 """
-SHARED = ("profile", "roots", "manifests", "days", "outbox", "imported", "waiting", "clock")
+SHARED = ("profile", "roots", "manifests", "days", "outbox", "imported", "waiting", "clock", *importing.UNDONE)
 Progress = Callable[[int, int], None]
 
 

@@ -3,12 +3,14 @@
 The newest message of a chain may always be missing without a trace; a later one then tells (SPEC section 3).
 """
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from whistle.protocol.message import ByReviewer, Signed
 
 SEEN = 64  # hashes in one message, at most
+SHOWN = 10  # runs of missing numbers that are named
 
 
 def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
@@ -24,9 +26,9 @@ def faults(messages: Iterable[Signed]) -> list[str]:
     """What is wrong with the chains, a line for each fault."""
     found = []
     for reviewer, chain in sorted(links(messages).items()):
-        missing = [seq + 1 for seq in range(max(chain)) if seq not in chain]
+        missing = list(itertools.islice(_missing(sorted(chain)), SHOWN + 1))
         if missing:
-            numbers = ", ".join(map(str, missing[:10])) + (", …" if len(missing) > 10 else "")
+            numbers = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
             found.append(f"{reviewer}'s message number {numbers} in this case has not come")
         for seq, here in sorted(chain.items()):
             if len(here) > 1:
@@ -46,6 +48,15 @@ def follow(messages: Iterable[Signed], reviewer: str) -> dict[str, Any]:
     own = {signed.hash for here in chain.values() for signed in here}
     new = [signed.hash for signed in everything if signed.hash not in told | own]
     return {"seq": last + 1, "prev": chain[last][-1].hash if chain else None, "seen": tuple(new[-SEEN:])}
+
+
+def _missing(held: list[int]) -> Iterator[str]:
+    """The numbers that people count from 1 and that are missing, each run of them as one; they may be astronomic."""
+    for before, after in itertools.pairwise([-1, *held]):
+        if after - before == 2:
+            yield str(after)
+        elif after - before > 2:
+            yield f"{before + 2} to {after}"
 
 
 def _prev(signed: Signed) -> str | None:

@@ -18,13 +18,14 @@ from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.listing import Listing
 from whistle.protocol.message import Signed
 from whistle.workstation import judging, outbox, writing
-from whistle.workstation.errors import Refused, Untrusted, WorkstationError
-from whistle.workstation.judging import Breach, Damaged, Waiting
+from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
 LONGEST_WAIT = 2000  # messages that may wait at once; the oldest go first
 SHOWN = 20  # findings that are told; anyone can cause some
+UNDONE = {"undone/replies": writing.send_again, "undone/grants": writing.grant_again}  # records, and what is to be done
 Progress = Callable[[int, int], None]
 
 
@@ -86,6 +87,7 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
             raise Untrusted(
                 f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again"
             ) from exc
+    _catch_up(workstation, result)
     return result
 
 
@@ -105,7 +107,7 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
     with workstation.change():
         settle(workstation, arrivals, result)
         _remember(workstation, listing, reader.digest)
-        _follow_up(workstation, listing, result)
+        _note_undone(workstation, listing, result)
     result.parts += 1
 
 
@@ -180,6 +182,9 @@ def _take(workstation: Workstation, arrival: Arrival, result: Imported) -> bool:
     except Damaged:
         result.damaged += 1
         return True
+    except LeftOut:
+        result.not_mine += 1
+        return True
     except Breach as breach:
         result.findings.append(f"Refused: {breach.message}.")
         workstation.note_fault(case, breach.message)
@@ -229,19 +234,39 @@ def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
     return [bytes.fromhex(id_) for id_ in workstation.vault.get(f"day/{day.isoformat()}", [])]
 
 
-def _follow_up(workstation: Workstation, listing: Listing, result: Imported) -> None:
-    """What a stick that came back sets off: the outbox shrinks, taken places and omitted grantees are mended."""
+def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -> None:
+    """Shrink the outbox by what came back, and note what has to be signed because of this part, until it is."""
     back = {member.id for member in listing.members if member.id} | set(listing.stored)
     taken = outbox.settle(workstation, back, set(listing.taken))
     if listing.created > workstation.today():
         result.findings.append(
             f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."
         )
+    for name, new in zip(UNDONE, (taken, result.cases), strict=True):
+        workstation.vault.put(name, list(dict.fromkeys([*_undone(workstation, name), *new])))
+
+
+def _catch_up(workstation: Workstation, result: Imported) -> None:
+    """Sign replies anew whose places were taken, and grant what omits a grantee; what may not be signed now stays."""
+    with workstation.change():
+        for name, do in UNDONE.items():
+            noted = _undone(workstation, name)
+            left = [each for each in noted if not _done(workstation, do, each, result)]
+            if noted:
+                workstation.vault.put(name, left)
+
+
+def _done(workstation: Workstation, do: Callable[[Workstation, str], object], what: str, result: Imported) -> bool:
     try:
-        for hash_ in taken:
-            writing.send_again(workstation, hash_)
-            result.findings.append("The place of a reply was taken; it was signed again for the next place.")
-        for case in result.cases:
-            writing.grant_again(workstation, case)
-    except WorkstationError as exc:  # reading goes on when nothing may be signed
-        result.findings.append(f"Not done: {exc.message}. {exc.hint}")
+        do(workstation, what)
+    except (Refused, Untrusted) as exc:  # reading goes on when nothing may be signed
+        result.findings.append(f"Not done yet: {exc.message}. {exc.hint}")
+        return False
+    if do is writing.send_again:
+        result.findings.append("The place of a reply was taken; it was signed again for the next place.")
+    return True
+
+
+def _undone(workstation: Workstation, name: str) -> list[str]:
+    found: list[str] = workstation.vault.get(name, [])
+    return found

@@ -1,7 +1,8 @@
 """Whether a message that an envelope held may be taken into its case; in the order of SPEC section 3.
 
 Three answers differ.  *Damaged as sent*: anyone can send nonsense, there is no alarm.  *Refused*: it is well made and
-yet breaks a rule, so that somebody should look.  *Waiting*: what it leans on has not come yet.
+yet breaks a rule, so that somebody should look.  *Waiting*: what it leans on has not come yet.  What leaves this
+reviewer out is none of these: it counts as somebody else's, since not even that it exists is theirs to know.
 """
 
 import datetime
@@ -27,6 +28,10 @@ class Breach(WorkstationError):
     """Well made, but against a rule; `case` is the case in which the fault is shown."""
 
 
+class LeftOut(WorkstationError):
+    """The reporter left this reviewer out: it is not theirs, and nothing is said of it."""
+
+
 class Waiting(WorkstationError):
     """Something that it leans on has not come yet."""
 
@@ -40,38 +45,41 @@ class Verdict:
 
 
 def judge(workstation: Workstation, signed: Signed) -> Verdict:
-    """May this message be kept?  Raises Damaged, Breach or Waiting when not (yet)."""
+    """May this message be kept?  Raises Damaged, Breach, LeftOut or Waiting when not (yet)."""
     found = signed.message
     me = workstation.me
     if isinstance(found, ByReporter):
-        _check_reporter(signed)
-        _check_named(found, me)
+        _check_reporter(workstation, signed)
+        _check_named(workstation, found, me)
         return Verdict((), _mixed_up(workstation, found))
     assert isinstance(found, ByReviewer)
     _check_signer(workstation, signed, found)
-    _check_named(found, me)
+    _check_named(workstation, found, me)
     originals = _originals(workstation, found) if isinstance(found, Grant) and found.grantee == me else ()
     case = _with(cases.load(workstation, found.case), [*originals, signed])
+    if me in case.barred:
+        raise LeftOut("the reporter left this reviewer out")
     _check_case(case, found)
-    if me in case.without:
-        raise Breach(f"{found.sender} sent a case to you whose reporter left you out; it was not kept", "")
     return Verdict(originals, (*_mixed_up(workstation, found), *_misplaced(workstation, case, found)))
 
 
-def _check_reporter(signed: Signed) -> None:
+def _check_reporter(workstation: Workstation, signed: Signed) -> None:
     if isinstance(signed.message, Slip):
         raise Damaged("a slip is no message to reviewers")
+    if len(signed.message.readers) > workstation.trust.newest().manifest.slots:
+        raise Damaged("it names more readers than an envelope has")  # their places in the list give the lanes
     try:
         message.check_reporter(signed)
     except ProtocolError as exc:
         raise Damaged("it is not signed by the key to which its case belongs") from exc
 
 
-def _check_named(found: ByReporter | ByReviewer, me: str) -> None:
+def _check_named(workstation: Workstation, found: ByReporter | ByReviewer, me: str) -> None:
     # A message re-sealed to somebody whom its author did not name is not opened (SPEC section 3, `readers`).
-    if me in found.without:
-        raise Breach("it leaves you out and yet was sealed to you; it was not kept")
-    if me not in found.readers:
+    names = {me}.union(*(ids for ids in workstation.trust.aliases() if me in ids))
+    if names & set(found.without):
+        raise LeftOut("it leaves this reviewer out")
+    if not names & set(found.readers):
         raise Breach("it names other readers than you and yet was sealed to you; it was not kept")
 
 
@@ -107,7 +115,7 @@ def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
         if isinstance(signed.message, ByReviewer):
             _check_signer(workstation, signed, signed.message)
         else:
-            _check_reporter(signed)
+            _check_reporter(workstation, signed)
         found.append(signed)
     return tuple(found)
 
@@ -123,10 +131,10 @@ def _with(case: Case, more: list[Signed]) -> Case:
 def _check_case(case: Case, found: ByReviewer) -> None:
     if case.sender is None:
         raise Waiting("the report to which it belongs has not come yet")
-    left_out = sorted(set(found.readers) & set(case.without))
+    left_out = sorted(set(found.readers) & case.barred)
     if left_out:
         raise Breach(f"a {found.kind} of {found.sender} went to {', '.join(left_out)}, whom the reporter left out")
-    if found.sender in case.without:
+    if found.sender in case.barred:
         raise Breach(f"a {found.kind} came from {found.sender}, whom the reporter left out; it was not kept")
     if not {found.sender, *found.readers} <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here")
@@ -145,6 +153,8 @@ def _mixed_up(workstation: Workstation, found: ByReporter | ByReviewer) -> tuple
 
 def _misplaced(workstation: Workstation, case: Case, found: ByReviewer) -> tuple[str, ...]:
     slots = workstation.trust.newest().manifest.slots
+    if case.report is not None and not set(case.report.without) <= set(found.without):
+        return (f"a {found.kind} of {found.sender} of {found.day} does not say whom the reporter left out",)
     if isinstance(found, Reply):
         assert case.sender is not None
         if found.to != case.sender.mailbox:

@@ -171,7 +171,7 @@ def _case(name: str) -> Case:
 def _show(case: Case, typed: Typed) -> str:
     here = desk().workstation
     active = here.trust.newest().manifest.active()
-    others = [each.id for each in active if each.id not in case.allowed and each.id not in case.without]
+    others = [each.id for each in active if each.id not in {*case.allowed, *case.barred}]
     return flask.render_template(
         "case.html",
         case=case,

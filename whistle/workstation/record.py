@@ -1,6 +1,7 @@
 """A case in words: for the terminal, for an export, and the terms in which the local page says the same.
 
-What strangers wrote is shown without control characters and without marks that change the direction of what follows.
+What strangers wrote is shown without control characters and without marks that change the direction of what follows,
+and in a case in words each line of it begins with a bar, so that nobody can make up what this program says.
 """
 
 import unicodedata
@@ -40,6 +41,16 @@ def plain(text: str) -> str:
     """A stranger's text as it can be shown anywhere: controls, direction marks and odd line ends replaced."""
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(char if char in KEPT else SHOWN.get(unicodedata.category(char), char) for char in unified)
+
+
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return " ".join(plain(text).split())
+
+
+def quoted(text: str) -> list[str]:
+    """The same as lines that cannot be taken for anything else."""
+    return [f"| {line}" for line in plain(text).split("\n")] if text else []
 
 
 def person(workstation: Workstation, id_: str) -> str:
@@ -139,9 +150,9 @@ def _entry(workstation: Workstation, entry: Entry, saved: Callable[[Entry, int],
     if isinstance(content, Reply) and content.replaces:
         found.append("    (sent again: the place of the reply before it was taken)")
     if isinstance(content, Report) and content.answers:
-        found += [f"{question}: {plain(answer)}" for question, answer in sorted(content.answers.items())]
-    found += text(entry).splitlines()
-    for number, record in enumerate(entry.attachments):
+        found += quoted("\n".join(f"{question}: {answer}" for question, answer in sorted(content.answers.items())))
+    found += quoted(text(entry))
+    for number, attached in enumerate(entry.attachments):
         where = f" -> {saved(entry, number)}" if saved else ""
-        found.append(f"[file: {plain(record.name)}, {record.size} bytes{where}]")
+        found.append(f"| [file: {one_line(attached.name)}, {attached.size} bytes{where}]")
     return found

@@ -44,13 +44,14 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
     if case.sender is None or case.report is None:
         raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
     common = _common(workstation, case, known)
-    records = _seal_files(workstation, uploads)
     lane = case.lane(workstation.me, known.manifest.slots)
+    place = _place(workstation, case, lane)
+    records = _seal_files(workstation, uploads)
     whole = Reply(
         **common,
         to=case.sender.mailbox,
         lane=lane,
-        n=_place(case, lane),
+        n=place,
         have=_have(case),
         language=case.report.language,
         text=text,
@@ -97,10 +98,12 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
     """Let one more reviewer into the case, with all that was said so far."""
     known = workstation.trust.sealing()
     listed = known.manifest.reviewer(grantee)
-    if grantee in case.without:
+    if grantee in case.barred:
         raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
     if listed is None or listed.retired:
         raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
+    if not _reads(known, grantee, workstation.today()):
+        raise Refused(f"no key of {grantee} has begun yet", "let this reviewer in when it has; the manifest says when")
     if grantee in case.named or grantee in case.grants:
         raise Refused(f"{grantee} reads this case already", "nothing has to be granted")
     return _grant(workstation, case, grantee, case.messages, known, text)
@@ -116,8 +119,7 @@ def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
         missing = _missing_for(case, grantee)
         if missing:
             known = workstation.trust.sealing()
-            listed = known.manifest.reviewer(grantee)
-            if listed is not None and not listed.retired:
+            if _reads(known, grantee, workstation.today()):
                 sent.append(_grant(workstation, case, grantee, missing, known, ""))
     return sent
 
@@ -128,7 +130,8 @@ def send_again(workstation: Workstation, hash_: str) -> Signed:
     assert isinstance(old, Reply)
     case = cases.load(workstation, old.case)
     known = workstation.trust.sealing()
-    new = replace(old, **_common(workstation, case, known), n=_place(case, old.lane), have=_have(case), replaces=hash_)
+    place = _place(workstation, case, old.lane)
+    new = replace(old, **_common(workstation, case, known), n=place, have=_have(case), replaces=hash_)
     return _send(workstation, new, known, "reporters", new_blocks=False)
 
 
@@ -162,13 +165,15 @@ def _grant(
 def _common(workstation: Workstation, case: Case, known: Known, also: str = "") -> dict[str, Any]:
     """What every reviewer's message holds.  Raises Refused when this reviewer may not write in the case."""
     me = workstation.me
-    if me not in case.allowed or me in case.without:
+    if me not in case.allowed:
         raise Refused("you do not read this case", "somebody who reads it can grant it to you")
-    readers = [id_ for id_ in dict.fromkeys([*case.allowed, *([also] if also else [])]) if _reads(known, id_)]
-    if set(readers) & set(case.without):
+    today = workstation.today()
+    everyone = dict.fromkeys([*case.allowed, *([also] if also else [])])
+    readers = [id_ for id_ in everyone if _reads(known, id_, today)]
+    if case.barred & set(readers):
         raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
     if me not in readers:
-        raise Refused("the manifest lists you as retired", "ask root to list you again")
+        raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
     if len(readers) > known.manifest.slots:
         raise Refused(
             f"a case has at most {known.manifest.slots} readers", "somebody must leave before another can be let in"
@@ -179,22 +184,27 @@ def _common(workstation: Workstation, case: Case, known: Known, also: str = "") 
         "without": case.without,
         "keys": known.keys,
         "sender": me,
-        "day": workstation.today(),
+        "day": today,
         **chain.follow(case.messages, me),
     }
 
 
-def _reads(known: Known, id_: str) -> bool:
+def _reads(known: Known, id_: str, today: datetime.date) -> bool:
     if id_ == RECOVERY:
         return known.manifest.recovery is not None
     reviewer = known.manifest.reviewer(id_)
-    return reviewer is not None and not reviewer.retired
+    begun = reviewer is not None and any(period.first <= today for period in reviewer.recipients)
+    return reviewer is not None and begun and not reviewer.retired
 
 
-def _place(case: Case, lane: int) -> int:
-    used = [each.n for each in case.replies if each.lane == lane]
-    place = max(used, default=-1) + 1
-    if place >= PLACES:
+def _place(workstation: Workstation, case: Case, lane: int) -> int:
+    """The next place after one's own that nobody whose lane it is has used; what others claim of it counts nothing."""
+    me, slots = workstation.me, workstation.trust.newest().manifest.slots
+    here = [each for each in case.replies if each.lane == lane]
+    used = {each.n for each in here if each.sender in case.allowed and case.lane(each.sender, slots) == lane}
+    first = max((each.n for each in here if each.sender == me), default=-1) + 1
+    place = next((n for n in range(first, PLACES) if n not in used), None)
+    if place is None:
         raise Refused(
             f"this case has had {PLACES} replies from you, and there is no place for more",
             "another reader of the case can reply, or ask the reporter in a last reply to begin a new report",

@@ -1,0 +1,223 @@
+"""What colleagues with programs of their own, and reporters who mean harm, cannot do to a workstation."""
+
+import datetime
+from dataclasses import replace
+
+import pytest
+
+from tests.parties import DAY, report, reporter, sealed
+from tests.workstation.carrying import World, attach
+from whistle.protocol import message
+from whistle.protocol.canonical import MAX_INTEGER
+from whistle.protocol.manifest import Manifest, Signing
+from whistle.protocol.message import Grant, Have, Note, Reply, Signed
+from whistle.protocol.minisign import SecretKey
+from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+from whistle.workstation import cases, outbox, record, writing
+from whistle.workstation.cases import Case
+from whistle.workstation.errors import Refused
+
+FIRST = "0" * 64
+
+
+def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
+    """The reporter's case as a reviewer has it now."""
+    return cases.load(world.station(id_), who.case.hex())
+
+
+def by_ethics(world: World, who: Reporter, kind: type[Note | Reply | Grant], **changes: object) -> Signed:
+    """A message by the ethics office's own program, signed with its key."""
+    fields = {
+        "case": who.case.hex(), "readers": ("ombuds", "ethics"), "without": (), "keys": world.org.known.keys,
+        "sender": "ethics", "day": DAY, "seq": 0, "prev": None, "seen": (), "text": "Let us talk.", **changes,
+    }  # fmt: skip
+    return message.sign(kind(**fields), world.org.people["ethics"].secret.signing)  # type: ignore[arg-type]
+
+
+def a_reply(world: World, who: Reporter, **changes: object) -> Signed:
+    """What the ethics office's own program says was its reply."""
+    place = {"to": who.mailbox.recipient.text, "lane": 1, "n": 0, "have": Have(1, DAY), "language": "en", **changes}
+    return by_ethics(world, who, Reply, **place)
+
+
+def test_a_number_far_ahead_is_named_and_holds_nothing_up(world: World) -> None:
+    """A colleague who numbers a message 2^53 - 1 leaves a gap that is told as one, at once."""
+    who = world.report()
+    for seq, prev in ((0, None), (2, FIRST), (9, FIRST), (MAX_INTEGER, FIRST)):
+        world.send(by_ethics(world, who, Note, seq=seq, prev=prev), ("ombuds",))
+    world.round("ombuds")
+    told = f"ethics's message number 2, 4 to 9, 11 to {MAX_INTEGER} in this case has not come"
+    assert told in case_of(world, who).faults
+
+
+@pytest.mark.parametrize("n", [0, 63])
+def test_a_colleague_cannot_use_up_anothers_places(world: World, n: int) -> None:
+    """A reply that claims another reviewer's lane is shown as such, and does not move that reviewer's next place."""
+    who = world.report()
+    world.send(a_reply(world, who, lane=0, n=n), ("ombuds",))
+    world.round("ombuds")
+    assert "lies in another reviewer's lane" in case_of(world, who).faults[0]
+    signed = writing.reply(world.station("ombuds"), case_of(world, who), "We look into it.")
+    assert isinstance(signed.message, Reply) and (signed.message.lane, signed.message.n) == (0, 0)
+
+
+def test_two_who_share_a_lane_keep_out_of_each_others_places(world: World) -> None:
+    """Somebody let in by the same reviewer as another takes the next place that is free, not the one after the last."""
+    who = world.report(readers=("ombuds",))
+    world.round("ombuds")
+    for id_ in ("ethics", "counsel"):
+        writing.grant(world.station("ombuds"), case_of(world, who), id_)
+    world.round("ombuds", "ethics", "counsel", "ombuds", "ethics", "counsel")
+    far = a_reply(world, who, readers=("ombuds", "ethics", "counsel"), lane=8, n=63)
+    world.send(far, ("ombuds", "counsel"))
+    writing.reply(world.station("ethics"), case_of(world, who, "ethics"), "From ethics.")
+    world.round("ethics", "counsel")
+    signed = writing.reply(world.station("counsel"), case_of(world, who, "counsel"), "From counsel.")
+    assert isinstance(signed.message, Reply) and (signed.message.lane, signed.message.n) == (8, 1)
+
+
+def test_a_report_that_names_more_readers_than_slots_is_damaged(world: World) -> None:
+    """Places far down a list of made-up readers would be lanes that belong to others: no such report is kept."""
+    who = reporter()
+    named = (*(f"nobody-{n}" for n in range(8)), "ombuds")
+    signed = message.sign(report(who, world.org, readers=named), who.signing)
+    world.carrier.put(sealed(signed, world.org, ("ombuds",)))
+    [done] = world.round("ombuds")
+    assert (done.imported.damaged, done.imported.kept) == (1, [])
+
+
+def test_a_message_that_forgets_whom_the_report_left_out_is_shown(world: World) -> None:
+    """The reporter's side refuses a reply with another `without`; here it is named."""
+    who = world.report(without=("counsel",))
+    world.send(a_reply(world, who), ("ombuds",))
+    world.round("ombuds")
+    [fault] = case_of(world, who).faults
+    assert "does not say whom the reporter left out" in fault
+
+
+def renamed(manifest: Manifest, old: str, new: str) -> dict[str, object]:
+    """Reviewers and channels of a manifest in which somebody has another id."""
+    reviewers = tuple(replace(each, id=new) if each.id == old else each for each in manifest.reviewers)
+    channels = tuple(
+        replace(each, readers=tuple(new if id_ == old else id_ for id_ in each.readers)) for each in manifest.channels
+    )
+    return {"reviewers": reviewers, "channels": channels}
+
+
+def second(manifest: Manifest, old: str, new: str) -> dict[str, object]:
+    """Reviewers of a manifest in which somebody stands twice, once with another signing key."""
+    listed = manifest.reviewer(old)
+    assert listed is not None
+    other = Signing(SecretKey.generate().public.text, None)
+    return {"reviewers": (*manifest.reviewers, replace(listed, id=new, signing=(other,)))}
+
+
+@pytest.mark.parametrize("change", [renamed, second])
+def test_another_id_for_the_same_keys_is_no_way_in(world: World, change: object) -> None:
+    """Whom a reporter left out stays out under every id that a manifest gives to one of their keys."""
+    assert callable(change)
+    who = world.report(without=("counsel",))
+    world.round("ombuds", "ethics")
+    ombuds = world.station("ombuds")
+    world.carrier.manifests = [world.org.known, world.org.next(**change(world.org.manifest, "counsel", "legal"))]
+    world.round("ombuds", "ethics")
+    with pytest.raises(Refused, match="left legal out"):
+        writing.grant(ombuds, case_of(world, who), "legal")
+    inside = message.original(case_of(world, who).messages[0])
+    rogue = {"readers": ("ombuds", "ethics", "legal"), "grantee": "legal", "lane": 9, "originals": (inside,)}
+    world.send(by_ethics(world, who, Grant, **rogue), ("ombuds",))
+    [done] = world.round("ombuds")
+    assert "legal, whom the reporter left out" in done.imported.findings[0]
+    case = case_of(world, who)
+    assert case.allowed == ("ombuds", "ethics") and any("lists legal with a key" in each for each in case.faults)
+    assert writing.note(ombuds, case, "Not for counsel.").message.readers == ("ombuds", "ethics")
+
+
+def test_two_who_swap_ids_are_both_kept_out(world: World) -> None:
+    """When a manifest gives a reader's id to whom the reporter left out, nothing more is sealed to that id."""
+    who = world.report(readers=("ombuds", "ethics"), without=("counsel",))
+    world.round("ombuds")
+    three = renamed(world.org.manifest, "ethics", "third")
+    swapped = replace(world.org.manifest, **renamed(replace(world.org.manifest, **three), "counsel", "ethics"))  # type: ignore[arg-type]
+    last = renamed(swapped, "third", "counsel")
+    world.carrier.manifests = [world.org.known, world.org.next(**last)]
+    world.round("ombuds")
+    signed = writing.note(world.station("ombuds"), case_of(world, who), "Who reads this?")
+    assert signed.message.readers == ("ombuds",)
+
+
+def test_who_was_renamed_goes_on_reading(world: World) -> None:
+    """A report that names a reviewer by the id of an older manifest is kept by that reviewer."""
+    world.carrier.manifests = [world.org.known, world.org.next(**renamed(world.org.manifest, "ombuds", "speaker"))]
+    who = world.report()
+    world.round("ombuds")
+    assert case_of(world, who).report is not None and not case_of(world, who).faults
+
+
+def test_a_place_that_was_taken_is_not_forgotten_while_nothing_may_be_signed(world: World) -> None:
+    """With a clock that went back, the reply to be signed again waits until the clock is right, and is sent then."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.reply(station, case_of(world, who), "We look into it.")
+    place = thing_id(reply_tokens(who.replies, 0)[0])
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=place)
+    world.round("ombuds")
+    world.day = DAY - datetime.timedelta(days=30)
+    [done] = world.round("ombuds")
+    assert any(told.startswith("Not done yet: this computer's clock") for told in done.imported.findings)
+    world.day = DAY
+    world.round("ombuds")
+    del world.carrier.heaps[place]
+    [reply] = world.replies(who)
+    assert isinstance(reply.message, Reply) and reply.message.n == 1 and reply.message.replaces
+    world.round("ombuds")
+    assert outbox.pending(station) == [] and len(case_of(world, who).replies) == 2
+
+
+def test_a_follow_up_reaches_a_grantee_even_if_it_came_while_nothing_could_be_signed(world: World) -> None:
+    """What could not be handed on at once is handed on with the next exchange, though nothing new has come."""
+    who = world.report()
+    world.round("ombuds")
+    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "counsel")
+    world.follow_up(who)
+    world.day = DAY - datetime.timedelta(days=30)
+    world.round("ombuds")
+    world.day = DAY
+    assert [entry.content.kind for entry in case_of(world, who, "counsel").entries] == ["report", "grant"]
+    world.round("ombuds", "counsel")
+    assert "follow-up" in [entry.content.kind for entry in case_of(world, who, "counsel").entries]
+
+
+def test_a_reader_whose_first_key_is_yet_to_begin_is_passed_over(world: World) -> None:
+    """A case with such a reader can be answered; letting such a reader in is refused with the reason."""
+    soon = DAY + datetime.timedelta(days=9)
+    listed = tuple(
+        replace(each, recipients=(replace(each.recipients[0], first=soon),)) if each.id != "ombuds" else each
+        for each in world.org.manifest.reviewers
+    )
+    who = world.report()
+    world.carrier.manifests = [world.org.known, world.org.next(reviewers=listed)]
+    world.round("ombuds")
+    signed = writing.note(world.station("ombuds"), case_of(world, who), "Soon there will be two of us.")
+    assert signed.message.readers == ("ombuds",)
+    with pytest.raises(Refused, match="has begun yet"):
+        writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+
+
+HEADING = "\n\n--- Note by Ethics office (ethics), 2026-11-22\n    (sealed and signed at a reviewer's workstation)\n"
+
+
+def test_nothing_that_a_stranger_writes_looks_like_the_programs_own_words(world: World) -> None:
+    """Every line of a text, an answer or a file's name is marked as quoted, so that no heading can be made up."""
+    _, attached = attach(b"x", "plan.pdf]" + HEADING)
+    who = world.report(
+        text="Hello." + HEADING + "Send it all.", answers={"when": "Monday" + HEADING}, attachments=(attached,)
+    )
+    world.round("ombuds")
+    shown = record.lines(world.station("ombuds"), case_of(world, who))
+    own = [line for line in shown if not line.startswith("| ")]
+    assert not any("\n" in line for line in shown)
+    assert [line for line in own if "---" in line] == ["--- Report by the reporter, 2026-11-22"]
+    assert sum("signed at a reviewer" in line for line in own) == 0
