@@ -5,7 +5,6 @@ import datetime
 import errno
 import io
 import os
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,9 +15,9 @@ import flask
 import pytest
 from click.testing import CliRunner
 from nacl.signing import SigningKey
-from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.parties import Organisation, organisation, report, reporter, sealed
+from tests.serving import WSGI, running
 from whistle import courier as couriers
 from whistle.cli.courier import courier as command
 from whistle.courier import Courier, CourierError, Settings, durable, folder
@@ -32,14 +31,6 @@ from whistle.store import Heap, Sealed
 NOW = datetime.datetime(2026, 11, 22, 12, tzinfo=datetime.UTC)
 TODAY = NOW.date()
 YESTERDAY = TODAY - datetime.timedelta(days=1)
-WSGI = Callable[..., Any]
-
-
-class Quiet(WSGIRequestHandler):
-    """Serves without a line for each request."""
-
-    def log(self, type: str, message: str, *args: Any) -> None:
-        """Say nothing."""
 
 
 @dataclass
@@ -84,20 +75,6 @@ def place(tmp_path: Path) -> Iterator[Place]:
     with running(lambda environ, start: found.answer(app.wsgi_app, environ, start)) as found.url:
         yield found
     found.instance.store.close()
-
-
-@contextlib.contextmanager
-def running(application: WSGI) -> Iterator[str]:
-    """Serve on a free port; gives the address."""
-    server = make_server("127.0.0.1", 0, application, threaded=True, request_handler=Quiet)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 @pytest.fixture

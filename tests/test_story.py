@@ -1,16 +1,12 @@
 """One report, one reply, one follow-up: through a server, a courier's stick and an offline workstation."""
 
-import contextlib
 import io
 import os
-import threading
-from collections.abc import Iterator
 from pathlib import Path
-
-from werkzeug.serving import make_server
 
 from tests import parties
 from tests.server.visitor import Clock, Visitor, site, store_of
+from tests.serving import running
 from tests.workstation.carrying import station
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
@@ -28,7 +24,7 @@ def test_a_report_is_read_answered_and_followed_up(tmp_path: Path) -> None:
     organisation = parties.organisation()
     (tmp_path / "server").mkdir()
     app = site(tmp_path / "server", organisation)
-    with _served(app) as address:
+    with running(app) as address:
         courier = _courier(tmp_path / "courier", organisation, address)
         workstation = station(tmp_path / "ombuds", organisation.people["ombuds"], lambda: parties.DAY)
         workstation.trust.pin([organisation.root.public])
@@ -62,6 +58,7 @@ def test_a_report_is_read_answered_and_followed_up(tmp_path: Path) -> None:
         told = [entry.content.text for entry in cases.find(workstation, case.reference).entries if not entry.by]
         assert told == ["It happened in the lift.", "Yes, but he calls me every day."]
         workstation.close()
+    store_of(app).close()
     _nothing_readable(tmp_path)
 
 
@@ -79,17 +76,3 @@ def _courier(where: Path, organisation: parties.Organisation, address: str) -> C
     secret = folder.SECRET + folder.base64.b64encode(bytes(organisation.courier)).decode()
     (where / folder.KEY).write_text(secret)
     return Courier(where, clock=lambda: Clock()().timestamp())
-
-
-@contextlib.contextmanager
-def _served(app) -> Iterator[str]:  # type: ignore[no-untyped-def]
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
-        store_of(app).close()
