@@ -9,9 +9,10 @@ import pytest
 from tests import parties
 from whistle.protocol.manifest import Signing
 from whistle.protocol.minisign import SecretKey
+from whistle.protocol.succession import offered
 from whistle.server import folder
 from whistle.server.errors import BadManifest, NoManifest
-from whistle.server.published import Published, next_collection, offered, read_keys, write_roots
+from whistle.server.published import Published, next_collection, read_keys, write_roots
 
 DAY = parties.DAY
 
@@ -147,8 +148,8 @@ def test_signing_keys_count_until_their_last_day(keys: Path, org: parties.Organi
 
 def test_offers_every_active_reviewer(org: parties.Organisation) -> None:
     """Reporters may leave out any active reviewer whose key has begun, not only the channel's."""
-    assert [reviewer.id for reviewer in offered(org.known, DAY)] == ["ombuds", "ethics", "counsel"]
-    assert not offered(org.known, DAY - datetime.timedelta(days=8))
+    assert [reviewer.id for reviewer in offered(org.manifest, DAY)] == ["ombuds", "ethics", "counsel"]
+    assert not offered(org.manifest, DAY - datetime.timedelta(days=8))
 
 
 def test_next_collection(org: parties.Organisation) -> None:

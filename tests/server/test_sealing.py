@@ -11,12 +11,13 @@ import pytest
 from tests import parties
 from tests.server.visitor import Clock, answer, opened
 from whistle.protocol import attachment, envelope, message, words
+from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, TooLong
 from whistle.protocol.errors import Malformed
 from whistle.protocol.manifest import Recovery
 from whistle.protocol.message import FollowUp, Report
 from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
 from whistle.server import sealing
-from whistle.server.errors import Empty, HoldsWords, NobodyLeft, NoManifest, NoRoom, TooLong
+from whistle.server.errors import NoManifest, NoRoom
 from whistle.server.instance import Instance
 from whistle.server.sealing import Draft, open_attachment
 from whistle.store import Full, Heap, Sealed, State

@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping
 import flask
 
 from whistle.protocol import retrieval
+from whistle.protocol.drafting import Refused
 from whistle.server import forms, sealing
-from whistle.server.errors import NoRoom, Refused
+from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
 from whistle.server.replies import Back, case, with_case
 from whistle.server.report import problems_of, words_page

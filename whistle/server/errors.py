@@ -57,26 +57,6 @@ class NoRoom(FormError):
     """The disk is full; nothing of the form was kept."""
 
 
-class Refused(ServerError):
-    """A message was not sealed, for a reason that its writer can mend."""
-
-
-class HoldsWords(Refused):
-    """The text holds the reporter's twelve words, which nobody else may see."""
-
-
-class Empty(Refused):
-    """There is neither text, nor an answer, nor a file."""
-
-
-class NobodyLeft(Refused):
-    """Everybody who could read it was left out, or no reader is active any more."""
-
-
-class TooLong(Refused):
-    """What a message says about itself does not fit into its envelope, for example too many people left out."""
-
-
 class Refusal(ServerError):
     """A program's request is not taken; `status` is HTTP's, `hint` says what to do."""
 

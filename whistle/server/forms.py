@@ -9,21 +9,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from whistle.protocol import words
+from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, Refused, TooLong
 from whistle.protocol.manifest import RECOVERY, Manifest
 from whistle.protocol.retrieval import ATTEMPT
 from whistle.protocol.words import WordsError
 from whistle.server.config import Question
 from whistle.server.errors import (
     Broken,
-    Empty,
     FieldAfterFile,
     FormError,
-    HoldsWords,
-    NobodyLeft,
     NoRoom,
-    Refused,
     TooBig,
-    TooLong,
 )
 from whistle.server.i18n import Translation
 from whistle.server.receiving import Arrived, Bounds

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from whistle.protocol import manifest
-from whistle.protocol.errors import ProtocolError
+from whistle.protocol.errors import Expired, ProtocolError
 from whistle.protocol.manifest import Known, Manifest, Reviewer
 from whistle.protocol.minisign import PublicKey
+from whistle.protocol.succession import Succession
 from whistle.server.errors import BadManifest, NoManifest
 
 NEWEST = "manifest.json"
@@ -47,49 +48,40 @@ class Published:
         return self._known
 
     @property
+    def succession(self) -> Succession:
+        """The same as one thing."""
+        return Succession(self.known)
+
+    @property
     def newest(self) -> Known | None:
         """The one with the highest serial, be it in force yet or not."""
-        known = self.known
-        return known[-1] if known else None
+        return self.succession.newest
 
     def current(self, day: datetime.date) -> Known:
         """The one in force on a day: the newest that has begun, even past its end.  NoManifest if there is none."""
-        begun = [known for known in self.known if known.manifest.begins <= day]
-        if not begun:
-            raise NoManifest("no manifest has begun")
-        return begun[-1]
+        try:
+            return self.succession.current(day)
+        except Expired as error:
+            raise NoManifest(str(error)) from error
 
     def sealing(self, day: datetime.date) -> Known:
         """The one in force on a day if one may still seal by it; NoManifest 30 days after its end."""
-        known = self.current(day)
-        if known.manifest.standing(day) == "closed":
-            raise NoManifest("the manifest has ended")
-        return known
+        try:
+            return self.succession.sealing(day)
+        except Expired as error:
+            raise NoManifest(str(error)) from error
 
     def numbered(self, serial: int) -> Known | None:
         """The one with that serial."""
-        return next((known for known in self.known if known.manifest.serial == serial), None)
+        return self.succession.numbered(serial)
 
     def reviewer(self, id: str) -> Reviewer | None:
         """A reviewer as the newest manifest that lists them does, retired or not."""
-        found = (known.manifest.reviewer(id) for known in reversed(self.known))
-        return next((reviewer for reviewer in found if reviewer), None)
+        return self.succession.reviewer(id)
 
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
-        """The Ed25519 keys whose signatures by a reviewer count for a message of that day.
-
-        The newest manifest that lists a key decides until when it counts; predecessors only add keys.
-        """
-        ends: dict[bytes, datetime.date | None] = {}
-        newest = self.newest
-        for known in reversed(self.known):
-            reviewer = known.manifest.reviewer(id)
-            for key in reviewer.signing if reviewer else ():
-                end = known.manifest.expires if known is not newest else None
-                if reviewer and reviewer.retired:
-                    end = known.manifest.begins
-                ends.setdefault(key.raw, key.last or end)
-        return [key for key, end in ends.items() if end is None or day <= end]
+        """The Ed25519 keys whose signatures by a reviewer count for a message of that day."""
+        return self.succession.signing_keys(id, day)
 
     def install(self, given: Iterable[Signed]) -> str:
         """Take manifests, in any order: "installed" if one was new, else "same".  BadManifest refuses all of them.
@@ -143,13 +135,6 @@ class Published:
             self._adds(chain, known)
         self._known = tuple(chain[serial] for serial in sorted(chain))
         self._seen = seen
-
-
-def offered(known: Known, day: datetime.date) -> tuple[Reviewer, ...]:
-    """Every active reviewer who can be sealed to on a day; reporters may leave out any of them."""
-    return tuple(
-        reviewer for reviewer in known.manifest.active() if any(period.first <= day for period in reviewer.recipients)
-    )
 
 
 def next_collection(found: Manifest, day: datetime.date) -> datetime.date | None:

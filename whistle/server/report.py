@@ -9,10 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 import flask
 
 from whistle.protocol import retrieval, words
+from whistle.protocol.drafting import Empty, Refused
 from whistle.protocol.manifest import Channel, Known
 from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
-from whistle.server.errors import Empty, NoRoom, Refused
+from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
 from whistle.server.sealing import Draft
 from whistle.server.visit import (

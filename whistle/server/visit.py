@@ -12,11 +12,12 @@ import flask
 from markupsafe import Markup
 
 from whistle.protocol.manifest import RECOVERY, Channel, Known, Reviewer
+from whistle.protocol.succession import offered
 from whistle.server import i18n
 from whistle.server.config import Config, in_language
 from whistle.server.i18n import Translation
 from whistle.server.instance import Instance
-from whistle.server.published import Published, next_collection, offered
+from whistle.server.published import Published, next_collection
 from whistle.server.receiving import Arrived, Bounds
 from whistle.store import Store
 
@@ -146,7 +147,7 @@ def channel(visit: Visit, known: Known, each: Channel) -> dict[str, str]:
 
 def tickable(visit: Visit, known: Known, readers: Sequence[str], only: Sequence[str] = ()) -> list[dict[str, object]]:
     """Everybody who could read as the form offers them, the readers first; ``only`` some of them where it is given."""
-    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known, visit.day)]
+    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known.manifest, visit.day)]
     if known.manifest.recovery:
         people.append((RECOVERY, known.manifest.recovery.name))
     ticked = visit.arrived.all("without")

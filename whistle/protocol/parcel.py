@@ -1,0 +1,106 @@
+"""What a reporter hands to the server: sealed envelopes, the tokens to keep them under, and their blocks (SPEC 9).
+
+It travels as the body of a request, or, where only a field of text is open, as one armoured block that holds all of it.
+Nothing in it can be opened by whoever carries or keeps it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from whistle.protocol import canonical, envelope
+from whistle.protocol.age import armor
+from whistle.protocol.attachment import BLOCK, Block
+from whistle.protocol.errors import Malformed
+from whistle.protocol.forms import hexadecimal, many
+from whistle.protocol.retrieval import TOKEN
+
+MAX_BLOCKS = 20_000  # of one parcel
+MAX_HEAD = 1024 * 1024  # bytes of the JSON before the envelopes
+REPORT = 2  # envelopes: a report and its slip
+LABEL = "WHISTLE SEALED REPORT"
+MAX_PASTED = 1_000_000  # bytes of an armoured block, its lines ending in CR LF as browsers send them
+
+
+class TooLarge(Malformed):
+    """A sealed report does not fit into a field of text."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A report and its slip, or a follow-up alone, in that order; `blocks` are those that were made with them."""
+
+    tokens: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[bytes, ...] = field(repr=False)
+    blocks: tuple[Block, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The same as the server takes it, its blocks put before and only named."""
+
+    tokens: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[bytes, ...] = field(repr=False)
+    blocks: tuple[bytes, ...] = field(repr=False)
+
+
+def request(tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
+    """The body of a request to store envelopes under their tokens; ``blocks`` are ids."""
+    head = {"tokens": [token.hex() for token in tokens], "blocks": [id.hex() for id in blocks]}
+    return b"".join([canonical.dumps(head), b"\n", *envelopes])
+
+
+def parse(body: bytes, slots: int) -> Request:
+    """The body of a request; Malformed unless each envelope has the size and form of an instance with ``slots``."""
+    found, rest = _parse(body, slots)
+    if rest:
+        raise Malformed("a parcel goes on after its envelopes")
+    return found
+
+
+def armored(parcel: Parcel) -> str:
+    """A sealed report as a block of text, blocks of attachments and all; TooLarge above `MAX_PASTED`."""
+    body = request(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
+    text = armor.encode(b"".join([body, *(block for _, block in parcel.blocks)]), LABEL)
+    if len(text) + text.count(b"\n") > MAX_PASTED:
+        raise TooLarge("a sealed report is too large for a block of text")
+    return text.decode("ascii")
+
+
+def is_armored(text: str) -> bool:
+    """Whether a text begins as a sealed report does, whatever follows."""
+    return text.lstrip().startswith(armor.begin(LABEL).decode("ascii"))
+
+
+def dearmor(text: str, slots: int) -> Parcel:
+    """The sealed report that a text is; Malformed if it is damaged or is anything beside."""
+    if len(text) > 2 * MAX_PASTED:
+        raise TooLarge("a block of text is too large")
+    found, rest = _parse(armor.decode(text.encode("utf-8", "replace"), LABEL), slots)
+    if len(found.tokens) != REPORT:
+        raise Malformed("a sealed report is two envelopes")
+    if len(rest) != BLOCK * len(found.blocks):
+        raise Malformed("a sealed report has another number of blocks than it says")
+    bodies = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
+    return Parcel(found.tokens, found.envelopes, tuple(zip(found.blocks, bodies, strict=True)))
+
+
+def _parse(body: bytes, slots: int) -> tuple[Request, bytes]:
+    """The head and the envelopes that ``body`` begins with, and what follows them."""
+    head, newline, _ = body[:MAX_HEAD].partition(b"\n")
+    value = canonical.loads(head)
+    if not newline or not isinstance(value, dict) or set(value) != {"tokens", "blocks"}:
+        raise Malformed("a parcel has no head")
+    tokens = _ids(value["tokens"], REPORT)
+    blocks = _ids(value["blocks"], MAX_BLOCKS)
+    start, size = len(head) + 1, envelope.size(slots)
+    end = start + size * len(tokens)
+    bodies = tuple(body[at : at + size] for at in range(start, end, size))
+    if not tokens or len(body) < end:
+        raise Malformed("a parcel has another size")
+    for each in bodies:
+        envelope.check_form(each, slots)
+    return Request(tokens, bodies, blocks), body[end:]
+
+
+def _ids(value: object, limit: int) -> tuple[bytes, ...]:
+    return tuple(bytes.fromhex(id) for id in many(hexadecimal(TOKEN), limit, unique=True)(value))
