@@ -8,6 +8,8 @@ import base64
 import io
 import json
 import os
+import time
+import tracemalloc
 from collections.abc import Callable
 from typing import Any
 
@@ -32,7 +34,7 @@ from whistle.protocol import (
     signing,
     words,
 )
-from whistle.protocol.errors import ProtocolError
+from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.minisign import PublicKey, SecretKey
 from whistle.protocol.statement import ImportStatement
 
@@ -204,6 +206,42 @@ def test_altered_bytes_of_json_too(name: str, data: st.DataObject) -> None:
         assert read(line) == line
     except ProtocolError:
         pass
+
+
+HOSTILE = {
+    "empty lists": b"[" + b"[]," * 5_000_000 + b"[]]",
+    "many keys": b"{" + b",".join(b'"%07d":0' % number for number in range(600_000)) + b"}",
+    "open lists": b"[" * 8_000_000,
+    "a text that does not end": b'"' + b'\\"' * 4_000_000,
+    "quotes": b'"' * 4_000_001,
+    "backslashes": b"\\" * 8_000_001,
+}
+
+
+@pytest.mark.parametrize("case", HOSTILE)
+def test_large_json_of_nothing_is_refused_at_once(case: str) -> None:
+    """Megabytes that would take seconds to read, and seventy times their length of memory, take next to nothing."""
+    began = time.process_time()
+    tracemalloc.start()
+    with pytest.raises(Malformed):
+        canonical.loads(HOSTILE[case])
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 4 * len(HOSTILE[case])
+    assert time.process_time() - began < 5
+
+
+@pytest.mark.parametrize("text", ["1 ", "zoo ", "1 zoo 2 zoo 3 ", "12 ", "一", "a", "\ufdfa", "a\u0301"])
+def test_texts_of_any_length_take_linear_time(text: str) -> None:
+    """Looking for a code in a long text takes at most in proportion to its length, and little memory."""
+    said = text * (200_000 // len(text))
+    began = time.process_time()
+    words.holds_code(said)
+    words.holds_code(said, bytes(16))
+    short = time.process_time() - began
+    assert short < 5
+    with pytest.raises(words.WordsError):
+        words.decode(said)
 
 
 @given(altered(ENROLMENTS) | st.binary(max_size=60))

@@ -8,7 +8,7 @@ from types import ModuleType
 import pytest
 
 import whistle.protocol
-from whistle.protocol import attachment, enrolment, listing, manifest, message, request, retrieval, statement
+from whistle.protocol import attachment, canonical, enrolment, listing, manifest, message, request, retrieval, statement
 
 PROTOCOL = Path(whistle.protocol.__file__).parent
 SPEC = (PROTOCOL / "SPEC.md").read_text("utf-8")
@@ -66,6 +66,7 @@ def test_sections_follow_each_other() -> None:
 def test_its_numbers_are_the_codes() -> None:
     """The arithmetic of sizes, as the text gives it."""
     for number in (
+        f"{canonical.MAX_OUTSIDE:,}",
         f"{message.MAX_TEXT:,}",
         f"{message.MAX_REST:,}",
         f"{attachment.MAX_BLOCKS:,}",

@@ -99,7 +99,7 @@ def courier_file(name: str, key: SigningKey) -> bytes:
 
 def read(data: bytes) -> Enrolment:
     """What such a file holds; Malformed or Forged unless it is whole and signed by the key that it names."""
-    lines = data.split(b"\n")
+    lines = data[: MAX_FILE + 1].split(b"\n")
     if len(data) > MAX_FILE or len(lines) != 3 or lines[2]:
         raise Malformed("not two lines")
     kind, value = forms.opened(lines[0], VERSION)

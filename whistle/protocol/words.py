@@ -6,6 +6,7 @@ The words and their four bits of checksum are BIP39's; its key derivation is not
 import difflib
 import functools
 import hashlib
+import itertools
 import re
 import unicodedata
 from collections import deque
@@ -24,6 +25,7 @@ WHOLE = (1 << BITS * COUNT) - 1
 PREFIX = 4  # letters that tell a word from all others of its list
 LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
+MOST = 99  # tokens that are counted
 LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
 _TOKEN = re.compile(r"\w+")
 _CHINESE = re.compile("[\u3400-\u9fff]+")
@@ -66,7 +68,7 @@ def decode(typed: str) -> bytes:
     Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.
     The first four letters of a word are enough.
     """
-    tokens = _unnumbered(list(_tokens(typed)))
+    tokens = _unnumbered(list(itertools.islice(_tokens(typed), MOST)))
     if len(tokens) != COUNT:
         raise WordsError("count", found=len(tokens))
     readings = list(zip(*map(_numbers, tokens), strict=True))
