@@ -17,7 +17,7 @@ RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "look
 def limited(tmp_path: Path, **changes: object) -> tuple[flask.Flask, Limits]:
     """An application with small limits."""
     app = flask.Flask("limited")
-    return app, Limits(app, config(tmp_path, rates=RATES, **changes))
+    return app, Limits(config(tmp_path, rates=RATES, **changes))
 
 
 def asked(app: flask.Flask, limits: Limits, action: str, address: str = "192.0.2.1", forwarded: str = "") -> bool:

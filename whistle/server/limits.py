@@ -52,12 +52,12 @@ class Passing:
 class Limits:
     """The limits of one application, in memory or in Redis."""
 
-    def __init__(self, app: flask.Flask, config: Config, passing: Passing | None = None) -> None:
+    def __init__(self, config: Config, passing: Passing | None = None) -> None:
         self._config = config
         self._passing = passing or Passing()
         self._limiter = Limiter(
             self._visitor,
-            app=app,
+            app=flask.Flask(__name__),  # not ours, of which it would ask at every request what `count` knows
             storage_uri=COUNTING if config.rates_storage == Config.rates_storage else config.rates_storage,
             storage_options={"wrap_exceptions": "true"},
             strategy="fixed-window",
@@ -98,7 +98,7 @@ class Limits:
 
 def init(app: flask.Flask, config: Config) -> None:
     """Give an application its limits."""
-    app.extensions[NAME] = Limits(app, config)
+    app.extensions[NAME] = Limits(config)
 
 
 def count(action: str) -> None:

@@ -12,11 +12,11 @@ from datetime import date
 from typing import Any
 
 from sqlalchemy import (
+    CompoundSelect,
     Connection,
     Integer,
     LargeBinary,
     Row,
-    Select,
     String,
     TableValuedAlias,
     bindparam,
@@ -54,10 +54,12 @@ class Found:
     body: bytes | None = field(repr=False)
 
 
-def _among(at: TableValuedAlias) -> list[Select[Any]]:
+def _among(at: TableValuedAlias) -> CompoundSelect[Any]:
     """Rows by many ids, given as one value: a look asks for a thousand, and naming each would cost far more."""
     id_ = func.substr(bindparam("ids", type_=LargeBinary), at.c.value, ID)
-    return [select(place.envelopes).join_from(at, place.envelopes, place.envelopes.c.id == id_) for place in PLACES]
+    return union_all(
+        *(select(place.envelopes).join_from(at, place.envelopes, place.envelopes.c.id == id_) for place in PLACES)
+    )
 
 
 _AMONG = {  # by database: the quickest way to count from 1 to `end` in steps of an id's length
@@ -66,6 +68,9 @@ _AMONG = {  # by database: the quickest way to count from 1 to `end` in steps of
         func.generate_series(1, bindparam("end", type_=Integer), ID).table_valued("value").render_derived()
     ),
 }
+_BODIES = union_all(
+    *(select(place.bodies).where(place.bodies.c.k.in_(bindparam("keys", expanding=True))) for place in PLACES)
+)
 _UNDER = union_all(
     *(
         select(place.envelopes).where(place.envelopes.c.id.between(bindparam("first"), bindparam("last")))
@@ -141,9 +146,8 @@ def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bo
 def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
     rows: dict[bytes, Row[Any]] = {}
     given = {"ids": b"".join(ids), "end": ID * len(ids), "places": _places(len(ids))}
-    for found in _AMONG[connection.dialect.name]:
-        for row in connection.execute(found, given):
-            rows.setdefault(row.id, row)
+    for row in connection.execute(_AMONG[connection.dialect.name], given):
+        rows.setdefault(row.id, row)
     return [rows[id_] for id_ in sorted(rows)]
 
 
@@ -156,10 +160,8 @@ def _bodies(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
     by_key = {key(id_): id_ for id_ in ids}
     found = {}
     for some in chunks(ids):
-        for place in PLACES:
-            table = place.bodies
-            for k, body in connection.execute(select(table).where(table.c.k.in_([key(id_) for id_ in some]))):
-                found[by_key[k]] = body
+        for k, body in connection.execute(_BODIES, {"keys": [key(id_) for id_ in some]}):
+            found[by_key[k]] = body
     return found
 
 
