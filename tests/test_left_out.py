@@ -1,0 +1,370 @@
+"""A reviewer whom the reporter left out opens nothing of that case, whatever anybody else's program does.
+
+A whole organisation at work: a server, a courier, a workstation for each reviewer, and a reporter with a browser who
+leaves out one of the readers of the channel.  That one then tries every key on everything that lies anywhere.
+"""
+
+import io
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import parties
+from tests.server.visitor import Clock, Visitor, site, store_of
+from tests.serving import running
+from tests.workstation.carrying import PASSPHRASE, station
+from whistle import courier as couriers
+from whistle.courier import Courier, Settings, folder
+from whistle.protocol import age, bundle, envelope, message, words
+from whistle.protocol.attachment import block_ids
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.manifest import Known
+from whistle.protocol.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
+from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
+from whistle.server.instance import here
+from whistle.workstation import backup, cases, chain, exporting, keyfile, outbox, writing
+from whistle.workstation.cases import Case
+from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import exchange
+from whistle.workstation.importing import Imported
+from whistle.workstation.vault import RECORDS
+from whistle.workstation.workstation import Workstation
+from whistle.workstation.writing import Upload
+
+OUT = "ethics"  # a reader of the channel, whom the reporter leaves out
+LONG = "The ethics office itself takes the money. " * 900  # travels as `rest`
+SAID = ["takes the money", "receipts", "Who signed", "Keep this", "Knows invoices", "Every month", "hushed"]
+
+
+class Office:
+    """The organisation: each reviewer has a workstation and a stick, and one courier serves them all."""
+
+    def __init__(self, where: Path) -> None:
+        self.where, self.org = where, parties.organisation()
+        (where / "server").mkdir()
+        self.app = site(where / "server", self.org)
+        self.stations = {id_: self._station(id_) for id_ in self.org.people}
+
+    def _station(self, id_: str) -> Workstation:
+        (self.where / f"stick-{id_}").mkdir()
+        made = station(self.where / f"vault-{id_}", self.org.people[id_], lambda: parties.DAY)
+        made.trust.pin([self.org.root.public])
+        return made
+
+    def open(self, address: str) -> None:
+        """Send the courier to this address from now on."""
+        where = self.where / "courier"
+        couriers.create(where, Settings(address, "Courier", (self.org.root.public,), None))
+        secret = folder.SECRET + folder.base64.b64encode(bytes(self.org.courier)).decode()
+        (where / folder.KEY).write_text(secret)
+        self.courier = Courier(where, clock=lambda: Clock()().timestamp())
+
+    def round(self, *ids: str) -> list[Imported]:
+        """The courier fills each of these sticks, its owner exchanges, and the courier takes what is to go."""
+        done = []
+        for id_ in ids or tuple(self.stations):
+            stick = self.where / f"stick-{id_}"
+            self.courier.pull(stick)
+            done.append(exchange(self.stations[id_], stick).imported)
+            self.courier.push(stick)
+        return done
+
+    def close(self) -> None:
+        """Lock everything."""
+        for each in self.stations.values():
+            each.close()
+        store_of(self.app).close()
+
+    def case(self, id_: str, name: str) -> Case:
+        """A case as a reviewer has it now."""
+        return cases.load(self.stations[id_], name)
+
+    def install(self, **changes: Any) -> Known:
+        """Root signs a next manifest, and the server has it."""
+        self.org.known = known = self.org.next(**changes)
+        with self.app.app_context():
+            here().published.install([(known.data, known.signature)])
+        return known
+
+
+class Told:
+    """A report that leaves one out, and a colleague who was let in; `words` are the reporter's."""
+
+    def __init__(self, office: Office) -> None:
+        files = [("receipts.pdf", b"receipts of the ethics office" * 20_000)]
+        self.office = office
+        self.visitor = Visitor(office.app).tell(LONG, files=files, without=[OUT])
+        self.words = " ".join(words.encode(words.decode(self.visitor.words)))
+        self.reporter: Reporter = derive(words.decode(self.visitor.words))
+        self.case = self.reporter.case.hex()
+        office.round("ombuds", OUT)
+        writing.grant(office.stations["ombuds"], office.case("ombuds", self.case), "counsel", "Knows invoices")
+        office.round("ombuds", "counsel")
+
+    def go_on(self) -> "Told":
+        """With every kind of message, long ones, files, and a follow-up that is granted anew."""
+        office, ombuds, counsel = self.office, self.office.stations["ombuds"], self.office.stations["counsel"]
+        writing.reply(ombuds, office.case("ombuds", self.case), "Who signed?" * 3000, [_file("Keep this.")])
+        writing.note(ombuds, office.case("ombuds", self.case), "Not a word to ethics: hushed.", [_file("hushed")])
+        writing.status(ombuds, office.case("ombuds", self.case), "open", text="hushed", claimed="ombuds")
+        self.follow_up("Every month.", [("list.txt", b"Every month")])
+        office.round("ombuds", "counsel")
+        writing.reply(counsel, office.case("counsel", self.case), "Thank you.", [_file("Thank you")])
+        office.round()
+        return self
+
+    def look(self) -> str:
+        """What the reporter reads on coming back."""
+        return self.visitor.come_back(self.words).text
+
+    def follow_up(self, text: str, files: Sequence[tuple[str, bytes]] = ()) -> None:
+        """The reporter comes back and adds something."""
+        self.look()
+        self.visitor.step("follow-up", {"text": text}, files)
+
+
+@contextmanager
+def working(where: Path) -> Iterator[Office]:
+    """An office with a server that runs."""
+    office = Office(where)
+    with running(office.app) as address:
+        office.open(address)
+        yield office
+    office.close()
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
+    """A case in which everything has happened; the tests follow each other in it."""
+    with working(tmp_path_factory.mktemp("office")) as office:
+        yield Told(office).go_on()
+
+
+def _file(content: str) -> Upload:
+    return Upload(f"{content}.txt", "text/plain", io.BytesIO(content.encode() * 9))
+
+
+def test_every_key_of_the_one_left_out_opens_nothing(told: Told) -> None:
+    """No envelope of either heap, stick, outbox, mirror or backup opens, and no block can be put together."""
+    office = told.office
+    Visitor(office.app).tell("The lift is broken.")  # the control: a report that leaves nobody out
+    office.round()
+    kinds = [entry.content.kind for entry in office.case("counsel", told.case).entries]
+    assert {"report", "follow-up", "reply", "note", "status", "grant"} <= set(kinds) and kinds.count("grant") > 1
+    for id_ in ("ombuds", "counsel"):
+        writing.note(office.stations[id_], office.case(id_, told.case), "Still in the outbox: hushed.")
+        exchange(office.stations[id_], office.where / f"stick-{id_}")
+        backup.write(office.stations[id_], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    exported = exporting.export(office.stations["ombuds"], office.case("ombuds", told.case), office.where / "exports")
+    assert "takes the money" in (exported / "record.txt").read_text()
+
+    keys = office.org.people[OUT].identities
+    tried = list(_sealed(office.where))
+    opened = {found.hash: found.message for found in (_opened(keys, body) for body in tried) if found}
+    assert len(tried) > 50
+    assert [each.text for each in opened.values() if isinstance(each, Report)] == ["The lift is broken."]
+    assert len(opened) == 1 and not any(each.case == told.case for each in opened.values())
+    _nothing_in_the_vault(told)
+
+
+def _sealed(where: Path) -> Iterator[bytes]:
+    """Whatever could be sealed: all bodies of the server's database, files anywhere, members of bundles."""
+    for path in sorted(where.rglob("*")):
+        if not path.is_file() or "exports" in path.parts:
+            continue
+        if path.suffix == ".tar":
+            with path.open("rb") as file:
+                yield from (body.read() for member, body in bundle.Reader(file) if member.is_envelope)
+        elif path.suffix == ".sqlite" and "server" in path.parts:
+            yield from _bodies(path)
+        elif path.read_bytes().startswith(b"age-encryption.org/v1\n"):
+            yield path.read_bytes()
+
+
+def _bodies(path: Path) -> Iterator[bytes]:
+    with closing(sqlite3.connect(path)) as database:
+        tables = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
+        for table in tables:
+            columns = [row[1] for row in database.execute(f"PRAGMA table_info({table})")]
+            if "body" in columns:
+                yield from (body for (body,) in database.execute(f"SELECT body FROM {table}") if body)
+
+
+def _opened(keys: list[Any], body: bytes) -> Signed | None:
+    try:
+        return envelope.split(age.decrypt(keys, body))
+    except ProtocolError:
+        return None
+
+
+def _nothing_in_the_vault(told: Told) -> None:
+    """No record of that one's vault tells of the case; its blocks are there, and their keys nowhere."""
+    office = told.office
+    vault = office.stations[OUT].vault
+    rows = vault._connection.execute(RECORDS.select()).all()
+    vault._connection.rollback()
+    records = "\n".join(json.dumps(vault._open(row.name, row.body), ensure_ascii=False) for row in rows)
+    held = [record for _, record in cases.files(office.case("counsel", told.case))]
+    hidden = [told.case, *SAID, *(each.seed for each in held), *(each.identity for each in held)]
+    assert "The lift is broken." in records and not [each for each in hidden if each in records]
+    assert told.case not in office.stations[OUT].case_ids()
+
+
+def test_honest_programs_let_nobody_left_out_in(told: Told) -> None:
+    """No grant, claim, reader or follow-up leads to whoever was left out."""
+    office = told.office
+    for id_ in ("ombuds", "counsel"):
+        case = office.case(id_, told.case)
+        assert OUT in case.without and OUT not in case.allowed
+        with pytest.raises(Refused, match="left ethics out"):
+            writing.grant(office.stations[id_], case, OUT)
+        with pytest.raises(Refused, match="reads the case"):
+            writing.status(office.stations[id_], case, "open", claimed=OUT)
+        for signed in case.messages:
+            assert OUT not in signed.message.readers and signed.message.without == (OUT,)
+
+
+ROGUE: dict[str, dict[str, Any]] = {
+    "a note": {"kind": Note},
+    "a status": {"kind": Status, "status": "open"},
+    "a reply": {"kind": Reply},
+    "a grant": {"kind": Grant, "grantee": OUT, "lane": 8},
+    "a grant with the report": {"kind": Grant, "grantee": OUT, "lane": 8, "inside": "whole"},
+    "a grant with a doctored report": {"kind": Grant, "grantee": OUT, "lane": 8, "inside": "doctored"},
+    "a grant of the follow-up alone": {"kind": Grant, "grantee": OUT, "lane": 8, "inside": "follow-up"},
+}
+
+
+@pytest.mark.parametrize("what", ROGUE)
+def test_a_colluding_colleague_brings_nobody_in(told: Told, what: str) -> None:
+    """What a colleague's own program seals to whoever was left out is kept by nobody, and changes no later message."""
+    office = told.office
+    _send(told, _rogue(told, **ROGUE[what]))
+    [out] = office.round(OUT)
+    assert not out.kept and not out.findings and told.case not in office.stations[OUT].case_ids()
+    assert not office.round(OUT)[0].kept
+    [honest] = office.round("ombuds")
+    assert any(f"{OUT}, whom the reporter left out" in finding for finding in honest.findings)
+    case = office.case("ombuds", told.case)
+    assert OUT not in case.allowed and any("ethics" in fault for fault in case.faults)
+    assert OUT not in writing.note(office.stations["ombuds"], case, "Who was that?").message.readers
+    told.follow_up("Do they know now?")
+    assert "Are you hushed" not in told.look()
+    office.round("ombuds", OUT)
+    newest = office.case("ombuds", told.case).by_reporter[-1]
+    assert OUT not in newest.readers and newest.without == (OUT,)
+    assert told.case not in office.stations[OUT].case_ids()
+
+
+def _rogue(told: Told, kind: type[Message], inside: str = "", **more: Any) -> Signed:
+    """A message by the granted colleague that names whoever was left out as a reader, and nobody as left out."""
+    office, case = told.office, told.office.case("counsel", told.case)
+    fields: dict[str, Any] = {
+        "case": case.id, "readers": ("ombuds", "counsel", OUT), "without": (), "keys": office.org.known.keys,
+        "sender": "counsel", "day": parties.DAY, **chain.follow(case.messages, "counsel"), **more,
+    }  # fmt: skip
+    if kind is Reply:
+        assert case.sender is not None
+        place = {"to": case.sender.mailbox, "lane": 8, "n": 1, "have": Have(1, parties.DAY), "language": "en"}
+        fields |= {**place, "text": "Are you hushed?"}
+    if kind is Grant:
+        fields["originals"] = tuple(_inside(case, inside))
+    folded, blocks = envelope.fold(kind(**fields), office.org.manifest.slots)
+    for id_, body in blocks:
+        office.stations["counsel"].blocks.write(id_, body)
+    return message.sign(folded, office.org.people["counsel"].secret.signing)
+
+
+def _inside(case: Case, what: str) -> Iterator[message.Original]:
+    for signed in case.messages:
+        if what == "whole" or signed.message.kind == what:
+            yield message.original(signed)
+        elif what == "doctored" and isinstance(signed.message, Report):
+            line = message.encode(replace(signed.message, without=()))
+            yield message.original(replace(signed, line=line))
+
+
+def _send(told: Told, signed: Signed) -> None:
+    """Seal it as no honest program would, to whoever was left out too, and let the courier take it."""
+    office = told.office
+    keys = [*office.org.manifest.recipients(("ombuds",), parties.DAY), office.org.people[OUT].identities[0].recipient]
+    body = envelope.seal(signed, keys, office.org.manifest.slots, parties.POOL)
+    copies = [outbox.Sealed(os.urandom(16), "reviewers", body)]
+    if isinstance(signed.message, Reply):
+        place = thing_id(reply_tokens(told.reporter.replies, signed.message.lane)[signed.message.n])
+        mailbox = [told.reporter.mailbox.recipient]
+        copies.append(outbox.Sealed(place, "reporters", envelope.seal(signed, mailbox, office.org.manifest.slots)))
+    counsel = office.stations["counsel"]
+    rest = getattr(signed.message, "rest", None)
+    with counsel.change():
+        outbox.add(counsel, signed.hash, copies, block_ids(rest) if rest else [], "reviewers")
+    office.round("counsel")
+
+
+def _renamed(office: Office) -> dict[str, Any]:
+    """The same person by another id."""
+    listed = tuple(replace(each, id="morals") if each.id == OUT else each for each in office.org.manifest.reviewers)
+    return {"reviewers": listed, "channels": _channels(office, "morals")}
+
+
+def _second(office: Office) -> dict[str, Any]:
+    """The same keys once more, by another id."""
+    [own] = [each for each in office.org.manifest.reviewers if each.id == OUT]
+    return {"reviewers": (*office.org.manifest.reviewers, replace(own, id="morals"))}
+
+
+def _reused(office: Office) -> dict[str, Any]:
+    """The id goes to a newcomer, and the person gets another."""
+    newcomer = parties.person(OUT, "Newcomer").listed()
+    return {"reviewers": (*_renamed(office)["reviewers"], newcomer)}
+
+
+def _returned(office: Office) -> dict[str, Any]:
+    """Retired by one manifest, and active again by the next."""
+    gone = tuple(replace(each, retired=each.id == OUT) for each in office.org.manifest.reviewers)
+    before = {"reviewers": office.org.manifest.reviewers, "channels": office.org.manifest.channels}
+    office.install(reviewers=gone, channels=_channels(office, None))
+    office.round("ombuds", "counsel")
+    return before
+
+
+def _channels(office: Office, new: str | None) -> tuple[Any, ...]:
+    return tuple(
+        replace(each, readers=tuple(id_ for id_ in (new if id_ == OUT else id_ for id_ in each.readers) if id_))
+        for each in office.org.manifest.channels
+    )
+
+
+@pytest.mark.parametrize("change", [_renamed, _second, _reused, _returned])
+def test_no_manifest_opens_the_case(tmp_path: Path, change: Any) -> None:
+    """Renamed, listed twice, replaced by a newcomer or returned: whoever was left out stays out, by every id."""
+    with working(tmp_path) as office:
+        _new_manifest(Told(office), change)
+
+
+def _new_manifest(told: Told, change: Any) -> None:
+    office = told.office
+    office.install(**change(office))
+    office.round()
+    case = office.case("ombuds", told.case)
+    for id_ in {OUT, "morals"} & {each.id for each in office.org.manifest.active()}:
+        with pytest.raises(Refused, match=f"left {id_} out"):
+            writing.grant(office.stations["ombuds"], case, id_)
+    known = office.org.known
+    name = "morals" if known.manifest.reviewer("morals") else OUT
+    rogue = _rogue(told, Grant, "whole", grantee=name, lane=8, readers=("ombuds", "counsel", name))
+    _send(told, rogue)
+    writing.note(office.stations["ombuds"], case, "Between the two of us.")
+    told.follow_up("Is anybody there?")
+    office.round()
+    assert office.stations[OUT].case_ids() == []
+    for body in _sealed(office.where):
+        found = _opened(office.org.people[OUT].identities, body)
+        assert found is None or found.message.case != told.case or found.hash == rogue.hash
