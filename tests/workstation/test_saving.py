@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.workstation.carrying import attach
+from whistle.protocol import strangers
 from whistle.workstation import saving
 from whistle.workstation.blocks import Blocks
 from whistle.workstation.errors import CannotSave
@@ -35,16 +36,16 @@ NAMES = {
 @pytest.mark.parametrize(("given", "safe"), NAMES.items(), ids=range(len(NAMES)))
 def test_a_hostile_name_becomes_a_plain_one(given: str, safe: str) -> None:
     """A name is cut to a plain last part that means nothing to a terminal, a shell or a file system."""
-    assert saving.safe_name(given) == safe
+    assert strangers.safe_name(given) == safe
 
 
 @pytest.mark.parametrize("letter", ["a", "ش", "𝔸"])
 def test_a_long_name_is_cut_and_keeps_its_ending(letter: str) -> None:
     """4,000 characters of any script become at most 200 bytes, whole characters, the ending kept, numbered or not."""
-    for name in (saving.safe_name(letter * 4000 + ".jpeg"), saving.numbered(letter * 4000 + ".jpeg", 12)):
+    for name in (strangers.safe_name(letter * 4000 + ".jpeg"), strangers.numbered(letter * 4000 + ".jpeg", 12)):
         assert len(name.encode()) <= 200 and name.endswith(".jpeg") and len(name.encode()) > 190
-    assert saving.numbered(letter * 4000 + ".jpeg", 12).endswith(" (12).jpeg")
-    assert len(saving.safe_name("a." + letter * 4000).encode()) <= 200
+    assert strangers.numbered(letter * 4000 + ".jpeg", 12).endswith(" (12).jpeg")
+    assert len(strangers.safe_name("a." + letter * 4000).encode()) <= 200
 
 
 @pytest.fixture

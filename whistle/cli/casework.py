@@ -12,6 +12,7 @@ import click
 
 from whistle.cli.problem import Problem
 from whistle.cli.unlocked import FILE, say, to_option, unlocked
+from whistle.protocol.strangers import plain
 from whistle.workstation import cases as case_list
 from whistle.workstation import exporting, outbox, record, writing
 from whistle.workstation.cases import Case
@@ -123,7 +124,7 @@ def attachments() -> None:
 def save(station: Workstation, case: str, to: Path) -> None:
     """Save all files of a CASE. They leave the vault: mind where."""
     saved, failed = exporting.save_all(station, case_list.find(station, case), to)
-    say([f"Saved: {record.plain(path.name)}" for path in saved])
+    say([f"Saved: {plain(path.name)}" for path in saved])
     if failed:
         raise Problem(f"{len(failed)} file(s) could not be saved: {failed[0]}", "import the next stick and try again")
 

@@ -4,7 +4,6 @@ What strangers wrote is shown without control characters and without marks that 
 and in a case in words each line of it begins with a bar, so that nobody can make up what this program says.
 """
 
-import unicodedata
 from collections.abc import Callable
 
 from whistle.protocol.errors import ProtocolError
@@ -21,6 +20,7 @@ from whistle.protocol.message import (
     check_continues,
 )
 from whistle.protocol.retrieval import reference
+from whistle.protocol.strangers import one_line, plain, quoted
 from whistle.workstation import cases
 from whistle.workstation.cases import Case, Entry
 from whistle.workstation.workstation import Workstation
@@ -33,24 +33,6 @@ SEALED = {
 STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiting", "closed": "closed"}
 DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "agreed day"}
 INCOMPLETE = "[parts of this message have not come yet]"
-KEPT = frozenset("\n\t\u200c\u200d")  # line ends, tabs, and the joiners that some scripts need
-SHOWN = {"Cc": "\ufffd", "Cf": "", "Cs": "\ufffd", "Zs": " ", "Zl": "\n", "Zp": "\n"}  # by Unicode's category
-
-
-def plain(text: str) -> str:
-    """A stranger's text as it can be shown anywhere: controls, direction marks and odd line ends replaced."""
-    unified = text.replace("\r\n", "\n").replace("\r", "\n")
-    return "".join(char if char in KEPT else SHOWN.get(unicodedata.category(char), char) for char in unified)
-
-
-def one_line(text: str) -> str:
-    """The same on one line."""
-    return " ".join(plain(text).split())
-
-
-def quoted(text: str) -> list[str]:
-    """The same as lines that cannot be taken for anything else."""
-    return [f"| {line}" for line in plain(text).split("\n")] if text else []
 
 
 def person(workstation: Workstation, id_: str) -> str:
