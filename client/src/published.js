@@ -63,13 +63,14 @@ export class Published {
   /**
    * The Ed25519 keys whose signatures by a reviewer count for a message of that day.
    *
-   * The newest manifest that lists a key decides until when it counts; predecessors only add keys.
+   * The newest manifest that lists a key decides until when it counts; predecessors only add keys, and tell since
+   * when somebody who left is away (SPEC 7.5).
    *
    * @param {string} id
    * @param {string} day
    */
   signingKeys(id, day) {
-    /** @type {Map<string, { raw: Uint8Array, end: string | null }>} */
+    /** @type {Map<string, { raw: Uint8Array, end: string | null, away: boolean }>} */
     const keys = new Map();
     const newestFirst = [...this.known].reverse();
     for (const known of newestFirst) {
@@ -77,8 +78,10 @@ export class Published {
       for (const { key, last } of reviewer?.signing ?? []) {
         const raw = PublicKey.fromText(key).key;
         const open = known === newestFirst[0] ? null : known.manifest.expires;
-        const end = last ?? (reviewer?.retired ? known.manifest.from : open);
-        keys.set(bytesToHex(raw), keys.get(bytesToHex(raw)) ?? { raw, end });
+        const found = keys.get(bytesToHex(raw)) ?? { raw, end: last ?? open, away: last === null };
+        found.away &&= Boolean(reviewer?.retired); // as long as no manifest lists its owner as active
+        found.end = found.away ? known.manifest.from : found.end;
+        keys.set(bytesToHex(raw), found);
       }
     }
     return [...keys.values()].filter(({ end }) => end === null || day <= end).map(({ raw }) => raw);

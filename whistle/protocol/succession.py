@@ -45,19 +45,24 @@ class Succession:
         return next((reviewer for reviewer in found if reviewer), None)
 
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
-        """The Ed25519 keys whose signatures by a reviewer count for a message of that day.
+        """The Ed25519 keys whose signatures by a reviewer count for a message of that day (SPEC 7.5).
 
-        The newest manifest that lists a key decides until when it counts; predecessors only add keys.
+        The newest manifest that lists a key decides until when it counts; predecessors only add keys, and tell since
+        when somebody who left is away.
         """
         ends: dict[bytes, datetime.date | None] = {}
+        away: set[bytes] = set()  # keys that only manifests in which their owner is retired have listed so far
         newest = self.newest
         for known in reversed(self.known):
             reviewer = known.manifest.reviewer(id)
             for key in reviewer.signing if reviewer else ():
-                end = known.manifest.expires if known is not newest else None
-                if reviewer and reviewer.retired:
-                    end = known.manifest.begins
-                ends.setdefault(key.raw, key.last or end)
+                if key.raw not in ends:
+                    ends[key.raw] = key.last or (None if known is newest else known.manifest.expires)
+                    away |= {key.raw} if reviewer and reviewer.retired and not key.last else set()
+                if reviewer and not reviewer.retired:
+                    away.discard(key.raw)
+                elif key.raw in away:
+                    ends[key.raw] = known.manifest.begins
         return [key for key, end in ends.items() if end is None or day <= end]
 
 
