@@ -7,12 +7,12 @@
 
 import { bytesToHex, concatBytes, randomBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
-import { HybridIdentity, decrypt, encrypt, parseHeader } from "./age/index.js";
+import { HybridIdentity, LowOrderError, decrypt, encrypt, parseHeader } from "./age/index.js";
 import { ENCAPSULATED, KIND } from "./age/hybrid.js";
 import { WRAPPED_KEY, decodeArgument } from "./age/primitives.js";
 import * as attachment from "./attachment.js";
 import * as base64 from "./base64.js";
-import { Malformed } from "./errors.js";
+import { Malformed, NotForMe } from "./errors.js";
 import * as forms from "./forms.js";
 import { MAX_REST, MAX_SLOTS } from "./kinds.js";
 import * as message from "./message.js";
@@ -158,7 +158,20 @@ export function checkForm(body, slots) {
  */
 export function open(body, identities, slots) {
   checkForm(body, slots);
-  return split(decrypt(identities, body));
+  return split(decrypted(body, identities));
+}
+
+/**
+ * @param {Uint8Array} body
+ * @param {HybridIdentity[]} identities
+ */
+function decrypted(body, identities) {
+  try {
+    return decrypt(identities, body);
+  } catch (error) {
+    // Libraries report a share of small order differently; here it is simply not mine.
+    throw error instanceof LowOrderError ? new NotForMe("none of the identities opens this envelope") : error;
+  }
 }
 
 /**

@@ -9,8 +9,18 @@ import { ml_kem768 } from "@noble/post-quantum/ml-kem.js";
 import { encodeUnpadded } from "../base64.js";
 import { Malformed } from "../errors.js";
 import * as bech32 from "./bech32.js";
-import { HeaderError } from "./errors.js";
-import { FILE_KEY, POINT, WRAPPED_KEY, decodeArgument, exchange, open, pointOf, seal } from "./primitives.js";
+import { HeaderError, LowOrderError } from "./errors.js";
+import {
+  FILE_KEY,
+  POINT,
+  WRAPPED_KEY,
+  decodeArgument,
+  exchange,
+  isLowOrder,
+  open,
+  pointOf,
+  seal,
+} from "./primitives.js";
 import { checkPoint } from "./x25519.js";
 
 /** @import { Stanza } from "./format.js" */
@@ -118,15 +128,21 @@ export class HybridIdentity {
   /**
    * The file key from the first stanza that is ours, or null; HeaderError if one has the wrong form.
    *
+   * LowOrderError if none is ours and a share has small order.
+   *
    * @param {Stanza[]} stanzas
    * @returns {Uint8Array | null}
    */
   unwrap(stanzas) {
-    for (const { encapsulated, body } of stanzas.filter((stanza) => stanza.args[0] === KIND).map(parsed)) {
+    const mine = stanzas.filter((stanza) => stanza.args[0] === KIND).map(parsed);
+    for (const { encapsulated, body } of mine) {
       const fileKey = this._open(encapsulated, body);
       if (fileKey?.length === FILE_KEY) {
         return fileKey;
       }
+    }
+    if (mine.some(({ encapsulated }) => isLowOrder(encapsulated.subarray(MLKEM_CIPHERTEXT)))) {
+      throw new LowOrderError("a stanza holds a share of small order");
     }
     return null;
   }
@@ -139,7 +155,7 @@ export class HybridIdentity {
     const share = encapsulated.subarray(MLKEM_CIPHERTEXT);
     const second = exchange(this._scalar, share);
     if (!second) {
-      return null; // a share of small order is simply not ours
+      return null;
     }
     const first = ml_kem768.decapsulate(encapsulated.subarray(0, MLKEM_CIPHERTEXT), this._mlkem);
     const { key, nonce } = schedule(combine(first, second, share, this._point));

@@ -4,7 +4,7 @@
  * Stanzas: `X25519`, `mlkem768x25519`; any other is passed over.  Neither passphrases, ASCII armour nor plugins.
  */
 
-export { HeaderError, MacError, PayloadError } from "./errors.js";
+export { HeaderError, LowOrderError, MacError, PayloadError } from "./errors.js";
 export { parseHeader } from "./format.js";
 export { HybridIdentity, HybridRecipient } from "./hybrid.js";
 export { Opener, Sealer, decrypt, encrypt } from "./stream.js";

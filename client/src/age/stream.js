@@ -9,7 +9,7 @@ import { concatBytes, randomBytes } from "@noble/hashes/utils.js";
 
 import { NotForMe } from "../errors.js";
 import { hkdf } from "../hkdf.js";
-import { HeaderError, MacError, PayloadError } from "./errors.js";
+import { HeaderError, LowOrderError, MacError, PayloadError } from "./errors.js";
 import { MAX_HEADER, headerEnd, isSealedWith, parseHeader, sealedHeader } from "./format.js";
 import { FILE_KEY, TAG, open, seal } from "./primitives.js";
 
@@ -208,8 +208,14 @@ export class Opener {
    */
   _unwrap(data) {
     const header = parseHeader(data);
+    /** @type {Error} */
+    let fault = new NotForMe("none of the identities opens this file");
     for (const identity of this._identities) {
-      const fileKey = identity.unwrap(header.stanzas);
+      const fileKey = unwrapped(identity, header.stanzas);
+      if (fileKey instanceof LowOrderError) {
+        fault = fileKey;
+        continue;
+      }
       if (!fileKey) {
         continue;
       }
@@ -219,7 +225,7 @@ export class Opener {
       this._fileKey = fileKey;
       return;
     }
-    throw new NotForMe("none of the identities opens this file");
+    throw fault;
   }
 
   /**
@@ -268,6 +274,23 @@ export class Opener {
    */
   _try(piece, last) {
     return this._key && open(this._key, nonceOf(this._count, last), piece);
+  }
+}
+
+/**
+ * What an identity makes of stanzas; a share of small order is no fault while another identity may open one.
+ *
+ * @param {Identity} identity
+ * @param {Stanza[]} stanzas
+ */
+function unwrapped(identity, stanzas) {
+  try {
+    return identity.unwrap(stanzas);
+  } catch (error) {
+    if (error instanceof LowOrderError) {
+      return error;
+    }
+    throw error;
   }
 }
 

@@ -6,7 +6,7 @@ import { encodeUnpadded } from "../base64.js";
 import { Malformed } from "../errors.js";
 import { hkdf } from "../hkdf.js";
 import * as bech32 from "./bech32.js";
-import { HeaderError } from "./errors.js";
+import { HeaderError, LowOrderError } from "./errors.js";
 import {
   POINT,
   WRAPPED_KEY,
@@ -89,17 +89,22 @@ export class X25519Identity {
   /**
    * The file key from the first stanza that is ours, or null; HeaderError if one has the wrong form.
    *
+   * LowOrderError if none is ours and a share has small order.
+   *
    * @param {Stanza[]} stanzas
    * @returns {Uint8Array | null}
    */
   unwrap(stanzas) {
-    for (const { share, body } of stanzas.filter((stanza) => stanza.args[0] === KIND).map(parsed)) {
+    const mine = stanzas.filter((stanza) => stanza.args[0] === KIND).map(parsed);
+    for (const { share, body } of mine) {
       const shared = exchange(this.secret, share);
-      // A share of small order opens nothing, so it is simply not ours.
       const fileKey = shared && open(hkdf(shared, concatBytes(share, this.raw), WRAP_INFO), ZERO_NONCE, body);
       if (fileKey) {
         return fileKey;
       }
+    }
+    if (mine.some(({ share }) => isLowOrder(share))) {
+      throw new LowOrderError("a stanza holds a share of small order");
     }
     return null;
   }
