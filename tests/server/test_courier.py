@@ -308,3 +308,10 @@ def test_import_statements(carrier: Carrier, instance: Instance, org: parties.Or
     partial = statement.sign("ethics", DAY, statement.day_hash([id]), ethics)
     answered = carrier.push(listing([], imports=(good, forged, partial)), []).get_json()
     assert answered["imports"] == 1
+
+
+def test_the_roots_are_published(client: FlaskClient, org: parties.Organisation) -> None:
+    """Each root's public key has an address, and no other number has."""
+    answered = client.get("/root-1.pub")
+    assert (answered.status_code, answered.data) == (200, org.root.public.file())
+    assert [client.get(f"/root-{number}.pub").status_code for number in (0, 2)] == [404, 404]

@@ -12,10 +12,9 @@ from datetime import date
 import flask
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
-from whistle.protocol import canonical, envelope
+from whistle.protocol import envelope, parcel
 from whistle.protocol.attachment import BLOCK
 from whistle.protocol.errors import Malformed
-from whistle.protocol.forms import hexadecimal, many
 from whistle.protocol.retrieval import PLACES, TOKEN, thing_id
 from whistle.server import answers, limits
 from whistle.server.errors import Broken, Refusal
@@ -24,8 +23,6 @@ from whistle.server.receiving import Body
 from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
 
 PAD = 262_144  # bytes; an answer to a look is a multiple of it, so that up to six replies look like none
-HEAD = 1024 * 1024  # bytes of the JSON before the envelopes, at most
-MAX_BLOCKS = 20_000  # of one report
 FETCH = 64  # blocks in one answer
 OCTETS = "application/octet-stream"
 EPOCH = date(1970, 1, 1)
@@ -59,10 +56,12 @@ def store_envelopes() -> flask.Response:
     instance = here()
     size = envelope.size(instance.config.slots)
     with limits.uploading():
-        body = _body(size, HEAD + 2 * size)
-    sealed, blocks = _parse_store(body, instance.config.slots)
+        body = _body(size, parcel.MAX_HEAD + parcel.REPORT * size)
+    asked = _parse_store(body, instance.config.slots)
+    named = zip(asked.tokens, (Heap.REVIEWERS, Heap.REPORTERS), asked.envelopes, strict=False)
+    sealed = [Sealed(thing_id(token), heap, each) for token, heap, each in named]
     try:
-        instance.store.commit(sealed, blocks, instance.today)
+        instance.store.commit(sealed, asked.blocks, instance.today)
     except Taken as error:
         raise _taken() from error
     except Missing as error:
@@ -120,27 +119,11 @@ def _body(low: int, high: int) -> bytes:
     return b"".join(pieces)
 
 
-def _parse_store(body: bytes, slots: int) -> tuple[list[Sealed], list[bytes]]:
-    head, newline, rest = body[:HEAD].partition(b"\n")
-    size = envelope.size(slots)
+def _parse_store(body: bytes, slots: int) -> parcel.Request:
     try:
-        value = canonical.loads(head)
-        if not newline or not isinstance(value, dict) or set(value) != {"tokens", "blocks"}:
-            raise Malformed("no head")
-        tokens = many(hexadecimal(TOKEN), 2, unique=True)(value["tokens"])
-        ids = many(hexadecimal(TOKEN), MAX_BLOCKS, unique=True)(value["blocks"])
-        rest = body[len(head) + 1 :]
-        if not tokens or len(rest) != len(tokens) * size:
-            raise Malformed("another size")
-        bodies = [rest[start : start + size] for start in range(0, len(rest), size)]
-        for each in bodies:
-            envelope.check_form(each, slots)
+        return parcel.parse(body, slots)
     except Malformed as error:
         raise _unknown() from error
-    named = zip(tokens, (Heap.REVIEWERS, Heap.REPORTERS), bodies, strict=False)
-    return [Sealed(thing_id(bytes.fromhex(token)), heap, each) for token, heap, each in named], [
-        bytes.fromhex(id) for id in ids
-    ]
 
 
 def _look_ids(slots: int) -> list[bytes]:

@@ -58,6 +58,16 @@ def numbered(serial: int) -> flask.Response:
     return _published(known)
 
 
+@blueprint.get("/root-<int:number>.pub")
+def root(number: int) -> flask.Response:
+    """A root's public key, counted from 1.  Whoever pins it compares the digits of all of them by another way."""
+    limits.count("page")
+    roots = here().published.roots
+    if not 1 <= number <= len(roots):
+        raise NotFound
+    return flask.Response(roots[number - 1].file(), mimetype="text/plain")
+
+
 @blueprint.post("/courier/days")
 def days() -> flask.Response:
     """Every day of which the reviewers' heap still holds something."""
