@@ -16,6 +16,7 @@ import { CONTINUES, SENDER, isByReporter } from "../src/kinds.js";
 import * as manifest from "../src/manifest.js";
 import * as message from "../src/message.js";
 import { PublicKey } from "../src/minisign.js";
+import { Published } from "../src/published.js";
 import * as retrieval from "../src/retrieval.js";
 import * as signing from "../src/signing.js";
 import "../src/wordlists.js";
@@ -210,6 +211,10 @@ export const RUNS = {
   chain({ seen, new: next }) {
     manifest.checkNext(known(seen), known(next));
     return {};
+  },
+  signers({ manifests, reviewer, day }) {
+    const keys = new Published(manifests.map(known)).signingKeys(reviewer, day);
+    return { keys: keys.map(bytesToHex).sort() };
   },
   fingerprint: ({ roots }) => ({ digits: manifest.fingerprint(roots.map(PublicKey.fromText)) }),
   minisign: (given) => ({ comment: PublicKey.fromText(given.key).verify(data(given.data), data(given.signature)) }),

@@ -1,6 +1,7 @@
 """Vectors of manifests and their signatures, of roots, of minisign's files and of enrolment."""
 
 import datetime
+import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -11,8 +12,10 @@ from tests.making.messages import SMALL, X25519
 from tests.making.vector import Vector, told
 from whistle.protocol import canonical, enrolment, forms, manifest, signing
 from whistle.protocol.enrolment import Period
-from whistle.protocol.manifest import Channel, Known, Recovery, Signing
+from whistle.protocol.manifest import Channel, Known, Recovery, Reviewer, Signing
+from whistle.protocol.minisign import PublicKey
 
+ONE = datetime.timedelta(days=1)
 PLAIN: dict[str, Any] = canonical.loads(manifest.encode(MANIFEST))
 DAYS = {
     "first_day": datetime.date(2026, 11, 1),
@@ -209,6 +212,58 @@ def _following() -> Iterator[Vector]:
         yield Vector(f"chain_{name}", about, expect, given)
 
 
+def signers() -> Iterator[Vector]:
+    """Whose signatures count when manifests follow each other, each of 60 days."""
+    old, new = cast.SIGNERS["ethics"].public, cast.SIGNERS["counsel"].public
+    both = (Signing(old.text, DAYS["first_day"]), Signing(new.text, None))
+    active, retired = reviewer("ethics"), reviewer("ethics", retired=True, recipients=())
+    rolled = replace(active, signing=both)
+    first, second = MANIFEST.begins, MANIFEST.begins + 60 * ONE
+    cases: list[tuple[str, str, list[Reviewer | None], datetime.date, list[PublicKey]]] = [
+        ("active", "of an active reviewer", [active, active], second + 500 * ONE, [old]),
+        ("retired", "on the day on which the reviewer is first retired", [active, retired, retired], second, [old]),
+        (
+            "retired_later",
+            "a day later, though by the newest still before",
+            [active, retired, retired],
+            second + ONE,
+            [],
+        ),
+        ("returned", "of somebody who came back", [active, retired, active], second + 10 * ONE, [old]),
+        ("unlisted", "on the last day of the last list", [active, None], MANIFEST.begins + 59 * ONE, [old]),
+        ("unlisted_later", "a day later", [active, None], second, []),
+        ("replaced", "on the last day of the older of two keys", [active, rolled], first, [old, new]),
+        ("replaced_later", "a day later", [active, rolled], first + ONE, [new]),
+        ("unknown", "of nobody", [None], first, []),
+    ]
+    for name, about, listed, day, keys in cases:
+        given = {"manifests": _row(listed), "reviewer": "ethics", "day": day.isoformat()}
+        yield Vector(f"signers_{name}", about, "ok", given, {"keys": sorted(key.key.hex() for key in keys)})
+
+
+def _row(listed: list[Reviewer | None]) -> list[dict[str, str]]:
+    """Manifests without channels, of which each lists one reviewer or none."""
+    texts: list[dict[str, str]] = []
+    previous = None
+    for place, found in enumerate(listed):
+        begins = MANIFEST.begins + place * 60 * ONE
+        people = (found,) if found else ()
+        following = replace(
+            MANIFEST,
+            serial=place + 1,
+            previous=previous,
+            begins=begins,
+            expires=begins + 59 * ONE,
+            channels=(),
+            couriers=(),
+            reviewers=people,
+        )
+        data = manifest.encode(following)
+        previous = hashlib.sha256(data).hexdigest()
+        texts.append({"text": data.decode()})
+    return texts
+
+
 def roots() -> Iterator[Vector]:
     """The digits of the roots together."""
     third = minisign_key("third root")
@@ -342,5 +397,5 @@ def _trivial(line: bytes) -> bytes:
 
 def vectors() -> Iterator[Vector]:
     """All of this module."""
-    for group in (_good, _signatures, _bad, _following, roots, minisign, public_keys, enrolments):
+    for group in (_good, _signatures, _bad, _following, signers, roots, minisign, public_keys, enrolments):
         yield from group()

@@ -29,6 +29,7 @@ from whistle.protocol import (
     forms,
     manifest,
     message,
+    parcel,
     request,
     retrieval,
     signing,
@@ -70,6 +71,8 @@ ENVELOPE = (FOLDER / "envelope_ok.age").read_bytes()
 BUNDLE = (FOLDER / "bundle_to_workstation.tar").read_bytes()
 OUTBOX = (FOLDER / "bundle_to_server.tar").read_bytes()
 SIGNATURE = cast.ROOT.sign(MANIFEST, "a comment")
+PARCEL = parcel.request([b"t" * 16], [ENVELOPE], [b"b" * 16])
+PASTED = parcel.Parcel((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
 STATEMENT = json.loads((FOLDER / "statement_ok.json").read_text("utf-8"))["input"]["record"]
 
 
@@ -356,6 +359,23 @@ def test_texts(text: str) -> None:
     words.holds_code(text, bytes(16))
     try:
         assert len(words.decode(text)) == 16
+    except ProtocolError:
+        pass
+
+
+@given(altered([PARCEL, parcel.armored(PASTED).encode()]) | st.binary(max_size=200))
+@MANY
+def test_parcels(data: bytes) -> None:
+    """What a reporter hands to the server, as a body or as text: in one form, line ends and white space apart."""
+    try:
+        found = parcel.parse(data, 2)
+        assert parcel.request(found.tokens, found.envelopes, found.blocks) == data
+    except ProtocolError:
+        pass
+    text = data.decode("utf-8", "surrogateescape")
+    try:
+        again = parcel.armored(parcel.dearmor(text, 2))
+        assert again.split() == text.split()
     except ProtocolError:
         pass
 

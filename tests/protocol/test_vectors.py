@@ -33,6 +33,7 @@ from whistle.protocol.message import ByReporter, Continues, Report, Sender, Sign
 from whistle.protocol.minisign import PublicKey
 from whistle.protocol.retrieval import FormDigest, derive, reply_tokens, thing_id
 from whistle.protocol.statement import ImportStatement
+from whistle.protocol.succession import Succession
 
 Given = dict[str, Any]
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -211,6 +212,15 @@ def run_chain(given: Given) -> Given:
     return {}
 
 
+def run_signers(given: Given) -> Given:
+    """Asks whose signatures count."""
+    files = [data(each) for each in given["manifests"]]
+    known = tuple(manifest.Known(file, b"", manifest.parse(file)) for file in files)
+    day = datetime.date.fromisoformat(given["day"])
+    keys = Succession(known).signing_keys(given["reviewer"], day)
+    return {"keys": sorted(key.hex() for key in keys)}
+
+
 def run_fingerprint(given: Given) -> Given:
     """Writes the digits."""
     return {"digits": manifest.fingerprint([PublicKey.from_text(text) for text in given["roots"]])}
@@ -313,5 +323,5 @@ def test_every_area_has_a_good_vector_and_a_bad_one() -> None:
     for vector in make_vectors.vectors():
         told.setdefault(vector.area, set()).add(vector.expect == "ok")
     one_sided = {area for area, found in told.items() if found != {True, False}}
-    assert one_sided == {"holds", "code", "derive", "form", "blocks", "fingerprint", "dayhash"}
+    assert one_sided == {"holds", "code", "derive", "form", "blocks", "fingerprint", "signers", "dayhash"}
     assert set(told) == set(RUNS)
