@@ -27,6 +27,7 @@ LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
 MOST = 99  # tokens that are counted
 LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
+NOWHERE = (None,) * len(LANGUAGES)
 _TOKEN = re.compile(r"\w+")
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 
@@ -102,17 +103,17 @@ def _values(tokens: Iterable[str]) -> Iterator[int]:
     values, runs, digits = [0] * len(LANGUAGES), [0] * len(LANGUAGES), 0
     last: deque[str] = deque(maxlen=2 * COUNT)
     for token in tokens:
-        digits = digits + 1 if token.isdecimal() else 0
         found = numbers(token)
-        if not any(found):  # what came before it is forgotten: a value is read only when twelve have come since
-            runs = [0] * len(LANGUAGES)
-            found = ()
+        last.append(token)
+        if not any(found):  # most words: all before them is forgotten, for a value is read when twelve have come since
+            runs, digits = [0] * len(LANGUAGES), 0
+            continue
+        digits = digits + 1 if token.isdecimal() else 0
         for place, number in enumerate(found):
             runs[place] = runs[place] + 1 if number else 0
             values[place] = (values[place] << BITS | (number or 1) - 1) & WHOLE
             if runs[place] >= COUNT and not (place and digits >= COUNT):  # bare numbers mean the same in all languages
                 yield values[place]
-        last.append(token)
         if len(last) == 2 * COUNT and (_digits(last[0]), _digits(last[-2])) == (1, COUNT):
             words = _unnumbered(list(last))
             yield from _values(words) if len(words) == COUNT else ()
@@ -148,6 +149,8 @@ def _digits(token: str) -> int | None:
 
 def _numbers(token: str) -> tuple[int | None, ...]:
     """A token's number in each language."""
+    if token[:PREFIX] not in _starts() and not token.isdecimal():
+        return NOWHERE
     return tuple(_number(token, language) for language in LANGUAGES)
 
 
@@ -160,6 +163,12 @@ def _number(token: str, language: str) -> int | None:
         return whole[token]
     known = short.get(token[:PREFIX]) if len(token) >= PREFIX else None
     return known[1] if known and known[0].startswith(token) else None
+
+
+@functools.cache
+def _starts() -> frozenset[str]:
+    """How the words of all lists begin."""
+    return frozenset(start for language in LANGUAGES for start in _index(language)[1])
 
 
 @functools.cache
