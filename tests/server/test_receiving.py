@@ -1,5 +1,6 @@
 """Forms as they stream in."""
 
+import contextlib
 import hashlib
 import io
 import os
@@ -50,6 +51,18 @@ class Slow(io.BytesIO):
         return super().read(min(size or 0, 37))
 
 
+class Cut(io.BytesIO):
+    """A body of which one read ends at a place."""
+
+    def __init__(self, body: bytes, place: int) -> None:
+        super().__init__(body)
+        self._place = place
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        left = self._place - self.tell()
+        return super().read(min(size or 0, left) if left > 0 else size)
+
+
 def take(
     instance: Instance, body: bytes, bounds: Bounds = BOUNDS, stream: Any = None, length: int | None = None
 ) -> Arrived:
@@ -97,6 +110,21 @@ def test_any_cut_of_the_stream_gives_the_same(instance: Instance) -> None:
     assert [each.sha256 for each in whole.attachments] == [each.sha256 for each in pieces.attachments]
 
 
+LAST = {"file": file("a", b"\r\n--" + BOUNDARY[:-1].encode() + b"\r"), "text": field("b", "x\r\n-")}
+
+
+@pytest.mark.parametrize("last", LAST.values(), ids=LAST)
+def test_no_place_of_a_cut_changes_a_byte(instance: Instance, monkeypatch: pytest.MonkeyPatch, last: bytes) -> None:
+    """Wherever the network cuts the form in two, also amid its last boundary, what is sealed is what was sent."""
+    monkeypatch.setattr(type(instance.store), "put_block", lambda *_: None)
+    body = form(field("text", "ä\r\n--"), last)
+    whole = take(instance, body)
+    for place in range(1, len(body)):
+        cut = take(instance, body, stream=Cut(body, place))
+        assert (cut.digest, cut.fields) == (whole.digest, whole.fields)
+        assert [each.sha256 for each in cut.attachments] == [each.sha256 for each in whole.attachments]
+
+
 def test_the_digest_is_over_the_form_in_order(instance: Instance) -> None:
     """The digest is the specification's: values as they came, attempt and words left out."""
     arrived = take(instance, form(field("attempt", "ff"), field("text", "one\r\ntwo"), file("x y.png", b"abc")))
@@ -120,13 +148,31 @@ def test_sixty_files(instance: Instance) -> None:
 
 
 def test_long_texts_pass(instance: Instance) -> None:
-    """200,000 characters pass, in any script, as multipart and urlencoded."""
+    """200,000 characters pass, in any script."""
     text = "说" * 200_000
     assert take(instance, form(field("text", text))).get("text") == text
-    body = urlencode({"text": text}).encode()
+
+
+def urlencoded(instance: Instance, body: bytes) -> Arrived:
+    """Receive a form that has no place for text or files."""
     kind = "application/x-www-form-urlencoded"
-    arrived = receive(io.BytesIO(body), kind, len(body), instance.store, parties.DAY, BOUNDS)
-    assert arrived.get("text") == text
+    return receive(io.BytesIO(body), kind, len(body), instance.store, parties.DAY, BOUNDS)
+
+
+def test_small_forms(instance: Instance) -> None:
+    """Choices and words come urlencoded, in any script; much of it, or what is not so encoded, is refused."""
+    assert urlencoded(instance, urlencode({"words": "的 一"}).encode()).get("words") == "的 一"
+    for body, error in ((b"words=%", None), (b"a=" + b"%" * 70_000, TooBig), (b"a=%ff", Broken), (b"a=\xff", Broken)):
+        with pytest.raises(error) if error else contextlib.nullcontext():
+            urlencoded(instance, body)
+
+
+def test_a_flood_of_parts_is_no_form(instance: Instance) -> None:
+    """Empty inputs without end are refused long before their end."""
+    body = form(*[file("", b"")] * 3000)
+    stream = Slow(body)
+    with pytest.raises(Broken):
+        take(instance, body, stream=stream)
 
 
 REFUSED = {

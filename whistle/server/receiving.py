@@ -24,6 +24,8 @@ from whistle.store import Full, Heap, Store
 
 PIECE = 65_536  # bytes read at a time
 PENDING = 4 * PIECE  # bytes that may wait in the decoder, for a part's head is never longer
+EDGE = 8  # bytes behind a boundary without which werkzeug's decoder may take the line end before it for content
+URLENCODED = 64 * 1024  # bytes of a form without a place for text or files
 DRAIN_BYTES = 8 * 1024**3  # of a refused body
 DRAIN_SECONDS = 300.0
 NAME = 200  # characters of a file's name
@@ -124,11 +126,13 @@ def receive(
 
 def _multipart(body: Body, form: "_Form", boundary: str) -> None:
     try:
-        decoder = multipart.MultipartDecoder(boundary.encode("ascii"), PENDING)
+        # Inputs left empty are parts too; with as many as there may be files, all count twice.
+        parts = form.bounds.fields + 2 * form.bounds.files
+        decoder = multipart.MultipartDecoder(boundary.encode("ascii"), PENDING, max_parts=parts)
         part: _Text | _File | None = None
         while not isinstance(event := decoder.next_event(), multipart.Epilogue):
             if isinstance(event, multipart.NeedData):
-                decoder.receive_data(body.read() or None)
+                decoder.receive_data(_piece(body, b"--" + decoder.boundary) or None)
             elif isinstance(event, multipart.Field):
                 part = form.begin_text(event.name)
             elif isinstance(event, multipart.File):
@@ -141,12 +145,23 @@ def _multipart(body: Body, form: "_Form", boundary: str) -> None:
         raise Broken("no well-formed form") from error
 
 
+def _piece(body: Body, boundary: bytes) -> bytes:
+    """The next piece, which ends neither at a boundary nor right behind it, or is the last."""
+    piece = body.read()
+    while piece and (len(piece) < len(boundary) + EDGE or boundary in piece[-len(boundary) - EDGE :]):
+        more = body.read()
+        if not more:
+            break
+        piece += more
+    return piece
+
+
 def _urlencoded(body: Body, form: "_Form") -> None:
-    raw = bytearray()
+    if body.length > URLENCODED:
+        raise TooBig("text")
+    raw = b""
     while piece := body.read():
         raw += piece
-        if len(raw) > 3 * form.bounds.text + PIECE:  # each byte may be written as three
-            break
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000)
     except ValueError as error:
