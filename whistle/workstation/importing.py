@@ -14,9 +14,11 @@ from typing import Any
 
 from whistle.protocol import bundle, envelope, message
 from whistle.protocol.age import HybridIdentity
+from whistle.protocol.attachment import ID
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.protocol.listing import Listing
+from whistle.protocol.listing import Listing, Member
 from whistle.protocol.message import Signed
+from whistle.protocol.strangers import safe_name
 from whistle.workstation import judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
@@ -81,7 +83,8 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
             import_part(workstation, path, result, progress)
         except Malformed as exc:
             result.altered.append(
-                f"{path.name} was altered or is damaged ({exc}): nothing of it was taken. Ask the courier for it again."
+                f"{safe_name(path.name)} was altered or is damaged ({exc}): nothing of it was taken. "
+                "Ask the courier for it again."
             )
         except OSError as exc:
             raise Untrusted(
@@ -100,9 +103,11 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
         file.seek(0)
         listing = bundle.verify(file)  # the whole part, before anything of it is used
         if listing.to != "workstation":
-            raise Refused(f"{path.name} is on its way to the server", "import what lies in the folder inbox")
+            raise Refused(f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox")
         file.seek(0)
         reader = bundle.Reader(file)
+        if reader.listing != listing:  # a stick may answer differently each time; members are held to the list again
+            raise Malformed("it changed while it was read")
         arrivals = _read(workstation, reader, result, progress)
     with workstation.change():
         settle(workstation, arrivals, result)
@@ -117,7 +122,7 @@ def _read(
     files: dict[str, bytes] = {}
     arrivals: list[Arrival] = []
     held = workstation.identities()
-    seen = {day: set(seen_ids(workstation, day)) for day in {member.day for member in reader.listing.members} if day}
+    seen = {day: set(_seen(workstation, day)) for day in {member.day for member in reader.listing.members} if day}
     for count, (member, body) in enumerate(reader, start=1):
         if progress:
             progress(count, len(reader.listing.members))
@@ -128,7 +133,7 @@ def _read(
         if member.is_block:
             workstation.blocks.write(member.id, body.read())
             result.blocks += 1
-        elif member.day is None or member.id not in seen[member.day]:
+        elif member.day is None or _trace(member) not in seen[member.day]:
             arrivals += _open(workstation, body.read(), held, member.day, result)
     _take_manifests(workstation, files, result)
     return arrivals
@@ -218,20 +223,30 @@ def _record(arrival: Arrival) -> dict[str, Any]:
 
 def _remember(workstation: Workstation, listing: Listing, digest: bytes) -> None:
     vault = workstation.vault
-    by_day: dict[datetime.date, set[bytes]] = {}
+    by_day: dict[datetime.date, set[str]] = {}
     for member in listing.members:
         if member.day and member.id:
-            by_day.setdefault(member.day, set()).add(member.id)
-    for day, ids in by_day.items():
-        known = set(seen_ids(workstation, day)) | ids
-        vault.put(f"day/{day.isoformat()}", sorted(id_.hex() for id_ in known))
+            by_day.setdefault(member.day, set()).add(_trace(member))
+    for day, traces in by_day.items():
+        vault.put(f"day/{day.isoformat()}", sorted({*_seen(workstation, day), *traces}))
     vault.put("days", sorted({*vault.get("days", []), *(day.isoformat() for day in by_day)}))
     vault.put("imported", [*vault.get("imported", []), digest.hex()][-REMEMBERED:])
 
 
 def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
-    """The ids of envelopes and blocks that came here of a server day."""
-    return [bytes.fromhex(id_) for id_ in workstation.vault.get(f"day/{day.isoformat()}", [])]
+    """The ids of envelopes and blocks that came here of a server day: those of which its statement is made."""
+    return sorted({bytes.fromhex(trace)[:ID] for trace in _seen(workstation, day)})
+
+
+def _seen(workstation: Workstation, day: datetime.date) -> list[str]:
+    """The traces of envelopes and blocks that came here of a server day."""
+    found: list[str] = workstation.vault.get(f"day/{day.isoformat()}", [])
+    return found
+
+
+def _trace(member: Member) -> str:
+    """The id and the beginning of the hash: what was replaced on the way is opened when the right one comes."""
+    return member.id.hex() + member.sha256[:8].hex() if member.id else ""
 
 
 def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from whistle.protocol import bundle, statement, tar
+from whistle.protocol.attachment import ID
 from whistle.protocol.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
 from whistle.protocol.statement import ImportStatement
 from whistle.workstation import durable
@@ -83,7 +84,7 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
     days = workstation.vault.get("days", [])[-min(STATED, MAX_STATEMENTS) :]
     found = []
     for day in days:
-        ids = [bytes.fromhex(id_) for id_ in workstation.vault.get(f"day/{day}", [])]
+        ids = {bytes.fromhex(trace)[:ID] for trace in workstation.vault.get(f"day/{day}", [])}
         found.append(statement.sign(me, datetime.date.fromisoformat(day), statement.day_hash(ids), key))
     return found
 
@@ -91,6 +92,8 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
 def write(workstation: Workstation, stick: Path) -> int:
     """Write all that is pending into the stick's outbox, in place of what this vault wrote there before; the parts."""
     folder = stick / "outbox"
+    if folder.is_symlink():
+        raise Untrusted("the stick's outbox is a link to somewhere else", "use another stick; no courier made this one")
     station = workstation.profile["station"]
     contents, told = _contents(workstation), statements(workstation)
     parts = lay_out([member for member, _ in contents.values()]) if contents or told else []
