@@ -1,20 +1,18 @@
 /** What the server is asked by a reporter's program: everything by POST, in exact sizes, without any session. */
 
-import { bytesToHex, concatBytes } from "@noble/hashes/utils.js";
+import { concatBytes } from "@noble/hashes/utils.js";
 
 import { BLOCK } from "./attachment.js";
-import * as canonical from "./canonical.js";
+import * as parcel from "./parcel.js";
 import { TOKEN } from "./retrieval.js";
 
 /** @import { Block } from "./attachment.js" */
-/** @import { Found, State } from "./looking.js" */
 
 const OCTETS = "application/octet-stream";
 const PAD = 262_144; // bytes; an answer to a look is a multiple of it
 const ENTRY = TOKEN + 9; // bytes of what is found, without its body
 const DAY = 86_400_000; // milliseconds
 const PATIENCE = 180_000; // milliseconds: a block over a very slow line
-const LF = 10;
 /** @type {State[]} */
 const STATES = ["waiting", "collected", "removed"];
 const WITHDRAWN = ["withdrawn", "collected", "unknown"];
@@ -22,6 +20,11 @@ const WITHDRAWN = ["withdrawn", "collected", "unknown"];
 const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "busy", 507: "full" };
 
 /**
+ * What the server has under an id; `day` is that of the state.
+ *
+ * @typedef {{ id: Uint8Array, state: State, day: string, body: Uint8Array }} Found
+ * @typedef {"waiting" | "collected" | "removed"} State
+ *
  * What kept an answer away: no connection; the server has too much to do, or a fault of its own; something else lies
  * under that token; its disk is full; there is no such thing; it takes no such request; or nobody waits any more.
  *
@@ -71,8 +74,7 @@ export class Api {
    * @param {Uint8Array[]} blocks their ids
    */
   async store(tokens, envelopes, blocks) {
-    const head = canonical.dumps({ tokens: tokens.map(bytesToHex), blocks: blocks.map(bytesToHex) });
-    await this._post("/api/store", concatBytes(head, Uint8Array.of(LF), ...envelopes));
+    await this._post("/api/store", parcel.request(tokens, envelopes, blocks));
   }
 
   /**

@@ -14,7 +14,7 @@ import { PLACES, caseOf } from "./retrieval.js";
 /** @import { Attachment } from "./attachment.js" */
 
 export const MAX_SLOTS = 16;
-const MAX_TEXT = 4_194_304; // characters
+export const MAX_TEXT = 4_194_304; // characters
 const MAX_ATTACHMENTS = 500;
 export const MAX_REST = 16_777_216; // bytes; parsing JSON takes many times its length of memory
 const MAX_LINE = 65_536; // bytes

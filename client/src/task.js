@@ -4,26 +4,27 @@
  * Words, keys and texts stay in memory and are gone when the page is.
  */
 
-import { randomBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
 import { Api, ApiError } from "./api.js";
 import * as attachment from "./attachment.js";
+import { followUp, report } from "./drafting.js";
 import { Expired, Malformed } from "./errors.js";
+import { judge } from "./judgement.js";
 import * as lists from "./lists.js";
-import { look } from "./looking.js";
 import * as manifest from "./manifest.js";
 import { PublicKey } from "./minisign.js";
-import { Published } from "./published.js";
-import { ATTEMPT, CODE, derive, reference } from "./retrieval.js";
-import { followUp, report } from "./sealing.js";
+import { ATTEMPT, CODE, derive, reference, thingId } from "./retrieval.js";
+import { Succession } from "./succession.js";
 import { again, upload } from "./upload.js";
 import * as words from "./words.js";
 
+/** @import { Found, State } from "./api.js" */
 /** @import { Attachment, Block } from "./attachment.js" */
-/** @import { CaseView, Found } from "./looking.js" */
+/** @import { Draft, Finish } from "./drafting.js" */
+/** @import { Conversation } from "./judgement.js" */
 /** @import { Manifest } from "./manifest.js" */
 /** @import { Reporter } from "./retrieval.js" */
-/** @import { Draft, Finish } from "./sealing.js" */
 /** @import { Course } from "./upload.js" */
 /** @import { Language } from "./words.js" */
 
@@ -44,6 +45,10 @@ const TOGETHER = 4; // blocks in one answer
  * @property {string} [typed]
  * @property {Language} [language]
  * @property {Attachment} [attachment]
+ *
+ * What the words find.  `state` and `day` are the report's; null when only replies are left of it.
+ *
+ * @typedef {Conversation & { state: State | null, day: string | null }} CaseView
  */
 
 /** One thing that a page asks for. */
@@ -140,40 +145,43 @@ export class Task {
   /** The manifests with which one may seal today; Expired if there is none. */
   async _sealing() {
     const { day } = this._question.place;
-    for await (const published of this._published()) {
-      if (published.hasBegun(day)) {
-        return published.sealing(day);
+    for await (const manifests of this._manifests()) {
+      if (manifests.hasBegun(day)) {
+        return manifests.sealing(day);
       }
     }
     throw new Expired("no manifest has begun");
   }
 
   /**
-   * What lies under a reporter's ids, by as many manifests as it takes to know who signed.
+   * What lies under a reporter's ids, by as many manifests as it takes to know who signed; null if nothing does.
    *
    * @param {Reporter} reporter
+   * @returns {Promise<CaseView | null>}
    */
   async _look(reporter) {
-    /** @type {CaseView | null} */
-    let view = null;
     /** @type {Found[] | null} */
     let found = null;
-    for await (const published of this._published()) {
-      const { slots } = published.known[0].manifest;
+    /** @type {Conversation | null} */
+    let conversation = null;
+    for await (const manifests of this._manifests()) {
+      const { slots } = manifests.known[0].manifest;
       found ??= await this._again(() => this._api.look(reporter.lookIds(slots)));
-      view = await look(found, reporter, published, slots, (record) => this._whole(record));
-      if (!view?.late) {
-        break;
+      conversation = await judge(found, reporter, manifests, slots, (record) => this._whole(record));
+      if (!conversation.late && conversation.replies.every(({ reviewer }) => !reviewer.retired)) {
+        break; // older manifests could only add keys, or tell since when somebody is away
       }
     }
-    return view;
+    const id = bytesToHex(thingId(reporter.reportToken));
+    const { state = null, day = null } = found?.find((each) => bytesToHex(each.id) === id) ?? {};
+    return found?.length && conversation ? { ...conversation, state, day } : null;
   }
 
   /** The newest manifest, then together with each one before it. */
-  async *_published() {
+  async *_manifests() {
     const known = [await this._manifest("manifest.json")];
     for (;;) {
-      yield new Published(known);
+      yield new Succession(known);
       const { hash, before } = await this._before(known[known.length - 1].manifest);
       if (!before || before.hash !== hash) {
         return;

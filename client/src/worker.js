@@ -1,8 +1,8 @@
 /** The worker's end of the line: the page asks by messages, and is told of progress, of waits and of the outcome. */
 
 import { ApiError } from "./api.js";
+import { Refused } from "./drafting.js";
 import { ProtocolError } from "./errors.js";
-import { Refused } from "./sealing.js";
 import { Task } from "./task.js";
 import { WordsError } from "./words.js";
 

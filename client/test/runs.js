@@ -16,9 +16,9 @@ import { CONTINUES, SENDER, isByReporter } from "../src/kinds.js";
 import * as manifest from "../src/manifest.js";
 import * as message from "../src/message.js";
 import { PublicKey } from "../src/minisign.js";
-import { Published } from "../src/published.js";
 import * as retrieval from "../src/retrieval.js";
 import * as signing from "../src/signing.js";
+import { Succession } from "../src/succession.js";
 import "../src/wordlists.js";
 import * as words from "../src/words.js";
 
@@ -213,7 +213,7 @@ export const RUNS = {
     return {};
   },
   signers({ manifests, reviewer, day }) {
-    const keys = new Published(manifests.map(known)).signingKeys(reviewer, day);
+    const keys = new Succession(manifests.map(known)).signingKeys(reviewer, day);
     return { keys: keys.map(bytesToHex).sort() };
   },
   fingerprint: ({ roots }) => ({ digits: manifest.fingerprint(roots.map(PublicKey.fromText)) }),

@@ -257,3 +257,33 @@ def test_keys_that_are_out_of_use(app: flask.Flask, org: parties.Organisation, i
     assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["We read it."], 0)
     assert "/manifest-1.json" in page.line.asked
     assert manifest.parse(follows.data).serial == 2
+
+
+def test_who_left_before_they_wrote(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page
+) -> None:
+    """Of somebody who left, an older manifest tells since when; what they signed after it does not count."""
+    who = who_sent(page.report())
+    found, last = reported(app, org), org.known
+    for place, day in enumerate([parties.DAY - datetime.timedelta(days=1), parties.DAY - datetime.timedelta(days=4)]):
+        answer(app, org, who, found, f"Written on {day}.", by="ethics", lane=1, n=place, day=day)
+    people = [replace(each, retired=each.id == "ethics") for each in org.manifest.reviewers]
+    channels = tuple(
+        replace(each, readers=tuple(id for id in each.readers if id != "ethics")) for each in org.manifest.channels
+    )
+    for days in (3, 0):
+        content = replace(
+            last.manifest,
+            serial=last.manifest.serial + 1,
+            previous=last.hash,
+            begins=parties.DAY - datetime.timedelta(days=days),
+            reviewers=tuple(people),
+            channels=channels,
+        )
+        last = parties.signed(content, org.root)
+        instance.published.install([(last.data, last.signature)])
+    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    told = [f"Written on {parties.DAY - datetime.timedelta(days=4)}."]
+    assert view and ([each.reply.text for each in view.replies], view.late) == (told, 1)
+    assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (told, 1)

@@ -1,4 +1,8 @@
-/** The manifests that a server publishes: which one is in force on a day, and whose signatures count (SPEC 7). */
+/**
+ * The manifests of one instance: which one is in force on a day, and whose signatures count (SPEC 7).
+ *
+ * Whoever makes one has checked that a pinned root signed each manifest and that each follows the one before it.
+ */
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 
@@ -8,8 +12,8 @@ import { PublicKey } from "./minisign.js";
 
 /** @import { Known } from "./manifest.js" */
 
-/** Manifests of one instance, each signed by a root. */
-export class Published {
+/** Manifests by serial. */
+export class Succession {
   /** @param {Known[]} known in any order */
   constructor(known) {
     this.known = [...known].sort((one, other) => one.manifest.serial - other.manifest.serial);

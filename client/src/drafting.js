@@ -1,19 +1,26 @@
-/** The reporter's half: what was written becomes sealed envelopes and the tokens that they are kept under. */
+/**
+ * The reporter's half of sealing: what was written becomes a report with its slip, or a follow-up.
+ *
+ * It refuses what nobody could read, what holds the twelve words, and what says nothing (SPEC 2.3, 4).
+ */
 
 import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
 import * as envelope from "./envelope.js";
 import { Malformed } from "./errors.js";
+import { isShort } from "./forms.js";
+import { MAX_TEXT } from "./kinds.js";
 import * as manifest from "./manifest.js";
 import * as message from "./message.js";
 import { FormDigest } from "./retrieval.js";
 import { holdsCode } from "./words.js";
 
 /** @import { HybridRecipient } from "./age/index.js" */
-/** @import { Attachment, Block } from "./attachment.js" */
+/** @import { Attachment } from "./attachment.js" */
 /** @import { Message } from "./kinds.js" */
 /** @import { Known, Manifest } from "./manifest.js" */
-/** @import { CaseView } from "./looking.js" */
+/** @import { Conversation } from "./judgement.js" */
+/** @import { Parcel } from "./parcel.js" */
 /** @import { Reporter } from "./retrieval.js" */
 
 const SEALED = "browser";
@@ -31,10 +38,6 @@ const SEALED = "browser";
  * @property {string[]} [without]
  * @property {number} [files] how many attachments follow
  * @property {Reporter} [continues]
- *
- * What is to be stored, in one transaction, and the blocks that must be there before.
- *
- * @typedef {{ tokens: Uint8Array[], envelopes: Uint8Array[], blocks: Block[] }} Parcel
  *
  * Seals a draft that was found good, once its files are sealed.
  *
@@ -67,13 +70,14 @@ export function readersOf(found, channel, without) {
 /**
  * Who reads a follow-up: the slip's readers and those of every valid reply, still active, less who was left out.
  *
- * @param {CaseView} view
+ * @param {Conversation} conversation
  * @param {Manifest} found
  */
-export function followUpReaders(view, found) {
-  const without = view.slip?.without ?? [];
+export function followUpReaders(conversation, found) {
+  const without = conversation.slip?.without ?? [];
   const active = manifest.active(found).map(({ id }) => id);
-  const named = [...(view.slip?.readers ?? []), ...view.replies.flatMap(({ reply }) => reply.readers)];
+  const { slip, replies } = conversation;
+  const named = [...(slip?.readers ?? []), ...replies.flatMap(({ reply }) => reply.readers)];
   const readers = [...new Set(named)].filter((id) => active.includes(id) && !without.includes(id));
   return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), without);
 }
@@ -117,17 +121,17 @@ export function report(draft, reporter, known, day) {
  *
  * @param {Draft} draft
  * @param {Reporter} reporter
- * @param {CaseView} view
+ * @param {Conversation} conversation
  * @param {Uint8Array} attempt
  * @param {Known} known
  * @param {string} day
  * @returns {Finish}
  */
-export function followUp(draft, reporter, view, attempt, known, day) {
+export function followUp(draft, reporter, conversation, attempt, known, day) {
   check(draft, reporter.code);
-  const without = view.slip?.without ?? listed(known.manifest, draft.without ?? []);
+  const without = conversation.slip?.without ?? listed(known.manifest, draft.without ?? []);
   const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
-  const usual = followUpReaders(view, known.manifest);
+  const usual = followUpReaders(conversation, known.manifest);
   const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
   const shared = common(draft, reporter, known, day, readers, without);
   const whole = { ...shared, kind: "follow-up", text: lines(draft.text) };
@@ -196,6 +200,9 @@ function check({ text, answers = {}, files = 0 }, code) {
   const texts = [text, ...Object.values(answers)];
   if (!files && !texts.some((each) => each.trim())) {
     throw new Refused("empty");
+  }
+  if (!texts.every((each) => isShort(each, MAX_TEXT))) {
+    throw new Refused("too-long");
   }
   if (texts.some((each) => holdsCode(each, code))) {
     throw new Refused("holds-words");

@@ -1,5 +1,5 @@
 /**
- * What a reporter finds with the twelve words: the state of the report, and the replies that are proven to be such.
+ * What in the reply places of one reporter is a reply, and what the slip says (SPEC 3, 4).
  *
  * Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
  */
@@ -12,20 +12,18 @@ import * as manifest from "./manifest.js";
 import * as message from "./message.js";
 import { replyTokens, thingId } from "./retrieval.js";
 
+/** @import { Found } from "./api.js" */
 /** @import { Attachment } from "./attachment.js" */
 /** @import { Message } from "./kinds.js" */
 /** @import { Reviewer } from "./manifest.js" */
 /** @import { Signed } from "./message.js" */
-/** @import { Published } from "./published.js" */
+/** @import { Succession } from "./succession.js" */
 /** @import { Reporter } from "./retrieval.js" */
 
-const MAX_REST = 32; // blocks of a reply's `rest`
+const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
 
 /**
- * What the server has under an id.
- *
- * @typedef {{ id: Uint8Array, state: State, day: string, body: Uint8Array }} Found
- * @typedef {"waiting" | "collected" | "removed"} State
+ * Where a reply lies.
  *
  * @typedef {{ lane: number, n: number }} Place
  *
@@ -33,16 +31,10 @@ const MAX_REST = 32; // blocks of a reply's `rest`
  *
  * @typedef {{ day: string, reviewer: Reviewer, reply: Message, hash: string, place: Place }} FoundReply
  *
- * What the words find.  `state` and `day` are the report's; null when only replies are left of it.  `late` counts
- * what lies in a reply's place and does not hold, or has not wholly arrived.
+ * What is proven of what lies under somebody's words.  `late` counts what lies in a reply's place and does not hold,
+ * or has not wholly arrived.
  *
- * @typedef {object} CaseView
- * @property {State | null} state
- * @property {string | null} day
- * @property {Message | null} slip
- * @property {FoundReply[]} replies
- * @property {Reviewer[]} broughtIn
- * @property {number} late
+ * @typedef {{ slip: Message | null, replies: FoundReply[], broughtIn: Reviewer[], late: number }} Conversation
  *
  * Gives the content of an attachment, whole; raises where it has not wholly arrived or is altered.
  *
@@ -50,29 +42,20 @@ const MAX_REST = 32; // blocks of a reply's `rest`
  */
 
 /**
- * Everything that was found under a reporter's ids; null when nothing was.
+ * The conversation that things under a reporter's ids make; the report's own body is never among them.
  *
  * @param {Found[]} found
  * @param {Reporter} reporter
- * @param {Published} published
+ * @param {Succession} manifests
  * @param {number} slots
  * @param {Fetch} fetch
- * @returns {Promise<CaseView | null>}
+ * @returns {Promise<Conversation>}
  */
-export async function look(found, reporter, published, slots, fetch) {
-  const things = new Map(found.map((each) => [bytesToHex(each.id), each]));
-  const take = (/** @type {Uint8Array} */ token) => {
-    const id = bytesToHex(thingId(token));
-    const thing = things.get(id);
-    things.delete(id);
-    return thing;
-  };
-  const report = take(reporter.reportToken);
-  const slip = openSlip(take(reporter.slipToken), reporter, slots);
-  const judge = new Judge(reporter, published, slip, slots, fetch);
-  const { replies, late } = await judge.all(things);
-  const { state = null, day = null } = report ?? {};
-  return found.length ? { state, day, slip, replies, late, broughtIn: broughtIn(slip, replies, published) } : null;
+export async function judge(found, reporter, manifests, slots, fetch) {
+  const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
+  const slip = openSlip(things.get(bytesToHex(thingId(reporter.slipToken))), reporter, slots);
+  const { replies, late } = await new Judge(reporter, manifests, slip, slots, fetch).all(things);
+  return { slip, replies, late, broughtIn: broughtIn(slip, replies, manifests) };
 }
 
 /**
@@ -81,7 +64,7 @@ export async function look(found, reporter, published, slots, fetch) {
  * @param {number} slots
  */
 function openSlip(found, reporter, slots) {
-  if (!found?.body.length) {
+  if (!found) {
     return null;
   }
   try {
@@ -98,14 +81,14 @@ function openSlip(found, reporter, slots) {
 class Judge {
   /**
    * @param {Reporter} reporter
-   * @param {Published} published
+   * @param {Succession} manifests
    * @param {Message | null} slip
    * @param {number} slots
    * @param {Fetch} fetch
    */
-  constructor(reporter, published, slip, slots, fetch) {
+  constructor(reporter, manifests, slip, slots, fetch) {
     this._reporter = reporter;
-    this._published = published;
+    this._manifests = manifests;
     this._slip = slip;
     this._slots = slots;
     this._fetch = fetch;
@@ -129,10 +112,11 @@ class Judge {
     let late = 0;
     for (const [id, thing] of things) {
       const place = this._places.get(id);
-      const reply = thing.body.length && place ? await this._tried(thing, place) : null;
-      late += Number(!reply && thing.body.length > 0);
+      const reply = place && (await this._tried(thing, place));
       if (reply) {
         held.set(reply.hash, reply);
+      } else if (place) {
+        late++;
       }
     }
     for (const { reply } of [...held.values()]) {
@@ -180,8 +164,8 @@ class Judge {
       throw new Malformed("a reply is not for this place");
     }
     this._checkWriter(reply, lane);
-    const reviewer = this._published.reviewer(reply.from);
-    if (!reviewer || !this._published.signingKeys(reply.from, reply.day).some((key) => isSignedBy(signed, key))) {
+    const reviewer = this._manifests.reviewer(reply.from);
+    if (!reviewer || !this._manifests.signingKeys(reply.from, reply.day).some((key) => isSignedBy(signed, key))) {
       throw new NotForMe("a reply is not signed by whom it names");
     }
     return reviewer;
@@ -213,7 +197,7 @@ class Judge {
     if (!reply.rest) {
       return reply;
     }
-    if (reply.rest.blocks > MAX_REST) {
+    if (reply.rest.blocks > WHOLE) {
       throw new Malformed("a reply's rest is too large");
     }
     return message.withContent(reply, await this._fetch(reply.rest));
@@ -225,12 +209,12 @@ class Judge {
  *
  * @param {Message | null} slip
  * @param {FoundReply[]} replies
- * @param {Published} published
+ * @param {Succession} manifests
  */
-function broughtIn(slip, replies, published) {
+function broughtIn(slip, replies, manifests) {
   const named = new Set(slip ? replies.flatMap(({ reply }) => reply.readers) : []);
   const added = [...named].filter((id) => !slip?.readers.includes(id) && id !== manifest.RECOVERY);
-  return added.flatMap((id) => published.reviewer(id) ?? []);
+  return added.flatMap((id) => manifests.reviewer(id) ?? []);
 }
 
 /**
