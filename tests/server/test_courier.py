@@ -186,6 +186,8 @@ def test_headers_of_another_form_are_refused(client: FlaskClient, carrier: Carri
     assert client.post("/courier/days", data=b"{}").status_code == 403
     wrong = {"Whistle-Courier": "courier", "Whistle-Time": "x", "Whistle-Digest": "y", "Whistle-Signature": "é"}
     assert client.post("/courier/days", data=b"{}", headers=wrong).status_code == 403
+    wrong |= {"Whistle-Time": str(noon()), "Whistle-Digest": hashlib.sha256(b"{}").hexdigest()}
+    assert client.post("/courier/days", data=b"{}", headers=wrong).status_code == 403
 
 
 def test_a_body_that_was_not_signed_is_refused(carrier: Carrier) -> None:

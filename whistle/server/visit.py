@@ -21,7 +21,7 @@ from whistle.server.published import Published, next_collection
 from whistle.server.receiving import Arrived, Bounds
 from whistle.store import Store
 
-PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 6)
+PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 9.1)
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
 

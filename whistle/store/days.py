@@ -28,7 +28,7 @@ class DayIds:
 
     @property
     def hash(self) -> bytes:
-        """BLAKE2b-256 over all ids of the day, sorted and concatenated (SPEC, "Removal")."""
+        """BLAKE2b-256 over all ids of the day, sorted and concatenated (SPEC 9.5)."""
         return hashlib.blake2b(b"".join(sorted(self.envelopes + self.blocks)), digest_size=32).digest()
 
 

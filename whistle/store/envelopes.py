@@ -1,4 +1,4 @@
-"""Envelopes: stored once, looked at, collected, withdrawn (SPEC, "What the server keeps").
+"""Envelopes: stored once, looked at, collected, withdrawn (SPEC 9.4).
 
 An envelope lies in today's tables or in the main ones; after a turn-over that was broken off, in both, with the same
 row. So whatever changes one changes both, and whoever reads takes the first.

@@ -1,4 +1,4 @@
-"""The tables (SPEC, "What the server keeps"): these columns and no more.
+"""The tables (SPEC 9.4): these columns and no more.
 
 A thing arrives in the tables whose names begin with `today_`; the turn-over moves it to those without. Both have the
 same columns. Days are whole days since 1970-01-01 (UTC), as integers, so that no database can keep a time beside them.

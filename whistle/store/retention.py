@@ -1,4 +1,4 @@
-"""How long things stay (SPEC, "Removal"): by whole days and never by case, since naming a case's ids would link them.
+"""How long things stay (SPEC 9.5): by whole days and never by case, since naming a case's ids would link them.
 
 A reviewer's statement says "of this day I hold the ids with this hash". It counts only while the server's own list of
 that day has the same hash, so nothing that a courier dropped, or that came later, is ever removed because of it.

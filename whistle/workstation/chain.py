@@ -1,6 +1,6 @@
 """Each reviewer's messages in a case form a chain: a gap shows that one was held back, a fork that one was made up.
 
-The newest message of a chain may always be missing without a trace; a later one then tells (SPEC section 3).
+The newest message of a chain may always be missing without a trace; a later one then tells (SPEC 4.10).
 """
 
 import itertools

@@ -1,4 +1,4 @@
-"""A reviewer's identities, one a quarter, made five quarters ahead (SPEC section 1)."""
+"""A reviewer's identities, one a quarter, made five quarters ahead (SPEC 1.6)."""
 
 import datetime
 from collections.abc import Sequence

@@ -1,6 +1,6 @@
 """From a passphrase to the key that unwraps a vault's key: Argon2id (RFC 9106), slow on purpose.
 
-SPEC section 1.  The parameters stand beside the vault, since they are needed before anything can be opened; whoever
+SPEC 1.1.  The parameters stand beside the vault, since they are needed before anything can be opened; whoever
 changes them gets another key, so they need no protection but bounds.
 """
 

@@ -1,7 +1,7 @@
 """What a reviewer says: replies, notes, status and grants, signed, sealed and put in the outbox.
 
 Whoever the reporter left out never becomes a reader of anything in the case: each message is refused before it is
-signed, whatever it was asked to do (SPEC section 3, `readers` and `without`).
+signed, whatever it was asked to do (SPEC 4.7).
 """
 
 import datetime

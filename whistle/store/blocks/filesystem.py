@@ -2,7 +2,7 @@
 
 A file appears under its name only when it is whole and on the disk. Its times are constant, and reading leaves no
 trace in them, so a listing tells nothing; the change time and the inode number of today's files still tell their
-order, which is why the turn-over copies (SPEC, "What the server keeps").
+order, which is why the turn-over copies (SPEC 9.4).
 """
 
 import contextlib
