@@ -213,7 +213,7 @@ def load(workstation: Workstation, case: str) -> Case:
     """A case from its messages."""
     record = workstation.case_record(case)
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
-    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0), workstation.trust.aliases())
+    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0), workstation.trust.people().aliases)
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:

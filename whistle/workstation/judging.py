@@ -76,7 +76,7 @@ def _check_reporter(workstation: Workstation, signed: Signed) -> None:
 
 def _check_named(workstation: Workstation, found: ByReporter | ByReviewer, me: str) -> None:
     # A message re-sealed to somebody whom its author did not name is not opened (SPEC section 3, `readers`).
-    names = {me}.union(*(ids for ids in workstation.trust.aliases() if me in ids))
+    names = {me}.union(*(ids for ids in workstation.trust.people().aliases if me in ids))
     if names & set(found.without):
         raise LeftOut("it leaves this reviewer out")
     if not names & set(found.readers):
@@ -84,7 +84,7 @@ def _check_named(workstation: Workstation, found: ByReporter | ByReviewer, me: s
 
 
 def _check_signer(workstation: Workstation, signed: Signed, found: ByReviewer) -> None:
-    keys = workstation.trust.signers(found.sender, found.day)
+    keys = workstation.trust.people().signers(found.sender, found.day)
     if not keys:
         raise Breach(f"the manifest knows no active reviewer {found.sender} on {found.day}; it was not kept")
     for key in keys:

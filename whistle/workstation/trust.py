@@ -9,14 +9,16 @@ import base64
 import datetime
 import itertools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from whistle.protocol import manifest as manifests
 from whistle.protocol.errors import Expired, Forged, Malformed, ProtocolError
-from whistle.protocol.manifest import RECOVERY, Known, Manifest, Reviewer
+from whistle.protocol.manifest import Known, Manifest, Reviewer
 from whistle.protocol.minisign import PublicKey
+from whistle.protocol.succession import Succession
 from whistle.workstation.errors import ClockBehind, Refused, Untrusted
+from whistle.workstation.people import People
 from whistle.workstation.vault import Vault
 
 FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
@@ -29,7 +31,7 @@ class Trust:
         self._vault = vault
         self._today = today
         self._known: dict[int, Known] = {}
-        self._aliases: tuple[tuple[int, ...], tuple[frozenset[str], ...]] | None = None
+        self._people: tuple[tuple[int, ...], People] | None = None
 
     def roots(self) -> list[PublicKey]:
         """The pinned roots; empty before any was pinned."""
@@ -129,13 +131,12 @@ class Trust:
                 serials = {*self.serials(), *(each.manifest.serial for each in new)}
                 self._vault.put("manifests", sorted(serials))
 
-    def signers(self, reviewer: str, day: datetime.date) -> list[bytes]:
-        """The Ed25519 keys with which a reviewer could sign on a day; none when not active then."""
-        listed = self.on(day).manifest.reviewer(reviewer)
-        if listed is None or listed.retired:
-            return []
-        newest = self.newest().manifest.reviewer(reviewer) or listed
-        return [key.raw for key in newest.signing if key.last is None or day <= key.last]
+    def people(self) -> People:
+        """Whom the manifests seen list, as one."""
+        serials = tuple(self.serials())
+        if self._people is None or self._people[0] != serials:
+            self._people = serials, People(Succession(tuple(map(self.manifest, serials))))
+        return self._people[1]
 
     def listed(self, signing: PublicKey) -> Reviewer | None:
         """The reviewer whose signing key this is, by the newest manifest that lists it: who left goes on reading."""
@@ -145,13 +146,6 @@ class Trust:
                 if any(key.raw == signing.key for key in reviewer.signing):
                     return reviewer
         return None
-
-    def aliases(self) -> tuple[frozenset[str], ...]:
-        """Each set of ids that share a key in the manifests seen: one person, whatever a manifest calls them."""
-        serials = tuple(self.serials())
-        if self._aliases is None or self._aliases[0] != serials:
-            self._aliases = serials, _aliases(self.manifest(serial).manifest for serial in serials)
-        return self._aliases[1]
 
     def sealing(self) -> Known:
         """The manifest to seal with today.  Raises Refused past its end and thirty days, ClockBehind."""
@@ -203,23 +197,6 @@ class Trust:
     def accept_clock(self) -> None:
         """Believe today's date, after a day on which the clock was wrong."""
         self._vault.put("clock", self._today().isoformat())
-
-
-def _aliases(manifests: Iterable[Manifest]) -> tuple[frozenset[str], ...]:
-    people: list[tuple[set[str], set[str]]] = []  # ids, and their keys
-    for id_, keys in itertools.chain.from_iterable(map(_keys, manifests)):
-        same = [each for each in people if id_ in each[0] or keys & each[1]]
-        ids, theirs = {id_}.union(*(each[0] for each in same)), keys.union(*(each[1] for each in same))
-        people = [*(each for each in people if each not in same), (ids, theirs)]
-    return tuple(frozenset(ids) for ids, _ in people if len(ids) > 1)
-
-
-def _keys(manifest: Manifest) -> Iterator[tuple[str, set[str]]]:
-    """Every id that can be sealed to or sign, with the text of all its keys."""
-    for reviewer in manifest.reviewers:
-        yield reviewer.id, {*(key.key for key in reviewer.signing), *(each.recipient for each in reviewer.recipients)}
-    if manifest.recovery:
-        yield RECOVERY, {manifest.recovery.recipient}
 
 
 def read_roots(paths: Iterable[Path]) -> list[PublicKey]:
