@@ -47,6 +47,7 @@ def config(folder: Path, **changes: Any) -> Config:
         "questions": {"harassment": (Question("when", {"en": "When was it?"}, {"en": "A rough date will do."}),)},
         "guidance": {"en": "# Think of yourself\n\nUse *your own* device."},
         "threads": 4,
+        "beat": 0.0,
     }
     return Config(folder, **{**fields, **changes})
 

@@ -19,6 +19,7 @@ from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
 from whistle.server.forms import Problem
 from whistle.server.looking import CaseView, FoundReply
+from whistle.server.pace import on_the_beat
 from whistle.server.published import next_collection
 from whistle.server.receiving import plain_name
 from whistle.server.visit import Visit, files_hint, long_day, names, notice, outside, page, plan, shown, tickable
@@ -83,7 +84,7 @@ def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.R
 
 def look(visit: Visit) -> flask.Response:
     """The case."""
-    return with_case(visit, case)
+    return on_the_beat(visit.config.beat, lambda: with_case(visit, case))
 
 
 def case(back: Back, *problems: Problem) -> flask.Response:
