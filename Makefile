@@ -18,9 +18,12 @@ run: $(VENV)/installed
 test: $(VENV)/ready
 	$(BIN)/pytest -n auto $(TESTS)
 
+## Style and types; those of the browser's half where its tools are installed.
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	@if [ -d client/node_modules ]; then npm run --silent --prefix client types; \
+	 else echo "left out: types in client/, since its tools are not installed (npm ci --prefix client)"; fi
 
 ## How fast, how large; what it writes is no part of the project.
 bench: $(VENV)/ready
