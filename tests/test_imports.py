@@ -21,6 +21,7 @@ ALLOWED = {
         "whistle.protocol", "whistle.courier", "whistle.workstation",
         "argon2", "nacl", "sqlalchemy", "flask", "werkzeug", "jinja2", "markupsafe",
     },
+    "reporter": {"whistle.protocol", "whistle.reporter", "requests", "nacl"},
     "courier": {"whistle.protocol", "whistle.courier", "requests", "urllib3", "nacl"},
     "ceremony": {
         "whistle.protocol", "whistle.workstation", "whistle.courier", "whistle.server", "whistle.store",

@@ -15,6 +15,7 @@ ACTORS = {
     "workstation": "open, read and answer reports, offline",
     "courier": "carry sealed bundles between server and stick",
     "server": "the server that reporters meet",
+    "reporter": "seal a report on your own device, read replies",
 }
 
 

@@ -1,0 +1,262 @@
+"""The reporter's commands: seal on the own device, come back with twelve words; nothing is kept there."""
+
+import mimetypes
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from whistle import reporter as reporters
+from whistle.cli import told, typed
+from whistle.cli.problem import Problem
+from whistle.cli.progress import Progress
+from whistle.cli.reaching import FILE, Place, Trust, ask_again, pinned, place, plainly, reaching
+from whistle.protocol import age, drafting, forms, parcel
+from whistle.protocol.drafting import Draft
+from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.retrieval import Reporter
+from whistle.protocol.succession import offered
+from whistle.reporter import Api, CaseView, Course, File, manifests
+
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
+LABELS = {"send": "sending", "fetch": "fetching"}
+WAY = "way"  # the answer under which a request for advice says that it is one
+NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
+
+files_argument = click.argument("files", nargs=-1, type=FILE)
+words_option = click.option("--words-fd", type=typed.Descriptor(), help="Read your words from this file descriptor.")
+text_option = click.option(
+    "--text-fd", type=typed.Descriptor(), help="Read the text from this file descriptor; - is standard input."
+)
+
+
+@click.group()
+def reporter() -> None:
+    """Report, and read replies, from your own device. It keeps nothing there."""
+    if resource is not None:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no memory on the disk
+    try:
+        age.self_test()
+    except ProtocolError as exc:
+        raise Problem(str(exc), "install another version of the library `cryptography`") from exc
+
+
+def _language(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    try:
+        return str(forms.name(value))
+    except Malformed as exc:
+        raise click.BadParameter("a language is a code like en or ar") from exc
+
+
+language_option = click.option("--language", default="en", callback=_language, help="The language that you write in.")
+
+
+def written(command: Callable[..., Any]) -> Any:
+    """The options of whatever is a new report."""
+    for option in (
+        click.option("--channel", metavar="ID", help="Which channel; asked for where there are several."),
+        click.option("--leave-out", "without", multiple=True, metavar="ID", help="Somebody who must not read it."),
+        click.option("--advice", is_flag=True, help="You ask for advice."),
+        language_option,
+        text_option,
+        files_argument,
+    ):
+        command = option(command)
+    return command
+
+
+@reporter.command()
+@written
+@pinned
+@reaching
+def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], **chosen: Any) -> None:
+    """Seal a report, with FILES if you name any, and send it. You get twelve words."""
+    here = place(api.published, trust)
+    draft = _draft(here, text_fd, bool(files), **chosen)
+    with _opened(files) as uploads:
+        who = reporters.send(api, here.writer, draft, uploads, _course())
+    click.echo("It is stored. These are your twelve words:\n")
+    _say([*told.twelve(who, draft.language), "", *told.ABOUT_WORDS])
+
+
+@reporter.command()
+@click.option(
+    "--save", type=click.Path(path_type=Path, file_okay=False), help="Save the replies' files in this folder."
+)
+@words_option
+@pinned
+@reaching
+def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> None:
+    """Where your report stands, and the replies to it."""
+    here = place(api.published, trust)
+    who = typed.reporter(words_fd)
+    view = _look(api, here, who)
+    _say(told.case(view, who, here.manifests, here.day))
+    for record in [record for found in view.replies for record in found.attachments] if save else ():
+        path = reporters.save(api, record, save or Path(), Progress(LABELS))
+        click.echo(f"Saved: {path.name}")
+
+
+@reporter.command("follow-up")
+@click.option("--instead", is_flag=True, help="To the channel's present readers, when none of your case's is left.")
+@click.option("--leave-out", "without", multiple=True, metavar="ID", help="With --instead: who must not read it.")
+@language_option
+@text_option
+@words_option
+@files_argument
+@pinned
+@reaching
+def follow_up(
+    api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, files: tuple[Path, ...], **chosen: Any
+) -> None:
+    """Add something to your report, with FILES if you name any."""
+    if words_fd is not None and words_fd == (text_fd or 0):
+        raise click.UsageError("words and text come from two descriptors")
+    here = place(api.published, trust)
+    who = typed.reporter(words_fd)
+    view = _look(api, here, who)
+    draft = Draft("", chosen["language"], "", readers=_present(here, view, chosen["instead"], chosen["without"]))
+    readers, _ = here.writer.follow_up_readers(draft, view)
+    click.echo(f"It goes to: {told.names(here.manifests, readers)}.", err=True)
+    draft = Draft("", draft.language, typed.text(text_fd), readers=draft.readers)
+    with _opened(files) as uploads:
+        reporters.follow_up(api, here.writer, draft, uploads, who, view, _course())
+    click.echo("Your follow-up is stored. It waits, locked, for the next pick-up.")
+
+
+@reporter.command()
+@words_option
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@reaching
+def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
+    """Take your report back, while nobody has picked it up."""
+    who = typed.reporter(words_fd)
+    if not yes:
+        click.echo("Nobody will be able to read it. This cannot be undone; follow-ups stay where they are.", err=True)
+        if not typed.at_a_terminal():
+            raise Problem("nobody is there to be asked", "give --yes to withdraw it without a question")
+        click.confirm("Withdraw it now?", default=False, abort=True, err=True)
+    outcome = api.withdraw([who.report_token, who.slip_token])
+    if outcome == "collected":
+        raise Problem("it was already picked up, so it cannot be withdrawn", "ask the readers to stop: a follow-up")
+    if outcome == "unknown":
+        raise Problem(*NOTHING)
+    click.echo("Your report is withdrawn. You can throw your words away.")
+
+
+@reporter.command()
+@click.option(
+    "--manifest",
+    "folder",
+    required=True,
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help="A folder with manifest.json and manifest.json.minisig, as the server publishes them.",
+)
+@written
+@pinned
+@plainly
+def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...], **chosen: Any) -> None:
+    """Seal a report on a computer without network: a block of text to paste into the server's form.
+
+    The block goes to standard output, all else to standard error.
+    """
+    here = place(manifests.from_folder(folder), trust)
+    draft = _draft(here, text_fd, bool(files), **chosen)
+    try:
+        with _opened(files) as uploads:
+            who, sealed = reporters.seal(here.writer, draft, uploads)
+        block = parcel.armored(sealed)
+    except parcel.TooLarge as exc:
+        raise Problem("this is too large for a block of text", "leave files out, or use `send`") from exc
+    click.echo("Your twelve words. They open nothing before the block below is sent:\n", err=True)
+    _say([*told.twelve(who, draft.language), "", *told.ABOUT_WORDS, ""], err=True)
+    click.echo("Paste all of this, and nothing else, into the field for your message, and send the form:\n", err=True)
+    click.echo(block, nl=False)
+
+
+def _draft(
+    here: Place,
+    text_fd: int | None,
+    files: bool,
+    *,
+    channel: str | None,
+    without: tuple[str, ...],
+    language: str,
+    advice: bool,
+) -> Draft:
+    """What the options and somebody at the terminal say of a new report.  Raises Problem, Refused."""
+    manifest = here.writer.known.manifest
+    channels = {each.id: told.title(each.title, language) for each in manifest.channels}
+    if channel is None and len(channels) == 1:
+        (channel,) = channels
+    chosen = typed.one_of("channel", channels, channel, "--channel")
+    people = told.people(manifest, offered(manifest, here.day))
+    left_out = _left_out(people, drafting.readers_of(manifest, chosen, ()), without)
+    draft = Draft(chosen, language, "", {WAY: "advice"} if advice else {}, without=left_out)
+    readers, _ = here.writer.readers(draft)
+    click.echo(f"It will be sealed here, for: {told.names(here.manifests, readers)}.", err=True)
+    text = typed.text(text_fd)
+    if not (text or files):
+        raise drafting.Empty("there is neither text nor a file")
+    return Draft(chosen, language, text, draft.answers, without=left_out)
+
+
+def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:
+    """Who must not read it: whoever is named, or else whom somebody at the terminal names."""
+    if not without and typed.at_a_terminal():
+        for id, name in people.items():
+            click.echo(f"  {id}: {name}{', reads this' if id in readers else ''}", err=True)
+    question = "Whoever is involved, or close to someone involved, should be left out. Whom? (ids, or nothing)"
+    return typed.some_of(question, people, without, "--leave-out")
+
+
+def _present(here: Place, view: CaseView, instead: bool, without: tuple[str, ...]) -> tuple[str, ...]:
+    """The channel's present readers, when nobody who reads the case is left; else nobody, for the case's own."""
+    manifest = here.writer.known.manifest
+    if drafting.follow_up_readers(view, manifest) or view.slip is None:
+        return ()
+    readers = drafting.readers_of(manifest, view.slip.channel, view.slip.without)
+    people = {id: told.names(here.manifests, [id]) for id in readers}
+    if not readers or not (instead or typed.at_a_terminal()):
+        raise Problem("nobody who reads your case is a reader any more", "with --instead it goes to the present ones")
+    for id, name in people.items():
+        click.echo(f"  {id}: {name}", err=True)
+    question = "Nobody who reads your case is left; these people would read it. Leave out whom? (ids, or nothing)"
+    left_out = typed.some_of(question, people, without, "--leave-out")
+    return tuple(id for id in readers if id not in left_out) or _nobody()
+
+
+def _nobody() -> tuple[str, ...]:
+    raise drafting.NobodyLeft("everybody was left out")
+
+
+def _look(api: Api, here: Place, who: Reporter) -> CaseView:
+    view = reporters.look(api, who, here.manifests, here.day)
+    if view is None:
+        raise Problem(*NOTHING)
+    return view
+
+
+@contextmanager
+def _opened(paths: tuple[Path, ...]) -> Iterator[list[File]]:
+    kind = mimetypes.guess_type
+    with ExitStack() as stack:
+        yield [
+            File(path.name, kind(path.name)[0] or "application/octet-stream", stack.enter_context(path.open("rb")))
+            for path in paths
+        ]
+
+
+def _course() -> Course:
+    return Course(Progress(LABELS), ask_again)
+
+
+def _say(lines: Iterable[str], err: bool = False) -> None:
+    for line in lines:
+        click.echo(line, err=err)

@@ -1,0 +1,110 @@
+"""What a reporter types: words, text and choices, from a terminal or from file descriptors, never from arguments."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+import click
+
+from whistle.cli.problem import Problem
+from whistle.protocol import words
+from whistle.protocol.message import MAX_REST
+from whistle.protocol.retrieval import Reporter, derive
+from whistle.protocol.words import WordsError
+
+MAX_WORDS = 4096  # bytes
+PLAINLY = "type them in order, with spaces between them; their numbers will do as well"
+
+
+class Descriptor(click.ParamType[int]):
+    """A number of a file descriptor, or `-` for standard input."""
+
+    name = "N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """The number."""
+        text = "0" if value == "-" else str(value)
+        if not text.isascii() or not text.isdecimal() or len(text) > 6:
+            self.fail("give the number of a file descriptor, or - for standard input", param, ctx)
+        return int(text)
+
+
+def at_a_terminal() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty()
+
+
+def reporter(descriptor: int | None) -> Reporter:
+    """Who the twelve words make; asked for again, at a terminal, until they are such.  Raises Problem."""
+    if descriptor is not None:
+        try:
+            return derive(words.decode(_read(descriptor, MAX_WORDS)))
+        except WordsError as exc:
+            raise Problem(_reason(exc), PLAINLY) from exc
+    while at_a_terminal():
+        try:
+            return derive(words.decode(click.prompt("Your twelve words", err=True)))
+        except WordsError as exc:
+            click.echo(f"{_reason(exc).capitalize()}. {_near(exc)}", err=True)
+    raise Problem("no words could be asked for", "give them: --words-fd 3 3<file")
+
+
+def text(descriptor: int | None) -> str:
+    """The whole text.  Raises Problem."""
+    if descriptor is None and at_a_terminal():
+        click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
+    return _read(0 if descriptor is None else descriptor, MAX_REST).strip()
+
+
+def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str) -> str:
+    """The id of one of several things, asked for at a terminal where there are several and none is given."""
+    if given in offered:
+        return str(given)
+    for id, about in offered.items():
+        click.echo(f"  {id}: {about}", err=True)
+    if given is not None:
+        raise Problem(f"there is no such {what}", f"{option} is one of those above")
+    if not at_a_terminal():
+        raise Problem(f"choose a {what}", f"give {option} with one of those above")
+    return str(click.prompt(f"Which {what}?", type=click.Choice(list(offered)), show_choices=False, err=True))
+
+
+def some_of(question: str, offered: Mapping[str, str], given: tuple[str, ...], option: str) -> tuple[str, ...]:
+    """The ids of some, or of none; asked for at a terminal unless they are given."""
+    typed = given
+    if not given and at_a_terminal():
+        typed = tuple(click.prompt(question, default="", show_default=False, err=True).replace(",", " ").split())
+    if set(typed) - set(offered):
+        raise Problem("somebody was named whom the list does not have", f"{option} takes: {', '.join(offered)}")
+    return typed
+
+
+def _read(descriptor: int, limit: int) -> str:
+    try:
+        with os.fdopen(descriptor, "rb", closefd=False) as file:
+            data = file.read(limit + 1)
+        text = data.decode("utf-8")
+    except OSError as exc:
+        raise Problem("nothing could be read there", "give a descriptor that is open: --text-fd 3 3<file") from exc
+    except UnicodeDecodeError as exc:
+        raise Problem("this is no text in UTF-8", "send it as a file instead") from exc
+    if len(data) > limit:
+        raise Problem("this is too long", "send it as a file instead")
+    return text
+
+
+def _reason(error: WordsError) -> str:
+    """What is wrong with words, none of them named."""
+    if error.reason == "count":
+        return f"twelve words are needed, and these are {error.found}"
+    if error.reason == "unknown":
+        return "one of these is not a word of the list"
+    return "one of the words is wrong, or two of them are swapped"
+
+
+def _near(error: WordsError) -> str:
+    """Which words may be meant; said at the terminal only, where they were typed."""
+    if error.reason != "unknown" or not sys.stderr.isatty():
+        return "Please try again."
+    near = f" Did you mean {', '.join(error.neighbours)}?" if error.neighbours else ""
+    return f"It is the one that begins with {error.word[:4]!r}.{near}"

@@ -1,0 +1,113 @@
+"""The server's binary interface for reporters (SPEC 9.1): what is asked, and answers held to their form."""
+
+import datetime
+import itertools
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from whistle.protocol import envelope, parcel
+from whistle.protocol.attachment import BLOCK, Block
+from whistle.protocol.manifest import MAX_FILE
+from whistle.protocol.retrieval import TOKEN
+from whistle.reporter.errors import BadServer
+from whistle.reporter.link import Link
+
+PAD = 262_144  # bytes; an answer to a look is a multiple of it
+ENTRY = struct.Struct(f">{TOKEN}sBII")  # id, state, day, length of the body
+STATES = ("waiting", "collected", "removed")
+WITHDRAWN = ("withdrawn", "collected", "unknown")
+EPOCH = datetime.date(1970, 1, 1)
+LAST = (datetime.date(2999, 12, 31) - EPOCH).days
+TOGETHER = 8  # blocks in one answer
+
+
+@dataclass(frozen=True)
+class Found:
+    """What lies under an id: its state, the day of that state, and a body if it is for the reporter."""
+
+    id: bytes
+    state: str
+    day: datetime.date
+    body: bytes = field(repr=False)
+
+
+class Api:
+    """What a reporter asks.  Each method raises Away, Declined or BadServer; any may be called again."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def published(self, name: str) -> bytes | None:
+        """A public file: a manifest, its signature, a root's key; None when there is none."""
+        return self._link.get(name, MAX_FILE)
+
+    def put_block(self, block: Block) -> None:
+        """Have a block kept for the report that follows."""
+        id, body = block
+        self._link.post("/api/block", id + body, 0)
+
+    def store(self, tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
+        """Have envelopes kept under their tokens, with blocks that were put; the same again changes nothing."""
+        self._link.post("/api/store", parcel.request(tokens, envelopes, blocks), 0)
+
+    def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
+        """What lies under the sorted ids of one reporter."""
+        most = 4 + len(ids) * (ENTRY.size + envelope.size(slots))
+        return _parse_look(self._link.post("/api/look", b"".join(ids), most + PAD), set(ids), envelope.size(slots))
+
+    def blocks(self, ids: Sequence[bytes]) -> list[bytes | None]:
+        """Blocks of replies, at most 64; None for one that is not there."""
+        return _parse_blocks(self._link.post("/api/blocks", b"".join(ids), len(ids) * (1 + BLOCK)), len(ids))
+
+    def withdraw(self, tokens: Sequence[bytes]) -> str:
+        """Take a report and its slip back: withdrawn, collected (too late) or unknown."""
+        answer = self._link.post("/api/withdraw", b"".join(tokens), 1)
+        if len(answer) != 1 or answer[0] >= len(WITHDRAWN):
+            raise _unknown()
+        return WITHDRAWN[answer[0]]
+
+
+def _parse_look(data: bytes, asked: set[bytes], size: int) -> list[Found]:
+    if not data or len(data) % PAD:
+        raise _unknown()
+    found, at = [], 4
+    for _ in range(min(int.from_bytes(data[:4]), len(asked) + 1)):
+        one = _entry(data, at)
+        if one.id not in asked or len(one.body) not in (0, size):
+            raise _unknown()
+        found.append(one)
+        at += ENTRY.size + len(one.body)
+    ids = [one.id for one in found]
+    ascends = all(first < second for first, second in itertools.pairwise(ids))
+    if len(found) != int.from_bytes(data[:4]) or not ascends or data[at:].strip(b"\0"):
+        raise _unknown()
+    return found
+
+
+def _entry(data: bytes, at: int) -> Found:
+    if at + ENTRY.size > len(data):
+        raise _unknown()
+    id, state, day, length = ENTRY.unpack_from(data, at)
+    start = at + ENTRY.size
+    if state >= len(STATES) or day > LAST or start + length > len(data):
+        raise _unknown()
+    return Found(id, STATES[state], EPOCH + datetime.timedelta(days=day), data[start : start + length])
+
+
+def _parse_blocks(data: bytes, count: int) -> list[bytes | None]:
+    found: list[bytes | None] = []
+    at = 0
+    while len(found) < count and at < len(data) and data[at] <= 1:
+        length = BLOCK * data[at]
+        found.append(data[at + 1 : at + 1 + length] if length else None)
+        at += 1 + length
+    if len(found) != count or at != len(data):
+        raise _unknown()
+    return found
+
+
+def _unknown() -> BadServer:
+    return BadServer(
+        "the server's answer is not of the known form", "try again; if it stays so, ask whoever gave you the address"
+    )

@@ -1,0 +1,175 @@
+"""One reporter's connection to one server: through a SOCKS proxy when told, again when it breaks.
+
+It follows no redirect, keeps no cookie, takes nothing from the environment, looks up no name when there is a proxy, and
+says nothing about this machine.
+"""
+
+import contextlib
+import http.cookiejar
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+
+from whistle.reporter.errors import Away, BadServer, Declined, ReporterError
+
+TIMEOUT = (60, 180)  # seconds: to connect (an onion service takes long), between two bytes
+WAITS = (1, 2, 4, 8, 15, 30, 30, 30, 60, 60, 60, 60)  # seconds before each new try
+UNMET = 3  # new tries as long as the server has never answered
+LONGEST_TOLD = 300  # seconds that a server may ask one to wait
+PIECE = 65_536  # bytes
+OCTETS = "application/octet-stream"
+OK = (200, 204)
+MISSING = 404
+PASSING = frozenset({408, 425, 429})  # and all from 500 on, but:
+FULL, TAKEN = 507, 409
+LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
+HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "whistle"}
+
+OnWait = Callable[[ReporterError, int], None]  # is told why, and for how many seconds
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where the server is, and through which proxy (`socks5h://host:port`) if any.  Raises ReporterError."""
+
+    url: str
+    proxy: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = _split(self.url)
+        host = (parts.hostname or "").lower()
+        onion = host.endswith(".onion")
+        if parts.scheme not in ("http", "https") or not host or parts.query or parts.fragment or parts.username:
+            raise ReporterError("the server's address is no address", "it begins with https://, or http:// for .onion")
+        if parts.scheme == "http" and not onion and host not in LOCAL:
+            raise ReporterError("this address would be open to read on the way", "it must begin with https://")
+        if onion and not self.proxy:
+            raise ReporterError("an onion address needs Tor", "add --proxy socks5h://127.0.0.1:9050")
+        if self.proxy and (_split(self.proxy).scheme != "socks5h" or not _split(self.proxy).port):
+            raise ReporterError(
+                "the proxy must be a SOCKS proxy", "write it as socks5h://127.0.0.1:9050: names are looked up there"
+            )
+
+
+class Link:
+    """Requests to a server; each is made again while only the connection or the server's load is at fault."""
+
+    def __init__(self, server: Server, on_wait: OnWait = lambda error, seconds: None) -> None:
+        self._url, self._on_wait = server.url.rstrip("/"), on_wait
+        self._met = False  # whether the server has ever answered
+        self._session = requests.Session()
+        self._session.trust_env = False
+        self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
+        if server.proxy:
+            proxy = _alone(server.proxy)
+            self._session.proxies = {"http": proxy, "https": proxy}
+
+    def get(self, name: str, limit: int) -> bytes | None:
+        """A published file of at most ``limit`` bytes, None when there is none.  Raises Away, Declined, BadServer."""
+        return self._again(lambda: self._ask("GET", f"/{name}", b"", limit))
+
+    def post(self, path: str, body: bytes, limit: int) -> bytes:
+        """The answer of at most ``limit`` bytes.  Raises Away, Declined, BadServer."""
+        answer = self._again(lambda: self._ask("POST", path, body, limit))
+        if answer is None:
+            raise BadServer("this server has no such address", "check the address; the server may be an older one")
+        return answer
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._session.close()
+
+    def _again(self, ask: Callable[[], bytes | None]) -> bytes | None:
+        tries = 0
+        while True:
+            try:
+                answer = ask()
+            except Away as error:
+                if tries >= (len(WAITS) if self._met else UNMET):
+                    raise
+                seconds = max(WAITS[tries], error.wait)
+                tries += 1
+                self._on_wait(error, seconds)
+                time.sleep(seconds)
+            else:
+                self._met = True
+                return answer
+
+    def _ask(self, method: str, path: str, body: bytes, limit: int) -> bytes | None:
+        with self._sent(method, path, body) as response:
+            if response.status_code == MISSING:
+                return None
+            if response.status_code not in OK:
+                self._met = self._met or response.status_code in PASSING
+                raise _no(response)
+            return _body(response, limit)
+
+    @contextlib.contextmanager
+    def _sent(self, method: str, path: str, body: bytes) -> Iterator[requests.Response]:
+        headers = {**HEADERS, "Content-Type": OCTETS} if method == "POST" else HEADERS
+        try:
+            with self._session.request(
+                method,
+                self._url + path,
+                data=body,
+                headers=headers,
+                timeout=TIMEOUT,
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                yield response
+        except requests.exceptions.SSLError as exc:
+            raise BadServer("the server's certificate is not good", "check the address; nothing was sent") from exc
+        except requests.exceptions.RequestException as exc:
+            raise Away(
+                "the server cannot be reached, or the connection broke",
+                "see that you are online, that the address is right and, for an onion address, that Tor runs",
+            ) from exc
+
+
+def _body(response: requests.Response, limit: int) -> bytes:
+    data = bytearray()
+    for piece in response.iter_content(PIECE):
+        data += piece
+        if len(data) > limit:
+            raise BadServer("the server's answer has no end", "check whether this is the right address")
+    return bytes(data)
+
+
+def _no(response: requests.Response) -> ReporterError:
+    """What a status that is no success means."""
+    status = response.status_code
+    if status == FULL:
+        return Declined("the server is full; it kept nothing of this", "keep your text and try again tomorrow")
+    if status == TAKEN:
+        return Declined("something else is stored there already", "run the command again from its beginning")
+    if status in PASSING or status >= 500:
+        wait = _told(response.headers.get("Retry-After", ""))
+        return Away(f"the server cannot answer now ({status})", "wait some minutes, then try again", wait)
+    return BadServer(
+        f"the server does not understand this ({status})", "check the address; use the version that the operator runs"
+    )
+
+
+def _told(text: str) -> int:
+    return min(int(text), LONGEST_TOLD) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+
+
+def _alone(proxy: str) -> str:
+    """The proxy with a name of its own for this run: by it, Tor keeps this run's connections apart from all others."""
+    parts = _split(proxy)
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return f"socks5h://{secrets.token_hex(8)}:{secrets.token_hex(8)}@{host}:{parts.port}"
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # which is parsed late
+    except ValueError as exc:
+        raise ReporterError("an address is no address", "check --server and --proxy") from exc
+    return parts

@@ -1,0 +1,111 @@
+"""Whom to trust: the roots, pinned by a file or by their digits, and the manifests that one of them signed (SPEC 7).
+
+Nothing is kept, so an older manifest than one seen in another run cannot be told; its last day and its chain can.
+"""
+
+import datetime
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from whistle.protocol import manifest
+from whistle.protocol.errors import Expired, ProtocolError
+from whistle.protocol.manifest import Known
+from whistle.protocol.minisign import PublicKey
+from whistle.protocol.succession import Succession
+from whistle.reporter.errors import ReporterError, Untrusted
+
+MOST_ROOTS = 9
+DIGITS = 40  # of a fingerprint
+SUSPECT = "send nothing; compare the root's digits with somebody of the organisation, by another way than this address"
+
+Get = Callable[[str], bytes | None]  # a published file, None when there is none
+
+
+def from_folder(folder: Path) -> Get:
+    """Published files that were copied into a folder, for a computer without network."""
+
+    def get(name: str) -> bytes | None:
+        path = folder / name
+        if not path.is_file():
+            return None
+        with path.open("rb") as file:
+            return file.read(manifest.MAX_FILE + 1)
+
+    return get
+
+
+def root(data: bytes) -> PublicKey:
+    """A root's public key from its file.  Raises Untrusted."""
+    try:
+        return PublicKey.from_text(data.decode("utf-8"))
+    except (ProtocolError, UnicodeDecodeError) as exc:
+        raise Untrusted("this is no root's public key", "it is a file of two lines, as published: root-1.pub") from exc
+
+
+def offered(get: Get) -> tuple[PublicKey, ...]:
+    """The roots that are published, which anybody who controls the server may have put there.  Raises Untrusted."""
+    found: list[PublicKey] = []
+    while len(found) < MOST_ROOTS and (data := get(f"root-{len(found) + 1}.pub")) is not None:
+        found.append(root(data))
+    if not found:
+        raise Untrusted("no root's public key is published here", "get root-1.pub from the organisation; give --root")
+    return tuple(found)
+
+
+def pinned_by(digits: str, get: Get) -> tuple[PublicKey, ...]:
+    """The roots that are published, if their digits are these.  Raises Untrusted, or ReporterError for no digits."""
+    typed = re.sub(r"[\s.-]", "", digits)
+    if not re.fullmatch(r"[0-9]{40}", typed):
+        raise ReporterError("these are no root's digits", f"they are {DIGITS} digits, in ten groups of four")
+    roots = offered(get)
+    if manifest.fingerprint(roots).replace(" ", "") != typed:
+        raise Untrusted("the digits of the roots that are published are others", SUSPECT)
+    return roots
+
+
+def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Succession:
+    """The published manifests, in order, the newest with as many before it as there are.  Raises Untrusted."""
+    newest = _published(get, "manifest", roots)
+    if newest is None:
+        raise Untrusted("there is no manifest", "the operator has to install the first one; come back later")
+    chain = [newest]
+    while chain[0].manifest.previous and (before := _published(get, _numbered(chain[0]), roots)):
+        try:
+            manifest.check_next(before, chain[0])
+        except ProtocolError as exc:
+            raise Untrusted(f"the manifests do not follow each other: {exc}", SUSPECT) from exc
+        chain.insert(0, before)
+    found = Succession(tuple(chain))
+    try:
+        found.current(today)
+    except Expired as exc:
+        raise Untrusted(
+            "the manifest has not begun yet by this computer's date", "set this computer's date; it is the UTC day"
+        ) from exc
+    return found
+
+
+def sealing(found: Succession, today: datetime.date) -> Known:
+    """The manifest by which one may seal on a day.  Raises Untrusted 30 days after its end."""
+    try:
+        return found.sealing(today)
+    except Expired as exc:
+        raise Untrusted(
+            f"the list of readers ended on {found.current(today).manifest.expires}: nothing can be sealed safely",
+            "check this computer's date; else the organisation has to sign a new list first",
+        ) from exc
+
+
+def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> Known | None:
+    data, signature = get(f"{name}.json"), get(f"{name}.json.minisig")
+    if data is None or signature is None:
+        return None
+    try:
+        return manifest.verify(data, signature, roots)
+    except ProtocolError as exc:
+        raise Untrusted(f"the manifest is refused: {exc}", SUSPECT) from exc
+
+
+def _numbered(known: Known) -> str:
+    return f"manifest-{known.manifest.serial - 1}"
