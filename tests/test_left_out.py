@@ -9,7 +9,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,81 +17,24 @@ from typing import Any
 import pytest
 
 from tests import parties
-from tests.server.visitor import Clock, Visitor, site, store_of
-from tests.serving import running
-from tests.workstation.carrying import PASSPHRASE, station
-from whistle import courier as couriers
-from whistle.courier import Courier, Settings, folder
+from tests.office import Office, working
+from tests.server.visitor import Visitor
+from tests.workstation.carrying import PASSPHRASE
 from whistle.protocol import age, bundle, envelope, message, words
 from whistle.protocol.attachment import block_ids
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.manifest import Known
 from whistle.protocol.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
 from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
-from whistle.server.instance import here
 from whistle.workstation import backup, cases, chain, exporting, keyfile, outbox, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import exchange
-from whistle.workstation.importing import Imported
 from whistle.workstation.vault import RECORDS
-from whistle.workstation.workstation import Workstation
 from whistle.workstation.writing import Upload
 
 OUT = "ethics"  # a reader of the channel, whom the reporter leaves out
 LONG = "The ethics office itself takes the money. " * 900  # travels as `rest`
 SAID = ["takes the money", "receipts", "Who signed", "Keep this", "Knows invoices", "Every month", "hushed"]
-
-
-class Office:
-    """The organisation: each reviewer has a workstation and a stick, and one courier serves them all."""
-
-    def __init__(self, where: Path) -> None:
-        self.where, self.org = where, parties.organisation()
-        (where / "server").mkdir()
-        self.app = site(where / "server", self.org)
-        self.stations = {id_: self._station(id_) for id_ in self.org.people}
-
-    def _station(self, id_: str) -> Workstation:
-        (self.where / f"stick-{id_}").mkdir()
-        made = station(self.where / f"vault-{id_}", self.org.people[id_], lambda: parties.DAY)
-        made.trust.pin([self.org.root.public])
-        return made
-
-    def open(self, address: str) -> None:
-        """Send the courier to this address from now on."""
-        where = self.where / "courier"
-        couriers.create(where, Settings(address, "Courier", (self.org.root.public,), None))
-        secret = folder.SECRET + folder.base64.b64encode(bytes(self.org.courier)).decode()
-        (where / folder.KEY).write_text(secret)
-        self.courier = Courier(where, clock=lambda: Clock()().timestamp())
-
-    def round(self, *ids: str) -> list[Imported]:
-        """The courier fills each of these sticks, its owner exchanges, and the courier takes what is to go."""
-        done = []
-        for id_ in ids or tuple(self.stations):
-            stick = self.where / f"stick-{id_}"
-            self.courier.pull(stick)
-            done.append(exchange(self.stations[id_], stick).imported)
-            self.courier.push(stick)
-        return done
-
-    def close(self) -> None:
-        """Lock everything."""
-        for each in self.stations.values():
-            each.close()
-        store_of(self.app).close()
-
-    def case(self, id_: str, name: str) -> Case:
-        """A case as a reviewer has it now."""
-        return cases.load(self.stations[id_], name)
-
-    def install(self, **changes: Any) -> Known:
-        """Root signs a next manifest, and the server has it."""
-        self.org.known = known = self.org.next(**changes)
-        with self.app.app_context():
-            here().published.install([(known.data, known.signature)])
-        return known
 
 
 class Told:
@@ -128,16 +71,6 @@ class Told:
         """The reporter comes back and adds something."""
         self.look()
         self.visitor.step("follow-up", {"text": text}, files)
-
-
-@contextmanager
-def working(where: Path) -> Iterator[Office]:
-    """An office with a server that runs."""
-    office = Office(where)
-    with running(office.app) as address:
-        office.open(address)
-        yield office
-    office.close()
 
 
 @pytest.fixture(scope="module")

@@ -63,8 +63,8 @@ def settle(workstation: Workstation, arrived: set[bytes], taken: set[bytes]) -> 
             item = workstation.vault.get(f"outbox/{hash_}")
             lost = [each for each in item["envelopes"] if bytes.fromhex(each["id"]) in taken - arrived]
             again += [hash_] if lost else []
-            gone = arrived | {bytes.fromhex(each["id"]) for each in lost}
-            item["envelopes"] = [each for each in item["envelopes"] if bytes.fromhex(each["id"]) not in gone]
+            gone = _arrived(item["envelopes"], arrived) | {each["id"] for each in lost}
+            item["envelopes"] = [each for each in item["envelopes"] if each["id"] not in gone]
             if item["envelopes"]:
                 workstation.vault.put(f"outbox/{hash_}", item)
                 left.append(hash_)
@@ -72,6 +72,15 @@ def settle(workstation: Workstation, arrived: set[bytes], taken: set[bytes]) -> 
                 workstation.vault.remove(f"outbox/{hash_}")
         workstation.vault.put("outbox", left)
     return again
+
+
+def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> set[str]:
+    """Those that have arrived.  In a reply's place there may be another reply, of which a backup knew nothing: it is
+    this one only if the readers' copy, whose id is random, is there too.
+    """
+    there = [each for each in envelopes if bytes.fromhex(each["id"]) in arrived]
+    copied = all(each in there for each in envelopes if each["heap"] == "reviewers")
+    return {each["id"] for each in there if copied or each["heap"] == "reviewers"}
 
 
 def statements(workstation: Workstation) -> list[ImportStatement]:

@@ -1,0 +1,27 @@
+"""What lies on a stick, or in any folder of bundles: files and nothing else, and no more than a courier would write."""
+
+import itertools
+import stat
+from pathlib import Path
+
+from whistle.workstation.errors import Untrusted
+
+MOST_PARTS = 9999  # as many as a list can count
+
+
+def bundles(folder: Path) -> list[Path]:
+    """The bundles in a folder, by name.  Raises Untrusted when it cannot be read or holds too many."""
+    try:
+        found = list(itertools.islice(filter(_plain, folder.glob("*.tar")), MOST_PARTS + 1))
+    except OSError as exc:
+        raise Untrusted(f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again") from exc
+    if len(found) > MOST_PARTS:
+        raise Untrusted(
+            f"more than {MOST_PARTS} bundles lie there: no courier wrote that", "have the stick written anew"
+        )
+    return sorted(found)
+
+
+def _plain(path: Path) -> bool:
+    """A file, and neither a link nor a pipe nor a device: those could hold this program up or lead elsewhere."""
+    return not path.name.startswith(".") and stat.S_ISREG(path.lstat().st_mode)
