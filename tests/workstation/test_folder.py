@@ -3,17 +3,26 @@
 import json
 import shutil
 import subprocess
+import sys
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
-from tests.parties import DAY
+from tests.parties import DAY, report, reporter, sealed
 from tests.workstation.carrying import PASSPHRASE, World, attach
-from whistle.protocol import age
+from whistle.protocol import age, message
+from whistle.protocol.minisign import SecretKey
 from whistle.workstation import backup, cases, keyfile, record, writing
-from whistle.workstation.errors import WorkstationError, WrongPassphrase
+from whistle.workstation.errors import (
+    VaultError,
+    VaultForeign,
+    VaultMissing,
+    WorkstationError,
+    WrongPassphrase,
+)
 from whistle.workstation.exchange import exchange
+from whistle.workstation.workstation import Workstation
 from whistle.workstation.writing import Upload
 
 
@@ -94,6 +103,71 @@ def test_a_backup_shows_no_plaintext_and_not_the_wrong_passphrase(world: World, 
     (saved / "state.age").unlink()
     with pytest.raises(WorkstationError, match="not finished"):
         backup.restore(saved, world.folder / "c", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+
+
+def _restore(world: World, saved: Path, to: str = "new") -> Workstation:
+    return backup.restore(saved, world.folder / to, PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+
+
+def test_a_backup_that_somebody_else_wrote_is_refused(world: World, saved: Path) -> None:
+    """Anyone can seal to a reviewer: other roots, slipped into a backup, are not believed, and no folder stays."""
+    station = world.station("ombuds")
+    keys = [period.identity for period in station.periods()]
+    line, _, signature = age.decrypt(keys, (saved / "state.age").read_bytes()).partition(b"\n")
+    state = json.loads(line)
+    state["records"]["roots"] = [SecretKey.generate().public.text]
+    forged = json.dumps(state).encode() + b"\n" + signature
+    (saved / "state.age").write_bytes(age.encrypt([keys[0].recipient], forged))
+    with pytest.raises(WorkstationError, match=r"state\.age of this backup is damaged"):
+        _restore(world, saved)
+    assert not (world.folder / "new").exists()
+
+
+@pytest.mark.parametrize("harm", ["a message more", "a message less", "no manifest"])
+def test_a_backup_that_is_not_whole_leaves_no_vault(world: World, saved: Path, harm: str) -> None:
+    """What is missing or too much is named, and the folder is free for the next attempt."""
+    first = saved / "messages" / "00001.age"
+    kept = first.read_bytes()
+    if harm == "a message more":
+        who = reporter()
+        strange = message.sign(report(who, world.org), who.signing)
+        (saved / "messages" / "00099.age").write_bytes(sealed(strange, world.org, ("ombuds",)))
+    elif harm == "a message less":
+        first.unlink()
+    else:
+        (saved / "manifest-1.json").rename(saved / "away.json")
+    with pytest.raises(WorkstationError) as caught:
+        _restore(world, saved)
+    assert caught.value.hint
+    with pytest.raises(VaultMissing):
+        Workstation.open(world.folder / "new", PASSPHRASE)
+    first.write_bytes(kept)
+    (saved / "messages" / "00099.age").unlink(missing_ok=True)
+    if harm == "no manifest":
+        (saved / "away.json").rename(saved / "manifest-1.json")
+    for folder in (saved / "messages", saved / "blocks"):
+        (folder / "._00001.age").write_bytes(b"of another system")
+    new = _restore(world, saved)
+    assert new.case_ids() == world.station("ombuds").case_ids()
+    new.close()
+
+
+def test_a_restore_that_was_cut_off_is_not_taken_for_a_workstation(world: World, saved: Path) -> None:
+    """A computer that stops in the middle leaves a folder that says so, and no half of a case."""
+    script = (
+        "import os, pathlib, sys\n"
+        "from whistle.workstation import backup\n"
+        "backup._restore_messages = lambda *_: os.kill(os.getpid(), 9)\n"
+        "backup.restore(*map(pathlib.Path, sys.argv[1:3]), sys.argv[3], sys.argv[3], 'test')\n"
+    )
+    command = [sys.executable, "-c", script, str(saved), str(world.folder / "new"), PASSPHRASE]
+    assert subprocess.run(command, check=False).returncode == -9
+    with pytest.raises(VaultForeign, match="cut off"):
+        Workstation.open(world.folder / "new", PASSPHRASE)
+    with pytest.raises(VaultError, match="already"):
+        _restore(world, saved)
+    shutil.rmtree(world.folder / "new")
+    _restore(world, saved).close()
 
 
 def test_what_a_backup_holds_opens_without_the_vault(world: World, saved: Path) -> None:

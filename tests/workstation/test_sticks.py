@@ -12,8 +12,8 @@ from tests.parties import DAY, report, reporter, sealed
 from tests.workstation.carrying import World
 from whistle.protocol import bundle, message
 from whistle.protocol.listing import Listing
-from whistle.workstation import exchange as exchanges
 from whistle.workstation import importing
+from whistle.workstation import stick as sticks
 from whistle.workstation.errors import Untrusted
 from whistle.workstation.exchange import exchange
 
@@ -61,7 +61,7 @@ def test_what_is_no_file_is_passed_over(world: World, in_time: None, make: Any) 
 
 def test_more_files_than_parts_can_be_are_refused(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stick with endless bundles is not read to its end."""
-    monkeypatch.setattr(exchanges, "MOST_PARTS", 3)
+    monkeypatch.setattr(sticks, "MOST_PARTS", 3)
     world.carrier.inbox(world.stick)
     for number in range(3):
         (world.stick / "inbox" / f"{number}.tar").write_bytes(b"")

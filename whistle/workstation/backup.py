@@ -1,8 +1,8 @@
 """A backup that outlives this program: stock `age`, `jq` and `tar` open all of it.
 
 In a new folder: the key file; each message sealed again, to the reviewer's newest identity alone, as an age file whose
-first line is the message; what the vault knows beside them, as an age file too; the blocks as they are; the manifests
-and roots, which are public.  What outlives a destroyed period thus still opens.
+first line is the message; what the vault knows beside them, as an age file too, signed by the reviewer; the blocks as
+they are; the manifests and roots, which are public.  What outlives a destroyed period thus still opens.
 """
 
 import base64
@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import age, canonical, envelope
+from whistle.protocol import age, canonical, envelope, forms, signing
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.attachment import block_ids
-from whistle.protocol.errors import Malformed, NotForMe
+from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.workstation import cases, durable, identities, importing, keyfile
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.keyfile import Keys
@@ -22,6 +22,7 @@ from whistle.workstation.workstation import Today, Workstation, utc_today
 
 KEYS = "keys.age"
 STATE = "state.age"
+LABEL = b"whistle/v1 backup\n"  # before what is signed
 PIECES = "pieces.age"
 MESSAGES = "messages"
 BLOCKS = "blocks"
@@ -72,7 +73,9 @@ def write(
         durable.private_folder(path.parent)
         durable.write(path, workstation.blocks.read(id_))
     durable.write(folder / PIECES, age.encrypt([newest], b"".join(_pieces(workstation))))
-    durable.write(folder / STATE, age.encrypt([newest], json.dumps(_state(workstation)).encode()))  # last: now whole
+    line = json.dumps(_state(workstation)).encode()
+    signature = base64.b64encode(signing.sign(workstation.signing.signing, LABEL + line))
+    durable.write(folder / STATE, age.encrypt([newest], line + b"\n" + signature))  # last: now it is whole
     return folder
 
 
@@ -128,49 +131,70 @@ def restore(
 ) -> Workstation:
     """A workstation from a backup: `old` opens its key file, `new` locks the new vault.  Raises WorkstationError."""
     keys = keyfile.read(_bytes(backup / KEYS), old)
-    held = [period.identity for period in keys.periods]
-    if not (backup / STATE).exists():
-        raise WorkstationError("this backup was not finished, or holds only keys", "use the folder of another day")
-    try:
-        state = json.loads(age.decrypt(held, _bytes(backup / STATE)))
-    except (Malformed, NotForMe) as exc:
-        raise WorkstationError(f"{STATE} of this backup is damaged", "use the folder of another day") from exc
-    records = state["records"]
-    profile_record = records.pop("profile")
+    state = _read_state(backup, keys)
+    person = state["records"]["profile"]
     workstation = Workstation.create(
         folder,
         new,
-        name=profile_record["name"],
-        role=profile_record["role"],
-        languages=profile_record["languages"],
+        name=person["name"],
+        role=person["role"],
+        languages=person["languages"],
         profile=profile,
         today=today,
         signing=keys.signing,
         periods=keys.periods,
+        unfinished=True,
     )
-    with workstation.change():
-        _restore_messages(workstation, backup, state)
-        for name, value in records.items():
-            workstation.vault.put(name, value)
-        workstation.vault.put("cases", state["cases"])
-    for path in sorted((backup / BLOCKS).glob("*")):
-        workstation.blocks.write(bytes.fromhex(path.name), path.read_bytes())
+    try:
+        _fill(workstation, backup, state)
+    except BaseException:
+        workstation.vault.destroy()  # so that the next attempt finds the folder free
+        raise
     return workstation
 
 
-def _restore_messages(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None:
-    for path in sorted(backup.glob("manifest-*.json")):
-        data, signature = (base64.b64encode(_bytes(each)).decode() for each in (path, Path(f"{path}.minisig")))
-        serial = int(path.stem.removeprefix("manifest-"))
-        workstation.vault.put(f"manifest/{serial}", {"data": data, "signature": signature})
-    held = workstation.identities()
-    for path in sorted((backup / MESSAGES).glob("*.age")):
+def _read_state(backup: Path, keys: Keys) -> dict[str, Any]:
+    if not (backup / STATE).exists():
+        raise WorkstationError("this backup was not finished, or holds only keys", "use the folder of another day")
+    try:
+        plain = age.decrypt([period.identity for period in keys.periods], _bytes(backup / STATE))
+        line, _, signature = plain.partition(b"\n")
+        # Anyone can seal to a reviewer; whoever puts other roots in here would be believed ever after.
+        signing.verify(keys.signing.public.key, LABEL + line, forms.unbase64(signature.decode("ascii", "replace")))
+        state: dict[str, Any] = json.loads(line)
+    except (ProtocolError, ValueError) as exc:
+        raise WorkstationError(f"{STATE} of this backup is damaged", "use the folder of another day") from exc
+    return state
+
+
+def _fill(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None:
+    for path in sorted((backup / BLOCKS).glob("[0-9a-f]" * 32)):  # systems lay files of their own beside them
+        workstation.blocks.write(bytes.fromhex(path.name), _bytes(path))
+    with workstation.change():
+        for serial in state["records"].get("manifests", []):
+            files = (backup / f"manifest-{serial}.json", backup / f"manifest-{serial}.json.minisig")
+            data, signature = (base64.b64encode(_bytes(path)).decode() for path in files)
+            workstation.vault.put(f"manifest/{serial}", {"data": data, "signature": signature})
+        _restore_messages(workstation, backup, state["kept"])
+        for name, value in state["records"].items():
+            if name != "profile":  # the new vault has a name of its own on sticks
+                workstation.vault.put(name, value)
+        workstation.vault.put("cases", state["cases"])
+        workstation.finish()
+
+
+def _restore_messages(workstation: Workstation, backup: Path, kept: dict[str, dict[str, Any]]) -> None:
+    held, left = workstation.identities(), dict(kept)
+    for path in sorted((backup / MESSAGES).glob("[0-9]*.age")):
         try:
             signed = envelope.split(age.decrypt(held, _bytes(path)))
-        except (Malformed, NotForMe) as exc:
+            known = left.pop(signed.hash)
+        except (Malformed, NotForMe, KeyError) as exc:
             raise WorkstationError(f"{path.name} of this backup is damaged", "use the folder of another day") from exc
         record = {"line": signed.line.decode(), "signature": base64.b64encode(signed.signature).decode()}
-        workstation.vault.put(f"message/{signed.hash}", {**record, **state["kept"][signed.hash]})
+        workstation.vault.put(f"message/{signed.hash}", {**record, **known})
+    if left:
+        raise WorkstationError(f"{len(left)} messages of this backup are missing", "use the folder of another day")
 
 
 def _bytes(path: Path) -> bytes:

@@ -128,6 +128,12 @@ class Vault:
         self._connection.close()
         self._engine.dispose()
 
+    def destroy(self) -> None:
+        """Close, and remove the vault's files."""
+        self.close()
+        for name in (SETTINGS, DATABASE):
+            (self.folder / name).unlink(missing_ok=True)
+
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a record, or `default`.  Raises VaultForeign when its body was changed."""
         hashed = self._hash(name)

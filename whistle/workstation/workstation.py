@@ -15,13 +15,15 @@ from whistle.protocol.message import Signed
 from whistle.protocol.minisign import SecretKey
 from whistle.workstation import identities
 from whistle.workstation.blocks import Blocks
-from whistle.workstation.errors import Refused
+from whistle.workstation.errors import Refused, VaultForeign
 from whistle.workstation.identities import Period
 from whistle.workstation.trust import Trust
 from whistle.workstation.vault import Vault
 
 MOST_FAULTS = 50  # in a case; whoever floods it says nothing new
 SOON = datetime.timedelta(days=120)  # before the last identity ends, new ones are asked for
+
+UNFINISHED = "unfinished"  # the record of a vault to which a backup is being brought
 
 Today = Callable[[], datetime.date]
 
@@ -54,22 +56,39 @@ class Workstation:
         today: Today = utc_today,
         signing: SecretKey | None = None,
         periods: Sequence[Period] = (),
+        unfinished: bool = False,
     ) -> "Workstation":
-        """A new workstation with fresh keys, or with those of a backup.  Raises VaultError, Refused."""
+        """A new workstation with fresh keys, or with those of a backup.  Raises VaultError, Refused.
+
+        An `unfinished` one opens again only after `finish`.
+        """
         key = signing or SecretKey.generate()
         held = identities.extend(periods, today())
-        records = {
+        records: dict[str, Any] = {
             "profile": {"name": name, "role": role, "languages": list(languages), "station": secrets.token_hex(6)},
             "signing": key.text,
             "identities": [period.record() for period in held],
             "clock": today().isoformat(),
         }
+        if unfinished:
+            records[UNFINISHED] = True
         return cls(Vault.create(folder, passphrase, records, profile), today)
 
     @classmethod
     def open(cls, folder: Path, passphrase: str, today: Today = utc_today) -> "Workstation":
         """Unlock a workstation.  Raises VaultError."""
-        return cls(Vault.open(folder, passphrase), today)
+        vault = Vault.open(folder, passphrase)
+        if vault.get(UNFINISHED):
+            vault.close()
+            raise VaultForeign(
+                "restoring this workstation was cut off before its end",
+                "remove the folder, then `whistle workstation restore` again; the backup is untouched",
+            )
+        return cls(vault, today)
+
+    def finish(self) -> None:
+        """All of a backup is here."""
+        self.vault.remove(UNFINISHED)
 
     def close(self) -> None:
         """Lock it again."""
