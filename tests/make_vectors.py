@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.making import carried, codes, manifests, messages, sealed
+from tests.making import carried, codes, manifests, messages, pasted, sealed
 from tests.making.vector import Vector, distinct
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -18,7 +18,8 @@ KEPT = {"README.md"}
 
 def vectors() -> list[Vector]:
     """Every vector, in order of names."""
-    return distinct(vector for area in (codes, messages, sealed, manifests, carried) for vector in area.vectors())
+    areas = (codes, messages, sealed, manifests, carried, pasted)
+    return distinct(vector for area in areas for vector in area.vectors())
 
 
 def record(vector: Vector) -> bytes:

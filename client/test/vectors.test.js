@@ -9,7 +9,7 @@ import { WordsError } from "../src/words.js";
 import { FOLDER, RUNS } from "./runs.js";
 
 /** What a browser has no use for. */
-const ELSEWHERE = ["bundle", "dayhash", "enrolment", "request", "statement"];
+const ELSEWHERE = ["bundle", "dayhash", "enrolment", "pasted", "request", "statement"];
 /** @type {Record<string, string>} */
 const STANDINGS = { ahead: "ahead", closed: "expired" };
 

@@ -1,9 +1,10 @@
-"""What a reporter hands to the server: sealed envelopes, the tokens to keep them under, and their blocks (SPEC 9).
+"""What a reporter hands to the server: sealed envelopes, the tokens to keep them under, and their blocks (SPEC 9.1, 9.6).
 
 It travels as the body of a request, or, where only a field of text is open, as one armoured block that holds all of it.
 Nothing in it can be opened by whoever carries or keeps it.
 """
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,7 @@ MAX_BLOCKS = 20_000  # of one parcel
 MAX_HEAD = 1024 * 1024  # bytes of the JSON before the envelopes
 REPORT = 2  # envelopes: a report and its slip
 LABEL = "WHISTLE SEALED REPORT"
+SUM = 32  # bytes: SHA-256 of all before it, since whoever stores a block could not tell otherwise that it is damaged
 MAX_PASTED = 1_000_000  # bytes of an armoured block, its lines ending in CR LF as browsers send them
 
 
@@ -60,7 +62,8 @@ def parse(body: bytes, slots: int) -> Request:
 def armored(parcel: Parcel) -> str:
     """A sealed report as a block of text, blocks of attachments and all; TooLarge above `MAX_PASTED`."""
     body = request(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
-    text = armor.encode(b"".join([body, *(block for _, block in parcel.blocks)]), LABEL)
+    whole = b"".join([body, *(block for _, block in parcel.blocks)])
+    text = armor.encode(whole + hashlib.sha256(whole).digest(), LABEL)
     if len(text) + text.count(b"\n") > MAX_PASTED:
         raise TooLarge("a sealed report is too large for a block of text")
     return text.decode("ascii")
@@ -75,7 +78,10 @@ def dearmor(text: str, slots: int) -> Parcel:
     """The sealed report that a text is; Malformed if it is damaged or is anything beside."""
     if len(text) > 2 * MAX_PASTED:
         raise TooLarge("a block of text is too large")
-    found, rest = _parse(armor.decode(text.encode("utf-8", "replace"), LABEL), slots)
+    data = armor.decode(text.encode("utf-8", "replace"), LABEL)
+    if hashlib.sha256(data[:-SUM]).digest() != data[-SUM:]:
+        raise Malformed("a sealed report is damaged")
+    found, rest = _parse(data[:-SUM], slots)
     if len(found.tokens) != REPORT:
         raise Malformed("a sealed report is two envelopes")
     if len(rest) != BLOCK * len(found.blocks):

@@ -20,7 +20,7 @@ from whistle.protocol.succession import Succession
 from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave
 
-KEPT = datetime.timedelta(days=400)  # of the reporters' heap (SPEC 9.4)
+KEPT = datetime.timedelta(days=400)  # of the reporters' heap (SPEC 9.5)
 NAMES = 10_000  # files of one name in a folder
 
 Progress = Callable[[str, int, int], None]

@@ -1,0 +1,128 @@
+"""Vectors of sealed reports as text, to be pasted into a form."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+
+from tests.making import cast
+from tests.making.cast import IDENTITIES, PHOTO, REPORT, REPORTER, SLOTS
+from tests.making.vector import Vector
+from whistle.protocol import age, envelope, parcel
+from whistle.protocol.age import armor
+from whistle.protocol.parcel import LABEL, Parcel
+
+OMBUDS, ETHICS = (IDENTITIES[id][0] for id in ("ombuds", "ethics"))
+READERS = [OMBUDS.recipient, ETHICS.recipient]
+WITH_PHOTO = cast.signed_by_reporter(cast.report(attachments=(PHOTO,)))
+SLIP = cast.signed_by_reporter(cast.slip())
+TOKENS = (REPORTER.report_token, REPORTER.slip_token)
+[BLOCK], _ = cast.stored("photo", b"a photograph")
+Make = Callable[[], bytes]
+
+
+def _parcel(with_photo: bool = False) -> Parcel:
+    report = envelope.seal(WITH_PHOTO if with_photo else REPORT, READERS, SLOTS)
+    slip = envelope.seal(SLIP, [REPORTER.mailbox.recipient], SLOTS)
+    return Parcel(TOKENS, (report, slip), (BLOCK,) if with_photo else ())
+
+
+def _text() -> bytes:
+    return parcel.armored(_parcel()).encode()
+
+
+def _armored(body: bytes, label: str = LABEL) -> bytes:
+    return armor.encode(body + hashlib.sha256(body).digest(), label)
+
+
+def _body(**changes: object) -> bytes:
+    """What is armoured, without its sum, of a parcel with changes."""
+    found = _parcel()
+    given = {"tokens": TOKENS, "envelopes": found.envelopes, "blocks": (), **changes}
+    return parcel.request(**given)  # type: ignore[arg-type]
+
+
+def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Make:
+    """A good text with other lines."""
+    return lambda: b"\n".join(change(_text().split(b"\n")))
+
+
+def _from_a_browser() -> bytes:
+    return b"\r\n \r\n" + _text().replace(b"\n", b"\r\n")
+
+
+def _flipped() -> bytes:
+    data = bytearray(armor.decode(_text(), LABEL))
+    data[len(data) // 2] ^= 1
+    return armor.encode(bytes(data), LABEL)
+
+
+def _other_stanzas() -> bytes:
+    """A report's envelope that is sealed to another kind of recipient."""
+    size = envelope.size(SLOTS)
+    other = age.encrypt([age.X25519Identity.generate().recipient], bytes(size))[:size]
+    return _armored(_body(envelopes=(other, _parcel().envelopes[1])))
+
+
+def _repeated_token() -> bytes:
+    return _armored(_body(tokens=(TOKENS[0], TOKENS[0])))
+
+
+def _spare_bits(lines: list[bytes]) -> list[bytes]:
+    """Base64 whose last character says the same bytes with its lowest bit turned."""
+    coded = lines[-3]
+    start, ending = coded.rstrip(b"="), coded[len(coded.rstrip(b"=")) :]
+    assert ending
+    return [*lines[:-3], start[:-1] + bytes([start[-1] + 1]) + ending, *lines[-2:]]
+
+
+MALFORMED: dict[str, tuple[str, Make]] = {
+    "nothing_inside": ("armour around nothing", lambda: armor.encode(b"", LABEL)),
+    "label_of_age": ("the label of an age file", lambda: _armored(_body(), armor.LABEL)),
+    "no_end": ("the last line is missing", _lines(lambda lines: lines[:-2])),
+    "line_missing": ("a line is missing", _lines(lambda lines: [*lines[:40], *lines[41:]])),
+    "line_long": ("two lines as one", _lines(lambda lines: [*lines[:40], lines[40] + lines[41], *lines[42:]])),
+    "text_before": ("a greeting before it", _lines(lambda lines: [b"Hello", *lines])),
+    "text_behind": ("a greeting behind it", _lines(lambda lines: [*lines, b"Thank you", b""])),
+    "indented": ("two spaces before each line", _lines(lambda lines: [b"  " + line for line in lines])),
+    "spare_bits": ("base64 that is not canonical", _lines(_spare_bits)),
+    "altered": ("a bit turned in the slip", _flipped),
+    "sum_missing": ("without the sum", lambda: armor.encode(_body(), LABEL)),
+    "head_spaced": ("JSON that is not canonical", lambda: _armored(_body().replace(b',"tokens"', b', "tokens"', 1))),
+    "one_envelope": (
+        "no slip",
+        lambda: _armored(_body(tokens=TOKENS[:1], envelopes=_parcel().envelopes[:1])),
+    ),
+    "token_twice": ("one token for both", _repeated_token),
+    "envelope_short": (
+        "a byte of the slip is missing",
+        lambda: _armored(_body()[:-1]),
+    ),
+    "envelope_other": ("an envelope with other stanzas", _other_stanzas),
+    "block_missing": ("a block is named that is not there", lambda: _armored(_body(blocks=(BLOCK[0],)))),
+    "block_unnamed": ("a block is there that is not named", lambda: _armored(_body() + BLOCK[1])),
+}
+
+
+def _made(name: str, about: str, expect: str, make: Make, slots: int = SLOTS, photo: bool = False) -> Vector:
+    given = {
+        "text": {"file": f"pasted_{name}.txt"},
+        "slots": slots,
+        "identities": [OMBUDS.text, REPORTER.mailbox.text],
+    }
+    output = {
+        "tokens": [token.hex() for token in TOKENS],
+        "hashes": [(WITH_PHOTO if photo else REPORT).hash, SLIP.hash],
+        "blocks": {BLOCK[0].hex(): hashlib.sha256(BLOCK[1]).hexdigest()} if photo else {},
+    }
+    return Vector(
+        f"pasted_{name}", about, expect, given, output if expect == "ok" else {}, {f"pasted_{name}.txt": make}
+    )
+
+
+def vectors() -> Iterator[Vector]:
+    """All of this module."""
+    yield _made("ok", "a report and its slip", "ok", _text)
+    yield _made("crlf", "lines as browsers send them, with room around them", "ok", _from_a_browser)
+    yield _made("block", "with a photo in a block", "ok", lambda: parcel.armored(_parcel(True)).encode(), photo=True)
+    yield _made("slots", "sealed for another number of slots", "malformed", _text, slots=4)
+    for name, (about, make) in MALFORMED.items():
+        yield _made(name, about, "malformed", make)
