@@ -89,6 +89,20 @@ def _endless_settings(folder: Path) -> None:
     (folder / SETTINGS).write_text(json.dumps({**found, "memory": 2**32}))
 
 
+def _infinite_settings(folder: Path) -> None:
+    found = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps({**found, "memory": float("inf")}))
+
+
+def _deep_settings(folder: Path) -> None:
+    (folder / SETTINGS).write_text("[" * 100_000)
+
+
+def _cut_key(folder: Path) -> None:
+    found = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps({**found, "key": found["key"][:40]}))
+
+
 def _newer(folder: Path) -> None:
     found = json.loads((folder / SETTINGS).read_text())
     (folder / SETTINGS).write_text(json.dumps({**found, "v": 2}))
@@ -111,6 +125,9 @@ def _no_sqlite(folder: Path) -> None:
         (_no_database, VaultForeign),
         (_damaged_settings, VaultForeign),
         (_endless_settings, VaultForeign),
+        (_infinite_settings, VaultForeign),
+        (_deep_settings, VaultForeign),
+        (_cut_key, VaultForeign),
         (_newer, VaultForeign),
         (_foreign_database, VaultForeign),
         (_no_sqlite, VaultForeign),
@@ -193,6 +210,25 @@ def test_a_full_disk_loses_nothing(folder: Path) -> None:
     vault = Vault.open(folder, SECRET)
     assert vault.get("case") == {"text": "third floor"}
     vault.close()
+
+
+def test_too_little_memory_is_said(folder: Path) -> None:
+    """A computer without the memory that unlocking takes is told so, and how much it is."""
+    found = json.loads((folder / SETTINGS).read_text())
+    (folder / SETTINGS).write_text(json.dumps({**found, "memory": 2**20}))
+    script = (
+        "import pathlib, resource, sys\n"
+        "from whistle.workstation.errors import VaultError\n"
+        "from whistle.workstation.vault import Vault\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
+        "try:\n"
+        "    Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
+        "except VaultError as error:\n"
+        "    print(error.message)\n"
+    )
+    command = [sys.executable, "-c", script, str(folder), SECRET]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == ("unlocking takes 1024 MiB of memory, and there is not so much\n", "")
 
 
 def test_a_changed_record_is_refused(folder: Path) -> None:

@@ -7,9 +7,10 @@ changes them gets another key, so they need no protection but bounds.
 import unicodedata
 from dataclasses import dataclass
 
+from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 
-from whistle.workstation.errors import Refused, VaultForeign
+from whistle.workstation.errors import Refused, VaultError, VaultForeign
 
 SALT = 16  # bytes
 KEY = 32  # bytes
@@ -47,10 +48,18 @@ def check_new(passphrase: str) -> str:
 
 
 def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
-    """The 32 bytes of key for `passphrase`.  Raises VaultForeign for parameters that no vault of ours has."""
+    """The 32 bytes of key for `passphrase`.  Raises VaultForeign for settings that are not ours, VaultError, Refused."""
     sound = len(salt) == SALT and 8 * price.lanes <= price.memory <= MEMORY_LIMIT
     if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
         raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")
     # The same passphrase typed on another system may come composed differently: NFC makes it one.
-    secret = unicodedata.normalize("NFC", passphrase).encode()
-    return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
+    try:
+        secret = unicodedata.normalize("NFC", passphrase).encode()
+        return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
+    except UnicodeEncodeError as exc:
+        raise Refused("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
+    except HashingError as exc:
+        raise VaultError(
+            f"unlocking takes {price.memory // 1024} MiB of memory, and there is not so much",
+            "close other programs and try again; nothing was changed",
+        ) from exc

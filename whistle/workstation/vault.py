@@ -124,9 +124,10 @@ class Vault:
         return vault
 
     def close(self) -> None:
-        """Let go of the files; another program may open the vault then."""
-        self._connection.close()
-        self._engine.dispose()
+        """Let go of the files, after what is being written; another program may open the vault then."""
+        with self._lock:
+            self._connection.close()
+            self._engine.dispose()
 
     def destroy(self) -> None:
         """Close, and remove the vault's files."""
@@ -215,14 +216,17 @@ def _settings(folder: Path) -> tuple[passphrase.Cost, bytes, bytes]:
             "there is no vault in this folder", "make one with `whistle workstation init`, or name its folder: --folder"
         ) from exc
     except OSError as exc:
-        raise VaultReadOnly(f"cannot read {SETTINGS}: {exc.strerror}", "the folder belongs to another user") from exc
+        raise VaultReadOnly(f"cannot read {SETTINGS}: {exc.strerror}", "is it a file, and the folder yours?") from exc
     try:
         found = json.loads(raw)
         if found["v"] != 1 or found["kind"] != "whistle vault":
             raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
         price = passphrase.Cost(int(found["memory"]), int(found["time"]), int(found["lanes"]))
-        return price, base64.b64decode(found["salt"], validate=True), base64.b64decode(found["key"], validate=True)
-    except (ValueError, KeyError, TypeError) as exc:
+        salt, wrapped = (base64.b64decode(found[name], validate=True) for name in ("salt", "key"))
+        if len(wrapped) != NONCE + passphrase.KEY + Aead.MACBYTES:
+            raise ValueError("not a wrapped key")
+        return price, salt, wrapped
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
         raise VaultForeign(f"{SETTINGS} is damaged", "bring it back from a backup; nothing was changed") from exc
 
 
