@@ -70,8 +70,8 @@ def armored(parcel: Parcel) -> str:
 
 
 def is_armored(text: str) -> bool:
-    """Whether a text begins as a sealed report does, whatever follows."""
-    return text.lstrip().startswith(armor.begin(LABEL).decode("ascii"))
+    """Whether a text is meant to be a sealed report: it holds its first line or its last, whatever else."""
+    return any(line(LABEL).decode("ascii") in text for line in (armor.begin, armor.end))
 
 
 def dearmor(text: str, slots: int) -> Parcel:
