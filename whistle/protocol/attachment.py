@@ -28,7 +28,8 @@ IDENTITY = 74  # characters of an identity's text
 MAX_NAME = 255  # characters
 MAX_TYPE = 127  # characters
 ZEROS = bytes(BLOCK)
-GATHERED = 1_048_576  # bytes of content that are hashed at once
+GATHERED = 1_048_576  # bytes of content that are hashed at once, or
+MOST_PIECES = 1024  # as they came
 
 Block = tuple[bytes, bytes]
 
@@ -106,31 +107,28 @@ class _Hash:
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
-        self._gathered, self._spare = bytearray(), bytearray()  # of fixed size once they have grown
+        self._pieces: list[bytes] = []
         self._length = 0  # bytes that are gathered
         self._thread: ThreadPoolExecutor | None = None  # ends when this object does
         self._last: Future[None] | None = None
 
     def update(self, data: bytes) -> None:
-        view = memoryview(data)
-        while view:
-            part, view = view[: GATHERED - self._length], view[GATHERED - self._length :]
-            self._gathered[self._length : self._length + len(part)] = part
-            self._length += len(part)
-            if self._length == GATHERED:
-                self._hand_over()
+        self._pieces.append(bytes(data))  # which copies only what could still change
+        self._length += len(data)
+        if self._length >= GATHERED or len(self._pieces) == MOST_PIECES:
+            self._settle()
+            self._thread = self._thread or ThreadPoolExecutor(1, "whistle-hash")
+            self._last = self._thread.submit(self._take, self._pieces)
+            self._pieces, self._length = [], 0
 
     def hexdigest(self) -> str:
         """The hash of all; the end of the stream."""
         self._settle()
-        self._hash.update(memoryview(self._gathered)[: self._length])
+        self._take(self._pieces)
         return self._hash.hexdigest()
 
-    def _hand_over(self) -> None:
-        self._settle()
-        self._thread = self._thread or ThreadPoolExecutor(1, "whistle-hash")
-        self._last = self._thread.submit(self._hash.update, self._gathered)
-        self._gathered, self._spare, self._length = self._spare, self._gathered, 0
+    def _take(self, pieces: list[bytes]) -> None:
+        self._hash.update(b"".join(pieces))  # at once: each call would wait for the interpreter
 
     def _settle(self) -> None:
         if self._last:
@@ -138,7 +136,7 @@ class _Hash:
 
 
 class Sealer:
-    """Seals one content as it streams by, holding two MiB and two blocks of it at most.
+    """Seals one content as it streams by, holding about four MiB of it at most.
 
     ``update`` and ``finish`` give blocks as pairs of id and 262,144 bytes.
     """
