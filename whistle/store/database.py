@@ -22,7 +22,9 @@ from whistle.store.errors import Full, StoreError
 
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
-POOL: dict[str, Any] = {"pool_size": 20, "max_overflow": 40, "hide_parameters": True}
+# the connection that was used last is used next: what it has read of the database is still in its memory
+POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
+CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a look reads in all of its rows
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
 # SQLite: no room; no room for what lies beside the file, or over a quota, which SQLite calls a failed write
@@ -70,6 +72,7 @@ class Database:
             connection.execute(f"PRAGMA {schema}.journal_mode=WAL")
             connection.execute(f"PRAGMA {schema}.synchronous=FULL")
             connection.execute(f"PRAGMA {schema}.secure_delete=ON")
+        connection.execute(f"PRAGMA main.cache_size=-{CACHE}")
         connection.execute("PRAGMA temp_store=MEMORY")
 
     @contextlib.contextmanager
