@@ -1,5 +1,13 @@
 """The local page."""
 
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
@@ -8,7 +16,7 @@ from flask.testing import FlaskClient
 
 from tests.workstation.carrying import World, attach
 from whistle.courier import ServerAway
-from whistle.workstation import cases
+from whistle.workstation import cases, serving
 from whistle.workstation.app import create_app
 
 HOST = "http://127.0.0.1:4711"
@@ -141,3 +149,53 @@ def test_uploads_never_touch_a_temporary_file(
     monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", refuse)
     big = (BytesIO(bytes(2_000_000)), "big.bin")
     assert "Signed and sealed" in post(page, f"case/{case_of(world)}/note", text="", files=big)
+
+
+@pytest.fixture
+def served(world: World) -> Iterator[str]:
+    """The address of a page that is served."""
+    server, address = serving.serve(world.station("ombuds"), world.stick)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield address
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_connections_that_say_nothing_hold_nothing_up(served: str) -> None:
+    """A browser that connects in advance, or a neighbour who connects and waits, does not keep the page from others."""
+    host, port = served.split("/")[2].split(":")
+    with contextlib.ExitStack() as idle:
+        for _ in range(20):
+            idle.enter_context(socket.create_connection((host, int(port))))
+        with urllib.request.urlopen(served, timeout=10) as answer:
+            assert answer.status == 200 and "Werkzeug" not in answer.headers["Server"]
+
+
+@pytest.mark.skipif(not Path("/proc/net/tcp").exists() or os.getuid() != 0, reason="needs root on Linux")
+@pytest.mark.parametrize(("user", "status"), [(65534, 403), (0, 200)], ids=["another user", "the same user"])
+def test_another_user_of_this_computer_is_refused(served: str, user: int, status: int) -> None:
+    """Who has seen the address among the arguments of a browser cannot use it without being the same user."""
+    script = (
+        "import os, sys, urllib.request, urllib.error\n"
+        "'a'.encode('idna')\n"  # loaded while it may be read
+        "os.setuid(int(sys.argv[2]))\n"
+        "try:\n"
+        "    print(urllib.request.urlopen(sys.argv[1], timeout=10).status)\n"
+        "except urllib.error.HTTPError as error:\n"
+        "    print(error.code)\n"
+    )
+    command = [sys.executable, "-c", script, served, str(user)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == (f"{status}\n", "")
+
+
+def test_too_large_a_form_is_told_where_to_go(world: World, page: FlaskClient) -> None:
+    """More than the page takes is refused with the way that takes it."""
+    page.application.config["MAX_CONTENT_LENGTH"] = 100_000
+    name = case_of(world)
+    data = {"text": "x", "files": (BytesIO(bytes(200_000)), "big.bin")}
+    answer = page.post(f"/t/case/{name}/reply", base_url=HOST, headers=ORIGIN, data=data)
+    assert answer.status_code == 413 and "--attach" in answer.text
+    assert "At most 100 KB at once" in get(page, f"case/{name}")

@@ -1,7 +1,7 @@
 """The local page: for the reviewer at this computer, and for nobody and nothing else.
 
-Its address holds a random path; another host's name, another page's form and any script are refused.  No cookie, no
-log, nothing from elsewhere.  What is uploaded stays in memory until it is sealed.
+Its address holds a random path; another user's connection, another host's name, another page's form and any script are
+refused.  No cookie, no log, nothing from elsewhere.  What is uploaded stays in memory until it is sealed.
 """
 
 import io
@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import IO
 
 import flask
-from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 
-from whistle.workstation import pages
+from whistle.workstation import neighbours, pages
 from whistle.workstation.desk import Desk
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.workstation import Workstation
@@ -23,6 +23,13 @@ from whistle.workstation.workstation import Workstation
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of one form; larger files go by the command line
 MAX_TEXT = 8 * 1024 * 1024  # bytes of the fields of one form
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
+PLAIN: dict[type[HTTPException], str] = {
+    NotFound: "There is no such page.",
+    Forbidden: "Refused. This page is for the user who opened it, at the address that was shown.",
+    BadRequest: "The form was not complete.",
+    RequestEntityTooLarge: "That was too much at once. Larger files go by the command line: "
+    "whistle workstation reply CASE --attach FILE",
+}
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
@@ -105,8 +112,11 @@ def _one_at_a_time(app: flask.Flask) -> None:
 
 
 def _refuse_strangers() -> None:
-    # A page elsewhere may have its name point here (DNS rebinding), or send a form here.
+    # A page elsewhere may have its name point here (DNS rebinding), or send a form here; another user may connect.
     request = flask.request
+    theirs = request.environ.get("REMOTE_PORT")
+    if theirs and not neighbours.ours(int(theirs), int(request.environ["SERVER_PORT"])):
+        raise Forbidden
     if not HOSTS.fullmatch(request.host):
         raise Forbidden
     if request.headers.get("Sec-Fetch-Site", "same-origin") not in ("same-origin", "none"):
@@ -123,8 +133,7 @@ def _finish(response: flask.Response) -> flask.Response:
 
 
 def _plain(error: HTTPException) -> flask.Response:
-    what = {NotFound: "There is no such page.", Forbidden: "Refused.", BadRequest: "The form was not complete."}
-    text = what.get(type(error), error.name)
+    text = PLAIN.get(type(error), error.name)
     return flask.Response(f"{text}\n", status=error.code or 500, mimetype="text/plain")
 
 

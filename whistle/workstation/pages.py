@@ -60,6 +60,7 @@ def _terms() -> dict[str, Any]:
         "waiting": len(outbox.pending(here.workstation)),
         "said": here.take_said(),
         "size": size,
+        "most": size(flask.current_app.config["MAX_CONTENT_LENGTH"]),
         "Typed": Typed,
     }
 
@@ -135,6 +136,8 @@ def save(name: str) -> Response:
 
 def size(count: int) -> str:
     """A size for people."""
+    if count == 1:
+        return "1 byte"
     for unit in ("bytes", "KB", "MB"):
         if count < 1000:
             return f"{count:.0f} {unit}"

@@ -48,7 +48,7 @@ def check_new(passphrase: str) -> str:
 
 
 def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
-    """The 32 bytes of key for `passphrase`.  Raises VaultForeign for settings that are not ours, VaultError, Refused."""
+    """The 32 bytes of key.  Raises VaultForeign for settings that are not ours, VaultError without memory, Refused."""
     sound = len(salt) == SALT and 8 * price.lanes <= price.memory <= MEMORY_LIMIT
     if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
         raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")

@@ -1,11 +1,12 @@
 """The local page, served on 127.0.0.1 to this computer alone."""
 
+import errno
 import logging
 import socket
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from werkzeug.serving import BaseWSGIServer, make_server
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from whistle.courier import Courier
 from whistle.workstation import durable
@@ -15,6 +16,13 @@ from whistle.workstation.workstation import Workstation
 
 HOST = "127.0.0.1"
 STICK = "stick"  # in a courier's folder, for a connected workstation without a stick
+
+
+class Handler(WSGIRequestHandler):
+    """One connection.  Browsers open some in advance and say nothing: these must not hold the others up."""
+
+    timeout = 60  # seconds of silence
+    server_version, sys_version = "Whistle", ""
 
 
 def serve(
@@ -36,7 +44,7 @@ def serve(
     app = create_app(workstation, stick, errand, saved=saved)
     with _listening(port) as listening:
         port = listening.getsockname()[1]
-        server = make_server(HOST, port, app, threaded=False, fd=listening.fileno())
+        server = make_server(HOST, port, app, threaded=True, request_handler=Handler, fd=listening.fileno())
     return server, f"http://{HOST}:{port}{app.config['WHISTLE_PATH']}"
 
 
@@ -63,5 +71,6 @@ def _listening(port: int) -> socket.socket:
         found.listen()
     except OSError as exc:
         found.close()
-        raise Refused(f"port {port} is in use", "choose another with --port, or leave --port away") from exc
+        why = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be used: {exc.strerror}"
+        raise Refused(f"port {port} {why}", "choose another with --port, or leave --port away") from exc
     return found
