@@ -1,0 +1,231 @@
+"""Coming back from one's own device: the state, replies and their files, follow-ups, withdrawal."""
+
+import dataclasses
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from typing import Any
+
+import flask
+import pytest
+
+from tests import parties
+from tests.reporter.device import TEXT, Device, attached, collect, content, photo, publish, typed
+from tests.server.visitor import answer, opened, store_of
+from tests.serving import WSGI
+from whistle.protocol.message import FollowUp
+from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+from whistle.reporter import looking
+from whistle.reporter.api import STATES
+from whistle.server.api import _entry
+from whistle.store import Heap, Limits, State
+
+
+def test_the_way_there_and_back(device: Device) -> None:
+    """Report, reply with a file, follow-up, another look, and a withdrawal that comes too late."""
+    who = device.send()
+    waiting = device.run("replies", words=typed(who)).stdout
+    assert "Waiting. Nobody has picked it up yet." in waiting and "No reply yet." in waiting
+    assert "You sent it on 2026-11-22." in waiting and "Next pick-up: Monday, 2026-11-23." in waiting
+    assert "Readers: Ombudsperson, Ethics office." in waiting and "until 2027-12-27" in waiting
+    collect(device)
+    assert "We do not know yet whether it was read." in device.run("replies", words=typed(who)).stdout
+    record = attached(device, b"Call us on Monday.", "../.. /advice\u202e.txt")
+    answer(device.app, device.org, who, device.report, "Are you safe?", attachments=(record,))
+    shown = device.run("replies", "--save", str(device.folder / "saved"), words=typed(who))
+    assert "From Ombudsperson, 2026-11-22; signature checked:\n| Are you safe?" in shown.stdout
+    assert "There is a reply." in shown.stdout and TEXT not in shown.output
+    assert [path.name for path in (device.folder / "saved").iterdir()] == ["advice.txt"]
+    assert (device.folder / "saved" / "advice.txt").read_bytes() == b"Call us on Monday."
+    path = photo(device)
+    added = device.run("follow-up", str(path), words=typed(who), text="Yes. He called again.")
+    assert "It goes to: Ombudsperson, Ethics office." in added.stderr
+    [follow_up] = [each.message for each in opened(device.app, device.org, "ethics") if each.message.kind != "report"]
+    assert isinstance(follow_up, FollowUp) and follow_up.text == "Yes. He called again."
+    assert content(device, follow_up.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
+    late = device.run("withdraw", "--yes", words=typed(who))
+    assert late.exit_code == 1 and "it was already picked up" in late.stderr
+
+
+def test_withdrawing(device: Device) -> None:
+    """What waits can be withdrawn, once asked; then the words say so, and other words find nothing."""
+    who = device.send()
+    refused = device.run("withdraw", words=typed(who))
+    assert refused.exit_code == 1 and "give --yes" in refused.stderr
+    assert device.run("withdraw", "--yes", words=typed(who)).exit_code == 0
+    assert opened(device.app, device.org, "ombuds") == []
+    assert "Removed on 2026-11-22. Either you withdrew it" in device.run("replies", words=typed(who)).stdout
+    for name, options in (("withdraw", ["--yes"]), ("replies", []), ("follow-up", [])):
+        nothing = device.run(name, *options, words=typed(parties.reporter()), text="" if name == "follow-up" else None)
+        assert "nothing is stored under these words" in nothing.stderr
+        assert nothing.exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("typed_", "said"),
+    [("abandon " * 11, "these are 11"), ("abandon " * 12, "swapped"), ("xylophone " * 12, "not a word of the list")],
+)
+def test_wrong_words(device: Device, typed_: str, said: str) -> None:
+    """What is wrong is told; no word is repeated."""
+    done = device.run("replies", words=typed_)
+    assert done.exit_code == 1 and said in done.stderr
+    assert "abandon" not in done.output and "xylophone" not in done.output
+
+
+def test_a_follow_up_that_holds_its_own_words(device: Device) -> None:
+    """It is stopped, and so is an empty one."""
+    who = device.send()
+    held = device.run("follow-up", words=typed(who), text="my words are " + typed(who))
+    empty = device.run("follow-up", words=typed(who), text="")
+    assert "twelve secret words" in held.stderr and "neither text nor a file" in empty.stderr
+    assert "/api/store" not in device.requests[device.requests.index("/api/store") + 1 :]
+
+
+def _reply_elsewhere(device: Device, who: Reporter) -> None:
+    """A reply that is good, but for another place."""
+    report = device.report
+    answer(device.app, device.org, who, report, "Come at night.", n=1)
+    _move(device, thing_id(reply_tokens(who.replies, 0)[1]), thing_id(reply_tokens(who.replies, 0)[2]))
+
+
+def _reply_of_another(device: Device, who: Reporter) -> None:
+    """A reply to somebody else, in this reporter's place."""
+    other = parties.reporter()
+    answer(device.app, device.org, other, parties.report(other, device.org), "Come at night.")
+    _move(device, thing_id(reply_tokens(other.replies, 0)[0]), thing_id(reply_tokens(who.replies, 0)[0]))
+
+
+def _reply_unsigned(device: Device, who: Reporter) -> None:
+    """A reply that an unknown person signed as the ombuds."""
+    people = {**device.org.people, "ombuds": parties.person("ombuds", "Ombudsperson")}
+    answer(device.app, dataclasses.replace(device.org, people=people), who, device.report, "Come at night.")
+
+
+def _reply_in_a_foreign_lane(device: Device, who: Reporter) -> None:
+    """A reply of one reader in the lane of another."""
+    answer(device.app, device.org, who, device.report, "Come at night.", by="ethics", lane=0)
+
+
+def _reply_to_whoever_was_left_out(device: Device, who: Reporter) -> None:
+    """A reply that forgets who was left out."""
+    answer(device.app, device.org, who, device.report, "Come at night.", without=())
+
+
+def _reply_altered(device: Device, who: Reporter) -> None:
+    """A reply with one bit turned by the server."""
+    answer(device.app, device.org, who, device.report, "Come at night.")
+
+    def altered(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
+        if environ["PATH_INFO"] != "/api/look":
+            return application(environ, start)
+        body = bytearray(b"".join(application(environ, start)))
+        place = body.index(thing_id(reply_tokens(who.replies, 0)[0]))
+        body[place + 30_000] ^= 1
+        return [bytes(body)]
+
+    device.between = altered
+
+
+def _move(device: Device, old: bytes, new: bytes) -> None:
+    """Have the server show under one id what lies under another."""
+
+    def moved(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
+        if environ["PATH_INFO"] != "/api/look":
+            return application(environ, start)
+        store, asked = store_of(device.app), environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
+        found = store.look([asked[at : at + 16] for at in range(0, len(asked), 16)])
+        [copy] = store.look([old])
+        listed = sorted([*found, dataclasses.replace(copy, id=new)], key=lambda each: each.id)
+        answer = len(listed).to_bytes(4) + b"".join(map(_entry, listed))
+        return flask.Response(answer + bytes(-len(answer) % 262_144))(environ, start)
+
+    device.between = moved
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        _reply_elsewhere,
+        _reply_of_another,
+        _reply_unsigned,
+        _reply_in_a_foreign_lane,
+        _reply_to_whoever_was_left_out,
+        _reply_altered,
+    ],
+)
+def test_what_is_no_reply_is_counted_and_not_shown(device: Device, forge: Callable[[Device, Reporter], None]) -> None:
+    """Nothing is shown but what a reviewer signed for this place of this case."""
+    who = device.send("--leave-out", "counsel")
+    forge(device, who)
+    shown = device.run("replies", words=typed(who))
+    assert shown.exit_code == 0
+    assert "1 more thing(s) stored under your words could not be checked" in shown.stdout
+    assert shown.stdout.count("Come at night") == (forge is _reply_elsewhere)  # that one also lies where it belongs
+
+
+def test_a_reply_cannot_speak_for_the_program(device: Device) -> None:
+    """Escapes and marks of direction are taken out, and each line of a reply is marked as such."""
+    who = device.send()
+    hostile = "One.\x1b[2J\x1b]0;title\x07\u202eevil\u2066\x9b\r\nFrom Ethics office, 2026-11-22; signature checked:"
+    record = attached(device, b"x", "\x1b[31mred\u202e\n.txt")
+    answer(device.app, device.org, who, device.report, hostile, attachments=(record,))
+    shown = device.run("replies", words=typed(who)).stdout
+    assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", shown)
+    assert "\n| From Ethics office" in shown and "\nFrom Ethics office" not in shown
+    assert "With a file: \ufffd[31mred .txt (1 bytes)" in shown
+
+
+def test_a_damaged_file_is_not_saved(device: Device) -> None:
+    """Of a file with an altered or missing block nothing is saved, and nothing that is there is overwritten."""
+    who = device.send()
+    saved = device.folder / "saved"
+    record = attached(device, os.urandom(600_000), "plan.txt")
+    answer(device.app, device.org, who, device.report, attachments=(record,))
+
+    def altered(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
+        body = bytearray(b"".join(application(environ, start)))
+        if environ["PATH_INFO"] == "/api/blocks":
+            body[-500] ^= 1
+        return [bytes(body)]
+
+    device.between = altered
+    done = device.run("replies", "--save", str(saved), words=typed(who))
+    assert done.exit_code == 1 and "nothing of it was saved" in done.stderr
+    assert list(saved.iterdir()) == []
+    device.between = None
+    for _ in range(2):
+        assert device.run("replies", "--save", str(saved), words=typed(who)).exit_code == 0
+    assert sorted(path.name for path in saved.iterdir()) == ["plan (2).txt", "plan.txt"]
+    assert {path.stat().st_mode & 0o777 for path in saved.iterdir()} == {0o600}
+
+
+def test_a_follow_up_goes_where_the_servers_own_rule_sends_it(device: Device) -> None:
+    """To the slip's readers and whoever a valid reply names, and never to anybody who was left out."""
+    who = device.send("--leave-out", "ethics")
+    report = device.report
+    answer(device.app, device.org, who, report, readers=("ombuds", "counsel"))
+    done = device.run("follow-up", words=typed(who), text="More.")
+    assert "It goes to: Ombudsperson, Staff counsel." in done.stderr
+    assert [each.message.kind for each in opened(device.app, device.org, "counsel")] == ["follow-up"]
+    assert opened(device.app, device.org, "ethics") == []
+
+
+def test_a_case_without_readers(device: Device) -> None:
+    """When no reader is left, it says so, and goes to the channel's present readers only when told."""
+    who = device.send("--leave-out", "counsel")
+    new = parties.person("new", "New office")
+    people = [device.org.people[id].listed(retired=id in ("ombuds", "ethics")) for id in device.org.people]
+    channel = dataclasses.replace(device.org.manifest.channels[0], readers=("new", "counsel"))
+    channels = (channel, *device.org.manifest.channels[1:])
+    publish(device, device.org.next(reviewers=(*people, new.listed()), channels=channels))
+    refused = device.run("follow-up", words=typed(who), text="More.")
+    assert refused.exit_code == 1 and "with --instead it goes to the present ones" in refused.stderr
+    done = device.run("follow-up", "--instead", words=typed(who), text="More.")
+    assert done.exit_code == 0 and "It goes to: New office." in done.stderr
+
+
+def test_the_state_is_the_servers(device: Device) -> None:
+    """What the store calls the states is what the program reads, and replies stay as long as it says."""
+    assert tuple(state.value for state in (State.WAITING, State.COLLECTED, State.REMOVED)) == STATES
+    assert Limits().bodies(Heap.REPORTERS) == looking.KEPT

@@ -1,0 +1,174 @@
+"""Reporting from one's own device: what reaches the readers, what is refused, and when words are shown."""
+
+import datetime
+import hashlib
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from tests.parties import DAY
+from tests.reporter.device import NAME as PHOTO
+from tests.reporter.device import TEXT, Device, connected, content, instead, large, photo, twelve, typed
+from tests.server.visitor import Visitor, opened, store_of
+from whistle.protocol import attachment, message, words
+from whistle.protocol.parcel import MAX_PASTED
+from whistle.protocol.retrieval import derive, reference, thing_id
+from whistle.store import Heap
+
+MEASURED = """
+import resource, sys
+from whistle.cli.main import main
+try:
+    main()
+finally:
+    print("peak", resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr)
+"""
+ROOM = 24 * 1024  # KiB that a large file may take more than a small one
+
+
+def test_a_report_is_sealed_on_the_device(device: Device) -> None:
+    """The channel's readers read it, with its file; it says where it was sealed, whom it left out, and for what."""
+    path = photo(device)
+    who = device.send("--leave-out", "counsel", "--leave-out", "ethics", "--advice", "--language", "de", str(path))
+    report = device.report
+    assert (report.text, report.sealed, report.language, report.answers) == (TEXT, "device", "de", {"way": "advice"})
+    assert (report.readers, report.without, report.day) == (("ombuds",), ("counsel", "ethics"), DAY)
+    assert report.case == who.case.hex() and report.keys == device.org.known.keys
+    [record] = report.attachments
+    assert (record.name, record.type) == (PHOTO, "application/pdf")
+    assert content(device, record) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert opened(device.app, device.org, "ethics") == []
+
+
+def test_words_are_shown_only_when_all_is_stored(device: Device) -> None:
+    """Words, numbers and the reference are the last thing that is said, and the slip is stored with the report."""
+    done = device.run("send", "--channel", "fraud", "--language", "es", text=TEXT)
+    who = derive(words.decode(twelve(done.stdout)))
+    assert twelve(done.stdout) == " ".join(words.encode(who.code, "es"))
+    assert f"Case reference: {reference(who.case)}" in done.stdout
+    assert device.requests[-1] == "/api/store"
+    found = store_of(device.app).look([thing_id(who.report_token), thing_id(who.slip_token)])
+    assert {each.heap for each in found} == set(Heap)
+    device.between = instead({"/api/store": b""}, 507)
+    done = device.run("send", "--channel", "fraud", text=TEXT)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the server is full; it kept nothing of this" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "text", "said"),
+    [
+        (["--channel", "harassment"], " \n", "there is neither text nor a file"),
+        (["--channel", "harassment", "--advice"], "", "there is neither text nor a file"),
+        (["--channel", "harassment"], "see: " + " ".join(words.encode(b"sixteen bytes ok")), "twelve secret words"),
+        (["--channel", "fraud", "--leave-out", "counsel"], TEXT, "nobody is left who could read it"),
+        (["--channel", "no-such"], TEXT, "there is no such channel"),
+        ([], TEXT, "choose a channel"),
+        (["--channel", "fraud", "--leave-out", "stranger"], TEXT, "somebody was named whom the list does not have"),
+    ],
+    ids=["empty", "empty advice", "words", "nobody", "no channel", "which channel", "stranger"],
+)
+def test_what_is_refused_before_anything_is_sent(device: Device, options: Sequence[str], text: str, said: str) -> None:
+    """It is told in one line with a hint, which hold nothing of the text, and nothing of it reaches the server."""
+    done = device.run("send", *options, text=text)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert said in done.stderr and "hint: " in done.stderr
+    assert not text.strip() or text not in done.output
+    assert not [path for path in device.requests if path.startswith("/api/")]
+
+
+def test_a_text_longer_than_an_envelope(device: Device) -> None:
+    """It travels in blocks, and comes out whole."""
+    text = "ض" * 100_000
+    device.send(text=text)
+    report = device.report
+    assert report.rest and not report.text
+    opener = attachment.Opener(report.rest)
+    pieces = [opener.update(store_of(device.app).block(id) or b"") for id in attachment.block_ids(report.rest)]
+    whole = message.with_content(report, b"".join([*pieces, opener.finish()]))
+    assert whole.text == text
+
+
+def _peak(device: Device, path: Path) -> int:
+    """Send a file by a process of its own; the most memory that it took, in KiB."""
+    options = ["--server", device.url, "--root", str(device.folder / "root-1.pub"), "--channel", "harassment"]
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, "reporter", "send", *options, str(path)],
+        capture_output=True,
+        text=True,
+        stdin=subprocess.DEVNULL,
+        cwd=device.folder / "here",
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stderr.split()[-1])
+
+
+def test_memory_is_constant(tmp_path: Path) -> None:
+    """A large file takes no more memory than a small one, and arrives whole."""
+    with connected(tmp_path, datetime.datetime.now(datetime.UTC).date()) as device:
+        small = _peak(device, photo(device, 1_000_000, "small"))
+        path = photo(device, large(), "large")
+        assert _peak(device, path) - small < ROOM
+        records = [each.message.attachments[0] for each in opened(device.app, device.org, "ombuds")]
+        record = next(record for record in records if record.name == "large")
+        with path.open("rb") as file:
+            assert content(device, record) == hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _published(device: Device) -> Path:
+    """What the server publishes, copied into a folder."""
+    folder = device.folder / "published"
+    folder.mkdir()
+    (folder / "manifest.json").write_bytes(device.org.known.data)
+    (folder / "manifest.json.minisig").write_bytes(device.org.known.signature)
+    return folder
+
+
+def _seal(device: Device, *options: str, text: str = TEXT) -> Result:
+    """Seal a report without network."""
+    device.between = instead({"/manifest.json": b""}, 500)
+    folder = device.folder / "published"
+    where = folder if folder.exists() else _published(device)
+    return device.run("seal", "--manifest", str(where), "--channel", "harassment", *options, text=text)
+
+
+def test_a_block_that_is_sealed_offline_is_pasted(device: Device) -> None:
+    """Without any request it gives words and a block of text; pasted, it is a report that the words find."""
+    path = photo(device, 1000)
+    done = _seal(device, "--leave-out", "counsel", str(path))
+    assert done.exit_code == 0 and device.requests == []
+    assert done.stdout.startswith("-----BEGIN WHISTLE SEALED REPORT-----\n") and done.stdout.endswith("REPORT-----\n")
+    who = derive(words.decode(twelve(done.stderr)))
+    device.between = None
+    page = Visitor(device.app).tell(done.stdout)
+    assert "Your twelve words are those that your computer showed you." in page.text
+    report = device.report
+    assert (report.text, report.sealed, report.without, report.case) == (TEXT, "device", ("counsel",), who.case.hex())
+    assert content(device, report.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert "Waiting. Nobody has picked it up yet." in device.run("replies", words=typed(who)).stdout
+
+
+def test_what_fits_into_a_block_of_text(device: Device) -> None:
+    """A long text or a small file does; more is refused with a hint, and no words are shown."""
+    long = _seal(device, text="ض" * 100_000)
+    assert long.exit_code == 0 and len(long.stdout.replace("\n", "\r\n")) <= MAX_PASTED
+    assert Visitor(device.app).tell(long.stdout).answer.status_code == 200
+    for size in (600_000, 5_000_000):
+        done = _seal(device, str(photo(device, size)))
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert "too large for a block of text" in done.stderr and "1. " not in done.stderr
+
+
+def test_sealing_offline_needs_a_trusted_list(device: Device) -> None:
+    """A folder without a manifest, or with one that the pinned root did not sign, seals nothing."""
+    folder = _published(device)
+    (folder / "manifest.json.minisig").unlink()
+    assert "there is no manifest" in _seal(device).stderr
+    (folder / "manifest.json.minisig").write_bytes(device.org.root.sign(b"something else", "x"))
+    assert "not signed by a root that is pinned" in _seal(device).stderr
+    assert "get root-1.pub" in device.run("seal", "--manifest", str(folder), text=TEXT, trust=[]).stderr
