@@ -1,4 +1,4 @@
-"""What a reporter hands to the server: sealed envelopes, the tokens to keep them under, and their blocks (SPEC 9.1, 9.6).
+"""What a reporter hands to the server: envelopes, the tokens to keep them under, and their blocks (SPEC 9.1, 9.6).
 
 It travels as the body of a request, or, where only a field of text is open, as one armoured block that holds all of it.
 Nothing in it can be opened by whoever carries or keeps it.
