@@ -8,8 +8,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import flask
 
-from whistle.protocol import retrieval, words
+from whistle.protocol import parcel, retrieval, words
 from whistle.protocol.drafting import Empty, Refused
+from whistle.protocol.errors import Malformed
 from whistle.protocol.manifest import Channel, Known
 from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
@@ -28,6 +29,7 @@ from whistle.server.visit import (
     plan,
     tickable,
 )
+from whistle.store import Taken
 
 Answer = Callable[[Visit], flask.Response]
 _random = secrets.SystemRandom()
@@ -54,6 +56,8 @@ def tell(visit: Visit) -> flask.Response:
 
 def send(visit: Visit) -> flask.Response:
     """Store the report and show its words; or give the form back with what is wrong."""
+    if parcel.is_armored(visit.arrived.get("text")):
+        return _keep_sealed(visit)
     attempt = forms.attempt(visit.arrived)
     if attempt is None:
         return again(visit, Problem("", visit.t("error.old_form")))
@@ -71,6 +75,23 @@ def send(visit: Visit) -> flask.Response:
     except (NoRoom, Refused) as error:
         return again(visit, forms.problem(visit.t, error, visit.bounds))
     return words_page(visit, code)
+
+
+def _keep_sealed(visit: Visit) -> flask.Response:
+    """Store a report that was sealed elsewhere and pasted (SPEC 9.6); its words are not known here."""
+    arrived = visit.arrived
+    beside = [value for name, value in arrived.fields if name == "without" or name.startswith(forms.ANSWER)]
+    if arrived.attachments or any(map(str.strip, beside)):
+        return again(visit, Problem("text", visit.t("error.sealed_alone")))
+    try:
+        sealing.keep(parcel.dearmor(arrived.get("text"), visit.config.slots), (), visit.store, visit.day)
+    except NoRoom as error:
+        return again(visit, forms.problem(visit.t, error, visit.bounds))
+    except Malformed:
+        return again(visit, Problem("text", visit.t("error.sealed_damaged")))
+    except Taken:
+        return again(visit, Problem("text", visit.t("error.sealed_gone")))
+    return done(visit, kept=True, sealed=True)
 
 
 def again(visit: Visit, problem: Problem) -> flask.Response:
@@ -117,13 +138,14 @@ def leave(visit: Visit) -> flask.Response:
     return done(visit, kept=False)
 
 
-def done(visit: Visit, kept: bool) -> flask.Response:
-    """What happens next."""
+def done(visit: Visit, kept: bool, sealed: bool = False) -> flask.Response:
+    """What happens next; ``sealed`` where the words are known to the reporter's own device only."""
     known = visit.published.current(visit.day)
     return page(
         visit,
         "done.html",
         kept=kept,
+        sealed=sealed,
         waits=pickup(visit, known, "done.pickup"),
         plan=plan(visit, visit.day) if kept else (),
     )

@@ -48,7 +48,7 @@ def report(draft: Draft, code: bytes, published: Published, store: Store, day: d
     reporter = derive(code)
     if not store.has(thing_id(reporter.report_token)):
         parcel = _writer(published.sealing(day), day).report(draft, reporter)
-        keep(parcel, draft.blocks, store, day)
+        _keep_one(parcel, draft.blocks, store, day)
     return reporter
 
 
@@ -69,13 +69,13 @@ def follow_up(
         return
     known = published.sealing(day)
     view = look(reporter, published, store, day)
-    keep(_writer(known, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store, day)
+    _keep_one(_writer(known, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store, day)
 
 
 def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.date) -> None:
-    """Store a parcel whose other ``blocks`` were put before; nothing if something is stored under its first token.
+    """Store a parcel whose other ``blocks`` were put before; the same again changes nothing.
 
-    Raises NoRoom.
+    Raises NoRoom, or Taken when something else lies, or lay, under one of its tokens.
     """
     heaps = (Heap.REVIEWERS, Heap.REPORTERS)
     named = zip(parcel.tokens, heaps, parcel.envelopes, strict=False)
@@ -86,10 +86,6 @@ def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.
         store.commit(sealed, [*blocks, *(id for id, _ in parcel.blocks)], day)
     except Full as error:
         raise NoRoom("the disk is full") from error
-    except Taken:
-        # The same form came twice at once: whichever is sealed first is the message.
-        if not store.has(sealed[0].id):
-            raise
 
 
 def withdraw(reporter: Reporter, store: Store, day: datetime.date) -> str:
@@ -110,3 +106,12 @@ def some_throwaways() -> list[HybridRecipient]:
 
 def _writer(known: Known, day: datetime.date) -> Writer:
     return Writer(known, day, SEALED, some_throwaways)
+
+
+def _keep_one(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.date) -> None:
+    """The same where the form, and not its sealing, is what counts: whichever came first is the message."""
+    try:
+        keep(parcel, blocks, store, day)
+    except Taken:
+        if not store.has(thing_id(parcel.tokens[0])):
+            raise
