@@ -28,6 +28,7 @@ from sqlalchemy import (
     MetaData,
     StaticPool,
     Table,
+    bindparam,
     create_engine,
     delete,
     event,
@@ -48,6 +49,7 @@ from whistle.workstation.errors import (
 
 SETTINGS = "vault.json"
 DATABASE = "vault.sqlite"
+REMEMBERED = 1000  # records that a transaction has read and may read again
 PAD = 256  # bytes; a body's length is a multiple of it
 NONCE = Aead.NONCE_SIZE  # random; 24 bytes never meet twice
 MARK = "vault"  # the record that shows that both files belong together
@@ -61,6 +63,10 @@ RECORDS = Table(
     Column("body", LargeBinary, nullable=False),
     sqlite_with_rowid=False,  # a row id would keep the order in which records came
 )
+READ = select(RECORDS.c.body).where(RECORDS.c.name == bindparam("name"))
+REMOVE = delete(RECORDS).where(RECORDS.c.name == bindparam("gone"))
+INSERT = insert(RECORDS)
+WRITE = INSERT.on_conflict_do_update(index_elements=["name"], set_={"body": INSERT.excluded.body})
 
 
 class Vault:
@@ -71,7 +77,9 @@ class Vault:
         self._names = _subkey(key, b"whistle/v1 vault names")
         self._bodies = Aead(_subkey(key, b"whistle/v1 vault bodies"))
         self._lock = threading.RLock()
-        self._inside: Connection | None = None
+        self._inside = False  # a transaction
+        self._known: dict[str, str | None] = {}  # what it has read and will write, as JSON; None where nothing is
+        self._changed: set[str] = set()
         self._engine = _engine(folder / DATABASE)
         self._connection = self._connect()
 
@@ -137,46 +145,67 @@ class Vault:
 
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a record, or `default`.  Raises VaultForeign when its body was changed."""
-        hashed = self._hash(name)
-        with self._lock, _named_errors():
-            found = self._connection.execute(select(RECORDS.c.body).where(RECORDS.c.name == hashed)).scalar()
-            if self._inside is None:
-                self._connection.rollback()
-        return default if found is None else self._open(hashed, found)
+        with self._lock:
+            text = self._known[name] if name in self._known else self._read(name)
+        return default if text is None else json.loads(text)
 
     def put(self, name: str, value: Any) -> None:
         """Write one record, at once or with the transaction around it."""
-        hashed = self._hash(name)
-        row = {"name": hashed, "body": self._seal(hashed, value)}
-        with self.transaction() as connection:
-            statement = insert(RECORDS).values(row)
-            with _named_errors():
-                connection.execute(statement.on_conflict_do_update(index_elements=["name"], set_={"body": row["body"]}))
+        self._change(name, json.dumps(value, separators=(",", ":"), ensure_ascii=False))
 
     def remove(self, name: str) -> None:
         """Delete one record; the space is overwritten (`secure_delete`), as far as the disk lets it."""
-        with self.transaction() as connection, _named_errors():
-            connection.execute(delete(RECORDS).where(RECORDS.c.name == self._hash(name)))
+        self._change(name, None)
 
     @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        """All that is written inside is kept, durably, or none of it; may be nested."""
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is kept, durably and at its end, or none of it; may be nested."""
         with self._lock:
-            if self._inside is not None:
-                yield self._inside
+            if self._inside:
+                yield
                 return
             with _named_errors():
                 around = self._connection.begin()
-            self._inside = self._connection
+            self._inside = True
             try:
-                yield self._connection
+                yield
                 with _named_errors():
+                    self._write()
                     around.commit()
             except BaseException:
                 self._connection.rollback()  # also after a commit for which there was no room
                 raise
             finally:
-                self._inside = None
+                self._inside = False
+                self._known.clear()
+                self._changed.clear()
+
+    def _change(self, name: str, text: str | None) -> None:
+        with self.transaction():
+            self._known[name] = text
+            self._changed.add(name)
+
+    def _read(self, name: str) -> str | None:
+        hashed = self._hash(name)
+        with _named_errors():
+            body = self._connection.execute(READ, {"name": hashed}).scalar()
+            if not self._inside:
+                self._connection.rollback()
+        text = None if body is None else self._open(hashed, body)
+        if self._inside:
+            if len(self._known) >= len(self._changed) + REMEMBERED:
+                self._known = {known: self._known[known] for known in self._changed}
+            self._known[name] = text
+        return text
+
+    def _write(self) -> None:
+        """What the transaction has changed, each record once, in order of its hashed name."""
+        changed = sorted((self._hash(name), self._known[name]) for name in self._changed)
+        kept = [{"name": name, "body": self._seal(name, text)} for name, text in changed if text is not None]
+        gone = [{"gone": name} for name, text in changed if text is None]
+        for statement, rows in ((WRITE, kept), (REMOVE, gone)):
+            if rows:
+                self._connection.execute(statement, rows)
 
     def _connect(self) -> Connection:
         with _named_errors():
@@ -188,20 +217,20 @@ class Vault:
     def _hash(self, name: str) -> bytes:
         return hashlib.blake2b(name.encode(), key=self._names, digest_size=32).digest()
 
-    def _seal(self, name: bytes, value: Any) -> bytes:
-        plain = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    def _seal(self, name: bytes, text: str) -> bytes:
+        plain = text.encode()
         plain = len(plain).to_bytes(4, "big") + plain
         overhead = NONCE + Aead.MACBYTES
         return bytes(self._bodies.encrypt(plain + bytes(-(len(plain) + overhead) % PAD), name))
 
-    def _open(self, name: bytes, body: bytes) -> Any:
+    def _open(self, name: bytes, body: bytes) -> str:
         try:
             plain = self._bodies.decrypt(body, name)
         except CryptoError as exc:
             raise VaultForeign(
                 f"a record of {DATABASE} was changed or belongs elsewhere", "bring the folder back from a backup"
             ) from exc
-        return json.loads(plain[4 : 4 + int.from_bytes(plain[:4], "big")])
+        return plain[4 : 4 + int.from_bytes(plain[:4], "big")].decode()
 
 
 def _subkey(key: bytes, label: bytes) -> bytes:
