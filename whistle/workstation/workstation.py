@@ -11,6 +11,7 @@ from typing import Any
 from whistle.protocol import enrolment, message
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.enrolment import ReviewerKeys
+from whistle.protocol.manifest import Known, Reviewer
 from whistle.protocol.message import Signed
 from whistle.protocol.minisign import SecretKey
 from whistle.workstation import identities
@@ -42,6 +43,9 @@ class Workstation:
         self.blocks = Blocks(vault.folder / "blocks")
         self.trust = Trust(vault, today)
         self._messages: dict[str, Signed] = {}
+        self._me: tuple[Known, Reviewer | None] | None = None  # as the newest manifest lists this reviewer
+        self._changing = False
+        self._new_cases: list[str] = []  # that a change has begun
 
     @classmethod
     def create(
@@ -145,7 +149,10 @@ class Workstation:
     @property
     def me(self) -> str:
         """This reviewer's id in the manifest.  Raises Untrusted without a manifest, Refused when not listed."""
-        listed = self.trust.listed(self.signing.public)
+        newest = self.trust.newest()
+        if self._me is None or self._me[0] is not newest:
+            self._me = newest, self.trust.listed(self.signing.public)
+        listed = self._me[1]
         if listed is None:
             raise Refused(
                 "the manifest does not list this workstation's key",
@@ -157,7 +164,17 @@ class Workstation:
     def change(self) -> Iterator[None]:
         """All that is kept inside is kept together or not at all."""
         with self.vault.transaction():
-            yield
+            if self._changing:
+                yield
+                return
+            self._changing = True
+            try:
+                yield
+                if self._new_cases:
+                    self.vault.put("cases", self.case_ids())
+            finally:
+                self._changing = False
+                self._new_cases.clear()
 
     def message(self, hash_: str) -> Signed:
         """A message that is kept, by its hash."""
@@ -188,15 +205,14 @@ class Workstation:
         with self.change():
             self.vault.put(f"message/{signed.hash}", record)
             self.vault.put(f"case/{case}", {**self.case_record(case), "messages": [*hashes, signed.hash]})
-            cases = self.case_ids()
-            if case not in cases:
-                self.vault.put("cases", [*cases, case])
+            if not hashes:
+                self._new_cases.append(case)
         return True
 
     def case_ids(self) -> list[str]:
         """All cases, in the order in which they came."""
         found: list[str] = self.vault.get("cases", [])
-        return found
+        return list(dict.fromkeys([*found, *self._new_cases])) if self._new_cases else found
 
     def case_record(self, case: str) -> dict[str, Any]:
         """What is kept of a case beside its messages: their hashes, and faults that were found."""
