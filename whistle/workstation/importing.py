@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import bundle, envelope, message
-from whistle.protocol.age import HybridIdentity
+from whistle.protocol import bundle, message
 from whistle.protocol.attachment import ID
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.listing import Listing, Member
@@ -22,6 +21,7 @@ from whistle.protocol.strangers import safe_name
 from whistle.workstation import judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
+from whistle.workstation.opening import Opened, Opening
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
@@ -120,23 +120,36 @@ def _read(
     workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
 ) -> list[Arrival]:
     files: dict[str, bytes] = {}
-    arrivals: list[Arrival] = []
-    held = workstation.identities()
-    seen = {day: set(_seen(workstation, day)) for day in {member.day for member in reader.listing.members} if day}
-    for count, (member, body) in enumerate(reader, start=1):
-        if progress:
-            progress(count, len(reader.listing.members))
-        if member.id is None:
-            files[member.name] = body.read()
-            continue
-        _take_manifests(workstation, files, result)  # they come before all envelopes
-        if member.is_block:
-            workstation.blocks.write(member.id, body.read())
-            result.blocks += 1
-        elif member.day is None or _trace(member) not in seen[member.day]:
-            arrivals += _open(workstation, body.read(), held, member.day, result)
-    _take_manifests(workstation, files, result)
-    return arrivals
+    days: list[datetime.date | None] = []
+    members = reader.listing.members
+    seen = {day: set(_seen(workstation, day)) for day in {member.day for member in members} if day}
+    opening: Opening | None = None
+    try:
+        for count, (member, body) in enumerate(reader, start=1):
+            if progress:
+                progress(count, len(members))
+            if member.id is None:
+                files[member.name] = body.read()
+                continue
+            if opening is None:
+                _take_manifests(workstation, files, result)  # they come before all envelopes
+                opening = _opening(workstation, members)
+            if member.is_block:
+                workstation.blocks.write(member.id, body.read())
+                result.blocks += 1
+            elif member.day is None or _trace(member) not in seen[member.day]:
+                opening.add(body.read())
+                days.append(member.day)
+        _take_manifests(workstation, files, result)
+        return _arrivals(opening.finish(), days, result) if opening else []
+    finally:
+        if opening:
+            opening.close()
+
+
+def _opening(workstation: Workstation, members: Sequence[Member]) -> Opening:
+    slots = workstation.trust.newest().manifest.slots
+    return Opening(workstation.identities(), slots, sum(member.is_envelope for member in members))
 
 
 def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: Imported) -> None:
@@ -144,21 +157,10 @@ def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: I
     files.clear()
 
 
-def _open(
-    workstation: Workstation,
-    body: bytes,
-    held: Sequence[HybridIdentity],
-    day: datetime.date | None,
-    result: Imported,
-) -> list[Arrival]:
-    slots = workstation.trust.newest().manifest.slots
-    try:
-        return [Arrival(envelope.open_(body, held, slots), day)]
-    except NotForMe:
-        result.not_mine += 1
-    except Malformed:
-        result.damaged += 1
-    return []
+def _arrivals(opened: Sequence[Opened], days: Sequence[datetime.date | None], result: Imported) -> list[Arrival]:
+    result.not_mine += sum(isinstance(each, NotForMe) for each in opened)
+    result.damaged += sum(isinstance(each, Malformed) for each in opened)
+    return [Arrival(each, day) for each, day in zip(opened, days, strict=True) if isinstance(each, Signed)]
 
 
 def settle(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:
