@@ -101,7 +101,7 @@ class Config:
     blocks_url: str = ""  # empty: `blocks` in the folder
     max_upload: int = 4096 * MIB  # bytes of one form, files included
     chaff: float = 4.0  # mean a day
-    beat: float = 0.1  # seconds; pages that answer a look leave on it
+    beat: float = 0.25  # seconds; pages that answer a look leave on it
 
     @classmethod
     def load(cls, folder: Path) -> "Config":

@@ -20,7 +20,7 @@ from whistle.protocol import attachment
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.retrieval import FormDigest
 from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig
-from whistle.store import Full, Heap, Store
+from whistle.store import Full, Heap, Store, StoreError
 
 PIECE = 65_536  # bytes read at a time
 PENDING = 4 * PIECE  # bytes that may wait in the decoder, for a part's head is never longer
@@ -105,7 +105,7 @@ def receive(
 ) -> Arrived:
     """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store on `day`.
 
-    Raises FormError: FieldAfterFile, TooBig, NoRoom, Broken; each holds the texts that had arrived.
+    Raises FormError: FieldAfterFile, TooBig, NoRoom, Broken; each holds the texts that had arrived.  Or StoreError.
     """
     body = Body(stream, content_length or 0)
     form = _Form(store, day, bounds, body.length)
@@ -121,6 +121,9 @@ def receive(
     except FormError as error:
         body.drain()
         error.fields = form.typed()
+        raise
+    except StoreError:
+        body.drain()
         raise
 
 
