@@ -1,4 +1,4 @@
-# make run · make test · make lint · make bench · make vectors · make client
+# make run · make test · make trial · make lint · make bench · make vectors · make client
 # Each makes .venv on its first run, and again when setup.cfg changes; later runs begin at once.
 
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 TESTS := tests
 EXTRAS := tests,lint,postgresql,redis
 
-.PHONY: run test lint bench vectors client clean
+.PHONY: run test trial lint bench vectors client clean
 .DELETE_ON_ERROR:
 
 ## Server and workstation on this machine, to try them.
@@ -19,6 +19,14 @@ test: $(VENV)/ready
 	$(BIN)/pytest -n auto $(TESTS)
 
 ## Style and types; those of the browser's half where its tools are installed.
+## What takes long, with full counts: hours. WHISTLE_FUZZ_SECONDS=60 fuzzes each target for a minute instead of ten.
+trial: export WHISTLE_TRIAL = 1
+trial: export WHISTLE_EXAMPLES ?= 2000
+trial: $(VENV)/ready
+	-@$(BIN)/pip install --quiet atheris
+	$(BIN)/pytest -n auto --ignore tests/trial $(TESTS)
+	$(BIN)/pytest tests/trial
+
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -1,0 +1,38 @@
+"""What the trials measured, as a table behind their results."""
+
+from collections.abc import Callable
+
+import pytest
+
+KEY = "measured"
+Measure = Callable[[str, object], None]
+
+
+@pytest.fixture
+def measured(record_property: Callable[[str, object], None]) -> Measure:
+    """Note a figure for the table: what it is, and how much."""
+
+    def note(what: str, much: object) -> None:
+        record_property(KEY, (what, str(much)))
+
+    return note
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print the table: test, outcome, seconds, and what it measured."""
+    reports = [
+        report
+        for outcome in ("passed", "failed", "skipped")
+        for report in terminalreporter.stats.get(outcome, [])
+        if "tests/trial/" in report.nodeid and (report.when == "call" or outcome == "skipped")
+    ]
+    if not reports:
+        return
+    terminalreporter.section("trials")
+    for report in sorted(reports, key=lambda each: each.nodeid):
+        name = report.nodeid.rpartition("tests/trial/")[2]
+        terminalreporter.write_line(f"{report.outcome:8} {report.duration:8.1f} s  {name}")
+        for key, value in report.user_properties:
+            if key == KEY:
+                what, much = value
+                terminalreporter.write_line(f"{'':21}{what}: {much}")

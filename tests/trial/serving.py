@@ -1,0 +1,173 @@
+"""A real server in a process of its own, and clients that send forms of any size to it."""
+
+import contextlib
+import datetime
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import parties
+from tests.server.visitor import Page
+from whistle import courier as couriers
+from whistle.courier import Courier, Settings, folder
+from whistle.server.config import Config
+from whistle.server.published import Published, write_roots
+
+OFTEN = "1000000 per second"
+WHISTLE = "from whistle.cli.main import main; main()"
+BOUNDARY = "trial-trial-trial"
+FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
+PIECE = 262_144  # bytes
+STARTING = 40.0  # seconds
+Pieces = Callable[[], Iterable[bytes]]
+
+
+def today() -> datetime.date:
+    """The UTC day."""
+    return datetime.datetime.now(datetime.UTC).date()
+
+
+@dataclass
+class Server:
+    """The folder of a server, and its process while it runs."""
+
+    folder: Path
+    org: parties.Organisation
+    port: int
+    processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+
+    @classmethod
+    def make(cls, folder: Path, threads: int = 24) -> "Server":
+        """A folder with keys and whistle.toml; nothing is refused for being done too often."""
+        org = parties.organisation(today())
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        (folder / "keys").mkdir(parents=True)
+        lines = ['[name]\nen = "Trial"', f'[server]\nbind = "127.0.0.1:{port}"\nthreads = {threads}\nchaff = 0.0']
+        lines += ["[limits]", *(f'{name} = {{ each = "{OFTEN}", all = "{OFTEN}" }}' for name in Config(folder).rates)]
+        (folder / "whistle.toml").write_text("\n".join(lines) + "\n")
+        write_roots(folder / "keys", [org.root.public])
+        Published(folder / "keys", org.manifest.slots).install([(org.known.data, org.known.signature)])
+        return cls(folder, org, port)
+
+    @property
+    def url(self) -> str:
+        """Where it listens."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def worker(self) -> int:
+        """The process that answers."""
+        pid = self.processes[-1].pid
+        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+
+    def start(self) -> None:
+        """Run it until `stop` or `kill`."""
+        command = [sys.executable, "-c", WHISTLE, "server", "run", "--folder", str(self.folder)]
+        with (self.folder / "said.log").open("ab") as said:
+            self.processes.append(subprocess.Popen(command, stdout=said, stderr=said))
+        end = time.monotonic() + STARTING
+        while time.monotonic() < end:
+            assert self.processes[-1].poll() is None, (self.folder / "said.log").read_text()
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                if self.post("/api/look", [], 0, {})[0] == 415:
+                    return
+            time.sleep(0.05)
+        raise AssertionError("the server did not start in time")
+
+    def stop(self) -> None:
+        """End it as an operator does."""
+        self.processes[-1].terminate()
+        self.processes[-1].wait(60)
+
+    def kill(self) -> None:
+        """End master and worker as a power cut does."""
+        worker = self.worker
+        self.processes[-1].kill()
+        self.processes[-1].wait(20)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(worker, signal.SIGKILL)
+        while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
+            time.sleep(0.01)
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator["Server"]:
+        """It runs inside."""
+        self.start()
+        try:
+            yield self
+        finally:
+            if self.processes[-1].poll() is None:
+                self.stop()
+
+    def post(self, path: str, pieces: Iterable[bytes], length: int, headers: Mapping[str, str]) -> tuple[int, bytes]:
+        """Status and body of the answer to a body of this length."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=900)
+        with contextlib.closing(connection):
+            connection.request("POST", path, pieces, {**headers, "Content-Length": str(length)})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+    def send(self, form: "Upload") -> str:
+        """Send a report; its words as the page's hidden field carries them."""
+        status, html = self.post("/en/", form.pieces(), form.length, FORM)
+        page = Page(html.decode())
+        assert status == 200, page.text
+        found = [value for each in page.forms for name, value in each.fields if name == "words"]
+        assert found, page.text
+        return found[0]
+
+    def courier(self, where: Path) -> Courier:
+        """The organisation's courier."""
+        courier_folder(where, self.org, self.url)
+        return Courier(where)
+
+
+@dataclass
+class Upload:
+    """A form with one file, as a browser sends it; the same attempt is the same form again."""
+
+    text: str
+    size: int
+    content: Pieces
+    name: str = "evidence.bin"
+    attempt: str = field(default_factory=lambda: os.urandom(32).hex())
+
+    @property
+    def length(self) -> int:
+        """Bytes of the whole body."""
+        return len(self._head()) + self.size + len(self._tail())
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body."""
+        yield self._head()
+        yield from self.content()
+        yield self._tail()
+
+    def _head(self) -> bytes:
+        fields = {"step": "send", "attempt": self.attempt, "keys": "1", "channel": "harassment", "shown": "harassment"}
+        fields["text"] = self.text
+        parts = [
+            f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+            for name, value in fields.items()
+        ]
+        file = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="files"; filename="{self.name}"\r\n'
+        return ("".join(parts) + file + "Content-Type: application/octet-stream\r\n\r\n").encode()
+
+    def _tail(self) -> bytes:
+        return f"\r\n--{BOUNDARY}--\r\n".encode()
+
+
+def courier_folder(where: Path, org: parties.Organisation, url: str, number: int = 0) -> None:
+    """The folder of the organisation's courier."""
+    couriers.create(where, Settings(url, f"Courier {number}", (org.root.public,), None))
+    secret = folder.SECRET + folder.base64.b64encode(bytes(org.courier)).decode()
+    (where / folder.KEY).write_text(secret)
