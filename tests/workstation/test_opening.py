@@ -1,6 +1,10 @@
 """Envelopes opened in processes of their own."""
 
 import os
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import pytest
 
@@ -67,3 +71,34 @@ def test_where_no_process_starts_they_are_opened_here(
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(opening, "_begin", os._exit)
     assert len(hashes(opened(org, bodies))) == len(bodies)
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
+def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
+    """The processes hold identities: they end with the program, however it ends."""
+    script = tmp_path / "opens.py"
+    script.write_text(
+        "import os, sys\n"
+        "from whistle.protocol.age import HybridIdentity\n"
+        "from whistle.workstation import opening\n"
+        "if __name__ == '__main__':\n"
+        "    opening.os.cpu_count = lambda: 2\n"
+        "    under_way = opening.Opening([HybridIdentity.generate()], 8, 10_000)\n"
+        "    for _ in range(64):\n"
+        "        under_way.add(bytes(8 * 4096))\n"
+        "    under_way._receive()\n"
+        "    print(*under_way._pool._processes, flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    program = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert program.stdout is not None and program.stdin is not None
+    processes = [Path("/proc") / number for number in program.stdout.readline().split()]
+    assert processes
+    program.kill()
+    program.wait()
+    program.stdin.close()
+    program.stdout.close()
+    end = time.monotonic() + 20
+    while any(each.exists() for each in processes) and time.monotonic() < end:
+        time.sleep(0.05)
+    assert not any(each.exists() for each in processes)

@@ -8,6 +8,7 @@ are too few envelopes to be worth one, everything is opened here.
 import multiprocessing
 import os
 import signal
+import threading
 from collections import deque
 from collections.abc import Sequence
 from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
@@ -86,7 +87,16 @@ class Opening:
 
 def _begin(seeds: Sequence[bytes]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits
+    threading.Thread(target=_end_with_it, daemon=True).start()
     _identities[:] = [HybridIdentity.from_seed(seed) for seed in seeds]
+
+
+def _end_with_it() -> None:
+    """When the program that waits is gone, killed even, no process with its identities stays behind."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
 
 
 def _open_all(batch: Sequence[bytes], slots: int) -> list[Opened]:

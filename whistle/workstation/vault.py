@@ -82,6 +82,7 @@ class Vault:
         self._changed: set[str] = set()
         self._engine = _engine(folder / DATABASE)
         self._connection = self._connect()
+        self._there = self._list()  # hashed names; nobody else writes while this program has the files
 
     @classmethod
     def create(cls, folder: Path, secret: str, records: Mapping[str, Any], profile: str = "standard") -> "Vault":
@@ -170,8 +171,10 @@ class Vault:
             try:
                 yield
                 with _named_errors():
-                    self._write()
+                    kept, gone = self._write()
                     around.commit()
+                self._there.update(kept)
+                self._there.difference_update(gone)
             except BaseException:
                 self._connection.rollback()  # also after a commit for which there was no room
                 raise
@@ -187,6 +190,8 @@ class Vault:
 
     def _read(self, name: str) -> str | None:
         hashed = self._hash(name)
+        if hashed not in self._there:  # as of most cases in an import
+            return None
         with _named_errors():
             body = self._connection.execute(READ, {"name": hashed}).scalar()
             if not self._inside:
@@ -198,14 +203,17 @@ class Vault:
             self._known[name] = text
         return text
 
-    def _write(self) -> None:
-        """What the transaction has changed, each record once, in order of its hashed name."""
+    def _write(self) -> tuple[set[bytes], set[bytes]]:
+        """Write what the transaction has changed, each record once, in order of its hashed name; which are there now
+        and which no more.
+        """
         changed = sorted((self._hash(name), self._known[name]) for name in self._changed)
         kept = [{"name": name, "body": self._seal(name, text)} for name, text in changed if text is not None]
         gone = [{"gone": name} for name, text in changed if text is None]
         for statement, rows in ((WRITE, kept), (REMOVE, gone)):
             if rows:
                 self._connection.execute(statement, rows)
+        return {row["name"] for row in kept}, {row["gone"] for row in gone}
 
     def _connect(self) -> Connection:
         with _named_errors():
@@ -213,6 +221,12 @@ class Vault:
             RECORDS.metadata.create_all(connection)
             connection.commit()
             return connection
+
+    def _list(self) -> set[bytes]:
+        with _named_errors():
+            found = set(self._connection.execute(select(RECORDS.c.name)).scalars())
+            self._connection.rollback()
+            return found
 
     def _hash(self, name: str) -> bytes:
         return hashlib.blake2b(name.encode(), key=self._names, digest_size=32).digest()

@@ -1,0 +1,111 @@
+"""kill -9 at any moment: nothing that was kept is lost, nothing is there twice, and no place serves two replies."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.parties import DAY
+from tests.trial.counts import full
+from tests.workstation.carrying import PASSPHRASE, World, attach
+from tests.workstation.killed import text_of
+from whistle.protocol import bundle
+from whistle.protocol.message import Reply
+from whistle.workstation import backup, cases, outbox, record
+from whistle.workstation.errors import VaultError, WorkstationError
+from whistle.workstation.exchange import exchange
+from whistle.workstation.workstation import Workstation
+
+KILLS = full("WORKSTATION_KILLS", 300, 6)
+LONGEST = 0.8  # seconds that one of these takes, about
+
+
+def opened(world: World) -> Workstation:
+    """The workstation, unlocked in this process."""
+    return Workstation.open(world.folder / "ombuds", PASSPHRASE, lambda: DAY)
+
+
+def killed(world: World, what: str, number: int) -> bool:
+    """Whether it was done before the kill came."""
+    command = [sys.executable, "-m", "tests.workstation.killed"]
+    arguments = [str(world.folder / "ombuds"), str(world.stick), what, str(number)]
+    child = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
+    assert child.stdout is not None and child.stdout.readline() == "begins\n"
+    time.sleep(random.random() * LONGEST)
+    child.kill()
+    done = child.stdout.read() == "done\n"
+    child.wait()
+    child.stdout.close()
+    return done
+
+
+def whole(stick: Path) -> None:
+    """Every part in the stick's outbox is what its list says."""
+    for path in (stick / "outbox").glob("*.tar"):
+        with path.open("rb") as file:
+            bundle.verify(file)
+
+
+def test_a_workstation_killed_at_any_moment(world: World) -> None:
+    """Reports, replies and backups survive; what was broken off is done again, once."""
+    first = world.report()
+    world.round("ombuds")
+    kept = set(world.station("ombuds").hashes(first.case.hex()))
+    world.close()
+    world.stations.clear()
+    reporters, promised, done = [first], set(), Counter[str]()
+    for number in range(KILLS):
+        what = ("exchange", "reply", "backup")[number % 3]
+        if what == "exchange":
+            blocks, attached = attach(bytes(600_000))
+            world.carrier.put_blocks(blocks)
+            reporters += [world.report(attachments=(attached,)) for _ in range(3)]
+            world.carrier.inbox(world.stick)
+        finished = killed(world, what, number)
+        done[what] += finished
+        whole(world.stick)
+        station = opened(world)
+        assert kept <= set(station.hashes(first.case.hex()))
+        if what == "reply" and finished:
+            promised.add(number)
+        if what == "backup":
+            _restores_or_says_why(world, finished)
+        exchange(station, world.stick)
+        world.carrier.push(world.stick)
+        kept = set(station.hashes(first.case.hex()))
+        assert sorted(station.case_ids()) == sorted(who.case.hex() for who in reporters)
+        assert all(len(station.hashes(who.case.hex())) == 1 for who in reporters[1:])
+        station.close()
+    station = opened(world)
+    for _ in range(2):
+        world.carrier.round(station, world.stick)
+    _said_once(world, station, first.case.hex(), promised)
+    assert outbox.pending(station) == [] and not world.carrier.taken
+    assert len({reply.hash for reply in world.replies(first)}) == len(world.replies(first))
+    station.close()
+    print(f"done before the kill: {dict(done)} of {KILLS // 3} each")
+
+
+def _said_once(world: World, station: Workstation, name: str, promised: set[int]) -> None:
+    case = cases.load(station, name)
+    assert not case.faults
+    said = Counter(record.text(entry).partition(".")[0] for entry in case.entries if isinstance(entry.content, Reply))
+    assert set(said.values()) <= {1} and {text_of(n).partition(".")[0] for n in promised} <= set(said)
+    places = [entry.content.n for entry in case.entries if isinstance(entry.content, Reply)]
+    assert sorted(places) == list(range(len(places)))
+
+
+def _restores_or_says_why(world: World, finished: bool) -> None:
+    newest = max((world.folder / "usb").glob("*"), key=lambda path: (len(path.name), path.name), default=None)
+    if newest is None:
+        return
+    try:
+        restored = backup.restore(newest, world.folder / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+        assert all(cases.load(restored, name).entries for name in restored.case_ids())
+        restored.vault.destroy()
+    except VaultError:
+        raise
+    except WorkstationError as exc:
+        assert not finished and exc.hint
