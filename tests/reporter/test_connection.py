@@ -3,6 +3,8 @@
 import hashlib
 import itertools
 import re
+import ssl
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ import pytest
 from tests import parties
 from tests.reporter.device import NAME, TEXT, Device, content, instead, photo, typed
 from tests.server.visitor import answer
-from tests.serving import WSGI
+from tests.serving import WSGI, running
+from tests.stock.programs import need
 from tests.wire import wire
 from whistle.protocol import words
 from whistle.protocol.retrieval import Reporter
@@ -153,3 +156,18 @@ def test_a_server_that_is_something_else(device: Device, status: int) -> None:
     device.between = instead({"/api/look": b""}, status)
     done = device.run("replies", words=typed(parties.reporter()))
     assert done.exit_code == 1 and re.search("does not understand|no such address", done.stderr)
+
+
+def test_a_certificate_that_nobody_vouches_for(device: Device, tmp_path: Path) -> None:
+    """It is refused at once, and nothing is sent; a port that speaks no TLS is a connection that broke."""
+    openssl = [need("openssl"), "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    files = ["-keyout", str(tmp_path / "key.pem"), "-out", str(tmp_path / "cert.pem"), "-subj", "/CN=localhost"]
+    subprocess.run([*openssl, *files], check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(tmp_path / "cert.pem", tmp_path / "key.pem")
+    with running(device.answer, context) as url:
+        done = device.run("send", "--channel", "harassment", text=TEXT, url=url)
+    assert done.exit_code == 1 and "the server's certificate is not good" in done.stderr
+    done = device.run("send", "--channel", "harassment", text=TEXT, url=device.url.replace("http:", "https:"))
+    assert done.exit_code == 1 and "the connection broke" in done.stderr
+    assert device.requests == []

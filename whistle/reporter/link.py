@@ -26,6 +26,7 @@ OK = (200, 204)
 MISSING = 404
 PASSING = frozenset({408, 425, 429})  # and all from 500 on, but:
 FULL, TAKEN = 507, 409
+UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"  # by OpenSSL; other errors of TLS are connections that broke
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "whistle"}
 
@@ -122,9 +123,9 @@ class Link:
                 stream=True,
             ) as response:
                 yield response
-        except requests.exceptions.SSLError as exc:
-            raise BadServer("the server's certificate is not good", "check the address; nothing was sent") from exc
         except requests.exceptions.RequestException as exc:
+            if UNVERIFIED in str(exc):
+                raise BadServer("the server's certificate is not good", "check the address; nothing was sent") from exc
             raise Away(
                 "the server cannot be reached, or the connection broke",
                 "see that you are online, that the address is right and, for an onion address, that Tor runs",
