@@ -45,6 +45,7 @@ const TOGETHER = 4; // blocks in one answer
  * @property {string} [typed]
  * @property {Language} [language]
  * @property {Attachment} [attachment]
+ * @property {Record<string, string>} [places] words that were typed, by their place
  *
  * What the words find.  `state` and `day` are the report's; null when only replies are left of it.
  *

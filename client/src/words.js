@@ -1,13 +1,12 @@
 /**
  * The retrieval code as twelve words, and back from whatever a person typed (SPEC 2).
  *
- * The words and their four bits of checksum are BIP39's; its key derivation is not used.  Only the English list is
- * part of this module; `know` takes the others, and before all are known an answer is one for the known languages.
+ * The words and their four bits of checksum are BIP39's; its key derivation is not used.  No list is part of this
+ * module; `know` takes them, and before all are known an answer is one for the known languages.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
-import { wordlist as english } from "@scure/bip39/wordlists/english.js";
 
 import { Malformed } from "./errors.js";
 import { closeMatches } from "./neighbours.js";
@@ -332,5 +331,3 @@ function neighboursOf(word, language) {
   const known = new Map(wordlist(language).map((each) => [plain(each), each]));
   return closeMatches(word, [...known.keys()]).map((near) => /** @type {string} */ (known.get(near)));
 }
-
-know("en", english);

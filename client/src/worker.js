@@ -3,7 +3,7 @@
 import { ApiError } from "./api.js";
 import { Refused } from "./drafting.js";
 import { ProtocolError } from "./errors.js";
-import { Task } from "./task.js";
+import { PageTask } from "./page_task.js";
 import { WordsError } from "./words.js";
 
 /** @import { Question } from "./task.js" */
@@ -12,7 +12,7 @@ import { WordsError } from "./words.js";
  * What comes in: a question under a number, or the wish to end it; and what goes out, as often as there is news.
  *
  * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true }} Incoming
- * @typedef {"report" | "followUp" | "look" | "download" | "withdraw" | "words"} Ask
+ * @typedef {"report" | "followUp" | "look" | "download" | "withdraw" | "words" | "begin" | "open" | "add" | "renew" | "matches"} Ask
  *
  * @typedef {object} Outgoing
  * @property {number} number
@@ -60,7 +60,7 @@ export function serve(scope) {
  */
 async function outcome(scope, { number, ask, question }, signal) {
   const course = { signal, onWait: (/** @type {number} */ wait) => scope.postMessage({ number, wait }) };
-  const task = new Task(question, course, (done, total) => scope.postMessage({ number, progress: { done, total } }));
+  const task = new PageTask(question, course, (done, total) => scope.postMessage({ number, progress: { done, total } }));
   try {
     return { answer: await task[ask]() };
   } catch (error) {

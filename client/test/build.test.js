@@ -69,6 +69,6 @@ test("as a worker without WebAssembly it answers, and takes lists of words only 
   assert.deepEqual(answer.words, encode(code, "es"));
   assert.deepEqual(
     asked,
-    ["es", "fr", "zh"].map((language) => `https://whistle.test/static/words.${language}.txt`),
+    ["en", "es", "fr", "zh"].map((language) => `https://whistle.test/static/words.${language}.txt`),
   );
 });

@@ -1,4 +1,4 @@
-"""What every page of the reporter's keeps to: no trace, no script, one title, one address, little weight."""
+"""What every page of the reporter's keeps to: no trace, no inline script, one title, one address, little weight."""
 
 import datetime
 import re
@@ -47,7 +47,7 @@ def visitor(request: pytest.FixtureRequest, app: flask.Flask) -> Visitor:
 
 
 def test_keeps_what_every_page_promises(app: flask.Flask, visitor: Visitor) -> None:
-    """No cookie, nothing kept, one title, one address for all steps, nothing from elsewhere, no script."""
+    """No cookie, nothing kept, one title, one address for all steps, nothing from elsewhere."""
     answer, page = visitor.answer, visitor.page
     assert answer.headers["Cache-Control"] == "no-store"
     assert "Set-Cookie" not in answer.headers
@@ -58,8 +58,17 @@ def test_keeps_what_every_page_promises(app: flask.Flask, visitor: Visitor) -> N
     assert set(page.links) <= {"/en/", "/ar/", "#main", leave, "/static/style.css", "/static/icon.svg"} | {
         f"#{id}" for id in page.ids
     }
-    assert not [tag for tag, given in page.tags if tag in ("script", "style", "iframe", "img") or "style" in given]
+    assert not [tag for tag, given in page.tags if tag in ("style", "iframe", "img") or "style" in given]
     assert (("a", {"href": leave, "rel": "noreferrer"})) in page.tags
+
+
+def test_a_script_stands_only_where_something_is_typed(visitor: Visitor) -> None:
+    """The program is loaded by the forms for a report and for the words, from this host; elsewhere none may run."""
+    scripts = [given["src"] for tag, given in visitor.page.tags if tag == "script"]
+    [title] = re.findall(r"<h1>(.*)</h1>", visitor.html)
+    assert scripts == ["/static/whistle.js"] * (title in ("Tell us what happened", "Ask for advice", "Read replies"))
+    assert ("script-src 'self'" in visitor.answer.headers["Content-Security-Policy"]) == bool(scripts)
+    assert "unsafe" not in visitor.answer.headers["Content-Security-Policy"]
 
 
 def test_ties_every_control_to_its_label_and_hints(visitor: Visitor) -> None:

@@ -16,7 +16,8 @@ POLICY = {
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
 }
-SCRIPT_POLICY = {"script-src": "'self'", "connect-src": "'self'"}
+SCRIPT_POLICY = {"script-src": "'self'", "worker-src": "'self'", "connect-src": "'self'"}
+PROGRAM = "whistle.js"  # as a worker it is bound by the policy of its own answer
 OFF = (
     "camera",
     "display-capture",
@@ -71,7 +72,8 @@ def _refuse_chunked() -> None:
 def _finish(response: flask.Response) -> flask.Response:
     for name in NEVER:
         response.headers.remove(name)
-    policy = POLICY | (SCRIPT_POLICY if flask.g.get("script") else {})
+    served = (flask.request.view_args or {}).get("filename") == PROGRAM
+    policy = POLICY | (SCRIPT_POLICY if served or flask.g.get("script") else {})
     response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
     for name, value in HEADERS.items():
         response.headers[name] = value

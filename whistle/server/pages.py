@@ -9,7 +9,7 @@ import flask
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
 
 from whistle.protocol.manifest import GRACE, Known
-from whistle.server import additions, forms, guidance, i18n, limits, replies, report
+from whistle.server import additions, forms, guidance, i18n, limits, replies, report, script
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.forms import Busy, Problem
 from whistle.server.instance import here
@@ -19,7 +19,7 @@ from whistle.server.visit import Visit, channels, languages, notice, outside, pa
 blueprint = flask.Blueprint("pages", __name__)
 
 Step = Callable[[Visit], flask.Response]
-STEPS: Mapping[str, Step] = {**report.STEPS, **replies.STEPS, **additions.STEPS}
+STEPS: Mapping[str, Step] = {**report.STEPS, **replies.STEPS, **additions.STEPS, "script": script.kit}
 AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose typed text is given back
     "send": report.again,
     "follow-up": additions.follow_up_again,

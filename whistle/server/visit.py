@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from whistle.protocol.manifest import RECOVERY, Channel, Known, Reviewer
 from whistle.protocol.succession import offered
-from whistle.server import i18n
+from whistle.server import headers, i18n
 from whistle.server.config import Config, in_language
 from whistle.server.i18n import Translation
 from whistle.server.instance import Instance
@@ -24,6 +24,9 @@ from whistle.store import Store
 PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 9.1)
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
+LAYOUT = "base.html"
+SCRIPTED = {"tell.html": "script.plain_send", "replies.html": "script.plain_look"}  # where the program is loaded, and
+# how the way without it is offered
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,9 @@ class Visit:
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
     """The answer made of a template; ``padded`` fills it up to a multiple of 256 KiB."""
-    html = flask.render_template(template, **_shared(visit), **values).encode()
+    script = _script(visit, SCRIPTED[template]) if template in SCRIPTED else None
+    shared = {**_shared(visit), "layout": LAYOUT, "script": script}
+    html = flask.render_template(template, **{**shared, **values}).encode()
     return flask.Response(fill(html) if padded else html, status=status, mimetype="text/html")
 
 
@@ -175,6 +180,14 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "danger": _danger(visit),
         "languages": [i18n.load(code) for code in languages(visit.config)],
     }
+
+
+def _script(visit: Visit, plain: str) -> dict[str, str]:
+    """What the program must know of this server: the roots that are pinned here, and the day."""
+    headers.allow_script()
+    roots = " ".join(root.text for root in visit.published.roots)
+    said = {"failed": visit.t.text("script.failed"), "plain": visit.t.text(plain)}
+    return {"roots": roots, "day": visit.day.isoformat(), **said}
 
 
 def _danger(visit: Visit) -> Markup:

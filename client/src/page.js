@@ -1,0 +1,254 @@
+/**
+ * The reporter's forms where script is on: what they hold is sealed in a worker and never sent to the server.
+ *
+ * Where that fails the page says so, and whoever sits there chooses: again, or the plain way.  It never chooses itself.
+ */
+
+import * as back from "./page_case.js";
+import * as faults from "./page_faults.js";
+import { Kit } from "./page_kit.js";
+import { Failed, Line } from "./page_line.js";
+import { Panel, clearProblems, showProblems } from "./page_panel.js";
+import * as tell from "./page_tell.js";
+import * as kept from "./page_words.js";
+
+/** @import { Ask } from "./worker.js" */
+
+/**
+ * What the worker says of itself and of the signed list.
+ *
+ * @typedef {{ digits: string, serial: number, people: { id: string, shown: string }[],
+ *   channels: Record<string, string[]> }} Begun
+ *
+ * @typedef {(page: Page, form: HTMLFormElement) => unknown} Step
+ */
+
+/** @type {Record<string, Step>} */
+const STEPS = {
+  send: tell.send,
+  words: kept.again,
+  keep: kept.keep,
+  kept: kept.kept,
+  leave: kept.leave,
+  look: back.open,
+  "follow-up": back.followUp,
+  withdraw: (page) => page.show(page.kit.page("withdraw")),
+  "withdraw-now": back.withdraw,
+  stop(page) {
+    page.show(page.kit.page("stop"));
+    page.sealed();
+  },
+  "stop-now": back.stop,
+  exposed: back.exposed,
+  renew: back.renew,
+  download: back.download,
+};
+
+/** @type {Record<string, { panel: string, progress: string }>} */
+const WAYS = {
+  send: { panel: "sending", progress: "script.progress" },
+  look: { panel: "looking", progress: "script.fetched" },
+  download: { panel: "looking", progress: "script.fetched" },
+};
+
+/** One page, from when it is loaded until it is left. */
+export class Page {
+  /** @param {HTMLScriptElement} tag */
+  constructor(tag) {
+    const { roots = "", day = "" } = tag.dataset;
+    const folder = new URL(".", tag.src).pathname;
+    this.place = { origin: location.origin, folder, roots: roots.split(" "), day };
+    this.main = /** @type {HTMLElement} */ (document.querySelector("main"));
+    this.typed = "";
+    /** @type {any} */
+    this.view = null;
+    this.list = "en";
+    this._tag = tag;
+    this._guarded = false;
+    this._busy = false;
+    /** @type {Panel | null} */
+    this._panel = null;
+    /** @type {Begun | null} */
+    this._begun = null;
+    this._begin();
+    document.addEventListener("submit", (event) => this._submit(event));
+    addEventListener("beforeunload", (event) => {
+      if (this._guarded || this._busy) {
+        event.preventDefault();
+      }
+    });
+  }
+
+  /** @returns {Kit} */
+  get kit() {
+    return /** @type {Kit} */ (this._kit);
+  }
+
+  /**
+   * Show another page in this one's place; `guarded`: ask before it is left.
+   *
+   * @param {Node | NodeList} content
+   * @param {{ guarded?: boolean }} [how]
+   */
+  show(content, { guarded = false } = {}) {
+    this._guarded = guarded;
+    document.querySelector(".languages")?.remove();
+    document.querySelector("footer")?.toggleAttribute("hidden", guarded);
+    this.main.replaceChildren(...(content instanceof Node ? [content] : content));
+    scrollTo(0, 0);
+    this.main.focus();
+  }
+
+  /** Say at Send who locks it; only when program and list were found good. */
+  sealed() {
+    if (this._begun) {
+      const { digits } = this._begun;
+      const shown = document.createElement("b");
+      shown.dir = "ltr";
+      shown.textContent = digits;
+      this.main.querySelector(".sealing")?.replaceWith(this.kit.page("sealed", { digits: shown }));
+    }
+  }
+
+  /** Nothing of the words stays. */
+  forget() {
+    this._guarded = false;
+    [this.typed, this.view] = ["", null];
+  }
+
+  /** @param {{ field: string, text: Node }[]} problems */
+  problems(problems) {
+    showProblems(this.kit, this.main, problems);
+  }
+
+  /**
+   * A page of the server's, by fields that say nothing about anybody.
+   *
+   * @param {Record<string, string>} fields
+   */
+  async fetch(fields) {
+    const body = new URLSearchParams({ ...fields });
+    const answer = await fetch(location.pathname, { method: "POST", body, credentials: "omit", redirect: "error" });
+    if (!answer.ok) {
+      throw new Failed({ kind: "refused" });
+    }
+    return new DOMParser().parseFromString(await answer.text(), "text/html");
+  }
+
+  /**
+   * Have the worker do something, with a panel in the form's place; undefined where it came to nothing.
+   *
+   * @param {HTMLFormElement} form
+   * @param {string} way
+   * @param {Ask} ask
+   * @param {object} question
+   * @param {(begun: Begun) => void} [check]
+   */
+  async work(form, way, ask, question, check = () => {}) {
+    clearProblems(this.main);
+    this._busy = true;
+    let fault;
+    try {
+      await this._ready;
+      return await this._ask(form, way, ask, question, check);
+    } catch (error) {
+      fault = error instanceof Failed ? error.fault : { kind: "fault" };
+    } finally {
+      this._busy = false;
+      this._panel?.element.remove();
+      form.hidden = false;
+    }
+    if (this._kit) {
+      await faults.tell(this, form, way, fault);
+    } else {
+      const { failed = "", plain = "" } = this._tag.dataset;
+      faults.unready(this, form, failed, plain);
+    }
+    return undefined;
+  }
+
+  /** Start once more, with a new worker. */
+  restart() {
+    this._begin();
+  }
+
+  /** Let the page go without asking. */
+  leave() {
+    this._guarded = false;
+  }
+
+  /**
+   * @param {HTMLFormElement} form
+   * @param {string} way
+   * @param {Ask} ask
+   * @param {object} question
+   * @param {(begun: Begun) => void} check
+   */
+  async _ask(form, way, ask, question, check) {
+    const { panel: name, progress } = WAYS[way] ?? { panel: "", progress: "" };
+    const panel = name ? new Panel(this.kit, name) : null;
+    this._panel = panel;
+    if (panel) {
+      form.before(panel.element);
+      form.hidden = true;
+      panel.element.focus();
+    }
+    let end = () => {};
+    const started = /** @type {Promise<Begun>} */ (this._started);
+    const line = /** @type {Line} */ (this._line);
+    const asked = started.then((begun) => {
+      check(begun);
+      const asking = line.ask(ask, question, {
+        onProgress: (done, total) => panel?.progress(done, total, progress),
+        onWait: (seconds) => panel?.wait(seconds),
+      });
+      end = asking.end;
+      return asking.answer;
+    });
+    try {
+      return await Promise.race(panel ? [asked, panel.stopped] : [asked]);
+    } catch (error) {
+      end();
+      throw error;
+    }
+  }
+
+  /** @param {SubmitEvent} event */
+  _submit(event) {
+    const form = /** @type {HTMLFormElement} */ (event.target);
+    const button = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=step]"));
+    const step = STEPS[button?.value ?? ""];
+    if (step) {
+      event.preventDefault();
+      if (!this._busy) {
+        step(this, form);
+      }
+    }
+  }
+
+  /** Load what the pages are made of, and start the worker with a check of itself. */
+  _begin() {
+    this._line?.close();
+    this._line = new Line(this._tag.src, this.place);
+    this._ready = this.fetch({ step: "script" }).then((found) => {
+      this._kit = new Kit(found);
+      this.list = this._kit.settings.words;
+    });
+    const asking = this._line.ask("begin", {}, { onWait: (seconds) => this._panel?.wait(seconds) });
+    this._started = Promise.all([asking.answer, this._ready]).then(([begun]) => {
+      this._begun = /** @type {Begun} */ (begun);
+      this.sealed();
+      return this._begun;
+    });
+    this._started.catch(() => {}); // told when somebody sends
+  }
+}
+
+/**
+ * Take over the forms of the page that loaded the program.
+ *
+ * @param {HTMLScriptElement} tag
+ */
+export function start(tag) {
+  return new Page(tag);
+}

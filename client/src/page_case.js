@@ -1,0 +1,297 @@
+/** The way back: the case as the worker found and checked it, and what somebody who came back may do. */
+
+import { apart, fill, repeat } from "./page_kit.js";
+import { say } from "./page_panel.js";
+import { filesOf } from "./page_tell.js";
+import { showWords } from "./page_words.js";
+
+/** @import { Page } from "./page.js" */
+/** @import { Attachment } from "./attachment.js" */
+
+const DAY = 86_400_000; // milliseconds
+const WEEK = 7; // days
+const LARGEST = 268_435_456; // bytes of a file that a browser is asked to hold
+const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\/:*?"<>|]/gu;
+
+/** @typedef {any} View as PageTask.open gives it */
+
+/**
+ * Open the case of the words that were typed, or once more of those that opened it.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ */
+export async function open(page, form) {
+  const box = /** @type {HTMLTextAreaElement | null} */ (form.querySelector("textarea[name=words]"));
+  const typed = box ? box.value : page.typed;
+  const view = await page.work(form, "look", "open", { typed });
+  if (view) {
+    [page.typed, page.view] = [typed, view];
+    page.show(caseOf(page, view));
+    page.sealed();
+  } else if (view === null) {
+    if (!box) {
+      page.show(page.kit.page("replies"));
+    }
+    page.problems([{ field: "words", text: page.kit.say("replies.nothing") }]);
+  }
+}
+
+/**
+ * Send a follow-up, or the wish that the readers stop.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ * @param {string} [text]
+ */
+export async function followUp(page, form, text = String(new FormData(form).get("text")).trim()) {
+  const given = new FormData(form);
+  const readers = page.view.instead.filter((/** @type {string} */ id) => !given.getAll("without").includes(id));
+  const draft = { language: document.documentElement.lang, text, readers };
+  const sent = await page.work(form, "send", "add", { typed: page.typed, draft, files: filesOf(given) });
+  if (sent) {
+    page.show(page.kit.page("sent"));
+  }
+}
+
+/**
+ * Ask the readers to stop.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ */
+export function stop(page, form) {
+  return followUp(page, form, page.kit.say("stop.message").textContent ?? "");
+}
+
+/**
+ * Take the report back.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ */
+export async function withdraw(page, form) {
+  const outcome = await page.work(form, "look", "withdraw", { typed: page.typed });
+  if (outcome === "withdrawn") {
+    page.show(page.kit.page("withdrawn"));
+    page.forget();
+  } else if (outcome === "collected") {
+    page.show(page.kit.page("late"));
+  } else if (outcome) {
+    await open(page, form);
+  }
+}
+
+/**
+ * Offer new words.
+ *
+ * @param {Page} page
+ */
+export function exposed(page) {
+  const { next, insteadNames, without } = page.view;
+  page.show(page.kit.page("exposed", whom(page, next.length ? next : insteadNames, without)));
+  page.sealed();
+}
+
+/**
+ * Move to new words.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ */
+export async function renew(page, form) {
+  const own = String(new FormData(form).get("text")).trim();
+  const text = [page.kit.say("exposed.message").textContent, own].filter(Boolean).join("\n\n");
+  const draft = { language: document.documentElement.lang, text };
+  const shown = await page.work(form, "send", "renew", { typed: page.typed, draft, language: page.list });
+  if (shown) {
+    showWords(page, shown);
+  }
+}
+
+/**
+ * Open a file of a reply; only one that was wholly checked is handed over.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ */
+export async function download(page, form) {
+  const [reply, place] = (form.dataset.file ?? "").split("-").map(Number);
+  /** @type {Attachment} */
+  const attachment = page.view.replies[reply].attachments[place];
+  const name = attachment.name.replace(UNSAFE, "_").replace(/^\.+/, "_") || "file";
+  form.dataset.name = name;
+  form.querySelector("[data-said]")?.remove();
+  if (attachment.size > LARGEST) {
+    say(form, page.kit.say("script.too_large", { name }));
+    return;
+  }
+  const content = await page.work(form, "download", "download", { attachment });
+  if (content) {
+    save(content, name);
+    say(form, page.kit.say("script.opened", { name }));
+  }
+}
+
+/**
+ * @param {Blob} content
+ * @param {string} name
+ */
+function save(content, name) {
+  const link = document.createElement("a");
+  link.href = URL.createObjectURL(content);
+  link.download = name;
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+}
+
+/**
+ * @param {Page} page
+ * @param {View} view
+ */
+function caseOf(page, view) {
+  const { kit } = page;
+  const part = kit.page("case", { state: stateOf(page, view), ...whom(page, view.next, view.without) });
+  const [state, replies, more] = part.querySelectorAll("section");
+  const [facts, plan] = state.querySelectorAll("ul li");
+  repeat(facts, factsOf(page, view), (item, fact) => item.replaceChildren(fact));
+  const steps = view.sent && view.state !== "removed" ? kit.settings.plan : [];
+  repeat(plan, steps, (item, { days, text }) => {
+    fill(item, { day: apart(kit.day(later(view.sent, days))), step: apart(text) });
+  });
+  if (!steps.length) {
+    state.querySelector("h3")?.remove();
+  }
+  const none = document.createElement("p");
+  none.append(kit.say("case.none"));
+  const late = /** @type {Element} */ (replies.querySelector(".notice"));
+  late.replaceChildren(...(view.late ? [kit.say("case.late", {}, view.late)] : []));
+  late.toggleAttribute("hidden", !view.late);
+  if (!view.replies.length) {
+    late.before(none);
+  }
+  const numbered = view.replies.map((/** @type {any} */ reply, /** @type {number} */ index) => ({ ...reply, index }));
+  repeat(replies.querySelector("article"), numbered, (item, reply) => fillReply(page, item, reply));
+  instead(page, more, view);
+  choices(part, view);
+  return part;
+}
+
+/**
+ * @param {Page} page
+ * @param {Element} item
+ * @param {any} reply
+ */
+function fillReply({ kit }, item, { from, day, text, language, have, attachments = [], index, lane, n }) {
+  repeat(item.querySelector("form"), attachments, (form, /** @type {Attachment} */ { name, size }) => {
+    fill(form, { name: apart(name), size: apart(kit.size(size)) });
+  });
+  item.querySelectorAll("form").forEach((form, place) => {
+    form.dataset.file = `${index}-${place}`;
+    /** @type {HTMLInputElement} */ (form.querySelector("[name=file]")).value = `${lane}-${n}-${place}`;
+  });
+  if (!attachments.length) {
+    item.querySelector("h4")?.remove();
+  }
+  const arrived = kit.say("case.arrived", { day: apart(kit.day(have.day)) }, have.count);
+  fill(item, { from: apart(from), day: kit.day(day), text: text ?? "", language, arrived });
+}
+
+/**
+ * The box for a follow-up as this case needs it: its readers, or whoever is there instead, or nobody.
+ *
+ * @param {Page} page
+ * @param {Element} more
+ * @param {View} view
+ */
+function instead({ kit }, more, { isOpen, next, instead }) {
+  if (!isOpen || !(next.length || instead.length)) {
+    more.replaceWith(kit.page(isOpen ? "nobody" : "closed"));
+  } else if (!next.length) {
+    const people = kit.page("instead");
+    for (const box of people.querySelectorAll("input")) {
+      if (!instead.includes(box.value)) {
+        box.parentElement?.remove();
+      }
+    }
+    more.querySelector("form > p")?.replaceWith(people);
+  }
+}
+
+/**
+ * @param {ParentNode} part
+ * @param {View} view
+ */
+function choices(part, { state, hasSlip }) {
+  const offered = { withdraw: state === "waiting", stop: state === "collected", exposed: hasSlip };
+  for (const [step, isOffered] of Object.entries(offered)) {
+    if (!isOffered) {
+      part.querySelector(`[value=${step}]`)?.closest("form")?.remove();
+    }
+  }
+}
+
+/**
+ * Whom a message goes to, and to whom not.
+ *
+ * @param {Page} page
+ * @param {string[]} next
+ * @param {string[]} without
+ */
+function whom({ kit }, next, without) {
+  const not = without.length ? kit.say("follow_up.not_to", { names: kit.listed(without) }) : "";
+  return { names: kit.listed(next), without: not };
+}
+
+/**
+ * @param {Page} page
+ * @param {View} view
+ */
+function stateOf({ kit }, { state, stateDay, replies }) {
+  const day = stateDay && apart(kit.day(stateDay));
+  const picked = replies.length ? "answered" : "collected";
+  return kit.say(`case.${state === "collected" ? picked : (state ?? "gone")}`, { day });
+}
+
+/**
+ * What is known beside the state, a line each.
+ *
+ * @param {Page} page
+ * @param {View} view
+ */
+function factsOf({ kit, place }, view) {
+  const days = [...view.replies.map((/** @type {any} */ { day }) => day), ...(view.replies.length ? [] : [view.sent])];
+  const [first] = days.filter(Boolean).sort();
+  const due = nextDay(place.day, view.collection);
+  const lines = {
+    sent: view.sent && { day: kit.day(view.sent) },
+    pickup: due && { day: kit.day(due, true) },
+    last_day: first && { day: kit.day(later(first, kit.settings.kept)) },
+    readers: view.readers.length && { names: kit.listed(view.readers) },
+    without: view.without.length && { names: kit.listed(view.without) },
+    brought_in: view.broughtIn.length && { names: kit.listed(view.broughtIn) },
+    reference: { reference: view.reference },
+    no_slip: !view.hasSlip && {},
+  };
+  return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
+}
+
+/**
+ * The next day, today included, on which a courier is due.
+ *
+ * @param {string} today
+ * @param {string[]} collection
+ */
+function nextDay(today, collection) {
+  const days = Array.from({ length: WEEK }, (_, ahead) => later(today, ahead));
+  return days.find((day) => collection.includes(WEEKDAYS[new Date(day).getUTCDay()]));
+}
+
+/**
+ * @param {string} day
+ * @param {number} days
+ */
+function later(day, days) {
+  return new Date(Date.parse(day) + days * DAY).toISOString().slice(0, 10);
+}

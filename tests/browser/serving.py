@@ -1,0 +1,73 @@
+"""A server for browsers, behind a line that keeps every byte that it was sent and that can be told to fail."""
+
+import contextlib
+import io
+import json
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import flask
+from werkzeug.serving import make_server
+
+Fault = Callable[[str, int], str]
+PATIENCE = 280  # seconds
+
+
+@dataclass
+class Line:
+    """Keeps what browsers send; `fault` says of a path and its number whether it is cut, refused or altered."""
+
+    app: Callable[..., Iterable[bytes]]
+    fault: Fault = lambda path, number: ""
+    asked: list[str] = field(default_factory=list)
+    sent: list[bytes] = field(default_factory=list)
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        with self.lock:
+            self.asked.append(path)
+            number = self.asked.count(path)
+        fault = self.fault(path, number)
+        if fault == "cut":
+            environ["wsgi.input"].read(100_000)
+            environ["werkzeug.socket"].close()
+            raise ConnectionError
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        heads = "\n".join(f"{name}: {value}" for name, value in environ.items() if isinstance(value, str))
+        self.sent.append(heads.encode() + b"\n" + body)
+        if fault.isdigit():
+            start(f"{fault} Fault", [("Content-Length", "0")])
+            return [b""]
+        environ["wsgi.input"] = io.BytesIO(body)
+        answer = b"".join(self.app(environ, start))
+        return [bytes(byte ^ 1 for byte in answer) if fault == "altered" else answer]
+
+
+@contextlib.contextmanager
+def serving(app: flask.Flask) -> Iterator[tuple[str, Line]]:
+    """The address of a running server, and its line."""
+    line = Line(app)
+    server = make_server("127.0.0.1", 0, line, threaded=True)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", line
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def walk(script: Path, **given: Any) -> dict[str, Any]:
+    """What a walk in a browser tells in the end; it must end well."""
+    command = ["node", str(script), json.dumps(given)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    found = json.loads(done.stdout)
+    assert isinstance(found, dict)
+    return found

@@ -1,0 +1,131 @@
+// A person at a browser with script on: opens pages, types, presses, and asks axe about what is shown.
+// Chromium is driven by CDP, Firefox by WebDriver BiDi.
+
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { createRequire } from "node:module";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const require = createRequire(new URL("../../client/package.json", import.meta.url));
+const puppeteer = require("puppeteer-core");
+const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
+const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
+const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
+const PATIENCE = 120_000; // milliseconds
+const FLAGS = {
+  chrome: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+  firefox: [],
+};
+
+/** A browser with a profile of its own; `use` is given a Walker, and what it returns is printed as JSON. */
+export async function withBrowser({ browser, program, preferences = {}, ...given }, use) {
+  const folder = mkdtempSync(join(tmpdir(), "whistle-browser-"));
+  const started = await puppeteer.launch({
+    browser,
+    executablePath: program,
+    headless: true,
+    args: FLAGS[browser],
+    userDataDir: browser === "chrome" ? join(folder, "profile") : undefined,
+    extraPrefsFirefox: preferences,
+  });
+  try {
+    const page = await started.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    const walker = new Walker(page, given);
+    const told = await use(walker, folder);
+    console.log(JSON.stringify({ ...told, found: walker.found }));
+  } finally {
+    await started.close();
+    rmSync(folder, { recursive: true, force: true });
+    process.stdin.destroy();
+  }
+}
+
+export class Walker {
+  constructor(page, { address, language, pictures, axe: asks = true }) {
+    this.page = page;
+    this.address = address;
+    this.language = language;
+    this.pictures = pictures;
+    this.asks = asks;
+    this.found = [];
+    page.on("pageerror", (error) => this.found.push({ rule: "error", page: String(error) }));
+    page.on("dialog", (dialog) => dialog.accept());
+  }
+
+  async home() {
+    await this.page.goto(`${this.address}/${this.language}/`);
+  }
+
+  /** Press a button that loads another page. */
+  async go(step) {
+    await Promise.all([this.page.waitForNavigation(), this.page.click(`button[value="${step}"]`)]);
+  }
+
+  /** Press a button of a page that the program made. */
+  async press(step) {
+    await this.page.waitForSelector(`main button[value="${step}"]`, { visible: true });
+    await this.page.click(`main button[value="${step}"]`);
+  }
+
+  /** Press the button that sends a form with a text. */
+  async send(step) {
+    await this.page.click(`form:has([name="step"][value="${step}"]) > button`);
+  }
+
+  async tell(text, files = []) {
+    await this.home();
+    await this.go("report");
+    await this.page.click("#channel");
+    await this.go("tell");
+    await this.page.type("#text", text);
+    if (files.length) {
+      await (await this.page.$("#files")).uploadFile(...files);
+    }
+  }
+
+  async comeBack(words) {
+    await this.home();
+    await this.go("replies");
+    await this.page.type("#words", words);
+    await this.press("look");
+  }
+
+  see(selector) {
+    return this.page.waitForSelector(selector, { visible: true });
+  }
+
+  async words() {
+    await this.see(".code");
+    return this.page.$$eval(".code strong", (all) => all.map((each) => each.textContent).join(" "));
+  }
+
+  text(selector = "main") {
+    return this.page.$eval(selector, (each) => each.innerText.replace(/\s+/g, " ").trim());
+  }
+
+  /** Ask axe, and take pictures, of every size and scheme. */
+  async look(name) {
+    for (const [size, viewport] of this.asks ? Object.entries(SIZES) : []) {
+      for (const scheme of ["light", "dark"]) {
+        await this.page.setViewport(viewport);
+        if (this.page.browser().protocol === "cdp") {
+          await this.page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
+        } else if (scheme === "dark") {
+          continue;
+        }
+        const where = `${this.language}-script-${name}-${size}-${scheme}`;
+        if (await this.page.evaluate("document.documentElement.scrollWidth > innerWidth")) {
+          this.found.push({ page: where, rule: "overflow" });
+        }
+        await this.page.evaluate(axe);
+        const result = await this.page.evaluate(`axe.run({ runOnly: { type: "tag", values: ${JSON.stringify(TAGS)} } })`);
+        if (result.passes.length < 8) this.found.push({ page: where, rule: "axe saw no page" });
+        for (const each of result.violations) {
+          this.found.push({ page: where, rule: each.id, nodes: each.nodes.map((node) => node.html) });
+        }
+        if (this.pictures) await this.page.screenshot({ path: join(this.pictures, `${where}.png`), fullPage: true });
+      }
+    }
+  }
+}
