@@ -12,7 +12,7 @@ import flask
 import pytest
 
 from tests import parties
-from tests.browser.serving import Line, serving
+from tests.browser.serving import TRIAL, Line, serving, walk
 from tests.server.visitor import answer, opened, reported, site, store_of
 from tests.stock.programs import need, need_package
 from whistle.protocol import attachment, manifest, retrieval, words
@@ -23,6 +23,8 @@ from whistle.store import Heap
 HERE = Path(__file__).parent
 BROWSERS = {"chrome": "chromium", "firefox": "firefox-esr"}
 TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال المدرسة."}
+LARGE = 300 if TRIAL else 20  # MiB
+SAFER = 5_000_000 if TRIAL else 200_000  # bytes
 
 pytestmark = pytest.mark.browser
 
@@ -139,3 +141,94 @@ def test_the_whole_story(
         secrets += [said.encode(), said.replace(" ", "+").encode(), " ".join(said.split()[:3]).encode()]
         secrets.append(" ".join(map(str, words.numbers(words.decode(said)))).encode())
     assert [each for each in secrets if each in sent] == []
+
+
+def scene(name: str, told: str, address: str, **more: Any) -> dict[str, Any]:
+    """What one of the walks in which something goes wrong tells."""
+    given = {**browser(name), "scene": told, "address": address, "language": "en", "text": TEXTS["en"], **more}
+    found = walk(HERE / "faults.mjs", **given)
+    assert found["found"] == []
+    return found
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_line_that_breaks(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str
+) -> None:
+    """A large file arrives though connections break in the middle of it, and every block is stored once."""
+    address, line = served
+    line.fault = lambda path, number: {3: "cut", 17: "cut", 18: "cut", 40: "503"}.get(
+        number * (path == "/api/block"), ""
+    )
+    file = tmp_path / "large.bin"
+    file.write_bytes(os.urandom(1 << 20) * LARGE)
+    told = scene(name, "upload", address, file=str(file))
+    [record] = reported(app, org).attachments
+    assert content_of(app, record) == file.read_bytes()
+    assert line.asked.count("/api/block") == record.blocks + 4
+    assert retrieval.derive(words.decode(told["words"])).case.hex() == reported(app, org).case
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_server_with_faults(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str) -> None:
+    """The page says that the server does not answer; who stops keeps the text and can send it again."""
+    address, line = served
+    line.fault = lambda path, number: "500" if path == "/api/store" and number <= 2 else ""
+    told = scene(name, "stop", address)
+    assert "Our server does not answer. We try again in" in told["waiting"]
+    assert told["text"] == TEXTS["en"] == reported(app, org).text
+
+
+@pytest.mark.parametrize("fault", ["altered", "404"])
+def test_another_list_of_readers(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], fault: str
+) -> None:
+    """Nothing is sealed to a list that no root signed, nor without one; the plain way is taken only when chosen."""
+    address, line = served
+    line.fault = lambda path, number: fault if path == "/manifest.json" else ""
+    told = scene("chrome", "plain", address)
+    assert "This did not work in your browser" in told["told"] and "Nothing was sent in any other way" in told["told"]
+    assert ("not signed as it must be" in told["told"]) == (fault == "altered")
+    assert "Our server locks your message as it arrives" in told["sealing"]
+    assert told["text"] == TEXTS["en"] == reported(app, org).text
+    assert reported(app, org).sealed == "arrival"
+    assert "/api/store" not in line.asked
+
+
+def test_a_program_that_comes_in_parts(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]) -> None:
+    """Where a list of words is missing nothing is sealed, and the form can be sent the plain way."""
+    address, line = served
+    line.fault = lambda path, number: "404" if path == "/static/words.fr.txt" else ""
+    told = scene("chrome", "plain", address)
+    assert "This did not work in your browser" in told["told"]
+    assert told["text"] == TEXTS["en"] == reported(app, org).text
+
+
+def test_an_altered_answer(served: tuple[str, Line]) -> None:
+    """An answer to a look that is none is said to be none; the words stay where they were typed."""
+    address, line = served
+    line.fault = lambda path, number: "altered" if path == "/api/look" else ""
+    typed = " ".join(words.encode(bytes(16)))
+    told = scene("chrome", "look", address, words=typed)
+    assert "This did not work in your browser" in told["told"]
+    assert told["text"] == typed
+    assert "/en/" in line.asked and not any(typed.encode() in each or b"words=abandon" in each for each in line.sent)
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_keyboard_is_enough(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str) -> None:
+    """A report is told, and its words are kept, without a mouse."""
+    told = scene(name, "keyboard", served[0])
+    assert retrieval.derive(words.decode(told["words"])).case.hex() == reported(app, org).case
+
+
+def test_a_browser_that_is_made_safer(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path
+) -> None:
+    """Firefox without compilation of script and without WebAssembly, as Tor Browser's Safer level, sends a report."""
+    file = tmp_path / "small.bin"
+    file.write_bytes(os.urandom(SAFER))
+    preferences = {f"javascript.options.{name}": False for name in ("ion", "baselinejit", "wasm", "asmjs")}
+    preferences["javascript.options.native_regexp"] = False
+    scene("firefox", "upload", served[0], file=str(file), preferences=preferences)
+    assert content_of(app, reported(app, org).attachments[0]) == file.read_bytes()

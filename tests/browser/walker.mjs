@@ -11,7 +11,8 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
-const PATIENCE = 120_000; // milliseconds
+const TRIAL = !["", "0"].includes(process.env.WHISTLE_TRIAL ?? "");
+const PATIENCE = TRIAL ? 1_800_000 : 120_000; // milliseconds
 const FLAGS = {
   chrome: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
   firefox: [],
@@ -25,6 +26,7 @@ export async function withBrowser({ browser, program, preferences = {}, ...given
     executablePath: program,
     headless: true,
     args: FLAGS[browser],
+    protocolTimeout: 2 * PATIENCE,
     userDataDir: browser === "chrome" ? join(folder, "profile") : undefined,
     extraPrefsFirefox: preferences,
   });

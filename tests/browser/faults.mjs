@@ -1,0 +1,100 @@
+// What goes wrong with script on, and what a keyboard alone can do.  node faults.mjs JSON; `scene` names a walk.
+
+import { withBrowser } from "./walker.mjs";
+
+const given = JSON.parse(process.argv[2]);
+
+/** Tab on until something of that kind has the focus. */
+async function tabTo(page, selector) {
+  for (let tries = 0; tries < 60; tries++) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate((wanted) => document.activeElement.matches(wanted), selector)) return;
+  }
+  throw new Error(`no way to ${selector} by keyboard`);
+}
+
+/** Whether the text is still there, and the form in sight. */
+async function kept(walker) {
+  await walker.see("#text");
+  return walker.page.$eval("#text", (box) => box.value);
+}
+
+const SCENES = {
+  /** A file arrives whatever breaks. */
+  async upload(walker) {
+    await walker.tell(given.text, [given.file]);
+    await walker.send("send");
+    await walker.see("progress");
+    return { words: await walker.words() };
+  },
+
+  /** The server answers wrongly: the wait is told, the plain way offered, and who stops keeps the text. */
+  async stop(walker) {
+    await walker.tell(given.text);
+    await walker.send("send");
+    await walker.see("[data-do=plain]");
+    const waiting = await walker.text("main section[aria-labelledby=sending]");
+    await walker.look("waiting");
+    await walker.page.click("[data-do=cancel]");
+    await walker.see("[data-said]");
+    const text = await kept(walker);
+    await walker.look("stopped");
+    await walker.send("send");
+    return { waiting, text, words: await walker.words() };
+  },
+
+  /** What cannot be trusted is said; only who chooses it goes the plain way. */
+  async plain(walker) {
+    await walker.tell(given.text);
+    await walker.send("send");
+    await walker.see("main .summary");
+    const told = await walker.text(".summary");
+    const text = await kept(walker);
+    await walker.look("failed");
+    const sealing = await walker.text(".sealing");
+    await Promise.all([walker.page.waitForNavigation(), walker.page.click("main .summary button:last-of-type")]);
+    return { told, text, sealing, words: await walker.words() };
+  },
+
+  /** Words that find nothing that can be read stay in their box. */
+  async look(walker) {
+    await walker.comeBack(given.words);
+    await walker.see("main .summary");
+    await walker.look("failed-look");
+    return { told: await walker.text(".summary"), text: await walker.page.$eval("#words", (box) => box.value) };
+  },
+
+  /** From the first page to the words and on, without a mouse. */
+  async keyboard(walker) {
+    const { page } = walker;
+    await walker.home();
+    await tabTo(page, "[value=report]");
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+    await tabTo(page, "[name=channel]");
+    await page.keyboard.press(" ");
+    await tabTo(page, "[value=tell]");
+    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
+    await tabTo(page, "#text");
+    await page.keyboard.type(given.text);
+    await tabTo(page, "form > button");
+    await page.keyboard.press("Enter");
+    const words = await walker.words();
+    await tabTo(page, "[value=keep]");
+    await page.keyboard.press("Enter");
+    await walker.see(".field.short");
+    for (let left = 3; left; left--) {
+      await tabTo(page, ".field.short input");
+      const place = await page.evaluate("Number(document.activeElement.name.split('-')[1])");
+      await page.keyboard.type(words.split(" ")[place - 1]);
+    }
+    await page.keyboard.press("Enter");
+    await page.waitForFunction("!document.querySelector('.field.short') && !document.querySelector('.code')");
+    return { words };
+  },
+};
+
+await withBrowser(given, async (walker) => {
+  const told = await SCENES[given.scene](walker);
+  await walker.page.goto("about:blank");
+  return told;
+});
