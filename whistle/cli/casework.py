@@ -136,7 +136,13 @@ def save(station: Workstation, case: str, to: Path) -> None:
 def export(station: Workstation, case: str, to: Path) -> None:
     """Write a CASE as a text with its files. It leaves the vault: mind where."""
     found: Case = case_list.find(station, case)
-    click.echo(f"Written to {exporting.export(station, found, to).name}")
+    folder, failed = exporting.export(station, found, to)
+    click.echo(f"Written to {folder}")
+    if failed:
+        raise Problem(
+            f"{len(failed)} file(s) could not be saved: {failed[0]}",
+            "import the next stick, then export to another folder",
+        )
 
 
 def _text(file: Any) -> str:

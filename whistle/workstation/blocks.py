@@ -40,7 +40,10 @@ class Blocks:
         path = self.path(id_)
         if not path.parent.is_dir():
             durable.private_folder(path.parent)
-            durable.sync_folder(self.folder)
+            try:
+                durable.sync_folder(self.folder)
+            except OSError as exc:
+                raise durable.cannot_write(self.folder, exc) from exc
         durable.write(path, body)
 
     def read(self, id_: bytes) -> bytes:

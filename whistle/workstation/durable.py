@@ -1,5 +1,6 @@
 """Writing that survives a pulled plug: beside first, synced, then renamed.  No half-written file under its name."""
 
+import errno
 import os
 import secrets
 from collections.abc import Iterable
@@ -7,38 +8,33 @@ from pathlib import Path
 
 from whistle.workstation.errors import VaultReadOnly
 
+# How systems (Windows) and file systems (of sticks) say that they know no sync of folders.
+NO_SYNC = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+
 
 def sync_folder(folder: Path) -> None:
-    """Make the names in `folder` durable; where folders cannot be synced (Windows) the system does it."""
+    """Make the names in `folder` durable, where that can be asked for.  Raises OSError."""
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except (PermissionError, IsADirectoryError):
-        return
-    try:
-        os.fsync(handle)
-    except OSError:  # some file systems of sticks know no sync of folders
-        pass
-    finally:
-        os.close(handle)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as exc:
+        if exc.errno not in NO_SYNC:
+            raise
 
 
 def write(path: Path, data: bytes, mode: int = 0o600) -> None:
     """Write `data` to `path`, replacing what is there.  Raises VaultReadOnly where the disk takes no writing."""
     beside = path.with_name(f".{secrets.token_hex(8)}.part")
     try:
-        handle = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(path)
-        except BaseException:
-            beside.unlink(missing_ok=True)
-            raise
+        write_pieces(beside, [data], mode)
+        beside.replace(path)
+        sync_folder(path.parent)
     except OSError as exc:
+        beside.unlink(missing_ok=True)
         raise cannot_write(path.parent, exc) from exc
-    sync_folder(path.parent)
 
 
 def private_folder(folder: Path) -> Path:
@@ -54,9 +50,12 @@ def private_folder(folder: Path) -> Path:
 
 def cannot_write(folder: Path, exc: OSError) -> VaultReadOnly:
     """The error for a folder that takes no writing, with the system's reason."""
+    gone = exc.errno in (errno.ENOENT, errno.ENOTDIR)
     return VaultReadOnly(
         f"cannot write in {folder.name or folder}: {exc.strerror or 'the system refuses'}",
-        "check that the disk is not full or read-only and that the folder belongs to you; nothing was lost",
+        "is there such a folder? Check its name, or make it first"
+        if gone
+        else "check that the disk is not full or read-only and that the folder belongs to you; nothing was lost",
     )
 
 

@@ -1,8 +1,10 @@
 """A case outside the vault, readable without any program: a text and the files that came with it."""
 
+import secrets
+import shutil
 from pathlib import Path
 
-from whistle.workstation import cases, record, saving
+from whistle.workstation import cases, durable, record, saving
 from whistle.workstation.cases import Case, Entry
 from whistle.workstation.errors import CannotSave, Refused
 from whistle.workstation.workstation import Workstation
@@ -10,26 +12,43 @@ from whistle.workstation.workstation import Workstation
 NAME = "record.txt"
 
 
-def export(workstation: Workstation, case: Case, to: Path) -> Path:
-    """Write the case into a new folder in `to`; returns the folder.  Raises CannotSave."""
+def export(workstation: Workstation, case: Case, to: Path) -> tuple[Path, list[str]]:
+    """Write the case into a new folder in `to`, whole or not at all; the folder, and why files are not in it.
+
+    Raises Refused where there is such a folder, VaultReadOnly.
+    """
     folder = to / f"case-{case.reference}"
     if folder.exists():
         raise Refused("this case was exported there already", "choose another folder, or remove the old export")
+    beside = durable.private_folder(to / f".{secrets.token_hex(8)}.part")
+    try:
+        failed = _fill(workstation, case, beside)
+        beside.rename(folder)
+    except OSError as exc:
+        raise durable.cannot_write(to, exc) from exc
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+    return folder, failed
+
+
+def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
     names: dict[tuple[str, int], str] = {}
+    failed = []
     for entry in case.entries:
         for number, attached in enumerate(entry.attachments):
             try:
                 name = saving.save(attached, workstation.blocks, folder / "files").name
             except CannotSave as exc:
                 name = f"not saved: {exc.message}"
+                failed.append(exc.message)
             names[entry.signed.hash, number] = name
 
     def saved(entry: Entry, number: int) -> str:
         return names[entry.signed.hash, number]
 
     text = "\n".join(record.lines(workstation, case, saved)) + "\n"
-    saving.save_bytes(folder, NAME, text.encode("utf-8", "replace"))
-    return folder
+    durable.write(folder / NAME, text.encode("utf-8", "replace"))
+    return failed
 
 
 def save_all(workstation: Workstation, case: Case, to: Path) -> tuple[list[Path], list[str]]:

@@ -29,16 +29,6 @@ def take_name(folder: Path, name: str) -> Path:
     raise CannotSave("there are too many files of one name", "save to an empty folder")
 
 
-def save_bytes(folder: Path, name: str, data: bytes) -> Path:
-    """Write a new file of this name, whole or not at all.  Raises CannotSave."""
-    try:
-        path = take_name(durable.private_folder(folder), name)
-    except OSError as exc:
-        raise _no_room(exc) from exc
-    durable.write(path, data)
-    return path
-
-
 def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
     """Open an attachment into `folder`.  Raises CannotSave when a block is missing or anything was altered."""
     missing = blocks.missing(attachment.block_ids(record))
@@ -57,8 +47,7 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
             file.write(opener.finish())
             file.flush()
             os.fsync(file.fileno())
-        path = take_name(folder, record.name)
-        beside.replace(path)
+        path = _rename(beside, folder, record.name)
     except Malformed as exc:
         raise CannotSave(
             "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
@@ -67,8 +56,18 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
         raise _no_room(exc) from exc
     finally:
         beside.unlink(missing_ok=True)
-    durable.sync_folder(folder)
     return path
+
+
+def _rename(beside: Path, folder: Path, name: str) -> Path:
+    path = take_name(folder, name)
+    try:
+        beside.replace(path)
+        durable.sync_folder(folder)
+        return path
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def content(record: Attachment, blocks: Blocks) -> bytes:
@@ -79,4 +78,6 @@ def content(record: Attachment, blocks: Blocks) -> bytes:
 
 
 def _no_room(exc: OSError) -> CannotSave:
-    return CannotSave(f"the file could not be saved: {exc.strerror}", "choose a folder of yours with more room")
+    return CannotSave(
+        f"the file could not be saved: {exc.strerror}", "choose a folder of yours on a sound disk with more room"
+    )
