@@ -120,7 +120,7 @@ def split(plaintext: bytes) -> Signed:
     """Line 1, the signature of line 2, and nothing but spaces after it."""
     line, _, after = plaintext.partition(b"\n")
     encoded, end, spaces = after.partition(b"\n")
-    if not end or spaces.strip(b" "):
+    if not end or spaces.count(b" ") != len(spaces):
         raise Malformed("an envelope's plaintext is not two lines and spaces")
     signature = forms.unbase64(encoded.decode("ascii", "replace"))
     if len(signature) != SIGNATURE:

@@ -8,6 +8,7 @@ import base64
 import binascii
 import dataclasses
 import datetime
+import functools
 import re
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -32,17 +33,23 @@ def parse(record: type[T], value: object) -> T:
     if not isinstance(value, dict):
         raise Malformed(f"{record.__name__}: not an object")
     left, found = dict(value), {}
-    for each in dataclasses.fields(record):  # type: ignore[arg-type]
-        name = each.metadata["name"] or each.name
+    for name, attribute, form, default in _fields(record):  # type: ignore[arg-type]
         if name in left:
-            found[each.name] = each.metadata["form"](left.pop(name))
-            if each.default is not dataclasses.MISSING and found[each.name] in (each.default, "", (), {}):
+            found[attribute] = form(left.pop(name))
+            if default is not dataclasses.MISSING and found[attribute] in (default, "", (), {}):
                 raise Malformed(f"{record.__name__}: {name} must be left out")
-        elif each.default is dataclasses.MISSING:
+        elif default is dataclasses.MISSING:
             raise Malformed(f"{record.__name__}: {name} is missing")
     if left:
         raise Malformed(f"{record.__name__}: an unknown field")
     return record(**found)
+
+
+@functools.cache
+def _fields(record: type) -> tuple[tuple[str, str, Form, Any], ...]:
+    """Of each field the JSON name, Python's name, the form and the default."""
+    known = dataclasses.fields(record)
+    return tuple((each.metadata["name"] or each.name, each.name, each.metadata["form"], each.default) for each in known)
 
 
 def opened(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
@@ -59,10 +66,11 @@ def opened(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
 def plain(value: Any) -> Any:
     """The JSON value of a record, a tuple, a day or anything that is JSON already."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        held = [(name, getattr(value, attribute), default) for name, attribute, _, default in _fields(type(value))]
         return {
-            each.metadata["name"] or each.name: plain(getattr(value, each.name))
-            for each in dataclasses.fields(value)
-            if each.default is dataclasses.MISSING or getattr(value, each.name) not in (each.default, "", (), {})
+            name: plain(item)
+            for name, item, default in held
+            if default is dataclasses.MISSING or item not in (default, "", (), {})
         }
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
