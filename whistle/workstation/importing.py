@@ -7,8 +7,10 @@ What leans on something that has not come yet waits and is judged again with eac
 
 import base64
 import datetime
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,7 @@ from whistle.protocol import bundle, message
 from whistle.protocol.attachment import ID
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.listing import Listing, Member
-from whistle.protocol.message import Signed
+from whistle.protocol.message import Report, Signed
 from whistle.protocol.strangers import safe_name
 from whistle.workstation import judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
@@ -53,6 +55,12 @@ class Imported:
     waiting: int = 0
     altered: list[str] = field(default_factory=list)
     findings: list[str] = field(default_factory=list)
+
+    def add(self, part: "Imported") -> None:
+        """What one more part brought, once it is kept."""
+        for name in (each.name for each in fields(self) if each.name != "waiting"):
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        self.waiting = part.waiting  # of all that came so far
 
     @property
     def cases(self) -> list[str]:
@@ -108,43 +116,54 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
         reader = bundle.Reader(file)
         if reader.listing != listing:  # a stick may answer differently each time; members are held to the list again
             raise Malformed("it changed while it was read")
-        arrivals = _read(workstation, reader, result, progress)
-    with workstation.change():
-        settle(workstation, arrivals, result)
-        _remember(workstation, listing, reader.digest)
-        _note_undone(workstation, listing, result)
-    result.parts += 1
+        part = Imported(parts=1)
+        with workstation.change():
+            settle(workstation, _read(workstation, reader, part, progress), part)
+            _remember(workstation, listing, reader.digest)
+            _note_undone(workstation, listing, part)
+    result.add(part)
 
 
 def _read(
     workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
 ) -> list[Arrival]:
+    """Keep the reports of a part, each while others are being opened; what else it holds is to be judged after them."""
+    days: deque[datetime.date | None] = deque()
+    left: list[Arrival] = []
+    with ExitStack() as at_last:
+        opening: Opening | None = None
+        for body, day in _envelopes(workstation, reader, result, progress):
+            if opening is None:
+                opening = _opening(workstation, reader.listing.members)
+                at_last.callback(opening.close)
+            opening.add(body)
+            days.append(day)
+            left += _reported(workstation, opening.ready(), days, result)
+        if opening:
+            left += _reported(workstation, opening.finish(), days, result)
+    return left
+
+
+def _envelopes(
+    workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
+) -> Iterator[tuple[bytes, datetime.date | None]]:
+    """The envelopes that were not seen before with their days; manifests before them and blocks after are kept."""
     files: dict[str, bytes] = {}
-    days: list[datetime.date | None] = []
     members = reader.listing.members
     seen = {day: set(_seen(workstation, day)) for day in {member.day for member in members} if day}
-    opening: Opening | None = None
-    try:
-        for count, (member, body) in enumerate(reader, start=1):
-            if progress:
-                progress(count, len(members))
-            if member.id is None:
-                files[member.name] = body.read()
-                continue
-            if opening is None:
-                _take_manifests(workstation, files, result)  # they come before all envelopes
-                opening = _opening(workstation, members)
-            if member.is_block:
-                workstation.blocks.write(member.id, body.read())
-                result.blocks += 1
-            elif member.day is None or _trace(member) not in seen[member.day]:
-                opening.add(body.read())
-                days.append(member.day)
-        _take_manifests(workstation, files, result)
-        return _arrivals(opening.finish(), days, result) if opening else []
-    finally:
-        if opening:
-            opening.close()
+    for count, (member, body) in enumerate(reader, start=1):
+        if progress:
+            progress(count, len(members))
+        if member.id is None:
+            files[member.name] = body.read()
+            continue
+        _take_manifests(workstation, files, result)  # they come before all envelopes
+        if member.is_block:
+            workstation.blocks.write(member.id, body.read())
+            result.blocks += 1
+        elif member.day is None or _trace(member) not in seen[member.day]:
+            yield body.read(), member.day
+    _take_manifests(workstation, files, result)
 
 
 def _opening(workstation: Workstation, members: Sequence[Member]) -> Opening:
@@ -157,10 +176,19 @@ def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: I
     files.clear()
 
 
-def _arrivals(opened: Sequence[Opened], days: Sequence[datetime.date | None], result: Imported) -> list[Arrival]:
-    result.not_mine += sum(isinstance(each, NotForMe) for each in opened)
-    result.damaged += sum(isinstance(each, Malformed) for each in opened)
-    return [Arrival(each, day) for each, day in zip(opened, days, strict=True) if isinstance(each, Signed)]
+def _reported(
+    workstation: Workstation, opened: Iterable[Opened], days: deque[datetime.date | None], result: Imported
+) -> list[Arrival]:
+    left = []
+    for each in opened:
+        day = days.popleft()
+        if isinstance(each, NotForMe):
+            result.not_mine += 1
+        elif isinstance(each, Malformed):
+            result.damaged += 1
+        elif not isinstance(each.message, Report) or not _take(workstation, Arrival(each, day), result):
+            left.append(Arrival(each, day))
+    return left
 
 
 def settle(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:

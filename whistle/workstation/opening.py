@@ -27,7 +27,10 @@ _identities: list[HybridIdentity] = []  # of a process that opens
 
 
 class Opening:
-    """Envelopes on their way to be opened; `add` them in order, each with something to know it by, then `finish`."""
+    """Envelopes on their way to be opened; `add` them, take what is `ready`, then `finish`; all in one order.
+
+    Each gives its message, or the fault for which there is none.
+    """
 
     def __init__(self, identities: Sequence[HybridIdentity], slots: int, count: int) -> None:
         """`count` is how many will come, about."""
@@ -51,14 +54,19 @@ class Opening:
         if len(self._batch) == BATCH:
             self._send()
 
+    def ready(self) -> list[Opened]:
+        """What the next envelopes hold that are opened by now, in the order in which they came."""
+        opened, self._opened = self._opened, []
+        return opened
+
     def finish(self) -> list[Opened]:
-        """What each envelope holds, or why it was not opened, in the order in which they came."""
+        """What all others hold."""
         if self._pool and self._batch:
             self._send()
         while self._under_way:
             self._receive()
         self.close()
-        return self._opened
+        return self.ready()
 
     def close(self) -> None:
         """End the processes; whatever is still under way is lost."""
