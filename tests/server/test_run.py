@@ -137,31 +137,45 @@ def test_a_large_form_arrives(running: Running, place: Path) -> None:
     body = "".join(parts).encode() + file + b"\r\n--b--\r\n"
     headers = {"Content-Type": f"multipart/form-data; boundary={boundary}"}
     status, page, _ = running.ask("POST", "/en/", body, **headers)
-    assert status == 200, page.decode()
+    assert status == 200 and b"Keep these twelve words" in page
     files = [path for path in place.rglob("*") if path.is_file()]
     assert sum(path.stat().st_size == 262_144 for path in files) >= 17  # so the file has come
     assert not any(mark in path.read_bytes() for path in files)
 
 
-FORM = [("step", "send"), ("attempt", "ab" * 32), ("keys", "1"), ("channel", "harassment"), ("text", "PLAINTEXT-MARK-")]
+FORM = [("step", "send"), ("attempt", "ab" * 32), ("keys", "1"), ("channel", "harassment"), ("shown", "harassment")]
+FORM += [("text", "PLAINTEXT-MARK-")]
 
 
-def test_half_sent_requests_do_not_starve_others(running: Running) -> None:
-    """While three quarters of the threads wait for the rest of a body, others are answered at once."""
-    stuck = []
-    head = (
-        b"POST /api/block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 262160\r\n"
-    )
-    for _ in range(THREADS):
-        connection = socket.create_connection(("127.0.0.1", running.port), timeout=20)
-        connection.sendall(head + b"\r\n" + bytes(100))
-        stuck.append(connection)
-    time.sleep(0.5)
-    begun = time.monotonic()
-    assert running.ask("GET", "/en/")[0] == 200
-    assert time.monotonic() - begun < 5
-    for connection in stuck:
-        connection.close()
+BLOCK = (
+    b"POST /api/block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 262160\r\n\r\n"
+)
+STUCK = {
+    "not_a_byte": (3 * THREADS, b""),
+    "a_block": (THREADS, BLOCK + bytes(100)),
+}
+
+
+@pytest.mark.parametrize(("count", "sent"), STUCK.values(), ids=STUCK)
+def test_half_sent_requests_do_not_starve_others(running: Running, count: int, sent: bytes) -> None:
+    """While many connections wait for the rest of what was begun, others are answered at once."""
+    with contextlib.ExitStack() as stuck:
+        for _ in range(count):
+            connection = stuck.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=20))
+            connection.sendall(sent)
+        time.sleep(0.5)
+        begun = time.monotonic()
+        assert running.ask("GET", "/en/")[0] == 200
+        assert time.monotonic() - begun < 5
+
+
+def test_more_visitors_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No more connections are taken than the system's limit of open files bears."""
+    limits = {"files": 1024}
+    monkeypatch.setattr(run.resource, "getrlimit", lambda _: (limits["files"], 1 << 20))
+    assert run.settings(Config(Path(), threads=400))["worker_connections"] == 400
+    limits["files"] = run.FILES
+    assert run.settings(Config(Path(), threads=400))["worker_connections"] == 4000
 
 
 STRANGE = {
@@ -264,6 +278,23 @@ def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> 
     assert 0.5 < time.monotonic() - begun < 5
 
 
+def test_a_head_comes_soon_or_not_at_all(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
+    """For a head nobody is waited for long, even if some of it comes."""
+    monkeypatch.setattr(run, "HEAD", 1)
+    ours, theirs = pair
+    ours.begin()
+    theirs.sendall(bytes(10))
+    assert len(ours.recv(10)) == 10
+    with pytest.raises(run.GONE):
+        ours.recv(10)
+    monkeypatch.setattr(run.time, "monotonic", iter(range(9)).__next__)
+    ours.begin()
+    theirs.sendall(bytes(5000))
+    ours.recv(1000)
+    with pytest.raises(TimeoutError):
+        ours.recv(4000)
+
+
 def test_a_trickle_is_given_up(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     """A byte now and then keeps nobody's thread; the next request begins anew."""
     now = [0.0]
@@ -291,6 +322,7 @@ def test_whoever_takes_nothing_is_given_up(pair: tuple[Socket, socket.socket]) -
 def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:
     """A terminal's Ctrl-C reaches everybody at once; workers leave it to the master, and all of them end."""
     with serving(tmp_path) as running:
+        running.ask("GET", "/en/")
         workers = _children(running.process.pid)
         ignored = [_ignored(worker) for worker in workers]
         assert workers and all(mask >> (signal.SIGINT - 1) & 1 for mask in ignored)

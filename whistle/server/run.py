@@ -1,5 +1,6 @@
 """Runs the server: gunicorn with many threads, told to keep nothing, to wait for nobody too long and to say little."""
 
+import ctypes
 import errno
 import os
 import resource
@@ -14,7 +15,7 @@ from typing import Any
 import flask
 from gunicorn import glogging, util  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
-from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from whistle.protocol import age
 from whistle.server import create_app, logs
@@ -25,11 +26,17 @@ from whistle.server.instance import NAME, Instance, open_instance
 from whistle.server.logs import LOG, describe
 from whistle.store import StoreError
 
+OPENING = 15  # seconds that a connection may be open without a byte; it holds no thread until one comes
+HEAD = 20  # seconds from then on for a request's head
 STILL = 60  # seconds without a byte, after which a connection is given up
 SLOWEST = 100  # bytes a second on average, once somebody was waited for that long
+FILES = 65_536  # that the process may have open, if the system lets it
+OTHER_FILES = 500  # open beside those of visitors and their threads: the database's connections, for the most part
 LINGER = 1.0  # second
 LINGER_BYTES = 1024 * 1024
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn keeps a heartbeat there, an empty file without a name
+PR_SET_DUMPABLE = 4
+NO_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 GONE = (BlockingIOError, TimeoutError, ConnectionError)
 
 
@@ -57,9 +64,13 @@ def check(folder: Path) -> Config:
 
 
 def harden() -> None:
-    """No core dump, and no file that anybody else may read."""
+    """No core dump, no file that anybody else may read, and as many open files as may be needed."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    if sys.platform == "linux":  # which may hand dumps to a program, whatever the limit
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.umask(0o077)
+    least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, min(most, FILES)), most))
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
@@ -86,7 +97,7 @@ def settings(config: Config) -> dict[str, Any]:
         "workers": config.workers,
         "threads": config.threads,
         "worker_class": Worker,
-        "worker_connections": 4 * config.threads,
+        "worker_connections": _connections(config.threads),
         "worker_tmp_dir": str(SHARED_MEMORY) if SHARED_MEMORY.is_dir() else None,
         "logger_class": Logger,
         "accesslog": None,
@@ -106,18 +117,32 @@ def settings(config: Config) -> dict[str, Any]:
     }
 
 
+def _connections(threads: int) -> int:
+    """How many connections may be open at once: many to each thread, as far as the limit of open files goes."""
+    most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return max(threads, min(10 * threads, most - 2 * threads - OTHER_FILES))
+
+
 class Socket:
     """A connection that gives up on whoever sends or takes nothing for a minute, or hardly anything for longer."""
 
     def __init__(self, plain: socket.socket) -> None:
-        limit = STILL.to_bytes(8, sys.byteorder) + bytes(8)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
-        plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
         self._plain = plain
-        self.begin()
+        self.go_on()
 
     def begin(self) -> None:
-        """A new request: what was waited for before does not count."""
+        """A new request, whose head may take a third of a minute; what was waited for before does not count."""
+        self._wait(HEAD, in_all=True)
+
+    def go_on(self) -> None:
+        """The head has come; the rest may take long if only it goes on."""
+        self._wait(STILL, in_all=False)
+
+    def _wait(self, seconds: int, in_all: bool) -> None:
+        limit = seconds.to_bytes(8, sys.byteorder) + bytes(8)
+        self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
+        self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
+        self._patience, self._in_all = seconds, in_all
         self._waited, self._moved = 0.0, 0
 
     def recv(self, size: int) -> bytes:
@@ -160,7 +185,7 @@ class Socket:
     def _count(self, begun: float, moved: int) -> None:
         self._waited += time.monotonic() - begun
         self._moved += moved
-        if self._waited > STILL and self._moved < self._waited * SLOWEST:
+        if self._waited > self._patience and (self._in_all or self._moved < self._waited * SLOWEST):
             raise TimeoutError("a connection is too slow")
 
     def __getattr__(self, name: str) -> Any:
@@ -175,15 +200,41 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """End at once, as a power cut would; gunicorn's waits for a lock that the interrupted thread may hold."""
+        os._exit(0)
+
     def handle(self, conn: TConn) -> Any:
         """Serve one request of a connection."""
         if not isinstance(conn.sock, Socket):
             conn.sock = Socket(conn.sock)
+        if not (conn.initialized or conn.data_ready or conn.wait_for_data(0)):
+            return _DEFER  # gunicorn would let it hold a thread for some seconds
         conn.sock.begin()
         result = super().handle(conn)
         if not result:
             conn.sock.leave()  # here, since gunicorn would do it in the one thread that accepts connections
         return result
+
+    def handle_request(self, req: Any, conn: TConn) -> Any:
+        """Answer a request whose head has come."""
+        conn.sock.go_on()
+        return super().handle_request(req, conn)
+
+    def finish_request(self, conn: TConn, fs: Any) -> None:
+        """What becomes of a connection; one without a byte yet may stay longer than one that had its answer."""
+        super().finish_request(conn, fs)
+        if self.pending_conns and self.pending_conns[-1] is conn:
+            conn.timeout = time.monotonic() + OPENING
+
+    def accept(self, listener: Any) -> None:
+        """Take a new connection; where no more files may be open, none for a moment, instead of ending the process."""
+        try:
+            super().accept(listener)
+        except OSError as error:
+            if error.errno not in NO_FILES:
+                raise
+            time.sleep(0.1)
 
     def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
         """Only when the whole body was read: waiting for the rest would hold a thread."""
