@@ -16,7 +16,7 @@ from tests import parties
 from whistle.protocol import attachment
 from whistle.protocol.retrieval import FormDigest
 from whistle.server import receiving
-from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig
+from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig, Unkept
 from whistle.server.instance import Instance
 from whistle.server.receiving import Arrived, Bounds, plain_name, receive
 from whistle.store import Full, Heap, StoreError
@@ -214,17 +214,17 @@ def test_a_full_disk_gives_the_texts_back(instance: Instance, monkeypatch: pytes
 
 
 def test_a_failing_disk_leaves_nothing_unread(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
-    """When the store fails the rest of the form is read all the same, so that the browser sees the answer."""
+    """When the store fails the rest of the form is read all the same, and the texts are given back."""
 
     def fails(*_: object) -> None:
         raise StoreError("the disk fails")
 
     monkeypatch.setattr(type(instance.store), "put_block", fails)
-    whole = form(file("x", bytes(300_000)), file("y", bytes(300_000)))
+    whole = form(field("text", "kept"), file("x", bytes(300_000)), file("y", bytes(300_000)))
     body = io.BytesIO(whole)
-    with pytest.raises(StoreError):
+    with pytest.raises(Unkept) as refused:
         take(instance, whole, stream=body)
-    assert body.read() == b""
+    assert body.read() == b"" and refused.value.get("text") == "kept"
 
 
 def test_a_connection_that_stands_still_is_given_up(instance: Instance) -> None:

@@ -53,6 +53,10 @@ class TooBig(FormError):
         self.what = what
 
 
+class Unkept(FormError):
+    """The store failed while the form arrived; nothing of it was kept."""
+
+
 class NoRoom(FormError):
     """The disk is full; nothing of the form was kept."""
 

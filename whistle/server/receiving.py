@@ -19,7 +19,8 @@ from werkzeug.sansio import multipart
 from whistle.protocol import attachment
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.retrieval import FormDigest
-from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig
+from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig, Unkept
+from whistle.server.logs import LOG, describe
 from whistle.store import Full, Heap, Store, StoreError
 
 PIECE = 65_536  # bytes read at a time
@@ -105,7 +106,7 @@ def receive(
 ) -> Arrived:
     """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store on `day`.
 
-    Raises FormError: FieldAfterFile, TooBig, NoRoom, Broken; each holds the texts that had arrived.  Or StoreError.
+    Raises FormError: FieldAfterFile, TooBig, NoRoom, Unkept, Broken; each holds the texts that had arrived.
     """
     body = Body(stream, content_length or 0)
     form = _Form(store, day, bounds, body.length)
@@ -121,9 +122,6 @@ def receive(
     except FormError as error:
         body.drain()
         error.fields = form.typed()
-        raise
-    except StoreError:
-        body.drain()
         raise
 
 
@@ -215,6 +213,9 @@ class _Form:
                 self._store.put_block(id_, block, Heap.REVIEWERS, self._day)
             except Full as error:
                 raise NoRoom("the disk is full") from error
+            except StoreError as error:
+                LOG.error(describe(error))
+                raise Unkept("the store failed") from error
             self._blocks.append(id_)
 
     def keep_file(self, found: Attachment, filename: str) -> None:
