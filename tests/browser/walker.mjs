@@ -108,6 +108,10 @@ export class Walker {
 
   /** Ask axe, and take pictures, of every size and scheme. */
   async look(name) {
+    const marks = await this.page.evaluate(
+      "[document.body.innerHTML, ...[...document.querySelectorAll('textarea')].map((box) => box.value)].join().match(/⟦\\w+⟧/g)",
+    );
+    if (marks) this.found.push({ page: name, rule: "a mark was not filled in", nodes: marks });
     for (const [size, viewport] of this.asks ? Object.entries(SIZES) : []) {
       for (const scheme of ["light", "dark"]) {
         await this.page.setViewport(viewport);
