@@ -47,6 +47,13 @@ class Desk:
             os.close(reading)
 
 
+def two_lines(done: Result, told: str) -> None:
+    """A refusal: one line of what is wrong, one of what to do, and the exit status that says so."""
+    lines = [line for line in done.stderr.splitlines() if line.startswith(("whistle: error: ", "hint: "))]
+    assert len(lines) == 2 and told in lines[0] and lines[1] != "hint: ", (done.stderr, done.exception)
+    assert done.exit_code == 1
+
+
 def enlisted(org: Organisation, keys: ReviewerKeys) -> Known:
     """A manifest of today that lists these keys as the ombudsperson's."""
     listed = Reviewer("ombuds", keys.name, keys.role, keys.languages, False, (Signing(keys.signing, None),), ())
@@ -92,7 +99,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     for arguments, said in [
         (("reply", reference, "--attach", root), "We look into it.\n"),
         (("note", reference), "Between us.\n"),
-        (("status", reference, "--set", "open", "--label", "urgent", "--claim", "--reason", "Plausible"), ""),
+        (("status", reference, "--set", "open", "--label", "urgent", "--claim", "--reason-file", "-"), "Plausible"),
         (("grant", reference, "counsel"), ""),
         (("attachments", "save", reference, "--to", desk.folder / "files"), ""),
         (("export", reference, "--to", desk.folder / "out"), ""),
@@ -101,6 +108,20 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     ]:
         done = desk.run(*arguments, said=said)
         assert done.exit_code == 0 and "error" not in done.stderr, (arguments, done.stderr)
+    (desk.folder / "latin.txt").write_bytes("déjà".encode("latin-1"))
+    os.mkfifo(desk.folder / "pipe")
+    for arguments, told in [
+        (("note", reference, "--text-file", "latin.txt"), "no text in UTF-8"),
+        (("note", reference, "--attach", "pipe"), "pipe is no file"),
+        (("export", reference, "--to", desk.folder / "out"), "exported there already"),
+        (("grant", reference, "counsel"), "reads this case already"),
+        (("grant", reference, "nobody"), "no active reviewer nobody"),
+        (("status", reference, "--set", "open", "--deadline", "1999-01-01"), "too far away"),
+        (("status", reference, "--set", "open", "--label", "x" * 65), "at most 16 labels of 64"),
+        (("status", reference, "--set", "open", "--reason-file", desk.folder / "long.txt"), "at most 4096"),
+    ]:
+        (desk.folder / "long.txt").write_text("x" * 5000)
+        two_lines(desk.run(*arguments, said="text"), told)
     assert (desk.folder / "files" / "photo.jpg").read_bytes() == b"a photograph"
     [exported] = (desk.folder / "out").iterdir()
     text = (exported / "record.txt").read_text()
@@ -122,6 +143,27 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("init", "--name", "a", "--role", "b", "--no-backup", "--folder", "x"), "short", "12 characters"),
         (("cases", "--folder", "elsewhere"), PASSPHRASE, "no vault"),
         (("restore", "nowhere", "--folder", "y"), PASSPHRASE, "cannot be read"),
+        (("restore", "nowhere"), PASSPHRASE, "already"),
+        (("restore", ".", "--folder", "y"), PASSPHRASE, "cannot be read"),
+        (("exchange", "me.reviewer"), PASSPHRASE, "is a file"),
+        (("import", "nowhere"), PASSPHRASE, "does not exist"),
+        (("import", "me.reviewer"), PASSPHRASE, "not all that lies there was taken"),
+        (("import", ".", "--root", "none.pub"), PASSPHRASE, "does not exist"),
+        (("import", ".", "--root", "me.reviewer"), PASSPHRASE, "not a published root key"),
+        (("reply", "12", "--attach", "none"), PASSPHRASE, "does not exist"),
+        (("public", "--to", "no/such/file"), PASSPHRASE, "No such file"),
+        (("public", "--to", "."), PASSPHRASE, "is a directory"),
+        (("backup", "--to", "me.reviewer"), PASSPHRASE, "is a file"),
+        (("open", "--courier", "nowhere", "--no-browser"), PASSPHRASE, "no courier"),
+        (("cases", "--folder", "me.reviewer"), PASSPHRASE, "is a file"),
+        (("init", "--name", " ", "--role", "b", "--no-backup", "--folder", "x"), PASSPHRASE, "no name"),
+        (("init", "--name", "a" * 129, "--role", "b", "--no-backup", "--folder", "x"), PASSPHRASE, "no name"),
+        (("init", "--name", "a", "--role", "\x1b[2J", "--no-backup", "--folder", "x"), PASSPHRASE, "no role"),
+        (
+            ("init", "--name", "a", "--role", "b", "--language", "en_GB", "--no-backup", "--folder", "x"),
+            PASSPHRASE,
+            "no languages",
+        ),
     ],
 )
 def test_a_refusal_is_two_lines_and_exit_status_1(
@@ -131,9 +173,19 @@ def test_a_refusal_is_two_lines_and_exit_status_1(
     made = desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.reviewer")
     assert made.exit_code == 0
     done = desk.run(*arguments, secret=secret)
-    lines = [line for line in done.stderr.splitlines() if line.startswith(("whistle: error: ", "hint: "))]
-    assert done.exit_code == 1 and len(lines) == 2 and told in lines[0] and lines[1] != "hint: "
+    two_lines(done, told)
     assert secret not in done.stderr + done.stdout
+    assert not (desk.folder / "x" / "vault.json").exists()
+
+
+@pytest.mark.parametrize("lacks", [("--public", "no/such/file"), ("--backup", "/proc/none")], ids=["public", "backup"])
+def test_what_a_new_workstation_lacks_is_said(desk: Desk, lacks: tuple[str, str]) -> None:
+    """When the vault is made and something beside it is not, both are said, and how to make the rest."""
+    given = dict([("--public", "me.reviewer"), ("--backup", "usb"), lacks])
+    options = [word for pair in given.items() for word in pair]
+    done = desk.run("init", "--name", "R", "--role", "Ombudsperson", *options)
+    two_lines(done, "the workstation is made, but not its")
+    assert desk.run("cases").exit_code == 0
 
 
 def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:

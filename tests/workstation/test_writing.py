@@ -13,7 +13,7 @@ from whistle.protocol import attachment, bundle, message
 from whistle.protocol.listing import Listing
 from whistle.protocol.message import FollowUp, Grant, Reply, Status
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
-from whistle.workstation import cases, outbox, record, saving, writing
+from whistle.workstation import cases, exporting, outbox, record, saving, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.errors import ClockBehind, Refused
 from whistle.workstation.exchange import exchange
@@ -58,6 +58,8 @@ def test_files_of_a_reply_open_for_the_reporter_and_for_the_readers(world: World
     assert {heap for heap, _ in stored} == {"reporters"}
     assert b"".join([*(opener.update(body) for _, body in stored), opener.finish()]) == content
     ethics = world.station("ethics")
+    saved, failed = exporting.save_all(ethics, case_of(world, who, "ethics"), world.folder / "all")
+    assert [path.name for path in saved] == ["plan.pdf"] and not failed
     [(_, copy)] = [
         (entry, file) for entry, file in cases.files(case_of(world, who, "ethics")) if entry.content.kind == "note"
     ]

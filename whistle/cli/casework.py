@@ -6,29 +6,36 @@ import sys
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import click
 
 from whistle.cli.problem import Problem
 from whistle.cli.unlocked import FILE, say, to_option, unlocked
-from whistle.protocol.strangers import plain
+from whistle.protocol.strangers import one_line, plain
 from whistle.workstation import cases as case_list
 from whistle.workstation import exporting, outbox, record, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.workstation import Workstation
 from whistle.workstation.writing import Upload
 
-attach_option = click.option("--attach", "attached", multiple=True, type=FILE, help="A file to send with it.")
-text_option = click.option(
-    "--text-file", type=click.File("r", encoding="utf-8"), default="-", help="Where the text is; else standard input."
+TEXT = click.File("r", encoding="utf-8")
+attach_option = click.option(
+    "--attach", "attached", multiple=True, type=FILE, help="A file to send with it; once for each file."
+)
+text_option = click.option("--text-file", type=TEXT, default="-", help="Where the text is; standard input otherwise.")
+reason_option = click.option(  # not the reason itself: every user of a computer can read the arguments of a program
+    "--reason-file", type=TEXT, help="Where it says why, for those who read the case; - is standard input."
 )
 
 
 @click.command()
 @unlocked
 def cases(station: Workstation) -> None:
-    """List the cases: urgent and new ones first, then by deadline."""
+    """List the cases, those that want something first.
+
+    Urgent ones stand first, then new ones, then the others by deadline; closed ones last.
+    """
     for case in case_list.queue(station):
         due = f"{record.DUE[case.deadline.what]} by {case.deadline.day}" if case.deadline else "nothing due"
         new = f"{case.unread} new" if case.unread else ""
@@ -42,7 +49,10 @@ def cases(station: Workstation) -> None:
 @unlocked
 @click.argument("case")
 def show(station: Workstation, case: str) -> None:
-    """Show a CASE, named by its reference or the beginning of that."""
+    """Show a CASE.
+
+    It is named by its reference or the beginning of that, here and everywhere.
+    """
     found = case_list.find(station, case)
     say(record.lines(station, found))
     case_list.mark_read(station, found)
@@ -54,7 +64,10 @@ def show(station: Workstation, case: str) -> None:
 @text_option
 @attach_option
 def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
-    """Answer the reporter. They cannot see what they wrote: do not quote it."""
+    """Answer the reporter.
+
+    They cannot see what they wrote: do not quote it.
+    """
     found = case_list.find(station, case)
     with _uploads(attached) as uploads:
         writing.reply(station, found, _text(text_file), uploads)
@@ -67,7 +80,7 @@ def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path,
 @text_option
 @attach_option
 def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
-    """Say something to the other readers of a CASE."""
+    """Say something to the other readers."""
     found = case_list.find(station, case)
     with _uploads(attached) as uploads:
         writing.note(station, found, _text(text_file), uploads)
@@ -78,10 +91,10 @@ def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, 
 @unlocked
 @click.argument("case")
 @click.option("--set", "state", required=True, type=click.Choice(list(record.STATUS)), help="Where the case stands.")
-@click.option("--label", "labels", multiple=True, help="`urgent` puts it first.")
-@click.option("--deadline", type=click.DateTime(["%Y-%m-%d"]), help="A day that you agreed on.")
+@click.option("--label", "labels", multiple=True, help="`urgent` puts it first; once for each label.")
+@click.option("--deadline", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="An agreed day, such as 2026-12-31.")
 @click.option("--claim", is_flag=True, help="You answer it.")
-@click.option("--reason", default="", help="Why; the other readers see it.")
+@reason_option
 def status(
     station: Workstation,
     case: str,
@@ -89,15 +102,18 @@ def status(
     labels: tuple[str, ...],
     deadline: datetime.datetime | None,
     claim: bool,
-    reason: str,
+    reason_file: Any,
 ) -> None:
-    """State where a CASE stands; what is not named stays as it was."""
+    """State where a CASE stands.
+
+    What is not named stays as it was.
+    """
     found = case_list.find(station, case)
     old = found.standing
     day = deadline.date() if deadline else old.deadline if old else None
     claimed = station.me if claim else old.claimed if old else ""
     kept = labels or (old.labels if old else ())
-    writing.status(station, found, state, labels=kept, deadline=day, claimed=claimed, text=reason)
+    writing.status(station, found, state, labels=kept, deadline=day, claimed=claimed, text=_text(reason_file))
     click.echo("Signed and sealed for those who read the case.")
 
 
@@ -105,10 +121,13 @@ def status(
 @unlocked
 @click.argument("case")
 @click.argument("reviewer")
-@click.option("--reason", default="", help="Why; the readers see it.")
-def grant(station: Workstation, case: str, reviewer: str, reason: str) -> None:
-    """Let REVIEWER into a CASE, with all that was said so far."""
-    writing.grant(station, case_list.find(station, case), reviewer, reason)
+@reason_option
+def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> None:
+    """Let REVIEWER into a CASE.
+
+    They will read all that was said so far, and the reporter sees who they are.
+    """
+    writing.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
     click.echo(f"{reviewer} will read the case after the next exchange.")
 
 
@@ -122,7 +141,10 @@ def attachments() -> None:
 @click.argument("case")
 @to_option
 def save(station: Workstation, case: str, to: Path) -> None:
-    """Save all files of a CASE. They leave the vault: mind where."""
+    """Save all files of a CASE.
+
+    They leave the vault: mind where.
+    """
     saved, failed = exporting.save_all(station, case_list.find(station, case), to)
     say([f"Saved: {plain(path.name)}" for path in saved])
     if failed:
@@ -134,7 +156,10 @@ def save(station: Workstation, case: str, to: Path) -> None:
 @click.argument("case")
 @to_option
 def export(station: Workstation, case: str, to: Path) -> None:
-    """Write a CASE as a text with its files. It leaves the vault: mind where."""
+    """Write a CASE as a text with its files.
+
+    It leaves the vault: mind where.
+    """
     found: Case = case_list.find(station, case)
     folder, failed = exporting.export(station, found, to)
     click.echo(f"Written to {folder}")
@@ -146,6 +171,8 @@ def export(station: Workstation, case: str, to: Path) -> None:
 
 
 def _text(file: Any) -> str:
+    if file is None:
+        return ""
     if file is sys.stdin and sys.stdin.isatty():
         click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
     text: str = file.read()
@@ -155,11 +182,20 @@ def _text(file: Any) -> str:
 @contextmanager
 def _uploads(paths: tuple[Path, ...]) -> Iterator[list[Upload]]:
     with ExitStack() as stack:
-        kind = mimetypes.guess_type
-        yield [
-            Upload(path.name, kind(path.name)[0] or "application/octet-stream", stack.enter_context(path.open("rb")))
-            for path in paths
-        ]
+        yield [Upload(path.name, _type(path), stack.enter_context(_opened(path))) for path in paths]
+
+
+def _opened(path: Path) -> BinaryIO:
+    if not path.is_file():
+        raise Problem(f"{one_line(path.name)} is no file that can be sent", "save it as a file first")
+    try:
+        return path.open("rb")
+    except OSError as exc:
+        raise Problem(f"{one_line(path.name)} cannot be read: {exc.strerror}", "nothing was signed") from exc
+
+
+def _type(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
 COMMANDS = (cases, show, reply, note, status, grant, attachments, export)

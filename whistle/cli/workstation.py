@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -11,31 +12,29 @@ from whistle.cli import casework
 from whistle.cli import passphrase as passphrases
 from whistle.cli.problem import Problem
 from whistle.cli.progress import Progress
-from whistle.cli.unlocked import FILE, FOLDER, folder_option, plainly, say, to_option, unlocked
+from whistle.cli.unlocked import ANYTHING, FILE, FOLDER, NEW_FILE, folder_option, plainly, say, to_option, unlocked
 from whistle.protocol import age, enrolment
 from whistle.protocol.errors import ProtocolError
 from whistle.workstation import backup as backups
-from whistle.workstation import durable, keyfile
+from whistle.workstation import durable, hardening, keyfile
 from whistle.workstation import exchange as exchanges
-from whistle.workstation.importing import import_files
+from whistle.workstation.errors import WorkstationError
+from whistle.workstation.importing import Imported, import_files
 from whistle.workstation.trust import read_roots
-from whistle.workstation.workstation import Workstation
-
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
+from whistle.workstation.vault import Vault
+from whistle.workstation.workstation import Workstation, check_profile
 
 PROFILE = "WHISTLE_VAULT_PROFILE"
 LABELS = {"import": "taking in", "backup": "writing the backup"}
-root_option = click.option("--root", "roots", multiple=True, type=FILE, help="A root's published key, root-1.pub.")
+root_option = click.option(
+    "--root", "roots", multiple=True, type=FILE, help="A root's published key, root-1.pub; once for each root."
+)
 
 
 @click.group()
 def workstation() -> None:
     """Open, read and answer reports, offline."""
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no memory on the disk
+    hardening.no_memory_on_disk()
     try:
         age.self_test()
     except ProtocolError as exc:
@@ -45,10 +44,12 @@ def workstation() -> None:
 @workstation.command()
 @folder_option
 @passphrases.option
-@click.option("--name", prompt="Your name, as colleagues know it", help="As the manifest will have it.")
-@click.option("--role", prompt="Your role, as reporters will see it", help="As reporters will see it.")
-@click.option("--language", "languages", multiple=True, default=("en",), help="A language that you read.")
-@click.option("--public", type=click.Path(path_type=Path, dir_okay=False), help="Where to write the file for root.")
+@click.option("--name", help="Your name, as colleagues know it; asked for otherwise.")
+@click.option("--role", help="Your role, as reporters will see it; asked for otherwise.")
+@click.option("--language", "languages", multiple=True, default=("en",), help="A code like en; once for each you read.")
+@click.option(
+    "--public", type=NEW_FILE, help="Where to write the file for root; KEY.reviewer in this folder otherwise."
+)
 @click.option("--backup", "backup_to", type=FOLDER, help="Where to write the backup; asked for otherwise.")
 @click.option("--no-backup", is_flag=True, help="Make no backup now. Without one a broken disk loses everything.")
 @root_option
@@ -56,36 +57,62 @@ def workstation() -> None:
 def init(
     folder: Path,
     passphrase_fd: int | None,
-    name: str,
-    role: str,
+    name: str | None,
+    role: str | None,
     languages: tuple[str, ...],
     public: Path | None,
     backup_to: Path | None,
     no_backup: bool,
     roots: tuple[Path, ...],
 ) -> None:
-    """Make a workstation: a vault, keys for six quarters, a backup, and a public file for root."""
+    """Make a workstation.
+
+    It gets a vault, keys for six quarters, a backup, and a public file for root.
+    """
+    Vault.free(folder)
     pinned = read_roots(roots)
-    secret = passphrases.ask(passphrase_fd, "A new passphrase, six words or more", new=True)
+    name = name or click.prompt("Your name, as colleagues know it", err=True)
+    role = role or click.prompt("Your role, as reporters will see it", err=True)
+    if not no_backup:
+        backup_to = backup_to or Path(click.prompt("A folder for the backup, on another disk", err=True))
     profile = os.environ.get(PROFILE, "standard")
+    check_profile(name, role, languages)
+    secret = passphrases.ask(passphrase_fd, "A new passphrase, six words or more", new=True)
     station = Workstation.create(folder, secret, name=name, role=role, languages=languages, profile=profile)
     try:
+        if profile != "standard":
+            click.echo(f"This vault is for tests only: its passphrase is cheap to guess ({PROFILE}).", err=True)
         if pinned:
             click.echo(f"The roots' digits: {station.trust.pin(pinned)}")
             click.echo("Compare them with whoever keeps the root, aloud.")
-        _write_public(station, public or Path(f"{station.signing.public.key_id.hex()}.reviewer"))
-        if not no_backup:
-            to = backup_to or Path(click.prompt("A folder for the backup, on another disk", err=True))
-            _backup(station, to, secret)
+        with _after_all("its public file", "`whistle workstation public --to FILE` writes it"):
+            _write_public(station, public or Path(f"{station.signing.public.key_id.hex()}.reviewer"))
+        if backup_to is not None:
+            with _after_all(
+                "its backup", "`whistle workstation backup --to FOLDER` makes it; do so before anything else"
+            ):
+                _backup(station, backup_to, secret)
     finally:
         station.close()
 
 
+@contextmanager
+def _after_all(what: str, hint: str) -> Iterator[None]:
+    """Say what the new workstation lacks, since it is there and cannot be made again."""
+    try:
+        yield
+    except WorkstationError as exc:
+        raise Problem(f"the workstation is made, but not {what}: {exc.message}", hint) from exc
+
+
 @workstation.command()
 @unlocked
-@click.option("--to", "path", required=True, type=click.Path(path_type=Path, dir_okay=False), help="The file to write.")
+@click.option("--to", "path", required=True, type=NEW_FILE, help="The file to write.")
 def public(station: Workstation, path: Path) -> None:
-    """Write the public file for root again, with keys for five quarters ahead."""
+    """Write the public file for root again.
+
+    It holds keys for this quarter and five ahead.
+    """
     new = station.renew()
     if new:
         click.echo(f"{new} new period(s) were made: make a new backup too.")
@@ -94,13 +121,14 @@ def public(station: Workstation, path: Path) -> None:
 
 @workstation.command("import")
 @unlocked
-@click.argument("place", type=click.Path(path_type=Path, exists=True))
+@click.argument("place", type=ANYTHING)
 @root_option
 def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
     """Take in a bundle: a FILE, or all that lies on a stick."""
     _pin(station, roots)
     result = import_files(station, exchanges.parts(place), _progress("import"))
     say(result.lines())
+    _refuse_altered(result)
 
 
 @workstation.command()
@@ -110,8 +138,9 @@ def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
 def exchange(station: Workstation, stick: Path, roots: tuple[Path, ...]) -> None:
     """Take in what lies on STICK, and write on it what is to go."""
     _pin(station, roots)
-    say(exchanges.exchange(station, stick, _progress("import")).lines())
-    click.echo("You may remove the stick.")
+    done = exchanges.exchange(station, stick, _progress("import"))
+    say([*done.lines(), "You may remove the stick."])
+    _refuse_altered(done.imported)
 
 
 @workstation.command()
@@ -120,7 +149,11 @@ def exchange(station: Workstation, stick: Path, roots: tuple[Path, ...]) -> None
 @to_option
 @plainly
 def backup(folder: Path, passphrase_fd: int | None, to: Path) -> None:
-    """Write a backup that stock `age`, `jq` and `tar` can open, locked with the same passphrase."""
+    """Write a backup into a new folder.
+
+    Stock `age` and `jq` open it with the passphrase of the vault.
+    """
+    Vault.look(folder)
     secret = passphrases.ask(passphrase_fd)
     station = Workstation.open(folder, secret)
     try:
@@ -135,8 +168,12 @@ def backup(folder: Path, passphrase_fd: int | None, to: Path) -> None:
 @click.argument("source", type=FOLDER, metavar="BACKUP")
 @plainly
 def restore(folder: Path, passphrase_fd: int | None, source: Path) -> None:
-    """Make a workstation again from a BACKUP, locked with the same passphrase."""
-    secret = passphrases.ask(passphrase_fd)
+    """Bring a workstation back from a BACKUP.
+
+    The passphrase is that of the day of the backup, and locks the new vault too.
+    """
+    Vault.free(folder)
+    secret = passphrases.ask(passphrase_fd, "The passphrase of the backup")
     backups.restore(source, folder, secret, secret, os.environ.get(PROFILE, "standard")).close()
     click.echo("Restored. Exchange a stick with the courier to get what came since.")
 
@@ -145,7 +182,10 @@ def restore(folder: Path, passphrase_fd: int | None, source: Path) -> None:
 @unlocked
 @click.option("--accept", is_flag=True, help="Believe today's date, after a day on which the clock was wrong.")
 def clock(station: Workstation, accept: bool) -> None:
-    """Show the day by this computer's clock, and the latest on which the vault was used."""
+    """Show or accept this computer's date.
+
+    Nothing is signed while it is before the latest day on which the vault was used.
+    """
     if accept:
         station.trust.accept_clock()
     click.echo(f"Today is {station.today()}; the vault was last used on {station.trust.seen_day()}.")
@@ -168,7 +208,10 @@ def open_(
     browser: bool,
     roots: tuple[Path, ...],
 ) -> None:
-    """Unlock the vault and show a local page; Ctrl-C locks it again. STICK is where the stick is mounted."""
+    """Unlock the vault and show its page.
+
+    The page is for this computer and this user alone; Ctrl-C locks the vault again. STICK is where it is mounted.
+    """
     from whistle.workstation import serving  # Flask is loaded only for the page
 
     _pin(station, roots)
@@ -188,6 +231,11 @@ def open_(
 def _pin(station: Workstation, roots: tuple[Path, ...]) -> None:
     if roots:
         click.echo(f"The roots' digits: {station.trust.pin(read_roots(roots))}")
+
+
+def _refuse_altered(result: Imported) -> None:
+    if result.altered:
+        raise Problem("not all that lies there was taken", "ask the courier to write what is named above again")
 
 
 def _write_public(station: Workstation, path: Path) -> None:

@@ -4,12 +4,14 @@ import secrets
 import shutil
 from pathlib import Path
 
+from whistle.protocol.message import Reply
 from whistle.workstation import cases, durable, record, saving
 from whistle.workstation.cases import Case, Entry
 from whistle.workstation.errors import CannotSave, Refused
 from whistle.workstation.workstation import Workstation
 
 NAME = "record.txt"
+AWAY = "with the reporter; a copy came with the note after it"
 
 
 def export(workstation: Workstation, case: Case, to: Path) -> tuple[Path, list[str]]:
@@ -37,11 +39,12 @@ def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
     for entry in case.entries:
         for number, attached in enumerate(entry.attachments):
             try:
-                name = saving.save(attached, workstation.blocks, folder / "files").name
+                saved_as = saving.save(attached, workstation.blocks, folder / "files").name
             except CannotSave as exc:
-                name = f"not saved: {exc.message}"
-                failed.append(exc.message)
-            names[entry.signed.hash, number] = name
+                elsewhere = _stays_away(entry)
+                saved_as = AWAY if elsewhere else f"not saved: {exc.message}"
+                failed += [] if elsewhere else [exc.message]
+            names[entry.signed.hash, number] = saved_as
 
     def saved(entry: Entry, number: int) -> str:
         return names[entry.signed.hash, number]
@@ -54,9 +57,14 @@ def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
 def save_all(workstation: Workstation, case: Case, to: Path) -> tuple[list[Path], list[str]]:
     """Save every attachment of the case into `to`; the files, and why others could not be saved."""
     saved, failed = [], []
-    for _, attached in cases.files(case):
+    for entry, attached in cases.files(case):
         try:
             saved.append(saving.save(attached, workstation.blocks, to))
         except CannotSave as exc:
-            failed.append(exc.message)
+            failed += [] if _stays_away(entry) else [exc.message]
     return saved, failed
+
+
+def _stays_away(entry: Entry) -> bool:
+    """The blocks of a colleague's reply go to the reporter alone; a note of its own brings copies."""
+    return isinstance(entry.content, Reply)

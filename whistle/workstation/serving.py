@@ -8,7 +8,7 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from whistle.courier import Courier
+from whistle.courier import Courier, folder
 from whistle.workstation import durable
 from whistle.workstation.app import create_app
 from whistle.workstation.errors import Refused
@@ -32,12 +32,14 @@ def serve(
     saved: Path | None = None,
     courier: Path | None = None,
 ) -> tuple[BaseWSGIServer, str]:
-    """A server for the page, and its address; the caller lets it run.  Raises Refused for a busy port.
+    """A server for the page, and its address; the caller lets it run.  Raises Refused for a busy port, CourierError.
 
     With a courier's folder the workstation is connected: it does the courier's part itself.  Nothing is logged, since
     addresses hold a token.
     """
     logging.getLogger("werkzeug").disabled = True
+    if courier is not None:
+        folder.settings(courier)
     if courier is not None and stick is None:
         stick = durable.private_folder(courier / STICK)
     errand = carrying(courier, stick) if courier is not None and stick is not None else None

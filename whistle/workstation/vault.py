@@ -89,12 +89,7 @@ class Vault:
         """Make a vault with its first records.  Raises Refused, VaultReadOnly, VaultError where one is already."""
         price = passphrase.cost(profile)
         passphrase.check_new(secret)
-        for name in (SETTINGS, DATABASE):
-            if (folder / name).exists():
-                raise VaultError(
-                    "there is a vault in this folder already",
-                    "choose another folder with --folder; if an `init` was cut off here, remove the folder first",
-                )
+        cls.free(folder)
         durable.private_folder(folder)
         key = secrets.token_bytes(passphrase.KEY)
         salt = secrets.token_bytes(passphrase.SALT)
@@ -131,6 +126,20 @@ class Vault:
             vault.close()
             raise
         return vault
+
+    @staticmethod
+    def free(folder: Path) -> None:
+        """See whether a vault can be made here.  Raises VaultError where one is already."""
+        if any((folder / name).exists() for name in (SETTINGS, DATABASE)):
+            raise VaultError(
+                "there is a vault in this folder already",
+                "choose another folder with --folder; if an `init` was cut off here, remove the folder first",
+            )
+
+    @staticmethod
+    def look(folder: Path) -> None:
+        """See whether there is a vault, before anybody is asked for a passphrase.  Raises VaultError."""
+        _settings(folder)
 
     def close(self) -> None:
         """Let go of the files, after what is being written; another program may open the vault then."""

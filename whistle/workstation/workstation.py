@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import enrolment, message
+from whistle.protocol import enrolment, forms, message
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.enrolment import ReviewerKeys
+from whistle.protocol.errors import Malformed
 from whistle.protocol.manifest import Known, Reviewer
 from whistle.protocol.message import Signed
 from whistle.protocol.minisign import SecretKey
@@ -24,6 +25,8 @@ from whistle.workstation.vault import Vault
 MOST_FAULTS = 50  # in a case; whoever floods it says nothing new
 SOON = datetime.timedelta(days=120)  # before the last identity ends, new ones are asked for
 
+LONGEST_NAME = 128  # characters, as in the manifest
+MOST_LANGUAGES = 32
 UNFINISHED = "unfinished"  # the record of a vault to which a backup is being brought
 
 Today = Callable[[], datetime.date]
@@ -32,6 +35,17 @@ Today = Callable[[], datetime.date]
 def utc_today() -> datetime.date:
     """The day by this computer's clock, in UTC."""
     return datetime.datetime.now(datetime.UTC).date()
+
+
+def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
+    """Raise Refused for what no manifest takes as a reviewer's name, role and languages."""
+    for what, text in (("name", name), ("role", role)):
+        if not text.strip() or not text.isprintable() or len(text) > LONGEST_NAME:
+            raise Refused(f"this is no {what} for the manifest", f"one line of 1 to {LONGEST_NAME} characters")
+    try:
+        forms.many(forms.name, MOST_LANGUAGES, unique=True)(list(languages))
+    except Malformed as exc:
+        raise Refused("these are no languages for the manifest", "codes like en or pt-br, each once") from exc
 
 
 class Workstation:

@@ -12,11 +12,22 @@ from typing import Any, BinaryIO
 
 from whistle.protocol import attachment, envelope, message
 from whistle.protocol.age import HybridRecipient
-from whistle.protocol.attachment import Attachment, block_ids
+from whistle.protocol.attachment import MAX_BLOCKS, Attachment, block_ids
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.listing import Heap
 from whistle.protocol.manifest import RECOVERY, Known
-from whistle.protocol.message import Body, ByReviewer, Grant, Have, Note, Reply, Signed, Status
+from whistle.protocol.message import (
+    MAX_ATTACHMENTS,
+    MAX_TEXT,
+    Body,
+    ByReviewer,
+    Grant,
+    Have,
+    Note,
+    Reply,
+    Signed,
+    Status,
+)
 from whistle.protocol.retrieval import PLACES, reply_tokens, thing_id
 from whistle.workstation import cases, chain, outbox
 from whistle.workstation.cases import Case
@@ -25,6 +36,9 @@ from whistle.workstation.outbox import Sealed
 from whistle.workstation.workstation import Workstation
 
 PIECE = 1024 * 1024  # bytes
+MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
+FIRST_DAY, LAST_DAY = datetime.date(2000, 1, 1), datetime.date(2999, 12, 31)
+TOO_LARGE = ("the files are more than 64 GiB together", "send fewer at once")
 COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
 
 
@@ -88,8 +102,18 @@ def status(
     known = workstation.trust.sealing()
     common = _common(workstation, case, known)
     if claimed and claimed not in common["readers"]:
-        raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
+        if case.standing is None or claimed != case.standing.claimed:
+            raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
+        claimed = ""  # whoever answered has left
     cleaned = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    if len(cleaned) > MOST_LABELS or any(len(label) > LONGEST_LABEL for label in cleaned):
+        raise Refused(
+            f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter ones"
+        )
+    if deadline is not None and not FIRST_DAY <= deadline <= LAST_DAY:
+        raise Refused("this day is too far away to be agreed on", "write it as 2026-12-31")
+    if len(text) > LONGEST_REASON:
+        raise Refused(f"the reason has at most {LONGEST_REASON} characters", "say more in a note")
     whole = Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
     return _send(workstation, whole, known, "reviewers")
 
@@ -252,18 +276,26 @@ def _file_blocks(whole: Body | Status) -> list[bytes]:
 
 
 def _seal_files(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
-    records = []
-    for upload in uploads:
-        sealer = attachment.Sealer()
-        upload.stream.seek(0)
-        while piece := upload.stream.read(PIECE):
-            for id_, body in sealer.update(piece):
-                workstation.blocks.write(id_, body)
-        last, record = sealer.finish(upload.name, upload.type)
-        for id_, body in last:
+    records = tuple(_seal_file(workstation, upload) for upload in uploads)
+    if sum(record.blocks for record in records) > MAX_BLOCKS:
+        raise Refused(*TOO_LARGE)
+    return records
+
+
+def _seal_file(workstation: Workstation, upload: Upload) -> Attachment:
+    sealer = attachment.Sealer()
+    upload.stream.seek(0)
+    while piece := upload.stream.read(PIECE):
+        try:
+            blocks = sealer.update(piece)
+        except ValueError as exc:
+            raise Refused(*TOO_LARGE) from exc
+        for id_, body in blocks:
             workstation.blocks.write(id_, body)
-        records.append(record)
-    return tuple(records)
+    last, record = sealer.finish(upload.name, upload.type)
+    for id_, body in last:
+        workstation.blocks.write(id_, body)
+    return record
 
 
 def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:
@@ -276,3 +308,7 @@ def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], t
 def _something(text: str, uploads: Sequence[Upload]) -> None:
     if not text.strip() and not uploads:
         raise Refused("there is nothing to send", "write something, or add a file")
+    if len(text) > MAX_TEXT:
+        raise Refused(f"a text has at most {MAX_TEXT} characters", "send it as a file")
+    if len(uploads) > MAX_ATTACHMENTS:
+        raise Refused(f"a message takes at most {MAX_ATTACHMENTS} files", "send the others with another one")
