@@ -218,7 +218,7 @@ export class Page {
     const form = /** @type {HTMLFormElement} */ (event.target);
     const button = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=step]"));
     const step = STEPS[button?.value ?? ""];
-    if (step) {
+    if (step && !(step === tell.send && tell.isSealed(form))) {
       event.preventDefault();
       if (!this._busy) {
         step(this, form);

@@ -6,6 +6,17 @@ import { showWords } from "./page_words.js";
 /** @import { Begun, Page } from "./page.js" */
 
 const ANSWER = "answer-";
+const SEALED_ELSEWHERE = ["-----BEGIN WHISTLE SEALED REPORT-----", "-----END WHISTLE SEALED REPORT-----"];
+
+/**
+ * Whether the form holds a report that was sealed on another device: the server takes that as it is.
+ *
+ * @param {HTMLFormElement} form
+ */
+export function isSealed(form) {
+  const text = String(new FormData(form).get("text") ?? "");
+  return SEALED_ELSEWHERE.some((line) => text.includes(line));
+}
 
 /**
  * Seal what the form holds and have it kept; then show the words.

@@ -56,6 +56,14 @@ const SCENES = {
     return { told, text, sealing, words: await walker.words() };
   },
 
+  /** A report that was sealed elsewhere goes as it is. */
+  async pasted(walker) {
+    await walker.tell("");
+    await walker.page.$eval("#text", (box, text) => (box.value = text), given.text);
+    await Promise.all([walker.page.waitForNavigation(), walker.send("send")]);
+    return { told: await walker.text("main") };
+  },
+
   /** Words that find nothing that can be read stay in their box. */
   async look(walker) {
     await walker.comeBack(given.words);

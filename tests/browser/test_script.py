@@ -15,8 +15,9 @@ from tests import parties
 from tests.browser.serving import TRIAL, Line, serving, walk
 from tests.server.visitor import answer, opened, reported, site, store_of
 from tests.stock.programs import need, need_package
-from whistle.protocol import attachment, manifest, retrieval, words
+from whistle.protocol import attachment, manifest, parcel, retrieval, words
 from whistle.protocol.attachment import Attachment
+from whistle.protocol.drafting import Draft, Writer
 from whistle.protocol.message import FollowUp, Report
 from whistle.store import Heap
 
@@ -213,6 +214,18 @@ def test_an_altered_answer(served: tuple[str, Line]) -> None:
     assert "This did not work in your browser" in told["told"]
     assert told["text"] == typed
     assert "/en/" in line.asked and not any(typed.encode() in each or b"words=abandon" in each for each in line.sent)
+
+
+def test_a_report_that_was_sealed_elsewhere(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]
+) -> None:
+    """A block of text that another device sealed is not sealed once more; the server takes it as it is."""
+    who = parties.reporter()
+    draft = Draft(channel="harassment", language="en", text=TEXTS["en"])
+    block = parcel.armored(Writer(org.known, parties.DAY, "device").report(draft, who))
+    told = scene("chrome", "pasted", served[0], text=block)
+    assert "stored" in told["told"]
+    assert reported(app, org).case == who.case.hex() and "/api/store" not in served[1].asked
 
 
 @pytest.mark.parametrize("name", BROWSERS)
