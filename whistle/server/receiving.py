@@ -8,6 +8,7 @@ so that the browser sees the answer instead of a broken connection; the texts th
 import datetime
 import re
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -186,6 +187,8 @@ class _Form:
         self._texts: list[_Text] = []
         self._attachments: list[Attachment] = []
         self._blocks: list[bytes] = []
+        self._thread: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None  # the block that is being written
 
     def begin_text(self, name: str | None) -> "_Text":
         if self._attachments:
@@ -208,15 +211,23 @@ class _Form:
             raise TooBig("files")
 
     def keep(self, blocks: list[tuple[bytes, bytes]]) -> None:
+        """Write blocks, each on a second thread while the next is received and sealed."""
         for id_, block in blocks:
-            try:
-                self._store.put_block(id_, block, Heap.REVIEWERS, self._day)
-            except Full as error:
-                raise NoRoom("the disk is full") from error
-            except StoreError as error:
-                LOG.error(describe(error))
-                raise Unkept("the store failed") from error
+            self._settle()
+            self._thread = self._thread or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
+            self._last = self._thread.submit(self._store.put_block, id_, block, Heap.REVIEWERS, self._day)
             self._blocks.append(id_)
+
+    def _settle(self) -> None:
+        """Wait until the last block is on the disk; NoRoom or Unkept when it could not be written."""
+        try:
+            if self._last:
+                self._last.result()
+        except Full as error:
+            raise NoRoom("the disk is full") from error
+        except StoreError as error:
+            LOG.error(describe(error))
+            raise Unkept("the store failed") from error
 
     def keep_file(self, found: Attachment, filename: str) -> None:
         self._attachments.append(found)
@@ -230,6 +241,7 @@ class _Form:
             fields = tuple((text.name, text.value("strict")) for text in self._texts)
         except UnicodeDecodeError as error:
             raise Broken("a text is not UTF-8") from error
+        self._settle()
         return Arrived(fields, tuple(self._attachments), tuple(self._blocks), self.digest.digest())
 
 
