@@ -323,6 +323,7 @@ def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:
     """A terminal's Ctrl-C reaches everybody at once; workers leave it to the master, and all of them end."""
     with serving(tmp_path) as running:
         running.ask("GET", "/en/")
+        assert running.ask("GET", "/en/")[0] == 200  # so there is a worker
         workers = _children(running.process.pid)
         ignored = [_ignored(worker) for worker in workers]
         assert workers and all(mask >> (signal.SIGINT - 1) & 1 for mask in ignored)
