@@ -68,7 +68,7 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     files = (BytesIO(b"plan"), "plan.pdf")
     assert "Signed and sealed" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
     assert "waits for the next exchange" in get(page, f"case/{name}")
-    assert "on their way" in post(page, "exchange")
+    assert "On the way: 2 messages." in post(page, "exchange")
     world.carrier.push(world.stick)
     kinds = [entry.content.kind for entry in cases.load(world.station("ombuds"), name).entries]
     assert kinds == ["report", "reply", "note"]
@@ -89,7 +89,7 @@ def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
     page = create_app(station, world.stick, courier, token="t").test_client()
     assert "Connected: this computer is online" in get(page)
     first = post(page, "carry")
-    assert "The server was asked." in first and "1 new messages in 1 cases" in first
+    assert "The server was asked." in first and "1 new message in 1 case" in first
     post(page, f"case/{who.case.hex()}/reply", text="We look into it.")
     answer = post(page, "carry")
     assert "The server cannot be reached." in answer and "Try again later." in answer

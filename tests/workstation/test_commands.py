@@ -90,7 +90,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     found = report(who, org, text="Third \x1b[2Jfloor.", attachments=(record,), day=utc_today())
     carrier.put(sealed(message.sign(found, who.signing), org, ("ombuds", "ethics"), utc_today()))
     carrier.inbox(desk.stick)
-    assert "1 new messages in 1 cases" in desk.run("exchange", desk.stick).stdout
+    assert "1 new message in 1 case" in desk.run("exchange", desk.stick).stdout
     listed = desk.run("cases").stdout
     reference = listed.split()[0]
     assert "acknowledge receipt" in listed

@@ -13,7 +13,7 @@ from whistle.protocol.manifest import Manifest, Signing
 from whistle.protocol.message import Grant, Have, Note, Reply, Signed
 from whistle.protocol.minisign import SecretKey
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
-from whistle.workstation import cases, outbox, record, writing
+from whistle.workstation import cases, importing, outbox, record, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.errors import Refused
 
@@ -221,3 +221,33 @@ def test_nothing_that_a_stranger_writes_looks_like_the_programs_own_words(world:
     assert not any("\n" in line for line in shown)
     assert [line for line in own if "---" in line] == ["--- Report by the reporter, 2026-11-22"]
     assert sum("signed at a reviewer" in line for line in own) == 0
+
+
+def test_a_colleague_who_floods_the_waiting_room_crowds_nobody_out(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many messages for no case one reviewer sends, another's grant goes on waiting for its report."""
+    monkeypatch.setattr(importing, "LONGEST_WAIT", 5)
+    who = reporter()
+    for seq in range(12):
+        elsewhere = reporter()
+        world.send(by_ethics(world, elsewhere, Note, seq=seq, prev=FIRST if seq else None), ("ombuds",))
+    early = by_ethics(world, who, Note, sender="counsel", readers=("ombuds", "counsel"))
+    early = message.sign(early.message, world.org.people["counsel"].secret.signing)
+    world.send(early, ("ombuds",))
+    [done] = world.round("ombuds")
+    assert done.imported.waiting == 6
+    world.report(who, readers=("ombuds", "counsel"))
+    world.round("ombuds")
+    assert [entry.content.kind for entry in case_of(world, who).entries] == ["report", "note"]
+
+
+def test_two_cases_of_one_reference_can_be_told_apart(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reporter can search for keys whose case has another's reference: then the cases' full names do."""
+    names = [world.report().case.hex(), world.report().case.hex()]
+    world.round("ombuds")
+    monkeypatch.setattr(cases, "reference", lambda case: "1234-5678-9012")
+    with pytest.raises(Refused, match="2 cases have this reference") as caught:
+        cases.find(world.station("ombuds"), "1234-5678-9012")
+    said = caught.value.hint.removeprefix("say which: ").split(", ")
+    assert {cases.find(world.station("ombuds"), each).id for each in said} == set(names)

@@ -238,6 +238,10 @@ def find(workstation: Workstation, named: str) -> Case:
     wanted = "".join(named.split()).replace("-", "").lower()
     found = [case for case in workstation.case_ids() if wanted and _called(case, wanted)]
     if len(found) != 1:
+        if len({reference(bytes.fromhex(case)) for case in found}) == 1:  # which a reporter can bring about
+            raise Refused(
+                f"{len(found)} cases have this reference", "say which: " + ", ".join(each[:16] for each in found)
+            )
         several = f"{len(found)} cases begin so" if found else "there is no such case"
         raise Refused(several, "`whistle workstation cases` lists them with their references")
     return load(workstation, found[0])

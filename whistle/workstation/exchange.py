@@ -5,7 +5,7 @@ from pathlib import Path
 
 from whistle.workstation import former, outbox
 from whistle.workstation.errors import Refused
-from whistle.workstation.importing import Imported, Progress, import_files
+from whistle.workstation.importing import Imported, Progress, counted, import_files
 from whistle.workstation.stick import bundles
 from whistle.workstation.workstation import Workstation
 
@@ -20,7 +20,7 @@ class Exchanged:
 
     def lines(self) -> list[str]:
         """The result in words."""
-        going = f"{self.waiting} messages are on their way; keep them on the stick until the courier has been."
+        going = f"On the way: {counted(self.waiting, 'message')}. Leave the stick as it is until the courier has been."
         return [*self.imported.lines(), going if self.waiting else "Nothing waits to be sent."]
 
 

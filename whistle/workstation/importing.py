@@ -7,7 +7,7 @@ What leans on something that has not come yet waits and is judged again with eac
 
 import base64
 import datetime
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
@@ -27,7 +27,7 @@ from whistle.workstation.opening import Opened, Opening
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
-LONGEST_WAIT = 2000  # messages that may wait at once; the oldest go first
+LONGEST_WAIT = 300  # messages of one reviewer that may wait at once, so that nobody crowds out another's
 SHOWN = 20  # findings that are told; anyone can cause some
 UNDONE = {"undone/replies": writing.send_again, "undone/grants": writing.grant_again}  # records, and what is to be done
 Progress = Callable[[int, int], None]
@@ -69,18 +69,21 @@ class Imported:
 
     def lines(self) -> list[str]:
         """The result in words."""
-        said = [f"{len(self.kept)} new messages in {len(self.cases)} cases."]
+        said = [f"{counted(len(self.kept), 'new message')} in {counted(len(self.cases), 'case')}."]
         if self.damaged:
-            said.append(
-                f"{self.damaged} envelopes were damaged as sent. Anyone can send nonsense; nothing is wrong here."
-            )
+            said.append(f"Damaged as sent, which anyone can do: {counted(self.damaged, 'envelope')}.")
         if self.waiting:
-            said.append(f"{self.waiting} messages wait for something that has not come yet.")
+            said.append(f"Waiting for something that has not come yet: {counted(self.waiting, 'message')}.")
         if self.manifests:
             said.append("A new manifest was taken.")
         found = list(dict.fromkeys(self.findings))
         more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
         return [*said, *self.altered, *found[:SHOWN], *more]
+
+
+def counted(number: int, what: str) -> str:
+    """So many of something."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:
@@ -198,7 +201,7 @@ def settle(workstation: Workstation, arrivals: Sequence[Arrival], result: Import
     while left and before != len(left):
         before = len(left)
         left = [arrival for arrival in left if not _take(workstation, arrival, result)]
-    left = left[-LONGEST_WAIT:]
+    left = _fairly(left)
     workstation.vault.put("waiting", [_record(arrival) for arrival in left])
     result.waiting = len(left)
 
@@ -232,6 +235,17 @@ def _take(workstation: Workstation, arrival: Arrival, result: Imported) -> bool:
     for remark in verdict.remarks:
         workstation.note_fault(case, remark)
     return True
+
+
+def _fairly(waiting: Iterable[Arrival]) -> list[Arrival]:
+    """What may go on waiting."""
+    counts: Counter[str] = Counter()
+    kept = []
+    for arrival in waiting:
+        sender = getattr(arrival.signed.message, "sender", "")
+        counts[str(sender)] += 1
+        kept += [arrival] if counts[str(sender)] <= LONGEST_WAIT else []
+    return kept
 
 
 def _waiting(workstation: Workstation) -> list[Arrival]:

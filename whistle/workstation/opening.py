@@ -17,6 +17,7 @@ from whistle.protocol import envelope
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import Signed
+from whistle.workstation import hardening
 
 FEW = 200  # envelopes that take about as long as a process takes to start
 BATCH = 16  # envelopes that travel together
@@ -94,6 +95,7 @@ class Opening:
 
 
 def _begin(seeds: Sequence[bytes]) -> None:
+    hardening.no_memory_on_disk()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits
     threading.Thread(target=_end_with_it, daemon=True).start()
     _identities[:] = [HybridIdentity.from_seed(seed) for seed in seeds]

@@ -125,6 +125,7 @@ class Trust:
     def _keep(self, new: list[Known]) -> None:
         with self._vault.transaction():
             for each in new:
+                self._known[each.manifest.serial] = each
                 data, signature = (base64.b64encode(part).decode() for part in (each.data, each.signature))
                 self._vault.put(f"manifest/{each.manifest.serial}", {"data": data, "signature": signature})
             if new:
