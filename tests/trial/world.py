@@ -25,6 +25,7 @@ from whistle.protocol.manifest import Courier as Listed
 from whistle.protocol.message import Body, Message, Signed
 from whistle.protocol.retrieval import Reporter
 from whistle.server import create_app, housekeeping
+from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, Instance
 from whistle.store import Heap, Store
 from whistle.store.models import PLACES
@@ -33,6 +34,7 @@ from whistle.workstation.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
 SLOTS = 4
+RATES = dict.fromkeys(Config(Path()).rates, Rate("1000000 per second", "1000000 per second"))
 COURIERS = ("first", "second")
 PEOPLE = tuple(parties.ROLES)
 
@@ -102,7 +104,7 @@ class World:
         self.folder = Path(self._place.name)
         self.clock = Clock()
         (self.folder / "server").mkdir()
-        self.app = site(self.folder / "server", ORG, self.clock, slots=SLOTS)
+        self.app = site(self.folder / "server", ORG, self.clock, slots=SLOTS, rates=RATES)
         self._ended = contextlib.ExitStack()
         url = self._ended.enter_context(self._served())
         self.couriers = {id: self._courier(id, url) for id in COURIERS}
@@ -138,7 +140,7 @@ class World:
     def restart(self) -> None:
         """End the server and begin it again in its folder."""
         self.store.close()
-        self.app = create_app(config(self.folder / "server", slots=SLOTS), self.clock)
+        self.app = create_app(config(self.folder / "server", slots=SLOTS, rates=RATES), self.clock)
 
     def wait(self, days: int) -> None:
         """Some days go by; in the first minutes of the last the server keeps house."""
