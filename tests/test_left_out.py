@@ -95,7 +95,8 @@ def test_every_key_of_the_one_left_out_opens_nothing(told: Told) -> None:
         writing.note(office.stations[id_], office.case(id_, told.case), "Still in the outbox: hushed.")
         exchange(office.stations[id_], office.where / f"stick-{id_}")
         backup.write(office.stations[id_], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
-    exported, _ = exporting.export(office.stations["ombuds"], office.case("ombuds", told.case), office.where / "exports")
+    case = office.case("ombuds", told.case)
+    exported, _ = exporting.export(office.stations["ombuds"], case, office.where / "exports")
     assert "takes the money" in (exported / "record.txt").read_text()
 
     keys = office.org.people[OUT].identities
