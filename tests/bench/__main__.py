@@ -1,0 +1,45 @@
+"""`python -m tests.bench [--quick] [--only NAME] [--json FILE]`, or `--compare OLD NEW`."""
+
+import argparse
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from tests.bench import figures, growth, importing, sealing, serving, size
+from tests.bench.figures import Figure
+
+Measure = Callable[[Path, bool], Iterator[Figure]]
+MEASURES: dict[str, Measure] = {
+    "size": lambda folder, quick: size.measure(),
+    "sealing": lambda folder, quick: sealing.measure(quick),
+    "serving": serving.measure,
+    "importing": importing.measure,
+    "growth": growth.measure,
+}
+
+
+def main() -> None:
+    """Measure, show, keep; or compare two runs."""
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description="Whistle beside the machine's limits.")
+    parser.add_argument("--quick", action="store_true", help="fewer rounds, smaller amounts: about a minute")
+    parser.add_argument("--only", action="append", choices=MEASURES, help="only this part; may be repeated")
+    parser.add_argument("--json", type=Path, default=Path("bench.json"), help="where the run is kept")
+    parser.add_argument("--compare", nargs=2, type=Path, metavar=("OLD", "NEW"), help="two runs that were kept")
+    asked = parser.parse_args()
+    if asked.compare:
+        print(figures.comparison(*map(figures.read, asked.compare)))
+        return
+    found: list[Figure] = []
+    for name in asked.only or MEASURES:
+        with tempfile.TemporaryDirectory(prefix="whistle-bench-") as folder:
+            for figure in MEASURES[name](Path(folder), asked.quick):
+                print("  " + figures.line(figure), flush=True)
+                found.append(figure)
+    print(figures.table(found))
+    figures.write(asked.json, found)
+    if any(figure.holds is False for figure in found):
+        raise SystemExit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""One import at a workstation, in a program of its own: reads which as JSON, writes the seconds that it took.
+
+Nothing is imported before it runs, since its processes would import the same again.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Import a part into a vault."""
+    import datetime
+
+    from whistle.workstation.importing import import_files
+    from whistle.workstation.workstation import Workstation
+
+    asked = json.loads(sys.stdin.read())
+    day = datetime.date.fromisoformat(asked["day"])
+    workstation = Workstation.open(Path(asked["folder"]), asked["passphrase"], lambda: day)
+    begun = time.perf_counter()
+    result = import_files(workstation, [Path(asked["part"])])
+    took = time.perf_counter() - begun
+    opened = len(result.kept) if len(result.kept) == len(workstation.case_ids()) else -1
+    workstation.close()
+    print(json.dumps({"seconds": took, "opened": opened}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,196 @@
+"""What reporters meet: uploads, reports, looks, a crowd of half-sent requests; each beside the limit server."""
+
+import contextlib
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests import parties
+from tests.bench import site as sites
+from tests.bench.figures import Figure, beside, interleaved
+from tests.bench.site import FORM, LIMITS, OCTETS, Result, Site, fixed, memory, records
+from whistle.protocol import retrieval
+from whistle.protocol.retrieval import Reporter
+from whistle.server import forms, sealing
+from whistle.server.sealing import Draft
+
+MIB = 1024 * 1024
+CLIENTS = 8
+TEXT = "They take money for places in the school. " * 48  # 2,016 bytes
+FILE = [fixed(sites.field("files", "", "film.mp4").removesuffix("\r\n"))]
+END = [fixed(f"\r\n--{sites.BOUNDARY}--\r\n")]
+
+
+@contextlib.contextmanager
+def both(folder: Path) -> Iterator[tuple[Site, Site, int]]:
+    """Whistle and the limit server, both up, and Whistle's process id."""
+    org = parties.organisation(sites.today())
+    ours, limit = Site.make(folder / "whistle", org), Site.make(folder / "limit", org)
+    with ours.served() as pid, limit.served(LIMITS):
+        yield ours, limit, pid
+
+
+def without_errors(result: Result) -> Result:
+    """The result, once it is known that nothing failed."""
+    if result.errors:
+        raise SystemExit(f"{len(result.errors)} of {len(result.times)} requests failed: {result.errors[0]}")
+    return result
+
+
+def measure(folder: Path, quick: bool) -> Iterator[Figure]:
+    """Everything that one server with little in it shows."""
+    with both(folder) as (ours, limit, pid):
+        time.sleep(1)
+        yield Figure("server and workers, idle", "MB", memory(pid), need="<= 110", note="PSS")
+        yield from reports(ours, limit, quick)
+        yield from looks(folder, ours, limit, quick)
+        yield from crowd(ours, quick)
+        yield first_page(ours)
+        yield from upload(ours, limit, pid, quick)
+    yield syncs(ours)
+
+
+def reports(ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
+    """Reports of 2 KB, sealed on arrival."""
+    parts = ours.report(TEXT)
+    count = 100 if quick else 250
+
+    def send(site: Site, path: str, many: int) -> float:
+        return without_errors(site.load(path, parts, many, clients=CLIENTS, headers=[FORM])).rate
+
+    send(ours, "/en/", 30)
+    before = stored(ours)
+    rounds = 5 if quick else 11
+    pairs = interleaved(lambda: send(ours, "/en/", count), lambda: send(limit, "/rows", 4 * count), rounds)
+    lost = count * rounds - (stored(ours) - before)
+    yield beside("reports of 2 KB, 8 clients", "/s", ">= 0.2", pairs, f"{lost} lost")
+
+
+def stored(site: Site) -> int:
+    """How many envelopes wait for reviewers."""
+    with site.instance() as instance:
+        return sum(day.envelopes for day in instance.store.days())
+
+
+def syncs(site: Site) -> Figure:
+    """How often a report makes the disk write: counted by strace, after the server has come to rest."""
+    name, wanted = "fsyncs of a report", "<= 2"
+    if not shutil.which("strace"):
+        return Figure(name, "", 0, note="strace is not installed")
+    trace = site.folder / "trace"
+    under = ["strace", "-D", "-f", "--seccomp-bpf", "-o", str(trace), "-e", "trace=fsync,fdatasync"]
+    count = 60
+    with site.served(under=under):
+        parts = site.report(TEXT)
+        without_errors(site.load("/en/", parts, 10, headers=[FORM]))
+        before = len(re.findall(r"f(?:data)?sync\(", trace.read_text()))
+        without_errors(site.load("/en/", parts, count, clients=CLIENTS, headers=[FORM]))
+        after = len(re.findall(r"f(?:data)?sync\(", trace.read_text()))
+    return Figure(name, "", (after - before) / count, need=wanted, note="checkpoints included")
+
+
+def people(site: Site, count: int) -> list[Reporter]:
+    """Reporters whose reports lie on the server."""
+    draft = Draft("harassment", "en", TEXT)
+    with site.instance() as instance:
+        codes = [os.urandom(16) for _ in range(count)]
+        return [sealing.report(draft, code, instance.published, instance.store, sites.today()) for code in codes]
+
+
+def looks(folder: Path, ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
+    """Looks by program and by page, of people half of whom have reported."""
+    known = people(ours, 16) + [retrieval.derive(os.urandom(16)) for _ in range(16)]
+    ids = records(folder / "ids", [b"".join(each.look_ids(8)) for each in known])
+    count, rounds = (300, 7) if quick else (800, 15)
+
+    def look(site: Site, path: str, clients: int) -> float:
+        return without_errors(site.load(path, ids, count, clients=clients, headers=[OCTETS])).rate
+
+    look(ours, "/api/look", 1)
+    pairs = interleaved(lambda: look(ours, "/api/look", 4), lambda: look(limit, "/zeros", 4), rounds)
+    yield beside("looks by program, 4 clients", "/s", ">= 0.4", pairs)
+    page = look_page(folder, known)
+
+    def by_page() -> float:
+        return without_errors(ours.load("/en/", page, count // 2, clients=32, headers=[FORM])).rate
+
+    pairs = interleaved(by_page, lambda: look(limit, "/zeros", 4), rounds)
+    yield beside("looks by page, script off, 32 clients", "/s", "", pairs)
+
+
+def look_page(folder: Path, known: Sequence[Reporter]) -> list[dict[str, Any]]:
+    """The form of somebody who comes back, for each of these."""
+    typed = [forms.hidden_code(each.code).ljust(70) for each in known]
+    filled = [(sites.field("step", "look") + sites.field("words", words)).encode() for words in typed]
+    return [*records(folder / "words", filled), fixed(f"--{sites.BOUNDARY}--\r\n")]
+
+
+def crowd(ours: Site, quick: bool) -> Iterator[Figure]:
+    """A look and a report while 200 requests stand half-sent."""
+    folder = ours.folder.parent
+    ids = records(folder / "crowd", [b"".join(each.look_ids(8)) for each in people(ours, 8)])
+    parts = ours.report(TEXT)
+    asked = {
+        "look": ("/api/look", ids, OCTETS),
+        "report": ("/en/", parts, FORM),
+    }
+    times: dict[str, list[tuple[float, float]]] = {name: [] for name in asked}
+    for _ in range(3 if quick else 7):
+        usual = {name: usual_time(ours, *each) for name, each in asked.items()}
+        with ours.half_sent(200):
+            for name, each in asked.items():
+                times[name].append((usual_time(ours, *each), usual[name]))
+    for name, pairs in times.items():
+        yield beside(f"{name}, 200 half-sent requests held", "ms", "<= 3", pairs, "limit: without them")
+
+
+def usual_time(site: Site, path: str, parts: list[dict[str, Any]], header: str, count: int = 60) -> float:
+    """The median time of an answer to one client, in ms."""
+    return without_errors(site.load(path, parts, count, headers=[header])).usual
+
+
+def first_page(site: Site) -> Figure:
+    """How much a visitor loads before the first page stands, uncompressed."""
+    import requests
+
+    base = f"http://127.0.0.1:{site.port}"
+    page = requests.get(f"{base}/en/")
+    wanted = {page.url}
+    for tag, given in site.page().tags:
+        wanted |= {base + given["src"]} if "src" in given else set()
+        wanted |= {base + given["href"]} if tag == "link" and given.get("rel") in ("stylesheet", "icon") else set()
+    total = sum(len(requests.get(address).content) for address in wanted)
+    return Figure("first page", "KB", total / 1000, note=f"{len(wanted)} requests")
+
+
+def upload(ours: Site, limit: Site, pid: int, quick: bool) -> Iterator[Figure]:
+    """One large file in a form, sealed as it arrives."""
+    size = (128 if quick else 1024) * MIB
+    send(ours, "/en/", ours.report(TEXT, 16 * MIB), 16 * MIB)
+    before = memory(pid, "VmHWM", "status")
+
+    def whistle() -> float:
+        return send(ours, "/en/", ours.report(TEXT, size), size)
+
+    def best() -> float:
+        return send(limit, "/upload", [*FILE, {"fill": size}, *END], size)
+
+    pairs = interleaved(whistle, best, 3)
+    note = f"{size // MIB} MiB"
+    yield beside("upload, sealed on arrival", "MiB/s", ">= 0.5", pairs, note)
+    added = memory(pid, "VmHWM", "status") - before
+    yield Figure("memory added by uploading more", "MB", added, need="<= 8", note=f"{note} after 16 MiB")
+
+
+def send(site: Site, path: str, parts: list[dict[str, Any]], size: int) -> float:
+    """MiB a second of one upload; what it left is removed, and the disk comes to rest, before the next."""
+    result = without_errors(site.load(path, parts, 1, headers=[FORM], seconds=600))
+    for place in ("data/blocks/today", "limits/files"):
+        for file in (site.folder / place).glob("*/*"):
+            file.unlink()
+    sites.settle()
+    return size / MIB / result.seconds
