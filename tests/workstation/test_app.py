@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -48,15 +49,15 @@ def post(page: FlaskClient, path: str, **fields: object) -> str:
     return answer.text
 
 
-def case_of(world: World) -> str:
-    """The only case."""
-    [found] = world.station("ombuds").case_ids()
-    return found
+def case_of(page: FlaskClient) -> str:
+    """The only case, by its name in addresses."""
+    [found] = re.findall(r"/t/case/([0-9a-f]{32})\"", get(page))
+    return str(found)
 
 
 def test_what_strangers_wrote_is_escaped(world: World, page: FlaskClient) -> None:
     """A report's text is shown as text, and who was left out is named."""
-    shown = get(page, f"case/{case_of(world)}")
+    shown = get(page, f"case/{case_of(page)}")
     assert "&lt;script&gt;alert(1)&lt;/script&gt; third floor" in shown and "<script" not in shown
     assert "Staff counsel (counsel)" in shown and "they cannot see what they wrote" in shown.lower()
     assert "says it was sealed on the reporter&#39;s own device" in shown
@@ -64,13 +65,14 @@ def test_what_strangers_wrote_is_escaped(world: World, page: FlaskClient) -> Non
 
 def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClient) -> None:
     """What is typed and the file with it are sealed and go with the exchange; a reload repeats nothing."""
-    name = case_of(world)
+    name = case_of(page)
     files = (BytesIO(b"plan"), "plan.pdf")
     assert "Signed and sealed" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
     assert "waits for the next exchange" in get(page, f"case/{name}")
     assert "On the way: 2 messages." in post(page, "exchange")
     world.carrier.push(world.stick)
-    kinds = [entry.content.kind for entry in cases.load(world.station("ombuds"), name).entries]
+    [case] = cases.queue(world.station("ombuds"))
+    kinds = [entry.content.kind for entry in case.entries]
     assert kinds == ["report", "reply", "note"]
 
 
@@ -90,7 +92,7 @@ def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
     assert "Connected: this computer is online" in get(page)
     first = post(page, "carry")
     assert "The server was asked." in first and "1 new message in 1 case" in first
-    post(page, f"case/{who.case.hex()}/reply", text="We look into it.")
+    post(page, f"case/{case_of(page)}/reply", text="We look into it.")
     answer = post(page, "carry")
     assert "The server cannot be reached." in answer and "Try again later." in answer
     assert errands == [[], ["server"]] and len(world.replies(who)) == 1
@@ -98,14 +100,14 @@ def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
 
 def test_a_refused_form_gives_back_what_was_typed(world: World, page: FlaskClient) -> None:
     """A day that is none is named, and the reason that was typed stays."""
-    answer = post(page, f"case/{case_of(world)}/status", status="open", deadline="soon", text="I will ask around")
+    answer = post(page, f"case/{case_of(page)}/status", status="open", deadline="soon", text="I will ask around")
     assert '<a href="#status">Not done: this is not a day.</a>' in answer and "I will ask around" in answer
 
 
 def test_a_file_is_saved_verified_under_a_harmless_name(world: World, page: FlaskClient) -> None:
     """Save writes the file for its owner alone, without the marks that disguise its ending."""
-    name = case_of(world)
-    [hash_] = world.station("ombuds").hashes(name)
+    name = case_of(page)
+    [hash_] = world.station("ombuds").hashes(world.station("ombuds").case_ids()[0])
     assert "Saved, verified" in post(page, f"case/{name}/save", message=hash_, number="0")
     [path] = (world.folder / "saved").rglob("*.exe")
     assert path.name == "gpj.exe" and path.read_bytes() == b"a photograph" and path.stat().st_mode & 0o777 == 0o600
@@ -148,7 +150,7 @@ def test_uploads_never_touch_a_temporary_file(
         monkeypatch.setattr(f"tempfile.{maker}", refuse)
     monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", refuse)
     big = (BytesIO(bytes(2_000_000)), "big.bin")
-    assert "Signed and sealed" in post(page, f"case/{case_of(world)}/note", text="", files=big)
+    assert "Signed and sealed" in post(page, f"case/{case_of(page)}/note", text="", files=big)
 
 
 @pytest.fixture
@@ -194,8 +196,23 @@ def test_another_user_of_this_computer_is_refused(served: str, user: int, status
 def test_too_large_a_form_is_told_where_to_go(world: World, page: FlaskClient) -> None:
     """More than the page takes is refused with the way that takes it."""
     page.application.config["MAX_CONTENT_LENGTH"] = 100_000
-    name = case_of(world)
+    name = case_of(page)
     data = {"text": "x", "files": (BytesIO(bytes(200_000)), "big.bin")}
     answer = page.post(f"/t/case/{name}/reply", base_url=HOST, headers=ORIGIN, data=data)
     assert answer.status_code == 413 and "--attach" in answer.text
     assert "At most 100 KB at once" in get(page, f"case/{name}")
+
+
+def test_a_browser_keeps_nothing_of_a_case(world: World, page: FlaskClient) -> None:
+    """Titles and addresses, which a history keeps, name no case; nothing typed is stored or sent to a speller."""
+    case = world.station("ombuds").case_ids()[0]
+    name = case_of(page)
+    shown = get(page, f"case/{name}")
+    assert re.findall("<title>(.*?)</title>", get(page) + shown) == ["Workstation"] * 2
+    addresses = " ".join(re.findall(r'(?:href|action)="([^"]*)"', get(page) + shown))
+    assert case not in addresses and cases.load(world.station("ombuds"), case).reference not in addresses
+    other = create_app(world.station("ombuds"), world.stick, token="u").test_client()
+    assert other.get(f"/u/case/{name}", base_url=HOST).status_code == 404
+    areas = re.findall("<textarea[^>]*>", shown)
+    assert areas and all('autocomplete="off"' in area and 'spellcheck="false"' in area for area in areas)
+    assert 'translate="no"' in shown
