@@ -1,23 +1,27 @@
 """What colleagues with programs of their own, and reporters who mean harm, cannot do to a workstation."""
 
 import datetime
+import re
 from dataclasses import replace
 
 import pytest
 
 from tests.parties import DAY, report, reporter, sealed
-from tests.workstation.carrying import World, attach
-from whistle.protocol import message
+from tests.workstation.carrying import PASSPHRASE, World, attach
+from whistle.protocol import attachment, envelope, message
 from whistle.protocol.canonical import MAX_INTEGER
 from whistle.protocol.manifest import Manifest, Signing
 from whistle.protocol.message import Grant, Have, Note, Reply, Signed
 from whistle.protocol.minisign import SecretKey
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
-from whistle.workstation import cases, importing, outbox, record, writing
+from whistle.workstation import backup, cases, importing, keyfile, outbox, record, writing
+from whistle.workstation.app import create_app
+from whistle.workstation.blocks import Blocks
 from whistle.workstation.cases import Case
 from whistle.workstation.errors import Refused
 
 FIRST = "0" * 64
+_has = Blocks.has
 
 
 def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
@@ -251,3 +255,25 @@ def test_two_cases_of_one_reference_can_be_told_apart(world: World, monkeypatch:
         cases.find(world.station("ombuds"), "1234-5678-9012")
     said = caught.value.hint.removeprefix("say which: ").split(", ")
     assert {cases.find(world.station("ombuds"), each).id for each in said} == set(names)
+
+
+def test_pieces_that_are_claimed_and_never_sent_cost_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A report whose files claim 64 GiB of blocks holds up neither the page nor the backup."""
+    _, small = attach(b"x")
+    files = tuple(
+        replace(small, size=attachment.capacity(524), blocks=524, seed=bytes([number % 2] * 32).hex())
+        for number in range(500)
+    )
+    who = reporter()
+    whole = report(who, world.org, attachments=files)
+    folded, blocks = envelope.fold(whole, 8)
+    world.carrier.put_blocks(blocks)
+    world.send(message.sign(folded, who.signing), ("ombuds",))
+    world.round("ombuds")
+    station, looks = world.station("ombuds"), []
+    monkeypatch.setattr(Blocks, "has", lambda self, id_: looks.append(id_) or _has(self, id_))
+    page = create_app(station, None, token="t").test_client()
+    name = re.findall(r"/t/case/([0-9a-f]+)", page.get("/t/", base_url="http://localhost:1").text)[0]
+    assert page.get(f"/t/case/{name}", base_url="http://localhost:1").text.count("not all of it has come yet") == 500
+    saved = backup.write(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    assert len(looks) < 3000 and (saved / "pieces.age").stat().st_size < 10_000

@@ -102,11 +102,11 @@ def _sealed_again(workstation: Workstation, hash_: str, newest: HybridRecipient)
 
 
 def _pieces(workstation: Workstation) -> Iterator[bytes]:
-    """A line of JSON for each attachment: no stock tool computes the ids of its blocks."""
+    """A line of JSON for each attachment that is here: no stock tool computes the ids of its blocks."""
     for case in workstation.case_ids():
         for entry in cases.load(workstation, case).entries:
             rest = getattr(entry.signed.message, "rest", None)
-            for record in [*entry.attachments, *([rest] if rest else [])]:
+            for record in filter(workstation.blocks.complete, [*entry.attachments, *([rest] if rest else [])]):
                 ids = [id_.hex() for id_ in block_ids(record)]
                 yield canonical.dumps({"name": record.name, "seed": record.seed, "blocks": ids}) + b"\n"
 

@@ -7,7 +7,8 @@ attachments here, and nobody who sees the folder learns which belong to a case t
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from whistle.protocol.attachment import BLOCK
+from whistle.protocol import attachment
+from whistle.protocol.attachment import BLOCK, Attachment
 from whistle.workstation import durable
 
 
@@ -28,6 +29,11 @@ class Blocks:
             return self.path(id_).stat().st_size == BLOCK
         except OSError:
             return False
+
+    def complete(self, record: Attachment) -> bool:
+        """Whether all of an attachment is here; the first block that is not ends the search, however many there are."""
+        seed = bytes.fromhex(record.seed)
+        return all(self.has(attachment.block_id(seed, index)) for index in range(record.blocks))
 
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
         """Those that are not here yet."""

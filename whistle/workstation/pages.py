@@ -19,7 +19,6 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
-from whistle.protocol.attachment import block_ids
 from whistle.workstation import cases, outbox, record, saving, writing
 from whistle.workstation.cases import Case, Entry
 from whistle.workstation.desk import Desk
@@ -200,8 +199,7 @@ def _show(case: Case, typed: Typed) -> str:
 
 
 def _incomplete(case: Case, entry: Entry, number: int) -> bool:
-    blocks = desk().workstation.blocks
-    return bool(blocks.missing(block_ids(entry.attachments[number])))
+    return not desk().workstation.blocks.complete(entry.attachments[number])
 
 
 def _written(name: str, form: str, write: Callable[[Case], object]) -> Response | tuple[str, int]:
