@@ -3,15 +3,16 @@
 import datetime
 import re
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from tests.parties import DAY, report, reporter, sealed
+from tests.parties import DAY, organisation, report, reporter, sealed
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.protocol import attachment, envelope, message
 from whistle.protocol.canonical import MAX_INTEGER
 from whistle.protocol.manifest import Manifest, Signing
-from whistle.protocol.message import Grant, Have, Note, Reply, Signed
+from whistle.protocol.message import Grant, Have, Note, Reply, Signed, Status
 from whistle.protocol.minisign import SecretKey
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.workstation import backup, cases, importing, keyfile, outbox, record, writing
@@ -29,7 +30,7 @@ def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
     return cases.load(world.station(id_), who.case.hex())
 
 
-def by_ethics(world: World, who: Reporter, kind: type[Note | Reply | Grant], **changes: object) -> Signed:
+def by_ethics(world: World, who: Reporter, kind: type[Note | Reply | Grant | Status], **changes: object) -> Signed:
     """A message by the ethics office's own program, signed with its key."""
     fields = {
         "case": who.case.hex(), "readers": ("ombuds", "ethics"), "without": (), "keys": world.org.known.keys,
@@ -277,3 +278,38 @@ def test_pieces_that_are_claimed_and_never_sent_cost_nothing(world: World, monke
     assert page.get(f"/t/case/{name}", base_url="http://localhost:1").text.count("not all of it has come yet") == 500
     saved = backup.write(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     assert len(looks) < 3000 and (saved / "pieces.age").stat().st_size < 10_000
+
+
+def test_a_status_from_the_far_future_is_overruled(world: World) -> None:
+    """A colleague who closes a case on a day in 2999 does not close it for good, nor put a deadline into the past."""
+    who = world.report()
+    closed = by_ethics(world, who, Status, status="closed", day=datetime.date(2999, 12, 31), text="Nothing to it.")
+    world.send(closed, ("ombuds",))
+    early = a_reply(world, who, day=datetime.date(2026, 11, 16), seq=1, prev=closed.hash)
+    world.send(early, ("ombuds",))
+    world.round("ombuds")
+    assert case_of(world, who).status == "closed"
+    writing.status(world.station("ombuds"), case_of(world, who), "open", text="There is.")
+    case = case_of(world, who)
+    assert case.status == "open" and case.deadline is not None
+    assert case.deadline.day == datetime.date(2027, 2, 22)
+
+
+@pytest.mark.parametrize("by", ["a colleague", "the reporter"])
+def test_more_readers_than_slots_stop_nobody_from_writing(tmp_path: Path, by: str) -> None:
+    """Whoever lets in or names more readers than an envelope has does not silence those who read the case already."""
+    world = World(tmp_path, organisation(slots=2))
+    who = world.report()
+    world.round("ombuds", "ethics")
+    if by == "a colleague":
+        inside = (message.original(case_of(world, who).messages[0]),)
+        rogue = {"readers": ("ombuds", "ethics", "counsel"), "grantee": "counsel", "lane": 3, "originals": inside}
+        world.send(by_ethics(world, who, Grant, **rogue), ("ombuds",))
+        [done] = world.round("ombuds")
+        assert "lets in more readers than 2" in done.imported.findings[0]
+    else:
+        world.follow_up(who, readers=("ombuds", "counsel"))
+        world.round("ombuds")
+    signed = writing.note(world.station("ombuds"), case_of(world, who), "Still between the two of us.")
+    assert signed.message.readers == ("ombuds", "ethics")
+    world.close()

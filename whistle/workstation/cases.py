@@ -139,9 +139,10 @@ class Case:
 
     @cached_property
     def standing(self) -> Status | None:
-        """The newest status, by its day and then by when it came."""
-        stated = [entry.content for entry in self.entries if isinstance(entry.content, Status)]
-        return sorted(stated, key=_day)[-1] if stated else None
+        """The newest status, by its day and then by when it came; no day is later than that on which it came."""
+        stated = [entry for entry in self.entries if isinstance(entry.content, Status)]
+        newest = sorted(stated, key=_day)[-1].content if stated else None
+        return newest if isinstance(newest, Status) else None
 
     @property
     def status(self) -> str:
@@ -164,8 +165,9 @@ class Case:
         if not self.by_reporter:
             return None
         agreed = self.standing.deadline if self.standing else None
-        acknowledged = min((reply.day for reply in self.replies), default=None)
-        return deadlines.due(self._reported(), acknowledged, agreed, self.status == "closed")
+        reported = self._reported()
+        acknowledged = min((max(reply.day, reported) for reply in self.replies), default=None)
+        return deadlines.due(reported, acknowledged, agreed, self.status == "closed")
 
     def _reported(self) -> datetime.date:
         """The server's day of the first message; what the reporter says stands in, but is never in the future."""
@@ -184,8 +186,9 @@ class Case:
         return [*self.found, *twice, *renamed, *chain.faults(self.messages)]
 
 
-def _day(content: ByReporter | ByReviewer) -> datetime.date:
-    return content.day
+def _day(entry: Entry) -> datetime.date:
+    assert isinstance(entry.content, ByReviewer)
+    return min(entry.content.day, entry.arrived)
 
 
 def entry(workstation: Workstation, hash_: str) -> Entry:

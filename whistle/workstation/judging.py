@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from whistle.protocol import message
 from whistle.protocol.attachment import block_ids
 from whistle.protocol.errors import Forged, Malformed, ProtocolError
+from whistle.protocol.manifest import RECOVERY
 from whistle.protocol.message import ByReporter, ByReviewer, Grant, Reply, Signed, Slip
 from whistle.workstation import cases
 from whistle.workstation.cases import Case, Entry
@@ -60,6 +61,7 @@ def judge(workstation: Workstation, signed: Signed) -> Verdict:
     if me in case.barred:
         raise LeftOut("the reporter left this reviewer out")
     _check_case(case, found)
+    _check_room(workstation, case, found)
     return Verdict(originals, (*_mixed_up(workstation, found), *_misplaced(workstation, case, found)))
 
 
@@ -136,6 +138,14 @@ def _check_case(case: Case, found: ByReviewer) -> None:
         raise Breach(f"a {found.kind} came from {found.sender}, whom the reporter left out; it was not kept")
     if not {found.sender, *found.readers} <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here")
+
+
+def _check_room(workstation: Workstation, case: Case, found: ByReviewer) -> None:
+    # Otherwise one colleague could let in so many that nobody could write in the case any more.
+    newest = workstation.trust.newest().manifest
+    active = {each.id for each in newest.active()} & set(case.allowed)
+    if isinstance(found, Grant) and len(active) + (RECOVERY in case.allowed) > newest.slots:
+        raise Breach(f"a grant by {found.sender} lets in more readers than {newest.slots}; it was not kept")
 
 
 def _mixed_up(workstation: Workstation, found: ByReporter | ByReviewer) -> tuple[str, ...]:

@@ -198,13 +198,12 @@ def _common(workstation: Workstation, case: Case, known: Known, also: str = "") 
         raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
     if me not in readers:
         raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
-    if len(readers) > known.manifest.slots:
-        raise Refused(
-            f"a case has at most {known.manifest.slots} readers", "somebody must leave before another can be let in"
-        )
+    slots = known.manifest.slots
+    if me not in readers[:slots] or (also and len(readers) > slots):
+        raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
     return {
         "case": case.id,
-        "readers": tuple(readers),
+        "readers": tuple(readers[:slots]),  # those of the report first, then those let in, then whom it named later
         "without": case.without,
         "keys": known.keys,
         "sender": me,
