@@ -6,7 +6,7 @@ The row comes before the file, so a file without a row is never someone's upload
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, delete, exists, select
+from sqlalchemy import Connection, bindparam, delete, exists, or_, select
 
 from whistle.store.blocks import Blocks
 from whistle.store.database import Database, chunks
@@ -19,8 +19,8 @@ UNDER_WAY = timedelta(days=1)  # an upload that began the day before may still g
 def put_block(database: Database, place: Blocks, id_: bytes, body: bytes, heap: Heap, day: date) -> None:
     """Store a block durably, pending until a commit names it. Other bytes under its id are Taken."""
     with database.write(lasting=False) as connection:  # the commit that follows lasts, and this with it
-        claimed = _claimed(connection, id_)
-        if not connection.scalar(select(exists().where(MAIN.blocks.c.id == id_, MAIN.blocks.c.heap == heap))):
+        claimed, settled = _standing(connection, id_, heap)
+        if not settled:
             database.add(connection, TODAY.blocks, [{"id": id_, "heap": heap, "day": day}])
         if not claimed:
             row = database.insert(pending).values(id=id_, day=day)
@@ -28,10 +28,17 @@ def put_block(database: Database, place: Blocks, id_: bytes, body: bytes, heap: 
     place.put(id_, body)
 
 
-def _claimed(connection: Connection, id_: bytes) -> bool:
-    if connection.scalar(select(exists().where(pending.c.id == id_))):
-        return False
-    return any(connection.scalar(select(exists().where(where.blocks.c.id == id_))) for where in PLACES)
+_STANDING = select(  # one question instead of four
+    exists().where(pending.c.id == bindparam("id")),
+    or_(*(exists().where(place.blocks.c.id == bindparam("id")) for place in PLACES)),
+    exists().where(MAIN.blocks.c.id == bindparam("id"), MAIN.blocks.c.heap == bindparam("heap")),
+)
+
+
+def _standing(connection: Connection, id_: bytes, heap: Heap) -> tuple[bool, bool]:
+    """Whether a commit has claimed the block, and whether it lies in the main table in this heap."""
+    waiting, listed, settled = connection.execute(_STANDING, {"id": id_, "heap": heap}).one()
+    return bool(listed and not waiting), bool(settled)
 
 
 def is_kept(connection: Connection, id_: bytes, heap: Heap | None) -> bool:
