@@ -88,5 +88,5 @@ def measure(folder: Path, quick: bool) -> Iterator[Figure]:
     asked = {"report": "<= 1.3", "look": "<= 1.3", "a day's list": "<= 1.3", "the list of days": ""}
     with full.served(), empty.served():
         for what, need in asked.items():
-            pairs = [(timed(folder, full, what), timed(folder, empty, what)) for _ in range(3 if quick else 9)]
+            pairs = [(timed(folder, full, what), timed(folder, empty, what)) for _ in range(3 if quick else 5)]
             yield beside(f"{what}, {many:,} envelopes stored", "ms", need, pairs, f"limit: with {few:,}")
