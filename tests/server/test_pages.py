@@ -174,7 +174,8 @@ def test_too_many_files_at_once_are_told_kindly(
     tmp_path: Path, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """When no more files can come in, they are not kept, and the text is given back."""
-    monkeypatch.setattr("whistle.server.pages.LARGE", 100)
+    for name in ("SMALL", "LARGE"):
+        monkeypatch.setattr(f"whistle.server.pages.{name}", 100)
     app = site(tmp_path, org, rates={**config(tmp_path).rates, "upload": Rate("1 per hour", "1 per hour")})
     assert Visitor(app).tell(files=[("a", b"one")]).answer.status_code == 200
     visitor = Visitor(app).tell("A long story.", files=[("a", b"one")])

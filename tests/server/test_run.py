@@ -150,9 +150,12 @@ FORM += [("text", "PLAINTEXT-MARK-")]
 BLOCK = (
     b"POST /api/block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 262160\r\n\r\n"
 )
+PAGE = b"POST /en/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n"
 STUCK = {
     "not_a_byte": (3 * THREADS, b""),
     "a_block": (THREADS, BLOCK + bytes(100)),
+    "a_large_form": (THREADS, PAGE % 3_000_000 + b"--b\r\n"),
+    "a_form_with_text": (THREADS, PAGE % 30_000 + b"--b\r\n"),
 }
 
 

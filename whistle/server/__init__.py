@@ -17,6 +17,7 @@ def create_app(config: Config | Path, now: Clock = utc_now) -> flask.Flask:
     if isinstance(config, Path):
         config = Config.load(config)
     app = flask.Flask(__name__)
+    app.url_map.strict_slashes = app.url_map.merge_slashes = False  # such redirects would repeat host and query
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     attach(app, open_instance(config, now))
     headers.init(app)

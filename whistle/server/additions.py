@@ -13,7 +13,7 @@ from whistle.server import forms, sealing
 from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
 from whistle.server.replies import Back, case, with_case
-from whistle.server.report import problems_of, words_page
+from whistle.server.report import problems_of, stored
 from whistle.server.sealing import Draft
 from whistle.server.visit import Visit, names, notice, page
 
@@ -105,7 +105,7 @@ def renew(visit: Visit) -> flask.Response:
             sealing.report(draft, code, visit.published, visit.store, visit.day)
         except (NoRoom, Refused) as error:
             return _exposed(back, forms.problem(visit.t, error, visit.bounds))
-        return words_page(visit, code)
+        return stored(visit, code)
 
     return with_case(visit, move)
 

@@ -47,11 +47,13 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "X-Robots-Tag": "noindex, nofollow",
 }
-NEVER = ("Set-Cookie", "Server", "ETag", "Last-Modified", "Expires", "X-Powered-By")
+NEVER = ("Set-Cookie", "Server", "ETag", "Last-Modified", "Expires", "X-Powered-By", "Date", "Accept-Ranges")
+CONDITIONS = ("IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE", "RANGE")
 
 
 def init(app: flask.Flask) -> None:
     """Put the headers on every answer, refuse chunked bodies, and keep exceptions' texts to ourselves."""
+    app.before_request(_forget_conditions)
     app.before_request(_refuse_chunked)
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _plain)
@@ -61,6 +63,12 @@ def init(app: flask.Flask) -> None:
 def allow_script() -> None:
     """Let this answer load scripts of this host, and let them ask this host; nothing else changes."""
     flask.g.script = True
+
+
+def _forget_conditions() -> None:
+    # What a browser says that it has from an earlier visit changes no answer, so it can mark nobody.
+    for name in CONDITIONS:
+        flask.request.environ.pop(f"HTTP_{name}", None)
 
 
 def _refuse_chunked() -> None:

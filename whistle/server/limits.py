@@ -28,7 +28,8 @@ NAME = "whistle_limits"
 HOUR = 3600  # seconds
 EVERYBODY = "everybody"
 COUNTING = f"{counting.Counting.STORAGE_SCHEME[0]}://"
-UPLOADING = 3 / 4  # of the threads may take in files; the rest stays for those who read
+UPLOADING = 3 / 4  # of the threads may take in much; the rest stays for those who read
+GIVING_BACK = 1 / 8  # of the threads may read what cannot be kept, so that its texts can be given back
 
 
 class Passing:
@@ -63,6 +64,7 @@ class Limits:
             strategy="fixed-window",
         )
         self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOADING)))
+        self._back = threading.BoundedSemaphore(max(1, int(config.threads * GIVING_BACK)))
 
     def count(self, action: str) -> None:
         """Count one more; TooManyRequests when the visitor, or everybody together, has done it too often."""
@@ -72,15 +74,13 @@ class Limits:
             self._hit(rate.each, action, self._visitor())
         self._hit(rate.all, action, EVERYBODY)
 
-    @contextlib.contextmanager
-    def uploading(self) -> Iterator[None]:
-        """Hold one of the places for files; ServiceUnavailable when all are taken."""
-        if not self._uploads.acquire(blocking=False):
-            raise ServiceUnavailable
-        try:
-            yield
-        finally:
-            self._uploads.release()
+    def uploading(self) -> contextlib.AbstractContextManager[None]:
+        """Hold one of the places for large bodies; ServiceUnavailable when all are taken."""
+        return _place(self._uploads)
+
+    def giving_back(self) -> contextlib.AbstractContextManager[None]:
+        """Hold one of the few places for bodies that are read without being kept; ServiceUnavailable as above."""
+        return _place(self._back)
 
     def _hit(self, rates: str, action: str, who: str) -> None:
         for item in _parsed(rates):
@@ -107,8 +107,23 @@ def count(action: str) -> None:
 
 
 def uploading() -> contextlib.AbstractContextManager[None]:
-    """Hold one of the places for files while a form streams in; ServiceUnavailable when all are taken."""
+    """Hold one of the places for large bodies while one streams in; ServiceUnavailable when all are taken."""
     return _here().uploading()
+
+
+def giving_back() -> contextlib.AbstractContextManager[None]:
+    """Hold one of the places for bodies of which only texts are wanted; ServiceUnavailable when all are taken."""
+    return _here().giving_back()
+
+
+@contextlib.contextmanager
+def _place(places: threading.BoundedSemaphore) -> Iterator[None]:
+    if not places.acquire(blocking=False):
+        raise ServiceUnavailable
+    try:
+        yield
+    finally:
+        places.release()
 
 
 @functools.cache

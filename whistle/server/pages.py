@@ -3,6 +3,7 @@
 No cookie, no session, and nothing of anybody in any address.
 """
 
+import contextlib
 from collections.abc import Callable, Mapping
 
 import flask
@@ -13,20 +14,25 @@ from whistle.server import additions, forms, guidance, i18n, limits, replies, re
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.forms import Busy, Problem
 from whistle.server.instance import here
+from whistle.server.logs import LOG, describe
 from whistle.server.receiving import Arrived, Bounds, receive
 from whistle.server.visit import Visit, channels, languages, notice, outside, page, pickup
+from whistle.store import StoreError
 
 blueprint = flask.Blueprint("pages", __name__)
 
 Step = Callable[[Visit], flask.Response]
 STEPS: Mapping[str, Step] = {**report.STEPS, **replies.STEPS, **additions.STEPS, "script": script.kit}
-AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose typed text is given back
+AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose form is given back
     "send": report.again,
     "follow-up": additions.follow_up_again,
 }
-COUNTED = {"send": "send", "follow-up": "send", "stop-now": "send", "renew": "send", "look": "look"}
-COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # actions of Config.rates; others count as `page`
-LARGE = 2 * 1024 * 1024  # bytes of a body from which it takes one of the places for uploads
+AGAIN_COUNTED = {"follow-up": "look"}
+COUNTED = dict.fromkeys(("send", "follow-up", "stop-now", "renew"), "send")  # as actions of Config.rates
+COUNTED |= dict.fromkeys(("look", "withdraw", "stop", "exposed"), "look")
+COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as `page`
+SMALL = 16 * 1024  # bytes of a body up to which it takes none of the places for uploads
+LARGE = 2 * 1024 * 1024  # bytes of a body from which it counts as an upload
 DRAINED = 64 * 1024 * 1024  # bytes that are still read when no place is free, so that texts can be given back
 FAULTS = {404: "notice.missing", 405: "notice.missing", 429: "notice.limit", 503: "notice.unavailable"}
 
@@ -52,21 +58,26 @@ def show(language: str) -> flask.Response:
 @blueprint.post("/<language>/")
 def act(language: str) -> flask.Response:
     """Whatever step the form is for."""
-    visit = _visit(language)
+    visit, problem = _visit(language), None
     try:
         visit = visit.holding(_receive(visit))
     except FormError as error:
         visit = visit.holding(Arrived(error.fields))
-        return _refused(visit, forms.problem(visit.t, error, visit.bounds))
+        problem = forms.problem(visit.t, error, visit.bounds)
     name = visit.arrived.get("step")
+    action = COUNTED.get(name, "page")
     try:
-        limits.count(COUNTED.get(name, "page"))
+        limits.count(action)
+        return _refused(visit, problem) if problem else STEPS.get(name, land)(visit)
     except TooManyRequests:
         return _refused(visit, Problem("", visit.t("notice.limit_text")), 429)
-    try:
-        return STEPS.get(name, land)(visit)
     except NoManifest:
         return closed(visit)
+    except StoreError as error:
+        if action != "send":
+            raise
+        LOG.error(describe(error))
+        return _refused(visit, Problem("", visit.t("error.unsure")), 500)
 
 
 def land(visit: Visit) -> flask.Response:
@@ -113,17 +124,19 @@ def _visit(language: str) -> Visit:
 
 def _receive(visit: Visit) -> Arrived:
     length = flask.request.content_length or 0
-    if length <= LARGE:
+    if length <= SMALL:
         return _read(visit, visit.bounds)
     try:
         with limits.uploading():
-            limits.count("upload")
+            if length > LARGE:
+                limits.count("upload")
             return _read(visit, visit.bounds)
     except (ServiceUnavailable, TooManyRequests):
         if length > DRAINED:
             raise
     try:
-        return _read(visit, Bounds(upload=0))
+        with limits.giving_back():
+            return _read(visit, Bounds(upload=0))
     except TooBig as error:
         raise Busy("too many files arrive at once", error.fields) from error
 
@@ -135,13 +148,17 @@ def _read(visit: Visit, bounds: Bounds) -> Arrived:
 
 
 def _refused(visit: Visit, problem: Problem, status: int = 422) -> flask.Response:
-    again = AGAIN.get(visit.arrived.get("step"))
-    try:
-        if again:
-            return again(visit, problem)
-    except NoManifest:
-        return closed(visit)
-    return notice(visit, "notice.refused", problem.text, status=status)
+    """The form with what was typed; or what was typed alone, where the form has none or cannot be had just now."""
+    name = visit.arrived.get("step")
+    with contextlib.suppress(TooManyRequests, StoreError):
+        if name in AGAIN_COUNTED:
+            limits.count(AGAIN_COUNTED[name])
+        if name in AGAIN:
+            try:
+                return AGAIN[name](visit, problem)
+            except NoManifest:
+                return closed(visit)
+    return notice(visit, "notice.refused", problem.text, status=status, text=visit.arrived.get("text"))
 
 
 def _outdated(visit: Visit, known: Known) -> str:

@@ -48,6 +48,11 @@ class Back:
         return self.view.slip.without if self.view.slip else ()
 
     @property
+    def over(self) -> bool:
+        """Whether the report was removed, and nothing else is left of the case."""
+        return self.view.state is State.REMOVED and not (self.view.replies or self.view.late)
+
+    @property
     def readers(self) -> tuple[str, ...]:
         """Who would read a follow-up; empty when none of them is active any more."""
         return sealing.follow_up_readers(self.view, self.known.manifest)
@@ -70,7 +75,14 @@ def begin(visit: Visit) -> flask.Response:
 
 
 def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
-    """The answer for whoever holds the words in the form; the box again, filled up alike, when they find nothing."""
+    """The answer for whoever holds the words in the form; the box again, filled up alike, when they find nothing.
+
+    It leaves on the beat, whatever is asked with the words.
+    """
+    return on_the_beat(visit.config.beat, lambda: _with_case(visit, answer))
+
+
+def _with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
     try:
         reporter = retrieval.derive(words.decode(visit.arrived.get("words")))
     except WordsError as error:
@@ -84,7 +96,7 @@ def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.R
 
 def look(visit: Visit) -> flask.Response:
     """The case."""
-    return on_the_beat(visit.config.beat, lambda: with_case(visit, case))
+    return with_case(visit, case)
 
 
 def case(back: Back, *problems: Problem) -> flask.Response:
@@ -105,6 +117,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         attempt=typed.hex() if typed else forms.new_attempt(),
         text=visit.arrived.get("text"),
         choices=_choices(view),
+        over=back.over,
         files_hint=files_hint(visit),
         **_follow_up(back, problems),
     )
@@ -156,18 +169,18 @@ def _state(back: Back) -> Markup:
 def _facts(back: Back) -> Sequence[Markup]:
     """What is known beside the state, a line each."""
     visit, view, t = back.visit, back.view, back.visit.t
-    due = next_collection(back.known.manifest, visit.day)
+    due = None if back.over else next_collection(back.known.manifest, visit.day)
     lines: dict[str, dict[str, Any] | None] = {
         "sent": {"day": t.day(view.day)} if view.day else None,
         "pickup": {"day": long_day(t, due)} if due else None,
-        "last_day": {"day": t.day(view.last_day)} if view.last_day else None,
+        "last_day": {"day": t.day(view.last_day)} if view.last_day and not back.over else None,
         "readers": {"names": names(visit, back.known, view.slip.readers)} if view.slip else None,
         "without": {"names": names(visit, back.known, back.without)} if back.without else None,
         "brought_in": {"names": t.listed([shown(each) for each in view.brought_in])} if view.brought_in else None,
         "reference": {"reference": retrieval.reference(back.reporter.case)},
     }
     said = [t(f"case.{key}", **values) for key, values in lines.items() if values]
-    return said if view.slip else [*said, t("case.no_slip")]
+    return said if view.slip or back.over else [*said, t("case.no_slip")]
 
 
 def _choices(view: CaseView) -> list[str]:

@@ -29,7 +29,7 @@ from whistle.server.visit import (
     plan,
     tickable,
 )
-from whistle.store import Taken
+from whistle.store import State, Taken
 
 Answer = Callable[[Visit], flask.Response]
 _random = secrets.SystemRandom()
@@ -63,11 +63,12 @@ def send(visit: Visit) -> flask.Response:
         return again(visit, Problem("", visit.t("error.old_form")))
     code = retrieval.code_for(attempt, visit.arrived.digest)
     if visit.store.has(retrieval.thing_id(retrieval.derive(code).report_token)):
-        return words_page(visit, code)
+        return stored(visit, code)
     known = visit.published.sealing(visit.day)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen and chosen.id != visit.arrived.get("shown"):
-        return _form(visit, known, chosen, forms.way(visit.arrived), ())  # another channel has other readers
+        # Another channel has other readers, who are to be looked at first.
+        return _form(visit, known, chosen, forms.way(visit.arrived), files_problem(visit))
     if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
         return again(visit, Problem("without", visit.t("error.renewed")))
     try:
@@ -104,9 +105,13 @@ def again(visit: Visit, problem: Problem) -> flask.Response:
 
 def problems_of(visit: Visit, problem: Problem) -> tuple[Problem, ...]:
     """A problem, and the one that follows where files were, or may have been, chosen: a browser never keeps them."""
+    return (problem, *(files_problem(visit) if problem.field != "files" else ()))
+
+
+def files_problem(visit: Visit) -> tuple[Problem, ...]:
+    """That files must be chosen again, where some were, or may have been."""
     had_files = visit.arrived.attachments or not visit.arrived.digest
-    files = (Problem("files", visit.t("error.files_again")),) if had_files and problem.field != "files" else ()
-    return (problem, *files)
+    return (Problem("files", visit.t("error.files_again")),) if had_files else ()
 
 
 def show_words(visit: Visit) -> flask.Response:
@@ -228,6 +233,15 @@ def _with_code(visit: Visit, answer: Callable[[bytes], flask.Response]) -> flask
 def _list(visit: Visit) -> str:
     chosen = visit.arrived.get("list")
     return chosen if chosen in words.LANGUAGES else visit.t.words
+
+
+def stored(visit: Visit, code: bytes) -> flask.Response:
+    """The words of a report that was stored before; of one that was removed since, that it was."""
+    report_id = retrieval.thing_id(retrieval.derive(code).report_token)
+    for found in visit.store.look([report_id]):
+        if found.state is State.REMOVED:
+            return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(found.state_day)))
+    return words_page(visit, code)
 
 
 def words_page(visit: Visit, code: bytes, wrong: bool = False) -> flask.Response:

@@ -14,7 +14,7 @@ from markupsafe import Markup
 from whistle.protocol import words
 from whistle.protocol.manifest import Known
 from whistle.server.looking import KEPT
-from whistle.server.visit import Visit, channels, files_hint, outside, page, pickup, plan, tickable
+from whistle.server.visit import Visit, channels, files_hint, outside, page, pickup, plan, rendered, tickable
 
 FIELDS = (
     *("word", "number", "reference", "state", "fact", "day", "step", "from", "text", "language", "arrived"),
@@ -94,7 +94,7 @@ def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
 
 def _rendered(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
     empty = {"code": "", "attempt": "", "problems": ()}
-    html = page(visit, template, **{**MARKS, **empty, "layout": BARE, **values}).get_data(as_text=True)
+    html = rendered(visit, template, **{**MARKS, **empty, "layout": BARE, **values})
     return html.replace(visit.t("follow_up.not_to", names=MARKS["without"]), MARKS["without"])  # said only of somebody
 
 

@@ -22,6 +22,7 @@ from whistle.server.receiving import Arrived, Bounds
 from whistle.store import Store
 
 PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 9.1)
+PAGE = 16_384  # bytes: any other is a multiple of this, whichever channel or words it shows
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
 LAYOUT = "base.html"
@@ -68,17 +69,22 @@ class Visit:
 
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
-    """The answer made of a template; ``padded`` fills it up to a multiple of 256 KiB."""
+    """The answer made of a template, filled up to a multiple of 16 KiB, or if ``padded`` of 256 KiB."""
+    html = rendered(visit, template, **values).encode()
+    return flask.Response(fill(html, PAD if padded else PAGE), status=status, mimetype="text/html")
+
+
+def rendered(visit: Visit, template: str, **values: Any) -> str:
+    """The HTML made of a template."""
     script = _script(visit, SCRIPTED[template]) if template in SCRIPTED else None
     shared = {**_shared(visit), "layout": LAYOUT, "script": script}
-    html = flask.render_template(template, **{**shared, **values}).encode()
-    return flask.Response(fill(html) if padded else html, status=status, mimetype="text/html")
+    return flask.render_template(template, **{**shared, **values})
 
 
-def fill(html: bytes) -> bytes:
-    """The page with a comment behind it, so that its length tells nothing about up to six replies."""
+def fill(html: bytes, whole: int) -> bytes:
+    """The page with a comment behind it, so that its length tells next to nothing of what it shows."""
     opening, closing = FILLER
-    rest = -(len(html) + len(opening) + len(closing)) % PAD
+    rest = -(len(html) + len(opening) + len(closing)) % whole
     return html + opening + b"." * rest + closing
 
 
