@@ -13,7 +13,7 @@ from whistle.protocol import envelope
 from whistle.server import chaff, housekeeping
 from whistle.server.housekeeping import Housekeeper
 from whistle.server.instance import Instance, open_instance
-from whistle.store import Heap, Sealed, State, StoreError
+from whistle.store import Full, Heap, Sealed, State, StoreError
 
 DAY = parties.DAY
 ONE = datetime.timedelta(days=1)
@@ -74,6 +74,26 @@ def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
     clock.day += datetime.timedelta(days=180)
     housekeeping.clean(instance)
     assert instance.store.look([kept])[0].state is State.REMOVED
+
+
+def test_a_full_disk_is_cleaned_all_the_same(instance: Instance, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the turn-over finds no room, uploads that nobody finished and what is too old go, and make some."""
+    lost, old = b"l" * 16, b"o" * 16
+    instance.store.commit([Sealed(old, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
+    clock.day += ONE
+    housekeeping.clean(instance)
+    clock.day += datetime.timedelta(days=200)
+    instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS, clock.day)
+    clock.day += datetime.timedelta(days=3)
+
+    def full(*_: object) -> None:
+        raise Full("no room")
+
+    monkeypatch.setattr(type(instance.store), "turn_over", full)
+    with pytest.raises(Full):
+        housekeeping.clean(instance)
+    assert not any((instance.config.blocks).rglob(lost.hex() + "*"))
+    assert instance.store.look([old])[0].state is State.REMOVED
 
 
 def test_every_reviewer_must_state_a_day(instance: Instance, org: parties.Organisation, clock: Clock) -> None:

@@ -31,6 +31,19 @@ def test_a_block_counts_for_the_day_of_its_commit(store: Store) -> None:
     assert [each.day for each in store.days()] == [NEXT]
 
 
+@pytest.mark.parametrize("heap", list(Heap))
+@pytest.mark.parametrize("committed", [False, True], ids=["pending", "committed"])
+def test_another_block_under_an_id_leaves_nothing(store: Store, heap: Heap, committed: bool) -> None:
+    """Whoever puts other bytes under an id of the other heap, or of an upload under way, changes no row."""
+    id_, _ = put(store, Heap.REPORTERS)
+    if committed:
+        store.commit([sealed()], [id_], DAY)
+    before = rows(store), store.days()
+    with pytest.raises(Taken):
+        store.put_block(id_, block(), heap, NEXT)
+    assert (rows(store), store.days()) == before
+
+
 @pytest.mark.parametrize("turned", [False, True], ids=["today", "turned over"])
 def test_a_block_is_stored_once(store: Store, turned: bool) -> None:
     """The same bytes again are accepted and change nothing; others are Taken."""

@@ -4,6 +4,7 @@ import errno
 import os
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import psycopg
@@ -12,6 +13,7 @@ from sqlalchemy import event
 
 from tests.store.things import DAY, NEXT, an_id, block, files, put, report, rows, sealed
 from whistle.store import Full, Heap, Store, StoreError
+from whistle.store.blocks import filesystem
 from whistle.store.database import _plain
 
 
@@ -65,6 +67,33 @@ def test_a_turn_over_without_room(store: Store, faults: Faults, tmp_path: Path) 
     store.turn_over(NEXT)
     assert (store.block(id_), store.body(first.id)) == (body, first.body)
     assert [path.parent.parent.name for path in files(tmp_path / "blocks")] == ["settled"]
+
+
+def test_blocks_leave_room_for_the_rest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A flood of blocks ends before the disk is full, so envelopes are still taken, and the house can be cleaned."""
+    first, _, (id_,) = report(store, blocks=1)
+    free = {"blocks": 1_000_000}
+    disk = SimpleNamespace(f_bavail=0, f_blocks=25_000_000, f_frsize=4096)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**{**vars(disk), "f_bavail": free["blocks"]}))
+    put(store)
+    free["blocks"] = filesystem.RESERVE // 4096 - 1
+    with pytest.raises(Full):
+        put(store)
+    put_again = store.block(id_)
+    assert put_again
+    store.put_block(id_, put_again, Heap.REVIEWERS, DAY)
+    second, _, _ = report(store)
+    store.turn_over(NEXT)
+    assert store.body(first.id) == first.body and store.body(second.id) == second.body and store.block(id_)
+
+
+def test_a_small_disk_keeps_a_twentieth(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a small disk the reserve is a twentieth."""
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=51, f_blocks=1000, f_frsize=4096))
+    put(store)
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=49, f_blocks=1000, f_frsize=4096))
+    with pytest.raises(Full):
+        put(store)
 
 
 def test_another_fault_is_not_called_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:

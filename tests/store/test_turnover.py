@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import Connection, delete
 
 from tests.store.things import DAY, NEXT, after, files, put, report, rows, sealed
-from whistle.store import FolderOfBlocks, Heap, State, Store, StoreError, Turned, sqlite_files, turnover
+from whistle.store import FolderOfBlocks, Heap, State, Store, StoreError, Turned, database, sqlite_files, turnover
 from whistle.store.models import MAIN, TODAY, Place, key
 
 
@@ -34,6 +34,22 @@ def test_what_came_before_today_moves(store: Store, tmp_path: Path) -> None:
     names = {shelf: {path.name for path in files(tmp_path / "blocks" / shelf)} for shelf in ("today", "settled")}
     assert names == {"today": {stays.hex(), under_way.hex()}, "settled": {moved.hex()}}
     assert (store.look(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)) == before
+
+
+def test_it_needs_room_for_some_blocks_only(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many blocks came in a day, few of them lie twice on the disk at a time."""
+    monkeypatch.setattr(database, "CHUNK", 2)
+    _, _, ids = report(store, blocks=7)
+    most, settle = [0], FolderOfBlocks.settle
+
+    def settling(folder: FolderOfBlocks, some: list[bytes]) -> None:
+        settle(folder, some)
+        most.append(len(files(tmp_path / "blocks")))
+
+    monkeypatch.setattr(FolderOfBlocks, "settle", settling)
+    assert store.turn_over(NEXT).blocks == 7
+    assert max(most) == 7 + 2
+    assert all(store.block(id_) for id_ in ids)
 
 
 def test_on_its_own_day_nothing_moves(store: Store) -> None:

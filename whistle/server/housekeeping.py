@@ -69,11 +69,17 @@ class Housekeeper:
 
 
 def clean(instance: Instance) -> list[datetime.date]:
-    """Turn over, sweep, and remove what has been kept long enough; the days that went because all had stated them."""
+    """Sweep, turn over, and remove what has been kept long enough; the days that went because all had stated them.
+
+    In this order, and each even if the one before fails: where the disk is full, sweeping and removing make room.
+    """
     today, store = instance.today, instance.store
-    store.turn_over(today)
-    store.sweep(today)
-    return store.remove_due(today, must_state(instance))
+    try:
+        store.sweep(today)
+        store.turn_over(today)
+    finally:
+        removed = store.remove_due(today, must_state(instance))
+    return removed
 
 
 def must_state(instance: Instance) -> set[str]:

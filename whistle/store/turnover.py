@@ -16,7 +16,7 @@ from whistle.store.blocks import Blocks
 from whistle.store.database import Database, chunks
 from whistle.store.errors import StoreError
 from whistle.store.models import MAIN, TODAY, key, pending
-from whistle.store.uploads import drop_unlisted
+from whistle.store.uploads import drop_if_unlisted, drop_unlisted
 
 TRIES = 30  # to find a moment in which nobody reads the write-ahead log
 PAUSE = 1000  # ms that one try waits for it
@@ -40,9 +40,10 @@ def turn_over(database: Database, place: Blocks, today: date) -> Turned:
         claimed = TODAY.blocks.c.id.not_in(select(pending.c.id))
         over = select(TODAY.blocks.c.id).where(TODAY.blocks.c.day < today, claimed).distinct()
         blocks = connection.scalars(over.order_by(TODAY.blocks.c.id)).all()
-    place.settle(blocks)
-    for some in chunks(blocks):
+    for some in chunks(blocks):  # so it needs room for some hundreds of blocks, not for a whole day's
+        place.settle(some)
         _move(database, [(TODAY.blocks.c.id, MAIN.blocks, some)])
+        drop_if_unlisted(database, some, [TODAY], place.drop_today)
     for some in chunks(envelopes):
         keys = [key(id_) for id_ in some]
         _move(database, [(table.c.id, MAIN.envelopes, some), (TODAY.bodies.c.k, MAIN.bodies, keys)])

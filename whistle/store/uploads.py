@@ -10,6 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, or_, select
 
 from whistle.store.blocks import Blocks
 from whistle.store.database import Database, chunks
+from whistle.store.errors import Taken
 from whistle.store.models import MAIN, PLACES, TODAY, Heap, Place, pending
 
 Drop = Callable[[Sequence[bytes]], None]
@@ -18,6 +19,8 @@ UNDER_WAY = timedelta(days=1)  # an upload that began the day before may still g
 
 def put_block(database: Database, place: Blocks, id_: bytes, body: bytes, heap: Heap, day: date) -> None:
     """Store a block durably, pending until a commit names it. Other bytes under its id are Taken."""
+    if place.get(id_) not in (None, body):
+        raise Taken([id_])  # before the row: what is refused leaves none
     with database.write(lasting=False) as connection:  # the commit that follows lasts, and this with it
         claimed, settled = _standing(connection, id_, heap)
         if not settled:

@@ -16,6 +16,8 @@ from pathlib import Path
 from whistle.store.errors import Full, StoreError, Taken
 
 PART = ".part"
+RESERVE = 512 * 1024 * 1024  # bytes of the disk, or a twentieth of it if that is less, that arriving blocks leave free:
+# a flood of files keeps room for envelopes, and for the turn-over, without which nothing would ever be swept
 NO_TIME = (0, 0)  # ns, access and modification
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHARDS = [f"{number:02x}" for number in range(256)]
@@ -54,6 +56,7 @@ class FolderOfBlocks:
 
     def _write(self, path: Path, id_: bytes, body: bytes) -> bytes | None:
         """Write a block that was not there a moment ago. Returns what another writer put there meanwhile, or None."""
+        _leave_room(self._today)
         part = path.with_name(path.name + PART)
         with _alone_in(part) as file:
             held = self.get(id_)
@@ -129,6 +132,12 @@ class FolderOfBlocks:
             with contextlib.suppress(OSError):
                 (self._today / shard).rmdir()
         _make_shelf(self._today)
+
+
+def _leave_room(shelf: Path) -> None:
+    disk = os.statvfs(shelf)
+    if disk.f_bavail < min(RESERVE // disk.f_frsize, disk.f_blocks // 20):
+        raise Full("no room for more blocks")
 
 
 def _path(shelf: Path, id_: bytes) -> Path:
