@@ -1,6 +1,8 @@
 """`python -m tests.bench [--quick] [--only NAME] [--json FILE]`, or `--compare OLD NEW`."""
 
 import argparse
+import signal
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,6 +31,7 @@ def main() -> None:
     if asked.compare:
         print(figures.comparison(*map(figures.read, asked.compare)))
         return
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped too
     found: list[Figure] = []
     for name in asked.only or MEASURES:
         with tempfile.TemporaryDirectory(prefix="whistle-bench-") as folder:

@@ -179,7 +179,7 @@ def upload(ours: Site, limit: Site, pid: int, quick: bool) -> Iterator[Figure]:
     def best() -> float:
         return send(limit, "/upload", [*FILE, {"fill": size}, *END], size)
 
-    pairs = interleaved(whistle, best, 3)
+    pairs = interleaved(whistle, best, 3 if quick else 2)
     note = f"{size // MIB} MiB"
     yield beside("upload, sealed on arrival", "MiB/s", ">= 0.5", pairs, note)
     added = memory(pid, "VmHWM", "status") - before

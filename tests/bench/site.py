@@ -111,7 +111,7 @@ class Site:
 
     def load(self, path: str, parts: list[dict[str, Any]], count: int, **more: Any) -> Result:
         """Ask the server from another process."""
-        plan = {"host": "127.0.0.1", "port": self.port, "method": "POST", "path": path, "parts": parts}
+        plan: dict[str, Any] = {"host": "127.0.0.1", "port": self.port, "method": "POST", "path": path, "parts": parts}
         plan |= {"clients": 1, "count": count, "seconds": 60, "status": 200, **more}
         ran = subprocess.run(
             [sys.executable, "-m", "tests.bench.load"],
