@@ -1,0 +1,222 @@
+"""Nothing that a visitor sends in clear is in any file that the server writes or has open, at any moment, at any size.
+
+A real server is sent planted texts, names, files and words; every file of its folder and every open file of its
+processes, unlinked ones too, is searched before, amid and after each upload.
+"""
+
+import base64
+import contextlib
+import http.client
+import os
+import secrets
+import socket
+import subprocess
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.server.visitor import Page
+from tests.trial.counts import full
+from tests.trial.faults import Disk
+from tests.trial.serving import BOUNDARY, FORM, Server, Upload
+from whistle.protocol import retrieval, words
+
+ADDRESS = "127.0.0.77"  # of the visitor
+MARK = secrets.token_hex(16)
+LINE = f"A line of evidence, {MARK}, and so on.\n".encode()
+SIZES = [0, 10_000, 600_000, 5_000_000, full("PLAINTEXT", 30_000_000, 12_000_000)]
+HEADERS = {"User-Agent": f"Mozilla {MARK}", "Referer": f"http://{MARK}/", "Accept-Language": f"en, x-{MARK[:8]}"}
+TOO_LATE = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="late"\r\n\r\n{MARK}\r\n'.encode()
+
+
+def forms_of(secret: bytes) -> Iterator[bytes]:
+    """A secret as it could be written down: as it is, in hexadecimal, in base64 wherever it begins, in UTF-16."""
+    yield secret
+    yield secret.hex().encode()
+    for before in range(3):
+        yield base64.b64encode(bytes(before) + secret)[4 : -4 - len(secret) % 3]
+    with contextlib.suppress(UnicodeDecodeError):
+        yield secret.decode("ascii").encode("utf-16-le")
+
+
+def files_of(pids: Iterable[int], *folders: Path) -> Iterator[Path]:
+    """Every file in the folders, and every open one of the processes, be it unlinked or anywhere else."""
+    for folder in folders:
+        for place, _, names in os.walk(folder):  # which passes over a folder that is made anew meanwhile
+            yield from (Path(place, name) for name in names)
+    for pid in pids:
+        for link in Path(f"/proc/{pid}/fd").iterdir():
+            with contextlib.suppress(OSError):
+                if link.is_file():
+                    yield link
+
+
+def found_in(wanted: Iterable[bytes], files: Iterable[Path]) -> list[str]:
+    """The files that hold any of the secrets in any form."""
+    patterns = [form for secret in wanted for form in forms_of(secret)]
+    holding = []
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):  # a block that has just got its name
+            content = path.read_bytes()
+            if any(pattern in content for pattern in patterns):
+                holding.append(str(path))
+    return holding
+
+
+class Watched:
+    """A server whose files are searched for what was planted."""
+
+    def __init__(self, server: Server, *folders: Path) -> None:
+        self.server = server
+        self._folders = (server.folder, *folders)
+        self._words: list[bytes] = []
+
+    def plant(self, typed: str) -> None:
+        """Look for these twelve words too, and for every key and token that follows from them."""
+        code = words.decode(typed)
+        who = retrieval.derive(code)
+        self._words = [typed.encode(), *(" ".join(words.encode(code, each)).encode() for each in words.LANGUAGES)]
+        self._words += [code, bytes(who.signing), who.sent, who.replies, who.report_token, who.slip_token]
+        self._words += [who.mailbox.text.encode(), *retrieval.reply_tokens(who.replies, 0)[:2]]
+        self.search()
+
+    def search(self) -> None:
+        """Fail if any file holds anything of it."""
+        pids = [self.server.processes[-1].pid, self.server.worker]
+        planted = [MARK.encode(), ADDRESS.encode(), *self._words]
+        assert found_in(planted, files_of(pids, *self._folders)) == []
+
+    def connect(self) -> socket.socket:
+        """A connection from the visitor's address."""
+        return socket.create_connection(("127.0.0.1", self.server.port), timeout=60, source_address=(ADDRESS, 0))
+
+    def post(self, body: bytes, pauses: int = 0, **headers: str) -> tuple[int, Page]:
+        """The answer to a form; searches after each of some equal parts of it, before the next is sent."""
+        with self.connect() as connection:
+            given = {**HEADERS, **headers, "Content-Length": str(len(body)), "Host": f"{MARK}.example"}
+            lines = [f"POST /en/?q={MARK} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            part = max(1, len(body) // (pauses + 1))
+            for start in range(0, len(body), part):
+                connection.sendall(body[start : start + part])
+                if pauses:
+                    self.search()
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            found = answer.status, Page(answer.read().decode())
+        self.search()
+        return found
+
+    def form(self, **fields: str) -> Page:
+        """The page that follows a small form."""
+        body = "&".join(f"{name}={value.replace(' ', '+')}" for name, value in fields.items()).encode()
+        return self.post(body, **{"Content-Type": "application/x-www-form-urlencoded"})[1]
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
+    """A server whose temporary folder, home and working folder are searched too."""
+    with pytest.MonkeyPatch.context() as patch:
+        apart = tmp_path_factory.mktemp("apart")
+        for name in ("TMPDIR", "TEMP", "HOME", "XDG_RUNTIME_DIR"):
+            patch.setenv(name, str(apart))
+        patch.setenv("PYTHONPATH", str(Path.cwd()))
+        with Server.make(tmp_path_factory.mktemp("server") / "s").running() as server:
+            found = Watched(server, apart)
+            found.search()
+            yield found
+            server.stop()
+            assert (server.folder / "said.log").read_text().count("\n") == 1  # where it listens, and nothing else
+            assert list(apart.iterdir()) == []
+
+
+def upload(size: int) -> bytes:
+    """A report with a file, all of it planted."""
+    content = (LINE * (size // len(LINE) + 1))[:size]
+    made = Upload(f"What happened: {MARK}", size, lambda: [content], f"{MARK}.txt", secrets.token_hex(32))
+    return b"".join(made.pieces())
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_report_leaves_nothing_in_clear(watched: Watched, size: int) -> None:
+    """Neither text, name, content, words, keys, tokens nor address, amid the upload or after it."""
+    status, page = watched.post(upload(size), pauses=3, **FORM)
+    assert status == 200
+    typed = next(value for form in page.forms for name, value in form.fields if name == "words")
+    watched.plant(typed)
+
+
+def test_the_way_back_leaves_nothing_in_clear(watched: Watched) -> None:
+    """Nor do words that are typed, a follow-up, a file and a withdrawal."""
+    _, page = watched.post(upload(1000), **FORM)
+    typed = next(value for form in page.forms for name, value in form.fields if name == "words")
+    watched.plant(typed)
+    page = watched.form(step="look", words=typed)
+    assert page.form("follow-up")
+    body = upload(300_000).replace(b"\r\nsend\r\n", b"\r\nfollow-up\r\n")
+    field = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="words"\r\n\r\n{typed}\r\n'.encode()
+    assert "Your follow-up is stored" in watched.post(field + body, pauses=2, **FORM)[1].text
+    watched.form(step="look", words=f"{typed} {MARK}")
+    assert "Your report is withdrawn" in watched.form(step="withdraw-now", words=typed).text
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_report_that_breaks_off_leaves_nothing_in_clear(watched: Watched, size: int) -> None:
+    """Nor does an upload that ends in the middle."""
+    body = upload(size)
+    with watched.connect() as connection:
+        lines = ["POST /en/ HTTP/1.1", f"Content-Type: {FORM['Content-Type']}", f"Content-Length: {len(body)}"]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode() + body[: len(body) // 2])
+        watched.search()
+    watched.search()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_refused_report_leaves_nothing_in_clear(watched: Watched, size: int) -> None:
+    """Nor does one that is refused after its file has come."""
+    body = upload(size).replace(f"\r\n--{BOUNDARY}--".encode(), b"\r\n" + TOO_LATE + f"--{BOUNDARY}--".encode())
+    status, page = watched.post(body, pauses=2, **FORM)
+    assert status == 422 and ("text", f"What happened: {MARK}") in page.form("send").fields
+
+
+def test_what_is_no_form_leaves_nothing_in_clear(watched: Watched) -> None:
+    """Nor do faults of HTTP, other addresses and other forms."""
+    for data in (b"%b / HTTP/1.1\r\n\r\n", b"GET /%b HTTP/9.9\r\n\r\n", b"GET /%b HTTP/1.1\r\nA\0: %b\r\n\r\n"):
+        with watched.connect() as connection:
+            connection.sendall(data.replace(b"%b", MARK.encode()))
+            while connection.recv(65_536):
+                pass
+    assert watched.post(MARK.encode(), **{"Content-Type": f"text/{MARK}"})[0] == 422
+    assert watched.post(b"\xff" + MARK.encode(), **{"Content-Type": "application/x-www-form-urlencoded"})[0] == 422
+
+
+@pytest.mark.parametrize("size", [5_000_000, 30_000_000])
+def test_a_full_disk_leaves_nothing_in_clear(tmp_path: Path, size: int) -> None:
+    """Nor does an upload for which there is no room."""
+    if os.geteuid():
+        pytest.skip("only root can mount a small disk")
+    disk = Disk(tmp_path / "disk", "4m")
+    try:
+        with Server.make(disk.folder / "s").running() as server:
+            watched = Watched(server)
+            status, page = watched.post(upload(size), pauses=4, **FORM)
+            assert status == 422 and "Our server is full" in page.text
+    finally:
+        disk.unmount()
+
+
+@pytest.mark.parametrize("where", ["kept", "unlinked"])
+def test_the_search_finds_what_is_there(tmp_path: Path, where: str) -> None:
+    """A file that holds a secret, be it open and unlinked only, is found."""
+    code = "import os, sys, tempfile\nf = tempfile.NamedTemporaryFile(dir=sys.argv[1], delete=sys.argv[2] != 'kept')\n"
+    code += "f.write(b'x' * 70000 + sys.argv[3].encode()); f.flush()\n"
+    code += (
+        "sys.argv[2] == 'kept' and f.close()\nsys.argv[2] == 'kept' or os.unlink(f.name)\nprint(flush=True); input()"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path), where, MARK]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout and process.stdout.readline() == b"\n"
+        assert len(found_in([MARK.encode()], files_of([process.pid], tmp_path))) == 1
+        process.communicate(b"\n")
