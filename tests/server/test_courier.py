@@ -7,6 +7,7 @@ import hashlib
 import io
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,12 +16,13 @@ from nacl.signing import SigningKey
 from werkzeug.test import TestResponse
 
 from tests import parties
-from tests.server.visitor import Clock
+from tests.server.visitor import Clock, config, site
 from whistle.protocol import bundle, canonical, envelope, message, request, statement, tar
 from whistle.protocol.bundle import Member
 from whistle.protocol.listing import Listing
 from whistle.protocol.manifest import Known
 from whistle.server import pushing
+from whistle.server.config import Rate
 from whistle.server.instance import Instance
 from whistle.store import Heap, Sealed, State, Taken
 
@@ -179,6 +181,15 @@ def test_nobody_else_is_answered(client: FlaskClient, org: parties.Organisation,
     answered = Carrier(client, org, **wrong).send("/courier/days", b"{}")
     assert answered.status_code == 403
     assert set(answered.get_json()) == {"error", "hint"}
+
+
+def test_strangers_do_not_lock_a_courier_out(tmp_path: Path, org: parties.Organisation) -> None:
+    """However many requests come that no courier signed, a courier is answered."""
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, "courier": Rate("2 per hour", "2 per hour")})
+    client = app.test_client()
+    assert [client.post("/courier/days", data=b"{}").status_code for _ in range(5)] == [403] * 5
+    carrier = Carrier(client, org)
+    assert [carrier.send("/courier/days", b"{}").status_code for _ in range(3)] == [200, 200, 429]
 
 
 def test_headers_of_another_form_are_refused(client: FlaskClient, carrier: Carrier) -> None:

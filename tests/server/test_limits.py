@@ -1,5 +1,7 @@
 """Limits that know nobody."""
 
+import socket
+import time
 from pathlib import Path
 
 import flask
@@ -90,6 +92,18 @@ def test_without_its_store_the_server_stays_open(tmp_path: Path) -> None:
     """When Redis is away nobody is locked out."""
     app, limits = limited(tmp_path, rates_storage="redis://127.0.0.1:1")
     assert asked(app, limits, "send")
+
+
+def test_a_store_that_does_not_answer_holds_nobody_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """When Redis is there and silent everybody is let through soon; and the log tells it once, not at every visit."""
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        app, limits = limited(tmp_path, rates_storage=f"redis://127.0.0.1:{silent.getsockname()[1]}")
+        begun = time.monotonic()
+        assert all(asked(app, limits, "send") for _ in range(5))
+        assert time.monotonic() - begun < 8
+    assert len(caplog.records) == 1
 
 
 def test_a_program_is_told_to_wait(client: FlaskClient, app: flask.Flask) -> None:

@@ -131,8 +131,17 @@ def push() -> flask.Response:
 
 
 def _enter() -> Courier:
-    """The courier who signed the request; Refusal for anybody else."""
+    """The courier who signed the request; Refusal for anybody else, who takes nothing from a courier's share."""
+    try:
+        courier = _signer()
+    except Refusal:
+        limits.count("page")
+        raise
     limits.count("courier")
+    return courier
+
+
+def _signer() -> Courier:
     instance = here()
     try:
         known = instance.published.current(instance.today)

@@ -27,6 +27,8 @@ from whistle.server.logs import LOG, describe
 NAME = "whistle_limits"
 HOUR = 3600  # seconds
 EVERYBODY = "everybody"
+PAUSE = 30.0  # seconds
+PATIENCE = {"socket_timeout": 2, "socket_connect_timeout": 2}  # seconds, with Redis; what it says later is moot
 COUNTING = f"{counting.Counting.STORAGE_SCHEME[0]}://"
 UPLOADING = 3 / 4  # of the threads may take in much; the rest stays for those who read
 GIVING_BACK = 1 / 8  # of the threads may read what cannot be kept, so that its texts can be given back
@@ -56,13 +58,15 @@ class Limits:
     def __init__(self, config: Config, passing: Passing | None = None) -> None:
         self._config = config
         self._passing = passing or Passing()
+        ours = config.rates_storage == Config.rates_storage
         self._limiter = Limiter(
             self._visitor,
             app=flask.Flask(__name__),  # not ours, of which it would ask at every request what `count` knows
-            storage_uri=COUNTING if config.rates_storage == Config.rates_storage else config.rates_storage,
-            storage_options={"wrap_exceptions": "true"},
+            storage_uri=COUNTING if ours else config.rates_storage,
+            storage_options={"wrap_exceptions": True, **({} if ours else PATIENCE)},
             strategy="fixed-window",
         )
+        self._away = 0.0  # until when the storage is not asked, for it has just failed
         self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOADING)))
         self._back = threading.BoundedSemaphore(max(1, int(config.threads * GIVING_BACK)))
 
@@ -84,10 +88,15 @@ class Limits:
 
     def _hit(self, rates: str, action: str, who: str) -> None:
         for item in _parsed(rates):
+            if time.monotonic() < self._away:
+                return
             try:
                 allowed = self._limiter.limiter.hit(item, action, who)
+                self._away = 0.0
             except StorageError as error:  # better without limits than closed to everybody
-                LOG.warning(describe(error))
+                if not self._away:  # a line at every request would keep the times of visits in the system's log
+                    LOG.warning(describe(error))
+                self._away = time.monotonic() + PAUSE
                 return
             if not allowed:
                 raise TooManyRequests
