@@ -122,4 +122,4 @@ def _people(visit: Visit, known: Known) -> dict[str, Any]:
 
 
 def _notice(visit: Visit, key: str, **more: str) -> dict[str, Any]:
-    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), **more}
+    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), "text": "", **more}
