@@ -10,6 +10,7 @@ import whistle
 
 ROOT = Path(whistle.__file__).parent
 ALLOWED = {
+    "newfile": set(),
     "protocol": {"nacl", "cryptography", "mnemonic"},
     "store": {"sqlalchemy", "alembic", "whistle.store", "whistle.migrations"},
     "server": {
@@ -18,10 +19,10 @@ ALLOWED = {
         "nacl",
     },
     "workstation": {
-        "whistle.protocol", "whistle.courier", "whistle.workstation",
+        "whistle.protocol", "whistle.courier", "whistle.workstation", "whistle.newfile",
         "argon2", "nacl", "sqlalchemy", "flask", "werkzeug", "jinja2", "markupsafe",
     },
-    "reporter": {"whistle.protocol", "whistle.reporter", "requests", "nacl"},
+    "reporter": {"whistle.protocol", "whistle.reporter", "whistle.newfile", "requests", "nacl"},
     "courier": {"whistle.protocol", "whistle.courier", "requests", "urllib3", "nacl"},
     "ceremony": {
         "whistle.protocol", "whistle.workstation", "whistle.courier", "whistle.server", "whistle.store",

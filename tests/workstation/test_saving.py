@@ -1,10 +1,13 @@
 """Names that strangers chose, and files that are saved whole or not at all."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.workstation.carrying import attach
+from whistle import newfile
 from whistle.protocol import strangers
 from whistle.workstation import saving
 from whistle.workstation.blocks import Blocks
@@ -84,14 +87,34 @@ def test_a_faulty_attachment_leaves_nothing_behind(tmp_path: Path, blocks: Block
     assert not (tmp_path / "to").exists() or not list((tmp_path / "to").iterdir())
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has files without a name")
+def test_a_kill_leaves_nothing_of_a_file(tmp_path: Path) -> None:
+    """A process that is killed while it saves leaves neither a part of the file nor a name."""
+    script = (
+        "import os, pathlib; from whistle.newfile import new_file\n"
+        f"with new_file(pathlib.Path({str(tmp_path)!r})) as (file, name_it):\n"
+        "    file.write(b'in clear' * 10_000); file.flush(); os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.call([sys.executable, "-c", script]) == -9
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_no_file_is_nameless(tmp_path: Path, blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On systems and sticks without such files all else holds: whole or not at all, and nothing overwritten."""
+    monkeypatch.setattr(newfile, "NAMELESS", None)
+    test_nothing_is_overwritten(tmp_path / "one", blocks)
+    test_a_faulty_attachment_leaves_nothing_behind(tmp_path / "two", blocks, "altered")
+    test_a_link_in_the_way_is_not_followed(tmp_path / "three", blocks)
+
+
 def test_a_link_in_the_way_is_not_followed(tmp_path: Path, blocks: Blocks) -> None:
     """A symbolic link of the file's name stays as it is, and so does what it points to."""
     sealed, record = attach(b"new")
     for id_, body in sealed:
         blocks.write(id_, body)
     target, folder = tmp_path / "target", tmp_path / "to"
+    folder.mkdir(parents=True)
     target.write_bytes(b"old")
-    folder.mkdir()
     (folder / "photo.jpg").symlink_to(target)
     assert saving.save(record, blocks, folder).name == "photo (2).jpg"
     assert target.read_bytes() == b"old"

@@ -4,12 +4,11 @@ Whatever lies in a reply's place and is not signed by a reviewer who may answer 
 """
 
 import datetime
-import os
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from whistle.newfile import new_file
 from whistle.protocol import attachment, judgement
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import Malformed
@@ -21,7 +20,6 @@ from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave
 
 KEPT = datetime.timedelta(days=400)  # of the reporters' heap (SPEC 9.5)
-NAMES = 10_000  # files of one name in a folder
 
 Progress = Callable[[str, int, int], None]
 
@@ -76,27 +74,22 @@ def content(api: Api, record: Attachment, progress: Progress = lambda step, done
 
 def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path:
     """Save a reply's file, whole or not at all, under a name that can do no harm.  Raises CannotSave, ReporterError."""
-    beside = folder / f".{secrets.token_hex(8)}.part"
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
-        with os.fdopen(_new(beside), "wb") as file:
+        with new_file(folder) as (file, name_it):
             for piece in content(api, record, progress):
                 file.write(piece)
-            file.flush()
-            os.fsync(file.fileno())
-        path = _take_name(folder, record.name)
-        beside.replace(path)
+            return name_it(lambda count: numbered(record.name, count))
     except Malformed as exc:
         raise CannotSave(
             "a file of a reply has not wholly arrived, or is damaged; nothing of it was saved", "try again in some days"
         ) from exc
+    except FileExistsError as exc:
+        raise CannotSave("there are too many files of one name", "save to an empty folder") from exc
     except OSError as exc:
         raise CannotSave(
             f"a file could not be saved: {exc.strerror}", "choose a folder of yours with more room"
         ) from exc
-    finally:
-        beside.unlink(missing_ok=True)
-    return path
 
 
 def _sent(report: Found | None, slip: Found | None) -> datetime.date | None:
@@ -104,19 +97,3 @@ def _sent(report: Found | None, slip: Found | None) -> datetime.date | None:
     if report and report.state == "waiting":
         return report.day
     return slip.day if slip and slip.state == "waiting" else None
-
-
-def _take_name(folder: Path, name: str) -> Path:
-    """An empty new file, readable by nobody else; nothing that is there is overwritten."""
-    for count in range(1, NAMES):
-        path = folder / numbered(name, count)
-        try:
-            os.close(_new(path))
-        except FileExistsError:
-            continue
-        return path
-    raise CannotSave("there are too many files of one name", "save to an empty folder")
-
-
-def _new(path: Path) -> int:
-    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

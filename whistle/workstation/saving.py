@@ -1,13 +1,12 @@
 """Saving what strangers sent: under a name that can do no harm, and only when all of it is verified.
 
-A file's name is the sender's to choose, so it is cut down to a plain last part.  Plaintext is written beside its place
-and gets its name only after the last piece and the SHA-256 were right; a fault leaves nothing behind.
+A file's name is the sender's to choose, so it is cut down to a plain last part.  Plaintext has no name
+before the last piece and the SHA-256 were right; a fault leaves nothing behind.
 """
 
-import os
-import secrets
 from pathlib import Path
 
+from whistle.newfile import new_file
 from whistle.protocol import attachment
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import Malformed
@@ -15,18 +14,6 @@ from whistle.protocol.strangers import numbered
 from whistle.workstation import durable
 from whistle.workstation.blocks import Blocks
 from whistle.workstation.errors import CannotSave
-
-
-def take_name(folder: Path, name: str) -> Path:
-    """An empty new file in `folder`, readable by nobody else; nothing that is there is overwritten."""
-    for count in range(1, 10_000):
-        path = folder / numbered(name, count)
-        try:
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            continue
-        return path
-    raise CannotSave("there are too many files of one name", "save to an empty folder")
 
 
 def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
@@ -38,36 +25,23 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
             "they come with a later stick; nothing of an incomplete file is shown",
         )
     durable.private_folder(folder)
-    beside = folder / f".{secrets.token_hex(8)}.part"
     try:
-        with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        with new_file(folder) as (file, name_it):
             opener = attachment.Opener(record)
             for id_ in attachment.block_ids(record):
                 file.write(opener.update(blocks.read(id_)))
             file.write(opener.finish())
-            file.flush()
-            os.fsync(file.fileno())
-        path = _rename(beside, folder, record.name)
+            path = name_it(lambda count: numbered(record.name, count))
+        durable.sync_folder(folder)
     except Malformed as exc:
         raise CannotSave(
             "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
         ) from exc
+    except FileExistsError as exc:
+        raise CannotSave("there are too many files of one name", "save to an empty folder") from exc
     except OSError as exc:
         raise _no_room(exc) from exc
-    finally:
-        beside.unlink(missing_ok=True)
     return path
-
-
-def _rename(beside: Path, folder: Path, name: str) -> Path:
-    path = take_name(folder, name)
-    try:
-        beside.replace(path)
-        durable.sync_folder(folder)
-        return path
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def content(record: Attachment, blocks: Blocks) -> bytes:
