@@ -1,5 +1,7 @@
 """Transactions, turns, and what is told of errors."""
 
+import contextlib
+import sqlite3
 import subprocess
 import sys
 import threading
@@ -12,6 +14,8 @@ from sqlalchemy import event, text
 
 from tests.store.things import DAY, SIZE, an_id, report, sealed
 from whistle.store import Heap, Store, StoreError, open_store
+from whistle.store.database import SCHEMA
+from whistle.store.locks import lock_file, locked
 from whistle.store.models import TODAY
 
 
@@ -48,6 +52,19 @@ def test_many_open_a_new_database_at_once(url: str, tmp_path: Path) -> None:
     assert all(store.has(first.id) for store in stores)
     for store in stores:
         store.close()
+
+
+def test_a_database_in_the_making_is_waited_for(tmp_path: Path) -> None:
+    """Who opens a SQLite database while another makes it waits, for SQLite refuses to change its log meanwhile."""
+    file = tmp_path / "whistle.sqlite"
+    with ThreadPoolExecutor(1) as pool:
+        with locked(lock_file(file, SCHEMA), wait=True), contextlib.closing(sqlite3.connect(file)) as maker:
+            maker.execute("BEGIN IMMEDIATE")
+            opened = pool.submit(open_store, f"sqlite:///{file}", tmp_path / "blocks", SIZE)
+            with pytest.raises(TimeoutError):
+                opened.result(0.3)
+            maker.rollback()
+        opened.result(120).close()
 
 
 def test_an_error_tells_nothing_of_what_was_stored(store: Store) -> None:

@@ -19,12 +19,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from whistle.store.errors import Full, StoreError
+from whistle.store.locks import lock_file, locked
 
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
 # the connection that was used last is used next: what it has read of the database is still in its memory
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a look reads in all of its rows
+SCHEMA = "schema"  # the lock of whoever makes the database, or changes its tables
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
 # SQLite: no room; no room for what lies beside the file, or over a quota, which SQLite calls a failed write
@@ -56,8 +58,9 @@ class Database:
 
     def _sqlite(self, url: str) -> Engine:
         try:
-            for file in self.files:
-                file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+            with locked(lock_file(self.files[0], SCHEMA), wait=True):
+                for file in self.files:
+                    _make(file)
         except OSError as exc:
             raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
         engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
@@ -69,7 +72,6 @@ class Database:
         connection.isolation_level = None  # transactions begin where `_begin` says
         connection.execute("ATTACH DATABASE ? AS today", [str(self.files[1])])
         for schema in ("main", "today"):
-            connection.execute(f"PRAGMA {schema}.journal_mode=WAL")
             connection.execute(f"PRAGMA {schema}.synchronous=FULL")
             connection.execute(f"PRAGMA {schema}.secure_delete=ON")
         connection.execute(f"PRAGMA main.cache_size=-{CACHE}")
@@ -120,6 +122,13 @@ class Database:
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()
+
+
+def _make(file: Path) -> None:
+    """A SQLite file with a write-ahead log; SQLite waits for nobody while it changes to one, so do it alone."""
+    file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
+    with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
 
 
 def _begin(connection: Connection) -> None:

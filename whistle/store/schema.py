@@ -10,7 +10,7 @@ from alembic.util import CommandError
 from sqlalchemy import Engine, inspect, text
 
 from whistle.store.alone import alone
-from whistle.store.database import Database, plainly
+from whistle.store.database import SCHEMA, Database, plainly
 from whistle.store.errors import StoreError
 from whistle.store.models import REVISION, TODAY
 
@@ -45,7 +45,7 @@ def revision(database: Database) -> str | None:
 def prepare(database: Database) -> None:
     """Upgrade a database that needs it. Refuse one that a newer program made, or whose file of today is gone."""
     if revision(database) != REVISION:
-        with alone(database, "schema", wait=True):
+        with alone(database, SCHEMA, wait=True):
             _alembic(lambda: command.upgrade(_config(database.engine), "head"))
     with database.read() as connection:
         today = "today" if database.is_sqlite else None
