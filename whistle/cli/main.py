@@ -57,8 +57,12 @@ def main() -> None:
     except Problem as problem:
         problem.show()
         sys.exit(problem.exit_code)
+    except click.exceptions.NoArgsIsHelpError as asked:
+        asked.show()
+        sys.exit(asked.exit_code)
     except click.ClickException as error:
-        error.show()
+        command = error.ctx.command_path if isinstance(error, click.UsageError) and error.ctx else "whistle"
+        Problem(error.format_message().rstrip("."), f"see what it takes: {command} --help").show()
         sys.exit(error.exit_code)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
