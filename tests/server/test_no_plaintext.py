@@ -4,115 +4,21 @@ A real server is sent planted texts, names, files and words; every file of its f
 processes, unlinked ones too, is searched before, amid and after each upload.
 """
 
-import base64
-import contextlib
-import http.client
 import os
-import secrets
-import socket
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.server.visitor import Page
+from tests.server.watched import MARK, TOO_LATE, Watched, upload, words_in
 from tests.trial.counts import full
 from tests.trial.faults import Disk
-from tests.trial.serving import BOUNDARY, FORM, Server, Upload
-from whistle.protocol import retrieval, words
+from tests.trial.planted import files_of, found_in
+from tests.trial.serving import BOUNDARY, FORM, Server
 
-ADDRESS = "127.0.0.77"  # of the visitor
-MARK = secrets.token_hex(16)
-LINE = f"A line of evidence, {MARK}, and so on.\n".encode()
 SIZES = [0, 10_000, 600_000, 5_000_000, full("PLAINTEXT", 30_000_000, 12_000_000)]
-HEADERS = {"User-Agent": f"Mozilla {MARK}", "Referer": f"http://{MARK}/", "Accept-Language": f"en, x-{MARK[:8]}"}
-TOO_LATE = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="late"\r\n\r\n{MARK}\r\n'.encode()
-
-
-def forms_of(secret: bytes) -> Iterator[bytes]:
-    """A secret as it could be written down: as it is, in hexadecimal, in base64 wherever it begins, in UTF-16."""
-    yield secret
-    yield secret.hex().encode()
-    for before in range(3):
-        yield base64.b64encode(bytes(before) + secret)[4 : -4 - len(secret) % 3]
-    with contextlib.suppress(UnicodeDecodeError):
-        yield secret.decode("ascii").encode("utf-16-le")
-
-
-def files_of(pids: Iterable[int], *folders: Path) -> Iterator[Path]:
-    """Every file in the folders, and every open one of the processes, be it unlinked or anywhere else."""
-    for folder in folders:
-        for place, _, names in os.walk(folder):  # which passes over a folder that is made anew meanwhile
-            yield from (Path(place, name) for name in names)
-    for pid in pids:
-        for link in Path(f"/proc/{pid}/fd").iterdir():
-            with contextlib.suppress(OSError):
-                if link.is_file():
-                    yield link
-
-
-def found_in(wanted: Iterable[bytes], files: Iterable[Path]) -> list[str]:
-    """The files that hold any of the secrets in any form."""
-    patterns = [form for secret in wanted for form in forms_of(secret)]
-    holding = []
-    for path in files:
-        with contextlib.suppress(FileNotFoundError):  # a block that has just got its name
-            content = path.read_bytes()
-            if any(pattern in content for pattern in patterns):
-                holding.append(str(path))
-    return holding
-
-
-class Watched:
-    """A server whose files are searched for what was planted."""
-
-    def __init__(self, server: Server, *folders: Path) -> None:
-        self.server = server
-        self._folders = (server.folder, *folders)
-        self._words: list[bytes] = []
-
-    def plant(self, typed: str) -> None:
-        """Look for these twelve words too, and for every key and token that follows from them."""
-        code = words.decode(typed)
-        who = retrieval.derive(code)
-        self._words = [typed.encode(), *(" ".join(words.encode(code, each)).encode() for each in words.LANGUAGES)]
-        self._words += [code, bytes(who.signing), who.sent, who.replies, who.report_token, who.slip_token]
-        self._words += [who.mailbox.text.encode(), *retrieval.reply_tokens(who.replies, 0)[:2]]
-        self.search()
-
-    def search(self) -> None:
-        """Fail if any file holds anything of it."""
-        pids = [self.server.processes[-1].pid, self.server.worker]
-        planted = [MARK.encode(), ADDRESS.encode(), *self._words]
-        assert found_in(planted, files_of(pids, *self._folders)) == []
-
-    def connect(self) -> socket.socket:
-        """A connection from the visitor's address."""
-        return socket.create_connection(("127.0.0.1", self.server.port), timeout=60, source_address=(ADDRESS, 0))
-
-    def post(self, body: bytes, pauses: int = 0, **headers: str) -> tuple[int, Page]:
-        """The answer to a form; searches after each of some equal parts of it, before the next is sent."""
-        with self.connect() as connection:
-            given = {**HEADERS, **headers, "Content-Length": str(len(body)), "Host": f"{MARK}.example"}
-            lines = [f"POST /en/?q={MARK} HTTP/1.1", *(f"{name}: {value}" for name, value in given.items())]
-            connection.sendall("\r\n".join([*lines, "", ""]).encode())
-            part = max(1, len(body) // (pauses + 1))
-            for start in range(0, len(body), part):
-                connection.sendall(body[start : start + part])
-                if pauses:
-                    self.search()
-            answer = http.client.HTTPResponse(connection)
-            answer.begin()
-            found = answer.status, Page(answer.read().decode())
-        self.search()
-        return found
-
-    def form(self, **fields: str) -> Page:
-        """The page that follows a small form."""
-        body = "&".join(f"{name}={value.replace(' ', '+')}" for name, value in fields.items()).encode()
-        return self.post(body, **{"Content-Type": "application/x-www-form-urlencoded"})[1]
 
 
 @pytest.fixture(scope="module")
@@ -132,26 +38,19 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Watched]:
             assert list(apart.iterdir()) == []
 
 
-def upload(size: int) -> bytes:
-    """A report with a file, all of it planted."""
-    content = (LINE * (size // len(LINE) + 1))[:size]
-    made = Upload(f"What happened: {MARK}", size, lambda: [content], f"{MARK}.txt", secrets.token_hex(32))
-    return b"".join(made.pieces())
-
-
 @pytest.mark.parametrize("size", SIZES)
 def test_a_report_leaves_nothing_in_clear(watched: Watched, size: int) -> None:
     """Neither text, name, content, words, keys, tokens nor address, amid the upload or after it."""
     status, page = watched.post(upload(size), pauses=3, **FORM)
     assert status == 200
-    typed = next(value for form in page.forms for name, value in form.fields if name == "words")
+    typed = words_in(page)
     watched.plant(typed)
 
 
 def test_the_way_back_leaves_nothing_in_clear(watched: Watched) -> None:
     """Nor do words that are typed, a follow-up, a file and a withdrawal."""
     _, page = watched.post(upload(1000), **FORM)
-    typed = next(value for form in page.forms for name, value in form.fields if name == "words")
+    typed = words_in(page)
     watched.plant(typed)
     page = watched.form(step="look", words=typed)
     assert page.form("follow-up")

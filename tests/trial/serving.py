@@ -42,16 +42,18 @@ class Server:
     org: parties.Organisation
     port: int
     processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
+    before: Callable[[], list[str]] = list  # what stands before its command
 
     @classmethod
-    def make(cls, folder: Path, threads: int = 24) -> "Server":
-        """A folder with keys and whistle.toml; nothing is refused for being done too often."""
+    def make(cls, folder: Path, threads: int = 24, *more: str) -> "Server":
+        """A folder with keys and whistle.toml, `more` in its [server]; nothing is refused for being done too often."""
         org = parties.organisation(today())
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         (folder / "keys").mkdir(parents=True)
         lines = ['[name]\nen = "Trial"', f'[server]\nbind = "127.0.0.1:{port}"\nthreads = {threads}\nchaff = 0.0']
+        lines += more
         lines += ["[limits]", *(f'{name} = {{ each = "{OFTEN}", all = "{OFTEN}" }}' for name in Config(folder).rates)]
         (folder / "whistle.toml").write_text("\n".join(lines) + "\n")
         write_roots(folder / "keys", [org.root.public])
@@ -71,9 +73,13 @@ class Server:
 
     def start(self) -> None:
         """Run it until `stop` or `kill`."""
-        command = [sys.executable, "-c", WHISTLE, "server", "run", "--folder", str(self.folder)]
+        command = [*self.before(), sys.executable, "-c", WHISTLE, "server", "run", "--folder", str(self.folder)]
         with (self.folder / "said.log").open("ab") as said:
             self.processes.append(subprocess.Popen(command, stdout=said, stderr=said))
+        self.wait()
+
+    def wait(self) -> None:
+        """Until it answers, after a start or when a worker has gone."""
         end = time.monotonic() + STARTING
         while time.monotonic() < end:
             assert self.processes[-1].poll() is None, (self.folder / "said.log").read_text()

@@ -94,13 +94,17 @@ def test_a_passphrase_that_is_not_given(tmp_path: Path, typed: str | bytes, told
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells")
-def test_a_crash_leaves_no_memory_on_the_disk() -> None:
-    """Neither a core file nor what a program is handed instead of one."""
+@pytest.mark.parametrize("actor", ["workstation", "root", "reporter", "ceremony"])
+def test_a_crash_leaves_no_memory_on_the_disk(actor: str) -> None:
+    """Of no program that holds keys or texts: neither a core file nor what a program is handed instead of one."""
+    get_dumpable = 3
     script = (
-        "import ctypes, resource\n"
-        "from whistle.workstation import hardening\n"
-        "hardening.no_memory_on_disk()\n"
-        "print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl(3))\n"  # PR_GET_DUMPABLE
+        "import ctypes, resource, sys\n"
+        "from whistle.cli import main\n"
+        f"told = lambda: print(resource.getrlimit(resource.RLIMIT_CORE), ctypes.CDLL(None).prctl({get_dumpable}))\n"
+        "main.cli.get_command = lambda *_: main.click.Command('any', callback=told)\n"
+        f"sys.argv = ['whistle', '{actor}']\n"
+        "main.main()\n"
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (told.stdout, told.stderr) == ("(0, 0) 0\n", "")

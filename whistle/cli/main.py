@@ -7,6 +7,7 @@ import click
 
 from whistle import __version__
 from whistle.cli.problem import Problem
+from whistle.workstation import hardening
 
 ACTORS = {
     "demo": "everything on this machine, to try it",
@@ -48,6 +49,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; exit with 0, 1 for a refused or failed action, 2 for wrong usage."""
+    hardening.no_memory_on_disk()
     try:
         cli.main(prog_name="whistle", standalone_mode=False)
     except click.exceptions.Abort:

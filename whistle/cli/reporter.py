@@ -20,11 +20,6 @@ from whistle.protocol.retrieval import Reporter
 from whistle.protocol.succession import offered
 from whistle.reporter import Api, CaseView, Course, File, manifests
 
-try:
-    import resource
-except ImportError:  # Windows
-    resource = None  # type: ignore[assignment]
-
 LABELS = {"send": "sending", "fetch": "fetching"}
 WAY = "way"  # the answer under which a request for advice says that it is one
 NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
@@ -39,8 +34,6 @@ text_option = click.option(
 @click.group()
 def reporter() -> None:
     """Report, and read replies, from your own device. It keeps nothing there."""
-    if resource is not None:
-        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a crash leaves no memory on the disk
     try:
         age.self_test()
     except ProtocolError as exc:

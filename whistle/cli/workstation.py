@@ -16,7 +16,7 @@ from whistle.cli.unlocked import ANYTHING, FILE, FOLDER, NEW_FILE, folder_option
 from whistle.protocol import age, enrolment
 from whistle.protocol.errors import ProtocolError
 from whistle.workstation import backup as backups
-from whistle.workstation import durable, hardening, keyfile
+from whistle.workstation import durable, keyfile
 from whistle.workstation import exchange as exchanges
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.importing import Imported, import_files
@@ -34,7 +34,6 @@ root_option = click.option(
 @click.group()
 def workstation() -> None:
     """Open, read and answer reports, offline."""
-    hardening.no_memory_on_disk()
     try:
         age.self_test()
     except ProtocolError as exc:
