@@ -72,7 +72,7 @@ def keys(data: bytes) -> None:
 
 def code(data: bytes) -> None:
     """Twelve words as somebody types them, and texts that may hold them."""
-    text = data.decode("utf-8", "surrogatepass" if data[:1] == b"\xed" else "replace")
+    text = data.decode("utf-8", "surrogateescape" if data[:1] == b"\xed" else "replace")
     words.holds_code(text)
     words.holds_code(text, bytes(16))
     assert len(words.decode(text)) == 16
