@@ -7,11 +7,13 @@
 import * as back from "./page_case.js";
 import * as faults from "./page_faults.js";
 import { Kit } from "./page_kit.js";
+import { offer } from "./page_cleaning.js";
 import { Failed, Line } from "./page_line.js";
 import { Panel, clearProblems, showProblems } from "./page_panel.js";
 import * as tell from "./page_tell.js";
 import * as kept from "./page_words.js";
 
+/** @import { Cleaning } from "./task.js" */
 /** @import { Ask } from "./worker.js" */
 
 /**
@@ -63,6 +65,8 @@ export class Page {
     /** @type {any} */
     this.view = null;
     this.list = "en";
+    /** @type {Cleaning} */
+    this.cleaning = { pictures: false, others: false };
     this._tag = tag;
     this._guarded = false;
     this._busy = false;
@@ -99,9 +103,10 @@ export class Page {
     this.main.focus();
   }
 
-  /** Say at Send who locks it; only when program and list were found good. */
+  /** Say at Send who locks it, and offer to clean pictures; only when program and list were found good. */
   sealed() {
     if (this._begun) {
+      offer(this);
       const { digits } = this._begun;
       const shown = document.createElement("b");
       shown.dir = "ltr";

@@ -49,7 +49,7 @@ export async function followUp(page, form, text = String(new FormData(form).get(
   const given = new FormData(form);
   const readers = page.view.instead.filter((/** @type {string} */ id) => !given.getAll("without").includes(id));
   const draft = { language: document.documentElement.lang, text, readers };
-  const sent = await page.work(form, "send", "add", { typed: page.typed, draft, files: filesOf(given) });
+  const sent = await page.work(form, "send", "add", { typed: page.typed, draft, ...filesOf(page, given) });
   if (sent) {
     page.show(page.kit.page("sent"));
   }

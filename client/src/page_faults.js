@@ -2,6 +2,7 @@
 
 import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
+import { goesPlain, unclean } from "./page_cleaning.js";
 import { fragment } from "./page_kit.js";
 import { clearProblems, say } from "./page_panel.js";
 import { renew } from "./page_tell.js";
@@ -47,6 +48,8 @@ export async function tell(page, form, way, fault) {
     page.problems([{ field: "words", text: ofWords(page, fault) }]);
   } else if (way === "download" && kind === "malformed") {
     say(form, page.kit.say("script.damaged", { name: form.dataset.name ?? "" }));
+  } else if (kind === "unclean") {
+    unclean(page, fault);
   } else if (MENDABLE[kind]) {
     await mend(page, form, kind);
   } else {
@@ -148,6 +151,9 @@ function offer(page, form, way, kind) {
  * @param {HTMLFormElement} form
  */
 function sendPlain(page, form) {
+  if (!goesPlain(page, form)) {
+    return;
+  }
   const fill = (/** @type {string} */ name, /** @type {() => string} */ value) => {
     const field = /** @type {HTMLInputElement | null} */ (form.querySelector(`input[name=${name}]`));
     if (field && !field.value) {

@@ -26,7 +26,7 @@ export function isSealed(form) {
  */
 export async function send(page, form) {
   const given = new FormData(form);
-  const question = { draft: draftOf(given), files: filesOf(given), language: page.list };
+  const question = { draft: draftOf(given), ...filesOf(page, given), language: page.list };
   const shown = await page.work(form, "send", "report", question, (begun) => compare(begun, form));
   if (shown) {
     showWords(page, shown);
@@ -34,13 +34,14 @@ export async function send(page, form) {
 }
 
 /**
- * The files that were chosen.
+ * The files that were chosen, and whether they are to be cleaned.
  *
+ * @param {Page} page
  * @param {FormData} given
  */
-export function filesOf(given) {
+export function filesOf({ cleaning }, given) {
   const files = /** @type {File[]} */ (given.getAll("files"));
-  return files.filter(({ name, size }) => name || size);
+  return { files: files.filter(({ name, size }) => name || size), cleaning };
 }
 
 /**

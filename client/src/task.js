@@ -13,6 +13,7 @@ import { Expired, Malformed } from "./errors.js";
 import { judge } from "./judgement.js";
 import * as lists from "./lists.js";
 import * as manifest from "./manifest.js";
+import { cleaned } from "./metadata.js";
 import { PublicKey } from "./minisign.js";
 import { ATTEMPT, CODE, derive, reference, thingId } from "./retrieval.js";
 import { Succession } from "./succession.js";
@@ -32,6 +33,10 @@ const PIECE = 1_048_576; // bytes of a file in memory
 const TOGETHER = 4; // blocks in one answer
 
 /**
+ * Whether pictures are sent without what is hidden in them, and whether what cannot be cleaned is sent as it is.
+ *
+ * @typedef {{ pictures: boolean, others: boolean }} Cleaning
+ *
  * Where and when: the server, the folder of the program's own files, the pinned roots, and today.
  *
  * @typedef {{ origin: string, folder: string, roots: string[], day: string }} Place
@@ -42,6 +47,7 @@ const TOGETHER = 4; // blocks in one answer
  * @property {Place} place
  * @property {Draft} [draft]
  * @property {File[]} [files]
+ * @property {Cleaning} [cleaning]
  * @property {string} [typed]
  * @property {Language} [language]
  * @property {Attachment} [attachment]
@@ -225,9 +231,10 @@ export class Task {
    * @param {(draft: Draft) => Finish} begin
    */
   async _send(begin) {
-    const { draft, files = [] } = this._question;
+    const { draft, files: given = [], cleaning } = this._question;
     await this._lists();
-    const finish = begin({ .../** @type {Draft} */ (draft), files: files.length });
+    const finish = begin({ .../** @type {Draft} */ (draft), files: given.length });
+    const files = cleaning?.pictures ? await cleaned(given, cleaning.others) : given;
     const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
     /** @type {Uint8Array[]} */
     const ids = [];

@@ -4,6 +4,7 @@ import { ApiError } from "./api.js";
 import { Refused } from "./drafting.js";
 import { ProtocolError } from "./errors.js";
 import { PageTask } from "./page_task.js";
+import { Unclean } from "./picture.js";
 import { WordsError } from "./words.js";
 
 /** @import { Question } from "./task.js" */
@@ -21,9 +22,9 @@ import { WordsError } from "./words.js";
  * @property {any} [answer]
  * @property {Fault} [fault]
  *
- * Why something came to nothing; the kinds are those of ApiError, ProtocolError and Refused, or `fault` for ours.
+ * Why something came to nothing; the kinds are those of ApiError, ProtocolError, Refused and Unclean, or `fault` for ours.
  *
- * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[] }} Fault
+ * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[] }} Fault
  *
  * The part of a worker that is needed here.
  *
@@ -76,6 +77,9 @@ function faultOf(error) {
   if (error instanceof WordsError) {
     const { kind, reason, found, word, neighbours } = error;
     return { kind, reason, found, word, neighbours };
+  }
+  if (error instanceof Unclean) {
+    return { kind: error.kind, names: error.names };
   }
   const known = error instanceof ApiError || error instanceof ProtocolError || error instanceof Refused;
   return { kind: known ? error.kind : "fault" };

@@ -56,6 +56,26 @@ const SCENES = {
     return { told, text, sealing, words: await walker.words() };
   },
 
+  /** What is to be cleaned is held back from the plain way until somebody unticks it. */
+  async held(walker) {
+    await walker.tell(given.text, [given.file]);
+    const { page } = walker;
+    const choosePlain = async () => {
+      await walker.send("send");
+      await walker.see("main .summary");
+      await page.click("main .summary button:last-of-type");
+    };
+    await walker.see("#clean");
+    await page.click("#clean");
+    await choosePlain();
+    await walker.see("#files-error");
+    const told = await walker.text(".summary");
+    await walker.look("held");
+    await page.click("#clean");
+    await Promise.all([page.waitForNavigation(), choosePlain()]);
+    return { told, words: await walker.words() };
+  },
+
   /** A report that was sealed elsewhere goes as it is. */
   async pasted(walker) {
     await walker.tell("");

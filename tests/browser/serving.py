@@ -2,13 +2,10 @@
 
 import contextlib
 import io
-import json
 import os
-import subprocess
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import flask
@@ -63,13 +60,3 @@ def serving(app: flask.Flask) -> Iterator[tuple[str, Line]]:
         server.shutdown()
         thread.join()
         server.server_close()
-
-
-def walk(script: Path, **given: Any) -> dict[str, Any]:
-    """What a walk in a browser tells in the end; it must end well."""
-    command = ["node", str(script), json.dumps(given)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
-    found = json.loads(done.stdout)
-    assert isinstance(found, dict)
-    return found

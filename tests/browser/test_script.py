@@ -4,90 +4,23 @@ import hashlib
 import json
 import os
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import flask
 import pytest
 
 from tests import parties
-from tests.browser.serving import TRIAL, Line, serving, walk
-from tests.server.visitor import answer, opened, reported, site, store_of
-from tests.stock.programs import need, need_package
-from whistle.protocol import attachment, manifest, parcel, retrieval, words
-from whistle.protocol.attachment import Attachment
+from tests.browser.serving import TRIAL, Line
+from tests.browser.walks import BROWSERS, HERE, TEXTS, attached, browser, content_of, go_on, scene, turn
+from tests.server.visitor import answer, opened, reported
+from whistle.protocol import manifest, parcel, retrieval, words
 from whistle.protocol.drafting import Draft, Writer
 from whistle.protocol.message import FollowUp, Report
-from whistle.store import Heap
 
-HERE = Path(__file__).parent
-BROWSERS = {"chrome": "chromium", "firefox": "firefox-esr"}
-TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال المدرسة."}
 LARGE = 300 if TRIAL else 20  # MiB
 SAFER = 5_000_000 if TRIAL else 200_000  # bytes
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture(scope="module")
-def org() -> parties.Organisation:
-    """The organisation, with all secrets."""
-    return parties.organisation()
-
-
-@pytest.fixture
-def app(tmp_path: Path, org: parties.Organisation) -> flask.Flask:
-    """Its server."""
-    return site(tmp_path, org)
-
-
-@pytest.fixture
-def served(app: flask.Flask) -> Iterator[tuple[str, Line]]:
-    """Its address, and what stands before it."""
-    with serving(app) as found:
-        yield found
-
-
-def browser(name: str) -> dict[str, Any]:
-    """A browser as the walks are given it, or a skipped test."""
-    need_package("puppeteer-core")
-    return {"browser": name, "program": need(BROWSERS[name]), "pictures": os.environ.get("WHISTLE_PICTURES")}
-
-
-def attached(app: flask.Flask, name: str, content: bytes) -> Attachment:
-    """A file to reporters, laid on the server."""
-    sealer = attachment.Sealer()
-    blocks = sealer.update(content)
-    last, record = sealer.finish(name, "text/plain")
-    for id, block in blocks + last:
-        store_of(app).put_block(id, block, Heap.REPORTERS, parties.DAY)
-    store_of(app).commit([], [id for id, _ in blocks + last], parties.DAY)
-    return record
-
-
-def content_of(app: flask.Flask, record: Attachment) -> bytes:
-    """The content of an attachment to reviewers."""
-    opener = attachment.Opener(record)
-    blocks = [store_of(app).block(id, Heap.REVIEWERS) or b"" for id in attachment.block_ids(record)]
-    return b"".join([*(opener.update(block) for block in blocks), opener.finish()])
-
-
-def turn(walking: "subprocess.Popen[str]") -> dict[str, Any]:
-    """What a walk tells before it waits."""
-    assert walking.stdout and walking.stdin
-    said = walking.stdout.readline()
-    assert said, walking.communicate()[1][-3000:]
-    found = json.loads(said)
-    assert isinstance(found, dict)
-    return found
-
-
-def go_on(walking: "subprocess.Popen[str]") -> None:
-    """Let it."""
-    assert walking.stdin
-    walking.stdin.write("\n")
-    walking.stdin.flush()
 
 
 @pytest.mark.parametrize("language", TEXTS)
@@ -142,14 +75,6 @@ def test_the_whole_story(
         secrets += [said.encode(), said.replace(" ", "+").encode(), " ".join(said.split()[:3]).encode()]
         secrets.append(" ".join(map(str, words.numbers(words.decode(said)))).encode())
     assert [each for each in secrets if each in sent] == []
-
-
-def scene(name: str, told: str, address: str, **more: Any) -> dict[str, Any]:
-    """What one of the walks in which something goes wrong tells."""
-    given = {**browser(name), "scene": told, "address": address, "language": "en", "text": TEXTS["en"], **more}
-    found = walk(HERE / "faults.mjs", **given)
-    assert found["found"] == []
-    return found
 
 
 @pytest.mark.parametrize("name", BROWSERS)

@@ -83,6 +83,7 @@ def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
         "outside": ("parts/outside.html", {"outside": outside(visit)}),
         "other": ("script/other.html", {"channels": channels(visit, known)}),
         "summary": ("parts/summary.html", {"problems": ({"field": MARKS["field"], "text": MARKS["problem"]},)}),
+        "cleaning": ("script/cleaning.html", {}),
         "sealed": ("script/sealed.html", {}),
         "sending": ("script/sending.html", {"title": t("script.sending"), "plain": t("script.plain_send")}),
         "looking": ("script/sending.html", {"title": t("script.looking"), "plain": t("script.plain_look")}),
