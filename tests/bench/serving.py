@@ -97,8 +97,10 @@ def people(site: Site, count: int) -> list[Reporter]:
     """Reporters whose reports lie on the server."""
     draft = Draft("harassment", "en", TEXT)
     with site.instance() as instance:
-        codes = [os.urandom(16) for _ in range(count)]
-        return [sealing.report(draft, code, instance.published, instance.store, sites.today()) for code in codes]
+        found = [retrieval.derive(os.urandom(16)) for _ in range(count)]
+        for each in found:
+            sealing.report(draft, each, instance.published, instance.store, sites.today())
+        return found
 
 
 def looks(folder: Path, ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:

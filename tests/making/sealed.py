@@ -39,7 +39,7 @@ def assembled(stanzas: Sequence[Stanza], file_key: bytes, content: bytes) -> byt
     """An age file of one chunk from its parts, whether they go together or not."""
     nonce = secrets.token_bytes(16)
     payload = seal(hkdf(file_key, nonce, b"payload"), bytes(11) + b"\1", content)
-    return sealed_header(stanzas, file_key).encode() + nonce + payload
+    return sealed_header(stanzas, file_key) + nonce + payload
 
 
 def _fitting(make: Callable[[bytes], bytes]) -> bytes:

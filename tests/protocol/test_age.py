@@ -10,7 +10,7 @@ import pytest
 from whistle.protocol import age
 from whistle.protocol.age import bech32, hybrid, selftest
 from whistle.protocol.age.format import sealed_header
-from whistle.protocol.age.primitives import encode_base64
+from whistle.protocol.age.primitives import LOW_ORDER, encode_base64, exchange, is_low_order
 from whistle.protocol.errors import Malformed, NotForMe
 
 IDENTITY = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX"
@@ -81,6 +81,13 @@ class TestKeys:
         """A key of any other spelling, kind or length, or that nothing can be sealed to, is Malformed."""
         with pytest.raises(Malformed):
             read(text)
+
+    def test_points_of_small_order(self) -> None:
+        """The points that are refused are those, in every spelling, with which libsodium makes no shared secret."""
+        near = {*range(32), *(2**255 - 1 - low for low in range(32)), *LOW_ORDER}
+        for point in (value | high for value in near for high in (0, 2**255)):
+            raw = point.to_bytes(32, "little")
+            assert is_low_order(raw) == (exchange(b"\1" * 32, raw) is None)
 
     @pytest.mark.parametrize("kind", [age.X25519Identity, age.HybridIdentity, age.ScryptIdentity])
     def test_secrets_are_not_shown(self, kind: Callable[[Any], object]) -> None:
@@ -215,7 +222,7 @@ class TestFiles:
     def test_zero_share_and_two_identities(self, reader: age.X25519Identity) -> None:
         """Nor does it keep the identity that is tried second from opening."""
         stanzas = [age.Stanza(("X25519", "A" * 43), bytes(32)), reader.recipient.wrap(bytes(16))]
-        file = sealed_header(stanzas, bytes(16)).encode() + age.encrypt([reader.recipient], b"")[-32:]
+        file = sealed_header(stanzas, bytes(16)) + age.encrypt([reader.recipient], b"")[-32:]
         with pytest.raises(age.PayloadError):
             age.decrypt([age.X25519Identity.generate(), reader], file)
 
@@ -226,7 +233,7 @@ class TestFiles:
         assert reader.unwrap([first, second]) == b"1" * 16
         header = sealed_header([first, second], b"2" * 16)
         with pytest.raises(age.MacError):
-            age.decrypt([reader], header.encode() + bytes(64))
+            age.decrypt([reader], header + bytes(64))
 
     def test_malformed_stanza_after_mine(self, reader: age.X25519Identity) -> None:
         """A stanza of one's own kind but wrong form is damage, even behind one that opens."""

@@ -2,6 +2,7 @@
 
 import os
 import unicodedata
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -105,6 +106,15 @@ def test_a_text_that_holds_words_is_noticed(code: bytes, language: str) -> None:
         assert holds_code(text)
         assert holds_code(text, code)
         assert not holds_code(text, bytes(byte ^ 1 for byte in code))
+
+
+@given(
+    CODES, LANGUAGES, st.sampled_from([str.upper, str.title, lambda word: word[:4], "«{}»".format, "{}\u0301".format])
+)
+def test_a_code_is_found_however_it_is_typed(code: bytes, language: str, typed: Callable[[str], str]) -> None:
+    """Capitals, beginnings, marks and accents hide no code, nor do Chinese characters that stand together."""
+    assert holds_code(f"these are mine ({' '.join(map(typed, encode(code, language)))}) and nobody else's", code)
+    assert holds_code(f"写下来：{joined(code, 'zh')}。", code)
 
 
 @pytest.mark.parametrize(

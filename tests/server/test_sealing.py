@@ -29,7 +29,9 @@ CODE = b"sixteen bytes ok"
 
 def send(instance: Instance, draft: Draft = DRAFT, code: bytes = CODE) -> Reporter:
     """Send a report."""
-    return sealing.report(draft, code, instance.published, instance.store, instance.today)
+    reporter = derive(code)
+    sealing.report(draft, reporter, instance.published, instance.store, instance.today)
+    return reporter
 
 
 def add(instance: Instance, who: Reporter, draft: Draft, attempt: bytes = b"a" * 32, digest: bytes = b"d" * 32) -> None:

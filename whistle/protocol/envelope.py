@@ -50,9 +50,8 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
 
     Malformed if it is too long even so, or if no reader would take it.
     """
-    line = message.encode(whole)
-    if len(line) <= line_capacity(slots):
-        message.parse(line)
+    if len(whole.line) <= line_capacity(slots):
+        _ = whole.readable
         return whole, []
     if not isinstance(whole, Body):
         raise Malformed("a message is too long for its envelope")
@@ -63,7 +62,7 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
     blocks = sealer.update(content)
     last, record = sealer.finish("", "application/json", kind="rest")
     folded = message.with_rest(whole, record)
-    if len(message.encode(folded)) > line_capacity(slots):
+    if len(folded.line) > line_capacity(slots):
         raise Malformed("a message is too long for its envelope")
     message.with_content(folded, content)
     return folded, blocks + last

@@ -110,6 +110,17 @@ class Message:
         if set(self.readers) & set(self.without):
             raise Malformed("a message names someone as reader and as left out")
 
+    @functools.cached_property
+    def line(self) -> bytes:
+        """Line 1."""
+        return canonical.dumps({"v": VERSION, "kind": self.kind, **forms.plain(self)})
+
+    @functools.cached_property
+    def readable(self) -> bytes:
+        """Line 1, once it has been read back; Malformed for one that no reader would take, since it would be lost."""
+        parse(self.line)
+        return self.line
+
 
 @dataclass(frozen=True, kw_only=True)
 class Body(Message):
@@ -257,7 +268,7 @@ class Signed:
 
 def encode(message: Message) -> bytes:
     """Line 1 of a message."""
-    return canonical.dumps({"v": VERSION, "kind": message.kind, **forms.plain(message)})
+    return message.line
 
 
 def parse(line: bytes) -> Message:
@@ -270,8 +281,7 @@ def parse(line: bytes) -> Message:
 
 def sign(message: Message, key: SigningKey) -> Signed:
     """Sign a message; Malformed for one that no reader would take, since it would be lost."""
-    line = encode(message)
-    parse(line)
+    line = message.readable
     return Signed(line, signing.sign(key, _signed(message, line)), message)
 
 

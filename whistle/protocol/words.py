@@ -7,6 +7,7 @@ import difflib
 import functools
 import hashlib
 import itertools
+import operator
 import re
 import unicodedata
 from collections import deque
@@ -29,6 +30,7 @@ MOST = 99  # tokens that are counted
 LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
 NOWHERE = (None,) * len(LANGUAGES)
 _TOKEN = re.compile(r"\w+")
+_WHOLE = operator.itemgetter(0)  # of a match
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 
 
@@ -91,10 +93,26 @@ def holds_code(text: str, code: bytes | None = None) -> bool:
     Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless
     one ``code`` is looked for.  A text of any length takes linear time and constant memory beside itself.
     """
+    if not _may_hold(text, together=code is not None):
+        return False
     if code is None:
         return any(_checked(value) is not None for value in _values(_tokens(text, together=False)))
     wanted = int.from_bytes(code) << CHECK | _checksum(code)
     return any(value == wanted for value in _values(_tokens(text, together=True)))
+
+
+def _may_hold(text: str, together: bool) -> bool:
+    """Whether twelve tokens in a row begin like a word of any list or are numbers: seldom, and quickly known."""
+    starts, run = _starts(), 0
+    for token in map(_WHOLE, _TOKEN.finditer(unicodedata.normalize("NFC", text))):
+        if not token.isascii():
+            if together and _CHINESE.fullmatch(token):
+                return True
+            token = _plain(token[:LONGEST])
+        run = run + 1 if token[:PREFIX].lower() in starts or token.isdecimal() else 0
+        if run == COUNT:
+            return True
+    return False
 
 
 def _values(tokens: Iterable[str]) -> Iterator[int]:

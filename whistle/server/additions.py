@@ -92,7 +92,7 @@ def renew(visit: Visit) -> flask.Response:
         attempt, slip = forms.attempt(visit.arrived), back.view.slip
         if attempt is None or slip is None:
             return _exposed(back, Problem("", visit.t("error.old_form")))
-        code = retrieval.code_for(attempt, visit.arrived.digest)
+        reporter = retrieval.derive(retrieval.code_for(attempt, visit.arrived.digest))
         draft = Draft(
             channel=slip.channel,
             language=visit.t.code,
@@ -102,10 +102,10 @@ def renew(visit: Visit) -> flask.Response:
             continues=back.reporter,
         )
         try:
-            sealing.report(draft, code, visit.published, visit.store, visit.day)
+            sealing.report(draft, reporter, visit.published, visit.store, visit.day)
         except (NoRoom, Refused) as error:
             return _exposed(back, forms.problem(visit.t, error, visit.bounds))
-        return stored(visit, code)
+        return stored(visit, reporter)
 
     return with_case(visit, move)
 

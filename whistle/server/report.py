@@ -12,6 +12,7 @@ from whistle.protocol import parcel, retrieval, words
 from whistle.protocol.drafting import Empty, Refused
 from whistle.protocol.errors import Malformed
 from whistle.protocol.manifest import Channel, Known
+from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
 from whistle.server.errors import NoRoom
@@ -61,9 +62,9 @@ def send(visit: Visit) -> flask.Response:
     attempt = forms.attempt(visit.arrived)
     if attempt is None:
         return again(visit, Problem("", visit.t("error.old_form")))
-    code = retrieval.code_for(attempt, visit.arrived.digest)
-    if visit.store.has(retrieval.thing_id(retrieval.derive(code).report_token)):
-        return stored(visit, code)
+    reporter = retrieval.derive(retrieval.code_for(attempt, visit.arrived.digest))
+    if sealing.is_stored(reporter, visit.store):
+        return stored(visit, reporter)
     known = visit.published.sealing(visit.day)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen and chosen.id != visit.arrived.get("shown"):
@@ -72,10 +73,10 @@ def send(visit: Visit) -> flask.Response:
     if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
         return again(visit, Problem("without", visit.t("error.renewed")))
     try:
-        sealing.report(_draft(visit, known, chosen), code, visit.published, visit.store, visit.day)
+        sealing.first_report(_draft(visit, known, chosen), reporter, visit.published, visit.store, visit.day)
     except (NoRoom, Refused) as error:
         return again(visit, forms.problem(visit.t, error, visit.bounds))
-    return words_page(visit, code)
+    return words_page(visit, reporter)
 
 
 def _keep_sealed(visit: Visit) -> flask.Response:
@@ -116,7 +117,7 @@ def files_problem(visit: Visit) -> tuple[Problem, ...]:
 
 def show_words(visit: Visit) -> flask.Response:
     """The words once more, in the list that was chosen."""
-    return _with_code(visit, lambda code: words_page(visit, code))
+    return _with_code(visit, lambda code: words_page(visit, retrieval.derive(code)))
 
 
 def keep(visit: Visit) -> flask.Response:
@@ -133,7 +134,9 @@ def kept(visit: Visit) -> flask.Response:
     """Done, when three words were typed right; else the words again."""
 
     def compare(code: bytes) -> flask.Response:
-        return done(visit, kept=True) if forms.matches(code, visit.arrived) else words_page(visit, code, wrong=True)
+        if forms.matches(code, visit.arrived):
+            return done(visit, kept=True)
+        return words_page(visit, retrieval.derive(code), wrong=True)
 
     return _with_code(visit, compare)
 
@@ -235,18 +238,17 @@ def _list(visit: Visit) -> str:
     return chosen if chosen in words.LANGUAGES else visit.t.words
 
 
-def stored(visit: Visit, code: bytes) -> flask.Response:
+def stored(visit: Visit, reporter: Reporter) -> flask.Response:
     """The words of a report that was stored before; of one that was removed since, that it was."""
-    report_id = retrieval.thing_id(retrieval.derive(code).report_token)
-    for found in visit.store.look([report_id]):
+    for found in visit.store.look([retrieval.thing_id(reporter.report_token)]):
         if found.state is State.REMOVED:
             return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(found.state_day)))
-    return words_page(visit, code)
+    return words_page(visit, reporter)
 
 
-def words_page(visit: Visit, code: bytes, wrong: bool = False) -> flask.Response:
+def words_page(visit: Visit, reporter: Reporter, wrong: bool = False) -> flask.Response:
     """The twelve words of a report that is stored."""
-    shown = _list(visit)
+    shown, code = _list(visit), reporter.code
     return page(
         visit,
         "words.html",
@@ -254,6 +256,6 @@ def words_page(visit: Visit, code: bytes, wrong: bool = False) -> flask.Response
         code=forms.hidden_code(code),
         list=shown,
         lists=words.LANGUAGES,
-        reference=retrieval.reference(retrieval.derive(code).case),
+        reference=retrieval.reference(reporter.case),
         wrong=wrong,
     )

@@ -11,7 +11,7 @@ from whistle.protocol.age import HybridIdentity, HybridRecipient
 from whistle.protocol.drafting import Draft, Writer, follow_up_readers, readers_of
 from whistle.protocol.manifest import Known
 from whistle.protocol.parcel import Parcel
-from whistle.protocol.retrieval import Reporter, derive, thing_id
+from whistle.protocol.retrieval import Reporter, thing_id
 from whistle.server.errors import NoRoom
 from whistle.server.looking import CaseView, FoundReply, look, open_attachment
 from whistle.server.published import Published
@@ -24,8 +24,10 @@ __all__ = [
     "CaseView",
     "Draft",
     "FoundReply",
+    "first_report",
     "follow_up",
     "follow_up_readers",
+    "is_stored",
     "keep",
     "look",
     "open_attachment",
@@ -40,16 +42,24 @@ POOL = 32  # throwaway recipients
 _RANDOM = random.SystemRandom()
 
 
-def report(draft: Draft, code: bytes, published: Published, store: Store, day: datetime.date) -> Reporter:
-    """Seal a report and its slip, store them; the reporter behind the code.  The same code again changes nothing.
+def report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
+    """Seal a report and its slip, store them.  The same reporter's again changes nothing.
 
     Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or NoRoom.
     """
-    reporter = derive(code)
-    if not store.has(thing_id(reporter.report_token)):
-        parcel = _writer(published.sealing(day), day).report(draft, reporter)
-        _keep_one(parcel, draft.blocks, store, day)
-    return reporter
+    if not is_stored(reporter, store):
+        first_report(draft, reporter, published, store, day)
+
+
+def is_stored(reporter: Reporter, store: Store) -> bool:
+    """Whether there is a report of this reporter, whatever has become of it."""
+    return store.has(thing_id(reporter.report_token))
+
+
+def first_report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
+    """As `report`, for one who had none a moment ago: if there is one by now, that one stays."""
+    parcel = _writer(published.sealing(day), day).report(draft, reporter)
+    _keep_one(parcel, draft.blocks, store, day)
 
 
 def follow_up(

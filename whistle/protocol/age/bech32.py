@@ -1,24 +1,22 @@
 """Bech32 (BIP173) without its limit of 90 characters, as age writes keys.  Mixed case is refused."""
 
-import base64
 import functools
 
 from whistle.protocol.errors import Malformed
 
 CHARSET = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
-BASE32 = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 CHECKSUM = 6  # characters
 LONGEST = 2048  # characters after the separator; a post-quantum recipient has 1,952
 SHORT = 64  # characters, as many as any other key has
 GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 _TO_DIGITS = bytes.maketrans(CHARSET, b"0123456789abcdefghijklmnopqrstuv")  # as `int` reads base 32
-_FROM_BASE32 = bytes.maketrans(BASE32, CHARSET)
+_FROM_DIGITS = CHARSET.ljust(256, b"?")  # each value of five bits as its character
 
 
 def encode(prefix: str, data: bytes) -> str:
     """`data` under the lower-case human-readable `prefix`, in lower case."""
-    body = base64.b32encode(data).rstrip(b"=").translate(_FROM_BASE32)
+    body = _digits(data).translate(_FROM_DIGITS)
     check = _checksum(prefix, body + CHARSET[:1] * CHECKSUM) ^ 1
     tail = bytes(CHARSET[check >> 5 * (CHECKSUM - 1 - i) & 31] for i in range(CHECKSUM))
     return f"{prefix}1{(body + tail).decode('ascii')}"
@@ -48,6 +46,29 @@ def _bytes(coded: bytes) -> bytes:
     if value & (1 << spare) - 1:
         raise Malformed("a key is not Bech32: its spare bits are not zero")
     return (value >> spare).to_bytes(length)
+
+
+def _digits(data: bytes) -> bytes:
+    """The data's bits in fives, each as one byte, zeros behind the last.
+
+    All at once: what is one number is parted in two halves, each of these in two, and so on.
+    """
+    count = -(-8 * len(data) // 5)
+    value = int.from_bytes(data) << 5 * count - 8 * len(data)
+    for half, low, high in _parting(SHORT if count <= SHORT else LONGEST):
+        value = value & low | (value & high) << 3 * half
+    return value.to_bytes(count)
+
+
+@functools.cache
+def _parting(count: int) -> tuple[tuple[int, int, int], ...]:
+    """How to part `count` times five bits, a power of two: how many a half holds, and which bits are in which half."""
+    steps, half = [], count // 2
+    while half:
+        each = sum(1 << at for at in range(0, 8 * count, 16 * half)) * ((1 << 5 * half) - 1)
+        steps.append((half, each, each << 5 * half))
+        half //= 2
+    return tuple(steps)
 
 
 def _checksum(prefix: str, coded: bytes) -> int:

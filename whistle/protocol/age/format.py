@@ -31,11 +31,16 @@ class Stanza:
     args: tuple[str, ...]
     body: bytes
 
+    @property
+    def first(self) -> bytes:
+        """The line of arguments, without its LF."""
+        return b"-> " + " ".join(self.args).encode("ascii")
+
     def encode(self) -> bytes:
         """The stanza's lines, each with its LF."""
         text = encode_base64(self.body)
         lines = [text[at : at + COLUMNS] for at in range(0, len(text) + 1, COLUMNS)]
-        return b"\n".join([b"-> " + " ".join(self.args).encode("ascii"), *lines, b""])
+        return b"\n".join([self.first, *lines, b""])
 
 
 @dataclass(frozen=True)
@@ -47,20 +52,26 @@ class Header:
 
     def encode(self) -> bytes:
         """The header as it stands in the file, up to and with the last LF."""
-        return _signed(self.stanzas) + b" " + encode_base64(self.mac) + b"\n"
+        return _ended(_signed(self.stanzas), self.mac)
 
     def is_sealed_with(self, file_key: bytes) -> bool:
         """Whether the MAC is the one that `file_key` gives these stanzas."""
-        return hmac.compare_digest(self.mac, _mac(self.stanzas, file_key))
+        return hmac.compare_digest(self.mac, _mac(_signed(self.stanzas), file_key))
 
 
-def sealed_header(stanzas: Sequence[Stanza], file_key: bytes) -> Header:
-    """A header of `stanzas` with its MAC; ValueError where a reader would have to refuse it."""
-    header = Header(tuple(stanzas), _mac(stanzas, file_key))
+def sealed_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
+    """A header of `stanzas` with its MAC, as it stands in the file; ValueError where a reader would have to refuse it.
+
+    Not all of it is read back: how a body is written leaves nothing to refuse.
+    """
+    signed = _signed(stanzas)
+    header = _ended(signed, _mac(signed, file_key))
     try:
-        parse_header(header.encode())
+        _checked(stanzas)
     except HeaderError as exc:
         raise ValueError("these recipients do not make a header that age reads") from exc
+    if len(header) > MAX_HEADER or not all(_ARGUMENTS.fullmatch(stanza.first) for stanza in stanzas):
+        raise ValueError("these recipients do not make a header that age reads")
     return header
 
 
@@ -129,5 +140,9 @@ def _signed(stanzas: Sequence[Stanza]) -> bytes:
     return VERSION + b"\n" + b"".join(stanza.encode() for stanza in stanzas) + b"---"
 
 
-def _mac(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
-    return hmac.digest(hkdf(file_key, b"", b"header"), _signed(stanzas), "sha256")
+def _ended(signed: bytes, mac: bytes) -> bytes:
+    return signed + b" " + encode_base64(mac) + b"\n"
+
+
+def _mac(signed: bytes, file_key: bytes) -> bytes:
+    return hmac.digest(hkdf(file_key, b"", b"header"), signed, "sha256")

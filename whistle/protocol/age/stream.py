@@ -67,7 +67,7 @@ class Sealer:
         file_key = secrets.token_bytes(FILE_KEY)
         nonce = secrets.token_bytes(NONCE)
         stanzas = [recipient.wrap(file_key) for recipient in recipients]
-        self.header = sealed_header(stanzas, file_key).encode() + nonce
+        self.header = sealed_header(stanzas, file_key) + nonce
         self._key = _payload_key(file_key, nonce)
         self._finished = False
         self._count = 0

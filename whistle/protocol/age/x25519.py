@@ -116,7 +116,7 @@ class X25519Identity:
 
 def check_point(raw: bytes) -> None:
     """Refuses, as Malformed, what is not 32 bytes or gives every sender the same shared secret, zero."""
-    if len(raw) != POINT or exchange(bytes(POINT), raw) is None:  # clamping makes it a multiple of 8
+    if len(raw) != POINT or is_low_order(raw):
         raise Malformed("not an X25519 public key to which anything can be sealed")
 
 
