@@ -46,9 +46,9 @@ const STEPS = {
   download: back.download,
 };
 
-/** @type {Record<string, { panel: string, progress: string }>} */
+/** @type {Record<string, { panel: string, progress: string, last?: string }>} */
 const WAYS = {
-  send: { panel: "sending", progress: "script.progress" },
+  send: { panel: "sending", progress: "script.progress", last: "script.storing" },
   look: { panel: "looking", progress: "script.fetched" },
   download: { panel: "looking", progress: "script.fetched" },
 };
@@ -157,7 +157,7 @@ export class Page {
       await this._ready;
       return await this._ask(form, way, ask, question, check);
     } catch (error) {
-      fault = error instanceof Failed ? error.fault : { kind: "fault" };
+      fault = error instanceof Failed ? { ...error.fault, isLate: this._panel?.isLast } : { kind: "fault" };
     } finally {
       this._busy = false;
       this._panel?.element.remove();
@@ -190,7 +190,7 @@ export class Page {
    * @param {(begun: Begun) => void} check
    */
   async _ask(form, way, ask, question, check) {
-    const { panel: name, progress } = WAYS[way] ?? { panel: "", progress: "" };
+    const { panel: name, progress, last } = WAYS[way];
     const panel = name ? new Panel(this.kit, name) : null;
     this._panel = panel;
     if (panel) {
@@ -206,6 +206,7 @@ export class Page {
       const asking = line.ask(ask, question, {
         onProgress: (done, total) => panel?.progress(done, total, progress),
         onWait: (seconds) => panel?.wait(seconds),
+        onLast: () => panel?.last(last),
       });
       end = asking.end;
       return asking.answer;

@@ -39,11 +39,12 @@ const WHY = { malformed: "forged", forged: "forged", expired: "expired", differs
  * @param {Fault} fault
  */
 export async function tell(page, form, way, fault) {
-  const { kind, reason } = fault;
+  const { kind, reason, isLate } = fault;
   if (kind === "plain") {
     sendPlain(page, form);
   } else if (kind === "cancelled") {
-    say(form, page.kit.say("script.cancelled"));
+    const twice = way === "send" ? [" ", page.kit.say("script.twice")] : [];
+    say(form, fragment(...(isLate ? [page.kit.say("script.too_late"), ...twice] : [page.kit.say("script.cancelled")])));
   } else if (reason) {
     page.problems([{ field: "words", text: ofWords(page, fault) }]);
   } else if (way === "download" && kind === "malformed") {

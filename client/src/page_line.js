@@ -3,9 +3,12 @@
 /** @import { Ask, Fault, Outgoing } from "./worker.js" */
 
 /**
- * What is told on the way: progress in blocks, or a wait in seconds.
+ * What is told on the way: progress in blocks, a wait in seconds, or that the last request is made.
  *
- * @typedef {{ onProgress?: (done: number, total: number) => void, onWait?: (seconds: number) => void }} News
+ * @typedef {object} News
+ * @property {(done: number, total: number) => void} [onProgress]
+ * @property {(seconds: number) => void} [onWait]
+ * @property {() => void} [onLast]
  */
 
 /** Why something came to nothing; `fault` says it in a form that the pages have words for. */
@@ -41,14 +44,16 @@ export class Line {
    * @param {News} [news]
    * @returns {{ answer: Promise<any>, end: () => void }}
    */
-  ask(ask, question = {}, { onProgress, onWait } = {}) {
+  ask(ask, question = {}, { onProgress, onWait, onLast } = {}) {
     const number = ++this._count;
     const answer = new Promise((resolve, reject) => {
-      this._listeners.set(number, ({ progress, wait, fault, answer }) => {
+      this._listeners.set(number, ({ progress, wait, last, fault, answer }) => {
         if (progress) {
           onProgress?.(progress.done, progress.total);
         } else if (wait) {
           onWait?.(wait);
+        } else if (last) {
+          onLast?.();
         } else {
           this._listeners.delete(number);
           fault ? reject(new Failed(fault)) : resolve(answer);

@@ -17,6 +17,8 @@ export class Panel {
     this._kit = kit;
     this._began = 0;
     this._said = "";
+    /** Whether the last request is made: to stop may come too late. */
+    this.isLast = false;
     this.element = /** @type {HTMLElement} */ (kit.page(name).firstElementChild);
     this._status = /** @type {HTMLElement} */ (this.element.querySelector("[role=status]"));
     this._bar = /** @type {HTMLProgressElement} */ (this.element.querySelector("progress"));
@@ -49,13 +51,24 @@ export class Panel {
   }
 
   /**
+   * The last request is made: say what a stop can still do.
+   *
+   * @param {string} [key] of what is done now
+   */
+  last(key) {
+    this.isLast = true;
+    this._status.replaceChildren(...(key ? [this._kit.say(key), " "] : []), this._kit.say("script.last"));
+  }
+
+  /**
    * The server does not answer: say so, and offer the plain way.
    *
    * @param {number} seconds until the next try
    */
   wait(seconds) {
     this._said = "";
-    this._status.replaceChildren(this._kit.say("script.wait", {}, Math.round(seconds)));
+    const last = this.isLast ? [" ", this._kit.say("script.last")] : [];
+    this._status.replaceChildren(this._kit.say("script.wait", {}, Math.round(seconds)), ...last);
     this._button("plain").hidden = false;
   }
 

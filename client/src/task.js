@@ -115,6 +115,7 @@ export class Task {
   /** Take the report back. */
   async withdraw() {
     const reporter = await this._reporter();
+    this._course.onLast?.();
     return this._again(() => this._api.withdraw([reporter.reportToken, reporter.slipToken]));
   }
 
@@ -249,6 +250,7 @@ export class Task {
     }
     const { tokens, envelopes, blocks } = finish(attachments);
     await Promise.all(blocks.map(put)); // of `rest`, a few at most
+    this._course.onLast?.();
     await this._again(() => this._api.store(tokens, envelopes, ids));
   }
 

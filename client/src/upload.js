@@ -15,9 +15,14 @@ const LONGEST_TOLD = 300; // where the server says for how long
 const PASSING = ["offline", "busy"];
 
 /**
- * Ends what is under way; and is told of each wait for the connection, in seconds.
+ * Ends what is under way; is told of each wait for the connection, in seconds; and of the last request before it is
+ * made, since ending that one may come too late.
  *
- * @typedef {{ signal?: AbortSignal, onWait?: (seconds: number) => void, sleep?: typeof pause }} Course
+ * @typedef {object} Course
+ * @property {AbortSignal} [signal]
+ * @property {(seconds: number) => void} [onWait]
+ * @property {() => void} [onLast]
+ * @property {typeof pause} [sleep]
  */
 
 /**

@@ -19,12 +19,13 @@ import { WordsError } from "./words.js";
  * @property {number} number
  * @property {{ done: number, total: number }} [progress] in blocks
  * @property {number} [wait] seconds until the next try to connect
+ * @property {boolean} [last] the last request is made now
  * @property {any} [answer]
  * @property {Fault} [fault]
  *
  * Why something came to nothing; the kinds are those of ApiError, ProtocolError, Refused and Unclean, or `fault` for ours.
  *
- * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[] }} Fault
+ * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[], isLate?: boolean }} Fault
  *
  * The part of a worker that is needed here.
  *
@@ -60,7 +61,11 @@ export function serve(scope) {
  * @param {AbortSignal} signal
  */
 async function outcome(scope, { number, ask, question }, signal) {
-  const course = { signal, onWait: (/** @type {number} */ wait) => scope.postMessage({ number, wait }) };
+  const course = {
+    signal,
+    onWait: (/** @type {number} */ wait) => scope.postMessage({ number, wait }),
+    onLast: () => scope.postMessage({ number, last: true }),
+  };
   const task = new PageTask(question, course, (done, total) => scope.postMessage({ number, progress: { done, total } }));
   try {
     return { answer: await task[ask]() };

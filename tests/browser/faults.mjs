@@ -37,10 +37,11 @@ const SCENES = {
     await walker.look("waiting");
     await walker.page.click("[data-do=cancel]");
     await walker.see("[data-said]");
+    const stopped = await walker.text("[data-said]");
     const text = await kept(walker);
     await walker.look("stopped");
     await walker.send("send");
-    return { waiting, text, words: await walker.words() };
+    return { waiting, stopped, text, words: await walker.words() };
   },
 
   /** What cannot be trusted is said; only who chooses it goes the plain way. */

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
@@ -18,7 +19,8 @@ PATIENCE = 2000 if TRIAL else 280  # seconds
 
 @dataclass
 class Line:
-    """Keeps what browsers send; `fault` says of a path and its number whether it is cut, refused or altered."""
+    """Keeps what browsers send; `fault` says of a path and its number whether it is cut, lost on the way back,
+    refused or altered."""
 
     app: Callable[..., Iterable[bytes]]
     fault: Fault = lambda path, number: ""
@@ -44,6 +46,9 @@ class Line:
             return [b""]
         environ["wsgi.input"] = io.BytesIO(body)
         answer = b"".join(self.app(environ, start))
+        if fault == "lost":
+            environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+            raise ConnectionError
         return [bytes(byte ^ 1 for byte in answer) if fault == "altered" else answer]
 
 

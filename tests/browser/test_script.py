@@ -95,14 +95,31 @@ def test_a_line_that_breaks(
     assert retrieval.derive(words.decode(told["words"])).case.hex() == reported(app, org).case
 
 
-@pytest.mark.parametrize("name", BROWSERS)
-def test_a_server_with_faults(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str) -> None:
-    """The page says that the server does not answer; who stops keeps the text and can send it again."""
+@pytest.mark.parametrize(("name", "fault"), [("chrome", "500"), ("firefox", "500"), ("chrome", "lost")])
+def test_a_server_with_faults(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, fault: str
+) -> None:
+    """The page says that the server does not answer, and that a stop may be too late now; who stops keeps the text and
+    can send it again."""
     address, line = served
-    line.fault = lambda path, number: "500" if path == "/api/store" and number <= 2 else ""
+    line.fault = lambda path, number: fault if path == "/api/store" and number <= 3 else ""
     told = scene(name, "stop", address)
     assert "Our server does not answer. We try again in" in told["waiting"]
-    assert told["text"] == TEXTS["en"] == reported(app, org).text
+    assert "This is the last step. If you stop or leave now, it may be too late" in told["waiting"]
+    assert "We cannot say whether our server did it all the same." in told["stopped"]
+    assert "the readers may get it twice" in told["stopped"]
+    texts = [each.message.text for each in opened(app, org, "ethics") if isinstance(each.message, Report)]
+    assert texts == [told["text"]] * (1 if fault == "500" else 2)
+
+
+def test_a_stop_in_time(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]) -> None:
+    """Who stops before the last step is told only that it was stopped, and nothing is stored but once."""
+    address, line = served
+    line.fault = lambda path, number: "503" if path == "/manifest.json" and number <= 2 else ""
+    told = scene("chrome", "stop", address)
+    assert "last step" not in told["waiting"]
+    assert told["stopped"] == "You stopped it. What you typed is still here."
+    assert told["text"] == reported(app, org).text
 
 
 @pytest.mark.parametrize("fault", ["altered", "404"])
