@@ -25,23 +25,28 @@ class Office:
 
     def __init__(self, where: Path) -> None:
         self.where, self.org = where, parties.organisation()
+        self.clock = Clock()
         (where / "server").mkdir()
-        self.app = site(where / "server", self.org)
+        self.app = site(where / "server", self.org, self.clock)
         self.stations = {id_: self._station(id_) for id_ in self.org.people}
 
     def _station(self, id_: str) -> Workstation:
         self.stick(id_).mkdir()
-        made = station(self.where / f"vault-{id_}", self.org.people[id_], lambda: parties.DAY)
+        made = station(self.where / f"vault-{id_}", self.org.people[id_], lambda: self.clock.day)
         made.trust.pin([self.org.root.public])
         return made
 
     def open(self, address: str) -> None:
         """Send the courier to this address from now on."""
-        where = self.where / "courier"
+        self.courier = self.another(address, "courier")
+
+    def another(self, address: str, name: str) -> Courier:
+        """A courier with the organisation's key in a folder of this name."""
+        where = self.where / name
         couriers.create(where, Settings(address, "Courier", (self.org.root.public,), None))
         secret = folder.SECRET + folder.base64.b64encode(bytes(self.org.courier)).decode()
         (where / folder.KEY).write_text(secret)
-        self.courier = Courier(where, clock=lambda: Clock()().timestamp())
+        return Courier(where, clock=lambda: self.clock().timestamp())
 
     def round(self, *ids: str) -> list[Imported]:
         """The courier fills each of these sticks, its owner exchanges, and the courier takes what is to go."""

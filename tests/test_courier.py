@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import errno
+import hashlib
 import io
 import os
 import time
@@ -48,6 +49,11 @@ class Place:
         """Note the request, let whoever stands between have it, else the application."""
         self.requests.append(environ["PATH_INFO"])
         return self.between(application, environ, start) if self.between else application(environ, start)
+
+    def content(self, id_: bytes) -> bytes:
+        """The body of an envelope or a block."""
+        store = self.instance.store
+        return store.body(id_) or store.block(id_) or b""
 
     def envelope(self, day: datetime.date = TODAY, blocks: int = 0) -> str:
         """Store a report, with so many blocks; its member's name."""
@@ -133,9 +139,10 @@ def outbox(
     return stick / "outbox" / name
 
 
-def states(place: Place, day: datetime.date, ids: set[str], reviewer: str = "ombuds") -> statement.ImportStatement:
-    """A workstation's signed statement to have these of a day."""
-    hash_ = statement.day_hash(bundle.member_id(name) for name in ids)
+def states(place: Place, day: datetime.date, names: set[str], reviewer: str = "ombuds") -> statement.ImportStatement:
+    """A workstation's signed statement to have these of a day, as the server has them."""
+    ids = [bundle.member_id(name) for name in names]
+    hash_ = statement.day_hash((id_, hashlib.sha256(place.content(id_)).digest()) for id_ in ids)
     return statement.sign(reviewer, day, hash_, place.org.people[reviewer].secret.signing)
 
 
@@ -160,6 +167,42 @@ def test_a_second_pull_fetches_nothing_and_writes_the_same(place: Place, at: Cou
     assert at.pull(stick).fetched == 0
     assert {path.name: path.read_bytes() for path in (stick / "inbox").iterdir()} == before
     assert "/courier/fetch" not in place.requests
+
+
+@pytest.mark.parametrize("kind", ["envelopes", "blocks"])
+def test_what_the_disk_altered_is_fetched_anew(place: Place, at: Courier, stick: Path, kind: str) -> None:
+    """A flipped bit in the courier's folder never reaches a stick: the server is asked for that file again."""
+    place.envelope(blocks=2)
+    at.pull(stick)
+    honest = inbox(stick)
+    flip(next((at._folder / "mirror").rglob(f"{kind}/*")))
+    pulled = at.pull(stick)
+    assert (pulled.fetched, pulled.altered) == (1, 1)
+    assert inbox(stick) == honest
+
+
+def test_what_somebody_altered_in_the_folder_can_be_fetched_anew(place: Place, at: Courier, stick: Path) -> None:
+    """Bytes that were exchanged with their hash reach the stick, until `pull --again`, which trusts nothing here."""
+    place.envelope(blocks=1)
+    at.pull(stick)
+    honest = inbox(stick)
+    [path] = (at._folder / "mirror").rglob("envelopes/*")
+    flip(path)
+    path.rename(path.with_suffix("." + hashlib.sha256(path.read_bytes()).hexdigest()))
+    at.pull(stick)
+    assert inbox(stick) != honest
+    assert at.pull(stick, again=True).fetched == 2
+    assert inbox(stick) == honest
+
+
+def test_a_folder_of_an_earlier_version_is_filled_anew(place: Place, at: Courier, stick: Path) -> None:
+    """Files without a hash behind their names are removed, and what they were is fetched again."""
+    name = place.envelope()
+    at.pull(stick)
+    [path] = (at._folder / "mirror").rglob("envelopes/*")
+    path.rename(path.with_name(Path(name).name))
+    assert at.pull(stick).fetched == 1
+    assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
 def test_another_stick_gets_everything(place: Place, at: Courier, stick: Path, tmp_path: Path) -> None:
@@ -357,12 +400,12 @@ def test_a_push_that_breaks_off_sends_only_the_rest(place: Place, at: Courier, s
 
 def test_what_the_server_no_longer_has_leaves_the_courier(place: Place, at: Courier, stick: Path) -> None:
     """The mirror follows the server: a body that was removed there is gone here, too."""
-    name = place.envelope()
+    place.envelope()
     at.pull(stick)
     place.between = _answers({"/courier/days": {"days": [], "serial": 1}})
     at.pull(stick)
     assert envelopes(stick) == set()
-    assert not list((at._folder / "mirror").rglob(Path(name).name))
+    assert list((at._folder / "mirror").rglob("*")) == []
 
 
 @pytest.mark.parametrize(
@@ -505,6 +548,12 @@ def test_settings_that_would_leak_or_fail_are_refused(options: list[str], tmp_pa
     more = ["--name", "C", "--root", str(tmp_path / "root-1.pub"), "--folder", str(tmp_path / "c")]
     assert CliRunner().invoke(command, ["init", *options, *more]).exit_code == 1
     assert not (tmp_path / "c").exists()
+
+
+def flip(path: Path) -> None:
+    """Change the last bit of a file."""
+    data = path.read_bytes()
+    path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
 
 
 def _form_of(place: Place) -> bytes:

@@ -65,7 +65,8 @@ def _good() -> Iterator[tuple[str, str, bytes]]:
     heaps = {
         name: bundle.Member(name, 8192, hashlib.sha256(FILES[name]).digest(), None, "reporters") for name in (FIRST,)
     }
-    stated = statement.sign("ombuds", DAY, statement.day_hash([b"\x0a" * 16]), cast.SIGNERS["ombuds"].signing)
+    held = statement.day_hash([(b"\x0a" * 16, hashlib.sha256(ENVELOPE).digest())])
+    stated = statement.sign("ombuds", DAY, held, cast.SIGNERS["ombuds"].signing)
     out = bundle.Listing("server", DAY, tuple(heaps.values()), 2, 3, imports=(stated,))
     yield "to_server", "to the server, part 2 of 3, with a statement", _packed(out, FILES)
     told = bundle.Listing("workstation", DAY, (), 1, 1, taken=(b"\x0c" * 16,), stored=(b"\x0d" * 16, b"\x0e" * 16))
@@ -153,13 +154,21 @@ def _list_of(data: bytes) -> bytes:
 
 def statements() -> Iterator[Vector]:
     """What a workstation states to hold of one server day."""
-    ids = [secret(f"id {place}", 16) for place in range(3)]
-    held = {"hash": statement.day_hash(ids).hex()}
-    yield Vector("dayhash_three", "the hash of three ids", "ok", {"ids": [id.hex() for id in ids]}, held)
-    yield Vector("dayhash_other_order", "in another order", "ok", {"ids": [id.hex() for id in reversed(ids)]}, held)
-    yield Vector("dayhash_none", "of no ids", "ok", {"ids": []}, {"hash": statement.day_hash([]).hex()})
+    three = [(secret(f"id {place}", 16), secret(f"content {place}", 32)) for place in range(3)]
+    altered = [*three[:2], (three[2][0], secret("other content", 32))]
+    same_id = [three[0], (three[0][0], three[1][1])]
+    held = {
+        "three": ("of three things", three),
+        "other_order": ("of the same in another order", three[::-1]),
+        "altered": ("of three things, one of them altered", altered),
+        "same_id": ("of an envelope and a block of one id", same_id),
+        "none": ("of nothing", []),
+    }
+    for name, (about, pairs) in held.items():
+        given = {"held": [[id.hex(), sha256.hex()] for id, sha256 in pairs]}
+        yield Vector(f"dayhash_{name}", about, "ok", given, {"hash": statement.day_hash(pairs).hex()})
     signer = cast.SIGNERS["ombuds"]
-    good = statement.sign("ombuds", DAY, statement.day_hash(ids), signer.signing).record()
+    good = statement.sign("ombuds", DAY, statement.day_hash(three), signer.signing).record()
     cases: dict[str, tuple[str, str, dict[str, Any]]] = {
         "ok": ("a good one", "ok", good),
         "other_reviewer": ("in another's name", "forged", {**good, "reviewer": "ethics"}),

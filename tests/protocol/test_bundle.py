@@ -84,7 +84,7 @@ def test_stock_tar_opens_it(tmp_path: Path) -> None:
 def test_receipts_and_statements_travel() -> None:
     """Taken places, stored ids and signed statements come back as they were given."""
     key = SigningKey.generate()
-    signed = statement.sign("counsel", DAY, statement.day_hash([b"b" * 16, b"a" * 16]), key)
+    signed = statement.sign("counsel", DAY, statement.day_hash([(b"b" * 16, b"h" * 32)]), key)
     sent = bundle.Listing("server", DAY, (), 2, 3, taken=(b"t" * 16,), stored=(b"r" * 16, b"s" * 16), imports=(signed,))
     received = bundle.verify(io.BytesIO(packed(sent, {})))
     assert received == sent
@@ -94,9 +94,10 @@ def test_receipts_and_statements_travel() -> None:
 
 
 def test_a_days_hash_does_not_depend_on_order() -> None:
-    """The same ids give the same hash in any order, others another."""
-    assert statement.day_hash([b"a" * 16, b"b" * 16]) == statement.day_hash([b"b" * 16, b"a" * 16])
-    assert statement.day_hash([b"a" * 16]) != statement.day_hash([b"b" * 16])
+    """The same ids and contents give the same hash in any order; another id, or another content, gives another."""
+    one, two, altered = (b"a" * 16, b"h" * 32), (b"b" * 16, b"h" * 32), (b"b" * 16, b"g" * 32)
+    assert statement.day_hash([one, two]) == statement.day_hash([two, one])
+    assert len({statement.day_hash(held) for held in ([one], [two], [altered], [one, two], [one, altered])}) == 5
 
 
 ENVELOPES = [name for name in FILES if name.startswith("envelopes/")]

@@ -269,7 +269,7 @@ def run_statement(given: Given) -> Given:
 
 def run_dayhash(given: Given) -> Given:
     """Makes the hash of a day."""
-    return {"hash": statement.day_hash(bytes.fromhex(id) for id in given["ids"]).hex()}
+    return {"hash": statement.day_hash((bytes.fromhex(id), bytes.fromhex(sha)) for id, sha in given["held"]).hex()}
 
 
 def run_request(given: Given) -> Given:

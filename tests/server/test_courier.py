@@ -310,17 +310,30 @@ def test_push_installs_a_manifest(carrier: Carrier, instance: Instance, org: par
 
 
 def test_import_statements(carrier: Carrier, instance: Instance, org: parties.Organisation, clock: Clock) -> None:
-    """A statement counts when its reviewer signed it and it names exactly what the server holds of that day."""
+    """A statement is kept when its reviewer signed it; it counts when it is of exactly what the server holds."""
     id, other = arrive(instance, org)
     clock.day = DAY + datetime.timedelta(days=1)
     carrier.wrong["time"] = noon(clock.day)
-    held = statement.day_hash([id, other])
+    (first, second), store = hashed(instance, [id, other]), instance.store
+    held = statement.day_hash([first, second])
     ombuds, ethics = (org.people[name].secret.signing for name in ("ombuds", "ethics"))
     good = statement.sign("ombuds", DAY, held, ombuds)
     forged = statement.sign("ethics", DAY, held, ombuds)
-    partial = statement.sign("ethics", DAY, statement.day_hash([id]), ethics)
-    answered = carrier.push(listing([], imports=(good, forged, partial)), []).get_json()
-    assert answered["imports"] == 1
+    partial = statement.sign("ethics", DAY, statement.day_hash([first]), ethics)
+    altered = statement.sign("ethics", DAY, statement.day_hash([first, (other, bytes(32))]), ethics)
+    answered = carrier.push(listing([], imports=(good, forged, partial, altered)), []).get_json()
+    assert answered["imports"] == 3
+    store.turn_over(clock.day)
+    later = clock.day + datetime.timedelta(days=7)
+    assert store.remove_due(later, ["ombuds", "ethics"]) == []
+    assert store.remove_due(later, ["ethics"]) == []
+    assert store.remove_due(later, ["ombuds"]) == [DAY]
+
+
+def hashed(instance: Instance, ids: Sequence[bytes]) -> list[tuple[bytes, bytes]]:
+    """The ids, each with the SHA-256 of its envelope or block."""
+    bodies = [instance.store.body(id) or instance.store.block(id) or b"" for id in ids]
+    return [(id, hashlib.sha256(body).digest()) for id, body in zip(ids, bodies, strict=True)]
 
 
 def test_the_roots_are_published(client: FlaskClient, org: parties.Organisation) -> None:

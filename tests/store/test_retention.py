@@ -1,12 +1,13 @@
 """How long things stay: removal by whole days, and only of what every active reviewer has."""
 
+import contextlib
 import hashlib
 from pathlib import Path
 
 import pytest
 
 from tests.store.things import DAY, NEXT, after, an_id, files, put, report, rows, sealed
-from whistle.store import DayIds, Heap, Limits, Sealed, State, Store
+from whistle.store import DayIds, Heap, Limits, Sealed, State, Store, held, open_store
 
 ACTIVE = ["ethics", "ombuds"]
 
@@ -23,21 +24,63 @@ def old(store: Store) -> tuple[Store, Sealed, Sealed, bytes]:
 def state(store: Store, day: int, *reviewers: str) -> None:
     """Reviewers state DAY, so many days after it."""
     for reviewer in reviewers:
-        assert store.record_import(reviewer, DAY, store.held(DAY), after(day))
+        assert store.record_import(reviewer, DAY, store.held(DAY) or b"", after(day))
 
 
-def test_the_hash_of_a_day_is_over_its_sorted_ids(store: Store) -> None:
-    """BLAKE2b-256 over the ids of envelopes and blocks to reviewers, sorted together; nothing else counts."""
-    first, _, (id_,) = report(store, blocks=1)
+def hashed(*things: tuple[bytes, bytes | None]) -> bytes:
+    """BLAKE2b-256 over the sorted pairs of id and SHA-256 of these things."""
+    pairs = sorted(id_ + hashlib.sha256(content or b"").digest() for id_, content in things)
+    return hashlib.blake2b(b"".join(pairs), digest_size=32).digest()
+
+
+def test_the_hash_of_a_day_is_over_its_ids_and_contents(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All envelopes and blocks to reviewers, sorted together, read two at a time; nothing else counts."""
+    monkeypatch.setattr(held, "PIECE", 2)
+    reports = [report(store, blocks=blocks) for blocks in (1, 0, 2)]
+    things = [(first.id, first.body) for first, _, _ in reports]
+    blocks = [(id_, store.block(id_)) for _, _, ids in reports for id_ in ids]
     gone, other, _ = report(store)
+    assert store.held(DAY) == hashed(*things, *blocks, (gone.id, gone.body))
     store.withdraw([gone.id, other.id], DAY)
     put(store)
     report(store, day=NEXT)
-    assert store.day_ids(DAY) == DayIds((first.id,), (id_,))
-    expected = hashlib.blake2b(min(first.id, id_) + max(first.id, id_), digest_size=32).digest()
-    assert store.held(DAY) == expected
+    assert store.day_ids(DAY) == DayIds(
+        tuple(sorted(id_ for id_, _ in things)), tuple(sorted(id_ for id_, _ in blocks))
+    )
+    assert store.held(DAY) == hashed(*things, *blocks)
     store.turn_over(NEXT)
-    assert store.held(DAY) == expected
+    assert store.held(DAY) == hashed(*things, *blocks)
+
+
+def test_an_envelope_and_a_block_of_one_id_count_both(store: Store) -> None:
+    """Whoever uploads chooses the ids of blocks: one may be that of an envelope."""
+    id_, body = put(store)
+    one = sealed(id_=id_)
+    store.commit([one], [id_], DAY)
+    assert store.held(DAY) == hashed((id_, body), (id_, one.body))
+
+
+def test_a_day_is_read_once(old: tuple[Store, Sealed, Sealed, bytes], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hash is remembered until its ids change, so that not every night reads the heap."""
+    store, *_ = old
+    before = store.held(DAY)
+    monkeypatch.setattr(held, "bodies_of", None)
+    assert store.held(DAY) == before
+    state(store, 1, *ACTIVE)
+    assert store.remove_due(after(8), ACTIVE) == [DAY]
+
+
+def test_a_day_of_which_a_block_is_lost_counts_as_stated_by_nobody(
+    old: tuple[Store, Sealed, Sealed, bytes], url: str, tmp_path: Path
+) -> None:
+    """What the disk lost cannot be compared, so the rest of the day stays until the limit."""
+    store, first, *_ = old
+    state(store, 1, *ACTIVE)
+    with contextlib.closing(open_store(url, tmp_path / "blocks", len(first.body))) as again:
+        files(tmp_path / "blocks")[0].unlink()
+        assert again.held(DAY) is None
+        assert again.remove_due(after(100), ACTIVE) == []
+        assert again.body(first.id) == first.body
 
 
 def test_a_day_goes_when_all_have_stated_it(old: tuple[Store, Sealed, Sealed, bytes], tmp_path: Path) -> None:
@@ -69,23 +112,43 @@ def test_one_who_has_not_stated_keeps_the_day(old: tuple[Store, Sealed, Sealed, 
 
 
 def test_a_statement_that_is_not_the_servers_list_does_not_count(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
-    """A workstation that lacks a block, or holds something else, states another hash, and it is not recorded."""
-    store, first, _, _ = old
-    for wrong in (DayIds((first.id,), ()).hash, DayIds((), ()).hash, bytes(32)):
-        assert not store.record_import("ombuds", DAY, wrong, NEXT)
-    assert rows(store)["imports"] == []
+    """A workstation that lacks a block, or has a byte of one thing altered, states another hash: the day stays."""
+    store, first, _, id_ = old
+    block = store.block(id_)
+    assert block is not None
+    right, altered = (first.id, first.body), (first.id, first.body[:-1] + bytes([first.body[-1] ^ 1]))
+    for wrong in (
+        hashed(right),
+        hashed(altered, (id_, block)),
+        hashed(right, (id_, bytes([block[0] ^ 1]) + block[1:])),
+        hashed(),
+    ):
+        for reviewer in ACTIVE:
+            store.record_import(reviewer, DAY, wrong, NEXT)
+    assert store.remove_due(after(100), ACTIVE) == []
+    assert (store.body(first.id), store.block(id_)) == (first.body, block)
+    state(store, 100, *ACTIVE)
+    assert store.remove_due(after(107), ACTIVE) == [DAY]
+
+
+def test_hashes_of_several_reviewers_are_not_mixed(old: tuple[Store, Sealed, Sealed, bytes]) -> None:
+    """A day goes when all stated its one hash, not when each stated some."""
+    store, *_ = old
+    state(store, 1, "ombuds")
+    store.record_import("ethics", DAY, bytes(32), NEXT)
+    assert store.remove_due(after(100), ACTIVE) == []
 
 
 @pytest.mark.parametrize("today", [DAY, DAY.fromordinal(DAY.toordinal() - 1)])
 def test_a_day_that_is_not_over_cannot_be_stated(store: Store, today: object) -> None:
     """A statement on the day itself, or before it, is refused, since the list may still grow."""
     report(store)
-    assert not store.record_import("ombuds", DAY, store.held(DAY), today)  # type: ignore[arg-type]
+    assert not store.record_import("ombuds", DAY, store.held(DAY) or b"", today)  # type: ignore[arg-type]
 
 
 def test_a_day_of_nothing_cannot_be_stated(store: Store) -> None:
     """The empty list is nobody's statement."""
-    assert not store.record_import("ombuds", DAY, store.held(DAY), NEXT)
+    assert not store.record_import("ombuds", DAY, hashed(), NEXT)
 
 
 def test_a_list_that_changed_is_not_removed(old: tuple[Store, Sealed, Sealed, bytes]) -> None:

@@ -25,12 +25,11 @@ from tests.trial.world import COURIERS, PEOPLE, SLOTS, Case, Row, Said, World
 from whistle.protocol import words
 from whistle.protocol.message import Reply, Slip
 from whistle.protocol.retrieval import derive, thing_id
-from whistle.protocol.statement import day_hash
 from whistle.server.sealing import look
 from whistle.store import BLOCK, Heap, sqlite_files
 from whistle.workstation import cases, outbox, saving, writing
 from whistle.workstation.errors import Refused
-from whistle.workstation.importing import seen_ids
+from whistle.workstation.holdings import day_hash, seen_ids
 from whistle.workstation.workstation import Workstation
 
 LONG = "It is a long story. " * 1500
@@ -307,9 +306,9 @@ class Promises(RuleBasedStateMachine):
 
     def statements_equal(self) -> None:
         """Every workstation has all of every day, and nothing is left to be sent."""
-        for day, ids in self.world.ids().items():
+        for day in self.world.ids():
             for station in self.world.stations.values():
-                assert day_hash(seen_ids(station, day)) == day_hash(ids), day
+                assert day_hash(station, day.isoformat()) == self.world.store.held(day), day
         for station in self.world.stations.values():
             assert outbox.pending(station) == []
         DONE["whole rounds"] += 1

@@ -1,5 +1,6 @@
 """Names that strangers chose, and files that are saved whole or not at all."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 from tests.workstation.carrying import attach
 from whistle import newfile
 from whistle.protocol import strangers
+from whistle.protocol.attachment import BLOCK, block_ids
 from whistle.workstation import saving
 from whistle.workstation.blocks import Blocks
 from whistle.workstation.errors import CannotSave
@@ -105,6 +107,31 @@ def test_where_no_file_is_nameless(tmp_path: Path, blocks: Blocks, monkeypatch: 
     test_nothing_is_overwritten(tmp_path / "one", blocks)
     test_a_faulty_attachment_leaves_nothing_behind(tmp_path / "two", blocks, "altered")
     test_a_link_in_the_way_is_not_followed(tmp_path / "three", blocks)
+
+
+@pytest.mark.parametrize("where", [0, 131_072, 262_143], ids=["first byte", "middle", "last byte"])
+def test_of_several_versions_of_blocks_those_are_taken_that_open(tmp_path: Path, blocks: Blocks, where: int) -> None:
+    """Whichever came last: the last bytes of a block belong to a piece that only the next block completes."""
+    content = os.urandom(900_000)
+    sealed, record = attach(content)
+    for index, (id_, body) in enumerate(sealed):
+        altered = body[:where] + bytes([body[where] ^ 1]) + body[where + 1 :]
+        for version in [(altered, body), (body, altered), (body, altered, bytes(BLOCK)), (body,)][index % 4]:
+            blocks.write(id_, version)
+    assert blocks.missing(block_ids(record)) == []
+    assert saving.save(record, blocks, tmp_path / "to").read_bytes() == content
+    assert list(blocks.ids()) == sorted(block_ids(record))
+
+
+def test_when_no_version_of_a_block_opens_nothing_is_saved(tmp_path: Path, blocks: Blocks) -> None:
+    """Two altered versions of a block are no better than one."""
+    sealed, record = attach(bytes(600_000))
+    for id_, body in sealed:
+        blocks.write(id_, body[:-1] + bytes([body[-1] ^ 1]))
+        blocks.write(id_, body[:-1] + bytes([body[-1] ^ 2]))
+    with pytest.raises(CannotSave, match="damaged"):
+        saving.save(record, blocks, tmp_path / "to")
+    assert not list((tmp_path / "to").iterdir())
 
 
 def test_a_link_in_the_way_is_not_followed(tmp_path: Path, blocks: Blocks) -> None:

@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.parties import DAY, report, reporter, sealed
-from tests.workstation.carrying import World
+from tests.workstation.carrying import World, attach
 from whistle.protocol import bundle, message
 from whistle.protocol.listing import Listing
-from whistle.workstation import importing
+from whistle.workstation import holdings, importing, outbox
 from whistle.workstation import stick as sticks
 from whistle.workstation.errors import Untrusted
 from whistle.workstation.exchange import exchange
@@ -148,7 +148,31 @@ def test_what_was_replaced_on_the_way_is_opened_when_the_right_one_comes(world: 
     world.round("ombuds")
     station = world.station("ombuds")
     assert station.case_ids() == [who.case.hex()]
-    assert importing.seen_ids(station, DAY) == sorted({id_, *world.carrier.heaps})
+    assert holdings.seen_ids(station, DAY) == sorted({id_, *world.carrier.heaps})
+
+
+def test_a_block_under_an_envelopes_name_is_refused(world: World) -> None:
+    """In a day's hash both look the same, so that a part with an envelope of another size is not taken."""
+    [(id_, block)], _ = attach(b"a file")
+    world.carrier.put(block, id_=id_)
+    done = world.round("ombuds")[0]
+    assert "altered or is damaged" in done.imported.altered[0]
+    assert outbox.statements(world.station("ombuds")) == []
+
+
+def test_the_vault_of_an_earlier_version_gets_a_day_again(world: World) -> None:
+    """It kept ids without hashes: such a day is not stated until all of it has come once more."""
+    station = world.station("ombuds")
+    who = world.report()
+    world.round("ombuds")
+    [before] = outbox.statements(station)
+    traces = [bundle.member_id(name).hex() + sha[:16] for name, sha in holdings.held(station, DAY.isoformat()).items()]
+    station.vault.put(f"day/{DAY}", traces)
+    station.vault.put("imported", [])
+    assert outbox.statements(station) == []
+    done = world.round("ombuds")[0]
+    assert (done.imported.kept, done.imported.findings) == ([], [])
+    assert outbox.statements(station) == [before] and station.case_ids() == [who.case.hex()]
 
 
 def test_a_list_of_the_largest_size_is_no_harm(world: World) -> None:

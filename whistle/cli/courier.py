@@ -96,10 +96,11 @@ def push(stick: Path, folder: Path, everything: bool) -> None:
 @stick_argument
 @folder_option
 @click.option("--everything", is_flag=True, help="All that the server has, also what the workstation has already.")
+@click.option("--again", is_flag=True, help="Trust nothing that this courier fetched before: fetch it all anew.")
 @plainly
-def pull(stick: Path, folder: Path, everything: bool) -> None:
+def pull(stick: Path, folder: Path, everything: bool, again: bool) -> None:
     """Fetch what is new from the server and write it on STICK."""
-    _say_pulled(couriers.Courier(folder, Progress(LABELS)).pull(stick, everything))
+    _say_pulled(couriers.Courier(folder, Progress(LABELS)).pull(stick, everything, again))
 
 
 @courier.command()
@@ -144,4 +145,6 @@ def _say_pushed(pushed: couriers.Pushed) -> None:
 
 
 def _say_pulled(pulled: couriers.Pulled) -> None:
+    if pulled.altered:
+        click.echo(f"{pulled.altered} file(s) here were no longer what the server sent. Is this machine's disk sound?")
     click.echo(f"Fetched {pulled.fetched}; on the stick: {pulled.envelopes} envelope(s), {pulled.blocks} block(s).")

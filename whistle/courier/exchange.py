@@ -3,6 +3,7 @@
 Each step can be broken off and run again; it goes on where it was and never does harm by being done twice.
 """
 
+import contextlib
 import dataclasses
 import datetime
 import time
@@ -38,11 +39,14 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Pulled:
-    """What was laid on the stick: envelopes and blocks, of which so many were fetched now."""
+    """What was laid on the stick: envelopes and blocks; of all, so many were fetched now, and so many of these since
+    what lay in the courier's folder was no longer what the server had sent.
+    """
 
     envelopes: int
     blocks: int
     fetched: int
+    altered: int = 0
 
 
 @dataclass(frozen=True)
@@ -97,20 +101,26 @@ class Courier:
         told = _union([kept[part.digest] for part in parts])
         return Pushed(sent, told.stored, told.taken, said)
 
-    def pull(self, stick: Path, everything: bool = False) -> Pulled:
-        """Fetch what is new and write the inbox: all of a day which the outbox does not state, or of every day."""
+    def pull(self, stick: Path, everything: bool = False, again: bool = False) -> Pulled:
+        """Fetch what is new, or all of it `again`, and write the inbox.
+
+        It gets all of a day which the outbox does not state, or of every day.
+        """
         place = Stick(stick)
         known = self._enter()
         mirror = Mirror(self._folder / "mirror", known.manifest.slots)
-        try:
+        with _own_disk():
+            if again:
+                mirror.keep_days(())
             fetched = self._fetch_all(mirror)
-        except OSError as exc:
-            raise disk("the courier's folder", exc) from exc
         parts = place.outgoing()
         days = [day for day in mirror.days() if everything or not _stated(parts, known.manifest, day, mirror.hash(day))]
+        with _own_disk():
+            altered = sum(mirror.drop_altered(day) for day in days)
+            fetched += self._fetch_all(mirror) if altered else 0
         members = [member for day in days for member in mirror.members(day)]
         self._deliver(place, mirror, members, _union(self._receipts_of(parts)))
-        return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched)
+        return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched, altered)
 
     def _enter(self) -> manifest.Known:
         """The newest manifest, in which this courier must stand; proves to the server that it does."""
@@ -197,7 +207,7 @@ class Courier:
         listings[0] = dataclasses.replace(listings[0], taken=told.taken, stored=told.stored)
 
         def source(member: bundle.Member) -> Iterator[bytes]:
-            return pieces(mirror.path(member.day, member.name)) if member.day else iter([files[member.name]])
+            return pieces(mirror.path(member)) if member.day else iter([files[member.name]])
 
         place.deliver(listings, source, self._progress)
 
@@ -213,6 +223,14 @@ class Courier:
 
     def _today(self) -> datetime.date:
         return datetime.datetime.fromtimestamp(self._clock(), datetime.UTC).date()
+
+
+@contextlib.contextmanager
+def _own_disk() -> Iterator[None]:
+    try:
+        yield
+    except OSError as exc:
+        raise disk("the courier's folder", exc) from exc
 
 
 def _stated(parts: Sequence[Outgoing], known: manifest.Manifest, day: datetime.date, hash_: bytes) -> bool:

@@ -1,12 +1,14 @@
 """What the courier pulled and the server still has: a folder a server day, in it files named like a bundle's members.
 
-It lets an interrupted pull go on where it was and a lost stick be written again. Everything in it is sealed.
+Behind each name stands the SHA-256 of what the server sent, so that what the disk altered since is seen and fetched
+anew. It lets an interrupted pull go on where it was and a lost stick be written again. Everything in it is sealed.
 """
 
 import datetime
 import hashlib
+import re
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from whistle.courier import durable
@@ -14,6 +16,7 @@ from whistle.courier.errors import BadServer
 from whistle.protocol import bundle, statement, tar
 
 PIECE = 1024**2  # bytes
+HASHED = re.compile(r"(.+)\.([0-9a-f]{64})")
 
 
 class Mirror:
@@ -31,9 +34,7 @@ class Mirror:
 
     def names(self, day: datetime.date) -> set[str]:
         """The names of the day's whole files."""
-        folder = self._folder / day.isoformat()
-        found = {f"{path.parent.name}/{path.name}": path.stat().st_size for path in folder.glob("*/*")}
-        return {name for name, size in found.items() if size == self._size(name)}
+        return set(self._files(day))
 
     def put(self, day: datetime.date, entry: tar.Entry) -> None:
         """Keep what a tar gives under its own name. Raises BadServer when the size is wrong, OSError."""
@@ -41,13 +42,16 @@ class Mirror:
             raise BadServer("the server sent something of a size that does not exist", "ask the operator")
         path = self._folder / day.isoformat() / entry.name
         path.parent.mkdir(parents=True, exist_ok=True)
-        durable.write(path, entry.pieces())
+        digest = hashlib.sha256()
+        beside = durable.stage(path, _hashing(entry.pieces(), digest.update))
+        beside.replace(path.with_name(f"{path.name}.{digest.hexdigest()}"))
+        durable.sync_folder(path.parent)
 
     def keep(self, day: datetime.date, names: set[str]) -> None:
         """Remove what the server no longer has of a day, and what was left unfinished."""
-        folder = self._folder / day.isoformat()
-        for path in folder.glob("*/*"):
-            if f"{path.parent.name}/{path.name}" not in names:
+        kept = {path for name, (path, _) in self._files(day).items() if name in names}
+        for path in (self._folder / day.isoformat()).glob("*/*"):
+            if path not in kept:
                 path.unlink()
 
     def keep_days(self, days: Iterable[datetime.date]) -> None:
@@ -57,19 +61,32 @@ class Mirror:
 
     def hash(self, day: datetime.date) -> bytes:
         """The hash that a workstation which has all of the day states."""
-        return statement.day_hash(_id(name) for name in self.names(day))
+        return statement.day_hash((bundle.member_id(name), sha256) for name, (_, sha256) in self._files(day).items())
 
-    def members(self, day: datetime.date) -> Iterator[bundle.Member]:
+    def members(self, day: datetime.date) -> list[bundle.Member]:
         """The day's files as a bundle lists them."""
-        for name in sorted(self.names(day)):
-            path, digest = self.path(day, name), hashlib.sha256()
-            for piece in pieces(path):
-                digest.update(piece)
-            yield bundle.Member(name, path.stat().st_size, digest.digest(), day)
+        files = sorted(self._files(day).items())
+        return [bundle.Member(name, path.stat().st_size, sha256, day) for name, (path, sha256) in files]
 
-    def path(self, day: datetime.date, name: str) -> Path:
-        """Where a file of the day lies."""
-        return self._folder / day.isoformat() / name
+    def drop_altered(self, day: datetime.date) -> int:
+        """Read the day; remove the files that are not what the server sent. How many they were."""
+        altered = [path for path, sha256 in self._files(day).values() if _sha256(path) != sha256]
+        for path in altered:
+            path.unlink()
+        return len(altered)
+
+    def path(self, member: bundle.Member) -> Path:
+        """Where one of `members` lies."""
+        return self._folder / str(member.day) / f"{member.name}.{member.sha256.hex()}"
+
+    def _files(self, day: datetime.date) -> dict[str, tuple[Path, bytes]]:
+        """By name: where each whole file of the day lies, and the SHA-256 of what the server sent."""
+        found = {}
+        for path in sorted((self._folder / day.isoformat()).glob("*/*")):
+            match = HASHED.fullmatch(path.name)
+            if match and path.stat().st_size == self._size(name := f"{path.parent.name}/{match[1]}"):
+                found[name] = path, bytes.fromhex(match[2])
+        return found
 
     def _size(self, name: str) -> int:
         if not bundle.NAME.fullmatch(name):
@@ -84,5 +101,14 @@ def pieces(path: Path) -> Iterator[bytes]:
             yield piece
 
 
-def _id(name: str) -> bytes:
-    return bytes.fromhex(name.partition("/")[2].removesuffix(".age"))
+def _sha256(path: Path) -> bytes:
+    digest = hashlib.sha256()
+    for _ in _hashing(pieces(path), digest.update):
+        pass
+    return digest.digest()
+
+
+def _hashing(content: Iterable[bytes], update: Callable[[bytes], None]) -> Iterator[bytes]:
+    for piece in content:
+        update(piece)
+        yield piece

@@ -5,6 +5,7 @@ that the blocks are alike; no public key is seen outside a sealed message.  Ever
 """
 
 import base64
+import copy
 import hashlib
 import os
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -209,6 +210,12 @@ class Opener:
         self._hash = hashlib.sha256()
         self._left = attachment.size
         self._blocks = 0
+
+    def copy(self) -> "Opener":
+        """Another one that has come as far, to try what may be altered."""
+        other = copy.copy(self)
+        other._age, other._hash = self._age.copy(), self._hash.copy()
+        return other
 
     def update(self, block: bytes) -> bytes:
         """The content that the next block makes certain; Malformed if it was altered."""

@@ -1,6 +1,6 @@
 """A reviewer's signed statement of what the workstation holds of one server day (SPEC 8.3).
 
-It names no case and no id: only the day, and one hash over all ids of that day.
+It names no case and no id: only the day, and one hash over all ids and contents of that day.
 """
 
 import base64
@@ -22,9 +22,12 @@ REVIEWER = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 SIGNATURE = 64  # bytes
 
 
-def day_hash(ids: Iterable[bytes]) -> bytes:
-    """BLAKE2b-256 over the sorted ids (16 bytes each) of a day's envelopes and blocks in the reviewers' heap."""
-    return hashlib.blake2b(b"".join(sorted(ids)), digest_size=32).digest()
+def day_hash(held: Iterable[tuple[bytes, bytes]]) -> bytes:
+    """BLAKE2b-256 over the sorted pairs of id (16 bytes) and SHA-256 of the content (32 bytes).
+
+    The pairs are those of a day's envelopes and blocks in the reviewers' heap.
+    """
+    return hashlib.blake2b(b"".join(sorted(id_ + digest for id_, digest in held)), digest_size=32).digest()
 
 
 @dataclass(frozen=True)

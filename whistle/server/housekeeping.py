@@ -14,7 +14,7 @@ from whistle.store import StoreError
 
 TICK = 20.0  # seconds
 LONELY = datetime.timedelta(days=14)  # without any courier
-FORGOTTEN = datetime.timedelta(days=60)  # that something waits; at 180 it goes
+FORGOTTEN = datetime.timedelta(days=60)  # that something is there; at 180 it goes
 
 
 class Housekeeper:
@@ -103,9 +103,14 @@ def warnings(instance: Instance) -> list[str]:
         found.append(f"the manifest ends in {left} days; ask a root keeper for the next")
     elif left is not None:
         found.append(f"the manifest ended {-left} days ago; 30 days after its end nobody can report")
-    visit, waiting = instance.store.last_visit(), instance.store.oldest_waiting()
+    visit, waiting, kept = instance.store.last_visit(), instance.store.oldest_waiting(), instance.store.days()
     if visit and today - visit >= LONELY:
         found.append(f"no courier has come for {(today - visit).days} days")
     if waiting and today - waiting >= FORGOTTEN:
         found.append(f"something waits to be collected for {(today - waiting).days} days; at 180 it is removed")
+    elif kept and today - kept[0].day >= FORGOTTEN:
+        found.append(
+            f"not all reviewers have stated to have what came {(today - kept[0].day).days} days ago; at 180 it is "
+            "removed. Ask them to exchange; then use another courier, or `whistle courier pull --again`"
+        )
     return found

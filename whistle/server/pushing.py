@@ -79,7 +79,7 @@ def _install(files: dict[str, bytes], instance: Instance) -> str:
 
 
 def _state(statement: ImportStatement, instance: Instance) -> bool:
-    """Record what a workstation states to hold, when its reviewer signed it and it is what this server holds."""
+    """Keep what a workstation states to hold, when its reviewer signed it; the removal compares it."""
     today = instance.today
     for key in instance.published.signing_keys(statement.reviewer, today):
         try:

@@ -1,6 +1,5 @@
-"""What the reviewers' heap holds of each day: the lists that couriers ask for and workstations sign."""
+"""What the reviewers' heap holds of each day: the lists that couriers ask for."""
 
-import hashlib
 from collections import Counter
 from dataclasses import dataclass
 from datetime import date
@@ -25,11 +24,6 @@ class DayIds:
 
     envelopes: tuple[bytes, ...]
     blocks: tuple[bytes, ...]
-
-    @property
-    def hash(self) -> bytes:
-        """BLAKE2b-256 over all ids of the day, sorted and concatenated (SPEC 9.5)."""
-        return hashlib.blake2b(b"".join(sorted(self.envelopes + self.blocks)), digest_size=32).digest()
 
 
 def count_days(connection: Connection) -> list[DayCount]:

@@ -111,7 +111,7 @@ def _under(connection: Connection, id_: bytes) -> Sealed | None:
     row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
     if row is None:
         return None
-    return Sealed(row.id, row.heap, _bodies(connection, [row.id]).get(row.id, b""))
+    return Sealed(row.id, row.heap, bodies_of(connection, [row.id]).get(row.id, b""))
 
 
 def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: date) -> None:
@@ -139,7 +139,7 @@ def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bo
     heaps, with_body = set(heaps), set(bodies)
     rows = [row for row in _rows(connection, ids) if row.heap in heaps]
     kept = [row.id for row in rows if row.heap in with_body and row.state != State.REMOVED]
-    found = _bodies(connection, kept)
+    found = bodies_of(connection, kept)
     return [Found(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
 
 
@@ -156,7 +156,8 @@ def _places(count: int) -> str:
     return json.dumps(list(range(1, ID * count + 1, ID)))
 
 
-def _bodies(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+    """The bodies that are there, by id; all in memory."""
     by_key = {key(id_): id_ for id_ in ids}
     found = {}
     for some in chunks(ids):

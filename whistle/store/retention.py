@@ -1,7 +1,8 @@
 """How long things stay (SPEC 9.5): by whole days and never by case, since naming a case's ids would link them.
 
-A reviewer's statement says "of this day I hold the ids with this hash". It counts only while the server's own list of
-that day has the same hash, so nothing that a courier dropped, or that came later, is ever removed because of it.
+A reviewer's statement says "of this day I hold the ids and contents with this hash". It is kept as it came, and
+counts only if what lies here of a day when it is to be removed has the same hash: so nothing that a courier dropped or
+altered, or that came later, is ever removed because of it.
 The table `imports` keeps the day on which a statement came, and the hash; the hash says which day it speaks of.
 """
 
@@ -15,6 +16,7 @@ from whistle.store.blocks import Blocks
 from whistle.store.database import Database
 from whistle.store.days import count_days, day_ids
 from whistle.store.envelopes import drop_bodies, remove
+from whistle.store.held import Held
 from whistle.store.models import MAIN, PLACES, TODAY, Heap, State, imports, visits
 from whistle.store.uploads import drop_if_unlisted
 
@@ -34,22 +36,16 @@ class Limits:
 
 
 def record_import(database: Database, reviewer: str, day: date, hash_: bytes, today: date) -> bool:
-    """Count a statement whose signature the caller has checked. False: not (or no more) this server's list of the day.
+    """Keep a statement whose signature the caller has checked. False: nothing lies here (any more) of that day.
 
     A day that is not over is refused, as it may still grow. The same statement again keeps its first day.
     """
     with database.write() as connection:
         held = day_ids(connection, day)
-        if day >= today or not (held.envelopes or held.blocks) or held.hash != hash_:
+        if day >= today or not (held.envelopes or held.blocks):
             return False
         database.add(connection, imports, [{"reviewer": reviewer, "day": today, "hash": hash_}])
         return True
-
-
-def stated_by(connection: Connection, hash_: bytes) -> dict[str, date]:
-    """Who stated a list with that hash, and on which day."""
-    rows = connection.execute(select(imports.c.reviewer, imports.c.day).where(imports.c.hash == hash_))
-    return {row.reviewer: row.day for row in rows}
 
 
 def visit(database: Database, courier: str, day: date) -> None:
@@ -74,15 +70,19 @@ def oldest_waiting(connection: Connection) -> date | None:
     return min((day for day in waiting if day is not None), default=None)
 
 
-def remove_due(database: Database, place: Blocks, today: date, active: Collection[str], limits: Limits) -> list[date]:
+def remove_due(
+    database: Database, place: Blocks, held: Held, today: date, active: Collection[str], limits: Limits
+) -> list[date]:
     """Remove what has been kept long enough; only days that were turned over. Returns the days removed as stated.
 
     With no active reviewer nobody can have stated anything, so only the limits count.
     """
     with database.read() as connection:
         unturned = _unturned(connection)
-        stated = [each.day for each in count_days(connection) if each.day not in unturned]
-        stated = [day for day in stated if _is_stated(connection, day, today, active, limits)]
+        days = [each.day for each in count_days(connection) if each.day not in unturned]
+        hashes = _stated(connection, today, active, limits)
+    held.keep(days)
+    stated = [day for day in days if held.hash(day) in hashes] if hashes else []
     for day in stated:
         _remove_day(database, place, Heap.REVIEWERS, day, today)
     for heap in Heap:
@@ -101,12 +101,13 @@ def _unturned(connection: Connection) -> set[date]:
     return {day for table in tables for day in connection.scalars(select(table.c.day).distinct())}
 
 
-def _is_stated(connection: Connection, day: date, today: date, active: Collection[str], limits: Limits) -> bool:
-    """Whether all active reviewers stated the list as it is now, the last of them long enough ago."""
-    stated = stated_by(connection, day_ids(connection, day).hash)
-    if not active or not set(active) <= set(stated):
-        return False
-    return max(stated[reviewer] for reviewer in active) + timedelta(days=limits.grace) <= today
+def _stated(connection: Connection, today: date, active: Collection[str], limits: Limits) -> set[bytes]:
+    """The hashes that all active reviewers stated, the last of them long enough ago."""
+    early = select(imports.c.reviewer, imports.c.hash).where(imports.c.day <= today - timedelta(days=limits.grace))
+    stated: dict[bytes, set[str]] = {}
+    for reviewer, hash_ in connection.execute(early):
+        stated.setdefault(hash_, set()).add(reviewer)
+    return {hash_ for hash_, who in stated.items() if active and set(active) <= who}
 
 
 def _past(database: Database, heap: Heap, limit: date) -> list[date]:

@@ -13,6 +13,7 @@ from whistle.store.database import Database
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Found, Sealed
 from whistle.store.errors import Unfit
+from whistle.store.held import Held
 from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.retention import Limits
 
@@ -31,6 +32,7 @@ class Store:
     def __init__(self, database: Database, blocks: Blocks, envelope_size: int) -> None:
         self.database = database
         self._blocks, self._envelope_size = blocks, envelope_size
+        self._held = Held(database, blocks)
 
     # What reporters and couriers bring
 
@@ -93,9 +95,9 @@ class Store:
         with self.database.read() as connection:
             return day_ids(connection, day)
 
-    def held(self, day: date) -> bytes:
-        """BLAKE2b-256 over the sorted ids of `day_ids`, envelopes' and blocks' together."""
-        return self.day_ids(day).hash
+    def held(self, day: date) -> bytes | None:
+        """The hash over the ids and contents of a day (SPEC 8.3); reads all of it. None when something is gone."""
+        return self._held.hash(day)
 
     def collect(self, ids: Sequence[bytes], day: date) -> list[bytes]:
         """Mark envelopes to reviewers as collected, durably, before any byte of them is sent.
@@ -110,7 +112,10 @@ class Store:
         return found[0].body if found else None
 
     def record_import(self, reviewer: str, day: date, hash_: bytes, today: date) -> bool:
-        """Count a reviewer's statement, its signature checked by the caller. False: it is not this server's list."""
+        """Keep a reviewer's statement, its signature checked by the caller. False: nothing lies here of that day.
+
+        Whether it is what lies here shows at the removal.
+        """
         return retention.record_import(self.database, reviewer, day, hash_, today)
 
     def visit(self, courier: str, day: date) -> None:
@@ -146,7 +151,7 @@ class Store:
 
         Turn over first: days in today's tables are left alone. Returns the days removed because all had stated them.
         """
-        return retention.remove_due(self.database, self._blocks, today, active, limits)
+        return retention.remove_due(self.database, self._blocks, self._held, today, active, limits)
 
     def close(self) -> None:
         """Let go of all connections."""

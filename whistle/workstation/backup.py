@@ -7,6 +7,7 @@ they are; the manifests and roots, which are public.  What outlives a destroyed 
 
 import base64
 import json
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ LABEL = b"whistle/v1 backup\n"  # before what is signed
 PIECES = "pieces.age"
 MESSAGES = "messages"
 BLOCKS = "blocks"
+BLOCK = re.compile(r"([0-9a-f]{32})(\.[0-9]+)?")  # with a number, what came under an id before
 README = """This is the backup of a Whistle workstation.  Stock tools open it: age 1.3 or later, and jq.
 
     age -d keys.age > keys.txt                      asks for the passphrase of the day of this backup
@@ -69,9 +71,11 @@ def write(
         if progress:
             progress(count, len(hashes))
     for id_ in workstation.blocks.ids():
-        path = folder / BLOCKS / id_.hex()
-        durable.private_folder(path.parent)
-        durable.write(path, workstation.blocks.read(id_))
+        newest_block, *others = workstation.blocks.versions(id_)
+        path = durable.private_folder(folder / BLOCKS) / id_.hex()
+        durable.write(path, newest_block)
+        for count, other in enumerate(others, start=1):
+            durable.write(path.with_name(f"{path.name}.{count}"), other)
     durable.write(folder / PIECES, age.encrypt([newest], b"".join(_pieces(workstation))))
     line = json.dumps(_state(workstation)).encode()
     signature = base64.b64encode(signing.sign(workstation.signing.signing, LABEL + line))
@@ -168,8 +172,9 @@ def _read_state(backup: Path, keys: Keys) -> dict[str, Any]:
 
 
 def _fill(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None:
-    for path in sorted((backup / BLOCKS).glob("[0-9a-f]" * 32)):  # systems lay files of their own beside them
-        workstation.blocks.write(bytes.fromhex(path.name), _bytes(path))
+    for path in sorted((backup / BLOCKS).iterdir() if (backup / BLOCKS).is_dir() else [], reverse=True):
+        if match := BLOCK.fullmatch(path.name):  # systems lay files of their own beside them; the newest comes last
+            workstation.blocks.write(bytes.fromhex(match[1]), _bytes(path))
     with workstation.change():
         for serial in state["records"].get("manifests", []):
             files = (backup / f"manifest-{serial}.json", backup / f"manifest-{serial}.json.minisig")

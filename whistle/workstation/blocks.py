@@ -4,6 +4,7 @@ All blocks of the reviewers' heap are kept, not only those of one's own cases: a
 attachments here, and nobody who sees the folder learns which belong to a case that this reviewer reads.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from whistle.workstation import durable
 
 
 class Blocks:
-    """A folder of blocks, `ab/abcdef…`."""
+    """A folder of blocks, `ab/abcdef…`, and `aside/abcdef…/` for what came under an id before with another content."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -40,8 +41,11 @@ class Blocks:
         return [id_ for id_ in ids if not self.has(id_)]
 
     def write(self, id_: bytes, body: bytes) -> None:
-        """Keep a block, durably.  The first one under an id stays.  Raises VaultReadOnly."""
-        if self.has(id_):
+        """Keep a block, durably; what came under its id before with another content stays beside it.
+
+        Which of them is right shows when the attachment is opened.  Raises VaultReadOnly.
+        """
+        if self.has(id_) and not self._put_aside(id_, body):
             return
         path = self.path(id_)
         if not path.parent.is_dir():
@@ -55,6 +59,24 @@ class Blocks:
     def read(self, id_: bytes) -> bytes:
         """A block's bytes.  Raises FileNotFoundError when it has not come."""
         return self.path(id_).read_bytes()
+
+    def versions(self, id_: bytes) -> list[bytes]:
+        """All that came under an id, the newest first.  Raises FileNotFoundError when nothing has come."""
+        aside = self._aside(id_)
+        others = sorted(aside.iterdir()) if aside.is_dir() else []
+        return [self.read(id_), *(each.read_bytes() for each in others)]
+
+    def _put_aside(self, id_: bytes, body: bytes) -> bool:
+        """Make room for another content; False when there is none, since it is the same."""
+        there = self.read(id_)
+        if there == body:
+            return False
+        aside = durable.private_folder(self._aside(id_))
+        durable.write(aside / hashlib.sha256(there).hexdigest(), there)
+        return True
+
+    def _aside(self, id_: bytes) -> Path:
+        return self.folder / "aside" / id_.hex()
 
     def ids(self) -> Iterator[bytes]:
         """The ids of all blocks that are here."""

@@ -1,7 +1,7 @@
 """Taking in what a courier brought: bundle by bundle, whole or not at all.
 
 A part whose bytes differ from its own list is *altered* and refused whole.  Of a sound part the blocks are kept first,
-then, in one transaction, the messages, the ids that were seen of each server day, and that this part was taken in.
+then, in one transaction, the messages, what came of each server day, and that this part was taken in.
 What leans on something that has not come yet waits and is judged again with each later part.
 """
 
@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from whistle.protocol import bundle, message
-from whistle.protocol.attachment import ID
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.protocol.listing import Listing, Member
+from whistle.protocol.listing import ENVELOPE_UNIT, Listing, Member
 from whistle.protocol.message import Report, Signed
 from whistle.protocol.strangers import safe_name
-from whistle.workstation import judging, outbox, writing
+from whistle.workstation import holdings, judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
 from whistle.workstation.opening import Opened, Opening
@@ -122,7 +121,7 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
         part = Imported(parts=1)
         with workstation.change():
             settle(workstation, _read(workstation, reader, part, progress), part)
-            _remember(workstation, listing, reader.digest)
+            _remember(workstation, listing, reader.digest, part)
             _note_undone(workstation, listing, part)
     result.add(part)
 
@@ -153,7 +152,7 @@ def _envelopes(
     """The envelopes that were not seen before with their days; manifests before them and blocks after are kept."""
     files: dict[str, bytes] = {}
     members = reader.listing.members
-    seen = {day: set(_seen(workstation, day)) for day in {member.day for member in members} if day}
+    known = {day: holdings.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
     for count, (member, body) in enumerate(reader, start=1):
         if progress:
             progress(count, len(members))
@@ -161,10 +160,14 @@ def _envelopes(
             files[member.name] = body.read()
             continue
         _take_manifests(workstation, files, result)  # they come before all envelopes
+        before = member.day is not None and holdings.came(known[member.day], member)
         if member.is_block:
-            workstation.blocks.write(member.id, body.read())
             result.blocks += 1
-        elif member.day is None or _trace(member) not in seen[member.day]:
+            if not (before and workstation.blocks.has(member.id)):
+                workstation.blocks.write(member.id, body.read())
+        elif member.size != workstation.trust.newest().manifest.slots * ENVELOPE_UNIT:
+            raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
+        elif not before:
             yield body.read(), member.day
     _take_manifests(workstation, files, result)
 
@@ -265,32 +268,15 @@ def _record(arrival: Arrival) -> dict[str, Any]:
     }
 
 
-def _remember(workstation: Workstation, listing: Listing, digest: bytes) -> None:
-    vault = workstation.vault
-    by_day: dict[datetime.date, set[str]] = {}
-    for member in listing.members:
-        if member.day and member.id:
-            by_day.setdefault(member.day, set()).add(_trace(member))
-    for day, traces in by_day.items():
-        vault.put(f"day/{day.isoformat()}", sorted({*_seen(workstation, day), *traces}))
-    vault.put("days", sorted({*vault.get("days", []), *(day.isoformat() for day in by_day)}))
-    vault.put("imported", [*vault.get("imported", []), digest.hex()][-REMEMBERED:])
-
-
-def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
-    """The ids of envelopes and blocks that came here of a server day: those of which its statement is made."""
-    return sorted({bytes.fromhex(trace)[:ID] for trace in _seen(workstation, day)})
-
-
-def _seen(workstation: Workstation, day: datetime.date) -> list[str]:
-    """The traces of envelopes and blocks that came here of a server day."""
-    found: list[str] = workstation.vault.get(f"day/{day.isoformat()}", [])
-    return found
-
-
-def _trace(member: Member) -> str:
-    """The id and the beginning of the hash: what was replaced on the way is opened when the right one comes."""
-    return member.id.hex() + member.sha256[:8].hex() if member.id else ""
+def _remember(workstation: Workstation, listing: Listing, digest: bytes, result: Imported) -> None:
+    replaced = holdings.remember(workstation, listing.members)
+    before = [] if replaced else workstation.vault.get("imported", [])  # a part that was read may count anew
+    workstation.vault.put("imported", [*before, digest.hex()][-REMEMBERED:])
+    if replaced:
+        result.findings.append(
+            f"{counted(replaced, 'thing')} came again with another content: the courier or the stick altered it, "
+            "then or now. Both were kept; nothing is lost while the server has it."
+        )
 
 
 def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -> None:

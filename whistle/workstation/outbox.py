@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from whistle.protocol import bundle, statement, tar
-from whistle.protocol.attachment import ID
 from whistle.protocol.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
 from whistle.protocol.statement import ImportStatement
-from whistle.workstation import durable
+from whistle.workstation import durable, holdings
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.workstation import Workstation
 
@@ -93,8 +92,8 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
     days = workstation.vault.get("days", [])[-min(STATED, MAX_STATEMENTS) :]
     found = []
     for day in days:
-        ids = {bytes.fromhex(trace)[:ID] for trace in workstation.vault.get(f"day/{day}", [])}
-        found.append(statement.sign(me, datetime.date.fromisoformat(day), statement.day_hash(ids), key))
+        if hash_ := holdings.day_hash(workstation, day):
+            found.append(statement.sign(me, datetime.date.fromisoformat(day), hash_, key))
     return found
 
 

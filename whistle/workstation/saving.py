@@ -4,11 +4,12 @@ A file's name is the sender's to choose, so it is cut down to a plain last part.
 before the last piece and the SHA-256 were right; a fault leaves nothing behind.
 """
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from whistle.newfile import new_file
 from whistle.protocol import attachment
-from whistle.protocol.attachment import Attachment
+from whistle.protocol.attachment import Attachment, Opener
 from whistle.protocol.errors import Malformed
 from whistle.protocol.strangers import numbered
 from whistle.workstation import durable
@@ -27,10 +28,8 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
     durable.private_folder(folder)
     try:
         with new_file(folder) as (file, name_it):
-            opener = attachment.Opener(record)
-            for id_ in attachment.block_ids(record):
-                file.write(opener.update(blocks.read(id_)))
-            file.write(opener.finish())
+            for piece in _pieces(record, blocks):
+                file.write(piece)
             path = name_it(lambda count: numbered(record.name, count))
         durable.sync_folder(folder)
     except Malformed as exc:
@@ -46,9 +45,44 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
 
 def content(record: Attachment, blocks: Blocks) -> bytes:
     """All of a small attachment, verified, in memory.  Raises Malformed, FileNotFoundError."""
-    opener = attachment.Opener(record)
-    pieces = [opener.update(blocks.read(id_)) for id_ in attachment.block_ids(record)]
-    return b"".join([*pieces, opener.finish()])
+    return b"".join(_pieces(record, blocks))
+
+
+def _pieces(record: Attachment, blocks: Blocks) -> Iterator[bytes]:
+    """The content as it becomes certain.  Of blocks that came in several versions those are taken that open.
+
+    A block's end is proved by the next one, so more than one way may be open until then.
+    """
+    ways = [(attachment.Opener(record), b"")]
+    for id_ in attachment.block_ids(record):
+        ways = _further(ways, blocks.versions(id_))
+        if len(ways) == 1:
+            yield ways[0][1]
+            ways = [(ways[0][0], b"")]
+    fault = Malformed("an attachment is damaged")
+    for opener, content in ways:
+        try:
+            yield content + opener.finish()
+        except Malformed as exc:
+            fault = exc
+        else:
+            return
+    raise fault
+
+
+def _further(ways: list[tuple[Opener, bytes]], versions: list[bytes]) -> list[tuple[Opener, bytes]]:
+    """The ways on which a version of the next block opens.  Raises Malformed where there is none."""
+    found, fault = [], Malformed("an attachment is damaged")
+    for opener, content in ways:
+        for version in versions:
+            tried = opener.copy() if len(versions) > 1 else opener
+            try:
+                found.append((tried, content + tried.update(version)))
+            except Malformed as exc:
+                fault = exc
+    if not found:
+        raise fault
+    return found
 
 
 def _no_room(exc: OSError) -> CannotSave:

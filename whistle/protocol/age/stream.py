@@ -4,6 +4,7 @@ The payload is pieces of 64 KiB, each under the payload key and a nonce that cou
 What `Opener` gives out is verified; a file that is cut off or altered gives an error in place of the rest.
 """
 
+import copy
 import secrets
 from collections.abc import Iterator, Sequence
 
@@ -29,6 +30,12 @@ class _Pieces:
         self._length = 0
         self._size = size
         self._after = after
+
+    def copy(self) -> "_Pieces":
+        """Another one that holds the same."""
+        other = copy.copy(self)
+        other._parts = list(self._parts)
+        return other
 
     @property
     def rest(self) -> bytes:
@@ -112,6 +119,12 @@ class Opener:
         self._pieces = _Pieces(SEALED_CHUNK, after=0)
         self._fault: ProtocolError | None = None
         self._finished = False
+
+    def copy(self) -> "Opener":
+        """Another one that has come as far; each goes on for itself."""
+        other = copy.copy(self)
+        other._start, other._pieces = bytearray(self._start), self._pieces.copy()
+        return other
 
     def update(self, data: bytes) -> bytes:
         """Takes any number of bytes of the file; gives as much verified plaintext as is ready.

@@ -1,0 +1,142 @@
+"""A courier that brings other bytes under the right names causes no loss: the server keeps them for another courier."""
+
+import datetime
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import parties
+from tests.office import Office, working
+from tests.workstation.carrying import attach
+from whistle.courier import Courier
+from whistle.protocol import message
+from whistle.protocol.attachment import Attachment
+from whistle.server.housekeeping import clean, warnings
+from whistle.server.instance import NAME
+from whistle.store import Heap, Sealed
+from whistle.workstation import backup, cases, holdings, keyfile, saving
+
+PHOTO = bytes(range(256)) * 3000  # three blocks
+PASSPHRASE = "seven quiet otters swim"
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An office with a server that runs."""
+    with working(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def other(office: Office) -> Courier:
+    """A second courier, with a folder of its own."""
+    return office.another(office.courier._settings.server, "other")
+
+
+@pytest.fixture
+def case(office: Office) -> str:
+    """A report with a photo, for two reviewers, in the reviewers' heap."""
+    who, (blocks, record) = parties.reporter(), attach(PHOTO)
+    told = parties.report(who, office.org, attachments=(record,))
+    body = parties.sealed(message.sign(told, who.signing), office.org, told.readers)
+    store = office.app.extensions[NAME].store
+    for id_, block in blocks:
+        store.put_block(id_, block, Heap.REVIEWERS, parties.DAY)
+    envelope = Sealed(bytes(16), Heap.REVIEWERS, body)
+    store.commit([envelope], [id_ for id_, _ in blocks], parties.DAY)
+    return who.case.hex()
+
+
+def alter(courier: Courier, kind: str) -> None:
+    """Change a byte in all files of this kind that the courier has, so that it cannot notice."""
+    for path in sorted((courier._folder / "mirror").rglob(f"{kind}/*")):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+        path.rename(path.with_suffix("." + hashlib.sha256(data).hexdigest()))
+
+
+def round_by(office: Office, courier: Courier, kind: str = "") -> list[str]:
+    """All exchange with this courier, which alters this kind of files first; what they were told."""
+    if kind:
+        courier.pull(office.stick("ombuds"))
+        alter(courier, kind)
+    said: list[str] = []
+    for id_ in office.stations:
+        courier.pull(office.stick(id_))
+        said += office.exchange(id_).lines()
+        courier.push(office.stick(id_))
+    return said
+
+
+def days_later(office: Office, days: int) -> list[datetime.date]:
+    """So many days go by at the server; the days that it removed since all had stated them."""
+    office.clock.day += datetime.timedelta(days=days)
+    return clean(office.app.extensions[NAME])
+
+
+def photo(office: Office, reviewer: str, case: str, to: Path) -> bytes:
+    """The photo as this reviewer saves it."""
+    [entry] = office.case(reviewer, case).entries
+    record: Attachment = entry.attachments[0]
+    return saving.save(record, office.stations[reviewer].blocks, to / reviewer).read_bytes()
+
+
+@pytest.mark.parametrize("kind", ["envelopes", "blocks"])
+@pytest.mark.parametrize("mended", ["another courier", "pull --again"])
+def test_what_a_courier_alters_is_not_removed(
+    office: Office, other: Courier, case: str, kind: str, mended: str, tmp_path: Path
+) -> None:
+    """A day of which all state altered bytes stays until the right ones were taken in, and stated; then it goes."""
+    days_later(office, 1)
+    round_by(office, office.courier, kind)
+    hidden = kind == "envelopes"
+    assert all((case in office.stations[id_].case_ids()) != hidden for id_ in ("ombuds", "ethics"))
+    assert days_later(office, 40) == []
+    if mended == "another courier":
+        said = round_by(office, other)
+    else:
+        for id_ in office.stations:
+            office.courier.pull(office.stick(id_), again=True)
+        said = round_by(office, office.courier)
+    assert any("another content" in line for line in said)
+    store = office.app.extensions[NAME].store
+    day = parties.DAY.isoformat()
+    assert {holdings.day_hash(each, day) for each in office.stations.values()} == {store.held(parties.DAY)}
+    assert {photo(office, id_, case, tmp_path) for id_ in ("ombuds", "ethics")} == {PHOTO}
+    assert days_later(office, 6) == []
+    assert days_later(office, 1) == [parties.DAY]
+
+
+def test_altered_blocks_after_the_right_ones_destroy_nothing(
+    office: Office, other: Courier, case: str, tmp_path: Path
+) -> None:
+    """What came first stays beside what came last, in the vault and in a backup; the attachment opens."""
+    days_later(office, 1)
+    round_by(office, office.courier)
+    other.pull(office.stick("ombuds"))
+    alter(other, "blocks")
+    (office.stick("ombuds") / "outbox").rename(tmp_path / "held back")
+    other.pull(office.stick("ombuds"))
+    assert any("3 things came again" in line for line in office.exchange("ombuds").lines())
+    assert photo(office, "ombuds", case, tmp_path) == PHOTO
+    saved = backup.write(office.stations["ombuds"], tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    again = backup.restore(saved, tmp_path / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: office.clock.day)
+    [entry] = cases.load(again, case).entries
+    assert saving.content(entry.attachments[0], again.blocks) == PHOTO
+    again.close()
+    round_by(office, office.courier)
+    stated = holdings.day_hash(office.stations["ombuds"], parties.DAY.isoformat())
+    assert stated == office.app.extensions[NAME].store.held(parties.DAY)
+
+
+def test_the_operator_hears_of_a_day_that_not_all_state(office: Office, case: str) -> None:
+    """After 60 days there is time left to send another courier."""
+    days_later(office, 1)
+    round_by(office, office.courier, "envelopes")
+    days_later(office, 58)
+    assert not [line for line in warnings(office.app.extensions[NAME]) if "another courier" in line]
+    days_later(office, 1)
+    assert [line for line in warnings(office.app.extensions[NAME]) if "another courier" in line]
