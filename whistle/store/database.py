@@ -119,6 +119,24 @@ class Database:
             finally:
                 connection.invalidate()
 
+    def empty_log(self, tries: int, pause: int) -> bool:
+        """Bring SQLite's write-ahead logs into their files and empty them; False while others read them.
+
+        Until then, what was deleted still stands in the file. A try waits for `pause` ms.
+        """
+        if not self.is_sqlite:
+            return True
+        with self.bare() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout={pause}")
+            for _ in range(tries):
+                emptied = [
+                    cursor.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
+                    for schema in ("today", "main")
+                ]
+                if all(emptied):
+                    return True
+        return False
+
     def close(self) -> None:
         """Let go of all connections."""
         self.engine.dispose()

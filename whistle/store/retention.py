@@ -20,6 +20,9 @@ from whistle.store.held import Held
 from whistle.store.models import MAIN, PLACES, TODAY, Heap, State, imports, visits
 from whistle.store.uploads import drop_if_unlisted
 
+TRIES = 3  # to overwrite in SQLite's file what was removed
+PAUSE = 1000  # ms that one try waits for those who read
+
 
 @dataclass(frozen=True)
 class Limits:
@@ -93,6 +96,9 @@ def remove_due(
     with database.write() as connection:
         connection.execute(delete(imports).where(imports.c.day < today - limits.bodies(Heap.REVIEWERS)))
         connection.execute(delete(visits).where(visits.c.day < today - timedelta(days=limits.rows)))
+    database.empty_log(
+        TRIES, PAUSE
+    )  # so that it is overwritten now; if somebody keeps reading, with the next turn-over
     return stated
 
 

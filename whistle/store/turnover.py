@@ -74,12 +74,5 @@ def _make_anew(database: Database) -> None:
         return
     with database.bare() as cursor:
         cursor.execute("VACUUM today")
-        cursor.execute(f"PRAGMA busy_timeout={PAUSE}")
-        for _ in range(TRIES):
-            emptied = [
-                cursor.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()[0] == 0
-                for schema in ("today", "main")
-            ]
-            if all(emptied):
-                return
-    raise StoreError("someone kept reading the database, so its log could not be emptied; turn over again")
+    if not database.empty_log(TRIES, PAUSE):
+        raise StoreError("someone kept reading the database, so its log could not be emptied; turn over again")
