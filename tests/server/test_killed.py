@@ -21,7 +21,7 @@ from whistle.server.config import Config
 from whistle.server.instance import open_instance
 from whistle.store import BLOCK, Heap, Store
 
-KILLS = full("KILLS", 100, 3)
+KILLS = full("KILLS", 200, 3)
 CLIENTS = 4
 LARGEST = 3 * BLOCK  # bytes of a file
 

@@ -7,12 +7,13 @@ import time
 from pathlib import Path
 
 from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, files, rows
-from tests.store.uploader import BLOCKS, blocks_of, pair_of, store_report
+from tests.store.uploader import BLOCKS, OVER, blocks_of, pair_of, store_report
 from whistle.store import Heap, Store, open_store
 
-UPLOADS = 100 if TRIAL else 4  # kills
+UPLOADS = 200 if TRIAL else 4  # kills
 REPORTS = 8  # before each turn-over, which then has about 70 steps
-STEPS = range(75) if TRIAL else random.sample(range(68), 5)
+STEPS = [number % 75 for number in range(200)] if TRIAL else random.sample(range(68), 5)
+REMOVALS = [number % 30 for number in range(200)] if TRIAL else random.sample(range(26), 4)
 
 
 def start(url: str, folder: Path, what: str, number: int) -> "subprocess.Popen[bytes]":
@@ -79,4 +80,35 @@ def test_turn_overs_killed_at_any_step(url: str, tmp_path: Path) -> None:
         assert len(files(folder / "settled")) == first * BLOCKS
         assert [name for name, kept in rows(store).items() if kept] == ["blocks", "bodies", "envelopes"]
     assert all(has_whole(store, number) for number in range(first))
+    store.close()
+
+
+def test_removals_killed_at_any_step(url: str, tmp_path: Path) -> None:
+    """A day goes whole or stays whole; the next night ends it, and what is not due is never touched."""
+    folder = tmp_path / "blocks"
+    store = open_store(url, folder, SIZE)
+    for number in range(2):
+        store_report(store, number, after(100))
+    first, died = 2, 0
+    for step in REMOVALS:
+        numbers = range(first, first + REPORTS)
+        for number in numbers:
+            store_report(store, number)
+        store.turn_over(OVER)
+        child = start(url, folder, "remove", step)
+        said, _ = child.communicate()
+        died += child.returncode == -9
+        assert (child.returncode, said) in {(-9, b""), (0, b"done\n")}
+        assert len({store.body(pair_of(number)[0].id) is None for number in numbers}) == 1
+        store.sweep(OVER)
+        store.turn_over(OVER)
+        store.remove_due(OVER, [])
+        first += REPORTS
+        assert [counted.day for counted in store.days()] == [after(100)]
+        assert len(files(folder)) == 2 * BLOCKS
+        for number in numbers:
+            report, slip = pair_of(number)
+            assert (store.body(report.id), store.body(slip.id)) == (None, slip.body)
+    assert all(has_whole(store, number) for number in range(2))
+    assert died > len(REMOVALS) / 2
     store.close()

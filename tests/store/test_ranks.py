@@ -146,7 +146,7 @@ def test_nothing_tells_the_order_within_a_day(days: Days) -> None:
         days.come(after(number))
         before = days.told(TODAY, after(number))
         assert before["change time, blocks"] > LIMIT
-        assert sum(far > LIMIT for name, far in before.items() if name.endswith("envelopes")) >= 2
+        assert any(far > LIMIT for name, far in before.items() if name.endswith("envelopes"))
         days.store.turn_over(after(number + 1))
         for day in list(days.envelopes):
             far = days.told(MAIN, day)

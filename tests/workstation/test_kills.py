@@ -18,7 +18,7 @@ from whistle.workstation.errors import VaultError, WorkstationError
 from whistle.workstation.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
-KILLS = full("WORKSTATION_KILLS", 300, 6)
+KILLS = full("WORKSTATION_KILLS", 600, 6)  # a third each amid Exchange, replies and backups
 LONGEST = 0.8  # seconds that one of these takes, about
 
 

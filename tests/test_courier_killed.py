@@ -1,0 +1,84 @@
+"""A courier that is killed at any moment of its exchange, again and again: nothing is lost, and nothing there twice."""
+
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+from tests.server.visitor import Page
+from tests.trial.counts import full
+from tests.trial.serving import Server, Upload, today
+from tests.workstation.carrying import station
+from whistle.protocol import bundle
+from whistle.workstation import cases, saving, writing
+from whistle.workstation.exchange import exchange
+from whistle.workstation.workstation import Workstation
+
+KILLS = full("COURIER_KILLS", 200, 3)
+BEGINS, LONGEST = 0.3, 1.2  # seconds before it does anything, and that all of it takes, about
+FILE = random.randbytes(600_000)
+
+
+def killed(courier: Path, stick: Path) -> bool:
+    """Whether the exchange was broken off."""
+    command = [sys.executable, "-m", "tests.trial.process", "carry", str(courier), str(stick)]
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    time.sleep(BEGINS + random.random() * LONGEST)
+    child.kill()
+    return child.wait() == -9
+
+
+def whole(stick: Path) -> None:
+    """Every part on the stick is what its list says."""
+    for path in stick.rglob("*.tar"):
+        with path.open("rb") as file:
+            bundle.verify(file)
+
+
+def answer(workstation: Workstation, answered: set[str]) -> None:
+    """Reply to each case that has no reply yet, with what it said."""
+    for case in cases.queue(workstation):
+        if case.id not in answered:
+            text = next(entry.content.text for entry in case.entries if not entry.by)  # type: ignore[attr-defined]
+            writing.reply(workstation, case, f"Reply to: {text}")
+            answered.add(case.id)
+
+
+def page(server: Server, words: str) -> str:
+    """What a look shows."""
+    body = f"step=look&words={words.replace(' ', '+')}".encode()
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    return Page(server.post("/en/", [body], len(body), kind)[1].decode()).text
+
+
+def test_a_courier_killed_at_any_moment(tmp_path: Path) -> None:
+    """Parts on the stick are whole after each kill; at the end each report was read once, and each reply too."""
+    server, stick, answered, broken = Server.make(tmp_path / "server"), tmp_path / "stick", set[str](), 0
+    stick.mkdir()
+    workstation = station(tmp_path / "ombuds", server.org.people["ombuds"], today)
+    workstation.trust.pin([server.org.root.public])
+    courier = server.courier(tmp_path / "courier")
+    words = {}
+    with server.running():
+        courier.exchange(stick)
+        for number in range(KILLS):
+            text = f"Report {number}."
+            words[text] = server.send(Upload(text, len(FILE), lambda: [FILE]))
+            broken += killed(tmp_path / "courier", stick)
+            whole(stick)
+            exchange(workstation, stick)
+            answer(workstation, answered)
+        for _ in range(2):
+            courier.exchange(stick)
+            exchange(workstation, stick)
+            answer(workstation, answered)
+        courier.exchange(stick)
+        assert all(page(server, words[text]).count(f"Reply to: {text}") == 1 for text in words)
+    queue = cases.queue(workstation)
+    texts = Counter(entry.content.text for case in queue for entry in case.entries if not entry.by)  # type: ignore[attr-defined]
+    assert texts == Counter(list(words)) and all(case.faults == [] for case in queue)
+    assert all(saving.content(record, workstation.blocks) == FILE for case in queue for _, record in cases.files(case))
+    workstation.close()
+    print(f"broken off: {broken} of {KILLS}")
