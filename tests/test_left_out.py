@@ -18,21 +18,28 @@ import pytest
 
 from tests import parties
 from tests.office import Office, working
+from tests.second_ids import OUT, SECOND_IDS
 from tests.server.visitor import Visitor
 from tests.workstation.carrying import PASSPHRASE
+from whistle.ceremony.root import Keys, write_outbox
+from whistle.courier.errors import BadServer
+from whistle.courier.manifests import Manifests
 from whistle.protocol import age, bundle, envelope, message, words
 from whistle.protocol.attachment import block_ids
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.manifest import Known
 from whistle.protocol.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
 from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
+from whistle.reporter import errors as reporter_errors
+from whistle.reporter import manifests as reporter_manifests
+from whistle.server.instance import here
 from whistle.workstation import backup, cases, chain, exporting, keyfile, outbox, writing
 from whistle.workstation.cases import Case
-from whistle.workstation.errors import Refused
+from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import exchange
 from whistle.workstation.vault import RECORDS
 from whistle.workstation.writing import Upload
 
-OUT = "ethics"  # a reader of the channel, whom the reporter leaves out
 LONG = "The ethics office itself takes the money. " * 900  # travels as `rest`
 SAID = ["takes the money", "receipts", "Who signed", "Keep this", "Knows invoices", "Every month", "hushed"]
 
@@ -242,63 +249,82 @@ def _send(told: Told, signed: Signed) -> None:
     office.round("counsel")
 
 
-def _renamed(office: Office) -> dict[str, Any]:
-    """The same person by another id."""
-    listed = tuple(replace(each, id="morals") if each.id == OUT else each for each in office.org.manifest.reviewers)
-    return {"reviewers": listed, "channels": _channels(office, "morals")}
-
-
-def _second(office: Office) -> dict[str, Any]:
-    """The same keys once more, by another id."""
-    [own] = [each for each in office.org.manifest.reviewers if each.id == OUT]
-    return {"reviewers": (*office.org.manifest.reviewers, replace(own, id="morals"))}
-
-
-def _reused(office: Office) -> dict[str, Any]:
-    """The id goes to a newcomer, and the person gets another."""
-    newcomer = parties.person(OUT, "Newcomer").listed()
-    return {"reviewers": (*_renamed(office)["reviewers"], newcomer)}
-
-
 def _returned(office: Office) -> dict[str, Any]:
     """Retired by one manifest, and active again by the next."""
     gone = tuple(replace(each, retired=each.id == OUT) for each in office.org.manifest.reviewers)
     before = {"reviewers": office.org.manifest.reviewers, "channels": office.org.manifest.channels}
-    office.install(reviewers=gone, channels=_channels(office, None))
+    channels = tuple(
+        replace(each, readers=tuple(id_ for id_ in each.readers if id_ != OUT)) for each in office.org.manifest.channels
+    )
+    office.install(reviewers=gone, channels=channels)
     office.round("ombuds", "counsel")
     return before
 
 
-def _channels(office: Office, new: str | None) -> tuple[Any, ...]:
-    return tuple(
-        replace(each, readers=tuple(id_ for id_ in (new if id_ == OUT else id_ for id_ in each.readers) if id_))
-        for each in office.org.manifest.channels
-    )
+def _rolled(office: Office) -> dict[str, Any]:
+    """With a second set of keys beside the first, under another name and role."""
+    [own] = [each for each in office.org.manifest.reviewers if each.id == OUT]
+    fresh = office.org.people[OUT] = parties.person(OUT, "Integrity office")
+    signing = (replace(own.signing[0], last=parties.DAY), *fresh.listed().signing)
+    rolled = replace(fresh.listed(), signing=signing)
+    return {"reviewers": tuple(rolled if each.id == OUT else each for each in office.org.manifest.reviewers)}
 
 
-@pytest.mark.parametrize("change", [_renamed, _second, _reused, _returned])
+@pytest.mark.parametrize("change", [_returned, _rolled])
 def test_no_manifest_opens_the_case(tmp_path: Path, change: Any) -> None:
-    """Renamed, listed twice, replaced by a newcomer or returned: whoever was left out stays out, by every id."""
+    """Returned after a while, or with fresh keys and another name: whoever was left out stays out."""
     with working(tmp_path) as office:
         _new_manifest(Told(office), change)
 
 
 def _new_manifest(told: Told, change: Any) -> None:
     office = told.office
+    keys = [*office.org.people[OUT].identities]
     office.install(**change(office))
     office.round()
     case = office.case("ombuds", told.case)
-    for id_ in {OUT, "morals"} & {each.id for each in office.org.manifest.active()}:
-        with pytest.raises(Refused, match=f"left {id_} out"):
-            writing.grant(office.stations["ombuds"], case, id_)
-    known = office.org.known
-    name = "morals" if known.manifest.reviewer("morals") else OUT
-    rogue = _rogue(told, Grant, "whole", grantee=name, lane=8, readers=("ombuds", "counsel", name))
-    _send(told, rogue)
+    with pytest.raises(Refused, match=f"left {OUT} out"):
+        writing.grant(office.stations["ombuds"], case, OUT)
+    rogue = _rogue(told, Grant, "whole", grantee=OUT, lane=8)
+    reply = _rogue(told, Reply)
+    for signed in (rogue, reply):
+        _send(told, signed)
     writing.note(office.stations["ombuds"], case, "Between the two of us.")
     told.follow_up("Is anybody there?")
     office.round()
     assert office.stations[OUT].case_ids() == []
+    newest = office.case("ombuds", told.case).by_reporter[-1]
+    assert OUT not in newest.readers and newest.without == (OUT,)
     for body in _sealed(office.where):
-        found = _opened(office.org.people[OUT].identities, body)
-        assert found is None or found.message.case != told.case or found.hash == rogue.hash
+        found = _opened([*keys, *office.org.people[OUT].identities], body)
+        assert found is None or found.message.case != told.case or found.hash in {rogue.hash, reply.hash}
+
+
+@pytest.mark.parametrize("what", SECOND_IDS)
+def test_no_program_takes_a_manifest_with_a_second_id(told: Told, tmp_path: Path, what: str) -> None:
+    """What a root lists by mistake under another id is refused by server, courier, workstation and reporter."""
+    office, roots = told.office, [told.office.org.root.public]
+    chain = [office.org.known, *SECOND_IDS[what](office.org)]
+    files = _published(chain)
+    stick = tmp_path / "stick"
+    (stick / "outbox").mkdir(parents=True)
+    write_outbox(stick, Keys(tmp_path, tuple(roots), tuple(chain)), parties.DAY)
+    assert office.courier.push(stick).manifest.startswith("refused: ")
+
+    with pytest.raises(Untrusted, match="does not fit"):
+        office.stations["ombuds"].trust.take(files)
+    courier = Manifests(tmp_path / "courier", roots)
+    with pytest.raises(BadServer, match="refused"):
+        courier.refresh(files.get, parties.DAY)
+    with pytest.raises(reporter_errors.Untrusted):
+        reporter_manifests.succession(files.get, roots, parties.DAY)
+    assert (office.stations["ombuds"].trust.serials(), office.org.known.manifest.serial) == ([1], 1)
+    with office.app.app_context():
+        assert [known.manifest.serial for known in here().published.known] == [1]
+
+
+def _published(chain: Sequence[Known]) -> dict[str, bytes]:
+    """Manifests as a server publishes them, and a bundle holds them."""
+    named = [(f"manifest-{number}", each) for number, each in enumerate(chain, 1)] + [("manifest", chain[-1])]
+    files = {f"{name}.json": each.data for name, each in named}
+    return {**files, **{f"{name}.json.minisig": each.signature for name, each in named}}

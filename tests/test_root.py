@@ -5,6 +5,7 @@ import functools
 import os
 import subprocess
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -192,6 +193,60 @@ def test_renewed_keys_keep_the_id(typed: list[str]) -> None:
     assert len(newest().manifest.reviewers) == 2
 
 
+def left_and_enrolled_anew(typed: list[str], name: str, *more: str) -> Result:
+    """The ethics office left; then somebody comes with fresh keys and this name and role."""
+    organised(typed)
+    assert run("sign", "--yes", "--retire", "ethics-office", descriptor=typed).exit_code == 0
+    return run("sign", "--yes", *enrolled(name), *more, descriptor=typed)
+
+
+@pytest.mark.parametrize(
+    "name", ["Ethics office", "ETHICS  Office", "\N{FULLWIDTH LATIN CAPITAL LETTER E}thics office"]
+)
+def test_nobody_comes_back_under_a_second_id_by_their_name(typed: list[str], name: str) -> None:
+    """A reporter may have left out the first id: a known name or role with fresh keys is refused, with what to do."""
+    result = left_and_enrolled_anew(typed, name)
+    assert "nobody gets a second id" in refused(result)
+    assert "--roll ethics-office=FILE" in result.stderr and "--namesakes" in result.stderr
+    assert newest().manifest.serial == 2
+
+
+def test_a_namesake_is_listed_when_root_says_so(typed: list[str]) -> None:
+    """Two people may have one role: with --namesakes the second gets an id of their own."""
+    assert left_and_enrolled_anew(typed, "Ethics office", "--namesakes").exit_code == 0
+    assert [each.id for each in newest().manifest.active()] == ["ombudsperson", "ethics-office-2"]
+
+
+def test_who_comes_back_with_new_keys_is_rolled(typed: list[str]) -> None:
+    """The same person keeps the id, is active again, and what they signed before stays theirs."""
+    left_and_enrolled_anew(typed, "Ethics office")
+    assert run("sign", "--yes", "--roll", "ethics-office=Ethics office.public", descriptor=typed).exit_code == 0
+    back = newest().manifest.reviewer("ethics-office")
+    assert back and not back.retired and [signing.last for signing in back.signing] == [TODAY, None]
+
+
+def test_nobody_is_rolled_to_the_name_of_another(typed: list[str]) -> None:
+    """A file with the name of somebody who is listed does not become another's."""
+    organised(typed)
+    [_, path] = enrolled("Ethics office")
+    said = refused(run("sign", "--yes", "--roll", f"ombudsperson={path}", descriptor=typed))
+    assert "Ethics office is, or was, a name or role of ethics-office" in said
+
+
+def test_a_key_that_was_ever_listed_stays_with_its_id(typed: list[str]) -> None:
+    """Fresh signing keys and a new name do not hide a recipient that the newest manifest lists no more."""
+    organised(typed)
+    old = newest().manifest.reviewers[1]
+    for _ in range(2):
+        [_, path] = enrolled("Ethics office")
+        assert run("sign", "--yes", "--roll", f"ethics-office={path}", descriptor=typed).exit_code == 0
+    someone = replace(person("legal", "Legal office", TODAY), periods=old.recipients)
+    Path("legal.public").write_bytes(enrolment.reviewer_file(someone.keys, someone.secret))
+    said = refused(run("sign", "--yes", "--namesakes", "--reviewer", "legal.public", descriptor=typed))
+    assert "a key of ethics-office is listed under legal-office too" in said
+    assert newest().manifest.serial == 3
+
+
 def test_more_readers_than_slots_are_refused(typed: list[str]) -> None:
     """Two readers and a recovery identity do not fit into two slots."""
     recovery = person("recovery", "Recovery", TODAY).periods[0].recipient
@@ -257,7 +312,7 @@ def test_a_manifest_travels_in_the_outbox(typed: list[str]) -> None:
 def test_a_draft_drops_what_is_over_and_what_begins_too_late() -> None:
     """Only the newest begun recipient and those that begin within the manifest's time are listed."""
     someone = person("ombuds", "Ombudsperson", TODAY)
-    draft = Draft(None)
+    draft = Draft()
     draft.enrol(someone.keys)
     draft.admit(CourierKey("Courier", bytes(SigningKey.generate().verify_key).hex()))
     draft.channel(manifest.Channel("all", {"en": "All"}, {"en": ""}, ("ombudsperson",), "offline"))

@@ -9,17 +9,21 @@ import * as canonical from "./canonical.js";
 import { MIN_SLOTS } from "./envelope.js";
 import { Expired, Forged, Malformed } from "./errors.js";
 import * as forms from "./forms.js";
+import { RECOVERY, checkIds, owners } from "./ids.js";
 import { MAX_SLOTS, mailbox } from "./kinds.js";
 import { PublicKey } from "./minisign.js";
 import * as signing from "./signing.js";
 
 /** @import { Keys } from "./kinds.js" */
 
+export { RECOVERY };
+
 const MAX_FILE = 2_097_152; // bytes
 const MAX_DAYS = 100; // of validity
 const GRACE = 30; // days in which sealing goes on past the end, with a notice
 const WARNING = 50; // days before the end
-export const RECOVERY = "recovery"; // the reader id of the recovery identity
+const MAX_REVIEWERS = 256; // who left included, since nobody is ever taken off the list
+const MAX_ACTIVE = 64;
 const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
 const TEXTS = forms.mapping(forms.name, forms.text(2000), 64);
 const NAME = forms.text(128);
@@ -106,7 +110,7 @@ const MANIFEST = {
     expires: forms.day,
     slots: forms.integer(MIN_SLOTS, MAX_SLOTS),
     channels: forms.many(forms.record(CHANNEL), 32),
-    reviewers: forms.many(forms.record(REVIEWER), 64),
+    reviewers: forms.many(forms.record(REVIEWER), MAX_REVIEWERS),
     recovery: forms.maybe(forms.record(RECOVERY_KEY)),
     couriers: forms.many(forms.record(COURIER), 16),
     collection: forms.many(forms.oneOf(...WEEKDAYS), 7, true),
@@ -114,6 +118,7 @@ const MANIFEST = {
   check(/** @type {Manifest} */ manifest) {
     checkDates(manifest);
     checkPeople(manifest);
+    owners(manifest);
   },
 };
 
@@ -156,7 +161,7 @@ export function keys(known) {
 }
 
 /**
- * Raise unless `next` follows `old` directly: the next serial, `previous`, the same slots (SPEC 7.3).
+ * Raise unless `next` follows `old` directly: the next serial, `previous`, the same slots and ids (SPEC 7.3).
  *
  * @param {Known} old
  * @param {Known} next
@@ -171,6 +176,7 @@ export function checkNext(old, next) {
   const follows = next.manifest.serial === old.manifest.serial + 1 && next.manifest.previous === old.hash;
   require(follows, "the manifest does not follow the one before it");
   require(next.manifest.slots === old.manifest.slots, "the number of slots is fixed for the life of an instance");
+  checkIds(old.manifest, next.manifest);
 }
 
 /**
@@ -333,6 +339,7 @@ function checkPeople(manifest) {
   }
   require(!reviewer(manifest, RECOVERY), `no reviewer may have the id ${RECOVERY}`);
   const readers = active(manifest);
+  require(readers.length <= MAX_ACTIVE, `more than ${MAX_ACTIVE} reviewers are active`);
   require(readers.every((known) => known.recipients.length && known.signing.length), "an active reviewer has no keys");
   for (const { id, readers: chosen } of manifest.channels) {
     const known = chosen.every((reader) => readers.some((each) => each.id === reader));

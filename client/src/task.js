@@ -190,10 +190,12 @@ export class Task {
     const known = [await this._manifest("manifest.json")];
     for (;;) {
       yield new Succession(known);
-      const { hash, before } = await this._before(known[known.length - 1].manifest);
+      const last = known[known.length - 1];
+      const { hash, before } = await this._before(last.manifest);
       if (!before || before.hash !== hash) {
         return;
       }
+      manifest.checkNext(before, last);
       known.push(before);
     }
   }

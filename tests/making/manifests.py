@@ -32,7 +32,7 @@ GONE = reviewer(
 Change = Callable[[dict[str, Any]], Any]
 
 
-def _shown(name: str, about: str, expect: str, found: Known, **given: Any) -> Vector:
+def shown(name: str, about: str, expect: str, found: Known, **given: Any) -> Vector:
     """A vector of a manifest; `roots` and `day` are the usual ones where nothing else is said."""
     files = {f"manifest_{name}.manifest": found.data, f"manifest_{name}.minisig": found.signature}
     shown: dict[str, Any] = {
@@ -58,12 +58,12 @@ def _output(found: Known, day: datetime.date) -> dict[str, Any]:
 
 
 def _good() -> Iterator[Vector]:
-    yield _shown("ok", "a first manifest", "ok", known())
+    yield shown("ok", "a first manifest", "ok", known())
     for name, day in DAYS.items():
-        yield _shown(f"ok_{name}", f"on {day}", "ok", known(), day=day.isoformat())
-    yield _shown("ahead", "on the day before it begins", "ahead", known(), day="2026-10-31")
-    yield _shown("expired", "30 days after its end, and one", "expired", known(), day="2027-03-02")
-    yield _shown(
+        yield shown(f"ok_{name}", f"on {day}", "ok", known(), day=day.isoformat())
+    yield shown("ahead", "on the day before it begins", "ahead", known(), day="2026-10-31")
+    yield shown("expired", "30 days after its end, and one", "expired", known(), day="2027-03-02")
+    yield shown(
         "second_root",
         "signed by the second of two roots",
         "ok",
@@ -71,14 +71,14 @@ def _good() -> Iterator[Vector]:
         roots=[ROOT.public.text, OTHER_ROOT.public.text],
     )
     one_each = replace(MANIFEST.channels[0], readers=("ombuds",))
-    yield _shown(
+    yield shown(
         "recovery", "with a recovery identity", "ok", known(replace(MANIFEST, recovery=RECOVERY, channels=(one_each,)))
     )
-    yield _shown(
+    yield shown(
         "retired", "with somebody who left", "ok", known(replace(MANIFEST, reviewers=(*MANIFEST.reviewers, GONE)))
     )
     gap = reviewer("ombuds", recipients=periods("ombuds")[:1])
-    yield _shown(
+    yield shown(
         "past_last_day",
         "the newest key that has begun, past its last day",
         "ok",
@@ -86,14 +86,14 @@ def _good() -> Iterator[Vector]:
         day="2027-01-20",
     )
     soon = reviewer("ethics", recipients=(replace(periods("ethics")[0], first=cast.DAY + datetime.timedelta(days=1)),))
-    yield _shown(
+    yield shown(
         "reader_not_begun",
         "a reader of whom no key has begun, who is passed over",
         "ok",
         known(replace(MANIFEST, reviewers=(MANIFEST.reviewers[0], soon))),
     )
     edge = reviewer("ombuds", recipients=(periods("ombuds")[0], EDGE))
-    yield _shown(
+    yield shown(
         "key_in_grace",
         "a key that begins on the last day of grace",
         "ok",
@@ -103,18 +103,18 @@ def _good() -> Iterator[Vector]:
 
 def _signatures() -> Iterator[Vector]:
     good, other = known(), known(replace(MANIFEST, collection=("friday",)))
-    yield _shown("unsigned", "with an empty signature", "malformed", replace(good, signature=b""))
-    yield _shown(
+    yield shown("unsigned", "with an empty signature", "malformed", replace(good, signature=b""))
+    yield shown(
         "altered", "altered after signing", "forged", replace(good, data=good.data.replace(b"Ombuds", b"Ambush"))
     )
-    yield _shown(
+    yield shown(
         "signature_of_another", "with the signature of another", "forged", replace(good, signature=other.signature)
     )
-    yield _shown("other_root", "signed by a root that is not pinned", "forged", known(root=OTHER_ROOT))
-    yield _shown("no_roots", "where no root is pinned", "forged", good, roots=[])
+    yield shown("other_root", "signed by a root that is not pinned", "forged", known(root=OTHER_ROOT))
+    yield shown("no_roots", "where no root is pinned", "forged", good, roots=[])
     lines = good.signature.split(b"\n")
     renamed = b"\n".join([lines[0], lines[1], lines[2].replace(b"manifest", b"document"), *lines[3:]])
-    yield _shown("comment_altered", "with another trusted comment", "forged", replace(good, signature=renamed))
+    yield shown("comment_altered", "with another trusted comment", "forged", replace(good, signature=renamed))
 
 
 def _set(**changes: Any) -> Change:
@@ -184,14 +184,14 @@ def _bad() -> Iterator[Vector]:
     for name, (about, change) in BAD.items():
         value = canonical.loads(canonical.dumps(PLAIN))
         change(value)
-        yield _shown(f"bad_{name}", about, "malformed", known(value))
+        yield shown(f"bad_{name}", about, "malformed", known(value))
     spaced = manifest.encode(MANIFEST).replace(b'":', b'": ', 1)
     found = Known(spaced, ROOT.sign(spaced, "whistle manifest"), MANIFEST)
-    yield _shown("bad_not_canonical", "a space", "malformed", found)
+    yield shown("bad_not_canonical", "a space", "malformed", found)
     three = Channel("all", {}, {}, cast.IDS, "offline")
     people = tuple(map(reviewer, cast.IDS))
     crowded = {**PLAIN, "channels": [forms.plain(three)], "reviewers": forms.plain(people)}
-    yield _shown("bad_too_many_readers", "a channel with more readers than slots", "malformed", known(crowded))
+    yield shown("bad_too_many_readers", "a channel with more readers than slots", "malformed", known(crowded))
 
 
 def _following() -> Iterator[Vector]:
@@ -208,8 +208,13 @@ def _following() -> Iterator[Vector]:
         ("slots_changed", "other slots", "malformed", old, known(replace(later, slots=8))),
     ]
     for name, about, expect, seen, new in cases:
-        given = {part: {"text": value.data.decode()} for part, value in (("seen", seen), ("new", new))}
-        yield Vector(f"chain_{name}", about, expect, given)
+        yield chain(name, about, expect, seen, new)
+
+
+def chain(name: str, about: str, expect: str, seen: Known, new: Known) -> Vector:
+    """A vector of a manifest that was seen and of one that may follow it."""
+    given = {part: {"text": value.data.decode()} for part, value in (("seen", seen), ("new", new))}
+    return Vector(f"chain_{name}", about, expect, given)
 
 
 def signers() -> Iterator[Vector]:

@@ -11,7 +11,7 @@ from tests.parties import DAY
 from whistle.protocol import canonical, forms, manifest
 from whistle.protocol.enrolment import Period
 from whistle.protocol.errors import Expired, Forged, Malformed
-from whistle.protocol.manifest import Known, Manifest, Recovery
+from whistle.protocol.manifest import Known, Manifest, Recovery, Reviewer
 from whistle.protocol.minisign import SecretKey
 
 ORG = parties.organisation()
@@ -153,7 +153,18 @@ REFUSED = {
     "key that begins too late": lambda: with_reviewer(0, recipients=(BEGUN, Period(KEY, LATE, LATE))),
     "two keys of one day": lambda: with_reviewer(0, recipients=(BEGUN, BEGUN)),
     "reviewer named recovery": lambda: with_reviewer(2, id="recovery"),
+    "a signing key under two ids": lambda: with_reviewer(2, signing=ORG.manifest.reviewers[0].signing),
+    "a recipient under two ids": lambda: with_reviewer(2, recipients=ORG.manifest.reviewers[0].recipients[1:]),
+    "a reviewer's recipient for recovery": lambda: changed(recovery=Recovery("x", BEGUN.recipient)),
+    "65 active reviewers": lambda: changed(reviewers=crowd(65, 65)),
+    "257 reviewers": lambda: manifest.parse(manifest.encode(changed(reviewers=crowd(257, 64)))),
 }
+
+
+def crowd(number: int, active: int) -> tuple[Reviewer, ...]:
+    """The reviewers and as many more; so many are active, and the others left."""
+    people = [parties.person(f"reviewer-{place}", "Reviewer") for place in range(number - 3)]
+    return (*ORG.manifest.reviewers, *(each.listed(place >= active - 3) for place, each in enumerate(people)))
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -166,6 +177,12 @@ def test_a_manifest_that_contradicts_itself_is_refused(case: str) -> None:
 def test_a_key_may_begin_on_the_last_day_of_grace() -> None:
     """Keys are listed as long as anybody may seal by this manifest, and not longer."""
     assert with_reviewer(0, recipients=(BEGUN, Period(KEY, LATE - ONE, LATE)))
+
+
+def test_64_may_be_active_and_192_more_have_left() -> None:
+    """Nobody is taken off the list, so it has room for many who left."""
+    full = manifest.parse(manifest.encode(changed(reviewers=crowd(256, 64))))
+    assert (len(full.reviewers), len(full.active())) == (256, 64)
 
 
 def test_a_channel_has_as_many_readers_as_slots() -> None:

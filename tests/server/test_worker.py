@@ -15,8 +15,9 @@ from werkzeug.serving import make_server
 from tests import parties
 from tests.protocol import browser
 from tests.protocol.browser import Peer
+from tests.second_ids import AFTER, ALONE, following
 from tests.server.visitor import answer, opened, reported, store_of
-from whistle.protocol import attachment, manifest, retrieval, words
+from whistle.protocol import attachment, retrieval, words
 from whistle.protocol.manifest import Signing
 from whistle.protocol.message import FollowUp
 from whistle.protocol.minisign import SecretKey
@@ -38,6 +39,7 @@ class Line:
         self._app = app
         self.asked: list[str] = []
         self.fault: Callable[[str, int], str] = lambda path, number: ""
+        self.instead: dict[str, bytes] = {}
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -47,6 +49,9 @@ class Line:
             start("503 Service Unavailable", [("Retry-After", "1"), ("Content-Length", "0")])
             environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             return [b""]
+        if path in self.instead:
+            start("200 OK", [("Content-Length", str(len(self.instead[path])))])
+            return [self.instead[path]]
         found = self._app(environ, start)
         if fault == "cut":
             b"".join(found)
@@ -243,20 +248,42 @@ def test_a_manifest_of_another_root(page: Page) -> None:
 
 
 def test_keys_that_are_out_of_use(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:
-    """A reply that an older manifest vouches for is shown; by the newer ones alone it would not be."""
+    """A reply by a key that has a last day since is shown on the word of the newest manifest alone."""
     who = who_sent(page.report())
     answer(app, org, who, reported(app, org))
     renewed = SecretKey.generate()
     people = [
-        replace(each, signing=(Signing(renewed.public.text, None),)) if each.id == "ombuds" else each
+        replace(each, signing=(replace(each.signing[0], last=parties.DAY), Signing(renewed.public.text, None)))
+        if each.id == "ombuds"
+        else each
         for each in org.manifest.reviewers
     ]
     follows = org.next(reviewers=tuple(people))
     instance.published.install([(follows.data, follows.signature)])
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["We read it."], 0)
-    assert "/manifest-1.json" in page.line.asked
-    assert manifest.parse(follows.data).serial == 2
+    assert "/manifest.json" in page.line.asked and "/manifest-1.json" not in page.line.asked
+
+
+@pytest.mark.parametrize("what", ALONE)
+def test_a_manifest_with_a_second_id(org: parties.Organisation, page: Page, what: str) -> None:
+    """A browser that has seen nothing before seals nothing when one key stands under two ids, whoever signed it."""
+    wrong = following(org, org.known, ALONE[what])
+    page.line.instead = {"/manifest.json": wrong.data, "/manifest.json.minisig": wrong.signature}
+    assert page.report()["fault"] == {"kind": "malformed"}
+    assert "/api/store" not in page.line.asked
+
+
+@pytest.mark.parametrize("what", AFTER)
+def test_a_manifest_that_moves_an_id(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page, what: str
+) -> None:
+    """Where a browser needs the manifest before the newest, it holds the newest to it."""
+    who = who_sent(page.report())
+    answer(app, org, who, reported(app, org), by="ethics", lane=1)
+    wrong = following(org, org.known, AFTER[what])
+    page.line.instead = {"/manifest.json": wrong.data, "/manifest.json.minisig": wrong.signature}
+    assert page.ask("look", typed=" ".join(words.encode(who.code)))["fault"] == {"kind": "malformed"}
 
 
 def test_who_left_before_they_wrote(

@@ -11,9 +11,7 @@ from tests.parties import DAY, organisation, report, reporter, sealed
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.protocol import attachment, envelope, message
 from whistle.protocol.canonical import MAX_INTEGER
-from whistle.protocol.manifest import Manifest, Signing
 from whistle.protocol.message import Grant, Have, Note, Reply, Signed, Status
-from whistle.protocol.minisign import SecretKey
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.workstation import backup, cases, importing, keyfile, outbox, record, writing
 from whistle.workstation.app import create_app
@@ -98,65 +96,6 @@ def test_a_message_that_forgets_whom_the_report_left_out_is_shown(world: World) 
     world.round("ombuds")
     [fault] = case_of(world, who).faults
     assert "does not say whom the reporter left out" in fault
-
-
-def renamed(manifest: Manifest, old: str, new: str) -> dict[str, object]:
-    """Reviewers and channels of a manifest in which somebody has another id."""
-    reviewers = tuple(replace(each, id=new) if each.id == old else each for each in manifest.reviewers)
-    channels = tuple(
-        replace(each, readers=tuple(new if id_ == old else id_ for id_ in each.readers)) for each in manifest.channels
-    )
-    return {"reviewers": reviewers, "channels": channels}
-
-
-def second(manifest: Manifest, old: str, new: str) -> dict[str, object]:
-    """Reviewers of a manifest in which somebody stands twice, once with another signing key."""
-    listed = manifest.reviewer(old)
-    assert listed is not None
-    other = Signing(SecretKey.generate().public.text, None)
-    return {"reviewers": (*manifest.reviewers, replace(listed, id=new, signing=(other,)))}
-
-
-@pytest.mark.parametrize("change", [renamed, second])
-def test_another_id_for_the_same_keys_is_no_way_in(world: World, change: object) -> None:
-    """Whom a reporter left out stays out under every id that a manifest gives to one of their keys."""
-    assert callable(change)
-    who = world.report(without=("counsel",))
-    world.round("ombuds", "ethics")
-    ombuds = world.station("ombuds")
-    world.carrier.manifests = [world.org.known, world.org.next(**change(world.org.manifest, "counsel", "legal"))]
-    world.round("ombuds", "ethics")
-    with pytest.raises(Refused, match="left legal out"):
-        writing.grant(ombuds, case_of(world, who), "legal")
-    inside = message.original(case_of(world, who).messages[0])
-    rogue = {"readers": ("ombuds", "ethics", "legal"), "grantee": "legal", "lane": 9, "originals": (inside,)}
-    world.send(by_ethics(world, who, Grant, **rogue), ("ombuds",))
-    [done] = world.round("ombuds")
-    assert "legal, whom the reporter left out" in done.imported.findings[0]
-    case = case_of(world, who)
-    assert case.allowed == ("ombuds", "ethics") and any("lists legal with a key" in each for each in case.faults)
-    assert writing.note(ombuds, case, "Not for counsel.").message.readers == ("ombuds", "ethics")
-
-
-def test_two_who_swap_ids_are_both_kept_out(world: World) -> None:
-    """When a manifest gives a reader's id to whom the reporter left out, nothing more is sealed to that id."""
-    who = world.report(readers=("ombuds", "ethics"), without=("counsel",))
-    world.round("ombuds")
-    three = renamed(world.org.manifest, "ethics", "third")
-    swapped = replace(world.org.manifest, **renamed(replace(world.org.manifest, **three), "counsel", "ethics"))  # type: ignore[arg-type]
-    last = renamed(swapped, "third", "counsel")
-    world.carrier.manifests = [world.org.known, world.org.next(**last)]
-    world.round("ombuds")
-    signed = writing.note(world.station("ombuds"), case_of(world, who), "Who reads this?")
-    assert signed.message.readers == ("ombuds",)
-
-
-def test_who_was_renamed_goes_on_reading(world: World) -> None:
-    """A report that names a reviewer by the id of an older manifest is kept by that reviewer."""
-    world.carrier.manifests = [world.org.known, world.org.next(**renamed(world.org.manifest, "ombuds", "speaker"))]
-    who = world.report()
-    world.round("ombuds")
-    assert case_of(world, who).report is not None and not case_of(world, who).faults
 
 
 def test_a_place_that_was_taken_is_not_forgotten_while_nothing_may_be_signed(world: World) -> None:

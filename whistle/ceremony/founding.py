@@ -109,7 +109,7 @@ def sign(
 ) -> Known:
     """The next manifest, with the people of these public files. Raises RootError, ProtocolError."""
     published = Keys.read(place.keys)
-    draft = Draft(published.newest)
+    draft = Draft(published.manifests)
     for data in files:
         enrolled = enrolment.read(data)
         if isinstance(enrolled, ReviewerKeys):

@@ -8,6 +8,7 @@ import datetime
 import itertools
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -70,8 +71,8 @@ class Keys:
         try:
             roots = tuple(PublicKey.from_text(path.read_text("utf-8")) for path in _files(folder, ROOT))
             known = [_known(path, roots) for path in _files(folder, NUMBERED)]
-            for old, new in itertools.pairwise(known):
-                manifest.check_next(old, new)
+            for place in range(1, len(known)):
+                manifest.check_after(known[:place], known[place])
         except (ProtocolError, OSError, UnicodeDecodeError) as exc:
             raise RootError("the published manifests do not hold together", "bring back the folder of keys") from exc
         return cls(folder, roots, tuple(known))
@@ -99,11 +100,17 @@ class Keys:
 
 
 class Draft:
-    """The next manifest while it is put together; begins as a copy of the newest, or empty."""
+    """The next manifest while it is put together; begins as a copy of the newest, or empty.
 
-    def __init__(self, base: Known | None, slots: int = SLOTS) -> None:
-        found = base.manifest if base else None
-        self._base = base
+    A reporter leaves out ids, so nobody gets a second one: not by a key that is known, and not unasked by a name.
+    """
+
+    def __init__(self, before: Sequence[Known] = (), slots: int = SLOTS, namesakes: bool = False) -> None:
+        """After all manifests before it; `namesakes`: whoever comes under a known name or role is somebody else."""
+        self._before = tuple(before)
+        self._base = before[-1] if before else None
+        self._names = {} if namesakes else _names(before)
+        found = self._base.manifest if self._base else None
         self.slots = found.slots if found else slots
         self.reviewers = {each.id: each for each in found.reviewers} if found else {}
         self.couriers = {each.id: each for each in found.couriers} if found else {}
@@ -112,7 +119,10 @@ class Draft:
         self.collection: tuple[str, ...] = found.collection if found else ()
 
     def enrol(self, keys: ReviewerKeys) -> str:
-        """List a reviewer, or the renewed keys of one whose signing key is listed already; gives the id."""
+        """List a reviewer, or the renewed keys of one whose signing key is listed already; gives the id.
+
+        Raises RootError for a key that is out of use, and for a name or role by which another id is or was known.
+        """
         for reviewer in self.reviewers.values():
             for listed in reviewer.signing:
                 if listed.key == keys.signing and listed.last:
@@ -122,7 +132,10 @@ class Draft:
         return self._list(_free(keys.role or keys.name, self.reviewers), keys, (Signing(keys.signing, None),))
 
     def roll(self, id_: str, keys: ReviewerKeys, day: datetime.date) -> str:
-        """Give a listed reviewer another signing key; the last day of the old one is `day`. RootError if unknown."""
+        """Give a listed reviewer another signing key; the last day of the old one is `day`.
+
+        Raises RootError for an unknown id, a key that is listed, and names as `enrol` does.
+        """
         if id_ not in self.reviewers:
             raise _unknown("reviewer", self.reviewers)
         if any(each.key == keys.signing for reviewer in self.reviewers.values() for each in reviewer.signing):
@@ -131,6 +144,13 @@ class Draft:
         return self._list(id_, keys, (*old, Signing(keys.signing, None)))
 
     def _list(self, id_: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
+        for said in filter(_folded, (keys.name, keys.role)):
+            known = self._names.get(_folded(said), {id_})
+            if id_ not in known:
+                raise RootError(
+                    f"{said} is, or was, a name or role of {', '.join(sorted(known))}: nobody gets a second id",
+                    f"the same person: --roll {min(known)}=FILE; if it is somebody else, sign again with --namesakes",
+                )
         self.reviewers[id_] = Reviewer(id_, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
         return id_
 
@@ -178,7 +198,8 @@ class Draft:
                 collection=self.collection,
             )
             data = manifest.encode(found)
-            manifest.parse(data)
+            if self._before:
+                manifest.check_after(self._before, Known(data, b"", manifest.parse(data)))
         except Malformed as exc:
             raise RootError(f"nothing was signed: {exc}", "change what is listed and sign again") from exc
         return data
@@ -216,8 +237,22 @@ def write_outbox(stick: Path, keys: Keys, day: datetime.date) -> Path:
 def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) -> Reviewer:
     """Only recipients that can be used under this manifest: the newest that has begun, and those that will begin."""
     last = max((period.first for period in reviewer.recipients if period.first <= begins), default=begins)
-    kept: Sequence[Period] = [p for p in reviewer.recipients if last <= p.first <= expires + manifest.GRACE]
+    until = last if reviewer.retired else expires + manifest.GRACE
+    kept: Sequence[Period] = [p for p in reviewer.recipients if last <= p.first <= until]
     return replace(reviewer, recipients=tuple(sorted(kept, key=lambda period: period.first)))
+
+
+def _names(before: Iterable[Known]) -> dict[str, set[str]]:
+    """The ids under which each name and role was ever listed."""
+    found: dict[str, set[str]] = {}
+    for reviewer in itertools.chain.from_iterable(known.manifest.reviewers for known in before):
+        for said in (reviewer.name, reviewer.role):
+            found.setdefault(_folded(said), set()).add(reviewer.id)
+    return found
+
+
+def _folded(said: str) -> str:
+    return " ".join(unicodedata.normalize("NFKC", said).casefold().split())
 
 
 def _known(path: Path, roots: Sequence[PublicKey]) -> Known:

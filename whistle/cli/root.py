@@ -82,6 +82,7 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
 @click.option("--reviewer", "reviewers", multiple=True, type=FILE, help="A reviewer's public file, new or renewed.")
 @click.option("--roll", "rolled", multiple=True, metavar="ID=FILE", help="New keys of the reviewer with this id.")
 @click.option("--retire", "retired", multiple=True, metavar="ID", help="A reviewer who reads nothing more.")
+@click.option("--namesakes", is_flag=True, help="A new reviewer with a known name or role is somebody else.")
 @click.option("--courier", "couriers", multiple=True, type=FILE, help="A courier's public file.")
 @click.option("--dismiss", "dismissed", multiple=True, metavar="ID", help="A courier who carries nothing more.")
 @click.option("--organisation", "decisions", type=FILE, help="A TOML file: channels, collection days, recovery.")
@@ -101,7 +102,7 @@ def sign(
     published = Keys.read(keys)
     if not published.roots:
         raise Problem("there is no root in this folder", "make one with: whistle root init")
-    draft = Draft(published.newest, options["slots"])
+    draft = Draft(published.manifests, options["slots"], options["namesakes"])
     first = begins.date() if begins else _today()
     _people(draft, first, options)
     _channels(draft, options)

@@ -72,9 +72,9 @@ class Manifests:
         return None if data is None or signature is None else self._verify(data, signature)
 
     def _take(self, known: manifest.Known) -> manifest.Known:
-        newest = self.newest()
-        if newest and newest.data != known.data:
-            _follow(newest, known)
+        before = [self._load(serial) for serial in self._serials()]
+        if before and before[-1].data != known.data:
+            _follow(before, known)
         self._save(known)
         return known
 
@@ -99,8 +99,8 @@ class Manifests:
         durable.write(path, [known.data])
 
 
-def _follow(old: manifest.Known, new: manifest.Known) -> None:
+def _follow(before: Sequence[manifest.Known], new: manifest.Known) -> None:
     try:
-        manifest.check_next(old, new)
+        manifest.check_after(before, new)
     except ProtocolError as exc:
         raise BadServer(f"the server's manifest is refused: {exc}", SUSPECT) from exc

@@ -3,11 +3,12 @@
 import datetime
 import functools
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whistle.protocol import canonical, forms
 from whistle.protocol.age import HybridRecipient
+from whistle.protocol.age.hybrid import MLKEM_PUBLIC
 from whistle.protocol.enrolment import Period, grouped, signing_key, verify_key
 from whistle.protocol.envelope import MIN_SLOTS
 from whistle.protocol.errors import Expired, Forged, Malformed
@@ -18,6 +19,8 @@ MAX_FILE = 2_097_152  # bytes
 MAX_DAYS = 100  # of validity
 GRACE = datetime.timedelta(days=30)  # in which sealing goes on past the end, with a notice
 WARNINGS = (50, 25, 10)  # days before the end
+MAX_REVIEWERS = 256  # who left included, since nobody is ever taken off the list
+MAX_ACTIVE = 64
 RECOVERY = "recovery"  # the reader id of the recovery identity
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TEXTS = forms.mapping(forms.name, forms.text(2000), 64)
@@ -99,7 +102,7 @@ class Manifest:
     expires: datetime.date = forms.field(forms.day)
     slots: int = forms.field(forms.integer(MIN_SLOTS, MAX_SLOTS))
     channels: tuple[Channel, ...] = forms.field(forms.many(forms.record(Channel), 32))
-    reviewers: tuple[Reviewer, ...] = forms.field(forms.many(forms.record(Reviewer), 64))
+    reviewers: tuple[Reviewer, ...] = forms.field(forms.many(forms.record(Reviewer), MAX_REVIEWERS))
     recovery: Recovery | None = forms.field(forms.maybe(forms.record(Recovery)))
     couriers: tuple[Courier, ...] = forms.field(forms.many(forms.record(Courier), 16))
     collection: tuple[str, ...] = forms.field(forms.many(forms.one_of(*WEEKDAYS), 7, unique=True))
@@ -107,6 +110,7 @@ class Manifest:
     def __post_init__(self) -> None:
         _check_dates(self)
         _check_people(self)
+        owners(self)
 
     def reviewer(self, id: str) -> Reviewer | None:
         """The reviewer of that id, retired or not."""
@@ -197,7 +201,7 @@ def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
 
 
 def check_next(old: Known, new: Known) -> None:
-    """Raise unless ``new`` follows ``old`` directly: the next serial, `previous`, the same slots (SPEC 7.3)."""
+    """Raise unless ``new`` follows ``old`` directly: the next serial, `previous`, the same slots and ids (SPEC 7.3)."""
     if new.manifest.serial < old.manifest.serial:
         raise Expired("the manifest is older than one that was seen before")
     if new.manifest.serial == old.manifest.serial:
@@ -206,12 +210,56 @@ def check_next(old: Known, new: Known) -> None:
         raise Malformed("the manifest does not follow the one before it")
     if new.manifest.slots != old.manifest.slots:
         raise Malformed("the number of slots is fixed for the life of an instance")
+    _check_ids(old.manifest, new.manifest)
+
+
+def check_after(before: Sequence[Known], new: Known) -> None:
+    """Raise unless ``new`` follows the last of ``before``, and gives another id to no key that any of them lists.
+
+    The newest need not list recipients of long ago, so it alone does not tell whose they were.
+    """
+    check_next(before[-1], new)
+    known: dict[bytes, str] = {}
+    for each in before:
+        known = {**owners(each.manifest), **known}
+    owners(new.manifest, known)
+
+
+def owners(manifest: Manifest, known: Mapping[bytes, str] | None = None) -> dict[bytes, str]:
+    """Whose id each key stands under, those of ``known`` too; Malformed for a key under two ids (SPEC 7.2, 7.3).
+
+    A signing key is told by its 32 bytes, a recipient by its ML-KEM half, which has one encoding only.
+    """
+    found = dict(known or {})
+    for id, key in _keys(manifest):
+        if found.setdefault(key, id) != id:
+            raise Malformed(f"a key of {found[key]} is listed under {id} too: nobody has two ids")
+    return found
 
 
 def fingerprint(roots: Sequence[PublicKey]) -> str:
     """The common fingerprint of the roots: 10 groups of 4 digits."""
     halves = sorted(root.key for root in roots)
     return grouped(hashlib.blake2b(b"".join(halves), digest_size=16).digest())
+
+
+def _keys(manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    for reviewer in manifest.reviewers:
+        yield from ((reviewer.id, key.raw) for key in reviewer.signing)
+        yield from ((reviewer.id, period.key.raw[:MLKEM_PUBLIC]) for period in reviewer.recipients)
+    if manifest.recovery:
+        yield RECOVERY, manifest.recovery.key.raw[:MLKEM_PUBLIC]
+
+
+def _check_ids(old: Manifest, new: Manifest) -> None:
+    """A reporter leaves out ids, so an id means the same person for ever."""
+    owners(new, owners(old))
+    for reviewer in old.reviewers:
+        now = new.reviewer(reviewer.id)
+        if now is None:
+            raise Malformed(f"the manifest drops {reviewer.id}; whoever left stays listed as retired")
+        if not {key.raw for key in reviewer.signing} <= {key.raw for key in now.signing}:
+            raise Malformed(f"the manifest drops a signing key of {reviewer.id}; one out of use gets a last day")
 
 
 def _check_dates(manifest: Manifest) -> None:
@@ -233,6 +281,8 @@ def _check_people(manifest: Manifest) -> None:
     if manifest.reviewer(RECOVERY):
         raise Malformed(f"no reviewer may have the id {RECOVERY}")
     active = {reviewer.id: reviewer for reviewer in manifest.active()}
+    if len(active) > MAX_ACTIVE:
+        raise Malformed(f"more than {MAX_ACTIVE} reviewers are active")
     if any(not (reviewer.recipients and reviewer.signing) for reviewer in active.values()):
         raise Malformed("an active reviewer has no keys")
     for channel in manifest.channels:

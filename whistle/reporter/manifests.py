@@ -70,12 +70,14 @@ def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Su
     if newest is None:
         raise Untrusted("there is no manifest", "the operator has to install the first one; come back later")
     chain = [newest]
-    while chain[0].manifest.previous and (before := _published(get, _numbered(chain[0]), roots)):
-        try:
+    try:
+        while chain[0].manifest.previous and (before := _published(get, _numbered(chain[0]), roots)):
             manifest.check_next(before, chain[0])
-        except ProtocolError as exc:
-            raise Untrusted(f"the manifests do not follow each other: {exc}", SUSPECT) from exc
-        chain.insert(0, before)
+            chain.insert(0, before)
+        if len(chain) > 1:
+            manifest.check_after(chain[:-1], newest)
+    except ProtocolError as exc:
+        raise Untrusted(f"the manifests do not follow each other: {exc}", SUSPECT) from exc
     found = Succession(tuple(chain))
     try:
         found.current(today)

@@ -102,14 +102,14 @@ class Published:
         return "installed" if added else "same"
 
     def _adds(self, chain: dict[int, Known], known: Known) -> bool:
-        serial, last = known.manifest.serial, max(chain, default=0)
+        serial = known.manifest.serial
         if serial in chain and chain[serial].data == known.data:
             return False
         if chain and serial < min(chain):
             return False  # a predecessor from before this server's first; nobody needs it here
         if chain:
             try:
-                manifest.check_next(chain[last], known)
+                manifest.check_after([chain[each] for each in sorted(chain)], known)
             except ProtocolError as error:
                 raise BadManifest(str(error)) from error
         chain[serial] = known

@@ -48,7 +48,6 @@ class Case:
     entries: tuple[Entry, ...]
     found: tuple[str, ...]
     opened: int
-    aliases: tuple[frozenset[str], ...] = ()
 
     @property
     def reference(self) -> str:
@@ -80,12 +79,6 @@ class Case:
         """Everyone whom the reporter left out, in any message."""
         return tuple(dict.fromkeys(id_ for each in self.by_reporter for id_ in each.without))
 
-    @cached_property
-    def barred(self) -> frozenset[str]:
-        """Everyone whom the reporter left out, by every id that a manifest gives to a key of theirs."""
-        left_out = set(self.without)
-        return frozenset(left_out.union(*(ids for ids in self.aliases if ids & left_out)))
-
     @property
     def named(self) -> tuple[str, ...]:
         """The readers of the report or, until it has come, of the first message that did; their order gives lanes."""
@@ -96,7 +89,7 @@ class Case:
     def added(self) -> tuple[str, ...]:
         """Those whom only a later message of the reporter names."""
         later = dict.fromkeys(id_ for each in self.by_reporter for id_ in each.readers)
-        return tuple(id_ for id_ in later if id_ not in self.named and id_ not in self.barred)
+        return tuple(id_ for id_ in later if id_ not in self.named and id_ not in self.without)
 
     @cached_property
     def grants(self) -> dict[str, Grant]:
@@ -113,13 +106,13 @@ class Case:
         return found
 
     def _lets_in(self, grant: Grant, known: set[str]) -> bool:
-        return grant.sender in known - self.barred and grant.grantee not in known | self.barred
+        return grant.sender in known - set(self.without) and grant.grantee not in known | set(self.without)
 
     @property
     def allowed(self) -> tuple[str, ...]:
         """Everyone who may read the case."""
         everyone = dict.fromkeys([*self.named, *self.grants, *self.added])
-        return tuple(id_ for id_ in everyone if id_ not in self.barred)
+        return tuple(id_ for id_ in everyone if id_ not in self.without)
 
     def lane(self, reviewer: str, slots: int) -> int:
         """Where this reviewer's replies lie.  Raises Refused for one who may not read the case."""
@@ -179,11 +172,7 @@ class Case:
         """What reviewers should know of: faults found while importing, and gaps in the chains."""
         reports = sum(isinstance(each, Report) for each in self.by_reporter)
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
-        renamed = [
-            f"a manifest lists {id_} with a key of somebody whom the reporter left out: nothing is sealed to {id_}"
-            for id_ in sorted(self.barred - set(self.without))
-        ]
-        return [*self.found, *twice, *renamed, *chain.faults(self.messages)]
+        return [*self.found, *twice, *chain.faults(self.messages)]
 
 
 def _day(entry: Entry) -> datetime.date:
@@ -216,7 +205,7 @@ def load(workstation: Workstation, case: str) -> Case:
     """A case from its messages."""
     record = workstation.case_record(case)
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
-    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0), workstation.trust.people().aliases)
+    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0))
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:

@@ -51,14 +51,14 @@ def judge(workstation: Workstation, signed: Signed) -> Verdict:
     me = workstation.me
     if isinstance(found, ByReporter):
         _check_reporter(workstation, signed)
-        _check_named(workstation, found, me)
+        _check_named(found, me)
         return Verdict((), _mixed_up(workstation, found))
     assert isinstance(found, ByReviewer)
     _check_signer(workstation, signed, found)
-    _check_named(workstation, found, me)
+    _check_named(found, me)
     originals = _originals(workstation, found) if isinstance(found, Grant) and found.grantee == me else ()
     case = _with(cases.load(workstation, found.case), [*originals, signed])
-    if me in case.barred:
+    if me in case.without:
         raise LeftOut("the reporter left this reviewer out")
     _check_case(case, found)
     _check_room(workstation, case, found)
@@ -76,12 +76,11 @@ def _check_reporter(workstation: Workstation, signed: Signed) -> None:
         raise Damaged("it is not signed by the key to which its case belongs") from exc
 
 
-def _check_named(workstation: Workstation, found: ByReporter | ByReviewer, me: str) -> None:
+def _check_named(found: ByReporter | ByReviewer, me: str) -> None:
     # A message re-sealed to somebody whom its author did not name is not opened (SPEC section 3, `readers`).
-    names = {me}.union(*(ids for ids in workstation.trust.people().aliases if me in ids))
-    if names & set(found.without):
+    if me in found.without:
         raise LeftOut("it leaves this reviewer out")
-    if not names & set(found.readers):
+    if me not in found.readers:
         raise Breach("it names other readers than you and yet was sealed to you; it was not kept")
 
 
@@ -131,10 +130,10 @@ def _with(case: Case, more: list[Signed]) -> Case:
 def _check_case(case: Case, found: ByReviewer) -> None:
     if case.sender is None:
         raise Waiting("the report to which it belongs has not come yet")
-    left_out = sorted(set(found.readers) & case.barred)
+    left_out = sorted(set(found.readers) & set(case.without))
     if left_out:
         raise Breach(f"a {found.kind} of {found.sender} went to {', '.join(left_out)}, whom the reporter left out")
-    if found.sender in case.barred:
+    if found.sender in case.without:
         raise Breach(f"a {found.kind} came from {found.sender}, whom the reporter left out; it was not kept")
     if not {found.sender, *found.readers} <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here")

@@ -182,7 +182,7 @@ def _case(name: str) -> Case:
 def _show(case: Case, typed: Typed) -> str:
     here = desk().workstation
     active = here.trust.newest().manifest.active()
-    others = [each.id for each in active if each.id not in {*case.allowed, *case.barred}]
+    others = [each.id for each in active if each.id not in {*case.allowed, *case.without}]
     return flask.render_template(
         "case.html",
         case=case,

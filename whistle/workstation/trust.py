@@ -7,7 +7,6 @@ shows a day before one on which this vault was already used.
 
 import base64
 import datetime
-import itertools
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -103,7 +102,10 @@ class Trust:
         except Expired as exc:
             raise Untrusted(f"refused: {exc}", "this stick or server is out of date or was rolled back") from exc
         except Malformed as exc:
-            raise Untrusted(f"the manifest does not fit: {exc}", "ask the courier for all of them") from exc
+            raise Untrusted(
+                f"the manifest does not fit: {exc}",
+                "ask the courier for all of them; if that does not help, tell the root's keeper",
+            ) from exc
 
     def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> Known:
         return manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
@@ -116,9 +118,9 @@ class Trust:
             if each.manifest.serial in serials and self.manifest(each.manifest.serial).data != each.data:
                 raise Forged("it has the serial of another that was seen before")
         new = [each for each in found if not serials or each.manifest.serial > serials[-1]]
-        before = [self.newest()] if serials else []
-        for old, each in itertools.pairwise([*before, *new]):
-            manifests.check_next(old, each)
+        row = [*map(self.manifest, serials), *new]
+        for place in range(max(len(serials), 1), len(row)):
+            manifests.check_after(row[:place], row[place])
         self._keep(new)
         return len(new)
 

@@ -122,7 +122,7 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
     """Let one more reviewer into the case, with all that was said so far."""
     known = workstation.trust.sealing()
     listed = known.manifest.reviewer(grantee)
-    if grantee in case.barred:
+    if grantee in case.without:
         raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
     if listed is None or listed.retired:
         raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
@@ -194,7 +194,7 @@ def _common(workstation: Workstation, case: Case, known: Known, also: str = "") 
     today = workstation.today()
     everyone = dict.fromkeys([*case.allowed, *([also] if also else [])])
     readers = [id_ for id_ in everyone if _reads(known, id_, today)]
-    if case.barred & set(readers):
+    if set(case.without) & set(readers):
         raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
     if me not in readers:
         raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")

@@ -6,6 +6,6 @@
 
 export { HeaderError, LowOrderError, MacError, PayloadError } from "./errors.js";
 export { parseHeader } from "./format.js";
-export { HybridIdentity, HybridRecipient } from "./hybrid.js";
+export { HybridIdentity, HybridRecipient, MLKEM_PUBLIC } from "./hybrid.js";
 export { Opener, Sealer, decrypt, encrypt } from "./stream.js";
 export { X25519Identity } from "./x25519.js";
