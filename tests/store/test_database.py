@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import event, text
 
 from tests.store.things import DAY, SIZE, an_id, report, sealed
-from whistle.store import Heap, Store, StoreError, open_store
+from whistle.store import Heap, Store, StoreError, envelopes, open_store
 from whistle.store.database import SCHEMA
 from whistle.store.locks import lock_file, locked
 from whistle.store.models import TODAY
@@ -107,13 +107,16 @@ def test_days_and_looks_use_indexes(here: Store) -> None:
     here.day_ids(DAY)
     here.look([an_id() for _ in range(10)])
     plans = []
+    asked += [(envelopes.numbered(1026), tuple(range(1026)))]
     with here.database.engine.connect() as connection:
         for statement, values in list(asked):
             if statement.startswith("SELECT"):
                 plans += [row[-1] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values)]
     assert not [plan for plan in plans if plan.startswith(("SCAN envelopes", "SCAN bodies", "SCAN blocks"))]
     assert any("USING COVERING INDEX envelopes_day" in plan for plan in plans)
-    assert any("SEARCH envelopes USING PRIMARY KEY (id=?)" in plan for plan in plans)
+    for name in ("today_envelopes_number", "envelopes_number"):
+        assert any(f"SEARCH kept USING INDEX {name} (<expr>=?)" in plan for plan in plans)
+    assert not any(plan.startswith("SCAN kept") for plan in plans)
 
 
 def test_an_unknown_kind_of_place_is_refused(tmp_path: Path) -> None:

@@ -79,7 +79,7 @@ def look() -> flask.Response:
     ids = _look_ids(instance.config.slots)
     found = sorted(instance.store.look(ids), key=lambda each: each.id)
     answer = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
-    return _octets(answer + bytes(-len(answer) % PAD))
+    return _octets(answer.ljust(len(answer) + -len(answer) % PAD, b"\0"))
 
 
 @blueprint.post("/blocks")

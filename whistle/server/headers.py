@@ -48,6 +48,11 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 NEVER = ("Set-Cookie", "Server", "ETag", "Last-Modified", "Expires", "X-Powered-By", "Date", "Accept-Ranges")
+POLICIES = tuple(  # without the program and with it
+    "; ".join(f"{name} {value}" for name, value in policy.items()) for policy in (POLICY, POLICY | SCRIPT_POLICY)
+)
+OURS = tuple([("Content-Security-Policy", policy), *HEADERS.items()] for policy in POLICIES)
+REPLACED = frozenset(name.lower() for name in (*NEVER, *(name for name, _ in OURS[0])))
 CONDITIONS = ("IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_SINCE", "IF_RANGE", "RANGE")
 
 
@@ -67,24 +72,22 @@ def allow_script() -> None:
 
 def _forget_conditions() -> None:
     # What a browser says that it has from an earlier visit changes no answer, so it can mark nobody.
+    environ = flask.request.environ
     for name in CONDITIONS:
-        flask.request.environ.pop(f"HTTP_{name}", None)
+        environ.pop(f"HTTP_{name}", None)
 
 
 def _refuse_chunked() -> None:
     # A chunked body has no length to hold its parts against, and no reporter's browser sends one.
-    if "Transfer-Encoding" in flask.request.headers:
+    if "HTTP_TRANSFER_ENCODING" in flask.request.environ:
         raise LengthRequired
 
 
 def _finish(response: flask.Response) -> flask.Response:
-    for name in NEVER:
-        response.headers.remove(name)
     served = (flask.request.view_args or {}).get("filename") == PROGRAM
-    policy = POLICY | (SCRIPT_POLICY if served or flask.g.get("script") else {})
-    response.headers["Content-Security-Policy"] = "; ".join(f"{name} {value}" for name, value in policy.items())
-    for name, value in HEADERS.items():
-        response.headers[name] = value
+    kept = [(name, value) for name, value in response.headers if name.lower() not in REPLACED]
+    response.headers.clear()
+    response.headers.extend([*kept, *OURS[bool(served or flask.g.get("script"))]])
     return response
 
 

@@ -112,6 +112,7 @@ def load(code: str) -> Translation:
     return Translation(code=code, messages=dict(_flat(parts)), **about)
 
 
+@functools.cache
 def available() -> tuple[str, ...]:
     """The codes of all languages for which there is a file."""
     folder = resources.files(__package__) / "translations"

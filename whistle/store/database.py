@@ -50,6 +50,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.files = sqlite_files(url)
         self.is_sqlite = bool(self.files)
+        self._adding: dict[Table, Any] = {}  # made once: a statement remembers what it takes to compile it
         self._turn: AbstractContextManager[Any] = contextlib.nullcontext()
         if self.is_sqlite:
             self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
@@ -80,9 +81,8 @@ class Database:
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one state of all tables."""
-        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with plainly(), self.engine.connect() as connection:
-            yield connection.execution_options(**options)
+            yield connection if self.is_sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
@@ -103,7 +103,9 @@ class Database:
     def add(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
         """Insert rows in the order given; rows whose key is there stay as they are."""
         if rows:
-            connection.execute(self.insert(table).on_conflict_do_nothing(), rows)
+            if table not in self._adding:
+                self._adding[table] = self.insert(table).on_conflict_do_nothing()
+            connection.execute(self._adding[table], rows)
 
     @contextlib.contextmanager
     def bare(self) -> Iterator[Any]:
@@ -150,13 +152,23 @@ def _make(file: Path) -> None:
 
 
 def _begin(connection: Connection) -> None:
-    options = connection.get_execution_options()
+    options, bare = connection.get_execution_options(), connection.connection.driver_connection
+    assert isinstance(bare, sqlite3.Connection)
     if options.get("whistle_writes"):
         level = "FULL" if options["whistle_lasting"] else "NORMAL"
-        connection.exec_driver_sql(f"PRAGMA today.synchronous={level}")
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+        bare.execute(f"PRAGMA today.synchronous={level}")
+        bare.execute("BEGIN IMMEDIATE")
     else:
-        connection.exec_driver_sql("BEGIN")
+        bare.execute("BEGIN")
+
+
+def driver(connection: Connection) -> sqlite3.Connection:
+    """SQLite's own connection, in the transaction of this one: for what is asked so often that all around it counts."""
+    if not connection.in_transaction():
+        connection.begin()
+    bare = connection.connection.driver_connection
+    assert isinstance(bare, sqlite3.Connection)
+    return bare
 
 
 def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeDecorator
 ID = 16  # bytes, of every id
 BLOCK = 262_144  # bytes
 EPOCH = date(1970, 1, 1)
-REVISION = "0002"  # the migration that arrives at these tables
+REVISION = "0003"  # the migration that arrives at these tables
 
 
 class Heap(StrEnum):
