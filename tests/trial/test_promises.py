@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from tests.server.visitor import Visitor
 from tests.trial.conftest import Measure
 from tests.trial.counts import full
-from tests.trial.world import COURIERS, PEOPLE, SLOTS, Case, Row, Said, World
+from tests.trial.world import COLUMNS, COURIERS, PEOPLE, SLOTS, STATES, Case, Row, Said, World
 from whistle.protocol import words
 from whistle.protocol.message import Reply, Slip
 from whistle.protocol.retrieval import derive, thing_id
@@ -34,25 +34,6 @@ from whistle.workstation.workstation import Workstation
 
 LONG = "It is a long story. " * 1500
 CHANNELS = {"harassment": ("ombuds", "ethics"), "fraud": ("counsel",)}
-ENVELOPES = ["id", "heap", "day", "state", "state_day"]
-COLUMNS = {
-    "envelopes": ENVELOPES,
-    "bodies": ["k", "body"],
-    "blocks": ["id", "heap", "day"],
-    "today_envelopes": ENVELOPES,
-    "today_bodies": ["k", "body"],
-    "today_blocks": ["id", "heap", "day"],
-    "pending": ["id", "day"],
-    "imports": ["reviewer", "day", "hash"],
-    "visits": ["courier", "day"],
-    "alembic_version": ["version_num"],
-}
-STATES = {
-    "waiting": "Nobody has picked it up yet",
-    "collected": "We do not know yet whether it was read",
-    "answered": "There is a reply",
-    "removed": "Removed on",
-}
 T = TypeVar("T")
 ANY = st.integers(0, 1_000_000)
 SIZES = (0, 1, 5000, 262_144)  # bytes of files
@@ -152,7 +133,20 @@ class Promises(RuleBasedStateMachine):
             case.state = "removed"
 
     @precondition(lambda self: self.readable())
-    @rule(which=ANY, what=st.sampled_from(["note", "reply", "status"]), files=st.integers(0, 1))
+    @rule(which=ANY, files=st.integers(0, 1))
+    def reply(self, which: int, files: int) -> None:
+        self.write(which, "reply", files)
+
+    @precondition(lambda self: self.readable())
+    @rule(which=ANY, files=st.integers(0, 1))
+    def note(self, which: int, files: int) -> None:
+        self.write(which, "note", files)
+
+    @precondition(lambda self: self.readable())
+    @rule(which=ANY)
+    def state(self, which: int) -> None:
+        self.write(which, "status", 0)
+
     def write(self, which: int, what: str, files: int) -> None:
         reviewer, case = self.pick(self.readable(), which)
         station, said = self.world.stations[reviewer], self.say(what, files)

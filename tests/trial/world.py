@@ -37,6 +37,25 @@ SLOTS = 4
 RATES = dict.fromkeys(Config(Path()).rates, Rate("1000000 per second", "1000000 per second"))
 COURIERS = ("first", "second")
 PEOPLE = tuple(parties.ROLES)
+ENVELOPES = ["id", "heap", "day", "state", "state_day"]
+COLUMNS = {
+    "envelopes": ENVELOPES,
+    "bodies": ["k", "body"],
+    "blocks": ["id", "heap", "day"],
+    "today_envelopes": ENVELOPES,
+    "today_bodies": ["k", "body"],
+    "today_blocks": ["id", "heap", "day"],
+    "pending": ["id", "day"],
+    "imports": ["reviewer", "day", "hash"],
+    "visits": ["courier", "day"],
+    "alembic_version": ["version_num"],
+}
+STATES = {
+    "waiting": "Nobody has picked it up yet",
+    "collected": "We do not know yet whether it was read",
+    "answered": "There is a reply",
+    "removed": "Removed on",
+}
 
 
 class Quiet(WSGIRequestHandler):
