@@ -11,6 +11,7 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const [address, chromium, words, pictures] = process.argv.slice(2);
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
+const PATIENCE = 120_000; // milliseconds
 const found = [];
 
 async function look(page, name) {
@@ -100,7 +101,12 @@ try {
   writeFileSync(file, "a small piece of evidence");
   for (const language of ["en", "ar"]) {
     const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE);
     await page.setJavaScriptEnabled(false);
+    page.on("console", (said) => {
+      const refused = said.text().endsWith("status of 422 (UNPROCESSABLE ENTITY)"); // what a page with an error is sent with
+      if (!refused) found.push({ page: page.url(), rule: "console", nodes: [said.text()] });
+    });
     await walk(page, language, file);
     await page.close();
   }

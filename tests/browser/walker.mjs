@@ -44,14 +44,19 @@ export async function withBrowser({ browser, program, preferences = {}, ...given
 }
 
 export class Walker {
-  constructor(page, { address, language, pictures, axe: asks = true }) {
+  constructor(page, { address, language, pictures, scene = "", axe: asks = true }) {
     this.page = page;
     this.address = address;
     this.language = language;
     this.pictures = pictures;
     this.asks = asks;
+    this.faults = Boolean(scene); // on purpose; a browser tells its console of them
     this.found = [];
     page.on("pageerror", (error) => this.found.push({ rule: "error", page: String(error) }));
+    page.on("console", (said) => {
+      const asked = this.faults && said.text().startsWith("Failed to load resource");
+      if (!asked) this.found.push({ rule: "console", page: page.url(), nodes: [said.text()] });
+    });
     page.on("dialog", (dialog) => dialog.accept());
   }
 

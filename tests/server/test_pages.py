@@ -114,6 +114,29 @@ def test_arabic_runs_from_the_right(app: flask.Flask) -> None:
     assert visitor.page.title == "مكتب الشمال"
 
 
+def test_nothing_is_kept_before_send(app: flask.Flask) -> None:
+    """Walking about, and a form that was filled in and never sent, leave the server's folder as it was."""
+    folder = app.extensions["whistle"].config.folder
+    before = contents(folder)
+    visitor = Visitor(app).step("report").step("tell").step("tell", {"channel": "fraud", "text": "SECRET"})
+    assert visitor.page.form("send") and contents(folder) == before
+
+
+def contents(folder: Path) -> dict[Path, bytes]:
+    """Every file of a folder but the notes of SQLite on who reads."""
+    return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file() and path.suffix != ".sqlite-shm"}
+
+
+def test_what_may_give_somebody_away_is_said_before_writing(app: flask.Flask) -> None:
+    """Work's computers and networks, what only few know, and who seals are named on the first page; the form warns
+    again of the computer before anything can be typed."""
+    said = Visitor(app).text
+    for part in ("never those at work", "if only you or a few people know it", "Tor Browser", "The form says which"):
+        assert part in said
+    form = Visitor(app).step("report").step("tell", {"channel": "fraud"}).html
+    assert 0 < form.index("on a computer or a network at work?") < form.index("<textarea")
+
+
 def test_the_first_line_is_where_to_turn_in_danger(app: flask.Flask) -> None:
     """Before anything else the page says that nobody reads now, and whom to call."""
     text = Visitor(app).text.removeprefix("Skip to the text Leave this page ")

@@ -239,7 +239,7 @@ def test_withdrawing_is_asked_twice_and_then_final(
     assert opened(app, org, "ombuds")
     visitor.step("withdraw-now")
     assert "Your report is withdrawn" in visitor.text and not opened(app, org, "ombuds")
-    assert "Removed on 22 November 2026. Either you withdrew it, or nobody ever picked it up." in (
+    assert "Removed on 22 November 2026. Either it was withdrawn with your words, or nobody picked it up in time." in (
         visitor.come_back(code).text
     )
 

@@ -327,16 +327,12 @@ def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:
     with serving(tmp_path) as running:
         running.ask("GET", "/en/")
         assert running.ask("GET", "/en/")[0] == 200  # so there is a worker
-        workers = _children(running.process.pid)
+        workers = children(running.process.pid)
         ignored = [_ignored(worker) for worker in workers]
         assert workers and all(mask >> (signal.SIGINT - 1) & 1 for mask in ignored)
         for pid in (running.process.pid, *workers):
             os.kill(pid, signal.SIGINT)
         assert running.process.wait(20) == 0
-
-
-def _children(pid: int) -> list[int]:
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def _ignored(pid: int) -> int:

@@ -33,7 +33,7 @@ text_option = click.option(
 
 @click.group()
 def reporter() -> None:
-    """Report, and read replies, from your own device. It keeps nothing there."""
+    """Report, and read replies, from your own device. It keeps nothing there but what you save."""
     try:
         age.self_test()
     except ProtocolError as exc:

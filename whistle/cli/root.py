@@ -81,7 +81,7 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
 @keys_option
 @click.option("--reviewer", "reviewers", multiple=True, type=FILE, help="A reviewer's public file, new or renewed.")
 @click.option("--roll", "rolled", multiple=True, metavar="ID=FILE", help="New keys of the reviewer with this id.")
-@click.option("--retire", "retired", multiple=True, metavar="ID", help="A reviewer who reads nothing more.")
+@click.option("--retire", "retired", multiple=True, metavar="ID", help="A reviewer to whom nothing more is sealed.")
 @click.option("--namesakes", is_flag=True, help="A new reviewer with a known name or role is somebody else.")
 @click.option("--courier", "couriers", multiple=True, type=FILE, help="A courier's public file.")
 @click.option("--dismiss", "dismissed", multiple=True, metavar="ID", help="A courier who carries nothing more.")

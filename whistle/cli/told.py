@@ -17,7 +17,7 @@ STATES = {
     "waiting": "Waiting. Nobody has picked it up yet.",
     "collected": "Picked up on {day}. We do not know yet whether it was read.",
     "answered": "Picked up on {day}. There is a reply.",
-    "removed": "Removed on {day}. Either you withdrew it, or nobody ever picked it up.",
+    "removed": "Removed on {day}. Either it was withdrawn with your words, or nobody picked it up in time.",
     "gone": "The report itself is no longer listed here. What is left is shown below.",
 }
 
@@ -37,7 +37,8 @@ ABOUT_WORDS = (
     "They are the only way to read our replies. We cannot find them for you.",
     "Write them by hand, on paper: printers and photographs keep copies.",
     "The numbers in the same order open the same thing. None of it has to do with a crypto wallet.",
-    "Whoever has the words can read our replies. Nobody can use them to read what you wrote.",
+    "Whoever has the words can read our replies, and write to us or withdraw in your place.",
+    "Nobody can use them to read what you wrote.",
     "Then close this window: a terminal keeps what it showed.",
 )
 

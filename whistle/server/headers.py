@@ -32,7 +32,6 @@ OFF = (
     "serial",
     "usb",
     "hid",
-    "web-share",
     "local-fonts",
     "idle-detection",
 )
