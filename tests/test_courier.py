@@ -6,7 +6,6 @@ import errno
 import hashlib
 import io
 import os
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -331,7 +330,7 @@ def test_a_courier_that_is_not_listed_is_told_so(place: Place, stick: Path, tmp_
 
 def test_a_clock_that_is_wrong_is_named(place: Place, at: Courier, stick: Path) -> None:
     """Ten minutes of difference are said to be a matter of clocks."""
-    wrong = Courier(at._folder, clock=lambda: time.time() - 600)
+    wrong = Courier(at._folder, clock=lambda: place.now.timestamp() - 600)
     with pytest.raises(couriers.Refused, match=r"clock.*10 minutes"):
         wrong.pull(stick)
 

@@ -11,7 +11,6 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import Any, BinaryIO
 
 import requests
@@ -143,22 +142,11 @@ class Link:
     def _refuse_errors(self, response: requests.Response) -> None:
         if response.status_code == requests.codes.ok:
             return
-        if minutes := self._skew(response.headers.get("Date", "")):
-            raise Refused(
-                f"this machine's clock and the server's are {minutes} minutes apart", "set the clock; try again"
-            )
         answer = _json(response) if response.headers.get("Content-Type", "").startswith("application/json") else None
         if not isinstance(answer, dict):
             raise Refused(f"the server answered with an error ({response.status_code})", "ask the operator")
         what, hint = (_line(answer.get(field)) for field in ("error", "hint"))
         raise Refused(f"the server refused: {what or response.status_code}", hint or "ask the operator")
-
-    def _skew(self, date: str) -> int:
-        try:
-            difference = abs(parsedate_to_datetime(date).timestamp() - self._clock())
-        except ValueError:
-            return 0
-        return round(difference / 60) if difference > request.SKEW else 0
 
 
 def _answer(response: requests.Response) -> bytes:

@@ -165,7 +165,8 @@ def _check_signature(courier: Courier, instance: Instance) -> None:
         key, asked = bytes.fromhex(courier.key), flask.request
         request.check_request(key, asked.method, asked.path, int(time), digest, signature, now)
     except Expired as error:
-        raise Refusal(403, "the courier's clock and the server's differ", "set the clock, then try again") from error
+        apart = f"the courier's clock and the server's are {abs(now - int(time)) // 60} minutes apart"
+        raise Refusal(403, apart, "set the clock, then try again") from error
     except ProtocolError as error:
         raise Refusal(403, "the request is not signed by this courier", "run it with this courier's key") from error
 

@@ -2,6 +2,7 @@
 
 import ctypes
 import errno
+import http
 import os
 import resource
 import signal
@@ -15,10 +16,11 @@ from typing import Any
 import flask
 from gunicorn import glogging, util  # type: ignore[import-untyped]
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker  # type: ignore[import-untyped]
 
 from whistle.protocol import age
-from whistle.server import create_app, logs
+from whistle.server import create_app, headers, logs
 from whistle.server.config import Config
 from whistle.server.errors import BadManifest, ConfigError, StartError
 from whistle.server.housekeeping import Housekeeper
@@ -44,6 +46,7 @@ def serve(config: Config) -> None:
     """Run the server of a configuration that was checked, until it is told to stop."""
     harden()
     logs.init()
+    wsgi.Response = Answer  # for which gunicorn has no setting
     Application(config).run()
 
 
@@ -192,6 +195,22 @@ class Socket:
         return getattr(self._plain, name)
 
 
+class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
+    """An answer without the program's name and without the time: how a clock goes wrong tells whose it is."""
+
+    def default_headers(self) -> list[str]:
+        """gunicorn's own lines, but for these two."""
+        return [line for line in super().default_headers() if not line.startswith(("Server:", "Date:"))]
+
+
+def refusal(status: http.HTTPStatus) -> bytes:
+    """The answer to what is no proper request, or to a fault that no view could answer."""
+    body = f"{status.value} {status.phrase}\n"
+    about = [("Connection", "close"), ("Content-Type", "text/plain"), ("Content-Length", len(body)), *headers.OURS[0]]
+    lines = [f"{name}: {value}" for name, value in about]
+    return "\r\n".join([f"HTTP/1.1 {status.value} {status.phrase}", *lines, "", body]).encode()
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threads, with such sockets, and with errors that hold nothing of a request."""
 
@@ -246,7 +265,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not bad:
             LOG.error(describe(exc))
         try:
-            util.write_error(client, 400 if bad else 500, "Bad Request" if bad else "Internal Server Error", "")
+            status = http.HTTPStatus.BAD_REQUEST if bad else http.HTTPStatus.INTERNAL_SERVER_ERROR
+            util.write_nonblock(client, refusal(status))
         except OSError:
             pass
 
