@@ -213,7 +213,7 @@ def test_a_fault_of_ours_shows_nothing_of_it(app: flask.Flask, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise RuntimeError("the secret of the third floor")
 
-    monkeypatch.setattr("whistle.server.sealing.report", broken)
+    monkeypatch.setattr("whistle.server.sealing.first_report", broken)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     visitor = Visitor(app).tell("the third floor")
     assert visitor.answer.status_code == 500
