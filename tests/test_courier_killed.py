@@ -17,16 +17,26 @@ from whistle.workstation.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
 KILLS = full("COURIER_KILLS", 200, 3)
-BEGINS, LONGEST = 0.3, 1.2  # seconds before it does anything, and that all of it takes, about
 FILE = random.randbytes(600_000)
 
 
-def killed(courier: Path, stick: Path) -> bool:
-    """Whether the exchange was broken off."""
-    command = [sys.executable, "-m", "tests.trial.process", "carry", str(courier), str(stick)]
-    child = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    time.sleep(BEGINS + random.random() * LONGEST)
+CARRY = """
+import sys
+from pathlib import Path
+from whistle.courier import Courier
+courier = Courier(Path(sys.argv[1]))
+print("begins", flush=True)
+courier.exchange(Path(sys.argv[2]))
+"""
+
+
+def killed(courier: Path, stick: Path, longest: float) -> bool:
+    """Kill an exchange within so many seconds; whether it was broken off."""
+    child = subprocess.Popen([sys.executable, "-c", CARRY, str(courier), str(stick)], stdout=subprocess.PIPE)
+    assert child.stdout is not None and child.stdout.readline() == b"begins\n"
+    time.sleep(random.random() * longest)
     child.kill()
+    child.stdout.close()
     return child.wait() == -9
 
 
@@ -62,12 +72,16 @@ def test_a_courier_killed_at_any_moment(tmp_path: Path) -> None:
     courier = server.courier(tmp_path / "courier")
     words = {}
     with server.running():
-        courier.exchange(stick)
+        longest = 0.3  # seconds, about what one takes
         for number in range(KILLS):
             text = f"Report {number}."
             words[text] = server.send(Upload(text, len(FILE), lambda: [FILE]))
-            broken += killed(tmp_path / "courier", stick)
+            broken += killed(tmp_path / "courier", stick, longest)
             whole(stick)
+            begun = time.monotonic()
+            if number % 10 == 0:
+                courier.exchange(stick)
+                longest = 1.2 * (time.monotonic() - begun)
             exchange(workstation, stick)
             answer(workstation, answered)
         for _ in range(2):
@@ -81,4 +95,5 @@ def test_a_courier_killed_at_any_moment(tmp_path: Path) -> None:
     assert texts == Counter(list(words)) and all(case.faults == [] for case in queue)
     assert all(saving.content(record, workstation.blocks) == FILE for case in queue for _, record in cases.files(case))
     workstation.close()
+    assert broken or KILLS < 20
     print(f"broken off: {broken} of {KILLS}")

@@ -136,4 +136,5 @@ def _take(line: bytes, lines: defaultdict[str, list[bytes]], found: Seen) -> Non
                 found.names.add(os.fsdecode(_plain(opened)))
     else:
         placed = PLACED.findall(rest) or [(b"", data) for data, _ in BYTES.findall(rest)]
-        found.names |= {os.path.join(*map(os.fsdecode, map(_plain, each))) for each in placed}  # noqa: PTH118
+        names = {os.path.join(*map(os.fsdecode, map(_plain, each))) for each in placed}  # noqa: PTH118
+        found.names |= {name for name in names if not name.startswith("/proc/self/fd/")}  # an open file gets a name
