@@ -1,6 +1,7 @@
 """The local page."""
 
 import contextlib
+import datetime
 import os
 import re
 import socket
@@ -74,6 +75,25 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     [case] = cases.queue(world.station("ombuds"))
     kinds = [entry.content.kind for entry in case.entries]
     assert kinds == ["report", "reply", "note"]
+
+
+def test_what_is_not_confirmed_is_shown(world: World, page: FlaskClient) -> None:
+    """Each message tells what the courier said of it; when no copy came back, the first page says so too."""
+    name = case_of(page)
+    post(page, f"case/{name}/reply", text="We look into it.")
+    post(page, "exchange")
+    before = set(world.carrier.heaps)
+    world.carrier.push(world.stick)
+    for id_ in set(world.carrier.heaps) - before:
+        del world.carrier.heaps[id_]
+    world.carrier.inbox(world.stick)
+    post(page, "exchange")
+    assert f"the courier said on {world.day} that it was delivered; no copy came back yet" in get(page, f"case/{name}")
+    assert "Not confirmed" not in get(page)
+    world.day += datetime.timedelta(days=14)
+    assert "Not confirmed: 1 message." in post(page, "exchange")
+    assert "Not confirmed: 1 message that the courier said was delivered" in get(page)
+    assert "NOT CONFIRMED" in get(page, f"case/{name}")
 
 
 def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:

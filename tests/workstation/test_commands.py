@@ -126,7 +126,17 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     [exported] = (desk.folder / "out").iterdir()
     text = (exported / "record.txt").read_text()
     assert "We look into it." in text and "photo.jpg" in text and (exported / "files" / "photo.jpg").exists()
+    assert "No courier has said" in desk.run("sent").stdout
     assert carrier.push(desk.stick)[0].imports[0].reviewer == "ombuds"
+    carrier.heaps = {id_: each for id_, each in carrier.heaps.items() if each[0] == "reporters"}
+    carrier.inbox(desk.stick)
+    assert desk.run("exchange", desk.stick).exit_code == 0
+    listed = desk.run("sent", reference).stdout.splitlines()
+    assert len(listed) > 1 and all("no copy came back yet" in line for line in listed)
+    assert listed[0].startswith(f"{reference}  reply of {utc_today()}: the courier said on {utc_today()}")
+    assert desk.run("sent", "--again").stdout.startswith("0 message(s) go again; 0 wait")
+    again = desk.run("sent", reference, "--again").stdout
+    assert again == f"{len(listed)} message(s) go again; {len(listed)} wait for the next exchange.\n"
     (desk.folder / "vault").rename(desk.folder / "lost")
     newest = sorted((desk.folder / "usb").iterdir(), key=lambda path: (len(path.name), path.name))[-1]
     assert desk.run("restore", newest).exit_code == 0

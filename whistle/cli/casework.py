@@ -14,7 +14,7 @@ from whistle.cli.problem import Problem
 from whistle.cli.unlocked import FILE, say, to_option, unlocked
 from whistle.protocol.strangers import one_line, plain
 from whistle.workstation import cases as case_list
-from whistle.workstation import exporting, outbox, record, writing
+from whistle.workstation import exporting, outbox, record, sent, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.workstation import Workstation
 from whistle.workstation.writing import Upload
@@ -131,6 +131,33 @@ def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> N
     click.echo(f"{reviewer} will read the case after the next exchange.")
 
 
+@click.command("sent")
+@unlocked
+@click.argument("case", required=False)
+@click.option("--again", is_flag=True, help="Send them again: those of CASE, or all that are not confirmed.")
+def sent_(station: Workstation, case: str | None, again: bool) -> None:
+    """Show what a courier says was delivered, in a CASE or in all.
+
+    Nobody but the courier says so, and a copy that came back shows only that no accident happened. When a reporter
+    says that no answer came, send it again: a server that has it changes nothing.
+    """
+    wanted = [case_list.find(station, case)] if case else case_list.queue(station)
+    known = sent.all_of(station)
+    chosen = [(each, entry) for each in wanted for entry in each.entries if entry.signed.hash in known]
+    if not again:
+        for of, entry in chosen:
+            words = known[entry.signed.hash].words(station.today())
+            click.echo(f"{of.reference}  {entry.content.kind} of {entry.arrived}: {words}")
+        if not chosen:
+            click.echo("No courier has said of anything that it was delivered.")
+        return
+    hashes = [entry.signed.hash for _, entry in chosen if case or known[entry.signed.hash].missed(station.today())]
+    count = outbox.send_again(station, hashes)
+    click.echo(f"{count} message(s) go again; {len(outbox.pending(station))} wait for the next exchange.")
+    if count < len(hashes):
+        raise Problem(f"{len(hashes) - count} message(s) are not here any more", "write the reply anew")
+
+
 @click.group()
 def attachments() -> None:
     """The files that came with a case."""
@@ -198,4 +225,4 @@ def _type(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
-COMMANDS = (cases, show, reply, note, status, grant, attachments, export)
+COMMANDS = (cases, show, reply, note, status, grant, sent_, attachments, export)

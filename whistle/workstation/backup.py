@@ -16,7 +16,7 @@ from whistle.protocol import age, canonical, envelope, forms, signing
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.attachment import block_ids
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
-from whistle.workstation import cases, durable, identities, importing, keyfile
+from whistle.workstation import cases, durable, identities, importing, keyfile, sent
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.keyfile import Keys
 from whistle.workstation.workstation import Today, Workstation, utc_today
@@ -121,7 +121,8 @@ def _state(workstation: Workstation) -> dict[str, Any]:
     names += [f"case/{case}" for case in workstation.case_ids()]
     names += [f"day/{day}" for day in vault.get("days", [])]
     names += [f"outbox/{hash_}" for hash_ in vault.get("outbox", [])]
-    state = {name: vault.get(name) for name in names}
+    names += sent.records(workstation)
+    state = {name: vault.get(name) for name in names if vault.get(name) is not None}
     kept = {}
     for case in workstation.case_ids():
         for hash_ in workstation.hashes(case):

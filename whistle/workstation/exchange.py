@@ -3,25 +3,32 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from whistle.workstation import former, outbox
+from whistle.workstation import former, outbox, sent
 from whistle.workstation.errors import Refused
 from whistle.workstation.importing import Imported, Progress, counted, import_files
 from whistle.workstation.stick import bundles
 from whistle.workstation.workstation import Workstation
 
+MISSED = (
+    "Not confirmed: {what}. The courier said that it has delivered this, and no copy came back. "
+    "`whistle workstation sent` shows which, `whistle workstation sent --again` sends it again."
+)
+
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What came, how many messages are on their way, in how many parts."""
+    """What came, how many messages are on their way, in how many parts, how many have not been confirmed in time."""
 
     imported: Imported
     waiting: int
     parts: int
+    missed: int = 0
 
     def lines(self) -> list[str]:
         """The result in words."""
         going = f"On the way: {counted(self.waiting, 'message')}. Leave the stick as it is until the courier has been."
-        return [*self.imported.lines(), going if self.waiting else "Nothing waits to be sent."]
+        lines = [*self.imported.lines(), going if self.waiting else "Nothing waits to be sent."]
+        return [*lines, MISSED.format(what=counted(self.missed, "message"))] if self.missed else lines
 
 
 def parts(place: Path) -> list[Path]:
@@ -41,4 +48,4 @@ def exchange(workstation: Workstation, stick: Path, progress: Progress | None = 
     imported = import_files(workstation, inbox, progress)
     written = outbox.write(workstation, stick)
     former.tidy(workstation, stick, inbox)
-    return Exchanged(imported, len(outbox.pending(workstation)), written)
+    return Exchanged(imported, len(outbox.pending(workstation)), written, len(sent.missed(workstation)))

@@ -1,8 +1,9 @@
-"""What is on its way to the server.  Nothing leaves the outbox until a stick came back that shows it has arrived.
+"""What is on its way to the server.  Nothing leaves the outbox until a stick came back that says it has arrived.
 
 An item is what belongs to one message: its envelopes and the blocks of its attachments.  An envelope has arrived when
-the server lists it as stored, or when it came back among what the server gives to reviewers.  No envelope travels in an
-earlier part than any block, and a courier stops at a part that fails: with the envelopes, the blocks have arrived.
+a courier lists it as stored, or when it came back among what the server gives to reviewers; it is kept nevertheless, by
+`sent`.  No envelope travels in an earlier part than any block, and a courier stops at a part that fails: with the
+envelopes, the blocks have arrived.
 """
 
 import base64
@@ -15,8 +16,9 @@ from typing import Any
 from whistle.protocol import bundle, statement, tar
 from whistle.protocol.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
 from whistle.protocol.statement import ImportStatement
-from whistle.workstation import durable, holdings
+from whistle.workstation import durable, holdings, sent
 from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.sent import Came
 from whistle.workstation.workstation import Workstation
 
 STATED = 400  # server days of which the workstation states what it has
@@ -42,6 +44,7 @@ def add(workstation: Workstation, hash_: str, envelopes: Sequence[Sealed], block
     item = {
         "envelopes": [sealed.record() for sealed in envelopes],
         "blocks": [{"id": id_.hex(), "heap": heap} for id_ in blocks],
+        "day": workstation.today().isoformat(),
     }
     with workstation.change():
         workstation.vault.put(f"outbox/{hash_}", item)
@@ -54,32 +57,67 @@ def pending(workstation: Workstation) -> list[str]:
     return found
 
 
-def settle(workstation: Workstation, arrived: set[bytes], taken: set[bytes]) -> list[str]:
-    """Let go of what has arrived; the hashes of replies whose place was taken, to be signed again."""
+def settle(workstation: Workstation, came: Came, stored: set[bytes], taken: set[bytes]) -> list[str]:
+    """Let go of what has arrived; the hashes of replies whose place was taken, to be signed again.
+
+    `came` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says.
+    """
     again, left = [], []
     with workstation.change():
+        sent.settle(workstation, came)
         for hash_ in pending(workstation):
             item = workstation.vault.get(f"outbox/{hash_}")
-            lost = [each for each in item["envelopes"] if bytes.fromhex(each["id"]) in taken - arrived]
-            again += [hash_] if lost else []
-            gone = _arrived(item["envelopes"], arrived) | {each["id"] for each in lost}
-            item["envelopes"] = [each for each in item["envelopes"] if each["id"] not in gone]
-            if item["envelopes"]:
+            if _settle(item, came, stored, taken, workstation.today().isoformat()):
+                again.append(hash_)
+            if _waiting(item):
                 workstation.vault.put(f"outbox/{hash_}", item)
                 left.append(hash_)
-            else:
-                workstation.vault.remove(f"outbox/{hash_}")
+                continue
+            workstation.vault.remove(f"outbox/{hash_}")
+            if item["envelopes"]:
+                sent.keep(workstation, hash_, item)
         workstation.vault.put("outbox", left)
     return again
 
 
-def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> set[str]:
+def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
+    """Put messages that were said to be delivered into the outbox again, the same bytes; how many.
+
+    A server that has them changes nothing.
+    """
+    with workstation.change():
+        found = sent.take(workstation, hashes)
+        for hash_, item in found.items():
+            workstation.vault.put(f"outbox/{hash_}", item)
+        workstation.vault.put("outbox", [*pending(workstation), *found])
+    return len(found)
+
+
+def _settle(item: sent.Item, came: Came, stored: set[bytes], taken: set[bytes], today: str) -> bool:
+    """Note in an item what has arrived, and drop a reply whose place was taken; whether there was one."""
+    copies = sent.copies(item)
+    back = sent.is_back(copies, came)
+    item["back"] = item.get("back") or (today if back else None)
+    # A copy's id is random: where it is taken, the copy was there, and the reviewers had it before it was removed.
+    arrived = stored | {id_ for id_ in copies if back or id_ in taken}
+    lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken - arrived]
+    item["arrived"] = [*item.get("arrived", []), *_arrived(_waiting(item), arrived)]
+    item["envelopes"] = [each for each in item["envelopes"] if each not in lost]
+    return bool(lost)
+
+
+def _waiting(item: sent.Item) -> list[dict[str, Any]]:
+    """The envelopes of an item that have not arrived."""
+    return [each for each in item["envelopes"] if each["id"] not in item.get("arrived", [])]
+
+
+def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> list[str]:
     """Those that have arrived.  In a reply's place there may be another reply, of which a backup knew nothing: it is
     this one only if the readers' copy, whose id is random, is there too.
     """
     there = [each for each in envelopes if bytes.fromhex(each["id"]) in arrived]
     copied = all(each in there for each in envelopes if each["heap"] == "reviewers")
-    return {each["id"] for each in there if copied or each["heap"] == "reviewers"}
+    return [each["id"] for each in there if copied or each["heap"] == "reviewers"]
 
 
 def statements(workstation: Workstation) -> list[ImportStatement]:
@@ -136,7 +174,7 @@ def _contents(workstation: Workstation) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for hash_ in pending(workstation):
         item = workstation.vault.get(f"outbox/{hash_}")
-        for each in item["envelopes"]:
+        for each in _waiting(item):
             body = base64.b64decode(each["body"])
             name = bundle.envelope_name(bytes.fromhex(each["id"]))
             found[name] = (bundle.member(name, body, heap=each["heap"]), _given(body))

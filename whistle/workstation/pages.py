@@ -19,7 +19,7 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
-from whistle.workstation import cases, outbox, record, saving, writing
+from whistle.workstation import cases, outbox, record, saving, sent, writing
 from whistle.workstation.cases import Case, Entry
 from whistle.workstation.desk import Desk
 from whistle.workstation.errors import Refused, WorkstationError
@@ -58,6 +58,7 @@ def _terms() -> dict[str, Any]:
         "notices": here.workstation.notices(),
         "today": here.workstation.today(),
         "waiting": len(outbox.pending(here.workstation)),
+        "missed": len(sent.missed(here.workstation)),
         "said": here.take_said(),
         "name_of": name_of,
         "size": size,
@@ -193,6 +194,7 @@ def _show(case: Case, typed: Typed) -> str:
         continues=record.continues(here, case),
         incomplete=partial(_incomplete, case),
         pending=set(outbox.pending(here)),
+        sent=sent.all_of(here),
         others=others,
         me=here.me,
     )

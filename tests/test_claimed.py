@@ -1,0 +1,168 @@
+"""A courier that says a reply was stored, and never brought it: the reply is kept, missed, and sent again."""
+
+import datetime
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests import parties
+from tests.office import Office, working
+from tests.server.visitor import Visitor
+from tests.workstation.carrying import PASSPHRASE
+from whistle.protocol import bundle, words
+from whistle.protocol.listing import Listing
+from whistle.protocol.message import Reply
+from whistle.protocol.retrieval import derive
+from whistle.server.housekeeping import clean
+from whistle.server.instance import NAME
+from whistle.workstation import backup, keyfile, outbox, sent, writing
+from whistle.workstation.workstation import Workstation
+
+ANSWER = "We read it, and we believe you."
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Iterator[Office]:
+    """An office with a server that runs."""
+    with working(tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def visitor(office: Office) -> Visitor:
+    """Somebody who reported; the report has reached the reviewers."""
+    told = Visitor(office.app).tell("It happened again.")
+    office.round()
+    return told
+
+
+@pytest.fixture
+def mine(office: Office) -> Workstation:
+    """The ombudsperson's workstation."""
+    return office.stations["ombuds"]
+
+
+def answer(office: Office, visitor: Visitor) -> str:
+    """The ombudsperson answers; the case."""
+    case = derive(words.decode(visitor.words)).case.hex()
+    writing.reply(office.stations["ombuds"], office.case("ombuds", case), ANSWER)
+    office.exchange("ombuds")
+    return case
+
+
+def claim(office: Office, created: datetime.date) -> None:
+    """The courier throws the outbox away, and says that the server has all of it."""
+    stick = office.stick("ombuds")
+    stored: set[bytes] = set()
+    for path in (stick / "outbox").iterdir():
+        with path.open("rb") as file:
+            stored |= {member.id for member in bundle.Reader(file).listing.members if member.id}
+        path.unlink()
+    listing = Listing("workstation", created, (), 1, 1, stored=tuple(sorted(stored)))
+    for path in (stick / "inbox").iterdir():
+        path.unlink()
+    (stick / "inbox" / "inbox.tar").write_bytes(b"".join(bundle.stream(listing, lambda _: [])))
+    office.exchange("ombuds")
+
+
+def found(office: Office, visitor: Visitor) -> int:
+    """How often the reporter finds the answer."""
+    told = " ".join(words.encode(words.decode(visitor.words)))
+    return Visitor(office.app).come_back(told).html.count(ANSWER)
+
+
+def deliver(office: Office) -> None:
+    """An honest round: what waits goes to the server, and its copy comes back."""
+    office.exchange("ombuds")
+    office.courier.push(office.stick("ombuds"))
+    office.courier.pull(office.stick("ombuds"))
+    office.exchange("ombuds")
+
+
+def test_what_was_only_claimed_is_missed_and_sent_again(office: Office, visitor: Visitor, mine: Workstation) -> None:
+    """It waits no more, but the same bytes are kept, the exchange says that no copy came, and they go when told."""
+    answer(office, visitor)
+    claim(office, office.clock.day)
+    assert outbox.pending(mine) == [] and found(office, visitor) == 0
+    assert "no copy came back yet" in next(iter(sent.all_of(mine).values())).words(office.clock.day)
+    office.clock.day += datetime.timedelta(days=13)
+    assert sent.missed(mine) == []
+    office.clock.day += datetime.timedelta(days=1)
+    [missed] = sent.missed(mine)
+    assert "NOT CONFIRMED" in missed.words(office.clock.day)
+    assert outbox.send_again(mine, [missed.hash]) == 1
+    deliver(office)
+    assert found(office, visitor) == 1 and outbox.pending(mine) == []
+    [known] = sent.all_of(mine).values()
+    assert known.back == office.clock.day and "its copy came back" in known.words(office.clock.day)
+
+
+def test_sending_again_what_arrived_changes_nothing(office: Office, visitor: Visitor, mine: Workstation) -> None:
+    """Even when the reviewers' copy was removed since, the reporter finds one answer, and nothing is signed anew."""
+    case = answer(office, visitor)
+    deliver(office)
+    [known] = sent.all_of(mine).values()
+    assert known.back == office.clock.day
+    for days in (0, 1, 8):
+        office.clock.day += datetime.timedelta(days=days)
+        office.round()
+        clean(office.app.extensions[NAME])
+        assert outbox.send_again(mine, sent.all_of(mine)) == 1
+        deliver(office)
+        assert outbox.pending(mine) == [] and found(office, visitor) == 1
+    assert office.app.extensions[NAME].store.days() == []
+    replies = [entry for entry in office.case("ombuds", case).entries if isinstance(entry.content, Reply)]
+    assert len(replies) == 1
+
+
+def test_junk_under_the_id_of_a_copy_confirms_nothing(office: Office, visitor: Visitor, mine: Workstation) -> None:
+    """A copy came back only if it is the same to the last byte."""
+    answer(office, visitor)
+    [item] = [mine.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(mine)]
+    [copy] = sent.copies(item)
+    junk, both = {copy: os.urandom(32)}, {bytes.fromhex(each["id"]) for each in item["envelopes"]}
+    outbox.settle(mine, junk, set(), set())
+    assert len(outbox.pending(mine)) == 1
+    outbox.settle(mine, junk, both, set())
+    [known] = sent.all_of(mine).values()
+    assert known.back is None
+
+
+def test_a_claim_that_a_copy_was_taken_is_no_harm(office: Office, visitor: Visitor, mine: Workstation) -> None:
+    """The copy's id is random, so nothing is signed anew for it; the message is kept like any other."""
+    case = derive(words.decode(visitor.words)).case.hex()
+    note = writing.note(mine, office.case("ombuds", case), "For colleagues.")
+    [copy] = sent.copies(mine.vault.get(f"outbox/{note.hash}"))
+    assert outbox.settle(mine, {}, set(), {copy}) == []
+    assert list(sent.all_of(mine)) == [note.hash] and outbox.pending(mine) == []
+
+
+def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor: Visitor, mine: Workstation) -> None:
+    """After 400 days neither the list nor the envelopes are left."""
+    answer(office, visitor)
+    claim(office, office.clock.day)
+    [hash_] = sent.all_of(mine)
+    office.clock.day += datetime.timedelta(days=400)
+    outbox.settle(mine, {}, set(), set())
+    assert mine.vault.get(f"sent/{hash_}")
+    office.clock.day += datetime.timedelta(days=1)
+    outbox.settle(mine, {}, set(), set())
+    assert sent.all_of(mine) == {} and mine.vault.get(f"sent/{hash_}") is None
+
+
+def test_a_backup_brings_back_what_is_not_confirmed(office: Office, visitor: Visitor, mine: Workstation) -> None:
+    """The list comes back whole; of what was confirmed, the envelopes stay out of the backup."""
+    answer(office, visitor)
+    deliver(office)
+    [confirmed] = sent.all_of(mine)
+    answer(office, visitor)
+    claim(office, office.clock.day)
+    saved = backup.write(mine, office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    again = backup.restore(saved, office.where / "again", PASSPHRASE, PASSPHRASE, "test", lambda: parties.DAY)
+    [claimed] = set(sent.all_of(again)) - {confirmed}
+    assert sent.all_of(again) == sent.all_of(mine)
+    assert outbox.send_again(again, [confirmed, claimed]) == 1 and outbox.pending(again) == [claimed]
+    assert list(sent.all_of(again)) == [confirmed]
+    again.close()
