@@ -37,6 +37,7 @@ CHANNELS = {"harassment": ("ombuds", "ethics"), "fraud": ("counsel",)}
 T = TypeVar("T")
 ANY = st.integers(0, 1_000_000)
 SIZES = (0, 1, 5000, 262_144)  # bytes of files
+ROUND = 4  # things said, after which everybody may exchange: a whole round takes as long as a hundred other steps
 DONE: Counter[str] = Counter()
 
 
@@ -46,7 +47,7 @@ class Promises(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world = World()
-        self.count = 0
+        self.count = self.rounded = 0  # things said, and how many of them when everybody last exchanged
         self.known: dict[bytes, Row] = {}  # every envelope that ever lay on the server, with its body
         self.found: dict[bytes, tuple[set[str], str, str]] = {}  # who opens it, its case and its text
         self.days: dict[date, set[bytes]] = {}  # every id that ever lay there of a day
@@ -201,8 +202,10 @@ class Promises(RuleBasedStateMachine):
                     assert set(seen_ids(station, day)) == ids
                 DONE["days removed"] += 1
 
+    @precondition(lambda self: self.count - self.rounded >= ROUND)
     @rule()
     def everybody_exchanges(self) -> None:
+        self.rounded = self.count
         for _ in range(3):
             for courier in COURIERS:
                 self.world.carry(courier)
