@@ -19,19 +19,21 @@ import pytest
 from tests import parties
 from tests.office import Office, working
 from tests.second_ids import OUT, SECOND_IDS
-from tests.server.visitor import Visitor
+from tests.server.visitor import Visitor, hide
 from tests.workstation.carrying import PASSPHRASE
 from whistle.ceremony.root import Keys, write_outbox
 from whistle.courier.errors import BadServer
 from whistle.courier.manifests import Manifests
 from whistle.protocol import age, bundle, envelope, message, words
 from whistle.protocol.attachment import block_ids
+from whistle.protocol.drafting import Draft, NobodyLeft, Writer
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.manifest import Known
 from whistle.protocol.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
 from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
 from whistle.reporter import errors as reporter_errors
 from whistle.reporter import manifests as reporter_manifests
+from whistle.server import sealing
 from whistle.server.instance import here
 from whistle.workstation import backup, cases, chain, exporting, keyfile, outbox, writing
 from whistle.workstation.cases import Case
@@ -268,6 +270,27 @@ def _rolled(office: Office) -> dict[str, Any]:
     signing = (replace(own.signing[0], last=parties.DAY), *fresh.listed().signing)
     rolled = replace(fresh.listed(), signing=signing)
     return {"reviewers": tuple(rolled if each.id == OUT else each for each in office.org.manifest.reviewers)}
+
+
+def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its slip a case takes no follow-up: nobody could tell whom a colluding reply may not bring in."""
+    with working(tmp_path) as office:
+        told = Told(office)
+        told.look()
+        rogue = _rogue(told, Reply)
+        _send(told, rogue)
+        hide(monkeypatch, thing_id(told.reporter.slip_token))
+        assert "Nobody who may read your case" in told.visitor.step("follow-up", {"text": "Is anybody there?"}).text
+        assert "Are you hushed" in told.look() and "damaged or missing" in told.look()
+        office.round()
+        assert len(office.case("ombuds", told.case).by_reporter) == 1
+        with office.app.app_context():
+            view = sealing.look(told.reporter, here().published, here().store, parties.DAY)
+        assert view and OUT in view.replies[0].reply.readers
+        with pytest.raises(NobodyLeft):
+            Writer(office.org.known, parties.DAY, "device").follow_up(
+                Draft("", "en", "More."), told.reporter, view, bytes(32), bytes(32)
+            )
 
 
 @pytest.mark.parametrize("change", [_returned, _rolled])

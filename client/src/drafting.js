@@ -70,16 +70,20 @@ export function readersOf(found, channel, without) {
 /**
  * Who reads a follow-up: the slip's readers and those of every valid reply, still active, less who was left out.
  *
+ * Nobody where there is no slip: no reply can be believed about who was left out (SPEC 4.7).
+ *
  * @param {Conversation} conversation
  * @param {Manifest} found
  */
 export function followUpReaders(conversation, found) {
-  const without = conversation.slip?.without ?? [];
-  const active = manifest.active(found).map(({ id }) => id);
   const { slip, replies } = conversation;
-  const named = [...(slip?.readers ?? []), ...replies.flatMap(({ reply }) => reply.readers)];
-  const readers = [...new Set(named)].filter((id) => active.includes(id) && !without.includes(id));
-  return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), without);
+  if (!slip) {
+    return [];
+  }
+  const active = manifest.active(found).map(({ id }) => id);
+  const named = [...slip.readers, ...replies.flatMap(({ reply }) => reply.readers)];
+  const readers = [...new Set(named)].filter((id) => active.includes(id) && !slip.without.includes(id));
+  return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), slip.without);
 }
 
 /**

@@ -130,8 +130,10 @@ def test_the_same_form_twice_at_once(
 
 def test_only_readers_with_a_key_are_sealed_to(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
     """A channel's reader whose first key begins later is passed over; a chosen reader is no retired or unknown one."""
-    late = parties.person("ethics", "Ethics office", DAY + datetime.timedelta(days=30)).listed()
-    reviewers = tuple(late if each.id == "ethics" else each for each in org.manifest.reviewers)
+    late = parties.person("ethics", "Ethics office", DAY + datetime.timedelta(days=30)).periods
+    reviewers = tuple(
+        dataclasses.replace(each, recipients=late) if each.id == "ethics" else each for each in org.manifest.reviewers
+    )
     known = org.next(reviewers=reviewers)
     instance.published.install([(known.data, known.signature)])
     send(instance)
@@ -332,12 +334,12 @@ def test_a_replaced_reply_is_shown_once(app: flask.Flask, instance: Instance, or
 
 
 def test_a_reply_by_a_key_of_a_predecessor(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
-    """A reply that was signed before its writer left the list stays readable."""
+    """A reply that was signed before its writer left stays readable."""
     who = send(instance)
     answer(app, org, who, read(app, org, "ombuds")[0])
-    others = tuple(each for each in org.manifest.reviewers if each.id != "ombuds")
+    left = tuple(dataclasses.replace(each, retired=each.id == "ombuds") for each in org.manifest.reviewers)
     channels = (dataclasses.replace(org.manifest.channels[0], readers=("ethics",)), org.manifest.channels[1])
-    known = org.next(reviewers=others, channels=channels)
+    known = org.next(reviewers=left, channels=channels, begins=DAY)
     instance.published.install([(known.data, known.signature)])
     assert [found.role for found in look(instance, who).replies] == ["Ombudsperson"]
 

@@ -16,7 +16,7 @@ from tests import parties
 from tests.protocol import browser
 from tests.protocol.browser import Peer
 from tests.second_ids import AFTER, ALONE, following
-from tests.server.visitor import answer, opened, reported, store_of
+from tests.server.visitor import answer, hide, opened, reported, store_of
 from whistle.protocol import attachment, retrieval, words
 from whistle.protocol.manifest import Signing
 from whistle.protocol.message import FollowUp
@@ -263,6 +263,20 @@ def test_keys_that_are_out_of_use(app: flask.Flask, org: parties.Organisation, i
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["We read it."], 0)
     assert "/manifest.json" in page.line.asked and "/manifest-1.json" not in page.line.asked
+
+
+def test_a_case_without_its_slip(
+    app: flask.Flask, org: parties.Organisation, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Replies are shown, and nothing is sealed to whom they name: nobody could tell who was left out."""
+    who = who_sent(page.report(without=["ethics"]))
+    answer(app, org, who, reported(app, org), readers=("ombuds", "ethics"), without=())
+    hide(monkeypatch, retrieval.thing_id(who.slip_token))
+    typed = " ".join(words.encode(who.code))
+    there = page.ask("look", typed=typed)["answer"]
+    assert there["slip"] is None and [each["reply"]["readers"] for each in there["replies"]] == [["ombuds", "ethics"]]
+    sent = page.ask("followUp", typed=typed, draft={"language": "en", "text": TEXT}, files=[])
+    assert sent["fault"] == {"kind": "nobody-left"}
 
 
 @pytest.mark.parametrize("what", ALONE)

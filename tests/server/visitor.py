@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import flask
+import pytest
 from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
@@ -236,3 +237,13 @@ def answer(
     id = thing_id(reply_tokens(who.replies, reply.lane)[reply.n])
     store_of(app).commit([Sealed(id, Heap.REPORTERS, body)], [], parties.DAY)
     return reply
+
+
+def hide(monkeypatch: pytest.MonkeyPatch, id_: bytes) -> None:
+    """Let the server say nothing of something."""
+    look = Store.look
+
+    def hiding(self: Store, ids: Sequence[bytes], *more: Any, **options: Any) -> list[Any]:
+        return look(self, [each for each in ids if each != id_], *more, **options)
+
+    monkeypatch.setattr(Store, "look", hiding)

@@ -212,7 +212,9 @@ def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str
 def _present(here: Place, view: CaseView, instead: bool, without: tuple[str, ...]) -> tuple[str, ...]:
     """The channel's present readers, when nobody who reads the case is left; else nobody, for the case's own."""
     manifest = here.writer.known.manifest
-    if drafting.follow_up_readers(view, manifest) or view.slip is None:
+    if view.slip is None:
+        raise Problem("nothing here tells any more who reads your case, or whom you left out", "send a new report")
+    if drafting.follow_up_readers(view, manifest):
         return ()
     readers = drafting.readers_of(manifest, view.slip.channel, view.slip.without)
     people = {id: told.names(here.manifests, [id]) for id in readers}

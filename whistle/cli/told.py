@@ -58,7 +58,7 @@ def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.d
         if view.slip.without:
             yield f"You left out: {names(manifests, view.slip.without)}."
     else:
-        yield "We cannot show who reads this case: that part is damaged or missing on the server."
+        yield "We cannot show who reads this case, or whom you left out: that part is damaged or missing on the server."
     if view.brought_in:
         yield f"Asked in since: {', '.join(map(person, view.brought_in))}."
     yield f"Case reference: {retrieval.reference(who.case)}"
