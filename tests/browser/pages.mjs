@@ -66,6 +66,10 @@ async function walk(page, language, file) {
   await (await page.$("#files")).uploadFile(file);
   await send(page, "send");
   await see("4-words");
+  const shown = await page.$eval(".code", (code) => code.innerText);
+  await page.reload(); // as the page on a fault of ours advises
+  const again = await page.$eval(".code", (code) => code.innerText);
+  if (again !== shown) found.push({ page: page.url(), rule: "other words after a reload", nodes: [] });
   await press(page, "keep");
   await see("5-keep");
   await press(page, "kept");

@@ -125,7 +125,7 @@ def status(
 def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> None:
     """Let REVIEWER into a CASE.
 
-    They will read all that was said so far, and the reporter sees who they are.
+    They can then read all that was said so far, and the reporter sees who they are.
     """
     writing.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
     click.echo(f"{reviewer} will read the case after the next exchange.")
