@@ -2,7 +2,9 @@
 
 import datetime
 import hashlib
+import os
 from collections.abc import Iterator
+from io import BytesIO
 from pathlib import Path
 
 import pytest
@@ -11,12 +13,14 @@ from tests import parties
 from tests.office import Office, working
 from tests.workstation.carrying import attach
 from whistle.courier import Courier
-from whistle.protocol import message
+from whistle.protocol import bundle, message
 from whistle.protocol.attachment import Attachment
 from whistle.server.housekeeping import clean, warnings
 from whistle.server.instance import NAME
 from whistle.store import Heap, Sealed
-from whistle.workstation import backup, cases, holdings, keyfile, saving
+from whistle.workstation import backup, cases, holdings, keyfile, outbox, saving, writing
+from whistle.workstation.workstation import Workstation
+from whistle.workstation.writing import Upload
 
 PHOTO = bytes(range(256)) * 3000  # three blocks
 PASSPHRASE = "seven quiet otters swim"
@@ -130,6 +134,26 @@ def test_altered_blocks_after_the_right_ones_destroy_nothing(
     round_by(office, office.courier)
     stated = holdings.day_hash(office.stations["ombuds"], parties.DAY.isoformat())
     assert stated == office.app.extensions[NAME].store.held(parties.DAY)
+
+
+def test_a_block_of_ones_own_goes_out_as_it_was_sealed(office: Office, case: str) -> None:
+    """A courier that brings another block under the id of one that waits to be sent does not change what is sent."""
+    days_later(office, 1)
+    round_by(office, office.courier)
+    station = office.stations["ombuds"]
+    writing.note(station, office.case("ombuds", case), "See this.", [Upload("a.jpg", "image/jpeg", BytesIO(PHOTO))])
+    before = set(sent_out(station, office.stick("ombuds")))
+    for id_ in [bundle.member_id(name) for name, _ in before if name.startswith("blocks/")]:
+        station.blocks.write(id_, os.urandom(bundle.BLOCK))
+    assert set(sent_out(station, office.stick("ombuds"))) == before and len(before) == 4
+
+
+def sent_out(station: Workstation, stick: Path) -> Iterator[tuple[str, bytes]]:
+    """Names and hashes of all that lies in the outbox when it is written."""
+    outbox.write(station, stick)
+    for path in (stick / "outbox").iterdir():
+        with path.open("rb") as file:
+            yield from ((member.name, member.sha256) for member in bundle.verify(file).members)
 
 
 def test_the_operator_hears_of_a_day_that_not_all_state(office: Office, case: str) -> None:

@@ -151,7 +151,7 @@ def _envelopes(
 ) -> Iterator[tuple[bytes, datetime.date | None]]:
     """The envelopes that were not seen before with their days; manifests before them and blocks after are kept."""
     files: dict[str, bytes] = {}
-    members = reader.listing.members
+    members, size = reader.listing.members, 0
     known = {day: holdings.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
     for count, (member, body) in enumerate(reader, start=1):
         if progress:
@@ -165,7 +165,7 @@ def _envelopes(
             result.blocks += 1
             if not (before and workstation.blocks.has(member.id)):
                 workstation.blocks.write(member.id, body.read())
-        elif member.size != workstation.trust.newest().manifest.slots * ENVELOPE_UNIT:
+        elif member.size != (size := size or workstation.trust.newest().manifest.slots * ENVELOPE_UNIT):
             raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
         elif not before:
             yield body.read(), member.day

@@ -8,8 +8,10 @@ envelopes, the blocks have arrived.
 
 import base64
 import datetime
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +45,7 @@ def add(workstation: Workstation, hash_: str, envelopes: Sequence[Sealed], block
     """Put a message's envelopes and the ids of its blocks in the outbox; the blocks lie in the vault's folder."""
     item = {
         "envelopes": [sealed.record() for sealed in envelopes],
-        "blocks": [{"id": id_.hex(), "heap": heap} for id_ in blocks],
+        "blocks": [{"id": id_.hex(), "heap": heap, "sha256": _sha256(workstation.blocks.read(id_))} for id_ in blocks],
         "day": workstation.today().isoformat(),
     }
     with workstation.change():
@@ -181,8 +183,8 @@ def _contents(workstation: Workstation) -> dict[str, Any]:
         for each in item["blocks"]:
             id_ = bytes.fromhex(each["id"])
             name = bundle.block_name(id_)
-            member = bundle.member(name, workstation.blocks.read(id_), heap=each["heap"])
-            found[name] = (member, _from_folder(workstation, id_))
+            block = partial(_block, workstation, id_, each.get("sha256"))
+            found[name] = (bundle.member(name, block(), heap=each["heap"]), block)
     return found
 
 
@@ -190,8 +192,14 @@ def _given(body: bytes) -> Any:
     return lambda: body
 
 
-def _from_folder(workstation: Workstation, id_: bytes) -> Any:
-    return lambda: workstation.blocks.read(id_)
+def _block(workstation: Workstation, id_: bytes, sha256: str | None) -> bytes:
+    """A block as it was sealed here, though a courier may have brought another; earlier versions kept no hash."""
+    versions = workstation.blocks.versions(id_)
+    return versions[0] if len(versions) == 1 else next((v for v in versions if _sha256(v) == sha256), versions[0])
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:
