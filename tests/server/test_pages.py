@@ -114,6 +114,12 @@ def test_arabic_runs_from_the_right(app: flask.Flask) -> None:
     assert visitor.page.title == "مكتب الشمال"
 
 
+def test_a_text_that_nobody_translated_keeps_its_direction(app: flask.Flask) -> None:
+    """A question that is there in English only stands apart on an Arabic page, its mark at its own end."""
+    html = Visitor(app, "ar").step("report").step("tell", {"channel": "harassment"}).html
+    assert "<bdi>When was it?</bdi>" in html and "<bdi>A rough date will do.</bdi>" in html
+
+
 def test_nothing_is_kept_before_send(app: flask.Flask) -> None:
     """Walking about, and a form that was filled in and never sent, leave the server's folder as it was."""
     folder = app.extensions["whistle"].config.folder
