@@ -60,9 +60,11 @@ def test_script_only_where_it_is_served(app: flask.Flask) -> None:
 
 
 def test_a_chunked_body_is_refused(client: FlaskClient) -> None:
-    """A body of no stated length gets 411."""
-    chunked = client.post("/api/look", data=b"x", headers={"Transfer-Encoding": "chunked"})
-    assert chunked.status_code == 411
+    """A body of no stated length gets 411, and a page that says that nothing was stored."""
+    for path in ("/api/look", "/en/"):
+        chunked = client.post(path, data=b"x", headers={"Transfer-Encoding": "chunked"})
+        assert chunked.status_code == 411
+    assert "Nothing was stored" in chunked.get_data(as_text=True)
 
 
 def test_a_fault_tells_nothing(app: flask.Flask, caplog: pytest.LogCaptureFixture) -> None:

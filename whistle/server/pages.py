@@ -111,8 +111,10 @@ def fault(error: HTTPException) -> flask.Response:
     language = flask.request.path.strip("/")
     known = languages(here().config)
     code = language if language in known else i18n.negotiate(flask.request.accept_languages, known)
-    status = error.code or 500
-    return notice(_visit(code), FAULTS.get(status, "notice.fault"), status=status)
+    status, visit = error.code or 500, _visit(code)
+    if status < 500 and status not in FAULTS:  # no step was begun
+        return notice(visit, "notice.refused", visit.t("error.not_stored"), status=status)
+    return notice(visit, FAULTS.get(status, "notice.fault"), status=status)
 
 
 def _visit(language: str) -> Visit:
