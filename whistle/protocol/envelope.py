@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from whistle.protocol import age, attachment, forms, message
 from whistle.protocol.age import HybridIdentity, HybridRecipient, hybrid
 from whistle.protocol.age.hybrid import ENCAPSULATED
-from whistle.protocol.age.primitives import WRAPPED_KEY, decode_argument
+from whistle.protocol.age.primitives import WRAPPED_KEY
 from whistle.protocol.attachment import Block
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import MAX_REST, MAX_SLOTS, Body, Message, Signed
@@ -89,17 +89,18 @@ def seal(
     return age.encrypt(everyone, plaintext.ljust(capacity(slots)))
 
 
-def check_form(body: bytes, slots: int) -> None:
-    """Raise Malformed unless ``body`` has the size and the stanzas of an envelope; opens nothing."""
+def check_form(body: bytes, slots: int) -> tuple[age.Header, int]:
+    """The header of an envelope, and its length; Malformed unless it has the size and the stanzas.  Opens nothing."""
     if len(body) != size(slots):
         raise Malformed("an envelope has another size")
     header, length = age.parse_header(body)
     if length != INTRO + slots * STANZA or len(header.stanzas) != slots:
         raise Malformed("an envelope has another number of stanzas")
     for stanza in header.stanzas:
-        if len(stanza.args) != 2 or stanza.args[0] != STANZA_TYPE or len(stanza.body) != WRAPPED_KEY:
+        good = stanza.args[0] == STANZA_TYPE and len(stanza.body) == WRAPPED_KEY and len(stanza.share) == ENCAPSULATED
+        if not good:
             raise Malformed("an envelope has a stanza of another form")
-        decode_argument(stanza.args[1], ENCAPSULATED)
+    return header, length
 
 
 def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Signed:
@@ -108,9 +109,11 @@ def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Sign
     NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.  A stanza whose share has small
     order opens nothing and is no damage, since libraries report it differently.
     """
-    check_form(body, slots)
+    header, length = check_form(body, slots)
+    opener = age.Opener(identities)
     try:
-        return split(age.decrypt(identities, body))
+        opener.begin(header)
+        return split(opener.update(body[length:]) + opener.finish())
     except age.LowOrderError as error:
         raise NotForMe("none of the identities opens this envelope") from error
 

@@ -5,6 +5,7 @@ is a HeaderError.  Lines end in LF alone, base64 is canonical, a body ends in a 
 and a passphrase's stanza stands alone.
 """
 
+import functools
 import hmac
 import re
 from collections.abc import Iterator, Sequence
@@ -16,6 +17,7 @@ from whistle.protocol.hkdf import hkdf
 
 VERSION = b"age-encryption.org/v1"
 MAX_HEADER = 131_072  # bytes; 64 stanzas of the hybrid kind take 99,718
+END = b"---"
 COLUMNS = 64  # characters in a full line of a body
 MAC = 32  # bytes
 SCRYPT = "scrypt"
@@ -30,6 +32,13 @@ class Stanza:
 
     args: tuple[str, ...]
     body: bytes
+
+    @functools.cached_property
+    def share(self) -> bytes:
+        """What the argument behind the kind stands for; HeaderError unless it is the only one, in base64."""
+        if len(self.args) != 2:
+            raise HeaderError("a stanza has another number of arguments")
+        return decode_base64(self.args[1].encode("ascii"))
 
     @property
     def first(self) -> bytes:
@@ -52,11 +61,16 @@ class Header:
 
     def encode(self) -> bytes:
         """The header as it stands in the file, up to and with the last LF."""
-        return _ended(_signed(self.stanzas), self.mac)
+        return _ended(self.signed, self.mac)
+
+    @functools.cached_property
+    def signed(self) -> bytes:
+        """What the MAC is over: everything up to and with the `---`."""
+        return _signed(self.stanzas)
 
     def is_sealed_with(self, file_key: bytes) -> bool:
         """Whether the MAC is the one that `file_key` gives these stanzas."""
-        return hmac.compare_digest(self.mac, _mac(_signed(self.stanzas), file_key))
+        return hmac.compare_digest(self.mac, _mac(self.signed, file_key))
 
 
 def sealed_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
@@ -98,8 +112,10 @@ def parse_header(data: bytes) -> tuple[Header, int]:
     lines = iter(bytes(data[: length - 1]).split(b"\n")[1:])
     stanzas: list[Stanza] = []
     for line in lines:
-        if line.startswith(b"---"):
-            return Header(_checked(stanzas), _parse_mac(line)), length
+        if line.startswith(END):
+            header = Header(_checked(stanzas), _parse_mac(line))
+            header.__dict__["signed"] = bytes(data[: length - len(line) - 1 + len(END)])  # as it would be written
+            return header, length
         stanzas.append(_parse_stanza(line, lines))
     raise HeaderError("the header has no last line")
 
@@ -136,8 +152,7 @@ def _checked(stanzas: Sequence[Stanza]) -> tuple[Stanza, ...]:
 
 
 def _signed(stanzas: Sequence[Stanza]) -> bytes:
-    """What the MAC is over: everything up to and with the `---`."""
-    return VERSION + b"\n" + b"".join(stanza.encode() for stanza in stanzas) + b"---"
+    return VERSION + b"\n" + b"".join(stanza.encode() for stanza in stanzas) + END
 
 
 def _ended(signed: bytes, mac: bytes) -> bytes:

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X
 from whistle.protocol.age import bech32
 from whistle.protocol.age.errors import HeaderError, LowOrderError
 from whistle.protocol.age.format import Stanza
-from whistle.protocol.age.primitives import POINT, WRAPPED_KEY, decode_argument, encode_base64, is_low_order
+from whistle.protocol.age.primitives import POINT, WRAPPED_KEY, encode_base64, is_low_order
 from whistle.protocol.age.x25519 import check_point
 from whistle.protocol.errors import Malformed
 
@@ -142,6 +142,6 @@ class HybridIdentity:
 
 def _encapsulated(stanza: Stanza) -> bytes:
     """The encapsulated key; lengths are checked before anything is opened (partitioning oracles)."""
-    if len(stanza.args) != 2 or len(stanza.body) != WRAPPED_KEY:
+    if len(stanza.body) != WRAPPED_KEY or len(stanza.share) != ENCAPSULATED:
         raise HeaderError("a post-quantum stanza has the wrong form")
-    return decode_argument(stanza.args[1], ENCAPSULATED)
+    return stanza.share

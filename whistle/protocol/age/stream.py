@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterator, Sequence
 
 from whistle.protocol.age.errors import HeaderError, LowOrderError, MacError, PayloadError
-from whistle.protocol.age.format import MAX_HEADER, header_end, parse_header, sealed_header
+from whistle.protocol.age.format import MAX_HEADER, Header, header_end, parse_header, sealed_header
 from whistle.protocol.age.primitives import FILE_KEY, TAG, open_, seal
 from whistle.protocol.age.recipients import Identity, Recipient
 from whistle.protocol.errors import NotForMe, ProtocolError
@@ -111,7 +111,7 @@ class Opener:
     def __init__(self, identities: Sequence[Identity]) -> None:
         self._identities = identities
         self._start = bytearray()
-        self._header = 0  # bytes, once the header has ended
+        self._header: int | None = None  # bytes, once the header has ended
         self._file_key = b""
         self._key: bytes | None = None
         self._count = 0
@@ -139,6 +139,14 @@ class Opener:
             self._fault = exc
             raise
 
+    def begin(self, header: Header) -> None:
+        """Takes the header, parsed already, in place of its bytes; what follows it is for `update`.
+
+        Raises HeaderError, NotForMe or MacError.
+        """
+        self._unwrap(header)
+        self._header = 0
+
     def finish(self) -> bytes:
         """The rest of the plaintext; HeaderError or PayloadError if the file is cut off."""
         self._going()
@@ -161,11 +169,11 @@ class Opener:
         """Collects the header and the nonce; gives back what of `data` follows them."""
         before = len(self._start)
         self._start += data[: MAX_HEADER + NONCE - before]
-        if not self._header:
+        if self._header is None:
             end = header_end(self._start)
             if end is None:
                 return b""
-            self._unwrap(bytes(self._start[:end]))
+            self._unwrap(parse_header(bytes(self._start[:end]))[0])
             self._header = end
         begin = self._header + NONCE
         if len(self._start) < begin:
@@ -174,9 +182,8 @@ class Opener:
         self._start.clear()
         return memoryview(data)[begin - before :]
 
-    def _unwrap(self, data: bytes) -> None:
+    def _unwrap(self, header: Header) -> None:
         """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
-        header, _ = parse_header(data)
         fault: ProtocolError = NotForMe("none of the identities opens this file")
         for identity in self._identities:
             try:
