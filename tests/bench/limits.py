@@ -25,6 +25,8 @@ from whistle.server.config import Config
 
 BLOCK = 262_144  # bytes
 PIECE = 65_536  # bytes read at a time
+PATIENCE = 30  # seconds that a writer waits for its turn, as Whistle's
+FOLDER = "limits"
 Environ = dict[str, Any]
 ENVELOPES = """CREATE TABLE IF NOT EXISTS envelopes (id BLOB PRIMARY KEY, heap TEXT NOT NULL, day INTEGER NOT NULL,
     state TEXT NOT NULL, state_day INTEGER NOT NULL) WITHOUT ROWID"""
@@ -37,7 +39,7 @@ class Rows:
     def __init__(self, path: Path, slots: int) -> None:
         self._size = envelope.size(slots)
         self._turn = threading.Lock()
-        self._base = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._base = sqlite3.connect(path, timeout=PATIENCE, check_same_thread=False, isolation_level=None)
         for line in ("PRAGMA journal_mode=WAL", "PRAGMA synchronous=FULL", ENVELOPES, BODIES):
             self._base.execute(line)
 
@@ -77,9 +79,7 @@ class Limits:
     """The application."""
 
     def __init__(self, config: Config) -> None:
-        folder = config.folder / "limits"
-        shutil.rmtree(folder, ignore_errors=True)
-        (folder / "files").mkdir(parents=True)
+        folder = config.folder / FOLDER
         self._rows = Rows(folder / "limits.sqlite", config.slots)
         self._files = Files(folder / "files")
         self.extensions: dict[str, Any] = {}
@@ -134,4 +134,8 @@ class Application(run.Application):
 
 if __name__ == "__main__":
     run.harden()
-    Application(Config.load(Path(sys.argv[1]))).run()
+    config = Config.load(Path(sys.argv[1]))
+    shutil.rmtree(config.folder / FOLDER, ignore_errors=True)
+    (config.folder / FOLDER / "files").mkdir(parents=True)
+    Rows(config.folder / FOLDER / "limits.sqlite", config.slots)  # before there are workers, who would make it at once
+    Application(config).run()

@@ -1,11 +1,15 @@
 """Counters that are forgotten when their time is over."""
 
-from whistle.server.counting import SWEEP, Counting
+import multiprocessing
+import os
+import signal
+
+from whistle.server.counting import APART, EVERYBODY, HEAD, SWEEP, Counting, Memory
 
 
-def counting(time: list[float]) -> Counting:
+def counting(time: list[float], memory: Memory | None = None) -> Counting:
     """Counters whose clock is turned by hand."""
-    return Counting(now=lambda: time[0])
+    return Counting(now=lambda: time[0], memory=memory)
 
 
 def test_counts_until_the_time_of_the_first_is_over() -> None:
@@ -28,3 +32,53 @@ def test_what_is_over_is_not_kept() -> None:
     time[0] += SWEEP
     counts.incr("another", 10)
     assert counts.reset() == 1
+
+
+def test_processes_count_together() -> None:
+    """What several processes count at the same time adds up, none of it lost; the hour's key is left alone."""
+    memory = Memory()
+    memory.bytes[:HEAD] = b"k" * HEAD
+    counts, fork = counting([1000.0], memory), multiprocessing.get_context("fork")
+
+    def count() -> None:
+        for _ in range(500):
+            counts.incr("look", 10)
+
+    processes = [fork.Process(target=count) for _ in range(3)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert counts.get("look") == 1500
+    assert memory.bytes[:HEAD] == b"k" * HEAD
+
+
+def test_whoever_dies_while_counting_holds_nobody_up() -> None:
+    """A process that is killed in its turn leaves the turn to the others."""
+    memory = Memory()
+
+    def die() -> None:
+        with memory.alone():
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    process = multiprocessing.get_context("fork").Process(target=die)
+    process.start()
+    process.join()
+    assert counting([1000.0], memory).incr("look", 10) == 1
+
+
+def test_too_many_visitors_take_nothing_from_everybody() -> None:
+    """More visitors than there are places make room among themselves, and a place that is free again loses nobody."""
+    time = [1000.0]
+    counts = counting(time)
+    everybody = f"LIMITER/look/{EVERYBODY}/1200/1/minute"
+    counts.incr(everybody, 1000)
+    for visitor in range(2 * APART):
+        counts.incr(f"visitor {visitor}", 900)
+    assert counts.get(everybody) == 1
+    assert APART / 2 < counts.reset() <= APART + 1
+    for visitor in range(APART // 2):
+        counts.incr(f"visitor {visitor}", (10, 900)[visitor % 2])
+    time[0] += SWEEP
+    counts.incr(everybody, 1000)
+    assert all(counts.incr(f"visitor {visitor}", 900) == 1 + visitor % 2 for visitor in range(APART // 2))

@@ -84,7 +84,7 @@ def reports(store: Store, org: parties.Organisation) -> list[Report]:
 
 def test_killed_amid_uploads(tmp_path: Path) -> None:
     """Each acknowledged report is there once with its file, and none in part; a start is all the repair there is."""
-    server = Server.make(tmp_path / "server")
+    server = Server.make(tmp_path / "server", workers=2)
     clients = Clients(server)
     threads = [threading.Thread(target=clients.run, args=(client,)) for client in range(CLIENTS)]
     server.start()

@@ -45,7 +45,7 @@ class Server:
     before: Callable[[], list[str]] = list  # what stands before its command
 
     @classmethod
-    def make(cls, folder: Path, threads: int = 24, *more: str) -> "Server":
+    def make(cls, folder: Path, threads: int = 24, *more: str, workers: int = 1) -> "Server":
         """A folder with keys and whistle.toml, `more` in its [server]; nothing is refused for being done too often."""
         org = parties.organisation(today())
         with socket.socket() as probe:
@@ -53,6 +53,7 @@ class Server:
             port = probe.getsockname()[1]
         (folder / "keys").mkdir(parents=True)
         lines = ['[name]\nen = "Trial"', f'[server]\nbind = "127.0.0.1:{port}"\nthreads = {threads}\nchaff = 0.0']
+        lines += [f"workers = {workers}"]
         lines += more
         lines += ["[limits]", *(f'{name} = {{ each = "{OFTEN}", all = "{OFTEN}" }}' for name in Config(folder).rates)]
         (folder / "whistle.toml").write_text("\n".join(lines) + "\n")
@@ -67,9 +68,15 @@ class Server:
 
     @property
     def worker(self) -> int:
-        """The process that answers."""
+        """The process that answers, where there is one."""
+        [found] = self.workers
+        return found
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes that answer."""
         pid = self.processes[-1].pid
-        return int(Path(f"/proc/{pid}/task/{pid}/children").read_text().split()[0])
+        return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
     def start(self) -> None:
         """Run it until `stop` or `kill`."""
@@ -95,14 +102,16 @@ class Server:
         self.processes[-1].wait(60)
 
     def kill(self) -> None:
-        """End master and worker as a power cut does."""
-        worker = self.worker
+        """End master and workers as a power cut does."""
+        workers = self.workers
         self.processes[-1].kill()
         self.processes[-1].wait(20)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(worker, signal.SIGKILL)
-        while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
-            time.sleep(0.01)
+        for worker in workers:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(worker, signal.SIGKILL)
+        for worker in workers:
+            while Path(f"/proc/{worker}").exists() and " Z " not in Path(f"/proc/{worker}/stat").read_text():
+                time.sleep(0.01)
 
     @contextlib.contextmanager
     def running(self) -> Iterator["Server"]:

@@ -6,13 +6,15 @@ import flask
 
 from whistle.server import api, courier, headers, limits, pages
 from whistle.server.config import Config
+from whistle.server.counting import Memory
 from whistle.server.instance import Clock, attach, open_instance, utc_now
 
 
-def create_app(config: Config | Path, now: Clock = utc_now) -> flask.Flask:
+def create_app(config: Config | Path, now: Clock = utc_now, memory: Memory | None = None) -> flask.Flask:
     """The application of a configuration, or of the folder that holds one.
 
-    ConfigError, BadManifest or StoreError when it cannot be started; ``now`` gives the time in UTC.
+    ConfigError, BadManifest or StoreError when it cannot be started; ``now`` gives the time in UTC; ``memory`` is
+    where the processes of one server count together for the limits.
     """
     if isinstance(config, Path):
         config = Config.load(config)
@@ -21,7 +23,7 @@ def create_app(config: Config | Path, now: Clock = utc_now) -> flask.Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     attach(app, open_instance(config, now))
     headers.init(app)
-    limits.init(app, config)
+    limits.init(app, config, memory)
     app.register_error_handler(404, pages.fault)
     for module in (api, courier, pages):
         app.register_blueprint(module.blueprint)

@@ -93,7 +93,7 @@ class Config:
     rates_storage: str = "memory://"  # or redis://…
     bind: str = "127.0.0.1:8080"
     threads: int = 400
-    workers: int = 1
+    workers: int = 2
     behind_tor: bool = True
     trusted_proxies: int = 0  # how many proxies in front write X-Forwarded-For
     slots: int = 8  # for the life of the instance

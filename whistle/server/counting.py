@@ -1,17 +1,50 @@
 """Counters in memory for the limits; the counterpart in Redis comes with the library.
 
+All processes of a server count in the same memory, so that a limit is one limit however many they are.
 The library's own memory starts a thread at nearly every request only to forget what is over.  Here that is forgotten
 while others are counted, a minute after its time at the latest if anybody counts at all.
 """
 
+import contextlib
+import fcntl
+import hashlib
+import mmap
+import struct
+import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from limits.storage import Storage
 
 SWEEP = 60.0  # seconds
+EVERYBODY = "everybody"  # who is counted where all are counted together
+COUNTER = struct.Struct("<16sId")  # the hash of a key, how many, and until when they count, in seconds since 1970
+TOGETHER = 64  # counters of everybody: some for each action; they make room for no other
+APART = 16_384  # counters of visitors; where all near a place are in use, the one that ends first makes room
+NEAR = 32  # counters among which one visitor's is looked for
+HEAD = 64  # bytes in front of the counters, for whoever counts
+Clock = Callable[[], float]
+
+
+class Memory:
+    """Bytes that the processes of a server share, with no file and no name; to be made before they part."""
+
+    def __init__(self) -> None:
+        self.bytes = mmap.mmap(-1, HEAD + (TOGETHER + APART) * COUNTER.size)
+        self._turn = tempfile.TemporaryFile()  # noqa: SIM115  empty, and without a name; the system lets go of it
+        self._thread = threading.Lock()
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[mmap.mmap]:
+        """The bytes for one thread of one process at a time; who dies lets go."""
+        with self._thread:
+            fcntl.lockf(self._turn, fcntl.LOCK_EX)
+            try:
+                yield self.bytes
+            finally:
+                fcntl.lockf(self._turn, fcntl.LOCK_UN)
 
 
 class Counting(Storage):
@@ -19,11 +52,12 @@ class Counting(Storage):
 
     STORAGE_SCHEME = ["counting"]  # noqa: RUF012  the library reads it so
 
-    def __init__(self, uri: str | None = None, now: Callable[[], float] = time.time, **options: Any) -> None:
+    def __init__(
+        self, uri: str | None = None, now: Clock = time.time, memory: Memory | None = None, **options: Any
+    ) -> None:
         super().__init__(uri, **options)
         self._now = now
-        self._lock = threading.Lock()
-        self._counts: dict[str, tuple[int, float]] = {}  # how many, and until when they count
+        self._memory = memory or Memory()
         self._sweep = now() + SWEEP
 
     @property
@@ -33,22 +67,24 @@ class Counting(Storage):
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
         """Count some more; what has been counted since the first, which lasts for `expiry` seconds."""
-        with self._lock:
-            self._forget()
-            count, end = self._counts.get(key, (0, 0.0))
-            if end <= self._now():
-                count, end = 0, self._now() + expiry
-            self._counts[key] = count + amount, end
-            return count + amount
+        with self._memory.alone() as data:
+            now = self._now()
+            self._forget(data, now)
+            place, hashed = _place(data, key)
+            found, count, end = COUNTER.unpack_from(data, place)
+            if found != hashed or end <= now:
+                count, end = 0, now + expiry
+            COUNTER.pack_into(data, place, hashed, count + amount, end)
+            return int(count + amount)
 
     def get(self, key: str) -> int:
         """What has been counted."""
-        count, end = self._counts.get(key, (0, 0.0))
+        count, end = self._counted(key)
         return count if end > self._now() else 0
 
     def get_expiry(self, key: str) -> float:
         """When it is forgotten, in seconds since 1970."""
-        return self._counts.get(key, (0, self._now()))[1]
+        return self._counted(key)[1] or self._now()
 
     def check(self) -> bool:
         """Always well."""
@@ -56,18 +92,48 @@ class Counting(Storage):
 
     def reset(self) -> int:
         """Forget everything; how much that was."""
-        with self._lock:
-            count = len(self._counts)
-            self._counts.clear()
-            return count
+        with self._memory.alone() as data:
+            used = sum(any(hashed) for _, hashed, _ in _counters(data))
+            data[HEAD:] = bytes(len(data) - HEAD)
+            return used
 
     def clear(self, key: str) -> None:
         """Forget one counter."""
-        with self._lock:
-            self._counts.pop(key, None)
+        with self._memory.alone() as data:
+            place, hashed = _place(data, key)
+            if data[place : place + len(hashed)] == hashed:
+                COUNTER.pack_into(data, place, b"", 0, 0)
 
-    def _forget(self) -> None:
-        now = self._now()
+    def _counted(self, key: str) -> tuple[int, float]:
+        with self._memory.alone() as data:
+            place, hashed = _place(data, key)
+            found, count, end = COUNTER.unpack_from(data, place)
+            return (count, end) if found == hashed else (0, 0.0)
+
+    def _forget(self, data: mmap.mmap, now: float) -> None:
         if now >= self._sweep:
             self._sweep = now + SWEEP
-            self._counts = {key: kept for key, kept in self._counts.items() if kept[1] > now}
+            for place, _, end in _counters(data):
+                if 0 < end <= now:
+                    COUNTER.pack_into(data, place, b"", 0, 0)
+
+
+def _counters(data: mmap.mmap) -> Iterator[tuple[int, bytes, float]]:
+    """Every counter: its place, its key's hash and its end."""
+    for place in range(HEAD, len(data), COUNTER.size):
+        hashed, _, end = COUNTER.unpack_from(data, place)
+        yield place, hashed, end
+
+
+def _place(data: mmap.mmap, key: str) -> tuple[int, bytes]:
+    """Where a key's counter is, or is to be, and the key's hash."""
+    hashed = hashlib.blake2b(key.encode(), digest_size=16).digest()
+    first, size, near = (0, TOGETHER, TOGETHER) if EVERYBODY in key.split("/") else (TOGETHER, APART, NEAR)
+    begin, best = int.from_bytes(hashed[:8]), (float("inf"), 0)
+    for step in range(near):
+        place = HEAD + (first + (begin + step) % size) * COUNTER.size
+        found, _, end = COUNTER.unpack_from(data, place)
+        if found == hashed:
+            return place, hashed
+        best = min(best, (end, place))  # one that is empty ends at 0
+    return best[1], hashed

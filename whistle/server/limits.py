@@ -10,9 +10,11 @@ import functools
 import hashlib
 import ipaddress
 import os
+import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import flask
 import limits
@@ -22,11 +24,11 @@ from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from whistle.server import counting
 from whistle.server.config import Config
+from whistle.server.counting import EVERYBODY, Memory
 from whistle.server.logs import LOG, describe
 
 NAME = "whistle_limits"
 HOUR = 3600  # seconds
-EVERYBODY = "everybody"
 PAUSE = 30.0  # seconds
 PATIENCE = {"socket_timeout": 2, "socket_connect_timeout": 2}  # seconds, with Redis; what it says later is moot
 COUNTING = f"{counting.Counting.STORAGE_SCHEME[0]}://"
@@ -37,33 +39,38 @@ GIVING_BACK = 1 / 8  # of the threads may read what cannot be kept, so that its 
 class Passing:
     """The keyed hash under which an address is counted; a new key every hour, the old one forgotten."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    KEY = struct.Struct("<q32s")  # the hour, from 1, and its key, where the counters' memory begins
+
+    def __init__(self, now: Callable[[], float] = time.monotonic, memory: Memory | None = None) -> None:
         self._now = now
-        self._lock = threading.Lock()
-        self._hour = -1
-        self._key = b""
+        self._memory = memory or Memory()
 
     def __call__(self, address: str) -> str:
         """32 hexadecimal digits, the same for an address within the hour and for all addresses of one IPv6 network."""
-        with self._lock:
-            hour = int(self._now() // HOUR)
-            if hour != self._hour:
-                self._hour, self._key = hour, os.urandom(32)
-            return hashlib.blake2b(_network(address), key=self._key, digest_size=16).hexdigest()
+        with self._memory.alone() as data:
+            known, key = self.KEY.unpack_from(data)
+            hour = int(self._now() // HOUR) + 1
+            if hour != known:
+                key = os.urandom(32)
+                self.KEY.pack_into(data, 0, hour, key)
+        return hashlib.blake2b(_network(address), key=key, digest_size=16).hexdigest()
 
 
 class Limits:
     """The limits of one application, in memory or in Redis."""
 
-    def __init__(self, config: Config, passing: Passing | None = None) -> None:
+    def __init__(self, config: Config, passing: Passing | None = None, memory: Memory | None = None) -> None:
+        """`memory` where several processes count together."""
+        memory = memory or Memory()
         self._config = config
-        self._passing = passing or Passing()
+        self._passing = passing or Passing(memory=memory)
         ours = config.rates_storage == Config.rates_storage
+        options: dict[str, Any] = {"memory": memory} if ours else dict(PATIENCE)
         self._limiter = Limiter(
             self._visitor,
             app=flask.Flask(__name__),  # not ours, of which it would ask at every request what `count` knows
             storage_uri=COUNTING if ours else config.rates_storage,
-            storage_options={"wrap_exceptions": True, **({} if ours else PATIENCE)},
+            storage_options={"wrap_exceptions": True, **options},
             strategy="fixed-window",
         )
         self._away = 0.0  # until when the storage is not asked, for it has just failed
@@ -105,9 +112,9 @@ class Limits:
         return self._passing(_address(flask.request, self._config.trusted_proxies))
 
 
-def init(app: flask.Flask, config: Config) -> None:
-    """Give an application its limits."""
-    app.extensions[NAME] = Limits(config)
+def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None:
+    """Give an application its limits; they are those of all applications with the same memory."""
+    app.extensions[NAME] = Limits(config, memory=memory)
 
 
 def count(action: str) -> None:

@@ -22,6 +22,7 @@ from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker  # type: ignore
 from whistle.protocol import age
 from whistle.server import create_app, headers, logs
 from whistle.server.config import Config
+from whistle.server.counting import Memory
 from whistle.server.errors import BadManifest, ConfigError, StartError
 from whistle.server.housekeeping import Housekeeper
 from whistle.server.instance import NAME, Instance, open_instance
@@ -81,6 +82,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._memory = Memory()  # before there are workers, so that all of them count in it
         super().__init__()
 
     def load_config(self) -> None:
@@ -90,7 +92,7 @@ class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no typ
 
     def load(self) -> flask.Flask:
         """The application; made in each worker, since no connection to the store may be shared after a fork."""
-        return create_app(self._config)
+        return create_app(self._config, memory=self._memory)
 
 
 def settings(config: Config) -> dict[str, Any]:
