@@ -4,6 +4,7 @@ import argparse
 import signal
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,7 +15,11 @@ Measure = Callable[[Path, bool], Iterator[Figure]]
 MEASURES: dict[str, Measure] = {
     "size": lambda folder, quick: size.measure(),
     "sealing": lambda folder, quick: sealing.measure(quick),
-    "serving": serving.measure,
+    "idle": serving.idle,
+    "reports": serving.reports,
+    "looks": serving.looks,
+    "crowd": serving.crowd,
+    "upload": serving.upload,
     "importing": importing.measure,
     "growth": growth.measure,
 }
@@ -34,10 +39,12 @@ def main() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the servers are stopped too
     found: list[Figure] = []
     for name in asked.only or MEASURES:
+        begun = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="whistle-bench-") as folder:
             for figure in MEASURES[name](Path(folder), asked.quick):
                 print("  " + figures.line(figure), flush=True)
                 found.append(figure)
+        print(f"{name}: {time.monotonic() - begun:.0f} seconds", flush=True)
     print(figures.table(found))
     figures.write(asked.json, found)
     if any(figure.holds is False for figure in found):

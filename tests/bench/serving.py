@@ -41,21 +41,24 @@ def without_errors(result: Result) -> Result:
     return result
 
 
-def measure(folder: Path, quick: bool) -> Iterator[Figure]:
-    """Everything that one server with little in it shows."""
-    with both(folder) as (ours, limit, pid):
+def idle(folder: Path, quick: bool) -> Iterator[Figure]:
+    """A server that has just started, and its first page."""
+    ours = Site.make(folder / "whistle", parties.organisation(sites.today()))
+    with ours.served() as pid:
         time.sleep(1)
         yield Figure("server and workers, idle", "MB", memory(pid), need="<= 110", note="PSS")
-        yield from reports(ours, limit, quick)
-        yield from looks(folder, ours, limit, quick)
-        yield from crowd(ours, quick)
         yield first_page(ours)
-        yield from upload(ours, limit, pid, quick)
+
+
+def reports(folder: Path, quick: bool) -> Iterator[Figure]:
+    """Reports of 2 KB, sealed on arrival, and how often each makes the disk write."""
+    with both(folder) as (ours, limit, _):
+        yield beside_rows(ours, limit, quick)
     yield syncs(ours)
 
 
-def reports(ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
-    """Reports of 2 KB, sealed on arrival."""
+def beside_rows(ours: Site, limit: Site, quick: bool) -> Figure:
+    """Reports beside the rows that each leaves."""
     parts = ours.report(TEXT)
     count = 100 if quick else 250
 
@@ -67,7 +70,7 @@ def reports(ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
     rounds = 5 if quick else 9
     pairs = interleaved(lambda: send(ours, "/en/", count), lambda: send(limit, "/rows", 4 * count), rounds)
     lost = count * rounds - (stored(ours) - before)
-    yield beside("reports of 2 KB, 8 clients", "/s", ">= 0.2", pairs, f"{lost} lost")
+    return beside("reports of 2 KB, 8 clients", "/s", ">= 0.2", pairs, f"{lost} lost")
 
 
 def stored(site: Site) -> int:
@@ -103,8 +106,14 @@ def people(site: Site, count: int) -> list[Reporter]:
         return found
 
 
-def looks(folder: Path, ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
+def looks(folder: Path, quick: bool) -> Iterator[Figure]:
     """Looks by program and by page, of people half of whom have reported."""
+    with both(folder) as (ours, limit, _):
+        yield from beside_zeros(folder, ours, limit, quick)
+
+
+def beside_zeros(folder: Path, ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
+    """Looks beside zeros, as many of them as a look answers with."""
     known = people(ours, 16) + [retrieval.derive(os.urandom(16)) for _ in range(16)]
     ids = records(folder / "ids", [b"".join(each.look_ids(8)) for each in known])
     count, rounds = (300, 5) if quick else (800, 11)
@@ -131,9 +140,15 @@ def look_page(folder: Path, known: Sequence[Reporter]) -> list[dict[str, Any]]:
     return [*records(folder / "words", filled), fixed(f"--{sites.BOUNDARY}--\r\n")]
 
 
-def crowd(ours: Site, quick: bool) -> Iterator[Figure]:
+def crowd(folder: Path, quick: bool) -> Iterator[Figure]:
     """A look and a report while 200 requests stand half-sent."""
-    folder = ours.folder.parent
+    ours = Site.make(folder / "whistle", parties.organisation(sites.today()))
+    with ours.served():
+        yield from among_half_sent(folder, ours, quick)
+
+
+def among_half_sent(folder: Path, ours: Site, quick: bool) -> Iterator[Figure]:
+    """Both, without them and with them."""
     ids = records(folder / "crowd", [b"".join(each.look_ids(8)) for each in people(ours, 8)])
     parts = ours.report(TEXT)
     asked = {
@@ -169,10 +184,15 @@ def first_page(site: Site) -> Figure:
     return Figure("first page", "KB", total / 1000, note=f"{len(wanted)} requests")
 
 
-def upload(ours: Site, limit: Site, pid: int, quick: bool) -> Iterator[Figure]:
+def upload(folder: Path, quick: bool) -> Iterator[Figure]:
     """One large file in a form, sealed as it arrives."""
-    size = (128 if quick else 1024) * MIB
-    send(ours, "/en/", ours.report(TEXT, 16 * MIB), 16 * MIB)
+    with both(folder) as (ours, limit, pid):
+        yield from beside_files(ours, limit, pid, (128 if quick else 1024) * MIB)
+
+
+def beside_files(ours: Site, limit: Site, pid: int, size: int) -> Iterator[Figure]:
+    """An upload beside the files that it becomes, and what it adds to the memory in use."""
+    without_errors(ours.load("/en/", ours.report(TEXT, 16 * MIB), 8, clients=4, headers=[FORM]))  # all workers
     before = memory(pid, "VmHWM", "status")
 
     def whistle() -> float:
@@ -181,7 +201,7 @@ def upload(ours: Site, limit: Site, pid: int, quick: bool) -> Iterator[Figure]:
     def best() -> float:
         return send(limit, "/upload", [*FILE, {"fill": size}, *END], size)
 
-    pairs = interleaved(whistle, best, 3 if quick else 2)
+    pairs = interleaved(whistle, best, 3)
     note = f"{size // MIB} MiB"
     yield beside("upload, sealed on arrival", "MiB/s", ">= 0.5", pairs, note)
     added = memory(pid, "VmHWM", "status") - before
