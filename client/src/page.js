@@ -198,10 +198,16 @@ export class Page {
       form.hidden = true;
       panel.element.focus();
     }
-    let end = () => {};
+    let isStopped = false;
+    let end = () => {
+      isStopped = true;
+    };
     const started = /** @type {Promise<Begun>} */ (this._started);
     const line = /** @type {Line} */ (this._line);
     const asked = started.then((begun) => {
+      if (isStopped) {
+        throw new Failed({ kind: "cancelled" });
+      }
       check(begun);
       const asking = line.ask(ask, question, {
         onProgress: (done, total) => panel?.progress(done, total, progress),
