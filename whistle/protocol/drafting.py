@@ -4,12 +4,12 @@ It refuses what nobody could read, what holds the twelve words, and what says no
 """
 
 import datetime
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from whistle.protocol import envelope, message, words
-from whistle.protocol.age import HybridRecipient
+from whistle.protocol.age import HybridRecipient, Throwaway
 from whistle.protocol.attachment import Attachment, Block
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.judgement import Conversation
@@ -65,13 +65,13 @@ class Draft:
 class Writer:
     """By which manifest, on which day, and how messages are sealed; `where` is what they say of it.
 
-    `throwaways` gives recipients whose identities nobody has; fresh ones are made where there are too few.
+    `throwaways` are recipients whose identities nobody has; fresh ones are made where there are too few.
     """
 
     known: Known
     day: datetime.date
     where: str  # device, browser or arrival
-    throwaways: Callable[[], Sequence[HybridRecipient]] = tuple
+    throwaways: Sequence[Throwaway] = ()
 
     def report(self, draft: Draft, reporter: Reporter) -> Parcel:
         """A report and its slip.  Raises Refused: Empty, HoldsWords, NobodyLeft, TooLong."""
@@ -158,7 +158,7 @@ class Writer:
         except Malformed as error:
             raise TooLong("a message is too long for its envelope") from error
         signed = message.sign(folded, reporter.signing)
-        return envelope.seal(signed, recipients, slots, self.throwaways()), blocks
+        return envelope.seal(signed, recipients, slots, self.throwaways), blocks
 
 
 def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:

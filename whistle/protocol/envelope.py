@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 
 from whistle.protocol import age, attachment, forms, message
-from whistle.protocol.age import HybridIdentity, HybridRecipient, hybrid
+from whistle.protocol.age import HybridIdentity, Recipient, Throwaway, hybrid
 from whistle.protocol.age.hybrid import ENCAPSULATED
 from whistle.protocol.age.primitives import WRAPPED_KEY
 from whistle.protocol.attachment import Block
@@ -69,19 +69,18 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
 
 
 def seal(
-    signed: Signed, recipients: Sequence[HybridRecipient], slots: int, throwaways: Sequence[HybridRecipient] = ()
+    signed: Signed, recipients: Sequence[Recipient], slots: int, throwaways: Sequence[Recipient] = ()
 ) -> bytes:
     """The envelope of a message for at most ``slots`` distinct recipients.
 
     ``throwaways`` is a pool of recipients whose identities nobody has; fresh ones are made where it is too small.
     """
-    known = list(dict.fromkeys(recipients))
-    if not 1 <= len(known) <= slots:
+    everyone = list(dict.fromkeys(recipients))
+    if not 1 <= len(everyone) <= slots:
         raise ValueError("one to `slots` recipients")
-    spare = list(throwaways)[: slots - len(known)]
-    while len(known) + len(spare) < slots:
-        spare.append(HybridIdentity.generate().recipient)
-    everyone = known + spare
+    everyone += throwaways[: slots - len(everyone)]
+    while len(everyone) < slots:
+        everyone.append(Throwaway())
     _SHUFFLE.shuffle(everyone)
     plaintext = signed.line + b"\n" + base64.b64encode(signed.signature) + b"\n"
     if len(plaintext) > capacity(slots):

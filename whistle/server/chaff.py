@@ -12,7 +12,7 @@ from whistle.protocol.manifest import Known
 from whistle.protocol.message import Sender, Slip
 from whistle.protocol.retrieval import TOKEN, derive, thing_id
 from whistle.protocol.words import CODE
-from whistle.server.sealing import some_throwaways
+from whistle.server.sealing import throwaways
 from whistle.store import Heap, Sealed, Store
 
 DAY = 86_400  # seconds
@@ -84,5 +84,5 @@ def _envelope(known: Known, day: date) -> bytes:
         language="en",
         channel="none",
     )
-    recipients = some_throwaways()
-    return envelope.seal(message.sign(whole, nobody.signing), recipients[:1], known.manifest.slots, recipients[1:])
+    spare = throwaways()
+    return envelope.seal(message.sign(whole, nobody.signing), spare[:1], known.manifest.slots, spare[1:])

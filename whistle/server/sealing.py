@@ -5,11 +5,11 @@ For the moment of a request the server holds text and words in memory; nothing o
 
 import datetime
 import functools
-import random
 
-from whistle.protocol.age import HybridIdentity, HybridRecipient
+from whistle.protocol.age import Throwaway
 from whistle.protocol.drafting import Draft, Writer, follow_up_readers, readers_of
 from whistle.protocol.manifest import Known
+from whistle.protocol.message import MAX_SLOTS
 from whistle.protocol.parcel import Parcel
 from whistle.protocol.retrieval import Reporter, thing_id
 from whistle.server.errors import NoRoom
@@ -38,8 +38,6 @@ __all__ = [
 ]
 
 SEALED = "arrival"
-POOL = 32  # throwaway recipients
-_RANDOM = random.SystemRandom()
 
 
 def report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
@@ -104,18 +102,13 @@ def withdraw(reporter: Reporter, store: Store, day: datetime.date) -> str:
 
 
 @functools.cache
-def throwaways() -> tuple[HybridRecipient, ...]:
-    """Recipients whose identities nobody kept; encapsulations to them are fresh each time."""
-    return tuple(HybridIdentity.generate().recipient for _ in range(POOL))
-
-
-def some_throwaways() -> list[HybridRecipient]:
-    """The pool in another order each time."""
-    return _RANDOM.sample(throwaways(), POOL)
+def throwaways() -> tuple[Throwaway, ...]:
+    """As many as an envelope may need; encapsulations to them are fresh each time, and tell nobody whose they are."""
+    return tuple(Throwaway() for _ in range(MAX_SLOTS))
 
 
 def _writer(known: Known, day: datetime.date) -> Writer:
-    return Writer(known, day, SEALED, some_throwaways)
+    return Writer(known, day, SEALED, throwaways())
 
 
 def _keep_one(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.date) -> None:

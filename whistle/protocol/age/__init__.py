@@ -13,7 +13,7 @@ from whistle.protocol.age.errors import (
     SelfTestError,
 )
 from whistle.protocol.age.format import MAX_HEADER, Header, Stanza, parse_header
-from whistle.protocol.age.hybrid import HybridIdentity, HybridRecipient
+from whistle.protocol.age.hybrid import HybridIdentity, HybridRecipient, Throwaway
 from whistle.protocol.age.passphrase import ScryptIdentity, ScryptRecipient
 from whistle.protocol.age.recipients import Identity, Recipient, identity, recipient
 from whistle.protocol.age.selftest import self_test
@@ -41,6 +41,7 @@ __all__ = [
     "Sealer",
     "SelfTestError",
     "Stanza",
+    "Throwaway",
     "X25519Identity",
     "X25519Recipient",
     "decrypt",

@@ -13,6 +13,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey, MLKEM768PublicKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey, X25519PublicKey
+from nacl.bindings import crypto_scalarmult_base
 
 from whistle.protocol.age import bech32
 from whistle.protocol.age.errors import HeaderError, LowOrderError
@@ -69,8 +70,24 @@ class HybridRecipient:
 
     def wrap(self, file_key: bytes) -> Stanza:
         """A fresh stanza that holds `file_key` (16 bytes) for this recipient."""
-        sealed = _SUITE.encrypt(file_key, self._key, info=INFO)
-        return Stanza((KIND, encode_base64(sealed[:ENCAPSULATED]).decode("ascii")), sealed[ENCAPSULATED:])
+        return _stanza(_SUITE.encrypt(file_key, self._key, info=INFO))
+
+
+class Throwaway:
+    """A recipient whose identity nobody has, not even its maker: what is wrapped for it is lost.
+
+    Its stanzas look like all others: the encapsulated key is a real one, of ML-KEM-768 and X25519, and fresh each time.
+    The secret behind it is nobody's, so 32 random bytes cannot be told from a file key sealed under it (SPEC 5.1).
+    """
+
+    def __init__(self) -> None:
+        self._key = MLKEM768PrivateKey.generate().public_key()
+
+    def wrap(self, file_key: bytes) -> Stanza:
+        """A fresh stanza that opens for nobody."""
+        _, encapsulated = self._key.encapsulate()
+        share = crypto_scalarmult_base(secrets.token_bytes(POINT))
+        return _stanza(encapsulated + share + secrets.token_bytes(WRAPPED_KEY))
 
 
 @dataclass(frozen=True)
@@ -138,6 +155,11 @@ class HybridIdentity:
         if any(is_low_order(sealed[ENCAPSULATED - POINT : ENCAPSULATED]) for sealed in mine):
             raise LowOrderError("a stanza holds a share of small order")
         return None
+
+
+def _stanza(sealed: bytes) -> Stanza:
+    """The stanza of an encapsulated key and the file key sealed under it."""
+    return Stanza((KIND, encode_base64(sealed[:ENCAPSULATED]).decode("ascii")), sealed[ENCAPSULATED:])
 
 
 def _encapsulated(stanza: Stanza) -> bytes:
