@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import event, text
 
 from tests.store.things import DAY, SIZE, an_id, report, sealed
-from whistle.store import Heap, Store, StoreError, envelopes, open_store
+from whistle.store import Heap, Store, StoreError, direct, open_store
 from whistle.store.database import SCHEMA
 from whistle.store.locks import lock_file, locked
-from whistle.store.models import TODAY
+from whistle.store.models import PLACES, TODAY
 
 
 def test_one_at_a_time_keeps_house(store: Store, url: str, tmp_path: Path) -> None:
@@ -107,7 +107,7 @@ def test_days_and_looks_use_indexes(here: Store) -> None:
     here.day_ids(DAY)
     here.look([an_id() for _ in range(10)])
     plans = []
-    asked += [(envelopes.numbered(1026), tuple(range(1026)))]
+    asked += [(direct.numbered(1026, place), tuple(range(1026))) for place in PLACES]
     with here.database.engine.connect() as connection:
         for statement, values in list(asked):
             if statement.startswith("SELECT"):

@@ -20,12 +20,14 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from whistle.store.errors import Full, StoreError
 from whistle.store.locks import lock_file, locked
+from whistle.store.sieve import Sieve
 
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
 # the connection that was used last is used next: what it has read of the database is still in its memory
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a look reads in all of its rows
+SIEVE = "whistle_sieve"  # the option of an engine's connections that holds it
 SCHEMA = "schema"  # the lock of whoever makes the database, or changes its tables
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
@@ -64,7 +66,8 @@ class Database:
                     _make(file)
         except OSError as exc:
             raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
-        engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
+        options = {SIEVE: Sieve()}
+        engine = create_engine(url, connect_args={"timeout": PATIENCE}, execution_options=options, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
         return engine
@@ -162,13 +165,22 @@ def _begin(connection: Connection) -> None:
         bare.execute("BEGIN")
 
 
-def driver(connection: Connection) -> sqlite3.Connection:
-    """SQLite's own connection, in the transaction of this one: for what is asked so often that all around it counts."""
+def driver(connection: Connection) -> sqlite3.Connection | None:
+    """SQLite's own connection, in the transaction of this one, for what `direct` asks; None for another database."""
+    if connection.dialect.name != "sqlite":
+        return None
     if not connection.in_transaction():
         connection.begin()
     bare = connection.connection.driver_connection
     assert isinstance(bare, sqlite3.Connection)
     return bare
+
+
+def sieve(connection: Connection) -> Sieve:
+    """What the process remembers of the main tables of a SQLite database."""
+    found = connection.get_execution_options()[SIEVE]
+    assert isinstance(found, Sieve)
+    return found
 
 
 def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

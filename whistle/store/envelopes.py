@@ -4,12 +4,10 @@ An envelope lies in today's tables or in the main ones; after a turn-over that w
 row. So whatever changes one changes both, and whoever reads takes the first.
 """
 
-import functools
-import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
-from typing import Any, NamedTuple
+from datetime import date
+from typing import Any
 
 from sqlalchemy import (
     CompoundSelect,
@@ -24,10 +22,12 @@ from sqlalchemy import (
     update,
 )
 
+from whistle.store import direct
 from whistle.store.blocks import Blocks
-from whistle.store.database import Database, chunks, driver
+from whistle.store.database import Database, chunks, driver, sieve
+from whistle.store.direct import Row
 from whistle.store.errors import Missing, Taken
-from whistle.store.models import EPOCH, ID, PLACES, TODAY, Heap, State, key, pending
+from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
 
 
 @dataclass(frozen=True)
@@ -49,38 +49,6 @@ class Found:
     day: date
     state_day: date
     body: bytes | None = field(repr=False)
-
-
-class Row(NamedTuple):
-    """An envelope without its body."""
-
-    id: bytes
-    heap: Heap
-    day: date
-    state: State
-    state_day: date
-
-
-MOST = 4096  # ids in one statement that asks by their numbers
-_DIGITS = 8  # hexadecimal, whose number stands for an id in the indexes that revision 0003 has made
-_NUMBER = " | ".join(
-    f"(instr('123456789ABCDEF', substr(hex(kept.id), {place + 1}, 1)) << {4 * (_DIGITS - 1 - place)})"
-    for place in range(_DIGITS)
-)
-
-
-@functools.lru_cache(maxsize=8)
-def numbered(count: int) -> str:
-    """What asks SQLite for the rows by that many ids' numbers; others may share these, so the ids are to be compared.
-
-    A look asks for a thousand, and SQLite compares numbers far quicker than blobs.
-    """
-    asked = ",".join(f"(?{place + 1})" for place in range(count))
-    return " UNION ALL ".join(
-        f"SELECT kept.* FROM (VALUES {asked}) AS asked "  # noqa: S608  names are ours
-        f"CROSS JOIN {place.envelopes.name} AS kept ON {_NUMBER} = asked.column1"
-        for place in PLACES
-    )
 
 
 def _among() -> CompoundSelect[Any]:
@@ -109,11 +77,16 @@ def commit(database: Database, place: Blocks, envelopes: Sequence[Sealed], block
     with database.write() as connection:
         fresh = _fresh(connection, envelopes)
         _claim(connection, place, blocks, day)
-        rows = [
-            {"id": each.id, "heap": each.heap, "day": day, "state": State.WAITING, "state_day": day} for each in fresh
-        ]
-        database.add(connection, TODAY.envelopes, rows)
-        database.add(connection, TODAY.bodies, [{"k": key(each.id), "body": each.body} for each in fresh])
+        _add(database, connection, fresh, day)
+
+
+def _add(database: Database, connection: Connection, fresh: Sequence[Sealed], day: date) -> None:
+    if bare := driver(connection):
+        direct.add(bare, [(each.id, each.heap, each.body) for each in fresh], day)
+        return
+    rows = [{"id": each.id, "heap": each.heap, "day": day, "state": State.WAITING, "state_day": day} for each in fresh]
+    database.add(connection, TODAY.envelopes, rows)
+    database.add(connection, TODAY.bodies, [{"k": key(each.id), "body": each.body} for each in fresh])
 
 
 def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
@@ -133,10 +106,15 @@ def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
 
 def _under(connection: Connection, id_: bytes) -> Sealed | None:
     """What lies under the id, or another that shares its key. A body that is gone equals nothing: its id is taken."""
-    row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
-    if row is None:
+    if bare := driver(connection):
+        named = direct.under(bare, id_)
+    else:
+        row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
+        named = (row.id, row.heap) if row else None
+    if named is None:
         return None
-    return Sealed(row.id, row.heap, bodies_of(connection, [row.id]).get(row.id, b""))
+    found, heap = named
+    return Sealed(found, heap, bodies_of(connection, [found]).get(found, b""))
 
 
 def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: date) -> None:
@@ -171,8 +149,8 @@ def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bo
 def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row]:
     """The rows under the ids, today's first, in order of id."""
     rows: dict[bytes, Row] = {}
-    if connection.dialect.name == "sqlite":
-        found: Iterable[Row] = _by_number(connection, ids)
+    if bare := driver(connection):
+        found: Iterable[Row] = direct.rows(bare, ids, sieve(connection))
     else:
         found = (Row(*row) for row in connection.execute(_AMONG, {"ids": b"".join(ids), "end": ID * len(ids)}))
     for row in found:
@@ -180,19 +158,10 @@ def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row]:
     return [rows[id_] for id_ in sorted(rows)]
 
 
-def _by_number(connection: Connection, ids: Sequence[bytes]) -> Iterator[Row]:
-    for start in range(0, len(ids), MOST):
-        some = ids[start : start + MOST]
-        numbers = struct.unpack(">" + "I12x" * len(some), b"".join(some))
-        found = driver(connection).execute(numbered(len(some)), numbers).fetchall()
-        wanted = set(some) if found else ()
-        for id_, heap, day, state, state_day in found:
-            if id_ in wanted:
-                yield Row(id_, Heap(heap), EPOCH + timedelta(day), State(state), EPOCH + timedelta(state_day))
-
-
 def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
     """The bodies that are there, by id; all in memory."""
+    if bare := driver(connection):
+        return dict(direct.bodies(bare, ids))
     by_key = {key(id_): id_ for id_ in ids}
     found = {}
     for some in chunks(ids):
