@@ -129,11 +129,11 @@ def _place(data: mmap.mmap, key: str) -> tuple[int, bytes]:
     """Where a key's counter is, or is to be, and the key's hash."""
     hashed = hashlib.blake2b(key.encode(), digest_size=16).digest()
     first, size, near = (0, TOGETHER, TOGETHER) if EVERYBODY in key.split("/") else (TOGETHER, APART, NEAR)
-    begin, best = int.from_bytes(hashed[:8]), (float("inf"), 0)
+    begin, best = int.from_bytes(hashed[:8]), (float("inf"), 0, 0)
     for step in range(near):
         place = HEAD + (first + (begin + step) % size) * COUNTER.size
         found, _, end = COUNTER.unpack_from(data, place)
         if found == hashed:
             return place, hashed
-        best = min(best, (end, place))  # one that is empty ends at 0
-    return best[1], hashed
+        best = min(best, (end, step, place))  # one that is empty ends at 0, and the first such is found soonest
+    return best[2], hashed

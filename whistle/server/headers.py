@@ -3,10 +3,16 @@
 No cookie is ever set, no answer is kept by a browser, no exception's text is shown or written down.
 """
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
 import flask
 from werkzeug.exceptions import HTTPException, LengthRequired
 
 from whistle.server.logs import LOG, describe
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
 POLICY = {
     "default-src": "'none'",
@@ -17,7 +23,8 @@ POLICY = {
     "base-uri": "'none'",
 }
 SCRIPT_POLICY = {"script-src": "'self'", "worker-src": "'self'", "connect-src": "'self'"}
-PROGRAM = "whistle.js"  # as a worker it is bound by the policy of its own answer
+PROGRAM = "/static/whistle.js"  # as a worker it is bound by the policy of its own answer
+SCRIPT = "whistle.script"  # in a request's environment: its answer may load scripts
 OFF = (
     "camera",
     "display-capture",
@@ -59,14 +66,14 @@ def init(app: flask.Flask) -> None:
     """Put the headers on every answer, refuse chunked bodies, and keep exceptions' texts to ourselves."""
     app.before_request(_forget_conditions)
     app.before_request(_refuse_chunked)
-    app.after_request(_finish)
+    app.wsgi_app = _finished(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.register_error_handler(HTTPException, _plain)
     app.log_exception = _log_exception  # type: ignore[method-assign,assignment]
 
 
 def allow_script() -> None:
     """Let this answer load scripts of this host, and let them ask this host; nothing else changes."""
-    flask.g.script = True
+    flask.request.environ[SCRIPT] = True
 
 
 def _forget_conditions() -> None:
@@ -82,12 +89,18 @@ def _refuse_chunked() -> None:
         raise LengthRequired
 
 
-def _finish(response: flask.Response) -> flask.Response:
-    served = (flask.request.view_args or {}).get("filename") == PROGRAM
-    kept = [(name, value) for name, value in response.headers if name.lower() not in REPLACED]
-    response.headers.clear()
-    response.headers.extend([*kept, *OURS[bool(served or flask.g.get("script"))]])
-    return response
+def _finished(app: "WSGIApplication") -> "WSGIApplication":
+    """The application whose answers have our headers, whatever made them, and none of those that tell something."""
+
+    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+        def begin(status: str, given: list[tuple[str, str]], *exc: Any) -> Any:
+            scripted = SCRIPT in environ or environ.get("PATH_INFO") == PROGRAM
+            kept = [(name, value) for name, value in given if name.lower() not in REPLACED]
+            return start(status, [*kept, *OURS[scripted]], *exc)
+
+        return app(environ, begin)
+
+    return answer
 
 
 def _plain(error: HTTPException) -> flask.Response:
