@@ -1,4 +1,4 @@
-"""What a process remembers of the main tables hides nothing from a look, whoever moved it there."""
+"""What a process remembers of the tables hides nothing from a look, whoever moved it there."""
 
 import contextlib
 import threading
@@ -9,7 +9,8 @@ import pytest
 
 from tests.store.things import DAY, NEXT, SIZE, an_id, report
 from whistle.store import Store, open_store, sieve
-from whistle.store.database import driver
+from whistle.store.database import driver, sieves
+from whistle.store.models import MAIN
 
 
 @pytest.fixture
@@ -25,8 +26,9 @@ def seen(store: Store, ids: list[bytes]) -> set[bytes]:
     return {found.id for found in store.look(sorted([*ids, *(an_id() for _ in range(1000))]))}
 
 
-def searched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many ids each look searches for in the main tables, once it has looked."""
+@pytest.fixture
+def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many ids each look has searched for: in today's table, then in the main one."""
     counts: list[int] = []
     passed = sieve.Sieve.passed
 
@@ -39,55 +41,79 @@ def searched(store: Store, monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return counts
 
 
-def test_what_another_process_settled_is_found(here: Store, other: Store) -> None:
-    """A look finds what lay in today's tables, and what was moved since by this process or another one."""
+def test_what_another_process_brought_or_settled_is_found(here: Store, other: Store) -> None:
+    """A look finds what came to today's tables and what was moved from them, by this process or another one."""
     ids: list[bytes] = []
-    for store, settling in ((here, here), (here, other), (other, here)):
-        ids += [each.id for each in report(store)[:2]]
-        assert seen(here, ids) == seen(other, ids) == set(ids)
+    for bringing, settling in ((here, here), (here, other), (other, here), (other, other)):
+        for _ in range(3):  # from the second time on, each remembers
+            assert seen(here, ids) == seen(other, ids) == set(ids)
+        ids += [each.id for each in report(bringing)[:2]]
+        for _ in range(3):
+            assert seen(here, ids) == seen(other, ids) == set(ids)
         settling.turn_over(NEXT)
         assert seen(here, ids) == seen(other, ids) == set(ids)
 
 
-def test_most_ids_are_not_searched_for(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Of a thousand ids only those that may lie in the main tables are searched for there."""
-    ids = [each.id for each in report(here)[:2]]
+def test_most_ids_are_not_searched_for(here: Store, searched: list[int]) -> None:
+    """Of a thousand ids only those that may lie in a table are searched for in it, once a second look has come."""
+    settled = [each.id for each in report(here)[:2]]
     here.turn_over(NEXT)
-    counts = searched(here, monkeypatch)
+    ids = [*settled, *(each.id for _ in range(2) for each in report(here)[:2])]
+    for _ in range(3):
+        assert seen(here, ids) == set(ids)
+    assert searched == [1006, 1006, 4, 2, 4, 2]
+    report(here)
     assert seen(here, ids) == set(ids)
-    assert counts == [2]
+    assert searched[-2:] == [1006, 2]
 
 
-@pytest.mark.parametrize("why", ["too many", "being made"])
-def test_without_it_everything_is_searched_for(here: Store, monkeypatch: pytest.MonkeyPatch, why: str) -> None:
+@pytest.mark.parametrize("why", ["too many", "being read"])
+def test_without_it_everything_is_searched_for(
+    here: Store, searched: list[int], monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
     """Where there are too many ids to remember, or another thread is still reading them, a look finds all the same."""
     ids = [each.id for each in report(here)[:2]]
     here.turn_over(NEXT)
-    counts = searched(here, monkeypatch)
     monkeypatch.setattr(sieve, "MOST", 1 if why == "too many" else sieve.MOST)
-    with here.database.read() as connection, contextlib.ExitStack() as making:
-        if why == "being made":
-            kept = connection.get_execution_options()["whistle_sieve"]
-            making.enter_context(kept._making)
-        assert seen(here, ids) == set(ids)
-    assert counts == [1002]
+    with here.database.read() as connection, contextlib.ExitStack() as reading:
+        if why == "being read":
+            reading.enter_context(sieves(connection)[MAIN]._making)
+        for _ in range(3):
+            assert seen(here, ids) == set(ids)
+    assert searched[1::2] == [1002] * 3
 
 
-def test_a_move_that_is_taken_back_is_not_counted(here: Store) -> None:
-    """The count of moves is part of the transaction that moves."""
-    with here.database.read() as connection:
-        bare = driver(connection)
-        assert bare is not None
-        before = sieve.version(bare)
+@pytest.mark.parametrize("table", ["envelopes", "today_envelopes"])
+def test_the_mark_is_part_of_its_transaction(here: Store, table: str) -> None:
+    """What is taken back has marked nothing."""
+
+    def found() -> int:
+        with here.database.read() as connection:
+            bare = driver(connection)
+            assert bare is not None
+            return sieve.marked(bare, table)
+
+    before = found()
     with contextlib.suppress(KeyError), here.database.write() as connection:
         bare = driver(connection)
         assert bare is not None
-        sieve.grown(bare)
-        assert sieve.version(bare) == before + 1
+        sieve.mark(bare, table)
+        assert sieve.marked(bare, table) != before
         raise KeyError
+    assert found() == before
+
+
+def test_a_turn_over_keeps_the_mark_of_today(here: Store) -> None:
+    """Today's file is written afresh in the night; its mark does not begin anew, or it could come twice."""
+    report(here)
     with here.database.read() as connection:
         bare = driver(connection)
-        assert bare is not None and sieve.version(bare) == before
+        assert bare is not None
+        before = sieve.marked(bare, "today_envelopes")
+    here.turn_over(NEXT)
+    with here.database.read() as connection:
+        bare = driver(connection)
+        assert bare is not None and sieve.marked(bare, "today_envelopes") == before
 
 
 def test_a_look_during_a_turn_over_misses_nothing(here: Store, other: Store) -> None:

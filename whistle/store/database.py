@@ -9,7 +9,7 @@ Writers take turns, on both databases, so no writer has to expect another's rows
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from sqlalchemy.exc import DBAPIError, TimeoutError
 
 from whistle.store.errors import Full, StoreError
 from whistle.store.locks import lock_file, locked
+from whistle.store.models import PLACES, Place
 from whistle.store.sieve import Sieve
 
 CHUNK = 600  # ids in one statement
@@ -27,7 +28,7 @@ PATIENCE = 30  # seconds that a writer waits for its turn
 # the connection that was used last is used next: what it has read of the database is still in its memory
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a look reads in all of its rows
-SIEVE = "whistle_sieve"  # the option of an engine's connections that holds it
+SIEVES = "whistle_sieves"  # the option of an engine's connections that holds them
 SCHEMA = "schema"  # the lock of whoever makes the database, or changes its tables
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
@@ -66,7 +67,7 @@ class Database:
                     _make(file)
         except OSError as exc:
             raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
-        options = {SIEVE: Sieve()}
+        options = {SIEVES: {place: Sieve(place.envelopes.name) for place in PLACES}}
         engine = create_engine(url, connect_args={"timeout": PATIENCE}, execution_options=options, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
@@ -176,10 +177,9 @@ def driver(connection: Connection) -> sqlite3.Connection | None:
     return bare
 
 
-def sieve(connection: Connection) -> Sieve:
-    """What the process remembers of the main tables of a SQLite database."""
-    found = connection.get_execution_options()[SIEVE]
-    assert isinstance(found, Sieve)
+def sieves(connection: Connection) -> Mapping[Place, Sieve]:
+    """What the process remembers of the tables of a SQLite database."""
+    found: Mapping[Place, Sieve] = connection.get_execution_options()[SIEVES]
     return found
 
 

@@ -4,12 +4,12 @@ SQLAlchemy's work would be most of it.  The counterpart for PostgreSQL stands in
 
 import functools
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from whistle.store.models import EPOCH, MAIN, PLACES, TODAY, Heap, Place, State, key
-from whistle.store.sieve import Sieve, numbers
+from whistle.store.models import EPOCH, PLACES, TODAY, Heap, Place, State, key
+from whistle.store.sieve import Sieve, mark, numbers
 
 MOST = 4096  # ids in one statement that asks by their numbers
 _DIGITS = 8  # hexadecimal, whose number stands for an id in the indexes that revision 0003 has made
@@ -47,18 +47,18 @@ def numbered(count: int, place: Place) -> str:
     )
 
 
-def rows(bare: sqlite3.Connection, ids: Sequence[bytes], sieve: Sieve) -> Iterator[Row]:
+def rows(bare: sqlite3.Connection, ids: Sequence[bytes], sieves: Mapping[Place, Sieve]) -> Iterator[Row]:
     """The rows under the ids, today's before the main ones: what moves meanwhile is found there."""
     for start in range(0, len(ids), MOST):
         some = ids[start : start + MOST]
         asked = numbers(some)
-        yield from _found(bare, TODAY, some, asked)
-        if passed := sieve.passed(bare, some, asked):
-            yield from _found(bare, MAIN, passed, numbers(passed))
+        for place in PLACES:
+            if passed := sieves[place].passed(bare, some, asked):
+                yield from _found(bare, place, passed)
 
 
-def _found(bare: sqlite3.Connection, place: Place, ids: Sequence[bytes], asked: Sequence[int]) -> Iterator[Row]:
-    found = bare.execute(numbered(len(ids), place), asked).fetchall()
+def _found(bare: sqlite3.Connection, place: Place, ids: Sequence[bytes]) -> Iterator[Row]:
+    found = bare.execute(numbered(len(ids), place), numbers(ids)).fetchall()
     wanted = set(ids) if found else ()
     for id_, heap, day, state, state_day in found:
         if id_ in wanted:
@@ -84,7 +84,10 @@ def bodies(bare: sqlite3.Connection, ids: Sequence[bytes]) -> Iterator[tuple[byt
 
 def add(bare: sqlite3.Connection, envelopes: Sequence[tuple[bytes, Heap, bytes]], day: date) -> None:
     """New envelopes of a day: id, heap and body."""
+    if not envelopes:
+        return
     since = (day - EPOCH).days
+    mark(bare, TODAY.envelopes.name)
     for id_, heap, body in envelopes:
         bare.execute(_ADD, (id_, heap.value, since, State.WAITING.value, since))
         bare.execute(_ADD_BODY, (key(id_), body))

@@ -24,7 +24,7 @@ from sqlalchemy import (
 
 from whistle.store import direct
 from whistle.store.blocks import Blocks
-from whistle.store.database import Database, chunks, driver, sieve
+from whistle.store.database import Database, chunks, driver, sieves
 from whistle.store.direct import Row
 from whistle.store.errors import Missing, Taken
 from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
@@ -150,7 +150,7 @@ def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row]:
     """The rows under the ids, today's first, in order of id."""
     rows: dict[bytes, Row] = {}
     if bare := driver(connection):
-        found: Iterable[Row] = direct.rows(bare, ids, sieve(connection))
+        found: Iterable[Row] = direct.rows(bare, ids, sieves(connection))
     else:
         found = (Row(*row) for row in connection.execute(_AMONG, {"ids": b"".join(ids), "end": ID * len(ids)}))
     for row in found:

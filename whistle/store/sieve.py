@@ -1,18 +1,20 @@
-"""Which ids can lie in SQLite's main tables: most of a look's thousand cannot, and need not be searched for there.
+"""Which ids can lie in a table of SQLite's: most of a look's thousand cannot, and need not be searched for there.
 
-The main tables get rows at the turn-over alone.  It counts these in the database's own `user_version`, in the same
-transaction, so a process that remembers what lies there knows whether it still does.  An id too many, as of a row that
-was removed since, costs a search and changes nothing.
+Whoever adds envelopes marks the database file with a new random number, its `user_version`, in the same transaction, so
+a process that remembers what lay there knows whether it still does.  An id too many, as of a row that has moved or was
+removed since, costs a search and changes nothing.
 """
 
+import secrets
 import sqlite3
 import struct
 import threading
 from collections.abc import Iterator, Sequence
 
-MOST = 250_000  # ids that a process remembers, about 60 bytes each; with more, everything is searched for
+MOST = 250_000  # ids that a process remembers of a table, about 60 bytes each; of a larger one it remembers nothing
 STEP = 4096  # ids read at a time
-VERSIONS = 2**31 - 1  # then they begin anew
+MARKS = 2**31 - 1
+FILES = {"envelopes": "main", "today_envelopes": "today"}  # by table; as the connections call them
 
 
 def numbers(ids: Sequence[bytes]) -> tuple[int, ...]:
@@ -20,26 +22,33 @@ def numbers(ids: Sequence[bytes]) -> tuple[int, ...]:
     return struct.unpack(">" + "I12x" * len(ids), b"".join(ids))
 
 
-def version(bare: sqlite3.Connection) -> int:
-    """How often the main tables got rows, as the transaction at hand sees them."""
-    found: int = bare.execute("PRAGMA main.user_version").fetchone()[0]
+def mark(bare: sqlite3.Connection, table: str) -> None:
+    """Say, with the transaction at hand, that the table gets rows."""
+    bare.execute(f"PRAGMA {FILES[table]}.user_version = {random_mark()}")
+
+
+def marked(bare: sqlite3.Connection, table: str) -> int:
+    """The mark, as the transaction at hand sees it."""
+    found: int = bare.execute(f"PRAGMA {FILES[table]}.user_version").fetchone()[0]
     return found
 
 
-def grown(bare: sqlite3.Connection) -> None:
-    """Count, in the transaction at hand, that the main tables get rows."""
-    bare.execute(f"PRAGMA main.user_version = {version(bare) % VERSIONS + 1}")
+def random_mark() -> int:
+    """Not a count, which would tell how much ever came."""
+    return secrets.randbelow(MARKS) + 1
 
 
 class Sieve:
-    """The numbers of the ids in the main tables of one database, as one process remembers them."""
+    """The numbers of the ids in one table, as one process remembers them."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: str) -> None:
+        self._table = table
         self._making = threading.Lock()
-        self._made: tuple[int, frozenset[int] | None] = (-1, None)
+        self._seen = -1  # the mark that the last look saw
+        self._made: tuple[int, frozenset[int] | None] = (-1, None)  # of which mark, and the numbers
 
     def passed(self, bare: sqlite3.Connection, ids: Sequence[bytes], asked: tuple[int, ...]) -> Sequence[bytes]:
-        """Those of the ids that can lie there as the transaction at hand sees it; `asked` are their numbers."""
+        """Those of the ids that can lie there, as the transaction at hand sees it; `asked` are their numbers."""
         known = self._numbers(bare)
         if known is None:
             return ids
@@ -47,23 +56,30 @@ class Sieve:
         return [id_ for id_, number in zip(ids, asked, strict=True) if number in few] if few else ()
 
     def _numbers(self, bare: sqlite3.Connection) -> frozenset[int] | None:
-        now = version(bare)
+        """The numbers; None where they are not known: then everything is searched for.
+
+        They are read when a mark is seen for the second time, so not between one report and the next.
+        """
+        now = marked(bare, self._table)
         made, known = self._made
-        if made != now and self._making.acquire(blocking=False):  # others search for everything meanwhile
-            try:
-                known = _read(bare)
-                made, _ = self._made = (now, known)
-            finally:
-                self._making.release()
-        return known if made == now else None
+        if made == now:
+            return known
+        again, self._seen = self._seen == now, now
+        if not again or not self._making.acquire(blocking=False):
+            return None
+        try:
+            known = self._read(bare)
+            self._made = (now, known)
+            return known
+        finally:
+            self._making.release()
 
-
-def _read(bare: sqlite3.Connection) -> frozenset[int] | None:
-    """The numbers of all ids; None where there are too many."""
-    found: set[int] = set()
-    for some in _parts(bare.execute("SELECT id FROM envelopes LIMIT ?", [MOST + 1])):
-        found.update(numbers(some))
-    return frozenset(found) if len(found) <= MOST else None
+    def _read(self, bare: sqlite3.Connection) -> frozenset[int] | None:
+        """The numbers of all ids; None where there are too many."""
+        found: set[int] = set()
+        for some in _parts(bare.execute(f"SELECT id FROM {self._table} LIMIT ?", [MOST + 1])):  # noqa: S608  ours
+            found.update(numbers(some))
+        return frozenset(found) if len(found) <= MOST else None
 
 
 def _parts(cursor: sqlite3.Cursor) -> Iterator[list[bytes]]:

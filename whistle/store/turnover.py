@@ -16,7 +16,7 @@ from whistle.store.blocks import Blocks
 from whistle.store.database import Database, chunks, driver
 from whistle.store.errors import StoreError
 from whistle.store.models import MAIN, TODAY, key, pending
-from whistle.store.sieve import grown
+from whistle.store.sieve import mark
 from whistle.store.uploads import drop_if_unlisted, drop_unlisted
 
 TRIES = 30  # to find a moment in which nobody reads the write-ahead log
@@ -58,7 +58,7 @@ def _move(database: Database, pieces: Sequence[Piece]) -> None:
     """Copy rows to the main tables in order of their keys; once that is durable, delete them from today's."""
     with database.write() as connection:
         if bare := driver(connection):
-            grown(bare)
+            mark(bare, MAIN.envelopes.name)
         for column, target, keys in pieces:
             rows = select(column.table).where(column.in_(keys)).order_by(column)
             copy = database.insert(target).from_select(target.c.keys(), rows).on_conflict_do_nothing()
