@@ -11,6 +11,7 @@ import pytest
 from tests.parties import DAY, report, reporter, sealed
 from tests.workstation.carrying import World, attach
 from whistle.protocol import bundle, message
+from whistle.protocol.attachment import BLOCK
 from whistle.protocol.listing import Listing
 from whistle.workstation import holdings, importing, outbox
 from whistle.workstation import stick as sticks
@@ -115,7 +116,10 @@ class Swapping:
 @pytest.mark.parametrize("same_list", [False, True], ids=["another part", "other content"])
 def test_a_stick_that_shows_another_part_at_the_second_look_is_refused(world: World, same_list: bool) -> None:
     """What was verified is what is taken: nothing is kept, and nothing is remembered as having come."""
-    world.carrier.put(os.urandom(8 * 4096))
+    world.report()
+    id_ = os.urandom(16)
+    world.carrier.blocks[id_] = ("reviewers", os.urandom(BLOCK))
+    world.carrier.days[id_] = world.carrier.today
     first = world.carrier.inbox(world.stick)
     verified = world.folder / "verified.tar"
     verified.write_bytes(first.read_bytes())
@@ -134,8 +138,30 @@ def test_a_stick_that_shows_another_part_at_the_second_look_is_refused(world: Wo
 
     done = importing.import_files(station, [Path_(first)])
     assert len(done.altered) == 1 and not done.kept and not station.case_ids()
-    assert not station.vault.get("imported") and not station.vault.get("days")
-    assert len(importing.import_files(station, [verified]).kept) == 0 and station.vault.get("days")
+    assert not station.vault.get("imported") and not station.vault.get("days") and not station.blocks.has(id_)
+    assert len(importing.import_files(station, [verified]).kept) == 1 and station.vault.get("days")
+    assert station.blocks.has(id_)
+
+
+def test_what_stands_before_an_altered_member_is_not_taken(world: World) -> None:
+    """Reports that were opened before the last member turned out to be another one are not kept, nor is a manifest."""
+    for _ in range(3):
+        world.report()
+    id_ = os.urandom(16)
+    world.carrier.blocks[id_] = ("reviewers", os.urandom(BLOCK))
+    world.carrier.days[id_] = world.carrier.today
+    part = world.carrier.inbox(world.stick)
+    whole = part.read_bytes()
+    data = bytearray(whole)
+    data[-20_000] ^= 1
+    part.write_bytes(data)
+    station = world.station("ombuds")
+    done = importing.import_files(station, [part])
+    assert len(done.altered) == 1 and not done.kept and not done.manifests
+    assert not station.case_ids() and not station.blocks.has(id_) and not station.trust.serials()
+    part.write_bytes(whole)
+    done = importing.import_files(station, [part])
+    assert (len(done.kept), done.manifests, done.altered) == (3, 1, [])
 
 
 def test_what_was_replaced_on_the_way_is_opened_when_the_right_one_comes(world: World) -> None:

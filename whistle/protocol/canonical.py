@@ -16,11 +16,20 @@ MAX_OUTSIDE = 2_097_152  # bytes that are not within a text; empty lists take se
 _TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # one that does not end ends with all: linear time
 
 
+def _refuse(number: str) -> object:
+    raise ValueError("a number that is no integer")
+
+
+# made once, for many small records
+_READER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
+_WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+
+
 def dumps(value: object) -> bytes:
     """The canonical bytes of a value made of dict, list, tuple, str, int, bool and None."""
     _check(value, MAX_DEPTH)
     try:
-        return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":")).encode()
+        return _WRITER.encode(value).encode()
     except UnicodeEncodeError as error:
         raise Malformed("a text holds a lone surrogate") from error
 
@@ -30,7 +39,7 @@ def loads(data: bytes) -> Any:
     if len(data) > MAX_OUTSIDE and _outside(data) > MAX_OUTSIDE:
         raise Malformed("too much JSON beside its texts")
     try:
-        value = json.loads(data.decode(), parse_float=_refuse, parse_constant=_refuse)
+        value = _READER.decode(data.decode())
         again = dumps(value)
     except (ValueError, RecursionError) as error:
         raise Malformed("not canonical JSON") from error
@@ -50,12 +59,8 @@ def _outside(data: bytes) -> int:
     return outside + len(data) - end
 
 
-def _refuse(number: str) -> object:
-    raise ValueError("a number that is no integer")
-
-
 def _check(value: object, depth: int) -> None:
-    if isinstance(value, bool | str) or value is None:
+    if isinstance(value, str) or value is None or isinstance(value, bool):
         return
     if isinstance(value, int):
         if abs(value) > MAX_INTEGER:

@@ -260,7 +260,7 @@ class Signed:
     signature: bytes
     message: Message
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """SHA-256 of line 1, in hexadecimal: the message's name in chains."""
         return hashlib.sha256(self.line).hexdigest()

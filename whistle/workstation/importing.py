@@ -105,24 +105,26 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
 
 
 def import_part(workstation: Workstation, path: Path, result: Imported, progress: Progress | None = None) -> None:
-    """Import one part.  Raises Malformed when it is not what its list says, OSError."""
+    """Import one part.  Raises Malformed when it is not what its list says, OSError.
+
+    Messages are opened while the part is read for the first time, and kept with the transaction, which ends only
+    after all of it was as listed; blocks are kept as it is read for the second time.
+    """
     with path.open("rb") as file:
         reader = bundle.Reader(file)
         if reader.digest.hex() in workstation.vault.get("imported", []):
             return
-        file.seek(0)
-        listing = bundle.verify(file)  # the whole part, before anything of it is used
-        if listing.to != "workstation":
+        if reader.listing.to != "workstation":
             raise Refused(f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox")
-        file.seek(0)
-        reader = bundle.Reader(file)
-        if reader.listing != listing:  # a stick may answer differently each time; members are held to the list again
-            raise Malformed("it changed while it was read")
         part = Imported(parts=1)
         with workstation.change():
-            settle(workstation, _read(workstation, reader, part, progress), part)
-            _remember(workstation, listing, reader.digest, part)
-            _note_undone(workstation, listing, part)
+            arrivals = _read(workstation, reader, part, progress)
+            if any(member.is_block for member in reader.listing.members):
+                file.seek(0)
+                _keep_blocks(workstation, bundle.Reader(file), reader.listing, part)
+            settle(workstation, arrivals, part)
+            _remember(workstation, reader.listing, reader.digest, part)
+            _note_undone(workstation, reader.listing, part)
     result.add(part)
 
 
@@ -149,10 +151,10 @@ def _read(
 def _envelopes(
     workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
 ) -> Iterator[tuple[bytes, datetime.date | None]]:
-    """The envelopes that were not seen before with their days; manifests before them and blocks after are kept."""
+    """The envelopes that were not seen before with their days; manifests before them are taken, blocks passed over."""
     files: dict[str, bytes] = {}
     members, size = reader.listing.members, 0
-    known = {day: holdings.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
+    known = _known(workstation, members)
     for count, (member, body) in enumerate(reader, start=1):
         if progress:
             progress(count, len(members))
@@ -160,16 +162,31 @@ def _envelopes(
             files[member.name] = body.read()
             continue
         _take_manifests(workstation, files, result)  # they come before all envelopes
-        before = member.day is not None and holdings.came(known[member.day], member)
         if member.is_block:
-            result.blocks += 1
-            if not (before and workstation.blocks.has(member.id)):
-                workstation.blocks.write(member.id, body.read())
-        elif member.size != (size := size or workstation.trust.newest().manifest.slots * ENVELOPE_UNIT):
+            continue
+        if member.size != (size := size or workstation.trust.newest().manifest.slots * ENVELOPE_UNIT):
             raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
-        elif not before:
+        if not known(member):
             yield body.read(), member.day
     _take_manifests(workstation, files, result)
+
+
+def _keep_blocks(workstation: Workstation, reader: bundle.Reader, listing: Listing, result: Imported) -> None:
+    """Keep the blocks of a part that was as listed when it was read before."""
+    if reader.listing != listing:  # a stick may answer differently each time; members are held to the list again
+        raise Malformed("it changed while it was read")
+    known = _known(workstation, listing.members)
+    for member, body in reader:
+        if member.is_block and member.id:
+            result.blocks += 1
+            if not (known(member) and workstation.blocks.has(member.id)):
+                workstation.blocks.write(member.id, body.read())
+
+
+def _known(workstation: Workstation, members: Iterable[Member]) -> Callable[[Member], bool]:
+    """Tells whether this very content of a member came before."""
+    held = {day: holdings.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
+    return lambda member: member.day is not None and holdings.came(held[member.day], member)
 
 
 def _opening(workstation: Workstation, members: Sequence[Member]) -> Opening:

@@ -30,11 +30,9 @@ from sqlalchemy import (
     Table,
     bindparam,
     create_engine,
-    delete,
     event,
     select,
 )
-from sqlalchemy.dialects.sqlite import insert
 from sqlalchemy.exc import DBAPIError
 
 from whistle.workstation import durable, passphrase
@@ -64,9 +62,9 @@ RECORDS = Table(
     sqlite_with_rowid=False,  # a row id would keep the order in which records came
 )
 READ = select(RECORDS.c.body).where(RECORDS.c.name == bindparam("name"))
-REMOVE = delete(RECORDS).where(RECORDS.c.name == bindparam("gone"))
-INSERT = insert(RECORDS)
-WRITE = INSERT.on_conflict_do_update(index_elements=["name"], set_={"body": INSERT.excluded.body})
+# Put to the driver as they are, since an import writes thousands.
+REMOVE = "DELETE FROM records WHERE name = ?"
+WRITE = "INSERT INTO records (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
 
 
 class Vault:
@@ -217,12 +215,12 @@ class Vault:
         and which no more.
         """
         changed = sorted((self._hash(name), self._known[name]) for name in self._changed)
-        kept = [{"name": name, "body": self._seal(name, text)} for name, text in changed if text is not None]
-        gone = [{"gone": name} for name, text in changed if text is None]
+        kept = [(name, self._seal(name, text)) for name, text in changed if text is not None]
+        gone = [(name,) for name, text in changed if text is None]
         for statement, rows in ((WRITE, kept), (REMOVE, gone)):
             if rows:
-                self._connection.execute(statement, rows)
-        return {row["name"] for row in kept}, {row["gone"] for row in gone}
+                self._connection.exec_driver_sql(statement, rows)
+        return {name for name, _ in kept}, {name for (name,) in gone}
 
     def _connect(self) -> Connection:
         with _named_errors():

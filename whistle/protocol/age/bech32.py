@@ -17,7 +17,7 @@ _FROM_DIGITS = CHARSET.ljust(256, b"?")  # each value of five bits as its charac
 def encode(prefix: str, data: bytes) -> str:
     """`data` under the lower-case human-readable `prefix`, in lower case."""
     body = _digits(data).translate(_FROM_DIGITS)
-    check = _checksum(prefix, body + CHARSET[:1] * CHECKSUM) ^ 1
+    check = _checksum(prefix, _value(body + CHARSET[:1] * CHECKSUM), len(body) + CHECKSUM) ^ 1
     tail = bytes(CHARSET[check >> 5 * (CHECKSUM - 1 - i) & 31] for i in range(CHECKSUM))
     return f"{prefix}1{(body + tail).decode('ascii')}"
 
@@ -32,15 +32,19 @@ def decode(text: str) -> tuple[str, bytes]:
         raise Malformed("a key is not Bech32: no prefix or no checksum")
     if coded.translate(None, CHARSET):
         raise Malformed("a key is not Bech32: characters outside its alphabet")
-    if len(coded) > LONGEST or _checksum(prefix, coded) != 1:
+    if len(coded) > LONGEST or _checksum(prefix, value := _value(coded), len(coded)) != 1:
         raise Malformed("a key is mistyped or damaged: its checksum is wrong")
-    return prefix, _bytes(coded[:-CHECKSUM])
+    return prefix, _bytes(value >> 5 * CHECKSUM, len(coded) - CHECKSUM)
 
 
-def _bytes(coded: bytes) -> bytes:
-    """The bytes that the data characters stand for; spare bits other than zero are refused."""
-    length, spare = divmod(5 * len(coded), 8)
-    value = int(coded.translate(_TO_DIGITS) or b"0", 32)
+def _value(coded: bytes) -> int:
+    """The characters' bits as one number."""
+    return int(coded.translate(_TO_DIGITS), 32)
+
+
+def _bytes(value: int, count: int) -> bytes:
+    """The bytes that `count` data characters stand for; spare bits other than zero are refused."""
+    length, spare = divmod(5 * count, 8)
     if spare >= 5:
         raise Malformed("a key is not Bech32: its length is impossible")
     if value & (1 << spare) - 1:
@@ -71,16 +75,16 @@ def _parting(count: int) -> tuple[tuple[int, int, int], ...]:
     return tuple(steps)
 
 
-def _checksum(prefix: str, coded: bytes) -> int:
-    """BIP173's checksum of 30 bits over the prefix and the characters after the separator.
+def _checksum(prefix: str, value: int, count: int) -> int:
+    """BIP173's checksum of 30 bits over the prefix and the `count` characters after the separator, as one number.
 
     It is linear: each of its bits is the parity of some bits of the characters, so that a long key goes through it
     at once instead of character by character.
     """
-    value, check = int(coded.translate(_TO_DIGITS), 32), 0
-    for mask in _masks(SHORT if len(coded) <= SHORT else LONGEST):
+    check = 0
+    for mask in _masks(SHORT if count <= SHORT else LONGEST):
         check = check << 1 | (value & mask).bit_count() & 1
-    return check ^ _begun(prefix, len(coded))
+    return check ^ _begun(prefix, count)
 
 
 @functools.lru_cache(maxsize=8)
