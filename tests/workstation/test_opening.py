@@ -1,5 +1,6 @@
 """Envelopes opened in processes of their own."""
 
+import hashlib
 import os
 import subprocess
 import sys
@@ -10,10 +11,11 @@ import pytest
 
 from tests import parties
 from whistle.protocol import message
+from whistle.protocol.bundle import BundleError
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import Signed
 from whistle.workstation import opening
-from whistle.workstation.opening import Opened, Opening
+from whistle.workstation.opening import Opened, Opening, Place
 
 SLOTS = 8
 
@@ -37,12 +39,28 @@ def bodies(org: parties.Organisation) -> list[bytes]:
     return found
 
 
-def opened(org: parties.Organisation, bodies: list[bytes]) -> list[Opened]:
+@pytest.fixture(scope="module")
+def part(bodies: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file in which they stand one after the other."""
+    path = tmp_path_factory.mktemp("part") / "part"
+    path.write_bytes(b"".join(bodies))
+    return path
+
+
+def places(bodies: list[bytes]) -> list[Place]:
+    """Where in it they stand."""
+    return [Place(number * len(body), len(body), hashlib.sha256(body).digest()) for number, body in enumerate(bodies)]
+
+
+def opened(org: parties.Organisation, part: Path, wanted: list[Place]) -> list[Opened]:
     """What one reviewer can open."""
-    under_way = Opening(org.people["ombuds"].identities, SLOTS, len(bodies))
-    for body in bodies:
-        under_way.add(body)
-    return under_way.finish()
+    under_way = Opening(part, org.people["ombuds"].identities, SLOTS, len(wanted))
+    try:
+        for place in wanted:
+            under_way.add(place)
+        return under_way.finish()
+    finally:
+        under_way.close()
 
 
 def hashes(found: list[Opened]) -> list[object]:
@@ -53,24 +71,41 @@ def hashes(found: list[Opened]) -> list[object]:
 
 
 def test_processes_open_the_same_in_the_same_order(
-    org: parties.Organisation, bodies: list[bytes], monkeypatch: pytest.MonkeyPatch
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many processes open them, the envelopes give the same messages and faults in the order they came."""
-    here = hashes(opened(org, bodies))
+    here = hashes(opened(org, part, places(bodies)))
     monkeypatch.setattr(opening, "FEW", 1)
     monkeypatch.setattr(opening, "BATCH", 2)
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
-    assert hashes(opened(org, bodies)) == here
+    assert hashes(opened(org, part, places(bodies))) == here
 
 
 def test_where_no_process_starts_they_are_opened_here(
-    org: parties.Organisation, bodies: list[bytes], monkeypatch: pytest.MonkeyPatch
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A system that ends the processes, or starts none, delays an import and loses nothing of it."""
     monkeypatch.setattr(opening, "FEW", 1)
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(opening, "_begin", os._exit)
-    assert len(hashes(opened(org, bodies))) == len(bodies)
+    assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
+
+
+@pytest.mark.parametrize("few", [1, 1000], ids=["in processes", "here"])
+@pytest.mark.parametrize("wrong", ["another content", "cut off", "gone"])
+def test_what_is_not_as_listed_is_told(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, wrong: str, few: int
+) -> None:
+    """An envelope that is another one than listed, or that cannot be read, is no envelope as sent."""
+    monkeypatch.setattr(opening, "FEW", few)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    wanted = places(bodies)
+    wanted[-2] = {
+        "another content": Place(wanted[-2].offset, wanted[-2].size, bytes(32)),
+        "cut off": Place(wanted[-1].offset + 1, wanted[-1].size, wanted[-1].sha256),
+    }.get(wrong, wanted[-2])
+    with pytest.raises(OSError if wrong == "gone" else BundleError):
+        opened(org, part.with_name("none") if wrong == "gone" else part, wanted)
 
 
 @pytest.mark.skipif(not Path("/proc/self").exists(), reason="needs /proc")
@@ -78,14 +113,18 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
     """The processes hold identities: they end with the program, however it ends."""
     script = tmp_path / "opens.py"
     script.write_text(
-        "import os, sys\n"
+        "import hashlib, os, sys\n"
+        "from pathlib import Path\n"
         "from whistle.protocol.age import HybridIdentity\n"
         "from whistle.workstation import opening\n"
         "if __name__ == '__main__':\n"
         "    opening.os.cpu_count = lambda: 2\n"
-        "    under_way = opening.Opening([HybridIdentity.generate()], 8, 10_000)\n"
+        "    part = Path(__file__).with_name('part')\n"
+        "    part.write_bytes(bytes(8 * 4096))\n"
+        "    place = opening.Place(0, 8 * 4096, hashlib.sha256(part.read_bytes()).digest())\n"
+        "    under_way = opening.Opening(part, [HybridIdentity.generate()], 8, 10_000)\n"
         "    for _ in range(64):\n"
-        "        under_way.add(bytes(8 * 4096))\n"
+        "        under_way.add(place)\n"
         "    under_way._receive()\n"
         "    print(*under_way._pool._processes, flush=True)\n"
         "    sys.stdin.read()\n"

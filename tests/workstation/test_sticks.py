@@ -102,13 +102,19 @@ class Swapping:
         self._ends += not data
         return data
 
-    def seek(self, place: int) -> None:
-        self._files[min(self._ends, 1)].seek(place)
+    def seek(self, place: int, whence: int = os.SEEK_SET) -> None:
+        self._files[min(self._ends, 1)].seek(place, whence)
+
+    def tell(self) -> int:
+        return self._files[min(self._ends, 1)].tell()
 
     def __enter__(self) -> "Swapping":
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
         for file in self._files:
             file.close()
 

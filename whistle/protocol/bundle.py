@@ -114,9 +114,17 @@ class Body:
         self._entry = entry
         self._member = member
         self._digest = hashlib.sha256()
+        self._left = False
+
+    def leave(self) -> None:
+        """Pass over the content, of a part that can be sought in: whoever reads it there holds it to the list."""
+        self._entry.leave()
+        self._left = True
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises BundleError when the content is not the listed one."""
+        if self._left:
+            return b""
         piece = self._entry.read(size)
         self._digest.update(piece)
         if not self._entry.left and self._digest.digest() != self._member.sha256:

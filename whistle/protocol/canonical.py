@@ -69,12 +69,14 @@ def _check(value: object, depth: int) -> None:
     if depth == 0:
         raise Malformed("nested too deeply")
     if isinstance(value, dict):
-        if not all(isinstance(key, str) and key.isascii() for key in value):
-            raise Malformed("a key is not ASCII text")
-        for item in value.values():
-            _check(item, depth - 1)
+        for key, item in value.items():
+            if not isinstance(key, str) or not key.isascii():
+                raise Malformed("a key is not ASCII text")
+            if not isinstance(item, str):
+                _check(item, depth - 1)
     elif isinstance(value, list | tuple):
         for item in value:
-            _check(item, depth - 1)
+            if not isinstance(item, str):
+                _check(item, depth - 1)
     else:
         raise Malformed("a value has no form in canonical JSON")

@@ -1,7 +1,7 @@
 """Taking in what a courier brought: bundle by bundle, whole or not at all.
 
-A part whose bytes differ from its own list is *altered* and refused whole.  Of a sound part the blocks are kept first,
-then, in one transaction, the messages, what came of each server day, and that this part was taken in.
+A part whose bytes differ from its own list is *altered* and refused whole.  Of a sound part the blocks are kept, then,
+in one transaction, the messages, what came of each server day, and that this part was taken in.
 What leans on something that has not come yet waits and is judged again with each later part.
 """
 
@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from whistle.protocol import bundle, message
 from whistle.protocol.errors import Malformed, NotForMe
@@ -22,7 +22,7 @@ from whistle.protocol.strangers import safe_name
 from whistle.workstation import holdings, judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
-from whistle.workstation.opening import Opened, Opening
+from whistle.workstation.opening import Opened, Opening, Place
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
@@ -30,6 +30,15 @@ LONGEST_WAIT = 300  # messages of one reviewer that may wait at once, so that no
 SHOWN = 20  # findings that are told; anyone can cause some
 UNDONE = {"undone/replies": writing.send_again, "undone/grants": writing.grant_again}  # records, and what is to be done
 Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A part that is being read."""
+
+    path: Path
+    file: BinaryIO
+    reader: bundle.Reader
 
 
 @dataclass
@@ -111,36 +120,35 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
     after all of it was as listed; blocks are kept as it is read for the second time.
     """
     with path.open("rb") as file:
-        reader = bundle.Reader(file)
-        if reader.digest.hex() in workstation.vault.get("imported", []):
+        source = Source(path, file, bundle.Reader(file))
+        listing, digest = source.reader.listing, source.reader.digest
+        if digest.hex() in workstation.vault.get("imported", []):
             return
-        if reader.listing.to != "workstation":
+        if listing.to != "workstation":
             raise Refused(f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox")
         part = Imported(parts=1)
         with workstation.change():
-            arrivals = _read(workstation, reader, part, progress)
-            if any(member.is_block for member in reader.listing.members):
+            arrivals = _read(workstation, source, part, progress)
+            if any(member.is_block for member in listing.members):
                 file.seek(0)
-                _keep_blocks(workstation, bundle.Reader(file), reader.listing, part)
+                _keep_blocks(workstation, bundle.Reader(file), listing, part)
             settle(workstation, arrivals, part)
-            _remember(workstation, reader.listing, reader.digest, part)
-            _note_undone(workstation, reader.listing, part)
+            _remember(workstation, listing, digest, part)
+            _note_undone(workstation, listing, part)
     result.add(part)
 
 
-def _read(
-    workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
-) -> list[Arrival]:
+def _read(workstation: Workstation, source: Source, result: Imported, progress: Progress | None) -> list[Arrival]:
     """Keep the reports of a part, each while others are being opened; what else it holds is to be judged after them."""
     days: deque[datetime.date | None] = deque()
     left: list[Arrival] = []
     with ExitStack() as at_last:
         opening: Opening | None = None
-        for body, day in _envelopes(workstation, reader, result, progress):
+        for place, day in _envelopes(workstation, source, result, progress):
             if opening is None:
-                opening = _opening(workstation, reader.listing.members)
+                opening = _opening(workstation, source)
                 at_last.callback(opening.close)
-            opening.add(body)
+            opening.add(place)
             days.append(day)
             left += _reported(workstation, opening.ready(), days, result)
         if opening:
@@ -149,13 +157,16 @@ def _read(
 
 
 def _envelopes(
-    workstation: Workstation, reader: bundle.Reader, result: Imported, progress: Progress | None
-) -> Iterator[tuple[bytes, datetime.date | None]]:
-    """The envelopes that were not seen before with their days; manifests before them are taken, blocks passed over."""
+    workstation: Workstation, source: Source, result: Imported, progress: Progress | None
+) -> Iterator[tuple[Place, datetime.date | None]]:
+    """Where envelopes stand that were not seen before, with their days; whoever opens them holds them to the list.
+
+    Manifests before them are taken, blocks are passed over.
+    """
     files: dict[str, bytes] = {}
-    members, size = reader.listing.members, 0
+    members, size = source.reader.listing.members, 0
     known = _known(workstation, members)
-    for count, (member, body) in enumerate(reader, start=1):
+    for count, (member, body) in enumerate(source.reader, start=1):
         if progress:
             progress(count, len(members))
         if member.id is None:
@@ -167,7 +178,9 @@ def _envelopes(
         if member.size != (size := size or workstation.trust.newest().manifest.slots * ENVELOPE_UNIT):
             raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
         if not known(member):
-            yield body.read(), member.day
+            place = Place.of(member, source.file.tell())
+            body.leave()
+            yield place, member.day
     _take_manifests(workstation, files, result)
 
 
@@ -189,9 +202,10 @@ def _known(workstation: Workstation, members: Iterable[Member]) -> Callable[[Mem
     return lambda member: member.day is not None and holdings.came(held[member.day], member)
 
 
-def _opening(workstation: Workstation, members: Sequence[Member]) -> Opening:
+def _opening(workstation: Workstation, source: Source) -> Opening:
     slots = workstation.trust.newest().manifest.slots
-    return Opening(workstation.identities(), slots, sum(member.is_envelope for member in members))
+    count = sum(member.is_envelope for member in source.reader.listing.members)
+    return Opening(source.path, workstation.identities(), slots, count)
 
 
 def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: Imported) -> None:
