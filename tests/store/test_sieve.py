@@ -9,7 +9,7 @@ import pytest
 
 from tests.store.things import DAY, NEXT, SIZE, an_id, report
 from whistle.store import Store, open_store, sieve
-from whistle.store.database import driver, sieves
+from whistle.store.database import directly
 from whistle.store.models import MAIN
 
 
@@ -24,6 +24,14 @@ def other(here: Store, tmp_path: Path) -> Iterator[Store]:
 def seen(store: Store, ids: list[bytes]) -> set[bytes]:
     """What a look finds among many ids under which nothing lies."""
     return {found.id for found in store.look(sorted([*ids, *(an_id() for _ in range(1000))]))}
+
+
+def marked(store: Store, table: str) -> int:
+    """The mark of a table."""
+    with store.database.read() as connection:
+        direct = directly(connection)
+        assert direct is not None
+        return sieve.marked(direct.bare, table)
 
 
 @pytest.fixture
@@ -76,8 +84,9 @@ def test_without_it_everything_is_searched_for(
     here.turn_over(NEXT)
     monkeypatch.setattr(sieve, "MOST", 1 if why == "too many" else sieve.MOST)
     with here.database.read() as connection, contextlib.ExitStack() as reading:
-        if why == "being read":
-            reading.enter_context(sieves(connection)[MAIN]._making)
+        direct = directly(connection)
+        if why == "being read" and direct:
+            reading.enter_context(direct.sieves[MAIN]._making)
         for _ in range(3):
             assert seen(here, ids) == set(ids)
     assert searched[1::2] == [1002] * 3
@@ -86,34 +95,22 @@ def test_without_it_everything_is_searched_for(
 @pytest.mark.parametrize("table", ["envelopes", "today_envelopes"])
 def test_the_mark_is_part_of_its_transaction(here: Store, table: str) -> None:
     """What is taken back has marked nothing."""
-
-    def found() -> int:
-        with here.database.read() as connection:
-            bare = driver(connection)
-            assert bare is not None
-            return sieve.marked(bare, table)
-
-    before = found()
+    before = marked(here, table)
     with contextlib.suppress(KeyError), here.database.write() as connection:
-        bare = driver(connection)
-        assert bare is not None
-        sieve.mark(bare, table)
-        assert sieve.marked(bare, table) != before
+        direct = directly(connection)
+        assert direct is not None
+        sieve.mark(direct.bare, table)
+        assert sieve.marked(direct.bare, table) != before
         raise KeyError
-    assert found() == before
+    assert marked(here, table) == before
 
 
 def test_a_turn_over_keeps_the_mark_of_today(here: Store) -> None:
     """Today's file is written afresh in the night; its mark does not begin anew, or it could come twice."""
     report(here)
-    with here.database.read() as connection:
-        bare = driver(connection)
-        assert bare is not None
-        before = sieve.marked(bare, "today_envelopes")
+    before = marked(here, "today_envelopes")
     here.turn_over(NEXT)
-    with here.database.read() as connection:
-        bare = driver(connection)
-        assert bare is not None and sieve.marked(bare, "today_envelopes") == before
+    assert before != 0 and marked(here, "today_envelopes") == before
 
 
 def test_a_look_during_a_turn_over_misses_nothing(here: Store, other: Store) -> None:

@@ -154,7 +154,7 @@ def _cut(body: bytes) -> list[bytes]:
 
 
 def _octets(answer: bytes) -> flask.Response:
-    return flask.Response(answer, mimetype=OCTETS)
+    return flask.Response(answer, content_type=OCTETS)
 
 
 def _nothing() -> flask.Response:

@@ -9,7 +9,7 @@ Writers take turns, on both databases, so no writer has to expect another's rows
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
+from whistle.store.direct import Direct
 from whistle.store.errors import Full, StoreError
 from whistle.store.locks import lock_file, locked
-from whistle.store.models import PLACES, Place
+from whistle.store.models import PLACES
 from whistle.store.sieve import Sieve
 
 CHUNK = 600  # ids in one statement
@@ -87,6 +88,19 @@ class Database:
         """A transaction that sees one state of all tables."""
         with plainly(), self.engine.connect() as connection:
             yield connection if self.is_sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
+
+    @contextlib.contextmanager
+    def glance(self) -> Iterator[Connection | Direct]:
+        """The same, for the little that is asked at every look: on SQLite without SQLAlchemy around it."""
+        if not self.is_sqlite:
+            with self.read() as connection:
+                yield connection
+            return
+        with plainly(), contextlib.closing(self.engine.raw_connection()) as held:  # which takes the transaction back
+            bare = held.driver_connection
+            assert isinstance(bare, sqlite3.Connection)
+            bare.execute("BEGIN")
+            yield Direct(bare, self.engine.get_execution_options()[SIEVES])
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
@@ -166,21 +180,17 @@ def _begin(connection: Connection) -> None:
         bare.execute("BEGIN")
 
 
-def driver(connection: Connection) -> sqlite3.Connection | None:
-    """SQLite's own connection, in the transaction of this one, for what `direct` asks; None for another database."""
+def directly(connection: Connection | Direct) -> Direct | None:
+    """SQLite's own connection, in the transaction of this one; None for another database."""
+    if isinstance(connection, Direct):
+        return connection
     if connection.dialect.name != "sqlite":
         return None
     if not connection.in_transaction():
         connection.begin()
     bare = connection.connection.driver_connection
     assert isinstance(bare, sqlite3.Connection)
-    return bare
-
-
-def sieves(connection: Connection) -> Mapping[Place, Sieve]:
-    """What the process remembers of the tables of a SQLite database."""
-    found: Mapping[Place, Sieve] = connection.get_execution_options()[SIEVES]
-    return found
+    return Direct(bare, connection.get_execution_options()[SIEVES])
 
 
 def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -5,6 +5,7 @@ SQLAlchemy's work would be most of it.  The counterpart for PostgreSQL stands in
 import functools
 import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import NamedTuple
 
@@ -47,47 +48,54 @@ def numbered(count: int, place: Place) -> str:
     )
 
 
-def rows(bare: sqlite3.Connection, ids: Sequence[bytes], sieves: Mapping[Place, Sieve]) -> Iterator[Row]:
-    """The rows under the ids, today's before the main ones: what moves meanwhile is found there."""
-    for start in range(0, len(ids), MOST):
-        some = ids[start : start + MOST]
-        asked = numbers(some)
-        for place in PLACES:
-            if passed := sieves[place].passed(bare, some, asked):
-                yield from _found(bare, place, passed)
+@dataclass(frozen=True)
+class Direct:
+    """A connection of SQLite's, in a transaction, and what the process remembers of the tables."""
 
+    bare: sqlite3.Connection
+    sieves: Mapping[Place, Sieve]
 
-def _found(bare: sqlite3.Connection, place: Place, ids: Sequence[bytes]) -> Iterator[Row]:
-    found = bare.execute(numbered(len(ids), place), numbers(ids)).fetchall()
-    wanted = set(ids) if found else ()
-    for id_, heap, day, state, state_day in found:
-        if id_ in wanted:
-            yield Row(id_, Heap(heap), EPOCH + timedelta(day), State(state), EPOCH + timedelta(state_day))
+    def rows(self, ids: Sequence[bytes]) -> Iterator[Row]:
+        """The rows under the ids, today's before the main ones: what moves meanwhile is found there."""
+        for start in range(0, len(ids), MOST):
+            some = ids[start : start + MOST]
+            asked = numbers(some)
+            for place in PLACES:
+                if passed := self.sieves[place].passed(self.bare, some, asked):
+                    yield from self._found(place, passed)
 
+    def _found(self, place: Place, ids: Sequence[bytes]) -> Iterator[Row]:
+        found = self.bare.execute(numbered(len(ids), place), numbers(ids)).fetchall()
+        wanted = set(ids) if found else ()
+        for id_, heap, day, state, state_day in found:
+            if id_ in wanted:
+                yield Row(id_, Heap(heap), EPOCH + timedelta(day), State(state), EPOCH + timedelta(state_day))
 
-def under(bare: sqlite3.Connection, id_: bytes) -> tuple[bytes, Heap] | None:
-    """Which envelope has the id, or another with the same key."""
-    for asking in _UNDER:
-        for found, heap in bare.execute(asking, (id_[:8] + bytes(8), id_[:8] + b"\xff" * 8)):
-            return found, Heap(heap)
-    return None
+    def under(self, id_: bytes) -> tuple[bytes, Heap] | None:
+        """Which envelope has the id, or another with the same key."""
+        for asking in _UNDER:
+            for found, heap in self.bare.execute(asking, (id_[:8] + bytes(8), id_[:8] + b"\xff" * 8)):
+                return found, Heap(heap)
+        return None
 
+    def bodies(self, ids: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
+        """The bodies that are there, each behind its id."""
+        for id_ in ids:
+            for asking in _BODY:
+                if found := self.bare.execute(asking, (key(id_),)).fetchone():
+                    yield id_, found[0]
+                    break
 
-def bodies(bare: sqlite3.Connection, ids: Sequence[bytes]) -> Iterator[tuple[bytes, bytes]]:
-    """The bodies that are there, each behind its id."""
-    for id_ in ids:
-        for asking in _BODY:
-            if found := bare.execute(asking, (key(id_),)).fetchone():
-                yield id_, found[0]
-                break
+    def add(self, envelopes: Sequence[tuple[bytes, Heap, bytes]], day: date) -> None:
+        """New envelopes of a day: id, heap and body."""
+        if not envelopes:
+            return
+        since = (day - EPOCH).days
+        self.mark(TODAY)
+        for id_, heap, body in envelopes:
+            self.bare.execute(_ADD, (id_, heap.value, since, State.WAITING.value, since))
+            self.bare.execute(_ADD_BODY, (key(id_), body))
 
-
-def add(bare: sqlite3.Connection, envelopes: Sequence[tuple[bytes, Heap, bytes]], day: date) -> None:
-    """New envelopes of a day: id, heap and body."""
-    if not envelopes:
-        return
-    since = (day - EPOCH).days
-    mark(bare, TODAY.envelopes.name)
-    for id_, heap, body in envelopes:
-        bare.execute(_ADD, (id_, heap.value, since, State.WAITING.value, since))
-        bare.execute(_ADD_BODY, (key(id_), body))
+    def mark(self, place: Place) -> None:
+        """Say that envelopes are added there."""
+        mark(self.bare, place.envelopes.name)

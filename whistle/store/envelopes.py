@@ -22,10 +22,9 @@ from sqlalchemy import (
     update,
 )
 
-from whistle.store import direct
 from whistle.store.blocks import Blocks
-from whistle.store.database import Database, chunks, driver, sieves
-from whistle.store.direct import Row
+from whistle.store.database import Database, chunks, directly
+from whistle.store.direct import Direct, Row
 from whistle.store.errors import Missing, Taken
 from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
 
@@ -81,8 +80,8 @@ def commit(database: Database, place: Blocks, envelopes: Sequence[Sealed], block
 
 
 def _add(database: Database, connection: Connection, fresh: Sequence[Sealed], day: date) -> None:
-    if bare := driver(connection):
-        direct.add(bare, [(each.id, each.heap, each.body) for each in fresh], day)
+    if direct := directly(connection):
+        direct.add([(each.id, each.heap, each.body) for each in fresh], day)
         return
     rows = [{"id": each.id, "heap": each.heap, "day": day, "state": State.WAITING, "state_day": day} for each in fresh]
     database.add(connection, TODAY.envelopes, rows)
@@ -106,8 +105,8 @@ def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
 
 def _under(connection: Connection, id_: bytes) -> Sealed | None:
     """What lies under the id, or another that shares its key. A body that is gone equals nothing: its id is taken."""
-    if bare := driver(connection):
-        named = direct.under(bare, id_)
+    if direct := directly(connection):
+        named = direct.under(id_)
     else:
         row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
         named = (row.id, row.heap) if row else None
@@ -132,12 +131,12 @@ def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: 
         connection.execute(delete(pending).where(pending.c.id.in_(some)))
 
 
-def has(connection: Connection, id_: bytes) -> bool:
+def has(connection: Connection | Direct, id_: bytes) -> bool:
     """Whether an envelope was ever stored under the id and its row is still kept."""
     return bool(_rows(connection, [id_]))
 
 
-def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]) -> list[Found]:
+def look(connection: Connection | Direct, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]) -> list[Found]:
     """The envelopes under the ids in these heaps, in order of id; with bodies where their heap is in `bodies`."""
     heaps, with_body = set(heaps), set(bodies)
     rows = [row for row in _rows(connection, ids) if row.heap in heaps]
@@ -146,22 +145,24 @@ def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bo
     return [Found(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
 
 
-def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row]:
+def _rows(connection: Connection | Direct, ids: Sequence[bytes]) -> list[Row]:
     """The rows under the ids, today's first, in order of id."""
     rows: dict[bytes, Row] = {}
-    if bare := driver(connection):
-        found: Iterable[Row] = direct.rows(bare, ids, sieves(connection))
+    if direct := directly(connection):
+        found: Iterable[Row] = direct.rows(ids)
     else:
+        assert isinstance(connection, Connection)
         found = (Row(*row) for row in connection.execute(_AMONG, {"ids": b"".join(ids), "end": ID * len(ids)}))
     for row in found:
         rows.setdefault(row.id, row)
     return [rows[id_] for id_ in sorted(rows)]
 
 
-def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+def bodies_of(connection: Connection | Direct, ids: Sequence[bytes]) -> dict[bytes, bytes]:
     """The bodies that are there, by id; all in memory."""
-    if bare := driver(connection):
-        return dict(direct.bodies(bare, ids))
+    if direct := directly(connection):
+        return dict(direct.bodies(ids))
+    assert isinstance(connection, Connection)
     by_key = {key(id_): id_ for id_ in ids}
     found = {}
     for some in chunks(ids):

@@ -10,6 +10,7 @@ import sqlite3
 import struct
 import threading
 from collections.abc import Iterator, Sequence
+from itertools import compress
 
 MOST = 250_000  # ids that a process remembers of a table, about 60 bytes each; of a larger one it remembers nothing
 STEP = 4096  # ids read at a time
@@ -53,7 +54,7 @@ class Sieve:
         if known is None:
             return ids
         few = known.intersection(asked)
-        return [id_ for id_, number in zip(ids, asked, strict=True) if number in few] if few else ()
+        return list(compress(ids, map(few.__contains__, asked))) if few else ()
 
     def _numbers(self, bare: sqlite3.Connection) -> frozenset[int] | None:
         """The numbers; None where they are not known: then everything is searched for.
