@@ -14,6 +14,8 @@ import * as base64 from "./base64.js";
 import { Malformed, NotForMe } from "./errors.js";
 import * as forms from "./forms.js";
 
+/** @import { Hash } from "./hashing.js" */
+
 export const BLOCK = 262_144; // bytes
 const PIECE = 65_536; // bytes of plaintext in a chunk of the age stream
 const TAG = 16; // bytes
@@ -142,11 +144,12 @@ export function fittingName(name) {
 
 /** Seals one content as it streams by, holding less than two blocks of it. */
 export class Sealer {
-  constructor() {
+  /** @param {{ update: (data: Uint8Array) => unknown, digest: () => Uint8Array } | null} [hash] null: elsewhere */
+  constructor(hash = sha256.create()) {
     this._identity = X25519Identity.generate();
     this._age = new AgeSealer([this._identity.recipient]);
     this._seed = randomBytes(SEED);
-    this._hash = sha256.create();
+    this._hash = hash;
     this._size = 0;
     this._count = 0;
     this._ready = new Uint8Array(BLOCK);
@@ -163,7 +166,7 @@ export class Sealer {
     if (this._size > MAX_SIZE) {
       throw new RangeError("an attachment is too large");
     }
-    this._hash.update(data);
+    this._hash?.update(data);
     return this._cut(this._age.update(data));
   }
 
@@ -173,8 +176,9 @@ export class Sealer {
    * @param {string} name
    * @param {string} type
    * @param {"file" | "rest"} [kind]
+   * @param {Uint8Array} [digest] SHA-256 of the content, where it was taken elsewhere
    */
-  finish(name, type, kind = "file") {
+  finish(name, type, kind = "file", digest = /** @type {{ digest: () => Uint8Array }} */ (this._hash).digest()) {
     const blocks = blocksFor(this._size);
     const missing = capacity(blocks) - this._size; // less than two blocks and a half
     const last = [...this._cut(this._age.update(new Uint8Array(missing))), ...this._cut(this._age.finish())];
@@ -184,7 +188,7 @@ export class Sealer {
       name: fittingName(name),
       type: Array.from(valid(type)).slice(0, MAX_TYPE).join(""),
       size: this._size,
-      sha256: bytesToHex(this._hash.digest()),
+      sha256: bytesToHex(digest),
       blocks,
       seed: bytesToHex(this._seed),
       header: base64.encode(this._age.header),
@@ -285,16 +289,18 @@ export class Opener {
  * @param {AsyncIterable<Uint8Array> | Iterable<Uint8Array>} content
  * @param {string} name
  * @param {string} type
+ * @param {Hash} [hash]
  * @returns {AsyncGenerator<Block, Attachment, void>}
  */
-export async function* seal(content, name, type) {
-  const sealer = new Sealer();
+export async function* seal(content, name, type, hash = sha256.create()) {
+  const sealer = new Sealer(null);
   for await (const data of content) {
+    await hash.update(data);
     for (let at = 0; at < data.length; at += BLOCK) {
       yield* sealer.update(data.subarray(at, at + BLOCK));
     }
   }
-  const { blocks, record } = sealer.finish(name, type);
+  const { blocks, record } = sealer.finish(name, type, "file", await hash.digest());
   yield* blocks;
   return record;
 }

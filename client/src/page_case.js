@@ -171,11 +171,25 @@ function caseOf(page, view) {
   if (!view.replies.length) {
     late.before(none);
   }
+  if (isOver(view)) {
+    [replies, more].forEach((section) => section.remove());
+    part.querySelectorAll("form").forEach((form) => form.remove());
+    return part;
+  }
   const numbered = view.replies.map((/** @type {any} */ reply, /** @type {number} */ index) => ({ ...reply, index }));
   repeat(replies.querySelector("article"), numbered, (item, reply) => fillReply(page, item, reply));
   instead(page, more, view);
   choices(part, view);
   return part;
+}
+
+/**
+ * Whether the report was removed, and nothing else is left of the case.
+ *
+ * @param {View} view
+ */
+function isOver({ state, replies, late }) {
+  return state === "removed" && !replies.length && !late;
 }
 
 /**
@@ -263,16 +277,17 @@ function stateOf({ kit }, { state, stateDay, replies }) {
 function factsOf({ kit, place }, view) {
   const days = [...view.replies.map((/** @type {any} */ { day }) => day), ...(view.replies.length ? [] : [view.sent])];
   const [first] = days.filter(Boolean).sort();
-  const due = nextDay(place.day, view.collection);
+  const over = isOver(view);
+  const due = over ? "" : nextDay(place.day, view.collection);
   const lines = {
     sent: view.sent && { day: kit.day(view.sent) },
     pickup: due && { day: kit.day(due, true) },
-    last_day: first && { day: kit.day(later(first, kit.settings.kept)) },
+    last_day: first && !over && { day: kit.day(later(first, kit.settings.kept)) },
     readers: view.readers.length && { names: kit.listed(view.readers) },
     without: view.without.length && { names: kit.listed(view.without) },
     brought_in: view.broughtIn.length && { names: kit.listed(view.broughtIn) },
     reference: { reference: view.reference },
-    no_slip: !view.hasSlip && {},
+    no_slip: !view.hasSlip && !over && {},
   };
   return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
 }

@@ -29,7 +29,7 @@ export class PageTask extends Task {
   async begin() {
     checkSelf();
     const { roots, day } = this._question.place;
-    const { manifest: found } = await this._sealing();
+    const { manifest: found } = await this._inForce(); // reading goes on when nothing may be sealed any more
     const people = manifest.offered(found, day).map((each) => ({ id: each.id, shown: shown(each) }));
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),

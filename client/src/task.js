@@ -10,11 +10,13 @@ import { Api, ApiError } from "./api.js";
 import * as attachment from "./attachment.js";
 import { followUp, report } from "./drafting.js";
 import { Expired, Malformed } from "./errors.js";
+import { Hashing } from "./hashing.js";
 import { judge } from "./judgement.js";
 import * as lists from "./lists.js";
 import * as manifest from "./manifest.js";
 import { cleaned } from "./metadata.js";
 import { PublicKey } from "./minisign.js";
+import { piecesOf } from "./pieces.js";
 import { ATTEMPT, CODE, derive, reference, thingId } from "./retrieval.js";
 import { Succession } from "./succession.js";
 import { again, upload } from "./upload.js";
@@ -29,7 +31,6 @@ import * as words from "./words.js";
 /** @import { Course } from "./upload.js" */
 /** @import { Language } from "./words.js" */
 
-const PIECE = 1_048_576; // bytes of a file in memory
 const TOGETHER = 4; // blocks in one answer
 
 /**
@@ -150,12 +151,20 @@ export class Task {
     return { words: words.encode(code, language), numbers: words.numbers(code), reference: reference(name) };
   }
 
-  /** The manifests with which one may seal today; Expired if there is none. */
+  /** The manifest with which one may seal today; Expired if there is none. */
   async _sealing() {
-    const { day } = this._question.place;
+    return (await this._begun()).sealing(this._question.place.day);
+  }
+
+  /** The manifest in force today, over or not; Expired if none has begun. */
+  async _inForce() {
+    return (await this._begun()).current(this._question.place.day);
+  }
+
+  async _begun() {
     for await (const manifests of this._manifests()) {
-      if (manifests.hasBegun(day)) {
-        return manifests.sealing(day);
+      if (manifests.hasBegun(this._question.place.day)) {
+        return manifests;
       }
     }
     throw new Expired("no manifest has begun");
@@ -246,14 +255,31 @@ export class Task {
       ids.push(block.id);
       this._onProgress(ids.length, Math.max(total, ids.length));
     };
-    const attachments = [];
-    for (const file of files) {
-      attachments.push(await upload(attachment.seal(piecesOf(file), file.name, file.type), put));
-    }
+    const attachments = await this._sealed(files, put);
     const { tokens, envelopes, blocks } = finish(attachments);
     await Promise.all(blocks.map(put)); // of `rest`, a few at most
     this._course.onLast?.();
     await this._again(() => this._api.store(tokens, envelopes, ids));
+  }
+
+  /**
+   * Seal files one after the other, each block put as soon as it is ready.
+   *
+   * @param {File[]} files
+   * @param {(block: Block) => Promise<void>} put
+   */
+  async _sealed(files, put) {
+    const hashing = new Hashing();
+    try {
+      const attachments = [];
+      for (const file of files) {
+        const blocks = attachment.seal(piecesOf(file), file.name, file.type, hashing.begin(file.size));
+        attachments.push(await upload(blocks, put));
+      }
+      return attachments;
+    } finally {
+      hashing.close();
+    }
   }
 
   /**
@@ -282,16 +308,5 @@ export class Task {
       bodies.push(body);
     }
     return attachment.openWhole(record, bodies);
-  }
-}
-
-/**
- * A file's bytes, a piece at a time.
- *
- * @param {Blob} file
- */
-async function* piecesOf(file) {
-  for (let at = 0; at < file.size; at += PIECE) {
-    yield new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
   }
 }

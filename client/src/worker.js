@@ -3,16 +3,18 @@
 import { ApiError } from "./api.js";
 import { Refused } from "./drafting.js";
 import { ProtocolError } from "./errors.js";
+import { hasher } from "./hashing.js";
 import { PageTask } from "./page_task.js";
 import { Unclean } from "./picture.js";
 import { WordsError } from "./words.js";
 
+/** @import { Step, Told } from "./hashing.js" */
 /** @import { Question } from "./task.js" */
 
 /**
  * What comes in: a question under a number, or the wish to end it; and what goes out, as often as there is news.
  *
- * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true }} Incoming
+ * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true } | Step} Incoming
  * @typedef {"report" | "followUp" | "look" | "download" | "withdraw" | "words" | "begin" | "open" | "add" | "renew" | "matches"} Ask
  *
  * @typedef {object} Outgoing
@@ -30,7 +32,7 @@ import { WordsError } from "./words.js";
  * The part of a worker that is needed here.
  *
  * @typedef {object} Scope
- * @property {(message: Outgoing) => void} postMessage
+ * @property {(message: Outgoing | Told) => void} postMessage
  * @property {((event: { data: Incoming }) => void) | null} onmessage
  */
 
@@ -42,7 +44,12 @@ import { WordsError } from "./words.js";
 export function serve(scope) {
   /** @type {Map<number, AbortController>} */
   const under = new Map();
+  const hash = hasher((told) => scope.postMessage(told));
   scope.onmessage = async ({ data }) => {
+    if (!("number" in data)) {
+      hash(data); // this is the other worker, which only hashes
+      return;
+    }
     const { number } = data;
     if ("cancel" in data) {
       under.get(number)?.abort();

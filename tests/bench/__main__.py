@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import figures, growth, importing, sealing, serving, size
+from tests.bench import browser, figures, growth, importing, sealing, serving, size
 from tests.bench.figures import Figure
 
 Measure = Callable[[Path, bool], Iterator[Figure]]
@@ -22,6 +22,7 @@ MEASURES: dict[str, Measure] = {
     "upload": serving.upload,
     "importing": importing.measure,
     "growth": growth.measure,
+    "browser": browser.measure,
 }
 
 

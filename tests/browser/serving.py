@@ -5,6 +5,7 @@ import io
 import os
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,17 +14,19 @@ import flask
 from werkzeug.serving import make_server
 
 Fault = Callable[[str, int], str]
+Answer = Callable[[str, bytes], bytes]
 TRIAL = os.environ.get("WHISTLE_TRIAL", "") not in ("", "0")
 PATIENCE = 2000 if TRIAL else 280  # seconds
 
 
 @dataclass
 class Line:
-    """Keeps what browsers send; `fault` says of a path and its number whether it is cut, lost on the way back,
-    refused or altered."""
+    """Keeps what browsers send; `fault` says of a path and its number whether it is cut, lost on the way back, sent by
+    half or slowly, refused or altered; `answer` may put another answer in its place."""
 
     app: Callable[..., Iterable[bytes]]
     fault: Fault = lambda path, number: ""
+    answer: Answer = lambda path, body: body
     asked: list[str] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -45,11 +48,21 @@ class Line:
             start(f"{fault} Fault", [("Content-Length", "0")])
             return [b""]
         environ["wsgi.input"] = io.BytesIO(body)
-        answer = b"".join(self.app(environ, start))
+        answer = self.answer(path, b"".join(self.app(environ, start)))
+        if fault == "half":
+            return _half(answer)
+        if fault == "slow":
+            time.sleep(4)
         if fault == "lost":
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError
         return [bytes(byte ^ 1 for byte in answer) if fault == "altered" else answer]
+
+
+def _half(answer: bytes) -> Iterator[bytes]:
+    """Half of it; then the connection breaks."""
+    yield answer[: len(answer) // 2]
+    raise ConnectionError
 
 
 @contextlib.contextmanager

@@ -78,7 +78,7 @@ def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
         "withdrawn": ("notice.html", _notice(visit, "withdraw.done")),
         "late": ("notice.html", _notice(visit, "withdraw.late", code=" ", step="stop")),
         "instead": ("parts/readers.html", _people(visit, known)),
-        "nobody": ("parts/follow_up.html", {"open": True, "outside": outside(visit)}),
+        "nobody": ("parts/follow_up.html", {"open": True, "names": "", "readers": (), "outside": outside(visit)}),
         "closed": ("parts/follow_up.html", {"open": False, "outside": outside(visit)}),
         "outside": ("parts/outside.html", {"outside": outside(visit)}),
         "other": ("script/other.html", {"channels": channels(visit, known)}),

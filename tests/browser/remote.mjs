@@ -1,0 +1,38 @@
+// A browser that does what it is told, a line of JSON at a time, and answers each with a line of JSON.
+// node remote.mjs JSON; ends when its standard input does, and then tells what axe and the console said.
+
+import { createInterface } from "node:readline";
+
+import { withBrowser } from "./walker.mjs";
+
+const given = JSON.parse(process.argv[2]);
+
+const STEPS = {
+  home: (walker) => walker.home(),
+  comeBack: (walker, words) => walker.comeBack(words),
+  tell: (walker, text, files) => walker.tell(text, files),
+  send: (walker, step) => walker.send(step),
+  press: (walker, step) => walker.press(step),
+  go: (walker, step) => walker.go(step),
+  click: (walker, selector) => walker.page.click(selector),
+  leads: (walker, selector) => Promise.all([walker.page.waitForNavigation(), walker.page.click(selector)]),
+  type: (walker, selector, text) => walker.page.type(selector, text),
+  pick: (walker, selector, ...files) => walker.page.$(selector).then((input) => input.uploadFile(...files)),
+  see: (walker, selector) => walker.see(selector),
+  gone: (walker, selector) => walker.page.waitForFunction((wanted) => !document.querySelector(wanted), {}, selector),
+  look: (walker, name) => walker.look(name),
+  text: (walker, selector) => walker.text(selector),
+  value: (walker, selector) => walker.page.$eval(selector, (box) => box.value),
+  told: (walker, code) => walker.page.evaluate(code),
+};
+const TELLING = ["text", "value", "told"];
+
+await withBrowser({ ...given, scene: "remote" }, async (walker) => {
+  for await (const line of createInterface({ input: process.stdin })) {
+    const [step, ...more] = JSON.parse(line);
+    const found = await STEPS[step](walker, ...more);
+    console.log(JSON.stringify(TELLING.includes(step) ? found : null));
+  }
+  await walker.page.goto("about:blank");
+  return {};
+});

@@ -1,0 +1,224 @@
+"""Coming back with script on: what a server that answers wrongly is met with, and every state that a case can be in."""
+
+import dataclasses
+import datetime
+import struct
+from collections.abc import Callable
+
+import flask
+import pytest
+
+from tests import parties
+from tests.browser.remote import remote
+from tests.browser.serving import Line
+from tests.browser.walks import BROWSERS
+from tests.server.visitor import Visitor, answer, hide, opened, store_of
+from whistle.protocol import retrieval, words
+from whistle.protocol.message import FollowUp, Report
+from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+
+pytestmark = pytest.mark.browser
+REPLY = "We have read it, and ask who else was there."
+HEAD = 29  # bytes of an entry of a look's answer before its body: id, state, day, length
+NOT_PROVEN = "could not be checked and is not shown"
+
+
+def entries(look: bytes) -> dict[bytes, bytes]:
+    """What an answer to a look holds: by id, the rest of the entry."""
+    count, at, found = struct.unpack(">I", look[:4])[0], 4, {}
+    for _ in range(count):
+        end = at + HEAD - 4 + struct.unpack(">I", look[at + HEAD - 8 : at + HEAD - 4])[0]
+        found[look[at : at + 16]] = look[at + 16 : end]
+        at = end
+    return found
+
+
+def packed(found: dict[bytes, bytes]) -> bytes:
+    """An answer that holds these."""
+    whole = struct.pack(">I", len(found)) + b"".join(id + rest for id, rest in sorted(found.items()))
+    return whole.ljust(-(-len(whole) // 262_144) * 262_144, b"\0")
+
+
+def told(app: flask.Flask, text: str) -> Reporter:
+    """Somebody who has told that."""
+    return retrieval.derive(words.decode(Visitor(app).tell(text).words))
+
+
+def report_of(app: flask.Flask, org: parties.Organisation, who: Reporter) -> Report:
+    """Their report."""
+    messages = (each.message for each in opened(app, org, "ombuds"))
+    return next(each for each in messages if isinstance(each, Report) and each.case == who.case.hex())
+
+
+def place(who: Reporter, n: int = 0) -> bytes:
+    """The id of a place for a reply of the first reader."""
+    return thing_id(reply_tokens(who.replies, 0)[n])
+
+
+def _altered(found: dict[bytes, bytes], mine: Reporter, other: Reporter, theirs: dict[bytes, bytes]) -> None:
+    body = bytearray(found[place(mine)])
+    body[-9000] ^= 1
+    found[place(mine)] = bytes(body)
+
+
+def _of_another_case(found: dict[bytes, bytes], mine: Reporter, other: Reporter, theirs: dict[bytes, bytes]) -> None:
+    found[place(mine)] = theirs[place(other)]
+
+
+def _replayed(found: dict[bytes, bytes], mine: Reporter, other: Reporter, theirs: dict[bytes, bytes]) -> None:
+    found[place(mine, 1)] = found[place(mine)]
+
+
+WRONG: dict[str, tuple[Callable[..., None], int]] = {  # and how often the reply is then to be seen
+    "altered": (_altered, 0),
+    "of another case": (_of_another_case, 0),
+    "replayed": (_replayed, 1),
+}
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_replies_that_prove_nothing(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
+) -> None:
+    """A reply that was altered, that belongs to another case or that was shown before is counted and not shown."""
+    address, line = served
+    mine, other = told(app, "Money was taken."), told(app, "So was the bus.")
+    for who in (mine, other):
+        answer(app, org, who, report_of(app, org, who), REPLY)
+    theirs = entries(app.test_client().post("/api/look", data=b"".join(other.look_ids(8)),
+                                            content_type="application/octet-stream").data)  # fmt: skip
+    typed = " ".join(words.encode(mine.code))
+    with remote(name, address, axe=name == "chrome") as page:
+        text = page.open(typed)
+        assert (text.count(REPLY), NOT_PROVEN in text) == (1, False)
+        for what, (change, shown) in WRONG.items():
+
+            def changed(path: str, body: bytes, change: Callable[..., None] = change) -> bytes:
+                if path != "/api/look":
+                    return body
+                found = entries(body)
+                change(found, mine, other, theirs)
+                return packed(found)
+
+            line.answer = changed
+            text = page.open(typed)
+            assert (text.count(REPLY), NOT_PROVEN in text) == (shown, True), what
+            page("look", f"wrong-{what.replace(' ', '-')}")
+        line.answer = lambda path, body: body
+        assert page.open(typed).count(REPLY) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "fault"), [("chrome", "half"), ("chrome", "500"), ("chrome", "slow"), ("firefox", "half")]
+)
+def test_answers_that_do_not_come(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, fault: str
+) -> None:
+    """An answer that is cut off, refused or slow is waited for, said in words, and asked for again; what was typed
+    for the readers stays where it is."""
+    address, line = served
+    who = told(app, "Money was taken.")
+    answer(app, org, who, report_of(app, org, who), REPLY)
+    typed, more = " ".join(words.encode(who.code)), "One more thing that I saw."
+    with remote(name, address, axe=False) as page:
+        line.fault = lambda path, number: fault if path == "/api/look" and number <= 2 else ""
+        page("comeBack", typed)
+        page("see", "main section[aria-labelledby=sending] [role=status]")
+        if fault != "slow":
+            page("see", "main [data-do=plain]:not([hidden])")
+            assert "Our server does not answer" in page("text", "main section[aria-labelledby=sending]")
+        page("see", "main article")
+        assert REPLY in page("text", "main")
+        # nothing of an answer without a body can be cut off
+        unsent = {"half": "lost"}.get(fault, fault)
+        line.fault = lambda path, number: unsent if path == "/api/store" and number <= 2 else ""
+        page("type", "#text", more)
+        page("send", "follow-up")
+        if fault != "slow":
+            page("see", "main [data-do=plain]:not([hidden])")
+            page("click", "main [data-do=cancel]")
+            page("see", "[data-said]")
+            assert page("value", "#text") == more
+            line.fault = lambda path, number: ""
+            page("send", "follow-up")
+        page("gone", "article")
+    texts = [each.message.text for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
+    assert more in texts
+
+
+def collected(app: flask.Flask) -> None:
+    """A courier has fetched everything."""
+    store = store_of(app)
+    for counted in store.days():
+        store.collect(store.day_ids(counted.day).envelopes, parties.DAY)
+
+
+def retired(org: parties.Organisation, *ids: str) -> tuple[bytes, bytes]:
+    """The next manifest, in which these are retired and the channel is read by those who are left."""
+    content = org.manifest
+    left = tuple(each.id for each in content.reviewers if each.id not in ids)
+    reviewers = tuple(dataclasses.replace(each, retired=each.id in ids) for each in content.reviewers)
+    channels = tuple(
+        dataclasses.replace(each, readers=tuple(id for id in each.readers if id in left) or left)
+        for each in content.channels
+    )
+    changed = dataclasses.replace(
+        content, serial=2, previous=org.known.hash, reviewers=reviewers, channels=channels
+    )
+    known = parties.signed(changed, org.root)
+    return known.data, known.signature
+
+
+@pytest.mark.parametrize(("name", "language"), [("chrome", "en"), ("chrome", "ar"), ("firefox", "en")])
+def test_states_of_a_case(
+    app: flask.Flask,
+    org: parties.Organisation,
+    served: tuple[str, Line],
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    language: str,
+) -> None:
+    """Picked up, asked to stop, with readers who have left, withdrawn, and gone: each page is sound, and says and
+    offers what is true of it."""
+    address, _ = served
+    stopped, withdrawn = told(app, "Money was taken."), told(app, "So was the bus.")
+    with remote(name, address, language, axe=name == "chrome") as page:
+        page.open(" ".join(words.encode(withdrawn.code)))
+        page("press", "withdraw")
+        page("see", "main [value=withdraw-now]")
+        page("look", "back-withdraw")
+        page("press", "withdraw-now")
+        page("gone", "main [value=withdraw-now]")
+        page("comeBack", " ".join(words.encode(withdrawn.code)))
+        page("see", "main ul li")
+        page("look", "back-removed")
+        assert not page("told", "!!document.querySelector('main form, main article')")
+        collected(app)
+        page.open(" ".join(words.encode(stopped.code)))
+        page("look", "back-collected")
+        page("press", "stop")
+        page("see", "main [value=stop-now]")
+        page("look", "back-stop")
+        page("press", "stop-now")
+        page("gone", "main [value=stop-now]")
+        page("look", "back-stopped")
+        asked = [each.message for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
+        assert [each.case for each in asked] == [stopped.case.hex()]
+        with app.app_context():
+            assert app.extensions["whistle"].published.install([retired(org, "ombuds", "ethics")]) == "installed"
+        page.open(" ".join(words.encode(stopped.code)))
+        page("look", "back-instead")
+        page("type", "#text", "Are you still there?")
+        page("send", "follow-up")
+        page("gone", "#text")
+        app.extensions["whistle"].now.day = org.manifest.expires + datetime.timedelta(days=31)
+        page.open(" ".join(words.encode(stopped.code)), "main ul li")
+        page("look", "back-closed")
+        assert not page("told", "!!document.querySelector('#text')")
+        app.extensions["whistle"].now.day = parties.DAY
+        hide(monkeypatch, thing_id(stopped.slip_token))
+        page.open(" ".join(words.encode(stopped.code)), "main ul li")
+        page("look", "back-no-slip")
+        assert not page("told", "!!document.querySelector('#text')")
+    texts = [each.message.text for each in opened(app, org, "counsel") if isinstance(each.message, FollowUp)]
+    assert texts == ["Are you still there?"]
