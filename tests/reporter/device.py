@@ -61,7 +61,7 @@ class Device:
         where = [] if name == "seal" else ["--server", given.get("url", self.url)]
         trust = [] if name == "withdraw" else given.get("trust", ["--root", str(self.folder / "root-1.pub")])
         fds = [("--words-fd", words), ("--text-fd", text)]
-        read = [part for option, content in fds if content is not None for part in (option, str(_readable(content)))]
+        read = [part for option, content in fds if content is not None for part in (option, str(readable(content)))]
         return CliRunner().invoke(command, [name, *where, *trust, *read, *options], catch_exceptions=False)
 
     def send(self, *options: str, text: str = TEXT, **given: Any) -> Reporter:
@@ -76,7 +76,7 @@ class Device:
         return reported(self.app, self.org)
 
 
-def _readable(content: str) -> int:
+def readable(content: str) -> int:
     """A descriptor from which a text can be read, once."""
     read, write = os.pipe()
 

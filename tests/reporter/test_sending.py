@@ -6,14 +6,16 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import Result
 
 from tests.parties import DAY
 from tests.reporter.device import NAME as PHOTO
-from tests.reporter.device import TEXT, Device, connected, content, instead, large, photo, twelve, typed
+from tests.reporter.device import TEXT, Device, connected, content, instead, large, photo, readable, twelve, typed
 from tests.server.visitor import Visitor, opened, store_of
+from tests.serving import WSGI
 from whistle.protocol import attachment, message, words
 from whistle.protocol.parcel import MAX_PASTED
 from whistle.protocol.retrieval import derive, reference, thing_id
@@ -79,6 +81,38 @@ def test_what_is_refused_before_anything_is_sent(device: Device, options: Sequen
     assert said in done.stderr and "hint: " in done.stderr
     assert not text.strip() or text not in done.output
     assert not [path for path in device.requests if path.startswith("/api/")]
+
+
+def test_questions_of_the_channel(device: Device) -> None:
+    """Answers are sealed under the questions' ids, from descriptors; one that the channel does not ask is refused."""
+    device.send("--answer-fd", f"when={readable('In May, after lunch.')}", "--advice")
+    assert device.report.answers == {"when": "In May, after lunch.", "way": "advice"}
+    for wrong, said in {
+        f"where={readable('Here.')}": "has no question 'where'",
+        "when": "a question and a file descriptor",
+        "when=x": "the number of a file descriptor",
+    }.items():
+        refused = device.run("send", "--channel", "harassment", "--answer-fd", wrong, text=TEXT)
+        assert refused.exit_code != 0 and said in refused.output
+    assert device.report
+
+
+def test_what_a_server_says_that_it_asks(device: Device) -> None:
+    """What is no list of questions is refused; a server without one is asked for nothing more."""
+    answers = {"status": "404 NOT FOUND", "body": b""}
+
+    def between(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
+        if environ["PATH_INFO"] != "/questions.json":
+            return application(environ, start)
+        start(answers["status"], [("Content-Length", str(len(answers["body"])))])
+        return [answers["body"]]
+
+    device.between = between
+    device.send()
+    answers |= {"status": "200 OK", "body": b'{"channels":{},"kind":"questions","v":1,"x":1}'}
+    refused = device.run("send", "--channel", "harassment", text=TEXT)
+    assert refused.exit_code == 1 and "the channels ask is refused" in refused.output
+    assert device.report
 
 
 def test_a_text_longer_than_an_envelope(device: Device) -> None:

@@ -31,7 +31,9 @@ def test_a_report_and_a_look_at_a_terminal(today: Device) -> None:
     send.type("Which channel?: ", "harassment\n")
     send.type("(ids, or nothing): ", "counsel, ethics\n")
     send.type("end with Ctrl-D on a line of its own.", f"{TEXT}\nHe knows.\n\4")
+    send.type("When was it? (Enter leaves it out): ", "In May.\n")
     assert send.end() == 0
+    assert "A rough date will do." in send.screen and today.report.answers == {"when": "In May."}
     assert manifest.fingerprint([today.org.root.public]) in send.screen
     assert "It will be sealed here, for: Ombudsperson." in send.screen
     said = send.screen.partition("It is stored.")[2]
@@ -77,6 +79,6 @@ def test_after_many_tries_somebody_is_asked(device: Device, monkeypatch: pytest.
     assert done.exit_code == 1, "nobody is there any more to say yes"
     device.requests.clear()
     monkeypatch.setattr(typed, "text", lambda descriptor: TEXT)
-    done = CliRunner().invoke(command, ["send", *where], input="\ny\ny\n", catch_exceptions=False)
+    done = CliRunner().invoke(command, ["send", *where], input="\n\ny\ny\n", catch_exceptions=False)
     assert done.exit_code == 0 and done.stderr.count("Nothing is lost as long as this window stays open.") == 2
     assert device.report.case == derive(words.decode(twelve(done.stdout))).case.hex()

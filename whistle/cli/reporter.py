@@ -16,6 +16,7 @@ from whistle.cli.reaching import FILE, Place, Trust, ask_again, pinned, place, p
 from whistle.protocol import age, drafting, forms, parcel
 from whistle.protocol.drafting import Draft
 from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.questions import Questions
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.succession import offered
 from whistle.reporter import Api, CaseView, Course, File, manifests
@@ -58,6 +59,13 @@ def written(command: Callable[..., Any]) -> Any:
         click.option("--advice", is_flag=True, help="You ask for advice."),
         language_option,
         text_option,
+        click.option(
+            "--answer-fd",
+            "given",
+            multiple=True,
+            type=typed.Answer(),
+            help="Read the answer to one of the channel's questions from a file descriptor.",
+        ),
         files_argument,
     ):
         command = option(command)
@@ -71,7 +79,7 @@ def written(command: Callable[..., Any]) -> Any:
 def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], **chosen: Any) -> None:
     """Seal a report, with FILES if you name any, and send it. You get twelve words."""
     here = place(api.published, trust)
-    draft = _draft(here, text_fd, bool(files), **chosen)
+    draft = _draft(here, manifests.questions(api.published), text_fd, bool(files), **chosen)
     with _opened(files) as uploads:
         who = reporters.send(api, here.writer, draft, uploads, _course())
     click.echo("It is stored. These are your twelve words:\n")
@@ -149,7 +157,7 @@ def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
     "folder",
     required=True,
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help="A folder with manifest.json and manifest.json.minisig, as the server publishes them.",
+    help="A folder with manifest.json, manifest.json.minisig and perhaps questions.json, as the server publishes them.",
 )
 @written
 @pinned
@@ -159,8 +167,9 @@ def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...
 
     The block goes to standard output, all else to standard error.
     """
-    here = place(manifests.from_folder(folder), trust)
-    draft = _draft(here, text_fd, bool(files), **chosen)
+    get = manifests.from_folder(folder)
+    here = place(get, trust)
+    draft = _draft(here, manifests.questions(get), text_fd, bool(files), **chosen)
     try:
         with _opened(files) as uploads:
             who, sealed = reporters.seal(here.writer, draft, uploads)
@@ -175,6 +184,7 @@ def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...
 
 def _draft(
     here: Place,
+    questions: Questions,
     text_fd: int | None,
     files: bool,
     *,
@@ -182,6 +192,7 @@ def _draft(
     without: tuple[str, ...],
     language: str,
     advice: bool,
+    given: tuple[tuple[str, int], ...],
 ) -> Draft:
     """What the options and somebody at the terminal say of a new report.  Raises Problem, Refused."""
     manifest = here.writer.known.manifest
@@ -191,13 +202,20 @@ def _draft(
     chosen = typed.one_of("channel", channels, channel, "--channel")
     people = told.people(manifest, offered(manifest, here.day))
     left_out = _left_out(people, drafting.readers_of(manifest, chosen, ()), without)
-    draft = Draft(chosen, language, "", {WAY: "advice"} if advice else {}, without=left_out)
+    draft = Draft(chosen, language, "", without=left_out)
     readers, _ = here.writer.readers(draft)
     click.echo(f"It will be sealed here, for: {told.names(here.manifests, readers)}.", err=True)
-    text = typed.text(text_fd)
-    if not (text or files):
+    asked = {
+        each.id: (told.title(each.label, language), told.title(each.hint, language))
+        for each in questions.get(chosen, ())
+    }
+    if (text_fd or 0) in [number for _, number in given]:
+        raise click.UsageError("text and answers come from descriptors of their own")
+    text, answers = typed.text(text_fd), typed.answers(asked, given)
+    if not (text or answers or files):
         raise drafting.Empty("there is neither text nor a file")
-    return Draft(chosen, language, text, draft.answers, without=left_out)
+    way = {WAY: "advice"} if advice else {}
+    return Draft(chosen, language, text, {**answers, **way}, without=left_out)
 
 
 def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:

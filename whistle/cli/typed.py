@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import click
 
@@ -27,6 +27,19 @@ class Descriptor(click.ParamType[int]):
         if not text.isascii() or not text.isdecimal() or len(text) > 6:
             self.fail("give the number of a file descriptor, or - for standard input", param, ctx)
         return int(text)
+
+
+class Answer(click.ParamType[tuple[str, int]]):
+    """A question's id and the file descriptor from which its answer is read."""
+
+    name = "ID=N"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
+        """Both."""
+        id, _, number = str(value).partition("=")
+        if not id or not number:
+            self.fail("give a question and a file descriptor, like when=4", param, ctx)
+        return id, Descriptor().convert(number, param, ctx)
 
 
 def at_a_terminal() -> bool:
@@ -54,6 +67,24 @@ def text(descriptor: int | None) -> str:
     if descriptor is None and at_a_terminal():
         click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
     return _read(0 if descriptor is None else descriptor, MAX_REST).strip()
+
+
+def answers(asked: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Answers by their questions' ids: from descriptors, or asked for at a terminal; each may be left out.
+
+    `asked` has a label and a hint for each.  Raises Problem.
+    """
+    if wrong := [id for id, _ in given if id not in asked]:
+        known = f"it asks: {', '.join(asked)}" if asked else "it asks nothing but the text"
+        raise Problem(f"the channel has no question {wrong[0]!r}", known)
+    if len({id for id, _ in given}) < len(given) or len({number for _, number in given}) < len(given):
+        raise click.UsageError("each answer comes once, from a descriptor of its own")
+    found = {id: _read(number, MAX_REST).strip() for id, number in given}
+    for id, (label, hint) in asked.items() if at_a_terminal() and not given else ():
+        if hint:
+            click.echo(hint, err=True)
+        found[id] = str(click.prompt(f"{label} (Enter leaves it out)", default="", show_default=False, err=True))
+    return {id: answer for id, answer in found.items() if answer.strip()}
 
 
 def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str) -> str:

@@ -9,14 +9,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from whistle.protocol import manifest
+from whistle.protocol import questions as asked
 from whistle.protocol.errors import Expired, ProtocolError
 from whistle.protocol.manifest import Known
 from whistle.protocol.minisign import PublicKey
+from whistle.protocol.questions import Questions
 from whistle.protocol.succession import Succession
 from whistle.reporter.errors import ReporterError, Untrusted
 
 MOST_ROOTS = 9
 DIGITS = 40  # of a fingerprint
+QUESTIONS = "questions.json"
 SUSPECT = "send nothing; compare the root's digits with somebody of the organisation, by another way than this address"
 
 Get = Callable[[str], bytes | None]  # a published file, None when there is none
@@ -97,6 +100,15 @@ def sealing(found: Succession, today: datetime.date) -> Known:
             f"the list of readers ended on {found.current(today).manifest.expires}: nothing can be sealed safely",
             "check this computer's date; else the organisation has to sign a new list first",
         ) from exc
+
+
+def questions(get: Get) -> Questions:
+    """What each channel asks, as the server says; nothing where it says nothing.  Raises Untrusted."""
+    data = get(QUESTIONS)
+    try:
+        return asked.parse(data) if data is not None else {}
+    except ProtocolError as exc:
+        raise Untrusted(f"what the server says that the channels ask is refused: {exc}", SUSPECT) from exc
 
 
 def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> Known | None:

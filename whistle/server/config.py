@@ -14,6 +14,7 @@ from typing import Any
 import limits
 
 from whistle.protocol.message import MAX_SLOTS
+from whistle.protocol.questions import Question
 from whistle.server.errors import ConfigError
 from whistle.server.tables import Reader, Texts
 
@@ -28,15 +29,6 @@ class Emergency:
 
     number: str
     label: Texts
-
-
-@dataclass(frozen=True)
-class Question:
-    """An optional question of a channel; its answer travels sealed under `id`."""
-
-    id: str
-    label: Texts
-    hint: Texts
 
 
 @dataclass(frozen=True)

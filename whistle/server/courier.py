@@ -13,6 +13,7 @@ import flask
 from werkzeug.exceptions import NotFound, RequestEntityTooLarge
 
 from whistle.protocol import bundle, canonical, forms, request, tar
+from whistle.protocol import questions as asked
 from whistle.protocol.errors import Expired, Malformed, ProtocolError
 from whistle.protocol.listing import MAX_PART
 from whistle.protocol.manifest import Courier, Known
@@ -64,6 +65,13 @@ def root(number: int) -> flask.Response:
     if not 1 <= number <= len(roots):
         raise NotFound
     return flask.Response(roots[number - 1].file(), mimetype="text/plain")
+
+
+@blueprint.get("/questions.json")
+def questions() -> flask.Response:
+    """What each channel asks beside the text, for programs that have no page to show it."""
+    limits.count("page")
+    return flask.Response(asked.encode(here().config.questions), mimetype="application/json")
 
 
 @blueprint.post("/courier/days")

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from whistle.protocol import words
 from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, Refused, TooLong
 from whistle.protocol.manifest import RECOVERY, Manifest
+from whistle.protocol.questions import Question
 from whistle.protocol.retrieval import ATTEMPT
 from whistle.protocol.words import WordsError
-from whistle.server.config import Question
 from whistle.server.errors import (
     Broken,
     FieldAfterFile,

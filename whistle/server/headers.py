@@ -3,16 +3,15 @@
 No cookie is ever set, no answer is kept by a browser, no exception's text is shown or written down.
 """
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import flask
 from werkzeug.exceptions import HTTPException, LengthRequired
 
 from whistle.server.logs import LOG, describe
 
-if TYPE_CHECKING:
-    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 POLICY = {
     "default-src": "'none'",
@@ -89,10 +88,10 @@ def _refuse_chunked() -> None:
         raise LengthRequired
 
 
-def _finished(app: "WSGIApplication") -> "WSGIApplication":
+def _finished(app: Wsgi) -> Wsgi:
     """The application whose answers have our headers, whatever made them, and none of those that tell something."""
 
-    def answer(environ: "WSGIEnvironment", start: "StartResponse") -> Iterable[bytes]:
+    def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         def begin(status: str, given: list[tuple[str, str]], *exc: Any) -> Any:
             scripted = SCRIPT in environ or environ.get("PATH_INFO") == PROGRAM
             kept = [(name, value) for name, value in given if name.lower() not in REPLACED]

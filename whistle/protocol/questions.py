@@ -1,0 +1,49 @@
+"""What each channel asks beside the text, as the server publishes it (SPEC 9.3).
+
+No root signs it: it tells a program what to ask, and never to whom an answer goes.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from whistle.protocol import canonical, forms
+from whistle.protocol.errors import Malformed
+
+KIND, VERSION = "questions", 1
+MAX_FILE = 1_048_576  # bytes
+MAX_TEXT = 2000  # characters
+MAX_QUESTIONS = 64  # of a channel, as many answers as a report holds
+MAX_LANGUAGE = 35  # characters
+_TEXTS = forms.mapping(forms.text(MAX_LANGUAGE), forms.text(MAX_TEXT), 64)
+
+
+@dataclass(frozen=True)
+class Question:
+    """An optional question: `label` and `hint` by language; its answer travels under `id`."""
+
+    id: str = forms.field(forms.name)
+    label: dict[str, str] = forms.field(_TEXTS)
+    hint: dict[str, str] = forms.field(_TEXTS)
+
+
+Questions = Mapping[str, tuple[Question, ...]]  # by the channel's id
+_CHANNELS = forms.mapping(forms.name, forms.many(forms.record(Question), MAX_QUESTIONS), 32)
+
+
+def encode(questions: Questions) -> bytes:
+    """The file."""
+    channels = {channel: [forms.plain(each) for each in asked] for channel, asked in questions.items()}
+    return canonical.dumps({"v": VERSION, "kind": KIND, "channels": channels})
+
+
+def parse(data: bytes) -> Questions:
+    """What each channel asks; Malformed for any other file, or where a channel asks something twice."""
+    if len(data) > MAX_FILE:
+        raise Malformed("the questions are too long")
+    kind, value = forms.opened(data, VERSION)
+    if kind != KIND or set(value) != {"channels"}:
+        raise Malformed("not a file of questions")
+    found: Questions = _CHANNELS(value["channels"])
+    if any(len({each.id for each in asked}) < len(asked) for asked in found.values()):
+        raise Malformed("a channel asks something twice")
+    return found
