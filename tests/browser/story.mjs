@@ -18,18 +18,17 @@ async function turn(told) {
   await lines.next();
 }
 
+/** Firefox was told where to save when it was started. */
 async function downloads(walker, folder) {
-  if (walker.page.browser().protocol !== "cdp") return false;
+  if (walker.page.browser().protocol !== "cdp") return;
   const session = await walker.page.createCDPSession();
   await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
-  return true;
 }
 
 async function download(walker, folder, name) {
-  const saved = await downloads(walker, folder);
+  await downloads(walker, folder);
   await walker.press("download");
   await walker.see("article [role=status]");
-  if (!saved) return null;
   for (let tries = 0; tries < 100 && !readdirSync(folder).includes(name); tries++) await pause(100);
   return createHash("sha256").update(readFileSync(join(folder, name))).digest("hex");
 }

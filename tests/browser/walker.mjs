@@ -28,7 +28,7 @@ export async function withBrowser({ browser, program, preferences = {}, ...given
     args: FLAGS[browser],
     protocolTimeout: 2 * PATIENCE,
     userDataDir: browser === "chrome" ? join(folder, "profile") : undefined,
-    extraPrefsFirefox: preferences,
+    extraPrefsFirefox: { "browser.download.folderList": 2, "browser.download.dir": folder, ...preferences },
   });
   try {
     const page = await started.newPage();
