@@ -27,7 +27,7 @@ from whistle.protocol.message import Signed
 from whistle.workstation import hardening
 
 FEW = 200  # envelopes that take about as long as a process takes to start
-BATCH = 16  # envelopes that travel together
+BATCH = 32  # envelopes that travel together
 AHEAD = 4  # batches for each process that are under way
 
 Opened = Signed | NotForMe | Malformed
