@@ -28,7 +28,8 @@ def measure(folder: Path, quick: bool) -> Iterator[Figure]:
     told = json.loads(done.stdout)
     yield beside(name, "MiB/s", ">= 0.5", told["pairs"], "limit: age-encryption in the same page")
     small, large = told["peaks"]
-    yield Figure("memory added in Chromium", "MiB", (large - small) / 1024, need="<= 96", note="500 MiB after 50 MiB; the collector waits")
+    added = (large - small) / 1024
+    yield Figure("memory added in Chromium", "MiB", added, need="<= 96", note="500 MiB after 50; its collector waits")
 
 
 def files(folder: Path) -> Iterator[Path]:
