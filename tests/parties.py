@@ -16,7 +16,7 @@ from whistle.protocol.minisign import SecretKey
 DAY = datetime.date(2026, 11, 22)
 WEEK = datetime.timedelta(days=7)
 ROLES = {"ombuds": "Ombudsperson", "ethics": "Ethics office", "counsel": "Staff counsel"}
-POOL = [age.Throwaway() for _ in range(16)]
+POOL = [HybridIdentity.generate().recipient for _ in range(16)]  # people whom nobody knows
 
 
 @dataclass

@@ -139,7 +139,7 @@ class TestBech32:
     def test_spare_bits(self) -> None:
         """A last character with spare bits that are not zero is Malformed, though its checksum is right."""
         with pytest.raises(Malformed, match="spare"):
-            bech32._bytes(b"qp")
+            bech32._bytes(bech32._value(b"qp"), 2)
 
 
 class TestFiles:

@@ -9,7 +9,6 @@ import statistics
 import pytest
 
 from tests import parties
-from tests.parties import POOL
 from whistle.protocol import age, attachment, envelope, message
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
@@ -18,6 +17,7 @@ from whistle.protocol.message import MAX_SLOTS, Body, Report, Status
 WHO, ORG = parties.reporter(), parties.organisation()
 IDENTITIES = [HybridIdentity.generate() for _ in range(8)]
 SIGNED = message.sign(parties.report(WHO, ORG), WHO.signing)
+POOL = [age.Throwaway() for _ in range(16)]
 PAYLOAD = envelope.INTRO + 8 * envelope.STANZA
 
 
