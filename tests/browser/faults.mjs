@@ -25,7 +25,10 @@ const SCENES = {
     await walker.tell(given.text, [given.file]);
     await walker.send("send");
     await walker.see("progress");
-    return { words: await walker.words() };
+    const label = await walker.page.$eval("progress", (bar) => bar.closest("section").getAttribute("aria-labelledby"));
+    const spoken = await walker.page.$eval("main section [role=status]", (said) => said.innerText);
+    await walker.look("sending");
+    return { label, spoken, words: await walker.words() };
   },
 
   /** The server answers wrongly: the wait is told, the plain way offered, and who stops keeps the text. */
@@ -82,6 +85,7 @@ const SCENES = {
     await walker.tell("");
     await walker.page.$eval("#text", (box, text) => (box.value = text), given.text);
     await Promise.all([walker.page.waitForNavigation(), walker.send("send")]);
+    await walker.look("pasted");
     return { told: await walker.text("main") };
   },
 
