@@ -77,7 +77,7 @@ class Throwaway:
     """A recipient whose identity nobody has, not even its maker: what is wrapped for it is lost.
 
     Its stanzas look like all others: the encapsulated key is a real one, of ML-KEM-768 and X25519, and fresh each time.
-    The secret behind it is nobody's, so 32 random bytes cannot be told from a file key sealed under it (SPEC 5.1).
+    The secret behind it is nobody's, so 32 random bytes cannot be told from a file key sealed under it (SPEC 5.2).
     """
 
     def __init__(self) -> None:
