@@ -24,6 +24,7 @@ from whistle.store import BLOCK, Heap, Store
 KILLS = full("KILLS", 200, 3)
 CLIENTS = 4
 LARGEST = 3 * BLOCK  # bytes of a file
+PAUSE = 0.1  # seconds between two reports of a client: a trial would fill the disk
 
 
 @dataclass
@@ -48,6 +49,7 @@ class Clients:
                     break
                 time.sleep(0.05)
             number += 1
+            time.sleep(PAUSE)
 
 
 def stands(server: Server, words: str) -> bool:
