@@ -15,7 +15,7 @@ from whistle.protocol.bundle import BundleError
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import Signed
 from whistle.workstation import opening
-from whistle.workstation.opening import Opened, Opening, Place
+from whistle.workstation.opening import Helper, Opened, Opener, Opening, Place
 
 SLOTS = 8
 
@@ -47,6 +47,11 @@ def part(bodies: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+def ended(*_: object) -> None:
+    """A process that the system ends as soon as it starts."""
+    os._exit(1)
+
+
 def places(bodies: list[bytes]) -> list[Place]:
     """Where in it they stand."""
     return [Place(number * len(body), len(body), hashlib.sha256(body).digest()) for number, body in enumerate(bodies)]
@@ -58,7 +63,7 @@ def opened(org: parties.Organisation, part: Path, wanted: list[Place]) -> list[O
     try:
         for place in wanted:
             under_way.add(place)
-        return under_way.finish()
+        return list(under_way.finish())
     finally:
         under_way.close()
 
@@ -87,7 +92,21 @@ def test_where_no_process_starts_they_are_opened_here(
     """A system that ends the processes, or starts none, delays an import and loses nothing of it."""
     monkeypatch.setattr(opening, "FEW", 1)
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(opening, "_begin", os._exit)
+    monkeypatch.setattr(opening, "_serve", ended)
+    assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
+
+
+def test_where_no_process_can_be_started_they_are_opened_here(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When the system has no process left for it, the import goes on by itself."""
+
+    def refused(_: Opener) -> Helper:
+        raise BlockingIOError
+
+    monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(opening, "Helper", refused)
     assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
 
 
@@ -126,7 +145,7 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
         "    for _ in range(64):\n"
         "        under_way.add(place)\n"
         "    under_way._receive()\n"
-        "    print(*under_way._pool._processes, flush=True)\n"
+        "    print(*(helper.process.pid for helper in under_way.helpers), flush=True)\n"
         "    sys.stdin.read()\n"
     )
     program = subprocess.Popen([sys.executable, script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)

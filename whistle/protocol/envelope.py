@@ -103,22 +103,25 @@ def check_form(body: bytes, slots: int) -> tuple[age.Header, int]:
 
 
 def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Signed:
-    """The message of an envelope, its signature not yet checked.
+    """The message of an envelope, its signature not yet checked; raises as `decrypt` and `split`."""
+    return split(decrypt(body, identities, slots))
+
+
+def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> bytes:
+    """The plaintext of an envelope, for `split`.
 
     NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.  A stanza whose share has small
     order opens nothing and is no damage, since libraries report it differently.
     """
     header, length = check_form(body, slots)
-    opener = age.Opener(identities)
     try:
-        opener.begin(header)
-        return split(opener.update(body[length:]) + opener.finish())
+        return age.decrypt_short(identities, header, body[length:])
     except age.LowOrderError as error:
         raise NotForMe("none of the identities opens this envelope") from error
 
 
 def split(plaintext: bytes) -> Signed:
-    """Line 1, the signature of line 2, and nothing but spaces after it."""
+    """Line 1, the signature of line 2, and nothing but spaces after it; Malformed for anything else."""
     line, _, after = plaintext.partition(b"\n")
     encoded, end, spaces = after.partition(b"\n")
     if not end or spaces.count(b" ") != len(spaces):

@@ -5,6 +5,7 @@ other beside them. Whoever reads a bundle holds the files to this list; whatever
 """
 
 import datetime
+import functools
 import itertools
 import re
 from collections.abc import Sequence
@@ -70,7 +71,7 @@ class Member:
     day: datetime.date | None = forms.field(forms.day, default=None)
     heap: Heap | None = forms.field(forms.one_of("reviewers", "reporters"), default=None)
 
-    @property
+    @functools.cached_property
     def id(self) -> bytes | None:
         """The id of an envelope or block, None for the manifest's files."""
         match = NAME.fullmatch(self.name)

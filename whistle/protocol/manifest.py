@@ -163,7 +163,7 @@ class Known:
     signature: bytes
     manifest: Manifest
 
-    @property
+    @functools.cached_property
     def hash(self) -> str:
         """SHA-256 of the bytes, in hexadecimal."""
         return hashlib.sha256(self.data).hexdigest()

@@ -14,6 +14,10 @@ from whistle.protocol.errors import Malformed
 
 RECORD = 512  # bytes; headers and padding come in these
 END = bytes(2 * RECORD)
+OWNED = b"0000644\0" + b"0000000\0" * 2  # mode, owner, group
+DATED = b"\0" + b"%011o\0" % 0  # the end of the size, and the date
+REST = b"0".ljust(101, b"\0") + b"ustar\x0000".ljust(72, b"\0") + b"0000000\0" * 2 + bytes(167)
+SUM = sum(OWNED) + sum(DATED) + sum(b" " * 8) + sum(REST)  # what these add to the checksum, it itself as spaces
 PIECE = 65_536  # bytes read at a time
 MAX_SIZE = 8**11 - 1  # bytes; eleven octal digits
 
@@ -35,20 +39,9 @@ def header(name: str, size: int) -> bytes:
     """The 512 bytes before a regular file: mode 0644, owner 0, date 0. Raises TarError for other names or sizes."""
     if not NAME.fullmatch(name) or ".." in name or "//" in name or not 0 <= size <= MAX_SIZE:
         raise TarError("a name or size that no bundle has")
-    fields = (
-        name.encode("ascii").ljust(100, b"\0"),
-        b"0000644\0",
-        b"0000000\0" * 2,
-        b"%011o\0" % size,
-        b"%011o\0" % 0,
-        b" " * 8,
-        b"0".ljust(101, b"\0"),
-        b"ustar\x0000".ljust(72, b"\0"),
-        b"0000000\0" * 2,
-        bytes(167),
-    )
-    plain = b"".join(fields)
-    return plain[:148] + b"%06o\0 " % sum(plain) + plain[156:]
+    named, sized = name.encode("ascii"), b"%011o" % size
+    checksum = SUM + sum(named) + sum(sized)
+    return b"%b%b%b%b%06o\0 %b" % (named.ljust(100, b"\0"), OWNED, sized, DATED, checksum, REST)
 
 
 def padding(size: int) -> bytes:

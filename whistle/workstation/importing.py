@@ -318,7 +318,8 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
         result.findings.append(
             f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."
         )
-    grown = [case for case in result.cases if len(workstation.hashes(case)) > 1]  # only there can a grantee miss any
+    counts, begun = Counter(signed.message.case for signed in result.kept), set(workstation.begun())
+    grown = [case for case, new in counts.items() if new > 1 or case not in begun]  # only there can a grantee miss any
     for name, new in zip(UNDONE, (taken, grown), strict=True):
         workstation.vault.put(name, list(dict.fromkeys([*_undone(workstation, name), *new])))
 

@@ -3,20 +3,21 @@
 Trying an identity on a stanza holds the interpreter, so each core gets a process.  Identities reach it through a pipe,
 and nothing of them is written; the envelopes it reads from the part by itself, each held to the part's list.  The
 processes end with the import.  Where none can be started, or there are too few envelopes to be worth one, everything
-is opened here.
+is opened here.  No pool of the library's is used: its threads take a tenth of an import's time.
 """
 
 import hashlib
 import multiprocessing
 import os
+import pickle
 import signal
-import threading
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import BrokenExecutor, Future, ProcessPoolExecutor
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from whistle.protocol import envelope
 from whistle.protocol.age import HybridIdentity
@@ -26,15 +27,21 @@ from whistle.protocol.listing import Member
 from whistle.protocol.message import Signed
 from whistle.workstation import hardening
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 FEW = 200  # envelopes that take about as long as a process takes to start
 BATCH = 32  # envelopes that travel together
 AHEAD = 4  # batches for each process that are under way
+ROOM = 1_048_576  # bytes of answers that may wait in a pipe
+PICKLE = pickle.HIGHEST_PROTOCOL
 
 Opened = Signed | NotForMe | Malformed
 
 
-@dataclass(frozen=True)
-class Place:
+class Place(NamedTuple):
     """Where in a part an envelope stands, and what it must be: offset and size in bytes, SHA-256."""
 
     offset: int
@@ -56,18 +63,22 @@ class Opener:
     slots: int
     _file: BinaryIO | None = field(default=None, repr=False)
 
-    def open(self, place: Place) -> Opened:
-        """The message of the envelope, or the fault for which there is none.
+    def open(self, batch: Sequence[Place]) -> list[Opened]:
+        """The messages of the envelopes, or the faults for which there is none.
 
+        All are decrypted before any is read, since each of the two drives the other out of the processor's memory.
         Raises BundleError where the part holds something else than its list says, OSError.
         """
+        return [_read(each) if isinstance(each, bytes) else each for each in list(map(self._decrypted, batch))]
+
+    def _decrypted(self, place: Place) -> bytes | NotForMe | Malformed:
         self._file = self._file or self.part.open("rb")
         self._file.seek(place.offset)
         body = self._file.read(place.size)
         if hashlib.sha256(body).digest() != place.sha256:
             raise BundleError("a member's content is not the listed one")
         try:
-            return envelope.open_(body, self.identities, self.slots)
+            return envelope.decrypt(body, self.identities, self.slots)
         except (NotForMe, Malformed) as fault:
             return fault
 
@@ -78,11 +89,52 @@ class Opener:
             self._file = None
 
 
-_openers: list[Opener] = []  # one, in a process that opens for another
+def _read(plaintext: bytes) -> Signed | Malformed:
+    try:
+        return envelope.split(plaintext)
+    except Malformed as fault:
+        return fault
+
+
+class Helper:
+    """A process that opens envelopes for this one: batch by batch, in their order."""
+
+    def __init__(self, opener: Opener) -> None:
+        """Raises OSError where no process can be started."""
+        spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of other threads
+        asked, self._ask = spawn.Pipe(duplex=False)
+        self._answers, answer = spawn.Pipe(duplex=False)
+        _widen(answer)
+        begun = (str(opener.part), [identity.seed for identity in opener.identities], opener.slots)
+        self.process = spawn.Process(target=_serve, args=(asked, answer, *begun), daemon=True)
+        self.process.start()
+        asked.close()
+        answer.close()
+
+    def ask(self, batch: Sequence[Place]) -> None:
+        """Begin to open a batch; few and short enough are under way that this never waits for an answer."""
+        with suppress(OSError):  # it has ended, as its answer will tell
+            self._ask.send([tuple(place) for place in batch])
+
+    def answer(self) -> list[Opened] | None:
+        """What the oldest batch holds, None when the process did not start or was ended; raises as `Opener.open`."""
+        try:
+            found: list[Opened] | Exception = self._answers.recv()
+        except (EOFError, OSError):
+            return None
+        if isinstance(found, Exception):
+            raise found
+        return found
+
+    def end(self) -> None:
+        """End the process."""
+        self._ask.close()
+        self._answers.close()
+        self.process.terminate()
 
 
 class Opening:
-    """Envelopes on their way to be opened; `add` them, take what is `ready`, then `finish`; all in one order.
+    """Envelopes on their way to be opened; `add` them, take what is `ready`, then `finish`, `close`; all in one order.
 
     Each gives its message, or the fault for which there is none.  Each method raises as `Opener.open`.
     """
@@ -90,21 +142,14 @@ class Opening:
     def __init__(self, part: Path, identities: Sequence[HybridIdentity], slots: int, count: int) -> None:
         """`count` is how many will come, about."""
         self._opener = Opener(part, identities, slots)
-        self._cores = os.cpu_count() or 1
-        self._pool: ProcessPoolExecutor | None = None
-        if count >= FEW and self._cores > 1:
-            begun = (str(part), [identity.seed for identity in identities], slots)
-            spawn = multiprocessing.get_context("spawn")  # a fork would copy the locks of other threads
-            self._pool = ProcessPoolExecutor(self._cores, spawn, initializer=_begin, initargs=begun)
+        self.helpers = self._called(count)
         self._batch: list[Place] = []
-        self._under_way: deque[tuple[Future[list[Opened]], list[Place]]] = deque()
+        self._under_way: deque[tuple[Helper, list[Place]]] = deque()
+        self._sent = 0
         self._opened: list[Opened] = []
 
     def add(self, place: Place) -> None:
         """One more envelope; waits while too many are under way."""
-        if self._pool is None:
-            self._opened.append(self._opener.open(place))
-            return
         self._batch.append(place)
         if len(self._batch) == BATCH:
             self._send()
@@ -114,55 +159,70 @@ class Opening:
         opened, self._opened = self._opened, []
         return opened
 
-    def finish(self) -> list[Opened]:
-        """What all others hold."""
-        if self._pool and self._batch:
+    def finish(self) -> Iterator[Opened]:
+        """What all others hold, each as soon as it is open."""
+        if self._batch:
             self._send()
+        yield from self.ready()
         while self._under_way:
             self._receive()
-        self.close()
-        return self.ready()
+            yield from self.ready()
 
     def close(self) -> None:
         """End the processes; whatever is still under way is lost."""
         self._opener.close()
-        if self._pool:
-            self._pool.shutdown(cancel_futures=True)
-            self._pool = None
+        for helper in self.helpers:
+            helper.end()
+        while self.helpers:
+            self.helpers.pop().process.join()
+
+    def _called(self, count: int) -> list[Helper]:
+        cores = os.cpu_count() or 1
+        found: list[Helper] = []
+        if count >= FEW and cores > 1:
+            with suppress(OSError):
+                for _ in range(cores):
+                    found.append(Helper(self._opener))
+        return found
 
     def _send(self) -> None:
-        assert self._pool
         batch, self._batch = self._batch, []
-        try:
-            self._under_way.append((self._pool.submit(_open_all, batch), batch))
-        except BrokenExecutor:
-            self._under_way.append((Future(), batch))
-            self._under_way[-1][0].set_exception(BrokenExecutor())
-        if len(self._under_way) > AHEAD * self._cores:
+        if not self.helpers:
+            self._opened += self._opener.open(batch)
+            return
+        helper = self.helpers[self._sent % len(self.helpers)]
+        helper.ask(batch)
+        self._under_way.append((helper, batch))
+        self._sent += 1
+        if len(self._under_way) > AHEAD * len(self.helpers):
             self._receive()
 
     def _receive(self) -> None:
-        future, batch = self._under_way.popleft()
-        try:
-            self._opened += future.result()
-        except BrokenExecutor:  # a process did not start, or was ended by the system
-            self._opened += map(self._opener.open, batch)
+        helper, batch = self._under_way.popleft()
+        opened = helper.answer()
+        self._opened += self._opener.open(batch) if opened is None else opened
 
 
-def _begin(part: str, seeds: Sequence[bytes], slots: int) -> None:
+def _widen(answer: Connection) -> None:
+    """Make room in a pipe, where the system lets it, so that who answers need not wait for who reads."""
+    if fcntl is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(answer.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
+
+
+def _serve(asked: Connection, answer: Connection, part: str, seeds: Sequence[bytes], slots: int) -> None:
+    """Open what is asked for until the one who asks has ended, killed even: no process with identities stays behind."""
     hardening.no_memory_on_disk()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits
-    threading.Thread(target=_end_with_it, daemon=True).start()
-    _openers[:] = [Opener(Path(part), [HybridIdentity.from_seed(seed) for seed in seeds], slots)]
+    opener = Opener(Path(part), [HybridIdentity.from_seed(seed) for seed in seeds], slots)
+    with suppress(EOFError, OSError):
+        while True:
+            found = _answered(opener, asked.recv())
+            answer.send_bytes(pickle.dumps(found, PICKLE))  # in half the time that `send` takes
 
 
-def _end_with_it() -> None:
-    """When the program that waits is gone, killed even, no process with its identities stays behind."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-def _open_all(batch: Sequence[Place]) -> list[Opened]:
-    return [_openers[0].open(place) for place in batch]
+def _answered(opener: Opener, batch: Sequence[tuple[int, int, bytes]]) -> list[Opened] | Exception:
+    try:
+        return opener.open([Place(*each) for each in batch])
+    except (BundleError, OSError) as fault:
+        return fault

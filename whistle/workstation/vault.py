@@ -47,12 +47,14 @@ from whistle.workstation.errors import (
 
 SETTINGS = "vault.json"
 DATABASE = "vault.sqlite"
-REMEMBERED = 1000  # records that a transaction has read and may read again
+REMEMBERED = 1000  # records that a transaction may read again without opening them
 PAD = 256  # bytes; a body's length is a multiple of it
 NONCE = Aead.NONCE_SIZE  # random; 24 bytes never meet twice
 MARK = "vault"  # the record that shows that both files belong together
 LOCKED = ("database is locked", "database table is locked")
 READ_ONLY = ("readonly database", "unable to open database file", "disk I/O error", "database or disk is full")
+
+WRITER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 RECORDS = Table(
     "records",
@@ -76,8 +78,8 @@ class Vault:
         self._bodies = Aead(_subkey(key, b"whistle/v1 vault bodies"))
         self._lock = threading.RLock()
         self._inside = False  # a transaction
-        self._known: dict[str, str | None] = {}  # what it has read and will write, as JSON; None where nothing is
-        self._changed: set[str] = set()
+        self._known: dict[str, str | None] = {}  # what it read or changed of late, as JSON; None where nothing is
+        self._rows: dict[bytes, bytes | None] = {}  # what it will write, under hashed names; None where it will delete
         self._engine = _engine(folder / DATABASE)
         self._connection = self._connect()
         self._there = self._list()  # hashed names; nobody else writes while this program has the files
@@ -159,7 +161,7 @@ class Vault:
 
     def put(self, name: str, value: Any) -> None:
         """Write one record, at once or with the transaction around it."""
-        self._change(name, json.dumps(value, separators=(",", ":"), ensure_ascii=False))
+        self._change(name, WRITER.encode(value))
 
     def remove(self, name: str) -> None:
         """Delete one record; the space is overwritten (`secure_delete`), as far as the disk lets it."""
@@ -188,35 +190,44 @@ class Vault:
             finally:
                 self._inside = False
                 self._known.clear()
-                self._changed.clear()
+                self._rows.clear()
 
     def _change(self, name: str, text: str | None) -> None:
+        hashed = self._hash(name)
+        body = None if text is None else self._seal(hashed, text)
         with self.transaction():
-            self._known[name] = text
-            self._changed.add(name)
+            self._rows[hashed] = body
+            self._remember(name, text)
 
     def _read(self, name: str) -> str | None:
         hashed = self._hash(name)
+        body = self._rows[hashed] if hashed in self._rows else self._stored(hashed)
+        text = None if body is None else self._open(hashed, body)
+        if self._inside:
+            self._remember(name, text)
+        return text
+
+    def _stored(self, hashed: bytes) -> bytes | None:
         if hashed not in self._there:  # as of most cases in an import
             return None
         with _named_errors():
-            body = self._connection.execute(READ, {"name": hashed}).scalar()
+            body: bytes | None = self._connection.execute(READ, {"name": hashed}).scalar()
             if not self._inside:
                 self._connection.rollback()
-        text = None if body is None else self._open(hashed, body)
-        if self._inside:
-            if len(self._known) >= len(self._changed) + REMEMBERED:
-                self._known = {known: self._known[known] for known in self._changed}
-            self._known[name] = text
-        return text
+        return body
+
+    def _remember(self, name: str, text: str | None) -> None:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[name] = text
 
     def _write(self) -> tuple[set[bytes], set[bytes]]:
         """Write what the transaction has changed, each record once, in order of its hashed name; which are there now
         and which no more.
         """
-        changed = sorted((self._hash(name), self._known[name]) for name in self._changed)
-        kept = [(name, self._seal(name, text)) for name, text in changed if text is not None]
-        gone = [(name,) for name, text in changed if text is None]
+        changed = sorted(self._rows.items())
+        kept = [(name, body) for name, body in changed if body is not None]
+        gone = [(name,) for name, body in changed if body is None]
         for statement, rows in ((WRITE, kept), (REMOVE, gone)):
             if rows:
                 self._connection.exec_driver_sql(statement, rows)

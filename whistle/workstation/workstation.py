@@ -206,7 +206,8 @@ class Workstation:
     def keep(self, signed: Signed, via: str, server: datetime.date | None = None) -> bool:
         """Keep a message in its case; False when it is there already.  `via`: envelope, grant, own, backup."""
         case = signed.message.case
-        hashes = self.hashes(case)
+        known = self.case_record(case)
+        hashes = known["messages"]
         if signed.hash in hashes:
             return False
         record = {
@@ -218,7 +219,7 @@ class Workstation:
         }
         with self.change():
             self.vault.put(f"message/{signed.hash}", record)
-            self.vault.put(f"case/{case}", {**self.case_record(case), "messages": [*hashes, signed.hash]})
+            self.vault.put(f"case/{case}", {**known, "messages": [*hashes, signed.hash]})
             if not hashes:
                 self._new_cases.append(case)
         return True
@@ -227,6 +228,10 @@ class Workstation:
         """All cases, in the order in which they came."""
         found: list[str] = self.vault.get("cases", [])
         return list(dict.fromkeys([*found, *self._new_cases])) if self._new_cases else found
+
+    def begun(self) -> Sequence[str]:
+        """The cases that the change under way has begun."""
+        return tuple(self._new_cases)
 
     def case_record(self, case: str) -> dict[str, Any]:
         """What is kept of a case beside its messages: their hashes, and faults that were found."""

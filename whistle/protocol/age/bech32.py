@@ -6,8 +6,11 @@ from whistle.protocol.errors import Malformed
 
 CHARSET = b"qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 CHECKSUM = 6  # characters
-LONGEST = 2048  # characters after the separator; a post-quantum recipient has 1,952
+PERIOD = 1023  # characters, the length of BIP173's code
+LAST_PERIOD = (1 << 5 * PERIOD) - 1
+LONGEST = 2 * PERIOD  # characters after the separator; a post-quantum recipient has 1,952
 SHORT = 64  # characters, as many as any other key has
+WIDE = 2048  # a power of two that LONGEST is below
 GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
 _TO_DIGITS = bytes.maketrans(CHARSET, b"0123456789abcdefghijklmnopqrstuv")  # as `int` reads base 32
@@ -59,7 +62,7 @@ def _digits(data: bytes) -> bytes:
     """
     count = -(-8 * len(data) // 5)
     value = int.from_bytes(data) << 5 * count - 8 * len(data)
-    for half, low, high in _parting(SHORT if count <= SHORT else LONGEST):
+    for half, low, high in _parting(SHORT if count <= SHORT else WIDE):
         value = value & low | (value & high) << 3 * half
     return value.to_bytes(count)
 
@@ -79,10 +82,12 @@ def _checksum(prefix: str, value: int, count: int) -> int:
     """BIP173's checksum of 30 bits over the prefix and the `count` characters after the separator, as one number.
 
     It is linear: each of its bits is the parity of some bits of the characters, so that a long key goes through it
-    at once instead of character by character.
+    at once instead of character by character.  And characters that are PERIOD apart add the same to it.
     """
     check = 0
-    for mask in _masks(SHORT if count <= SHORT else LONGEST):
+    if count > PERIOD:
+        value = value >> 5 * PERIOD ^ value & LAST_PERIOD
+    for mask in _masks(SHORT if count <= SHORT else PERIOD):
         check = check << 1 | (value & mask).bit_count() & 1
     return check ^ _begun(prefix, count)
 

@@ -31,6 +31,12 @@ MLKEM_SEED = 64
 MLKEM_PUBLIC = 1184
 PUBLIC = MLKEM_PUBLIC + POINT  # 1,216
 ENCAPSULATED = 1088 + POINT  # 1,120
+MODULUS = 3329  # of ML-KEM, whose keys hold 768 numbers of twelve bits, and a seed behind them
+NUMBERS = 1152  # bytes
+_ONES = sum(1 << at for at in range(0, 8 * NUMBERS, 24))  # the lowest bit of each second number
+EACH_SECOND = 0xFFF * _ONES
+TO_OVERFLOW = ((1 << 12) - MODULUS) * _ONES
+OVERFLOWN = (1 << 12) * _ONES
 
 _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CHACHA20_POLY1305)
 
@@ -45,7 +51,8 @@ class HybridRecipient:
         if len(self.raw) != PUBLIC:
             raise Malformed("a post-quantum recipient has 1,216 bytes")
         check_point(self.raw[MLKEM_PUBLIC:])
-        _ = self._key
+        if not _is_reduced(self.raw[:MLKEM_PUBLIC]):
+            raise Malformed("not a public key of ML-KEM-768")
 
     @classmethod
     def from_text(cls, text: str) -> "HybridRecipient":
@@ -62,10 +69,7 @@ class HybridRecipient:
 
     @cached_property
     def _key(self) -> hpke.MLKEM768X25519PublicKey:
-        try:
-            first = MLKEM768PublicKey.from_public_bytes(self.raw[:MLKEM_PUBLIC])
-        except ValueError as exc:
-            raise Malformed("not a public key of ML-KEM-768") from exc
+        first = MLKEM768PublicKey.from_public_bytes(self.raw[:MLKEM_PUBLIC])
         return hpke.MLKEM768X25519PublicKey(first, X25519PublicKey.from_public_bytes(self.raw[MLKEM_PUBLIC:]))
 
     def wrap(self, file_key: bytes) -> Stanza:
@@ -155,6 +159,15 @@ class HybridIdentity:
         if any(is_low_order(sealed[ENCAPSULATED - POINT : ENCAPSULATED]) for sealed in mine):
             raise LowOrderError("a stanza holds a share of small order")
         return None
+
+
+def _is_reduced(key: bytes) -> bool:
+    """Whether all numbers in a key of ML-KEM-768 are below MODULUS, which is all that FIPS 203 (7.2) asks of one.
+
+    All at once: to each second number of twelve bits is added what makes just a number too large overflow.
+    """
+    numbers = int.from_bytes(key[:NUMBERS], "little")
+    return not ((numbers & EACH_SECOND) + TO_OVERFLOW | (numbers >> 12 & EACH_SECOND) + TO_OVERFLOW) & OVERFLOWN
 
 
 def _stanza(sealed: bytes) -> Stanza:

@@ -139,14 +139,6 @@ class Opener:
             self._fault = exc
             raise
 
-    def begin(self, header: Header) -> None:
-        """Takes the header, parsed already, in place of its bytes; what follows it is for `update`.
-
-        Raises HeaderError, NotForMe or MacError.
-        """
-        self._unwrap(header)
-        self._header = 0
-
     def finish(self) -> bytes:
         """The rest of the plaintext; HeaderError or PayloadError if the file is cut off."""
         self._going()
@@ -173,7 +165,7 @@ class Opener:
             end = header_end(self._start)
             if end is None:
                 return b""
-            self._unwrap(parse_header(bytes(self._start[:end]))[0])
+            self._file_key = _unwrap(parse_header(bytes(self._start[:end]))[0], self._identities)
             self._header = end
         begin = self._header + NONCE
         if len(self._start) < begin:
@@ -181,23 +173,6 @@ class Opener:
         self._key = _payload_key(self._file_key, bytes(self._start[self._header : begin]))
         self._start.clear()
         return memoryview(data)[begin - before :]
-
-    def _unwrap(self, header: Header) -> None:
-        """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
-        fault: ProtocolError = NotForMe("none of the identities opens this file")
-        for identity in self._identities:
-            try:
-                file_key = identity.unwrap(header.stanzas)
-            except LowOrderError as exc:
-                fault = exc
-                continue
-            if file_key is None:
-                continue
-            if not header.is_sealed_with(file_key):
-                raise MacError("the header was altered")
-            self._file_key = file_key
-            return
-        raise fault
 
     def _open(self, piece: bytes) -> bytes:
         """A piece of full size, which may be the last one or any before."""
@@ -238,6 +213,37 @@ def decrypt(identities: Sequence[Identity], data: bytes) -> bytes:
     """A whole file at once; raises HeaderError, NotForMe, MacError or PayloadError."""
     opener = Opener(identities)
     return opener.update(data) + opener.finish()
+
+
+def decrypt_short(identities: Sequence[Identity], header: Header, rest: bytes) -> bytes:
+    """A file whose plaintext is at most CHUNK bytes, from its header, parsed already, and what follows that.
+
+    Raises as `decrypt`.
+    """
+    file_key = _unwrap(header, identities)
+    if len(rest) < NONCE + TAG:
+        raise PayloadError("the payload is cut off")
+    plaintext = open_(_payload_key(file_key, rest[:NONCE]), _nonce(0, last=True), rest[NONCE:])
+    if plaintext is None or len(plaintext) > CHUNK:
+        raise PayloadError("the payload is altered, cut off, or of more than one piece")
+    return plaintext
+
+
+def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
+    """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
+    fault: ProtocolError = NotForMe("none of the identities opens this file")
+    for identity in identities:
+        try:
+            file_key = identity.unwrap(header.stanzas)
+        except LowOrderError as exc:
+            fault = exc
+            continue
+        if file_key is None:
+            continue
+        if not header.is_sealed_with(file_key):
+            raise MacError("the header was altered")
+        return file_key
+    raise fault
 
 
 def _payload_key(file_key: bytes, nonce: bytes) -> bytes:
