@@ -3,11 +3,12 @@
 import string
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whistle.protocol import age
-from whistle.protocol.age import bech32
+from whistle.protocol.age import bech32, hybrid
 from whistle.protocol.errors import Malformed, NotForMe
 
 READER = age.X25519Identity.generate()
@@ -106,6 +107,67 @@ def test_round_trip(plaintext: bytes, cuts: list[int]) -> None:
 def test_bech32_round_trip(prefix: str, data: bytes) -> None:
     """Any prefix and data come back from Bech32."""
     assert bech32.decode(bech32.encode(prefix, data)) == (prefix, data)
+
+
+@settings(deadline=None)
+@given(st.text(string.ascii_lowercase, min_size=1, max_size=10), st.binary(max_size=1270))
+def test_bech32_is_that_of_its_specification(prefix: str, data: bytes) -> None:
+    """The checksum that is reckoned at once, and with parts a period apart, is the one of BIP173's own steps."""
+    text = bech32.encode(prefix, data)
+    codes = [ord(character) for character in prefix]
+    values = [code >> 5 for code in codes] + [0] + [code & 31 for code in codes]
+    values += [bech32.CHARSET.index(character.encode()) for character in text[len(prefix) + 1 :]]
+    check = 1
+    for value in values:
+        top = check >> 25
+        check = (check & 0x1FFFFFF) << 5 ^ value
+        for place, generator in enumerate([0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3]):
+            check ^= generator if top >> place & 1 else 0
+    assert check == 1
+    assert bech32.decode(text) == (prefix, data)
+
+
+@given(st.integers(0, 767), st.integers(0, 4095) | st.integers(3326, 3332), st.integers(0, 3328))
+def test_a_key_is_refused_as_by_the_library(place: int, number: int, others: int) -> None:
+    """Of ML-KEM's keys those are taken that the library takes, wherever a number in one is too large."""
+    value = sum((number if at == place else others) << 12 * at for at in range(768))
+    key = value.to_bytes(1152, "little") + bytes(32)
+    try:
+        MLKEM768PublicKey.from_public_bytes(key)
+        taken = True
+    except ValueError:
+        taken = False
+    assert hybrid._is_reduced(key) == taken == (number < 3329)
+
+
+@settings(deadline=None)
+@given(st.integers(0, 600), st.integers(-1, 600), st.integers(0, 7), st.integers(0, 600))
+def test_a_short_file_is_read_as_any_other(size: int, at: int, bit: int, cut: int) -> None:
+    """What is decrypted at once, header first, gives the same plaintext or is refused, as when it streams in."""
+    sealed = bytearray(age.encrypt([READER.recipient], bytes(size)))
+    if 0 <= at < len(sealed):
+        sealed[at] ^= 1 << bit
+    sealed = sealed[: max(0, len(sealed) - cut)] if cut < 100 else sealed
+    whole = bytes(sealed)
+    try:
+        header, length = age.parse_header(whole)
+        at_once: bytes | None = age.decrypt_short([READER], header, whole[length:])
+    except (Malformed, NotForMe):
+        at_once = None
+    out, well = released(whole, 10**6)
+    assert at_once == (out if well else None)
+
+
+def test_a_short_file_has_one_piece() -> None:
+    """A file of one whole piece is short; one that is a byte longer is not."""
+    for size, short in ((age.CHUNK, True), (age.CHUNK + 1, False)):
+        whole = age.encrypt([READER.recipient], bytes(size))
+        header, length = age.parse_header(whole)
+        if short:
+            assert age.decrypt_short([READER], header, whole[length:]) == bytes(size)
+            continue
+        with pytest.raises(age.PayloadError):
+            age.decrypt_short([READER], header, whole[length:])
 
 
 @given(st.integers(0, 1), st.data())
