@@ -24,6 +24,7 @@ import { holdsCode } from "./words.js";
 /** @import { Reporter } from "./retrieval.js" */
 
 const SEALED = "browser";
+const WAY = "way"; // the answer under which a request for advice says that it is one, which alone says nothing
 
 /**
  * What a reporter wrote.  `readers`: empty for the channel's own, or for a follow-up the case's own; else whom the
@@ -201,7 +202,8 @@ function fold(whole, slots) {
  * @param {Uint8Array} [code] its own words are looked for; any, when there are none yet
  */
 function check({ text, answers = {}, files = 0 }, code) {
-  const texts = [text, ...Object.values(answers)];
+  const { [WAY]: _, ...answered } = answers;
+  const texts = [text, ...Object.values(answered)];
   if (!files && !texts.some((each) => each.trim())) {
     throw new Refused("empty");
   }

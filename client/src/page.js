@@ -9,7 +9,7 @@ import * as faults from "./page_faults.js";
 import { Kit } from "./page_kit.js";
 import { offer } from "./page_cleaning.js";
 import { Failed, Line } from "./page_line.js";
-import { Panel, clearProblems, showProblems } from "./page_panel.js";
+import { Panel, clearProblems, say, showProblems } from "./page_panel.js";
 import * as tell from "./page_tell.js";
 import * as kept from "./page_words.js";
 
@@ -52,6 +52,8 @@ const WAYS = {
   look: { panel: "looking", progress: "script.fetched" },
   download: { panel: "looking", progress: "script.fetched" },
 };
+
+const PATIENCE = 60_000; // milliseconds for a page of the server's
 
 /** One page, from when it is loaded until it is left. */
 export class Page {
@@ -133,7 +135,9 @@ export class Page {
    */
   async fetch(fields) {
     const body = new URLSearchParams({ ...fields });
-    const answer = await fetch(location.pathname, { method: "POST", body, credentials: "omit", redirect: "error" });
+    const signal = AbortSignal.timeout(PATIENCE);
+    const how = /** @type {const} */ ({ credentials: "omit", redirect: "error" });
+    const answer = await fetch(location.pathname, { method: "POST", body, signal, ...how });
     if (!answer.ok) {
       throw new Failed({ kind: "refused" });
     }
@@ -153,13 +157,16 @@ export class Page {
     clearProblems(this.main);
     this._busy = true;
     let fault;
+    const told = this._kit ? null : say(form, this._tag.dataset.checking ?? "");
     try {
       await this._ready;
+      told?.remove();
       return await this._ask(form, way, ask, question, check);
     } catch (error) {
       fault = error instanceof Failed ? { ...error.fault, isLate: this._panel?.isLast } : { kind: "fault" };
     } finally {
       this._busy = false;
+      told?.remove();
       this._panel?.element.remove();
       form.hidden = false;
     }

@@ -2,7 +2,7 @@
 
 import { apart, fill, repeat } from "./page_kit.js";
 import { say } from "./page_panel.js";
-import { filesOf } from "./page_tell.js";
+import { filesOf, fit } from "./page_tell.js";
 import { showWords } from "./page_words.js";
 
 /** @import { Page } from "./page.js" */
@@ -39,30 +39,40 @@ export async function open(page, form) {
 }
 
 /**
- * Send a follow-up, or the wish that the readers stop.
+ * Send a follow-up.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
- * @param {string} [text]
  */
-export async function followUp(page, form, text = String(new FormData(form).get("text")).trim()) {
+export function followUp(page, form) {
   const given = new FormData(form);
   const readers = page.view.instead.filter((/** @type {string} */ id) => !given.getAll("without").includes(id));
-  const draft = { language: document.documentElement.lang, text, readers };
-  const sent = await page.work(form, "send", "add", { typed: page.typed, draft, ...filesOf(page, given) });
-  if (sent) {
-    page.show(page.kit.page("sent"));
-  }
+  return add(page, form, String(given.get("text")).trim(), readers);
 }
 
 /**
- * Ask the readers to stop.
+ * Ask the readers to stop: those who had the case, and nobody who came after them.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
 export function stop(page, form) {
-  return followUp(page, form, page.kit.say("stop.message").textContent ?? "");
+  return add(page, form, page.kit.say("stop.message").textContent ?? "", []);
+}
+
+/**
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ * @param {string} text
+ * @param {string[]} readers when none who had the case is left
+ */
+async function add(page, form, text, readers) {
+  const draft = { language: document.documentElement.lang, text, readers };
+  const files = filesOf(page, new FormData(form));
+  const sent = await page.work(form, "send", "add", { typed: page.typed, draft, ...files }, () => fit(page, files));
+  if (sent) {
+    page.show(page.kit.page("sent"));
+  }
 }
 
 /**
@@ -237,8 +247,8 @@ function instead({ kit }, more, { isOpen, next, instead }) {
  * @param {ParentNode} part
  * @param {View} view
  */
-function choices(part, { state, hasSlip }) {
-  const offered = { withdraw: state === "waiting", stop: state === "collected", exposed: hasSlip };
+function choices(part, { state, hasSlip, next }) {
+  const offered = { withdraw: state === "waiting", stop: state === "collected" && next.length, exposed: hasSlip };
   for (const [step, isOffered] of Object.entries(offered)) {
     if (!isOffered) {
       part.querySelector(`[value=${step}]`)?.closest("form")?.remove();

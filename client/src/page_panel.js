@@ -88,7 +88,7 @@ export class Panel {
  * A line above a form.
  *
  * @param {HTMLFormElement} form
- * @param {Node} text
+ * @param {string | Node} text
  */
 export function say(form, text) {
   const told = document.createElement("p");
@@ -99,6 +99,7 @@ export function say(form, text) {
   told.append(text);
   form.before(told);
   told.focus();
+  return told;
 }
 
 /**

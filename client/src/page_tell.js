@@ -26,8 +26,12 @@ export function isSealed(form) {
  */
 export async function send(page, form) {
   const given = new FormData(form);
-  const question = { draft: draftOf(given), ...filesOf(page, given), language: page.list };
-  const shown = await page.work(form, "send", "report", question, (begun) => compare(begun, form));
+  const files = filesOf(page, given);
+  const question = { draft: draftOf(given), ...files, language: page.list };
+  const shown = await page.work(form, "send", "report", question, (begun) => {
+    compare(begun, form);
+    fit(page, files);
+  });
   if (shown) {
     showWords(page, shown);
   }
@@ -42,6 +46,21 @@ export async function send(page, form) {
 export function filesOf({ cleaning }, given) {
   const files = /** @type {File[]} */ (given.getAll("files"));
   return { files: files.filter(({ name, size }) => name || size), cleaning };
+}
+
+/**
+ * Files must be as few and as small as the server's own form takes them; that is told before any is sealed.
+ *
+ * @param {Page} page
+ * @param {{ files: File[] }} chosen
+ */
+export function fit({ kit }, { files }) {
+  if (files.length > kit.settings.files) {
+    throw new Failed({ kind: "too-many" });
+  }
+  if (files.reduce((sum, { size }) => sum + size, 0) > kit.settings.upload) {
+    throw new Failed({ kind: "too-big" });
+  }
 }
 
 /**

@@ -204,10 +204,18 @@ def test_states_of_a_case(
         page("look", "back-stopped")
         asked = [each.message for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
         assert [each.case for each in asked] == [stopped.case.hex()]
+        page.open(" ".join(words.encode(stopped.code)))
+        page("press", "stop")
+        page("see", "main [value=stop-now]")
         with app.app_context():
             assert app.extensions["whistle"].published.install([retired(org, "ombuds", "ethics")]) == "installed"
+        page("press", "stop-now")
+        page("see", "main .summary")
+        page("look", "back-nobody-to-stop")
+        assert not opened(app, org, "counsel")  # who came after them was not asked
         page.open(" ".join(words.encode(stopped.code)))
         page("look", "back-instead")
+        assert not page("told", "!!document.querySelector('[value=stop]')")
         page("type", "#text", "Are you still there?")
         page("send", "follow-up")
         page("gone", "#text")

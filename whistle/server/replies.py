@@ -116,7 +116,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         code=back.code,
         attempt=typed.hex() if typed else forms.new_attempt(),
         text=visit.arrived.get("text"),
-        choices=_choices(view),
+        choices=_choices(back),
         over=back.over,
         files_hint=files_hint(visit),
         **_follow_up(back, problems),
@@ -183,8 +183,10 @@ def _facts(back: Back) -> Sequence[Markup]:
     return said if view.slip or back.over else [*said, t("case.no_slip")]
 
 
-def _choices(view: CaseView) -> list[str]:
-    first = {State.WAITING: ["withdraw"], State.COLLECTED: ["stop"]}
+def _choices(back: Back) -> list[str]:
+    view = back.view
+    stop = ["stop"] if back.readers else []  # of those who had the case, and nobody who came after them
+    first = {State.WAITING: ["withdraw"], State.COLLECTED: stop}
     return [*(first.get(view.state, []) if view.state else []), *(["exposed"] if view.slip else [])]
 
 

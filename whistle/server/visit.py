@@ -192,7 +192,8 @@ def _script(visit: Visit, plain: str) -> dict[str, str]:
     """What the program must know of this server: the roots that are pinned here, and the day."""
     headers.allow_script()
     roots = " ".join(root.text for root in visit.published.roots)
-    said = {"failed": visit.t.text("script.failed"), "plain": visit.t.text(plain)}
+    said = {"checking": visit.t.text("script.checking"), "failed": visit.t.text("script.failed")}
+    said["plain"] = visit.t.text(plain)
     return {"roots": roots, "day": visit.day.isoformat(), **said}
 
 

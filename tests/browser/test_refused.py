@@ -1,0 +1,90 @@
+"""What the program does not send, and a page of the server's that is slow: each is told, and what was typed stays."""
+
+import time
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests import parties
+from tests.browser.remote import remote
+from tests.browser.serving import Line, serving
+from tests.browser.walks import BROWSERS
+from tests.server.visitor import opened, site
+
+pytestmark = pytest.mark.browser
+TEXT = "Money was taken."
+MANY = """() => {
+    const chosen = new DataTransfer();
+    for (let n = 0; n < 501; n++) chosen.items.add(new File(["x"], `${n}.txt`));
+    document.querySelector("#files").files = chosen.files;
+    return chosen.files.length;
+}"""
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_more_files_than_a_form_takes(tmp_path: Path, org: parties.Organisation, name: str) -> None:
+    """Too many files, or too large ones, are told before any is sealed; with fewer the same form goes through."""
+    app = site(tmp_path, org, max_upload=1 << 20)
+    large, small = tmp_path / "large.bin", tmp_path / "small.bin"
+    large.write_bytes(bytes((1 << 20) + 1))
+    small.write_bytes(bytes(1000))
+    with serving(app) as (address, line), remote(name, address, axe=name == "chrome") as page:
+        page("tell", TEXT, [str(large)])
+        page("send", "send")
+        page("see", "#files-error")
+        assert "1 MB" in page("text", "#files-error")
+        assert page("told", f"({MANY})()") == 501
+        page("send", "send")
+        page("see", "#files-error")
+        assert "500" in page("text", "#files-error")
+        page("look", "too-many")
+        assert page("value", "#text") == TEXT
+        assert "/api/block" not in line.asked
+        page("pick", "#files", str(small))
+        page("send", "send")
+        page("see", ".code")
+    assert [each.message.text for each in opened(app, org, "ethics")] == [TEXT]  # type: ignore[attr-defined]
+
+
+def test_a_request_for_advice_that_says_nothing(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]
+) -> None:
+    """To ask for advice is not yet to say anything."""
+    address, _ = served
+    with remote("chrome", address) as page:
+        page("home")
+        page("go", "advice")
+        page("click", "#channel")
+        page("go", "tell")
+        page("send", "send")
+        page("see", "#text-error")
+        page("look", "empty-advice")
+        assert not opened(app, org, "ethics")
+        page("type", "#text", TEXT)
+        page("send", "send")
+        page("see", ".code")
+    [report] = [each.message for each in opened(app, org, "ethics")]
+    assert (report.text, report.answers) == (TEXT, {"way": "advice"})  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_page_that_is_slow(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
+) -> None:
+    """Who sends before the program has all of its pages is told that something is being done; then it goes on."""
+    address, line = served
+
+    def slow(path: str, body: bytes) -> bytes:
+        time.sleep(3 if b'id="settings"' in body else 0)
+        return body
+
+    line.answer = slow
+    with remote(name, address, axe=False) as page:
+        page("tell", TEXT)
+        page("send", "send")
+        page("see", "[data-said]")
+        assert page("text", "[data-said]") == "Checking the list of readers."
+        page("see", ".code")
+        assert not page("told", "!!document.querySelector('[data-said]')")
+    assert [each.message.text for each in opened(app, org, "ethics")] == [TEXT]  # type: ignore[attr-defined]
