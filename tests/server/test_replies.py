@@ -224,6 +224,9 @@ def test_a_case_without_readers_offers_the_channels_present_ones(
     visitor.come_back(code)
     offered = [given["value"] for _, given in visitor.page.tags if given.get("name") == "without"]
     assert offered == ["new"] and "These people would read your follow-up" in visitor.text
+    collect(app)
+    visitor.come_back(code)
+    assert not [given for _, given in visitor.page.tags if given.get("value") == "stop"]  # nobody new is to know
     visitor.step("follow-up", {"text": "Anybody?", "without": ["new"]})
     assert "You left out everybody" in visitor.text and "Council of staff" in visitor.text
     visitor.step("follow-up", {"text": "Anybody?", "without": []})
