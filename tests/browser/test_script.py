@@ -139,6 +139,21 @@ def test_another_list_of_readers(
     assert "/api/store" not in line.asked
 
 
+@pytest.mark.parametrize("name", BROWSERS)
+def test_the_list_of_another_root(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
+) -> None:
+    """A list that is sound in itself, but that another root signed, is not sealed to."""
+    address, line = served
+    other = parties.organisation().known
+    instead = {"/manifest.json": other.data, "/manifest.json.minisig": other.signature}
+    line.answer = lambda path, body: instead.get(path, body)
+    told = scene(name, "plain", address)
+    assert "not signed as it must be" in told["told"]
+    assert told["text"] == reported(app, org).text and reported(app, org).sealed == "arrival"
+    assert "/api/store" not in line.asked
+
+
 def test_a_program_that_comes_in_parts(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]) -> None:
     """Where a list of words is missing nothing is sealed, and the form can be sent the plain way."""
     address, line = served
