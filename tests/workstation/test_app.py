@@ -16,9 +16,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from tests import parties
 from tests.workstation.carrying import World, attach
 from whistle.courier import ServerAway
-from whistle.workstation import cases, serving
+from whistle.protocol import message
+from whistle.workstation import cases, record, serving
 from whistle.workstation.app import create_app
 
 HOST = "http://127.0.0.1:4711"
@@ -62,6 +64,22 @@ def test_what_strangers_wrote_is_escaped(world: World, page: FlaskClient) -> Non
     assert "&lt;script&gt;alert(1)&lt;/script&gt; third floor" in shown and "<script" not in shown
     assert "Staff counsel (counsel)" in shown and "they cannot see what they wrote" in shown.lower()
     assert "says it was sealed on the reporter&#39;s own device" in shown
+
+
+def test_another_list_of_readers_is_shown(world: World) -> None:
+    """A report that was sealed with a manifest not known here is marked in the list, and page and command say why."""
+    who = parties.reporter()
+    other = world.org.sign(collection=("friday",))
+    signed = message.sign(parties.report(who, world.org, keys=other.keys), who.signing)
+    world.carrier.put(parties.sealed(signed, world.org, ("ombuds",)))
+    station = world.station("ombuds")
+    page = create_app(station, world.stick, saved=world.folder / "saved", token="t").test_client()
+    world.round("ombuds")
+    said = "was sealed with manifest 1, which is not the one known here"
+    assert "look into this" in get(page)
+    assert said in get(page, f"case/{case_of(page)}")
+    [case] = cases.queue(station)
+    assert [line for line in record.lines(station, case) if line.startswith("Look into this: ") and said in line]
 
 
 def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClient) -> None:
