@@ -38,7 +38,7 @@ const SCENES = {
     await walker.see("[data-do=plain]");
     const waiting = await walker.text("main section[aria-labelledby=sending]");
     await walker.look("waiting");
-    await walker.page.click("[data-do=cancel]");
+    await walker.click("[data-do=cancel]");
     await walker.see("[data-said]");
     const stopped = await walker.text("[data-said]");
     const text = await kept(walker);
@@ -56,7 +56,7 @@ const SCENES = {
     const text = await kept(walker);
     await walker.look("failed");
     const sealing = await walker.text(".sealing");
-    await Promise.all([walker.page.waitForNavigation(), walker.page.click("main .summary button:last-of-type")]);
+    await Promise.all([walker.page.waitForNavigation(), walker.click("main .summary button:last-of-type")]);
     return { told, text, sealing, words: await walker.words() };
   },
 
@@ -67,15 +67,15 @@ const SCENES = {
     const choosePlain = async () => {
       await walker.send("send");
       await walker.see("main .summary");
-      await page.click("main .summary button:last-of-type");
+      await walker.click("main .summary button:last-of-type");
     };
     await walker.see("#clean");
-    await page.click("#clean");
+    await walker.click("#clean");
     await choosePlain();
     await walker.see("#files-error");
     const told = await walker.text(".summary");
     await walker.look("held");
-    await page.click("#clean");
+    await walker.click("#clean");
     await Promise.all([page.waitForNavigation(), choosePlain()]);
     return { told, words: await walker.words() };
   },

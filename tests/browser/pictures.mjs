@@ -58,13 +58,13 @@ await withBrowser(given, async (walker) => {
   await walker.see("#clean");
   if (await page.$eval("#clean", (box) => box.checked)) throw new Error("ticked unasked");
   await walker.look("1-clean");
-  await page.click("#clean");
+  await walker.click("#clean");
   await walker.send("send");
   await walker.see(".summary");
   const told = await walker.text(".summary");
   await walker.look("1-unclean");
   await turn({ told });
-  await page.click("#clean-others");
+  await walker.click("#clean-others");
   await walker.send("send");
   await walker.words();
   await turn({ sent: true });

@@ -48,7 +48,9 @@ class Line:
             start(f"{fault} Fault", [("Content-Length", "0")])
             return [b""]
         environ["wsgi.input"] = io.BytesIO(body)
-        answer = self.answer(path, b"".join(self.app(environ, start)))
+        told: list[Any] = []
+        answer = self.answer(path, b"".join(self.app(environ, lambda *given: told.extend(given))))
+        start(told[0], [(name, str(len(answer)) if name == "Content-Length" else value) for name, value in told[1]])
         if fault == "half":
             return _half(answer)
         if fault == "slow":

@@ -39,13 +39,13 @@ await withBrowser(given, async (walker, folder) => {
   await walker.see("main .sealing .hint b");
   await walker.look("1-tell");
   const sealing = await walker.text(".sealing");
-  await page.click("#without");
-  await page.click("#without-2");
+  await walker.click("#without");
+  await walker.click("#without-2");
   await walker.send("send");
   await walker.see(".summary");
   await walker.look("1-tell-nobody");
   const nobody = await walker.text(".summary");
-  await page.click("#without-2");
+  await walker.click("#without-2");
   await walker.send("send");
   const words = await walker.words();
   await walker.look("2-words");

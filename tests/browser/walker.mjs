@@ -66,24 +66,39 @@ export class Walker {
 
   /** Press a button that loads another page. */
   async go(step) {
-    await Promise.all([this.page.waitForNavigation(), this.page.click(`button[value="${step}"]`)]);
+    await Promise.all([this.page.waitForNavigation(), this.click(`button[value="${step}"]`)]);
+  }
+
+  /** Click, and again where the page grew at that moment and moved what was aimed at from under the pointer. */
+  async click(selector) {
+    for (let tries = 0; tries < 5; tries++) {
+      const told = await this.page.evaluateHandle((wanted) => {
+        const told = { isHit: false };
+        document.querySelector(wanted).addEventListener("click", () => (told.isHit = true), { once: true });
+        return told;
+      }, selector);
+      await this.page.click(selector);
+      const isHit = await told.evaluate((told) => told.isHit).catch(() => true); // it led to another page
+      if (isHit) return;
+    }
+    throw new Error(`no click reaches ${selector}`);
   }
 
   /** Press a button of a page that the program made. */
   async press(step) {
     await this.page.waitForSelector(`main button[value="${step}"]`, { visible: true });
-    await this.page.click(`main button[value="${step}"]`);
+    await this.click(`main button[value="${step}"]`);
   }
 
   /** Press the button that sends a form with a text. */
   async send(step) {
-    await this.page.click(`form:has([name="step"][value="${step}"]) > button`);
+    await this.click(`form:has([name="step"][value="${step}"]) > button`);
   }
 
   async tell(text, files = []) {
     await this.home();
     await this.go("report");
-    await this.page.click("#channel");
+    await this.click("#channel");
     await this.go("tell");
     await this.page.type("#text", text);
     if (files.length) {
