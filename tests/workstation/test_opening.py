@@ -96,6 +96,23 @@ def test_where_no_process_starts_they_are_opened_here(
     assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
 
 
+def test_a_process_that_leaves_its_pipe_open_is_not_waited_for(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor does it hold up an import when a pipe stays open after the process that was to answer has ended."""
+    kept: list[int] = []
+    monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(opening, "_serve", ended)
+    monkeypatch.setattr(opening, "_widen", lambda answer: kept.append(os.dup(answer.fileno())))
+    try:
+        assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
+    finally:
+        assert kept
+        for number in kept:
+            os.close(number)
+
+
 def test_where_no_process_can_be_started_they_are_opened_here(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
