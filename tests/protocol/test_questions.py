@@ -31,6 +31,7 @@ def test_what_is_written_is_read() -> None:
         b'{"channels":{"a":[{"id":"when"}]},"kind":"questions","v":1}',
         questions.encode({"a": (Question("when", {"en": "x" * 2001}, {}),)}),
         TWICE,
+        questions.encode({"a": (Question("way", {"en": "How?"}, {}),)}),
         b" " * (questions.MAX_FILE + 1),
     ],
 )

@@ -50,6 +50,10 @@ WRONG = {
         '[[channels.fraud.questions]]\nid = "a"\nlabel.en = "A"\n' * 2,
         "has an id twice",
     ),
+    "question_that_is_the_way": (
+        '[[channels.fraud.questions]]\nid = "way"\nlabel.en = "How?"',
+        "has the id way, which a request for advice takes",
+    ),
     "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
     "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
 }

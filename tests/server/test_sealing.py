@@ -146,6 +146,8 @@ def test_an_empty_report_is_refused(instance: Instance) -> None:
     """White space is no text; an answer or a file is enough."""
     with pytest.raises(Empty):
         send(instance, dataclasses.replace(DRAFT, text=" \n", answers={"when": " "}))
+    with pytest.raises(Empty):  # to ask for advice is not yet to say anything
+        send(instance, dataclasses.replace(DRAFT, text="", answers={"way": "advice"}))
     record, ids = kept(instance, b"evidence")
     send(instance, dataclasses.replace(DRAFT, text="", attachments=(record,), blocks=tuple(ids)))
 

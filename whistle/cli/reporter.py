@@ -16,13 +16,12 @@ from whistle.cli.reaching import FILE, Place, Trust, ask_again, pinned, place, p
 from whistle.protocol import age, drafting, forms, parcel
 from whistle.protocol.drafting import Draft
 from whistle.protocol.errors import Malformed, ProtocolError
-from whistle.protocol.questions import Questions
+from whistle.protocol.questions import WAY, Questions
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.succession import offered
 from whistle.reporter import Api, CaseView, Course, File, manifests
 
 LABELS = {"send": "sending", "fetch": "fetching"}
-WAY = "way"  # the answer under which a request for advice says that it is one
 NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
 
 files_argument = click.argument("files", nargs=-1, type=FILE)
@@ -212,8 +211,6 @@ def _draft(
     if (text_fd or 0) in [number for _, number in given]:
         raise click.UsageError("text and answers come from descriptors of their own")
     text, answers = typed.text(text_fd), typed.answers(asked, given)
-    if not (text or answers or files):
-        raise drafting.Empty("there is neither text nor a file")
     way = {WAY: "advice"} if advice else {}
     return Draft(chosen, language, text, {**answers, **way}, without=left_out)
 

@@ -16,6 +16,7 @@ from whistle.protocol.judgement import Conversation
 from whistle.protocol.manifest import RECOVERY, Known, Manifest
 from whistle.protocol.message import MAX_TEXT, FollowUp, Message, Report, Sender, Slip
 from whistle.protocol.parcel import Parcel
+from whistle.protocol.questions import WAY
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.succession import offered, people
 
@@ -167,7 +168,8 @@ def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:
     ``files`` is how many more attachments will come.
     """
     texts = [draft.text, *draft.answers.values()]
-    if not draft.attachments and not files and not any(text.strip() for text in texts):
+    said = [draft.text, *(text for id, text in draft.answers.items() if id != WAY)]
+    if not draft.attachments and not files and not any(text.strip() for text in said):
         raise Empty("there is neither text nor a file")
     if any(len(text) > MAX_TEXT for text in texts):
         raise TooLong("a text is too long")

@@ -10,6 +10,7 @@ from whistle.protocol import canonical, forms
 from whistle.protocol.errors import Malformed
 
 KIND, VERSION = "questions", 1
+WAY = "way"  # the answer under which a request for advice says that it is one; no question has this id
 MAX_FILE = 1_048_576  # bytes
 MAX_TEXT = 2000  # characters
 MAX_QUESTIONS = 64  # of a channel, as many answers as a report holds
@@ -46,4 +47,6 @@ def parse(data: bytes) -> Questions:
     found: Questions = _CHANNELS(value["channels"])
     if any(len({each.id for each in asked}) < len(asked) for asked in found.values()):
         raise Malformed("a channel asks something twice")
+    if any(each.id == WAY for asked in found.values() for each in asked):
+        raise Malformed("a question has the id of a request for advice")
     return found

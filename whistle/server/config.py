@@ -14,7 +14,7 @@ from typing import Any
 import limits
 
 from whistle.protocol.message import MAX_SLOTS
-from whistle.protocol.questions import Question
+from whistle.protocol.questions import WAY, Question
 from whistle.server.errors import ConfigError
 from whistle.server.tables import Reader, Texts
 
@@ -180,6 +180,8 @@ def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:
         found[channel] = tuple(Question(_id(t), t.texts("label"), t.texts("hint", {})) for t in questions)
         if len({question.id for question in found[channel]}) < len(questions):
             raise ConfigError(f"{channels.path(channel)}.questions has an id twice")
+        if any(question.id == WAY for question in found[channel]):
+            raise ConfigError(f"{channels.path(channel)}.questions has the id {WAY}, which a request for advice takes")
     return found
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from whistle.protocol import words
 from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, Refused, TooLong
 from whistle.protocol.manifest import RECOVERY, Manifest
-from whistle.protocol.questions import Question
+from whistle.protocol.questions import WAY, Question
 from whistle.protocol.retrieval import ATTEMPT
 from whistle.protocol.words import WordsError
 from whistle.server.errors import (
@@ -25,7 +25,6 @@ from whistle.server.i18n import Translation
 from whistle.server.receiving import Arrived, Bounds
 
 WAYS = ("report", "advice")
-WAY = "way"  # the answer under which a request for advice says that it is one
 ATTEMPT_TEXT = re.compile(r"[0-9a-f]{64}")
 ANSWER = "answer-"
 PLACES = 3  # of the twelve words, asked back

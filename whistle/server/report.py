@@ -9,9 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 import flask
 
 from whistle.protocol import parcel, retrieval, words
-from whistle.protocol.drafting import Empty, Refused
+from whistle.protocol.drafting import Refused
 from whistle.protocol.errors import Malformed
 from whistle.protocol.manifest import Channel, Known
+from whistle.protocol.questions import WAY
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
@@ -174,10 +175,8 @@ STEPS: Mapping[str, Answer] = {
 def _draft(visit: Visit, known: Known, chosen: Channel) -> Draft:
     arrived = visit.arrived
     text, answers = forms.text(arrived), forms.answers(arrived, visit.config.questions.get(chosen.id, ()))
-    if not (text or answers or arrived.attachments):
-        raise Empty("there is neither text nor an answer nor a file")
     if forms.way(arrived) == "advice":
-        answers[forms.WAY] = "advice"
+        answers[WAY] = "advice"
     return Draft(
         channel=chosen.id,
         language=visit.t.code,
