@@ -202,9 +202,9 @@ function fold(whole, slots) {
  * @param {Uint8Array} [code] its own words are looked for; any, when there are none yet
  */
 function check({ text, answers = {}, files = 0 }, code) {
-  const { [WAY]: _, ...answered } = answers;
-  const texts = [text, ...Object.values(answered)];
-  if (!files && !texts.some((each) => each.trim())) {
+  const texts = [text, ...Object.values(answers)];
+  const said = [text, ...Object.entries(answers).flatMap(([id, each]) => (id === WAY ? [] : [each]))];
+  if (!files && !said.some((each) => each.trim())) {
     throw new Refused("empty");
   }
   if (!texts.every((each) => isShort(each, MAX_TEXT))) {

@@ -135,9 +135,13 @@ export class Page {
    */
   async fetch(fields) {
     const body = new URLSearchParams({ ...fields });
-    const signal = AbortSignal.timeout(PATIENCE);
-    const how = /** @type {const} */ ({ credentials: "omit", redirect: "error" });
-    const answer = await fetch(location.pathname, { method: "POST", body, signal, ...how });
+    const answer = await fetch(location.pathname, {
+      method: "POST",
+      body,
+      credentials: "omit",
+      redirect: "error",
+      signal: AbortSignal.timeout(PATIENCE),
+    });
     if (!answer.ok) {
       throw new Failed({ kind: "refused" });
     }
@@ -158,15 +162,16 @@ export class Page {
     this._busy = true;
     let fault;
     const told = this._kit ? null : say(form, this._tag.dataset.checking ?? "");
+    if (this._isLost) {
+      this._begin(); // what failed while nobody waited may be well by now
+    }
     try {
-      await this._ready;
-      told?.remove();
+      await this._ready?.finally(() => told?.remove());
       return await this._ask(form, way, ask, question, check);
     } catch (error) {
       fault = error instanceof Failed ? { ...error.fault, isLate: this._panel?.isLast } : { kind: "fault" };
     } finally {
       this._busy = false;
-      told?.remove();
       this._panel?.element.remove();
       form.hidden = false;
     }
@@ -253,6 +258,8 @@ export class Page {
       this._kit = new Kit(found);
       this.list = this._kit.settings.words;
     });
+    this._isLost = false;
+    this._ready.catch(() => (this._isLost = true));
     const asking = this._line.ask("begin", {}, { onWait: (seconds) => this._panel?.wait(seconds) });
     this._started = Promise.all([asking.answer, this._ready]).then(([begun]) => {
       this._begun = /** @type {Begun} */ (begun);

@@ -87,7 +87,9 @@ export async function withdraw(page, form) {
     page.show(page.kit.page("withdrawn"));
     page.forget();
   } else if (outcome === "collected") {
-    page.show(page.kit.page("late"));
+    const part = page.kit.page("late");
+    choices(part, { ...page.view, state: outcome });
+    page.show(part);
   } else if (outcome) {
     await open(page, form);
   }

@@ -93,7 +93,12 @@ async function mend(page, form, kind) {
   const text = fragment(kit.say(key, { count: files, size: kit.size(upload) }));
   const place = form.querySelector(".field:has(#files)") ?? form.lastElementChild;
   if (kind === "renewed") {
-    await renew(page, form, String(new FormData(form).get("channel")));
+    try {
+      await renew(page, form, String(new FormData(form).get("channel")));
+    } catch {
+      offer(page, form, "send", "refused");
+      return;
+    }
   } else if (kind === "nobody-left" && !main.querySelector("#other")) {
     place?.before(kit.page("outside"), ...(form.querySelector("[name=shown]") ? [other(page, form)] : []));
   }

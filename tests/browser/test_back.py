@@ -230,3 +230,25 @@ def test_states_of_a_case(
         assert not page("told", "!!document.querySelector('#text')")
     texts = [each.message.text for each in opened(app, org, "counsel") if isinstance(each.message, FollowUp)]
     assert texts == ["Are you still there?"]
+
+
+@pytest.mark.parametrize("left", [True, False], ids=["with readers", "without"])
+def test_too_late_to_withdraw(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], left: bool
+) -> None:
+    """Who withdraws too late is offered to ask the readers to stop, if any who had the case is left."""
+    address, _ = served
+    who = told(app, "Money was taken.")
+    if not left:
+        with app.app_context():
+            assert app.extensions["whistle"].published.install([retired(org, "ombuds", "ethics")]) == "installed"
+    with remote("chrome", address, "en" if left else "ar") as page:
+        page.open(" ".join(words.encode(who.code)))
+        page("press", "withdraw")
+        page("see", "main [value=withdraw-now]")
+        collected(app)
+        page("press", "withdraw-now")
+        page("gone", "main [value=withdraw-now]")
+        page("see", "main [value=look]")
+        page("look", f"late-{'with' if left else 'without'}")
+        assert page("told", "!!document.querySelector('main [value=stop]')") == left

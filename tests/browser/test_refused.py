@@ -10,7 +10,7 @@ from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, serving
 from tests.browser.walks import BROWSERS
-from tests.server.visitor import opened, site
+from tests.server.visitor import opened, reported, site
 
 pytestmark = pytest.mark.browser
 TEXT = "Money was taken."
@@ -44,7 +44,7 @@ def test_more_files_than_a_form_takes(tmp_path: Path, org: parties.Organisation,
         page("pick", "#files", str(small))
         page("send", "send")
         page("see", ".code")
-    assert [each.message.text for each in opened(app, org, "ethics")] == [TEXT]  # type: ignore[attr-defined]
+    assert reported(app, org).text == TEXT
 
 
 def test_a_request_for_advice_that_says_nothing(
@@ -64,8 +64,8 @@ def test_a_request_for_advice_that_says_nothing(
         page("type", "#text", TEXT)
         page("send", "send")
         page("see", ".code")
-    [report] = [each.message for each in opened(app, org, "ethics")]
-    assert (report.text, report.answers) == (TEXT, {"way": "advice"})  # type: ignore[attr-defined]
+    report = reported(app, org)
+    assert (report.text, report.answers) == (TEXT, {"way": "advice"})
 
 
 @pytest.mark.parametrize("name", BROWSERS)
@@ -87,4 +87,49 @@ def test_a_page_that_is_slow(
         assert page("text", "[data-said]") == "Checking the list of readers."
         page("see", ".code")
         assert not page("told", "!!document.querySelector('[data-said]')")
-    assert [each.message.text for each in opened(app, org, "ethics")] == [TEXT]  # type: ignore[attr-defined]
+    assert reported(app, org).text == TEXT
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_page_that_did_not_come_at_first(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
+) -> None:
+    """What failed while somebody was still writing is tried again when they send, and nothing is said of it."""
+    address, line = served
+    failed: list[str] = []
+
+    def once(path: str, body: bytes) -> bytes:
+        if b'id="settings"' in body and not failed:
+            failed.append(path)
+            return b""
+        return body
+
+    line.answer = once
+    with remote(name, address, axe=False) as page:
+        page("tell", TEXT)
+        page("told", "new Promise((done) => setTimeout(() => done(0), 1500))")
+        assert failed
+        page("send", "send")
+        page("see", ".code, main .summary")
+        assert not page("told", "!!document.querySelector('main .summary')")
+    assert reported(app, org).sealed == "browser"
+
+
+def test_a_list_that_was_renewed_and_cannot_be_shown(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]
+) -> None:
+    """When the form with the present readers does not come, the page says so, and what was typed stays."""
+    address, line = served
+    with remote("chrome", address, axe=False) as page:
+        page("tell", TEXT)
+        page("see", ".sealing b")
+        known = org.next(collection=("friday",))
+        with app.app_context():
+            assert app.extensions["whistle"].published.install([(known.data, known.signature)]) == "installed"
+        page("told", "document.querySelector('[name=keys]').value = '9'")  # as of a page that is out of date
+        line.fault = lambda path, number: "lost" if path == "/en/" else ""
+        page("send", "send")
+        page("see", "main .summary")
+        assert "What you typed is still here" in page("text", "main .summary")
+        assert page("value", "#text") == TEXT
+    assert not opened(app, org, "ombuds")

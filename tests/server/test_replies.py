@@ -262,6 +262,21 @@ def test_who_withdraws_too_late_may_ask_to_stop(
     assert asked.text.startswith("Please stop.") and asked.readers == ("ombuds", "ethics")
 
 
+def test_who_withdraws_too_late_and_has_no_reader_any_more_is_offered_no_stop(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, visitor: Visitor, code: str
+) -> None:
+    """Nobody is left who could be asked, and nobody new is to know."""
+    visitor.come_back(code).step("withdraw")
+    collect(app)
+    listed = tuple(dataclasses.replace(each, retired=each.id != "counsel") for each in org.manifest.reviewers)
+    channels = tuple(dataclasses.replace(each, readers=("counsel",)) for each in org.manifest.channels)
+    known = org.next(reviewers=listed, channels=channels)
+    assert instance.published.install([(known.data, known.signature)]) == "installed"
+    visitor.step("withdraw-now")
+    assert "It was already picked up" in visitor.text and "ask us to stop" not in visitor.text.lower()
+    assert not [given for _, given in visitor.page.tags if given.get("value") == "stop"]
+
+
 def test_new_words_continue_the_case_for_the_same_readers(
     app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
 ) -> None:

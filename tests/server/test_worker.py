@@ -206,6 +206,8 @@ def test_what_cannot_be_sent(page: Page) -> None:
     assert page.report(text=" ")["fault"] == {"kind": "empty"}
     assert page.report(b"x", text=f"Remember: {held}")["fault"] == {"kind": "holds-words"}
     assert page.report(b"x", answers={"when": held})["fault"] == {"kind": "holds-words"}
+    assert page.report(text=" ", answers={"way": "advice"})["fault"] == {"kind": "empty"}
+    assert page.report(b"x", answers={"way": held})["fault"] == {"kind": "holds-words"}
     assert page.report(b"x", without=["ombuds", "ethics"])["fault"] == {"kind": "nobody-left"}
     assert "/api/block" not in page.line.asked
     told = page.ask("look", typed="abandin " + "abandon " * 11)["fault"]

@@ -56,7 +56,7 @@ def withdraw_now(visit: Visit) -> flask.Response:
         if outcome == "withdrawn":
             return notice(visit, "withdraw.done")
         if outcome == "collected":
-            return notice(visit, "withdraw.late", code=back.code, step="stop")
+            return notice(visit, "withdraw.late", code=back.code, step="stop" if back.readers else "")
         return case(back)
 
     return with_case(visit, take_back)
