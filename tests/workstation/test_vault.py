@@ -5,11 +5,17 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from whistle.workstation import passphrase
+from whistle.workstation import vault as vaults
 from whistle.workstation.errors import (
     Refused,
     VaultError,
@@ -22,6 +28,9 @@ from whistle.workstation.errors import (
 from whistle.workstation.vault import DATABASE, PAD, SETTINGS, Vault
 
 SECRET = "seven quiet otters swim"
+DOINGS = st.sampled_from(["put", "put", "remove", "get", "nested"])
+STEPS = st.tuples(DOINGS, st.sampled_from("abcdefgh"), st.integers())
+TRANSACTIONS = st.lists(st.tuples(st.lists(STEPS, max_size=30), st.booleans()), max_size=5)
 
 
 @pytest.fixture
@@ -55,11 +64,51 @@ def test_a_broken_off_transaction_leaves_nothing(folder: Path) -> None:
     vault.close()
 
 
+@given(TRANSACTIONS)
+@settings(deadline=None, max_examples=60)
+def test_any_transactions_leave_what_a_dictionary_would(transactions: list[Any]) -> None:
+    """Whether they end well or not, however many records are written in between, read in between, or removed."""
+    with tempfile.TemporaryDirectory() as place, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(vaults, "HELD", 3)
+        patch.setattr(vaults, "REMEMBERED", 2)
+        vault = Vault.create(Path(place) / "vault", SECRET, {}, "test")
+        expected: dict[str, int] = {}
+        for steps, fails in transactions:
+            inside = dict(expected)
+            with suppress(KeyError), vault.transaction():
+                for step in steps:
+                    _do(vault, inside, *step)
+                if fails:
+                    raise KeyError
+            expected = expected if fails else inside
+            assert {name: vault.get(name) for name in "abcdefgh"} == {name: expected.get(name) for name in "abcdefgh"}
+        vault.close()
+        vault = Vault.open(Path(place) / "vault", SECRET)
+        assert {name: vault.get(name) for name in "abcdefgh"} == {name: expected.get(name) for name in "abcdefgh"}
+        vault.close()
+
+
+def _do(vault: Vault, expected: dict[str, int], step: str, name: str, value: int) -> None:
+    if step == "nested":
+        with vault.transaction():
+            _do(vault, expected, "put", name, value)
+    elif step == "put":
+        vault.put(name, value)
+        expected[name] = value
+    elif step == "remove":
+        vault.remove(name)
+        expected.pop(name, None)
+    else:
+        assert vault.get(name) == expected.get(name)
+
+
 def test_a_killed_program_leaves_the_last_whole_state(folder: Path) -> None:
-    """A process that dies in the middle of a transaction loses that transaction and nothing else."""
+    """A process that dies in the middle of a transaction loses that transaction and nothing else, written or not."""
     script = (
         "import os, pathlib, sys\n"
+        "from whistle.workstation import vault as vaults\n"
         "from whistle.workstation.vault import Vault\n"
+        "vaults.HELD = 100\n"
         "vault = Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
         "vault.put('kept', 1)\n"
         "with vault.transaction():\n"
@@ -67,6 +116,7 @@ def test_a_killed_program_leaves_the_last_whole_state(folder: Path) -> None:
         "    os.kill(os.getpid(), 9)\n"
     )
     assert subprocess.run([sys.executable, "-c", script, folder, SECRET], check=False).returncode == -9
+    assert (folder / DATABASE).stat().st_size > 2_000_000  # of what was written before the end, of which nothing counts
     vault = Vault.open(folder, SECRET)
     assert vault.get("kept") == 1 and vault.get("lost 0") is None and vault.get("case") == {"text": "third floor"}
     vault.close()
@@ -190,23 +240,31 @@ def test_a_folder_that_takes_no_writing_is_named(folder: Path) -> None:
     assert (told.stdout, told.stderr) == ("named True\n", "")
 
 
-def test_a_full_disk_loses_nothing(folder: Path) -> None:
+@pytest.mark.parametrize("many", [False, True], ids=["one record", "amid many"])
+def test_a_full_disk_loses_nothing(folder: Path, many: bool) -> None:
     """When there is no room for a record it is refused, and the vault opens with what it had."""
     script = (
         "import pathlib, resource, signal, sys\n"
+        "from whistle.workstation import vault as vaults\n"
         "from whistle.workstation.errors import VaultReadOnly\n"
         "from whistle.workstation.vault import Vault\n"
+        "vaults.HELD = 8\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "vault = Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
         "resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))\n"
         "try:\n"
-        "    vault.put('case', 'x' * 1_000_000)\n"
+        "    with vault.transaction():\n"
+        "        vault.put('case', 'x')\n"
+        "        for n in range(%d):\n"
+        "            vault.put(f'more {n}', 'x' * 20_000)\n"
+        "        print('the end')\n"
+        "        vault.put('much', 'x' * 1_000_000)\n"
         "except VaultReadOnly as error:\n"
-        "    print('named', vault.get('case')['text'])\n"
+        "    print('named', vault.get('case')['text'], vault.get('more 0'))\n"
     )
-    command = [sys.executable, "-c", script, str(folder), SECRET]
+    command = [sys.executable, "-c", script % (300 if many else 0), str(folder), SECRET]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (told.stdout, told.stderr) == ("named third floor\n", "")
+    assert (told.stdout, told.stderr) == (("" if many else "the end\n") + "named third floor None\n", "")
     vault = Vault.open(folder, SECRET)
     assert vault.get("case") == {"text": "third floor"}
     vault.close()

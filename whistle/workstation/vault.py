@@ -48,6 +48,7 @@ from whistle.workstation.errors import (
 SETTINGS = "vault.json"
 DATABASE = "vault.sqlite"
 REMEMBERED = 1000  # records that a transaction may read again without opening them
+HELD = 4096  # changed records that a transaction holds before it writes them, many at once and in order of their names
 PAD = 256  # bytes; a body's length is a multiple of it
 NONCE = Aead.NONCE_SIZE  # random; 24 bytes never meet twice
 MARK = "vault"  # the record that shows that both files belong together
@@ -80,6 +81,7 @@ class Vault:
         self._inside = False  # a transaction
         self._known: dict[str, str | None] = {}  # what it read or changed of late, as JSON; None where nothing is
         self._rows: dict[bytes, bytes | None] = {}  # what it will write, under hashed names; None where it will delete
+        self._written: dict[bytes, bool] = {}  # what it has written already, and whether that is there now
         self._engine = _engine(folder / DATABASE)
         self._connection = self._connect()
         self._there = self._list()  # hashed names; nobody else writes while this program has the files
@@ -180,10 +182,10 @@ class Vault:
             try:
                 yield
                 with _named_errors():
-                    kept, gone = self._write()
+                    self._write()
                     around.commit()
-                self._there.update(kept)
-                self._there.difference_update(gone)
+                for name, is_there in self._written.items():
+                    (self._there.add if is_there else self._there.discard)(name)
             except BaseException:
                 self._connection.rollback()  # also after a commit for which there was no room
                 raise
@@ -191,6 +193,7 @@ class Vault:
                 self._inside = False
                 self._known.clear()
                 self._rows.clear()
+                self._written.clear()
 
     def _change(self, name: str, text: str | None) -> None:
         hashed = self._hash(name)
@@ -198,6 +201,9 @@ class Vault:
         with self.transaction():
             self._rows[hashed] = body
             self._remember(name, text)
+            if len(self._rows) >= HELD:
+                with _named_errors():
+                    self._write()
 
     def _read(self, name: str) -> str | None:
         hashed = self._hash(name)
@@ -208,7 +214,7 @@ class Vault:
         return text
 
     def _stored(self, hashed: bytes) -> bytes | None:
-        if hashed not in self._there:  # as of most cases in an import
+        if not self._written.get(hashed, hashed in self._there):  # as of most cases in an import
             return None
         with _named_errors():
             body: bytes | None = self._connection.execute(READ, {"name": hashed}).scalar()
@@ -221,17 +227,16 @@ class Vault:
             self._known.clear()
         self._known[name] = text
 
-    def _write(self) -> tuple[set[bytes], set[bytes]]:
-        """Write what the transaction has changed, each record once, in order of its hashed name; which are there now
-        and which no more.
-        """
+    def _write(self) -> None:
+        """Write what the transaction has changed, in order of its hashed name."""
         changed = sorted(self._rows.items())
         kept = [(name, body) for name, body in changed if body is not None]
         gone = [(name,) for name, body in changed if body is None]
         for statement, rows in ((WRITE, kept), (REMOVE, gone)):
             if rows:
                 self._connection.exec_driver_sql(statement, rows)
-        return {name for name, _ in kept}, {name for (name,) in gone}
+        self._written.update((name, body is not None) for name, body in changed)
+        self._rows.clear()
 
     def _connect(self) -> Connection:
         with _named_errors():
