@@ -2,9 +2,11 @@
 
 import binascii
 
-from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
-from nacl.bindings import crypto_scalarmult
+from nacl.bindings import (
+    crypto_aead_chacha20poly1305_ietf_decrypt,
+    crypto_aead_chacha20poly1305_ietf_encrypt,
+    crypto_scalarmult,
+)
 from nacl.exceptions import CryptoError
 
 from whistle.protocol.age.errors import HeaderError
@@ -26,14 +28,14 @@ ZERO_NONCE = bytes(12)  # safe where the key is used once, as every wrap key is
 
 def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
     """ChaCha20-Poly1305 (RFC 8439) without additional data: `plaintext` and 16 bytes more."""
-    return ChaCha20Poly1305(key).encrypt(nonce, plaintext, None)  # in half of libsodium's time
+    return crypto_aead_chacha20poly1305_ietf_encrypt(plaintext, None, nonce, key)
 
 
 def open_(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes | None:
     """The plaintext, or None when `ciphertext` (at least 16 bytes) was not sealed so."""
     try:
-        return ChaCha20Poly1305(key).decrypt(nonce, ciphertext, None)
-    except InvalidTag:
+        return crypto_aead_chacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key)
+    except CryptoError:
         return None
 
 
