@@ -122,10 +122,10 @@ def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> by
 
 def split(plaintext: bytes) -> Signed:
     """Line 1, the signature of line 2, and nothing but spaces after it; Malformed for anything else."""
-    line, _, after = plaintext.partition(b"\n")
-    encoded, end, spaces = after.partition(b"\n")
-    if not end or spaces.count(b" ") != len(spaces):
+    end = plaintext.rfind(b"\n") + 1
+    if plaintext.count(b"\n") != 2 or not plaintext.endswith(b" " * (len(plaintext) - end)):
         raise Malformed("an envelope's plaintext is not two lines and spaces")
+    line, encoded = plaintext[: end - 1].split(b"\n")
     signature = forms.unbase64(encoded.decode("ascii", "replace"))
     if len(signature) != SIGNATURE:
         raise Malformed("a signature has 64 bytes")
