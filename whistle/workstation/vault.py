@@ -2,8 +2,9 @@
 
 `vault.json` holds the parameters of Argon2id and the vault's key, wrapped; `vault.sqlite` holds records whose names are
 keyed hashes and whose bodies are sealed with XChaCha20-Poly1305, the name as associated data, padded to a multiple of
-256 bytes.  A copy of the folder shows how many records there are and about how long each is, and nothing else.  It
-cannot tell a whole folder that was put back from an older copy.
+256 bytes.  A copy of the folder shows how many records there are, about how long each is and, by where they lie in the
+file, which were written about the same time; nothing else.  It cannot tell a whole folder that was put back from an
+older copy.
 """
 
 import base64
