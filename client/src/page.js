@@ -162,10 +162,10 @@ export class Page {
     this._busy = true;
     let fault;
     const told = this._kit ? null : say(form, this._tag.dataset.checking ?? "");
-    if (this._isLost) {
-      this._begin(); // what failed while nobody waited may be well by now
-    }
     try {
+      if (this._isLost) {
+        this._begin(); // what failed while nobody waited may be well by now
+      }
       await this._ready?.finally(() => told?.remove());
       return await this._ask(form, way, ask, question, check);
     } catch (error) {
@@ -259,7 +259,8 @@ export class Page {
       this.list = this._kit.settings.words;
     });
     this._isLost = false;
-    this._ready.catch(() => (this._isLost = true));
+    const ready = this._ready;
+    ready.catch(() => (this._isLost ||= ready === this._ready));
     const asking = this._line.ask("begin", {}, { onWait: (seconds) => this._panel?.wait(seconds) });
     this._started = Promise.all([asking.answer, this._ready]).then(([begun]) => {
       this._begun = /** @type {Begun} */ (begun);

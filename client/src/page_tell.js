@@ -72,6 +72,9 @@ export function fit({ kit }, { files }) {
  */
 export async function renew(page, form, channel) {
   const found = await page.fetch({ step: "tell", channel, way: String(new FormData(form).get("way")) });
+  if (!form.isConnected) {
+    return; // it was sent meanwhile, and the words are shown in its place
+  }
   const main = document.importNode(/** @type {Element} */ (found.querySelector("main")), true);
   const next = /** @type {HTMLFormElement} */ (main.querySelector("form"));
   for (const field of /** @type {Iterable<any>} */ (form.elements)) {

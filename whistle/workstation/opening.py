@@ -36,6 +36,7 @@ FEW = 200  # envelopes that take about as long as a process takes to start
 BATCH = 32  # envelopes that travel together
 AHEAD = 4  # batches for each process that are under way
 ROOM = 1_048_576  # bytes of answers that may wait in a pipe
+MOST = 32  # processes; a user who is not root may have some 64 pipes that are so wide
 
 Opened = Signed | NotForMe | Malformed
 
@@ -117,9 +118,9 @@ class Helper:
 
     def answer(self) -> list[Opened] | None:
         """What the oldest batch holds, None when the process did not start or was ended; raises as `Opener.open`."""
-        if self._answers not in wait([self._answers, self.process.sentinel]):
-            return None  # on Windows this program itself keeps the pipe open until the process has taken it
         try:
+            if self._answers not in wait([self._answers, self.process.sentinel]) and not self._answers.poll():
+                return None  # on Windows this program itself keeps the pipe open until the process has taken it
             found: list[Opened] | Exception = self._answers.recv()
         except (EOFError, OSError):
             return None
@@ -182,7 +183,7 @@ class Opening:
         found: list[Helper] = []
         if count >= FEW and cores > 1:
             with suppress(OSError):
-                for _ in range(cores):
+                for _ in range(min(cores, MOST)):
                     found.append(Helper(self._opener))
         return found
 

@@ -83,6 +83,7 @@ class Vault:
         self._known: dict[str, str | None] = {}  # what it read or changed of late, as JSON; None where nothing is
         self._rows: dict[bytes, bytes | None] = {}  # what it will write, under hashed names; None where it will delete
         self._written: dict[bytes, bool] = {}  # what it has written already, and whether that is there now
+        self._fault: BaseException | None = None  # for which it could not be written
         self._engine = _engine(folder / DATABASE)
         self._connection = self._connect()
         self._there = self._list()  # hashed names; nobody else writes while this program has the files
@@ -184,9 +185,11 @@ class Vault:
                 yield
                 with _named_errors():
                     self._write()
+                    kept = {name for name, is_there in self._written.items() if is_there}
+                    gone = self._written.keys() - kept
                     around.commit()
-                for name, is_there in self._written.items():
-                    (self._there.add if is_there else self._there.discard)(name)
+                self._there.update(kept)
+                self._there.difference_update(gone)
             except BaseException:
                 self._connection.rollback()  # also after a commit for which there was no room
                 raise
@@ -195,6 +198,7 @@ class Vault:
                 self._known.clear()
                 self._rows.clear()
                 self._written.clear()
+                self._fault = None
 
     def _change(self, name: str, text: str | None) -> None:
         hashed = self._hash(name)
@@ -229,13 +233,22 @@ class Vault:
         self._known[name] = text
 
     def _write(self) -> None:
-        """Write what the transaction has changed, in order of its hashed name."""
+        """Write what the transaction has changed, in order of its hashed name.
+
+        Once that has failed it fails again: SQLite itself may have undone all of it by then.
+        """
+        if self._fault:
+            raise self._fault
         changed = sorted(self._rows.items())
         kept = [(name, body) for name, body in changed if body is not None]
         gone = [(name,) for name, body in changed if body is None]
-        for statement, rows in ((WRITE, kept), (REMOVE, gone)):
-            if rows:
-                self._connection.exec_driver_sql(statement, rows)
+        try:
+            for statement, rows in ((WRITE, kept), (REMOVE, gone)):
+                if rows:
+                    self._connection.exec_driver_sql(statement, rows)
+        except BaseException as fault:
+            self._fault = fault
+            raise
         self._written.update((name, body is not None) for name, body in changed)
         self._rows.clear()
 
