@@ -72,6 +72,7 @@ export class Page {
     this._tag = tag;
     this._guarded = false;
     this._busy = false;
+    this._next = 0; // when the worker asks again for what it begins with, in milliseconds
     /** @type {Panel | null} */
     this._panel = null;
     /** @type {Begun | null} */
@@ -209,6 +210,10 @@ export class Page {
       form.before(panel.element);
       form.hidden = true;
       panel.element.focus();
+      const left = (this._next - Date.now()) / 1000;
+      if (left > 1) {
+        panel.wait(left);
+      }
     }
     let isStopped = false;
     let end = () => {
@@ -261,7 +266,13 @@ export class Page {
     this._isLost = false;
     const ready = this._ready;
     ready.catch(() => (this._isLost ||= ready === this._ready));
-    const asking = this._line.ask("begin", {}, { onWait: (seconds) => this._panel?.wait(seconds) });
+    this._next = 0;
+    const asking = this._line.ask("begin", {}, {
+      onWait: (seconds) => {
+        this._next = Date.now() + seconds * 1000;
+        this._panel?.wait(seconds);
+      },
+    });
     this._started = Promise.all([asking.answer, this._ready]).then(([begun]) => {
       this._begun = /** @type {Begun} */ (begun);
       this.sealed();
