@@ -243,13 +243,6 @@ def test_a_folder_that_takes_no_writing_is_named(folder: Path) -> None:
 FULL = {
     "one record": "        vault.put('much', 'x' * 1_000_000)\n",
     "amid many": "        [vault.put(f'more {n}', 'x' * 20_000) for n in range(300)]\n        print('not so far')\n",
-    "whoever goes on": (
-        "        for n in range(300):\n"
-        "            try:\n"
-        "                vault.put(f'more {n}', 'x' * (20_000 if n < 20 else 20))\n"
-        "            except VaultReadOnly:\n"
-        "                resource.setrlimit(resource.RLIMIT_FSIZE, (-1, -1))\n"  # there is room again
-    ),
 }
 
 
@@ -275,6 +268,33 @@ def test_a_full_disk_loses_nothing(folder: Path, doing: str) -> None:
     assert (told.stdout, told.stderr) == ("named third floor None\n", "")
     vault = Vault.open(folder, SECRET)
     assert vault.get("case") == {"text": "third floor"} and vault.get("more 299") is None
+    vault.close()
+
+
+def test_whoever_goes_on_after_a_full_disk_keeps_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SQLite undoes all of a transaction when there is no room; what comes after that must not be kept alone."""
+    monkeypatch.setattr(vaults, "HELD", 8)
+    vault = Vault.open(folder, SECRET)
+
+    def room(pages: int) -> None:
+        vault._connection.exec_driver_sql(f"PRAGMA max_page_count={pages}")
+
+    refused = 0
+    with pytest.raises(VaultReadOnly), vault.transaction():
+        vault.put("case", "changed")
+        room(40)
+        for number in range(60):
+            try:
+                vault.put(f"more {number}", "x" * (20_000 if number < 20 else 20))
+            except VaultReadOnly:
+                refused += 1
+                room(100_000)
+    assert refused and vault.get("case") == {"text": "third floor"}
+    assert not any(vault.get(f"more {number}") for number in range(60))
+    vault.put("more 0", "again")
+    vault.close()
+    vault = Vault.open(folder, SECRET)
+    assert (vault.get("case"), vault.get("more 0"), vault.get("more 59")) == ({"text": "third floor"}, "again", None)
     vault.close()
 
 
