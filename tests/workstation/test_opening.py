@@ -17,8 +17,6 @@ from whistle.protocol.message import Signed
 from whistle.workstation import opening
 from whistle.workstation.opening import Helper, Opened, Opener, Opening, Place
 
-SLOTS = 8
-
 
 @pytest.fixture(scope="module")
 def org() -> parties.Organisation:
@@ -59,13 +57,10 @@ def places(bodies: list[bytes]) -> list[Place]:
 
 def opened(org: parties.Organisation, part: Path, wanted: list[Place]) -> list[Opened]:
     """What one reviewer can open."""
-    under_way = Opening(part, org.people["ombuds"].identities, SLOTS, len(wanted))
-    try:
+    with Opening(part, org.people["ombuds"].identities, len(wanted)) as under_way:
         for place in wanted:
             under_way.add(place)
         return list(under_way.finish())
-    finally:
-        under_way.close()
 
 
 def hashes(found: list[Opened]) -> list[object]:
@@ -158,7 +153,7 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
         "    part = Path(__file__).with_name('part')\n"
         "    part.write_bytes(bytes(8 * 4096))\n"
         "    place = opening.Place(0, 8 * 4096, hashlib.sha256(part.read_bytes()).digest())\n"
-        "    under_way = opening.Opening(part, [HybridIdentity.generate()], 8, 10_000)\n"
+        "    under_way = opening.Opening(part, [HybridIdentity.generate()], 10_000)\n"
         "    for _ in range(64):\n"
         "        under_way.add(place)\n"
         "    under_way._receive()\n"

@@ -75,13 +75,14 @@ class Stick:
         try:
             with path.open("rb") as file:
                 reader = bundle.Reader(file)
+                listing = reader.listing
         except Malformed as exc:
             raise _damaged(path) from exc
         except OSError as exc:
             raise disk("the stick", exc) from exc
-        if reader.listing.to != "server":
+        if listing.to != "server":
             raise _damaged(path)
-        return Outgoing(path, reader.listing, reader.digest, path.stat().st_size)
+        return Outgoing(path, listing, reader.digest, path.stat().st_size)
 
     def _clear_unfinished(self) -> None:
         for path in self.inbox.glob("*" + durable.UNFINISHED):

@@ -5,6 +5,7 @@ A reader therefore goes through a part twice, `verify` first, or keeps nothing u
 """
 
 import datetime
+import functools
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
 
@@ -138,20 +139,29 @@ class Body:
 
 
 class Reader:
-    """A part while it streams in: `.listing`, `.digest` (SHA-256 of bundle.json), then members in order, once.
+    """A part while it streams in: `.digest` (SHA-256 of bundle.json), `.listing`, then members in order, once.
 
     Only when the iteration has ended was all of the part there and nothing else; until then nothing may be used.
     """
 
     def __init__(self, source: tar.Readable) -> None:
-        """Reads bundle.json, nothing further. Raises Malformed."""
+        """Reads bundle.json, nothing further; what is in it is read with `listing`. Raises Malformed."""
         self._tar = tar.Reader(source)
         entry = self._tar.next()
         if entry is None or entry.name != LISTING or entry.size > MAX_LISTING:
             raise BundleError("a bundle begins with its list")
-        data = entry.read()
-        self.listing = parse(data)
-        self.digest = hashlib.sha256(data).digest()
+        self._list = entry.read()
+        self.digest = hashlib.sha256(self._list).digest()
+
+    @functools.cached_property
+    def listing(self) -> Listing:
+        """The list. Raises Malformed for anything that this version does not write."""
+        return parse(self._list)
+
+    @property
+    def envelopes(self) -> int:
+        """About how many envelopes it lists, before anything of it is parsed."""
+        return self._list.count(b'"envelopes/')
 
     def __iter__(self) -> Iterator[tuple[Member, Body]]:
         for member in self.listing.members:

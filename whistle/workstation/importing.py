@@ -9,7 +9,6 @@ import base64
 import datetime
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,9 +35,9 @@ Progress = Callable[[int, int], None]
 class Source:
     """A part that is being read."""
 
-    path: Path
     file: BinaryIO
     reader: bundle.Reader
+    known: Callable[[Member], bool]  # whether this very content of a member came before
 
 
 @dataclass
@@ -120,40 +119,38 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
     after all of it was as listed; blocks are kept as it is read for the second time.
     """
     with path.open("rb") as file:
-        source = Source(path, file, bundle.Reader(file))
-        listing, digest = source.reader.listing, source.reader.digest
-        if digest.hex() in workstation.vault.get("imported", []):
+        reader = bundle.Reader(file)
+        if reader.digest.hex() in workstation.vault.get("imported", []):
             return
-        if listing.to != "workstation":
-            raise Refused(f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox")
         part = Imported(parts=1)
-        with workstation.change():
-            arrivals = _read(workstation, source, part, progress)
+        opening = Opening(path, workstation.identities(), reader.envelopes)  # starts while the list is read
+        with opening, workstation.change():
+            listing = reader.listing
+            if listing.to != "workstation":
+                raise Refused(
+                    f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox"
+                )
+            source = Source(file, reader, _known(workstation, listing.members))
+            _remember(workstation, listing, reader.digest, part)
+            arrivals = _read(workstation, source, opening, part, progress)
             if any(member.is_block for member in listing.members):
-                file.seek(0)
-                _keep_blocks(workstation, bundle.Reader(file), listing, part)
+                _keep_blocks(workstation, source, part)
             settle(workstation, arrivals, part)
-            _remember(workstation, listing, digest, part)
             _note_undone(workstation, listing, part)
     result.add(part)
 
 
-def _read(workstation: Workstation, source: Source, result: Imported, progress: Progress | None) -> list[Arrival]:
+def _read(
+    workstation: Workstation, source: Source, opening: Opening, result: Imported, progress: Progress | None
+) -> list[Arrival]:
     """Keep the reports of a part, each while others are being opened; what else it holds is to be judged after them."""
     days: deque[datetime.date | None] = deque()
     left: list[Arrival] = []
-    with ExitStack() as at_last:
-        opening: Opening | None = None
-        for place, day in _envelopes(workstation, source, result, progress):
-            if opening is None:
-                opening = _opening(workstation, source)
-                at_last.callback(opening.close)
-            opening.add(place)
-            days.append(day)
-            left += _reported(workstation, opening.ready(), days, result)
-        if opening:
-            left += _reported(workstation, opening.finish(), days, result)
-    return left
+    for place, day in _envelopes(workstation, source, result, progress):
+        opening.add(place)
+        days.append(day)
+        left += _reported(workstation, opening.ready(), days, result)
+    return left + _reported(workstation, opening.finish(), days, result)
 
 
 def _envelopes(
@@ -165,7 +162,6 @@ def _envelopes(
     """
     files: dict[str, bytes] = {}
     members, size = source.reader.listing.members, 0
-    known = _known(workstation, members)
     for count, (member, body) in enumerate(source.reader, start=1):
         if progress:
             progress(count, len(members))
@@ -177,35 +173,30 @@ def _envelopes(
             continue
         if member.size != (size := size or workstation.trust.newest().manifest.slots * ENVELOPE_UNIT):
             raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
-        if not known(member):
+        if not source.known(member):
             place = Place.of(member, source.file.tell())
             body.leave()
             yield place, member.day
     _take_manifests(workstation, files, result)
 
 
-def _keep_blocks(workstation: Workstation, reader: bundle.Reader, listing: Listing, result: Imported) -> None:
+def _keep_blocks(workstation: Workstation, source: Source, result: Imported) -> None:
     """Keep the blocks of a part that was as listed when it was read before."""
-    if reader.listing != listing:  # a stick may answer differently each time; members are held to the list again
+    source.file.seek(0)
+    reader = bundle.Reader(source.file)
+    if reader.digest != source.reader.digest:  # a stick may answer differently each time; members are held to it again
         raise Malformed("it changed while it was read")
-    known = _known(workstation, listing.members)
     for member, body in reader:
         if member.is_block and member.id:
             result.blocks += 1
-            if not (known(member) and workstation.blocks.has(member.id)):
+            if not (source.known(member) and workstation.blocks.has(member.id)):
                 workstation.blocks.write(member.id, body.read())
 
 
 def _known(workstation: Workstation, members: Iterable[Member]) -> Callable[[Member], bool]:
-    """Tells whether this very content of a member came before."""
+    """Tells whether this very content of a member came before, as of now."""
     held = {day: holdings.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
     return lambda member: member.day is not None and holdings.came(held[member.day], member)
-
-
-def _opening(workstation: Workstation, source: Source) -> Opening:
-    slots = workstation.trust.newest().manifest.slots
-    count = sum(member.is_envelope for member in source.reader.listing.members)
-    return Opening(source.path, workstation.identities(), slots, count)
 
 
 def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: Imported) -> None:

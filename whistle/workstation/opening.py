@@ -21,9 +21,8 @@ from typing import BinaryIO, NamedTuple
 
 from whistle.protocol import envelope
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.bundle import BundleError
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.protocol.listing import Member
+from whistle.protocol.listing import BundleError, Member
 from whistle.protocol.message import Signed
 from whistle.workstation import hardening
 
@@ -60,7 +59,6 @@ class Opener:
 
     part: Path
     identities: Sequence[HybridIdentity]
-    slots: int
     _file: BinaryIO | None = field(default=None, repr=False)
 
     def open(self, batch: Sequence[Place]) -> list[Opened]:
@@ -78,7 +76,7 @@ class Opener:
         if hashlib.sha256(body).digest() != place.sha256:
             raise BundleError("a member's content is not the listed one")
         try:
-            return envelope.decrypt(body, self.identities, self.slots)
+            return envelope.decrypt(body, self.identities, place.size // envelope.SLOT)
         except (NotForMe, Malformed) as fault:
             return fault
 
@@ -105,7 +103,7 @@ class Helper:
         asked, self._ask = spawn.Pipe(duplex=False)
         self._answers, answer = spawn.Pipe(duplex=False)
         _widen(answer)
-        begun = (str(opener.part), [identity.seed for identity in opener.identities], opener.slots)
+        begun = (str(opener.part), [identity.seed for identity in opener.identities])
         self.process = spawn.Process(target=_serve, args=(asked, answer, *begun), daemon=True)
         self.process.start()
         asked.close()
@@ -136,19 +134,27 @@ class Helper:
 
 
 class Opening:
-    """Envelopes on their way to be opened; `add` them, take what is `ready`, then `finish`, `close`; all in one order.
+    """Envelopes on their way to be opened; `add` them, take what is `ready`, then `finish`; all in one order.
+
+    The processes start at once, and end when all is open, or with the block in which this is used.
 
     Each gives its message, or the fault for which there is none.  Each method raises as `Opener.open`.
     """
 
-    def __init__(self, part: Path, identities: Sequence[HybridIdentity], slots: int, count: int) -> None:
+    def __init__(self, part: Path, identities: Sequence[HybridIdentity], count: int) -> None:
         """`count` is how many will come, about."""
-        self._opener = Opener(part, identities, slots)
+        self._opener = Opener(part, identities)
         self.helpers = self._called(count)
         self._batch: list[Place] = []
         self._under_way: deque[tuple[Helper, list[Place]]] = deque()
         self._turns = itertools.cycle(self.helpers)
         self._opened: list[Opened] = []
+
+    def __enter__(self) -> "Opening":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def add(self, place: Place) -> None:
         """One more envelope; waits while too many are under way."""
@@ -162,13 +168,14 @@ class Opening:
         return opened
 
     def finish(self) -> Iterator[Opened]:
-        """What all others hold, each as soon as it is open."""
+        """What all others hold, each as soon as it is open; then the processes end."""
         if self._batch:
             self._send()
         yield from self.ready()
         while self._under_way:
             self._receive()
             yield from self.ready()
+        self.close()
 
     def close(self) -> None:
         """End the processes; whatever is still under way is lost."""
@@ -211,11 +218,11 @@ def _widen(answer: Connection) -> None:
             fcntl.fcntl(answer.fileno(), fcntl.F_SETPIPE_SZ, ROOM)
 
 
-def _serve(asked: Connection, answer: Connection, part: str, seeds: Sequence[bytes], slots: int) -> None:
+def _serve(asked: Connection, answer: Connection, part: str, seeds: Sequence[bytes]) -> None:
     """Open what is asked for until the one who asks has ended, killed even: no process with identities stays behind."""
     hardening.no_memory_on_disk()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits
-    opener = Opener(Path(part), [HybridIdentity.from_seed(seed) for seed in seeds], slots)
+    opener = Opener(Path(part), [HybridIdentity.from_seed(seed) for seed in seeds])
     with suppress(EOFError, OSError):
         while True:
             answer.send(_answered(opener, asked.recv()))

@@ -215,12 +215,8 @@ def decrypt(identities: Sequence[Identity], data: bytes) -> bytes:
     return opener.update(data) + opener.finish()
 
 
-def decrypt_short(identities: Sequence[Identity], header: Header, rest: bytes) -> bytes:
-    """A file whose plaintext is at most CHUNK bytes, from its header, parsed already, and what follows that.
-
-    Raises as `decrypt`.
-    """
-    file_key = _unwrap(header, identities)
+def open_short(file_key: bytes, rest: bytes) -> bytes:
+    """The plaintext, at most CHUNK bytes, of what follows a header that `file_key` sealed; PayloadError."""
     if len(rest) < NONCE + TAG:
         raise PayloadError("the payload is cut off")
     plaintext = open_(_payload_key(file_key, rest[:NONCE]), _nonce(0, last=True), rest[NONCE:])
