@@ -75,17 +75,22 @@ def test_a_signature_holds_for_one_kind_one_key_and_one_line(content: Message) -
 
 def test_a_reporters_message_is_signed_by_the_key_of_its_case() -> None:
     """The key that a report names must have signed it, and the case commits to that key."""
-    message.check_reporter(message.sign(REPORT, WHO.signing))
+    good, forged = message.sign(REPORT, WHO.signing), message.sign(REPORT, KEY)
+    message.check_reporter(good)
+    assert good.is_by_reporter and not forged.is_by_reporter
+    assert not dataclasses.replace(good, signature=forged.signature).is_by_reporter
     with pytest.raises(Forged):
-        message.check_reporter(message.sign(REPORT, KEY))
+        message.check_reporter(forged)
     with pytest.raises(Malformed, match="case"):
         dataclasses.replace(REPORT, sender=parties.sender(parties.reporter()))
 
 
 def test_a_reviewers_message_is_not_taken_for_a_reporters() -> None:
     """Only reports, follow-ups and slips name the key that signs them."""
+    reply = message.sign(REPLY, KEY)
+    assert not reply.is_by_reporter
     with pytest.raises(Malformed):
-        message.check_reporter(message.sign(REPLY, KEY))
+        message.check_reporter(reply)
 
 
 def test_anybody_could_sign_for_a_key_of_small_order() -> None:
@@ -93,8 +98,10 @@ def test_anybody_could_sign_for_a_key_of_small_order() -> None:
     small = bytes([1]) + bytes(31)
     sender = dataclasses.replace(parties.sender(WHO), sign=small.hex())
     report = dataclasses.replace(REPORT, sender=sender, case=sender.case())
+    signed = Signed(message.encode(report), small + bytes(32), report)
+    assert not signed.is_by_reporter
     with pytest.raises(Malformed):
-        message.check_reporter(Signed(message.encode(report), small + bytes(32), report))
+        message.check_reporter(signed)
 
 
 @pytest.mark.parametrize("version", [2, 0, True, "1", None])

@@ -210,6 +210,9 @@ def test_a_body_that_was_not_signed_is_refused(carrier: Carrier) -> None:
     assert carrier.send("/courier/ids", b'{ "day":"2026-11-22"}').status_code == 400
     many = canonical.dumps({"envelopes": [os.urandom(16).hex() for _ in range(501)], "blocks": []})
     assert carrier.send("/courier/fetch", many).status_code == 400
+    nonsense = tar.header(bundle.LISTING, 512) + b"[" * 512 + tar.END  # which nobody reads before it is the signed one
+    assert carrier.send("/courier/push", nonsense, digest).status_code == 403
+    assert carrier.send("/courier/push", nonsense, hashlib.sha256(b"[" * 512).hexdigest()).status_code == 400
 
 
 def test_nothing_before_the_first_manifest(carrier: Carrier, instance: Instance, clock: Clock) -> None:

@@ -14,8 +14,9 @@ from whistle.protocol import message
 from whistle.protocol.bundle import BundleError
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import Signed
-from whistle.workstation import opening
-from whistle.workstation.opening import Helper, Opened, Opener, Opening, Place
+from whistle.workstation import opener, opening
+from whistle.workstation.opener import Opened, Opener, Place
+from whistle.workstation.opening import Helper, Opening
 
 
 @pytest.fixture(scope="module")
@@ -43,11 +44,6 @@ def part(bodies: list[bytes], tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("part") / "part"
     path.write_bytes(b"".join(bodies))
     return path
-
-
-def ended(*_: object) -> None:
-    """A process that the system ends as soon as it starts."""
-    os._exit(1)
 
 
 def places(bodies: list[bytes]) -> list[Place]:
@@ -81,31 +77,58 @@ def test_processes_open_the_same_in_the_same_order(
     assert hashes(opened(org, part, places(bodies))) == here
 
 
-def test_where_no_process_starts_they_are_opened_here(
-    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "program",
+    ["import os; os._exit(1)", "import os; os.write(1, b'\\x80\\x05\\x95'); os._exit(0)", "this is no program"],
+    ids=["ends at once", "ends in an answer", "fails"],
+)
+def test_where_a_process_ends_they_are_opened_here(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     """A system that ends the processes, or starts none, delays an import and loses nothing of it."""
     monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening, "BATCH", 2)
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(opening, "_serve", ended)
+    monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], program))
     assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
 
 
-def test_a_process_that_leaves_its_pipe_open_is_not_waited_for(
+def test_a_process_that_is_killed_in_the_middle_is_done_without(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nor does it hold up an import when a pipe stays open after the process that was to answer has ended."""
-    kept: list[int] = []
+    """What it had been asked for is opened here."""
+    monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening, "BATCH", 3)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
+        [first, *others] = [places(bodies)[at : at + 3] for at in range(0, len(bodies), 3)]
+        for place in first:
+            under_way.add(place)
+        under_way._receive()
+        for helper in under_way.helpers:
+            helper.process.kill()
+            helper.process.wait()
+        for place in (place for batch in others for place in batch):
+            under_way.add(place)
+        assert len(hashes(list(under_way.finish()))) == len(bodies)
+
+
+def test_no_file_of_the_folder_stands_in_for_a_module(
+    org: parties.Organisation, bodies: list[bytes], part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever stands in a folder that somebody else filled, a stick's, runs none of its programs with identities."""
+    for name in ("whistle", "hashlib", "pickle", "nacl", "site", "cryptography", "multiprocessing", "signal"):
+        (tmp_path / name).mkdir()
+        for file in (tmp_path / f"{name}.py", tmp_path / name / "__init__.py"):
+            file.write_text("from pathlib import Path; Path(__file__).with_name('ran').touch(); raise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(opening, "FEW", 1)
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
-    monkeypatch.setattr(opening, "_serve", ended)
-    monkeypatch.setattr(opening, "_widen", lambda answer: kept.append(os.dup(answer.fileno())))
-    try:
-        assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
-    finally:
-        assert kept
-        for number in kept:
-            os.close(number)
+    with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
+        answer = under_way.helpers[0]
+        answer.ask(places(bodies))
+        assert len(answer.answer() or ()) == len(bodies)
+    assert not list(tmp_path.rglob("ran"))
 
 
 def test_where_no_process_can_be_started_they_are_opened_here(
@@ -148,11 +171,12 @@ def test_no_process_outlives_a_program_that_was_killed(tmp_path: Path) -> None:
         "from pathlib import Path\n"
         "from whistle.protocol.age import HybridIdentity\n"
         "from whistle.workstation import opening\n"
+        "from whistle.workstation.opener import Place\n"
         "if __name__ == '__main__':\n"
         "    opening.os.cpu_count = lambda: 2\n"
         "    part = Path(__file__).with_name('part')\n"
         "    part.write_bytes(bytes(8 * 4096))\n"
-        "    place = opening.Place(0, 8 * 4096, hashlib.sha256(part.read_bytes()).digest())\n"
+        "    place = Place(0, 8 * 4096, hashlib.sha256(part.read_bytes()).digest())\n"
         "    under_way = opening.Opening(part, [HybridIdentity.generate()], 10_000)\n"
         "    for _ in range(64):\n"
         "        under_way.add(place)\n"

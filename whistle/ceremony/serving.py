@@ -46,7 +46,7 @@ def check_free(port: int, option: str) -> None:
 @contextlib.contextmanager
 def serving(folder: Path, port: int) -> Iterator[str]:
     """Run the server of this folder; its address, once it answers. Raises ServingError when it never does."""
-    command = [sys.executable, "-c", COMMAND, str(folder)]
+    command = [sys.executable, "-P", "-c", COMMAND, str(folder)]  # -P: no module from where the user happens to stand
     # In a session of its own: Ctrl-C reaches the server once, from here, and not each of its processes as well.
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     url = f"http://{HOST}:{port}"

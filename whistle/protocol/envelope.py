@@ -107,10 +107,10 @@ def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> by
 
 def split(plaintext: bytes) -> Signed:
     """Line 1, the signature of line 2, and nothing but spaces after it; Malformed for anything else."""
-    end = plaintext.rfind(b"\n") + 1
-    if plaintext.count(b"\n") != 2 or not plaintext.endswith(b" " * (len(plaintext) - end)):
+    lines = plaintext.split(b"\n", 2)
+    if len(lines) != 3 or lines[2] != b" " * len(lines[2]):
         raise Malformed("an envelope's plaintext is not two lines and spaces")
-    line, encoded = plaintext[: end - 1].split(b"\n")
+    line, encoded, _ = lines
     signature = forms.unbase64(encoded.decode("ascii", "replace"))
     if len(signature) != SIGNATURE:
         raise Malformed("a signature has 64 bytes")

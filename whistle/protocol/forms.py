@@ -19,7 +19,7 @@ from whistle.protocol.errors import Malformed
 Form = Callable[[Any], Any]
 T = TypeVar("T")
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
-_HEX = re.compile(r"(?:[0-9a-f]{2})*")
+_HEX = re.compile(r"[0-9a-f]*")
 _DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 
@@ -32,15 +32,15 @@ def parse(record: type[T], value: object) -> T:
     """A record of the given dataclass from parsed JSON."""
     if not isinstance(value, dict):
         raise Malformed(f"{record.__name__}: not an object")
-    left, found = dict(value), {}
+    found = {}
     for name, attribute, form, default in _fields(record):  # type: ignore[arg-type]
-        if name in left:
-            found[attribute] = form(left.pop(name))
-            if default is not dataclasses.MISSING and found[attribute] in (default, "", (), {}):
+        if name in value:
+            found[attribute] = item = form(value[name])
+            if default is not dataclasses.MISSING and item in (default, "", (), {}):
                 raise Malformed(f"{record.__name__}: {name} must be left out")
         elif default is dataclasses.MISSING:
             raise Malformed(f"{record.__name__}: {name} is missing")
-    if left:
+    if len(found) != len(value):
         raise Malformed(f"{record.__name__}: an unknown field")
     return record(**found)
 

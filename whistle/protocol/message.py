@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 from whistle.protocol import canonical, forms, signing
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.attachment import MAX_BLOCKS, Attachment
-from whistle.protocol.errors import Forged, Malformed
+from whistle.protocol.errors import Forged, Malformed, ProtocolError
 from whistle.protocol.retrieval import PLACES, case_of
 
 LABEL = b"whistle/v1 "
@@ -264,6 +264,15 @@ class Signed:
     def hash(self) -> str:
         """SHA-256 of line 1, in hexadecimal: the message's name in chains."""
         return hashlib.sha256(self.line).hexdigest()
+
+    @functools.cached_property
+    def is_by_reporter(self) -> bool:
+        """Whether it is a reporter's and signed by the key that it names; found out once."""
+        try:
+            check_reporter(self)
+        except ProtocolError:
+            return False
+        return True
 
 
 def encode(message: Message) -> bytes:

@@ -21,7 +21,8 @@ from whistle.protocol.strangers import safe_name
 from whistle.workstation import holdings, judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
-from whistle.workstation.opening import Opened, Opening, Place
+from whistle.workstation.opener import Opened, Place
+from whistle.workstation.opening import Opening
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
