@@ -1,7 +1,9 @@
 """The binary interface of reporters' programs."""
 
+import io
 import os
 import struct
+from collections.abc import Sequence
 
 import flask
 import pytest
@@ -13,7 +15,7 @@ from tests.server.visitor import answer
 from whistle.protocol import attachment, canonical, envelope, message
 from whistle.protocol.message import Slip
 from whistle.protocol.retrieval import Reporter, thing_id
-from whistle.server import api, sealing
+from whistle.server import looks, sealing
 from whistle.server.instance import Instance
 from whistle.store import Full, Heap, State
 
@@ -22,9 +24,9 @@ SIZE = envelope.size(8)
 PAD = 262_144
 
 
-def post(client: FlaskClient, path: str, body: bytes) -> TestResponse:
+def post(client: FlaskClient, path: str, body: bytes, environ: dict[str, str] | None = None) -> TestResponse:
     """Ask as a program does."""
-    return client.post(f"/api/{path}", data=body, content_type=OCTETS)
+    return client.post(f"/api/{path}", data=body, content_type=OCTETS, environ_overrides=environ)
 
 
 def sealed_report(who: Reporter, org: parties.Organisation) -> tuple[bytes, bytes]:
@@ -76,7 +78,7 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     assert post(client, "store", body).status_code == 204
     assert post(client, "store", body).status_code == 204
     state, day, none = entries(look(client, who))[thing_id(who.report_token)]
-    assert (state, day, none) == (0, (parties.DAY - api.EPOCH).days, b"")
+    assert (state, day, none) == (0, (parties.DAY - looks.EPOCH).days, b"")
     slip = entries(look(client, who))[thing_id(who.slip_token)][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
     view = sealing.look(who, instance.published, instance.store, parties.DAY)
@@ -200,3 +202,44 @@ def test_only_octets_and_only_post(client: FlaskClient) -> None:
     """A form of another site's page cannot be one of these requests, and nothing is answered by GET."""
     assert client.post("/api/look", data=b"".join(IDS), content_type="text/plain").status_code == 415
     assert all(client.get(f"/api/{path}").status_code == 405 for path in ("block", "store", "look", "blocks"))
+
+
+def test_a_look_that_breaks_off_is_refused(app: flask.Flask) -> None:
+    """A body that ends early, has no length or one that is no number is not of the known form."""
+    whole = b"".join(IDS)
+    with app.test_client() as client:
+        short = client.open("/api/look", method="POST", input_stream=io.BytesIO(whole[:-1]),
+                            content_type=OCTETS, content_length=len(whole))  # fmt: skip
+        chunked = post(client, "look", whole, {"HTTP_TRANSFER_ENCODING": "chunked"})
+        nonsense = post(client, "look", whole, {"CONTENT_LENGTH": "many"})
+    assert [each.status_code for each in (short, chunked, nonsense)] == [400, 411, 400]
+    assert all(set(each.get_json()) == {"error", "hint"} for each in (short, chunked, nonsense))
+
+
+def test_a_look_at_a_store_that_fails_tells_nothing(
+    client: FlaskClient, instance: Instance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The program is told to turn to the operator, whose log names the fault's kind and place, and no id."""
+
+    def fails(ids: Sequence[bytes]) -> None:
+        raise ValueError(ids[0].hex())
+
+    monkeypatch.setattr(instance.store, "look", fails)
+    answered = look_at(client)
+    assert answered.status_code == 500
+    assert answered.get_json() == {"error": "internal server error", "hint": "tell the operator"}
+    assert answered.headers["Cache-Control"] == "no-store"
+    [line] = [record.getMessage() for record in caplog.records]
+    assert line.startswith("ValueError at ") and IDS[0].hex() not in line
+
+
+def look_at(client: FlaskClient) -> TestResponse:
+    """A look with ids under which nothing lies."""
+    return post(client, "look", b"".join(IDS))
+
+
+def test_a_look_has_the_headers_of_every_answer(client: FlaskClient) -> None:
+    """What stands in front of Flask is not in front of what every answer needs."""
+    seen = look_at(client).headers
+    assert {"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"} <= set(seen.keys())
+    assert (seen["Content-Type"], seen["Content-Length"], seen["Cache-Control"]) == (OCTETS, str(PAD), "no-store")

@@ -9,6 +9,7 @@ import pytest
 from flask.testing import FlaskClient
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
+from tests import parties
 from tests.server.visitor import config
 from whistle.server.config import Config, Rate
 from whistle.server.limits import Limits, Passing
@@ -27,7 +28,7 @@ def asked(app: flask.Flask, limits: Limits, action: str, address: str = "192.0.2
     headers = {"X-Forwarded-For": forwarded} if forwarded else {}
     with app.test_request_context(environ_base={"REMOTE_ADDR": address}, headers=headers):
         try:
-            limits.count(action)
+            limits.count(action, flask.request.environ)
         except TooManyRequests:
             return False
         return True
@@ -109,8 +110,9 @@ def test_a_store_that_does_not_answer_holds_nobody_up(tmp_path: Path, caplog: py
 def test_a_program_is_told_to_wait(client: FlaskClient, app: flask.Flask) -> None:
     """Too much gets 429 with a hint."""
     limits = app.extensions["whistle_limits"]
-    limits._config = config(Path(), rates={**RATES, "withdraw": Rate("1 per day", "1 per day")})
-    body = bytes(32)
-    first, second = (client.post("/api/withdraw", data=body, content_type="application/octet-stream") for _ in range(2))
-    assert (first.status_code, second.status_code) == (200, 429)
-    assert "wait" in second.get_json()["hint"]
+    once = Rate("1 per day", "1 per day")
+    limits._config = config(Path(), rates={**RATES, "look": once, "withdraw": once})
+    for path, body in (("withdraw", bytes(32)), ("look", b"".join(parties.reporter().look_ids(8)))):
+        asked = [client.post(f"/api/{path}", data=body, content_type="application/octet-stream") for _ in range(2)]
+        assert [each.status_code for each in asked] == [200, 429]
+        assert "wait" in asked[1].get_json()["hint"]

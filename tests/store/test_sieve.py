@@ -1,15 +1,19 @@
 """What a process remembers of the tables hides nothing from a look, whoever moved it there."""
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.store.things import DAY, NEXT, SIZE, an_id, report
-from whistle.store import Store, open_store, sieve
+from whistle.store import Ids, Store, StoreError, open_store, sieve
 from whistle.store.database import directly
+from whistle.store.direct import Direct
 from whistle.store.models import MAIN
 
 
@@ -133,3 +137,43 @@ def test_a_look_during_a_turn_over_misses_nothing(here: Store, other: Store) -> 
     for thread in threads:
         thread.join()
     assert missed and not set().union(*missed)
+
+
+@given(st.lists(st.binary(min_size=16, max_size=16), max_size=40), st.data())
+def test_ids_in_one_text_are_those_ids(ids: list[bytes], data: st.DataObject) -> None:
+    """They are cut where they lie, wherever one asks, and ascend just when each is above the one before."""
+    if data.draw(st.booleans()):
+        ids = sorted(ids)
+    if ids and data.draw(st.booleans()):
+        ids = [ids[0][:4] + each[4:] for each in ids]  # numbers that are the same
+    raw = Ids(b"".join(ids))
+    assert list(raw) == list(raw[:]) == ids and len(raw) == len(ids)
+    assert [raw[at] for at in range(-len(ids), len(ids))] == ids * 2
+    low, high = sorted(data.draw(st.lists(st.integers(0, 50), min_size=2, max_size=2)))
+    assert list(raw[low : min(high, len(raw))]) == ids[low : min(high, len(ids))]
+    assert sieve.numbers(raw) == sieve.numbers(ids) == tuple(int.from_bytes(each[:4]) for each in ids)
+    assert raw.ascend() == all(one < two for one, two in itertools.pairwise(ids))
+    with pytest.raises(IndexError):
+        _ = raw[len(ids)]
+
+
+def test_a_look_by_ids_in_one_text_finds_the_same(store: Store) -> None:
+    """Whether they come one by one or in one text."""
+    ids = sorted([*(each.id for each in report(store)[:2]), *(an_id() for _ in range(1000))])
+    for _ in range(3):
+        assert store.look(Ids(b"".join(ids))) == store.look(ids)
+        assert len(store.look(ids)) == 2
+
+
+def test_a_glance_that_fails_leaves_nothing_behind(here: Store) -> None:
+    """The connection is let go, and the next look has another."""
+    ids = [each.id for each in report(here)[:2]]
+    assert len(here.look(ids)) == 2
+    with pytest.raises(StoreError), here.database.glance() as direct:
+        assert isinstance(direct, Direct)
+        direct.bare.execute("SELECT * FROM nowhere")
+    assert not here.database._spare
+    assert len(here.look(ids)) == 2
+    assert len(here.database._spare) == 1
+    here.close()
+    assert not here.database._spare

@@ -1,13 +1,13 @@
 """What programs of reporters ask: the browser's half and the command line.  Everything by POST, in exact sizes.
 
+The look, of which there are most, is in `looks`.
+
 No id or token ever stands in an address.  Bodies are `application/octet-stream`, which no page of another site can
 send without asking first.
 """
 
-import operator
 import struct
 from collections.abc import Iterator
-from datetime import date
 
 import flask
 from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
@@ -15,18 +15,15 @@ from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 from whistle.protocol import envelope, parcel
 from whistle.protocol.attachment import BLOCK
 from whistle.protocol.errors import Malformed
-from whistle.protocol.retrieval import PLACES, TOKEN, thing_id
+from whistle.protocol.retrieval import TOKEN, thing_id
 from whistle.server import answers, limits
 from whistle.server.errors import Broken, Refusal
 from whistle.server.instance import here
+from whistle.server.looks import OCTETS
 from whistle.server.receiving import Body
-from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
+from whistle.store import Full, Heap, Missing, Sealed, Store, Taken
 
-PAD = 262_144  # bytes; an answer to a look is a multiple of it, so that up to six replies look like none
 FETCH = 64  # blocks in one answer
-OCTETS = "application/octet-stream"
-EPOCH = date(1970, 1, 1)
-STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
 WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
 
 blueprint = flask.Blueprint("api", __name__, url_prefix="/api")
@@ -71,17 +68,6 @@ def store_envelopes() -> flask.Response:
     return _nothing()
 
 
-@blueprint.post("/look")
-def look() -> flask.Response:
-    """The state of whatever lies under the ids of one reporter, and what was written to them."""
-    limits.count("look")
-    instance = here()
-    ids = _look_ids(instance.config.slots)
-    found = sorted(instance.store.look(ids), key=lambda each: each.id)
-    answer = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
-    return _octets(answer.ljust(len(answer) + -len(answer) % PAD, b"\0"))
-
-
 @blueprint.post("/blocks")
 def fetch_blocks() -> flask.Response:
     """Blocks of replies, each as 1 and its bytes, or 0."""
@@ -110,13 +96,10 @@ def _body(low: int, high: int) -> bytes:
         raise RequestEntityTooLarge
     if length < low:
         raise _unknown()
-    body, pieces = Body(request.stream, length), []
     try:
-        while piece := body.read():
-            pieces.append(piece)
+        return Body(request.stream, length).whole()
     except Broken as error:
         raise _unknown() from error
-    return b"".join(pieces)
 
 
 def _parse_store(body: bytes, slots: int) -> parcel.Request:
@@ -124,21 +107,6 @@ def _parse_store(body: bytes, slots: int) -> parcel.Request:
         return parcel.parse(body, slots)
     except Malformed as error:
         raise _unknown() from error
-
-
-def _look_ids(slots: int) -> list[bytes]:
-    size = (2 + 2 * slots * PLACES) * TOKEN
-    ids = _cut(_body(size, size))
-    if not all(map(operator.lt, ids, ids[1:])):
-        raise _unknown()
-    return ids
-
-
-def _entry(found: Found) -> bytes:
-    # Never the report's own body: whoever has the words is not shown what was written.
-    body = found.body if found.body and found.heap == Heap.REPORTERS else b""
-    day = (found.state_day - EPOCH).days  # of the state: it came, was collected or removed on that day
-    return found.id + struct.pack(">BII", STATES[found.state], day, len(body)) + body
 
 
 def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:

@@ -49,6 +49,11 @@ def attach(app: flask.Flask, instance: Instance) -> None:
 
 def here() -> Instance:
     """The instance of the application that answers the request."""
-    found = flask.current_app.extensions[NAME]
+    return of(flask.current_app)
+
+
+def of(app: flask.Flask) -> Instance:
+    """The instance of an application."""
+    found = app.extensions[NAME]
     assert isinstance(found, Instance)
     return found

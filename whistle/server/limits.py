@@ -67,7 +67,7 @@ class Limits:
         ours = config.rates_storage == Config.rates_storage
         options: dict[str, Any] = {"memory": memory} if ours else dict(PATIENCE)
         self._limiter = Limiter(
-            self._visitor,
+            lambda: "",  # who it is, which `count` knows
             app=flask.Flask(__name__),  # not ours, of which it would ask at every request what `count` knows
             storage_uri=COUNTING if ours else config.rates_storage,
             storage_options={"wrap_exceptions": True, **options},
@@ -77,12 +77,12 @@ class Limits:
         self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOADING)))
         self._back = threading.BoundedSemaphore(max(1, int(config.threads * GIVING_BACK)))
 
-    def count(self, action: str) -> None:
-        """Count one more; TooManyRequests when the visitor, or everybody together, has done it too often."""
+    def count(self, action: str, environ: dict[str, Any]) -> None:
+        """Count a request; TooManyRequests when the visitor, or everybody together, has done it too often."""
         rate = self._config.rates[action]
         # The visitor first: whoever is over that limit takes nothing from what everybody shares.
         if not self._config.behind_tor:
-            self._hit(rate.each, action, self._visitor())
+            self._hit(rate.each, action, self._passing(_address(environ, self._config.trusted_proxies)))
         self._hit(rate.all, action, EVERYBODY)
 
     def uploading(self) -> contextlib.AbstractContextManager[None]:
@@ -108,9 +108,6 @@ class Limits:
             if not allowed:
                 raise TooManyRequests
 
-    def _visitor(self) -> str:
-        return self._passing(_address(flask.request, self._config.trusted_proxies))
-
 
 def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None:
     """Give an application its limits; they are those of all applications with the same memory."""
@@ -119,7 +116,7 @@ def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None
 
 def count(action: str) -> None:
     """Count an action of the request at hand, one of `Config.rates`; TooManyRequests when there were too many."""
-    _here().count(action)
+    _here().count(action, flask.request.environ)
 
 
 def uploading() -> contextlib.AbstractContextManager[None]:
@@ -147,18 +144,23 @@ def _parsed(rates: str) -> list[limits.RateLimitItem]:
     return limits.parse_many(rates)
 
 
-def _here() -> Limits:
-    found = flask.current_app.extensions[NAME]
+def of(app: flask.Flask) -> Limits:
+    """The limits of an application."""
+    found = app.extensions[NAME]
     assert isinstance(found, Limits)
     return found
 
 
-def _address(request: flask.Request, proxies: int) -> str:
+def _here() -> Limits:
+    return of(flask.current_app)
+
+
+def _address(environ: dict[str, Any], proxies: int) -> str:
     """The address that the outermost trusted proxy saw; what a visitor writes in front of it does not count."""
-    passed = [each.strip() for each in request.headers.get("X-Forwarded-For", "").split(",") if each.strip()]
+    passed = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
     if proxies and len(passed) >= proxies:
-        return passed[-proxies]
-    return request.remote_addr or ""
+        return str(passed[-proxies])
+    return str(environ.get("REMOTE_ADDR") or "")
 
 
 def _network(address: str) -> bytes:

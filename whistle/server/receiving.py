@@ -92,6 +92,13 @@ class Body:
         self._left -= len(piece)
         return piece
 
+    def whole(self) -> bytes:
+        """All that is left, in memory."""
+        pieces = []
+        while piece := self.read():
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
     def drain(self) -> None:
         """Read what is left and throw it away, within bounds of bytes and time."""
         end, floor = time.monotonic() + DRAIN_SECONDS, self._left - DRAIN_BYTES

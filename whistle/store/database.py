@@ -56,6 +56,8 @@ class Database:
         self.is_sqlite = bool(self.files)
         self._adding: dict[Table, Any] = {}  # made once: a statement remembers what it takes to compile it
         self._turn: AbstractContextManager[Any] = contextlib.nullcontext()
+        self._spare: list[sqlite3.Connection] = []  # for glances; the one that was last used is used next
+        self._sieves = {place: Sieve(place.envelopes.name) for place in PLACES}
         if self.is_sqlite:
             self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
         with plainly():
@@ -68,8 +70,8 @@ class Database:
                     _make(file)
         except OSError as exc:
             raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
-        options = {SIEVES: {place: Sieve(place.envelopes.name) for place in PLACES}}
-        engine = create_engine(url, connect_args={"timeout": PATIENCE}, execution_options=options, **POOL)
+        options, timeout = {SIEVES: self._sieves}, {"timeout": PATIENCE}
+        engine = create_engine(url, connect_args=timeout, execution_options=options, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
         return engine
@@ -96,11 +98,24 @@ class Database:
             with self.read() as connection:
                 yield connection
             return
-        with plainly(), contextlib.closing(self.engine.raw_connection()) as held:  # which takes the transaction back
-            bare = held.driver_connection
-            assert isinstance(bare, sqlite3.Connection)
-            bare.execute("BEGIN")
-            yield Direct(bare, self.engine.get_execution_options()[SIEVES])
+        with plainly():
+            bare = self._bare()
+            try:
+                bare.execute("BEGIN")
+                yield Direct(bare, self._sieves)
+                bare.rollback()
+            except BaseException:  # the connection may be what failed
+                bare.close()
+                raise
+            self._spare.append(bare)
+
+    def _bare(self) -> sqlite3.Connection:
+        """A connection that nobody uses, or a new one."""
+        with contextlib.suppress(IndexError):
+            return self._spare.pop()
+        made = sqlite3.connect(self.files[0], timeout=PATIENCE, check_same_thread=False)
+        self._prepare(made, None)
+        return made
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
@@ -159,6 +174,8 @@ class Database:
 
     def close(self) -> None:
         """Let go of all connections."""
+        while self._spare:
+            self._spare.pop().close()
         self.engine.dispose()
 
 

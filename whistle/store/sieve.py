@@ -5,12 +5,17 @@ a process that remembers what lay there knows whether it still does.  An id too 
 removed since, costs a search and changes nothing.
 """
 
+import functools
+import operator
 import secrets
 import sqlite3
 import struct
 import threading
 from collections.abc import Iterator, Sequence
 from itertools import compress
+from typing import overload
+
+from whistle.store.models import ID
 
 MOST = 250_000  # ids that a process remembers of a table, about 60 bytes each; of a larger one it remembers nothing
 STEP = 4096  # ids read at a time
@@ -18,9 +23,44 @@ MARKS = 2**31 - 1
 FILES = {"envelopes": "main", "today_envelopes": "today"}  # by table; as the connections call them
 
 
+class Ids(Sequence[bytes]):
+    """Ids one after the other in one text, as they came: each is cut out only where it is wanted."""
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+
+    def __len__(self) -> int:
+        return len(self.raw) // ID
+
+    @overload
+    def __getitem__(self, at: int) -> bytes: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[bytes]: ...
+    def __getitem__(self, at: int | slice) -> bytes | Sequence[bytes]:
+        if isinstance(at, int):
+            place = range(len(self))[at] * ID
+            return self.raw[place : place + ID]
+        return self if at == slice(0, len(self)) else list(self)[at]
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(struct.unpack(f"{ID}s" * len(self), self.raw))
+
+    @functools.cached_property
+    def numbers(self) -> tuple[int, ...]:
+        """The first four bytes of each, big-endian: others may share them."""
+        return struct.unpack(">" + "I12x" * len(self), self.raw)
+
+    def ascend(self) -> bool:
+        """Whether each is above the one before it."""
+        if all(map(operator.lt, self.numbers, self.numbers[1:])):
+            return True
+        ids = list(self)
+        return all(map(operator.lt, ids, ids[1:]))
+
+
 def numbers(ids: Sequence[bytes]) -> tuple[int, ...]:
-    """The first four bytes of each id, big-endian: others may share them."""
-    return struct.unpack(">" + "I12x" * len(ids), b"".join(ids))
+    """Those of `Ids`."""
+    return (ids if isinstance(ids, Ids) else Ids(b"".join(ids))).numbers
 
 
 def mark(bare: sqlite3.Connection, table: str) -> None:
@@ -54,7 +94,7 @@ class Sieve:
         if known is None:
             return ids
         few = known.intersection(asked)
-        return list(compress(ids, map(few.__contains__, asked))) if few else ()
+        return [ids[at] for at in compress(range(len(ids)), map(few.__contains__, asked))] if few else ()
 
     def _numbers(self, bare: sqlite3.Connection) -> frozenset[int] | None:
         """The numbers; None where they are not known: then everything is searched for.
