@@ -79,8 +79,15 @@ def test_processes_open_the_same_in_the_same_order(
 
 @pytest.mark.parametrize(
     "program",
-    ["import os; os._exit(1)", "import os; os.write(1, b'\\x80\\x05\\x95'); os._exit(0)", "this is no program"],
-    ids=["ends at once", "ends in an answer", "fails"],
+    [
+        "import os; os._exit(1)",
+        "import os; os.write(1, b'\\x80\\x05\\x95'); os._exit(0)",
+        "this is no program",
+        "print('INFO: ready', flush=True); from whistle.workstation.opener import serve; serve()",
+        "print('config loaded\\nfrom x', flush=True); from whistle.workstation.opener import serve; serve()",
+        "print('N.', end='', flush=True); from whistle.workstation.opener import serve; serve()",
+    ],
+    ids=["ends at once", "ends in an answer", "fails", "says something", "says what is imported", "says what is one"],
 )
 def test_where_a_process_ends_they_are_opened_here(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, program: str
@@ -91,6 +98,23 @@ def test_where_a_process_ends_they_are_opened_here(
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], program))
     assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
+
+
+def test_a_process_that_is_not_understood_is_ended(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody reads what it says from then on, so it must not wait until somebody does."""
+    monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], f"print('N.'); {opener.COMMAND[-1]}"))
+    helper = Helper(Opener(part, org.people["ombuds"].identities))
+    try:
+        helper.ask(places(bodies))
+        assert helper.answer(len(bodies)) is None
+        assert helper.process.wait(20) != 0
+        helper.ask(places(bodies))
+        assert helper.answer(len(bodies)) is None
+    finally:
+        helper.end()
+        helper.ended()
 
 
 def test_a_process_that_is_killed_in_the_middle_is_done_without(
@@ -127,8 +151,23 @@ def test_no_file_of_the_folder_stands_in_for_a_module(
     with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
         answer = under_way.helpers[0]
         answer.ask(places(bodies))
-        assert len(answer.answer() or ()) == len(bodies)
+        assert len(answer.answer(len(bodies)) or ()) == len(bodies)
     assert not list(tmp_path.rglob("ran"))
+
+
+def test_what_is_printed_meanwhile_is_no_answer(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A library that prints something in the process does not stand between the answers."""
+    chatty = "from whistle.workstation import opener; told = opener._answered\n"
+    chatty += "opener._answered = lambda *asked: (print('warning: old', flush=True), told(*asked))[1]; opener.serve()"
+    monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], chatty))
+    monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
+        for helper in under_way.helpers:
+            helper.ask(places(bodies))
+            assert hashes(helper.answer(len(bodies)) or [])
 
 
 def test_where_no_process_can_be_started_they_are_opened_here(

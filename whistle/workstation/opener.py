@@ -95,7 +95,9 @@ def serve() -> None:
     """
     hardening.no_memory_on_disk()
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits
-    asked, answers = sys.stdin.buffer, sys.stdout.buffer
+    asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
+    with suppress(OSError):
+        os.dup2(2, 1)  # whatever else is printed is no answer
     with suppress(EOFError, OSError):
         part, seeds = pickle.load(asked)  # noqa: S301  here and below: from the program that started this one
         opener = Opener(Path(part), [HybridIdentity.from_seed(seed) for seed in seeds])

@@ -15,12 +15,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from whistle.protocol.age import HybridIdentity
+from whistle.protocol.listing import BundleError
 from whistle.workstation import opener as program
 from whistle.workstation.opener import Opened, Opener, Place
 
 try:
     import fcntl
-except ImportError:  # Windows
+except ImportError:  # Windows, whose pipes hold too little: each side could wait for the other
     fcntl = None  # type: ignore[assignment]
 
 FEW = 200  # envelopes that take about as long as a process takes to start
@@ -38,22 +39,34 @@ class Helper:
         self.process = subprocess.Popen(program.COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
         assert self.process.stdin is not None and self.process.stdout is not None
         self._asked, self._answers = self.process.stdin, self.process.stdout
+        self._lost = False  # what it said was no answer, so nothing that follows is one
         _widen(self._answers.fileno())
         self._send((str(opener.part), [identity.seed for identity in opener.identities]))
 
     def ask(self, batch: Sequence[Place]) -> None:
-        """Begin to open a batch; few and short enough are under way that this never waits for an answer."""
+        """Begin to open a batch; those under way are some KB, which a pipe holds, so this never waits for an answer."""
         self._send([tuple(place) for place in batch])
 
-    def answer(self) -> list[Opened] | None:
-        """What the oldest batch holds, None when the process did not start or was ended; raises as `Opener.open`."""
-        try:
-            found: list[Opened] | Exception = pickle.load(self._answers)  # noqa: S301  from our own program
-        except (EOFError, OSError, pickle.UnpicklingError):
-            return None
-        if isinstance(found, Exception):
+    def answer(self, count: int) -> list[Opened] | None:
+        """What the oldest batch holds, so many; None when the process did not start or was ended.
+
+        Raises as `Opener.open`.
+        """
+        found = None if self._lost else self._heard()
+        if isinstance(found, BundleError | OSError):
             raise found
-        return found
+        if isinstance(found, list) and len(found) == count:
+            return found
+        if not self._lost:
+            self._lost = True
+            self.process.kill()  # or it would go on until nobody reads its answers, and then take no more questions
+        return None
+
+    def _heard(self) -> object:
+        try:
+            return pickle.load(self._answers)  # noqa: S301  from our own program
+        except Exception:  # it has ended, or something else was printed there, of which anything may come
+            return None
 
     def end(self) -> None:
         """Tell the process to end."""
@@ -67,6 +80,8 @@ class Helper:
         self._answers.close()
 
     def _send(self, what: object) -> None:
+        if self._lost:
+            return
         with suppress(OSError):  # it has ended, as its answer will tell
             pickle.dump(what, self._asked, pickle.HIGHEST_PROTOCOL)
             self._asked.flush()
@@ -127,7 +142,7 @@ class Opening:
     def _called(self, count: int) -> list[Helper]:
         cores = os.cpu_count() or 1
         found: list[Helper] = []
-        if count >= FEW and cores > 1:
+        if count >= FEW and cores > 1 and fcntl is not None:
             with suppress(OSError):
                 for _ in range(min(cores, MOST)):
                     found.append(Helper(self._opener))
@@ -146,12 +161,12 @@ class Opening:
 
     def _receive(self) -> None:
         helper, batch = self._under_way.popleft()
-        opened = helper.answer()
+        opened = helper.answer(len(batch))
         self._opened += self._opener.open(batch) if opened is None else opened
 
 
 def _widen(pipe: int) -> None:
     """Make room in a pipe, where the system lets it, so that who answers need not wait for who reads."""
-    if fcntl is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+    if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM)

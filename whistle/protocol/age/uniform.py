@@ -10,13 +10,14 @@ import re
 from collections.abc import Sequence
 
 from whistle.protocol.age.errors import HeaderError, MacError
-from whistle.protocol.age.format import is_sealed_with
+from whistle.protocol.age.format import MAX_HEADER, is_sealed_with
 from whistle.protocol.age.hybrid import HybridIdentity
 from whistle.protocol.age.stream import open_short
 from whistle.protocol.errors import NotForMe
 
 INTRO = 70  # bytes of a header without stanzas
 STANZA = 1557  # bytes of a stanza
+MOST = (MAX_HEADER - INTRO) // STANZA  # 84 stanzas
 
 # Base64 of 32 and of 1,120 bytes, whose last character has two spare bits, or four, that are zero.
 _SHORT = rb"([A-Za-z0-9+/]{42}[AEIMQUYcgkosw048])"
@@ -71,4 +72,6 @@ def _decoded(text: bytes) -> bytes:
 
 @functools.cache
 def _pattern(count: int) -> re.Pattern[bytes]:
+    if not 1 <= count <= MOST:
+        raise ValueError(f"a header has 1 to {MOST} such stanzas")
     return re.compile(rb"age-encryption\.org/v1\n" + _STANZA * count + rb"--- " + _SHORT + rb"\n")
