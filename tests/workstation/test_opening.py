@@ -140,8 +140,8 @@ def test_a_process_that_is_killed_in_the_middle_is_done_without(
 def test_no_file_of_the_folder_stands_in_for_a_module(
     org: parties.Organisation, bodies: list[bytes], part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whoever stands in a folder that somebody else filled, a stick's, runs none of its programs with identities."""
-    for name in ("whistle", "hashlib", "pickle", "nacl", "site", "cryptography", "multiprocessing", "signal"):
+    """Whoever stands in a folder that somebody else filled, a stick's, runs none of its programs."""
+    for name in ("whistle", "hashlib", "pickle", "nacl", "site", "cryptography", "multiprocessing", "signal", "click"):
         (tmp_path / name).mkdir()
         for file in (tmp_path / f"{name}.py", tmp_path / name / "__init__.py"):
             file.write_text("from pathlib import Path; Path(__file__).with_name('ran').touch(); raise SystemExit\n")
@@ -152,6 +152,8 @@ def test_no_file_of_the_folder_stands_in_for_a_module(
         answer = under_way.helpers[0]
         answer.ask(places(bodies))
         assert len(answer.answer(len(bodies)) or ()) == len(bodies)
+    command = [Path(sys.executable).with_name("whistle"), "workstation", "import", "--folder", tmp_path, tmp_path]
+    assert b"no vault" in subprocess.run(command, capture_output=True).stderr
     assert not list(tmp_path.rglob("ran"))
 
 
