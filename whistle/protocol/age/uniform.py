@@ -1,6 +1,6 @@
 """Files all of whose stanzas are post-quantum, as many as is known beforehand, with a payload of one piece.
 
-Such a header has one length, and all that may stand in it is one regular expression: to read it so takes an eighth of
+Such a header has one length, and all that may stand in it is one regular expression: to check it so takes a quarter of
 the time that it takes line by line.  The expression admits what `parse_header` admits and nothing else.
 """
 
