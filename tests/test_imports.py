@@ -84,13 +84,13 @@ def test_cryptography_serves_only_hpke() -> None:
 
 
 def test_programs_that_are_started_take_no_module_from_the_folder_where_somebody_stands() -> None:
-    """Python would look there first, in a stick's folder even; each command for it says -P."""
+    """Python would look there first, in a stick's folder even; each command for it says -P or -I."""
     named = listed = 0
     for path in ROOT.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.List | ast.Tuple) and node.elts and ast.unparse(node.elts[0]) == "sys.executable":
                 listed += 1
-                assert ast.unparse(node.elts[1]) == "'-P'", path
+                assert ast.unparse(node.elts[1]) in ("'-P'", "'-I'"), path
             named += isinstance(node, ast.Attribute) and ast.unparse(node) == "sys.executable"
             assert not (isinstance(node, ast.Import | ast.ImportFrom) and "multiprocessing" in ast.unparse(node)), path
     assert named == listed > 0, "a command for Python that is not written as one list"

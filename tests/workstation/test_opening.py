@@ -81,13 +81,10 @@ def test_processes_open_the_same_in_the_same_order(
     "program",
     [
         "import os; os._exit(1)",
-        "import os; os.write(1, b'\\x80\\x05\\x95'); os._exit(0)",
+        "import os, sys; os.write(int(sys.argv[1]), b'\\x80\\x05\\x95'); os._exit(0)",
         "this is no program",
-        "print('INFO: ready', flush=True); from whistle.workstation.opener import serve; serve()",
-        "print('config loaded\\nfrom x', flush=True); from whistle.workstation.opener import serve; serve()",
-        "print('N.', end='', flush=True); from whistle.workstation.opener import serve; serve()",
     ],
-    ids=["ends at once", "ends in an answer", "fails", "says something", "says what is imported", "says what is one"],
+    ids=["ends at once", "ends in an answer", "fails"],
 )
 def test_where_a_process_ends_they_are_opened_here(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, program: str
@@ -104,7 +101,8 @@ def test_a_process_that_is_not_understood_is_ended(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody reads what it says from then on, so it must not wait until somebody does."""
-    monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], f"print('N.'); {opener.COMMAND[-1]}"))
+    none = "import os, sys; os.write(int(sys.argv[1]), b'N.'); "
+    monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], none + opener.COMMAND[-1]))
     helper = Helper(Opener(part, org.people["ombuds"].identities))
     try:
         helper.ask(places(bodies))
@@ -115,6 +113,32 @@ def test_a_process_that_is_not_understood_is_ended(
     finally:
         helper.end()
         helper.ended()
+
+
+def test_where_pipes_hold_too_little_they_are_opened_here(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A system that gives small pipes could have both sides wait for each other."""
+    monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    monkeypatch.setattr(opening, "LEAST", 2**30)
+    with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
+        assert not under_way.helpers
+        for place in places(bodies):
+            under_way.add(place)
+        assert len(hashes(list(under_way.finish()))) == len(bodies)
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
+def test_a_part_that_a_process_cannot_read_is_read_here(
+    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one that only this program has open."""
+    monkeypatch.setattr(opening, "FEW", 1)
+    monkeypatch.setattr(opening, "BATCH", 2)
+    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+    with part.open("rb") as file:
+        assert len(hashes(opened(org, Path(f"/proc/self/fd/{file.fileno()}"), places(bodies)))) == len(bodies)
 
 
 def test_a_process_that_is_killed_in_the_middle_is_done_without(
@@ -160,8 +184,9 @@ def test_no_file_of_the_folder_stands_in_for_a_module(
 def test_what_is_printed_meanwhile_is_no_answer(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """A library that prints something in the process does not stand between the answers."""
-    chatty = "from whistle.workstation import opener; told = opener._answered\n"
+    """A library that prints something in the process, at its start or later, does not stand between the answers."""
+    chatty = "print('This site is monitored', flush=True)\n"
+    chatty += "from whistle.workstation import opener; told = opener._answered\n"
     chatty += "opener._answered = lambda *asked: (print('warning: old', flush=True), told(*asked))[1]; opener.serve()"
     monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], chatty))
     monkeypatch.setattr(opening, "FEW", 1)

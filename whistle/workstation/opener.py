@@ -1,4 +1,4 @@
-"""Opens envelopes of a part: in this program, or in one that another asks through pipes, `COMMAND`.
+"""Opens envelopes of a part: in this program, or in one that another asks through pipes, by `COMMAND`.
 
 Such a program has the identities from its pipe, and nothing of them is written; it ends with the one that asks.
 """
@@ -6,7 +6,6 @@ Such a program has the identities from its pipe, and nothing of them is written;
 import hashlib
 import os
 import pickle
-import signal
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -21,8 +20,8 @@ from whistle.protocol.listing import BundleError, Member
 from whistle.protocol.message import Signed
 from whistle.workstation import hardening
 
-# -P: a folder in which the user happens to stand, a stick's even, must not lend its files as modules.
-COMMAND = (sys.executable, "-P", "-c", "from whistle.workstation.opener import serve; serve()")
+# -I: a folder in which the user happens to stand, a stick's even, must not lend its files as modules.
+COMMAND = (sys.executable, "-I", "-c", "from whistle.workstation.opener import serve; serve()")
 
 Opened = Signed | NotForMe | Malformed
 
@@ -90,14 +89,11 @@ def _read(plaintext: bytes) -> Signed | Malformed:
 def serve() -> None:
     """Open what is asked for until the one who asks has ended, killed even: no process with identities stays behind.
 
-    The first that comes is the part and the identities' seeds; then come batches, each answered by what it holds or
-    by the fault that `Opener.open` raised.
+    The first that comes on standard input is the part and the identities' seeds; then come batches, each answered, on
+    the descriptor that the argument names, by what it holds or by the fault that `Opener.open` raised.
     """
     hardening.no_memory_on_disk()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the program that waits
-    asked, answers = sys.stdin.buffer, os.fdopen(os.dup(1), "wb")
-    with suppress(OSError):
-        os.dup2(2, 1)  # whatever else is printed is no answer
+    asked, answers = sys.stdin.buffer, os.fdopen(int(sys.argv[1]), "wb")
     with suppress(EOFError, OSError):
         part, seeds = pickle.load(asked)  # noqa: S301  here and below: from the program that started this one
         opener = Opener(Path(part), [HybridIdentity.from_seed(seed) for seed in seeds])

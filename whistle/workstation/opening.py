@@ -5,6 +5,7 @@ holds each envelope to the part's list.  The processes end with the import.  Whe
 few envelopes to be worth one, everything is opened here.
 """
 
+import errno
 import itertools
 import os
 import pickle
@@ -21,13 +22,14 @@ from whistle.workstation.opener import Opened, Opener, Place
 
 try:
     import fcntl
-except ImportError:  # Windows, whose pipes hold too little: each side could wait for the other
+except ImportError:  # Windows, whose pipes hold too little, and whose programs get no descriptors
     fcntl = None  # type: ignore[assignment]
 
 FEW = 200  # envelopes that take about as long as a process takes to start
 BATCH = 32  # envelopes that travel together
 AHEAD = 4  # batches for each process that are under way
 ROOM = 1_048_576  # bytes of answers that may wait in a pipe
+LEAST = 16_384  # bytes that a pipe must hold: the questions under way; a system gives less where there are many pipes
 MOST = 32  # processes; a user who is not root may have some 64 pipes that are so wide
 
 
@@ -36,11 +38,29 @@ class Helper:
 
     def __init__(self, opener: Opener) -> None:
         """Raises OSError where no process can be started."""
-        self.process = subprocess.Popen(program.COMMAND, stdin=subprocess.PIPE, stdout=subprocess.PIPE)  # noqa: S603
-        assert self.process.stdin is not None and self.process.stdout is not None
-        self._asked, self._answers = self.process.stdin, self.process.stdout
+        answers, answer = os.pipe()
+        self._answers = os.fdopen(answers, "rb")
+        try:
+            self.process = subprocess.Popen(  # noqa: S603  our own program; what it prints is no answer
+                [*program.COMMAND, str(answer)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(answer,),
+                process_group=0,  # Ctrl-C is for the program that waits
+            )
+        except BaseException:
+            self._answers.close()
+            raise
+        finally:
+            os.close(answer)
+        assert self.process.stdin is not None
+        self._asked = self.process.stdin
         self._lost = False  # what it said was no answer, so nothing that follows is one
-        _widen(self._answers.fileno())
+        _widen(answers)
+        if min(_room(self._asked.fileno()), _room(answers)) < LEAST:
+            self.end()
+            self.ended()
+            raise OSError(errno.ENOBUFS, "pipes hold too little")
         self._send((str(opener.part), [identity.seed for identity in opener.identities]))
 
     def ask(self, batch: Sequence[Place]) -> None:
@@ -48,12 +68,12 @@ class Helper:
         self._send([tuple(place) for place in batch])
 
     def answer(self, count: int) -> list[Opened] | None:
-        """What the oldest batch holds, so many; None when the process did not start or was ended.
+        """What the oldest batch holds, so many; None when the process did not start, was ended or cannot read the part.
 
-        Raises as `Opener.open`.
+        Raises BundleError as `Opener.open`.
         """
         found = None if self._lost else self._heard()
-        if isinstance(found, BundleError | OSError):
+        if isinstance(found, BundleError):
             raise found
         if isinstance(found, list) and len(found) == count:
             return found
@@ -65,14 +85,14 @@ class Helper:
     def _heard(self) -> object:
         try:
             return pickle.load(self._answers)  # noqa: S301  from our own program
-        except Exception:  # it has ended, or something else was printed there, of which anything may come
+        except Exception:  # it has ended, perhaps in the middle, of which anything may come
             return None
 
     def end(self) -> None:
         """Tell the process to end."""
-        with suppress(OSError):  # it has ended, and something was still on its way to it
+        self.process.kill()  # nothing of it has to be finished
+        with suppress(OSError):  # something was still on its way to it
             self._asked.close()
-        self.process.terminate()
 
     def ended(self) -> None:
         """Wait until it has ended."""
@@ -170,3 +190,8 @@ def _widen(pipe: int) -> None:
     if hasattr(fcntl, "F_SETPIPE_SZ"):
         with suppress(OSError):
             fcntl.fcntl(pipe, fcntl.F_SETPIPE_SZ, ROOM)
+
+
+def _room(pipe: int) -> int:
+    """How many bytes wait in a pipe before who writes has to: with too few, each side could wait for the other."""
+    return fcntl.fcntl(pipe, fcntl.F_GETPIPE_SZ) if hasattr(fcntl, "F_GETPIPE_SZ") else LEAST
