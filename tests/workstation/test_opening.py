@@ -66,17 +66,24 @@ def hashes(found: list[Opened]) -> list[object]:
     return [each.hash if isinstance(each, Signed) else str(each) for each in found]
 
 
-def test_processes_open_the_same_in_the_same_order(
-    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """However many processes open them, the envelopes give the same messages and faults in the order they came."""
-    here = hashes(opened(org, part, places(bodies)))
+@pytest.fixture
+def helped(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two processes open them, however few they are."""
     monkeypatch.setattr(opening, "FEW", 1)
     monkeypatch.setattr(opening, "BATCH", 2)
     monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
+
+
+def test_processes_open_the_same_in_the_same_order(
+    org: parties.Organisation, bodies: list[bytes], part: Path, request: pytest.FixtureRequest
+) -> None:
+    """However many processes open them, the envelopes give the same messages and faults in the order they came."""
+    here = hashes(opened(org, part, places(bodies)))
+    request.getfixturevalue("helped")
     assert hashes(opened(org, part, places(bodies))) == here
 
 
+@pytest.mark.usefixtures("helped")
 @pytest.mark.parametrize(
     "program",
     [
@@ -90,9 +97,6 @@ def test_where_a_process_ends_they_are_opened_here(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, program: str
 ) -> None:
     """A system that ends the processes, or starts none, delays an import and loses nothing of it."""
-    monkeypatch.setattr(opening, "FEW", 1)
-    monkeypatch.setattr(opening, "BATCH", 2)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], program))
     assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
 
@@ -115,12 +119,11 @@ def test_a_process_that_is_not_understood_is_ended(
         helper.ended()
 
 
+@pytest.mark.usefixtures("helped")
 def test_where_pipes_hold_too_little_they_are_opened_here(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A system that gives small pipes could have both sides wait for each other."""
-    monkeypatch.setattr(opening, "FEW", 1)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(opening, "LEAST", 2**30)
     with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
         assert not under_way.helpers
@@ -129,25 +132,22 @@ def test_where_pipes_hold_too_little_they_are_opened_here(
         assert len(hashes(list(under_way.finish()))) == len(bodies)
 
 
+@pytest.mark.usefixtures("helped")
 @pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="needs /proc")
 def test_a_part_that_a_process_cannot_read_is_read_here(
-    org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
+    org: parties.Organisation, bodies: list[bytes], part: Path
 ) -> None:
     """As one that only this program has open."""
-    monkeypatch.setattr(opening, "FEW", 1)
-    monkeypatch.setattr(opening, "BATCH", 2)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     with part.open("rb") as file:
         assert len(hashes(opened(org, Path(f"/proc/self/fd/{file.fileno()}"), places(bodies)))) == len(bodies)
 
 
+@pytest.mark.usefixtures("helped")
 def test_a_process_that_is_killed_in_the_middle_is_done_without(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What it had been asked for is opened here."""
-    monkeypatch.setattr(opening, "FEW", 1)
     monkeypatch.setattr(opening, "BATCH", 3)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
         [first, *others] = [places(bodies)[at : at + 3] for at in range(0, len(bodies), 3)]
         for place in first:
@@ -161,6 +161,7 @@ def test_a_process_that_is_killed_in_the_middle_is_done_without(
         assert len(hashes(list(under_way.finish()))) == len(bodies)
 
 
+@pytest.mark.usefixtures("helped")
 def test_no_file_of_the_folder_stands_in_for_a_module(
     org: parties.Organisation, bodies: list[bytes], part: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -170,8 +171,6 @@ def test_no_file_of_the_folder_stands_in_for_a_module(
         for file in (tmp_path / f"{name}.py", tmp_path / name / "__init__.py"):
             file.write_text("from pathlib import Path; Path(__file__).with_name('ran').touch(); raise SystemExit\n")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(opening, "FEW", 1)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
         answer = under_way.helpers[0]
         answer.ask(places(bodies))
@@ -181,6 +180,7 @@ def test_no_file_of_the_folder_stands_in_for_a_module(
     assert not list(tmp_path.rglob("ran"))
 
 
+@pytest.mark.usefixtures("helped")
 def test_what_is_printed_meanwhile_is_no_answer(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -189,14 +189,13 @@ def test_what_is_printed_meanwhile_is_no_answer(
     chatty += "from whistle.workstation import opener; told = opener._answered\n"
     chatty += "opener._answered = lambda *asked: (print('warning: old', flush=True), told(*asked))[1]; opener.serve()"
     monkeypatch.setattr(opener, "COMMAND", (*opener.COMMAND[:-1], chatty))
-    monkeypatch.setattr(opening, "FEW", 1)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     with Opening(part, org.people["ombuds"].identities, len(bodies)) as under_way:
         for helper in under_way.helpers:
             helper.ask(places(bodies))
             assert hashes(helper.answer(len(bodies)) or [])
 
 
+@pytest.mark.usefixtures("helped")
 def test_where_no_process_can_be_started_they_are_opened_here(
     org: parties.Organisation, bodies: list[bytes], part: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -205,8 +204,6 @@ def test_where_no_process_can_be_started_they_are_opened_here(
     def refused(_: Opener) -> Helper:
         raise BlockingIOError
 
-    monkeypatch.setattr(opening, "FEW", 1)
-    monkeypatch.setattr(opening.os, "cpu_count", lambda: 2)
     monkeypatch.setattr(opening, "Helper", refused)
     assert len(hashes(opened(org, part, places(bodies)))) == len(bodies)
 

@@ -10,17 +10,15 @@ import struct
 from collections.abc import Iterator
 
 import flask
-from werkzeug.exceptions import RequestEntityTooLarge, UnsupportedMediaType
 
 from whistle.protocol import envelope, parcel
 from whistle.protocol.attachment import BLOCK
 from whistle.protocol.errors import Malformed
 from whistle.protocol.retrieval import TOKEN, thing_id
-from whistle.server import answers, limits
-from whistle.server.errors import Broken, Refusal
+from whistle.server import answers, limits, looks
+from whistle.server.errors import Refusal
 from whistle.server.instance import here
 from whistle.server.looks import OCTETS
-from whistle.server.receiving import Body
 from whistle.store import Full, Heap, Missing, Sealed, Store, Taken
 
 FETCH = 64  # blocks in one answer
@@ -62,7 +60,7 @@ def store_envelopes() -> flask.Response:
     except Taken as error:
         raise _taken() from error
     except Missing as error:
-        raise _unknown() from error
+        raise looks.unknown() from error
     except Full as error:
         raise _full() from error
     return _nothing()
@@ -87,26 +85,14 @@ def withdraw() -> flask.Response:
 
 
 def _body(low: int, high: int) -> bytes:
-    """The whole body, of `low` to `high` bytes."""
-    request = flask.request
-    if request.mimetype != OCTETS:
-        raise UnsupportedMediaType
-    length = request.content_length or 0
-    if length > high:
-        raise RequestEntityTooLarge
-    if length < low:
-        raise _unknown()
-    try:
-        return Body(request.stream, length).whole()
-    except Broken as error:
-        raise _unknown() from error
+    return looks.body(flask.request.environ, low, high)
 
 
 def _parse_store(body: bytes, slots: int) -> parcel.Request:
     try:
         return parcel.parse(body, slots)
     except Malformed as error:
-        raise _unknown() from error
+        raise looks.unknown() from error
 
 
 def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
@@ -117,7 +103,7 @@ def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
 
 def _cut(body: bytes) -> list[bytes]:
     if len(body) % TOKEN:
-        raise _unknown()
+        raise looks.unknown()
     return list(struct.unpack(f"{TOKEN}s" * (len(body) // TOKEN), body))
 
 
@@ -127,10 +113,6 @@ def _octets(answer: bytes) -> flask.Response:
 
 def _nothing() -> flask.Response:
     return flask.Response(status=204)
-
-
-def _unknown() -> Refusal:
-    return Refusal(400, "the request is not of the known form", "use the version that the operator runs")
 
 
 def _taken() -> Refusal:

@@ -58,7 +58,7 @@ class Direct:
     def rows(self, ids: Sequence[bytes]) -> Iterator[Row]:
         """The rows under the ids, today's before the main ones: what moves meanwhile is found there."""
         for start in range(0, len(ids), MOST):
-            some = ids[start : min(start + MOST, len(ids))]
+            some = ids if len(ids) <= MOST else ids[start : start + MOST]
             asked = numbers(some)
             for place in PLACES:
                 if passed := self.sieves[place].passed(self.bare, some, asked):

@@ -40,7 +40,7 @@ class Ids(Sequence[bytes]):
         if isinstance(at, int):
             place = range(len(self))[at] * ID
             return self.raw[place : place + ID]
-        return self if at == slice(0, len(self)) else list(self)[at]
+        return list(self)[at]
 
     def __iter__(self) -> Iterator[bytes]:
         return iter(struct.unpack(f"{ID}s" * len(self), self.raw))

@@ -77,9 +77,8 @@ class Helper:
             raise found
         if isinstance(found, list) and len(found) == count:
             return found
-        if not self._lost:
-            self._lost = True
-            self.process.kill()  # or it would go on until nobody reads its answers, and then take no more questions
+        self._lost = True
+        self.process.kill()  # or it would go on until nobody reads its answers, and then take no more questions
         return None
 
     def _heard(self) -> object:
