@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whistle.protocol import age, bundle, manifest
+from whistle.protocol import bundle, keyfile, manifest
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
@@ -38,13 +38,13 @@ class RootError(Exception):
 def key_file(secret: SecretKey, passphrase: str, log_n: int = LOG_N) -> bytes:
     """The root's key file: `age -d` asks for the passphrase and shows the key as minisign takes it."""
     lines = f"# root of an instance of Whistle\n# public key: {secret.public.text}\n{MARK}{secret.text}\n"
-    return age.encrypt([age.ScryptRecipient(passphrase, log_n)], lines.encode("ascii"))
+    return keyfile.seal(lines, passphrase, log_n)
 
 
 def read_key_file(data: bytes, passphrase: str) -> SecretKey:
     """The signing key. Raises RootError for another passphrase or file."""
     try:
-        lines = age.decrypt([age.ScryptIdentity(passphrase)], data).decode("utf-8").splitlines()
+        lines = keyfile.unseal(data, passphrase).splitlines()
         return SecretKey.from_text(next(line for line in lines if line.startswith(MARK)).removeprefix(MARK))
     except NotForMe as exc:
         raise RootError("the passphrase is not the right one", "type it again; mind the keyboard's layout") from exc

@@ -14,6 +14,7 @@ from whistle.ceremony.organisation import Decisions
 from whistle.ceremony.root import Keys, RootError, id_of
 from whistle.ceremony.serving import ServingError
 from whistle.ceremony.trial import TrialError
+from whistle.cli import passphrase as passphrases
 from whistle.cli.problem import Problem
 from whistle.courier import CourierError
 from whistle.protocol import enrolment, manifest
@@ -30,7 +31,6 @@ PROFILE = "WHISTLE_VAULT_PROFILE"  # `test` makes keys that are cheap to guess
 CHEAP_LOG_N = 8
 FIRST = "first"  # the workstation's folder is called after it
 RENEW = datetime.timedelta(days=25)  # before the manifest's end
-SHORTEST = 12  # characters of a passphrase
 STEPS = 6
 BEGIN = """
 This makes a new organisation in the folder {folder}, on this machine, in {steps} steps. Be alone and offline for it,
@@ -96,7 +96,7 @@ def _lead(folder: Path, port: int, profile: str) -> None:
 
 def _root(place: Place, log_n: int) -> tuple[str, SecretKey]:
     _step(1, "The root: the key that signs who may read.")
-    passphrase = _new_passphrase("A passphrase for the root")
+    passphrase = passphrases.ask_new(None, "A passphrase for the root")
     secret = founding.make_root(place, passphrase, log_n)
     digits = manifest.fingerprint(Keys.read(place.keys).roots)
     click.echo(f"The roots' digits. Write them down: {digits}")
@@ -136,10 +136,10 @@ def _person(root_passphrase: str) -> tuple[Person, str]:
     name = click.prompt("Your name, as colleagues know it", err=True)
     role = click.prompt("Your role, as reporters will see it", err=True)
     languages = click.prompt("Languages that you read, by their codes", default="en", err=True)
-    passphrase = _new_passphrase("A passphrase for the vault, another one")
+    passphrase = passphrases.ask_new(None, "A passphrase for the vault, another one")
     while passphrase == root_passphrase:
         click.echo("That is the root's. Whoever learned one would have both.")
-        passphrase = _new_passphrase("A passphrase for the vault, another one")
+        passphrase = passphrases.ask_new(None, "A passphrase for the vault, another one")
     return Person(name, role, tuple(languages.replace(",", " ").split())), passphrase
 
 
@@ -168,17 +168,6 @@ def _compare(*files: bytes) -> None:
     for data, whose in zip(files, ("reviewer", "courier"), strict=True):
         click.echo(f"  {whose}: {enrolment.digits(data)}")
     click.confirm("Are they right?", abort=True, err=True)
-
-
-def _new_passphrase(what: str) -> str:
-    return _until(lambda: _long_enough(click.prompt(what, hide_input=True, confirmation_prompt=True, err=True)))
-
-
-def _long_enough(passphrase: str) -> str | None:
-    if len(passphrase) >= SHORTEST:
-        return passphrase
-    click.echo(f"At least {SHORTEST} characters. Six words chosen by dice are easy to keep and hard to guess.")
-    return None
 
 
 def _until(ask: Callable[[], T | None]) -> T:

@@ -7,30 +7,62 @@ from typing import Any
 import click
 
 from whistle.cli.problem import Problem
+from whistle.protocol.keyfile import SHORTEST, composed
 
 LONGEST = 1024  # bytes
+GIVEN = "give its line: --passphrase-fd 3 3<file"
+LENGTH = f"a passphrase has at least {SHORTEST} characters"
+DICE = "six or more words chosen by dice are easy to keep and hard to guess"
 
 option: Callable[[Any], Any] = click.option(
     "--passphrase-fd", type=click.IntRange(0), metavar="N", help="Read the passphrase's line from this file descriptor."
 )
 
 
-def ask(descriptor: int | None, what: str = "Passphrase", new: bool = False) -> str:
-    """The passphrase, without its line's end; a new one is asked for twice. Raises Problem when there is none."""
-    if descriptor is None:
-        passphrase: str = click.prompt(what, hide_input=True, confirmation_prompt=new, err=True)
-        return passphrase
+def ask(descriptor: int | None, what: str = "Passphrase") -> str:
+    """The passphrase as it was typed, without its line's end.  Raises Problem when there is none."""
+    return _asked(what, False) if descriptor is None else _given(descriptor)
+
+
+def ask_new(descriptor: int | None, what: str) -> str:
+    """A new passphrase as it counts, in NFC: at a prompt asked for twice, until it is long enough.  Raises Problem."""
+    if descriptor is not None:
+        found = composed(_given(descriptor))
+        if len(found) < SHORTEST:
+            raise Problem(LENGTH, DICE)
+        return found
+    while len(found := composed(_asked(what, True))) < SHORTEST:
+        click.echo(f"Sorry: {LENGTH}; {DICE}.", err=True)
+    return found
+
+
+def _asked(what: str, twice: bool) -> str:
     try:
-        line = _line(descriptor).decode("utf-8")
+        return _checked(click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
+    except UnicodeError as exc:
+        click.echo(err=True)  # the question stands on this line
+        raise Problem("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
+
+
+def _given(descriptor: int) -> str:
+    try:
+        line = _checked(_line(descriptor).decode("utf-8"))
     except (OSError, UnicodeDecodeError) as exc:
-        raise Problem("no passphrase could be read", "give its line: --passphrase-fd 3 3<file") from exc
+        raise Problem("no passphrase could be read", GIVEN) from exc
     if not line:
-        raise Problem("the passphrase is empty", "give its line: --passphrase-fd 3 3<file")
+        raise Problem("the passphrase is empty", GIVEN)
     return line
 
 
+def _checked(passphrase: str) -> str:
+    if len(passphrase.encode()) > LONGEST:
+        raise Problem("the passphrase is too long", f"it has at most {LONGEST} bytes, at every door")
+    return passphrase
+
+
 def _line(descriptor: int) -> bytes:
+    """A line without its end, or what shows that it is too long; nothing behind it is read."""
     found = b""
-    while len(found) < LONGEST and (letter := os.read(descriptor, 1)) not in (b"", b"\n"):
+    while len(found) <= LONGEST + 1 and (letter := os.read(descriptor, 1)) not in (b"", b"\n"):
         found += letter
     return found.removesuffix(b"\r")

@@ -68,7 +68,7 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
         raise Problem("there is a key file already", "name another with --key")
     published = Keys.read(keys)
     secret = SecretKey.generate()
-    sealed = roots.key_file(secret, passphrase.ask(passphrase_fd, "A passphrase for the root's key", new=True))
+    sealed = roots.key_file(secret, passphrase.ask_new(passphrase_fd, "A passphrase for the root's key"))
     public = published.add_root(secret.public)
     roots.write_secret(key, sealed)
     click.echo(f"The key file: {key}. Keep it offline, and a copy of it in another place.")

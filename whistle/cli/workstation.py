@@ -76,7 +76,7 @@ def init(
         backup_to = backup_to or Path(click.prompt("A folder for the backup, on another disk", err=True))
     profile = os.environ.get(PROFILE, "standard")
     check_profile(name, role, languages)
-    secret = passphrases.ask(passphrase_fd, "A new passphrase, six words or more", new=True)
+    secret = passphrases.ask_new(passphrase_fd, "A new passphrase, six words or more")
     station = Workstation.create(folder, secret, name=name, role=role, languages=languages, profile=profile)
     try:
         if profile != "standard":

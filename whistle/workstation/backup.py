@@ -30,7 +30,8 @@ BLOCKS = "blocks"
 BLOCK = re.compile(r"([0-9a-f]{32})(\.[0-9]+)?")  # with a number, what came under an id before
 README = """This is the backup of a Whistle workstation.  Stock tools open it: age 1.3 or later, and jq.
 
-    age -d keys.age > keys.txt                      asks for the passphrase of the day of this backup
+    age -d keys.age > keys.txt                      asks for the passphrase of the day of this backup;
+                                                    letters with accents count in their composed form (NFC)
     age -d -i keys.txt messages/00001.age | head -1 | jq .
                                                     one message; line 2 is its signature
     age -d -i keys.txt pieces.age | jq .            which blocks each attachment is made of

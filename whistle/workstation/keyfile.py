@@ -7,8 +7,8 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whistle.protocol import age
-from whistle.protocol.age import HybridIdentity, ScryptIdentity, ScryptRecipient
+from whistle.protocol import keyfile
+from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.minisign import SecretKey
 from whistle.workstation.errors import WorkstationError, WrongPassphrase
@@ -33,13 +33,13 @@ def write(keys: Keys, passphrase: str, log_n: int = LOG_N) -> bytes:
     lines = ["# A reviewer's keys. Whoever reads this reads the reviewer's cases.", SECRET + keys.signing.text]
     for period in keys.periods:
         lines += [f"{PERIOD}{period.first} {period.last}", period.identity.text]
-    return age.encrypt([ScryptRecipient(passphrase, log_n)], ("\n".join(lines) + "\n").encode())
+    return keyfile.seal("\n".join(lines) + "\n", passphrase, log_n)
 
 
 def read(data: bytes, passphrase: str) -> Keys:
     """The keys of a key file.  Raises WrongPassphrase, WorkstationError when it is none."""
     try:
-        text = age.decrypt([ScryptIdentity(passphrase)], data).decode()
+        text = keyfile.unseal(data, passphrase)
         return Keys(_signing(text), tuple(_periods(text.splitlines())))
     except NotForMe as exc:
         raise WrongPassphrase(

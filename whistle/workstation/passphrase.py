@@ -4,17 +4,16 @@ SPEC 1.1.  The parameters stand beside the vault, since they are needed before a
 changes them gets another key, so they need no protection but bounds.
 """
 
-import unicodedata
 from dataclasses import dataclass
 
 from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 
+from whistle.protocol.keyfile import SHORTEST, composed
 from whistle.workstation.errors import Refused, VaultError, VaultForeign
 
 SALT = 16  # bytes
 KEY = 32  # bytes
-SHORTEST = 12  # characters
 MEMORY_LIMIT = 4 * 1024 * 1024  # KiB; more in a vault.json is no setting of ours
 
 
@@ -39,7 +38,7 @@ def cost(profile: str) -> Cost:
 
 def check_new(passphrase: str) -> str:
     """The passphrase, if it may protect a new vault.  Raises Refused when it is short."""
-    if len(passphrase) < SHORTEST:
+    if len(composed(passphrase)) < SHORTEST:
         raise Refused(
             f"a passphrase has at least {SHORTEST} characters",
             "six or more words chosen by dice are easy to keep and hard to guess",
@@ -52,9 +51,8 @@ def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
     sound = len(salt) == SALT and 8 * price.lanes <= price.memory <= MEMORY_LIMIT
     if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
         raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")
-    # The same passphrase typed on another system may come composed differently: NFC makes it one.
     try:
-        secret = unicodedata.normalize("NFC", passphrase).encode()
+        secret = composed(passphrase).encode()
         return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
     except UnicodeEncodeError as exc:
         raise Refused("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
