@@ -18,7 +18,7 @@ from whistle.protocol.message import FollowUp
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.reporter import looking
 from whistle.reporter.api import STATES
-from whistle.server.looks import _entry
+from whistle.server.api import _entry
 from whistle.store import Heap, Limits, State
 
 

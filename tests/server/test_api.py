@@ -15,7 +15,7 @@ from tests.server.visitor import answer
 from whistle.protocol import attachment, canonical, envelope, message
 from whistle.protocol.message import Slip
 from whistle.protocol.retrieval import Reporter, thing_id
-from whistle.server import looks, sealing
+from whistle.server import api, sealing
 from whistle.server.instance import Instance
 from whistle.store import Full, Heap, State
 
@@ -78,7 +78,7 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     assert post(client, "store", body).status_code == 204
     assert post(client, "store", body).status_code == 204
     state, day, none = entries(look(client, who))[thing_id(who.report_token)]
-    assert (state, day, none) == (0, (parties.DAY - looks.EPOCH).days, b"")
+    assert (state, day, none) == (0, (parties.DAY - api.EPOCH).days, b"")
     slip = entries(look(client, who))[thing_id(who.slip_token)][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
     view = sealing.look(who, instance.published, instance.store, parties.DAY)

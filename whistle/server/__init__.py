@@ -4,7 +4,7 @@ from pathlib import Path
 
 import flask
 
-from whistle.server import api, courier, headers, limits, looks, pages
+from whistle.server import api, courier, headers, limits, pages
 from whistle.server.config import Config
 from whistle.server.counting import Memory
 from whistle.server.instance import Clock, attach, open_instance, utc_now
@@ -23,7 +23,6 @@ def create_app(config: Config | Path, now: Clock = utc_now, memory: Memory | Non
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     attach(app, open_instance(config, now))
     limits.init(app, config, memory)
-    looks.init(app)
     headers.init(app)
     app.register_error_handler(404, pages.fault)
     for module in (api, courier, pages):

@@ -33,11 +33,6 @@ def record(answer: Mapping[str, Any], status: int = 200) -> flask.Response:
     return flask.Response(canonical.dumps(dict(answer)), status=status, mimetype="application/json")
 
 
-def to(error: HTTPException | Refusal) -> flask.Response:
-    """The answer to an error."""
-    return _refused(error) if isinstance(error, Refusal) else _by_status(error)
-
-
 def _refused(error: Refusal) -> flask.Response:
     return record({"error": str(error), "hint": error.hint}, error.status)
 

@@ -1,27 +1,32 @@
 """What programs of reporters ask: the browser's half and the command line.  Everything by POST, in exact sizes.
 
-The look, of which there are most, is in `looks`.
-
 No id or token ever stands in an address.  Bodies are `application/octet-stream`, which no page of another site can
 send without asking first.
 """
 
+import itertools
 import struct
 from collections.abc import Iterator
+from datetime import date
 
 import flask
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
 
 from whistle.protocol import envelope, parcel
 from whistle.protocol.attachment import BLOCK
 from whistle.protocol.errors import Malformed
-from whistle.protocol.retrieval import TOKEN, thing_id
-from whistle.server import answers, limits, looks
-from whistle.server.errors import Refusal
+from whistle.protocol.retrieval import PLACES, TOKEN, thing_id
+from whistle.server import answers, limits
+from whistle.server.errors import Broken, Refusal
 from whistle.server.instance import here
-from whistle.server.looks import OCTETS
-from whistle.store import Full, Heap, Missing, Sealed, Store, Taken
+from whistle.server.receiving import Body
+from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
 
+OCTETS = "application/octet-stream"
+PAD = 262_144  # bytes; an answer to a look is a multiple of it, so that up to six replies look like none
 FETCH = 64  # blocks in one answer
+EPOCH = date(1970, 1, 1)
+STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
 WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
 
 blueprint = flask.Blueprint("api", __name__, url_prefix="/api")
@@ -60,10 +65,24 @@ def store_envelopes() -> flask.Response:
     except Taken as error:
         raise _taken() from error
     except Missing as error:
-        raise looks.unknown() from error
+        raise _unknown() from error
     except Full as error:
         raise _full() from error
     return _nothing()
+
+
+@blueprint.post("/look")
+def look() -> flask.Response:
+    """The state of what lies under a reporter's ids, and what was written to them (SPEC 9.1)."""
+    limits.count("look")
+    instance = here()
+    size = (2 + 2 * instance.config.slots * PLACES) * TOKEN
+    ids = _cut(_body(size, size))
+    if any(one >= two for one, two in itertools.pairwise(ids)):
+        raise _unknown()
+    found = instance.store.look(ids)
+    told = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
+    return _octets(told.ljust(len(told) + -len(told) % PAD, b"\0"))
 
 
 @blueprint.post("/blocks")
@@ -85,14 +104,28 @@ def withdraw() -> flask.Response:
 
 
 def _body(low: int, high: int) -> bytes:
-    return looks.body(flask.request.environ, low, high)
+    """The whole body of the request at hand, of `low` to `high` bytes."""
+    request = flask.request
+    length = request.content_length or 0
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired
+    if request.mimetype != OCTETS:
+        raise UnsupportedMediaType
+    if length > high:
+        raise RequestEntityTooLarge
+    if length < low:
+        raise _unknown()
+    try:
+        return Body(request.environ["wsgi.input"], length).whole()
+    except Broken as error:
+        raise _unknown() from error
 
 
 def _parse_store(body: bytes, slots: int) -> parcel.Request:
     try:
         return parcel.parse(body, slots)
     except Malformed as error:
-        raise looks.unknown() from error
+        raise _unknown() from error
 
 
 def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
@@ -103,7 +136,7 @@ def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
 
 def _cut(body: bytes) -> list[bytes]:
     if len(body) % TOKEN:
-        raise looks.unknown()
+        raise _unknown()
     return list(struct.unpack(f"{TOKEN}s" * (len(body) // TOKEN), body))
 
 
@@ -113,6 +146,17 @@ def _octets(answer: bytes) -> flask.Response:
 
 def _nothing() -> flask.Response:
     return flask.Response(status=204)
+
+
+def _entry(found: Found) -> bytes:
+    # Never the report's own body: whoever has the words is not shown what was written.
+    shown = found.body if found.body and found.heap == Heap.REPORTERS else b""
+    day = (found.state_day - EPOCH).days  # of the state: it came, was collected or removed on that day
+    return found.id + struct.pack(">BII", STATES[found.state], day, len(shown)) + shown
+
+
+def _unknown() -> Refusal:
+    return Refusal(400, "the request is not of the known form", "use the version that the operator runs")
 
 
 def _taken() -> Refusal:

@@ -8,7 +8,6 @@ from whistle.store.errors import Full, Missing, StoreError, Taken, Unfit
 from whistle.store.models import BLOCK, ID, Heap, State
 from whistle.store.retention import Limits
 from whistle.store.schema import current, downgrade, upgrade
-from whistle.store.sieve import Ids
 from whistle.store.store import Store, open_store
 from whistle.store.turnover import Turned
 
@@ -22,7 +21,6 @@ __all__ = [
     "Found",
     "Full",
     "Heap",
-    "Ids",
     "Limits",
     "Missing",
     "Sealed",

@@ -18,18 +18,14 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import DBAPIError, TimeoutError
 
-from whistle.store.direct import Direct
 from whistle.store.errors import Full, StoreError
 from whistle.store.locks import lock_file, locked
-from whistle.store.models import PLACES
-from whistle.store.sieve import Sieve
 
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
 # the connection that was used last is used next: what it has read of the database is still in its memory
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a look reads in all of its rows
-SIEVES = "whistle_sieves"  # the option of an engine's connections that holds them
 SCHEMA = "schema"  # the lock of whoever makes the database, or changes its tables
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
@@ -56,8 +52,6 @@ class Database:
         self.is_sqlite = bool(self.files)
         self._adding: dict[Table, Any] = {}  # made once: a statement remembers what it takes to compile it
         self._turn: AbstractContextManager[Any] = contextlib.nullcontext()
-        self._spare: list[sqlite3.Connection] = []  # for glances; the one that was last used is used next
-        self._sieves = {place: Sieve(place.envelopes.name) for place in PLACES}
         if self.is_sqlite:
             self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
         with plainly():
@@ -70,8 +64,7 @@ class Database:
                     _make(file)
         except OSError as exc:
             raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
-        options, timeout = {SIEVES: self._sieves}, {"timeout": PATIENCE}
-        engine = create_engine(url, connect_args=timeout, execution_options=options, **POOL)
+        engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
         return engine
@@ -90,32 +83,6 @@ class Database:
         """A transaction that sees one state of all tables."""
         with plainly(), self.engine.connect() as connection:
             yield connection if self.is_sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
-
-    @contextlib.contextmanager
-    def glance(self) -> Iterator[Connection | Direct]:
-        """The same, for the little that is asked at every look: on SQLite without SQLAlchemy around it."""
-        if not self.is_sqlite:
-            with self.read() as connection:
-                yield connection
-            return
-        with plainly():
-            bare = self._bare()
-            try:
-                bare.execute("BEGIN")
-                yield Direct(bare, self._sieves)
-                bare.rollback()
-            except BaseException:  # the connection may be what failed
-                bare.close()
-                raise
-            self._spare.append(bare)
-
-    def _bare(self) -> sqlite3.Connection:
-        """A connection that nobody uses, or a new one."""
-        with contextlib.suppress(IndexError):
-            return self._spare.pop()
-        made = sqlite3.connect(self.files[0], timeout=PATIENCE, check_same_thread=False)
-        self._prepare(made, None)
-        return made
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
@@ -173,9 +140,7 @@ class Database:
         return False
 
     def close(self) -> None:
-        """Let go of all connections."""
-        while self._spare:
-            self._spare.pop().close()
+        """Close all connections."""
         self.engine.dispose()
 
 
@@ -195,19 +160,6 @@ def _begin(connection: Connection) -> None:
         bare.execute("BEGIN IMMEDIATE")
     else:
         bare.execute("BEGIN")
-
-
-def directly(connection: Connection | Direct) -> Direct | None:
-    """SQLite's own connection, in the transaction of this one; None for another database."""
-    if isinstance(connection, Direct):
-        return connection
-    if connection.dialect.name != "sqlite":
-        return None
-    if not connection.in_transaction():
-        connection.begin()
-    bare = connection.connection.driver_connection
-    assert isinstance(bare, sqlite3.Connection)
-    return Direct(bare, connection.get_execution_options()[SIEVES])
 
 
 def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:

@@ -14,17 +14,18 @@ from sqlalchemy import (
     Connection,
     Integer,
     LargeBinary,
+    Row,
     bindparam,
     delete,
     func,
+    literal,
     select,
     union_all,
     update,
 )
 
 from whistle.store.blocks import Blocks
-from whistle.store.database import Database, chunks, directly
-from whistle.store.direct import Direct, Row
+from whistle.store.database import Database, chunks
 from whistle.store.errors import Missing, Taken
 from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
 
@@ -51,9 +52,11 @@ class Found:
 
 
 def _among() -> CompoundSelect[Any]:
-    """What asks PostgreSQL: `ids` are one value, since naming each would cost far more, `end` is its length."""
-    at = func.generate_series(1, bindparam("end", type_=Integer), ID).table_valued("value").render_derived()
-    id_ = func.substr(bindparam("ids", type_=LargeBinary), at.c.value, ID)
+    """The rows under `ids`, joined in one value of `end` bytes: a thousand parameters would cost far more."""
+    at = select(literal(1, Integer).label("place")).cte("at", recursive=True)
+    following = at.c.place + ID
+    at = at.union_all(select(following).where(following < bindparam("end", type_=Integer)))
+    id_ = func.substr(bindparam("ids", type_=LargeBinary), at.c.place, ID)
     return union_all(
         *(select(place.envelopes).join_from(at, place.envelopes, place.envelopes.c.id == id_) for place in PLACES)
     )
@@ -80,9 +83,6 @@ def commit(database: Database, place: Blocks, envelopes: Sequence[Sealed], block
 
 
 def _add(database: Database, connection: Connection, fresh: Sequence[Sealed], day: date) -> None:
-    if direct := directly(connection):
-        direct.add([(each.id, each.heap, each.body) for each in fresh], day)
-        return
     rows = [{"id": each.id, "heap": each.heap, "day": day, "state": State.WAITING, "state_day": day} for each in fresh]
     database.add(connection, TODAY.envelopes, rows)
     database.add(connection, TODAY.bodies, [{"k": key(each.id), "body": each.body} for each in fresh])
@@ -105,15 +105,8 @@ def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
 
 def _under(connection: Connection, id_: bytes) -> Sealed | None:
     """What lies under the id, or another that shares its key. A body that is gone equals nothing: its id is taken."""
-    if direct := directly(connection):
-        named = direct.under(id_)
-    else:
-        row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
-        named = (row.id, row.heap) if row else None
-    if named is None:
-        return None
-    found, heap = named
-    return Sealed(found, heap, bodies_of(connection, [found]).get(found, b""))
+    row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
+    return Sealed(row.id, row.heap, bodies_of(connection, [row.id]).get(row.id, b"")) if row else None
 
 
 def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: date) -> None:
@@ -131,13 +124,13 @@ def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: 
         connection.execute(delete(pending).where(pending.c.id.in_(some)))
 
 
-def has(connection: Connection | Direct, id_: bytes) -> bool:
+def has(connection: Connection, id_: bytes) -> bool:
     """Whether an envelope was ever stored under the id and its row is still kept."""
     return bool(_rows(connection, [id_]))
 
 
 def look(
-    connection: Connection | Direct, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]
+    connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]
 ) -> list[Found]:
     """The envelopes under the ids in these heaps, in order of id; with bodies where their heap is in `bodies`."""
     heaps, with_body = set(heaps), set(bodies)
@@ -147,24 +140,16 @@ def look(
     return [Found(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
 
 
-def _rows(connection: Connection | Direct, ids: Sequence[bytes]) -> list[Row]:
-    """The rows under the ids, today's first, in order of id."""
-    rows: dict[bytes, Row] = {}
-    if direct := directly(connection):
-        found: Iterable[Row] = direct.rows(ids)
-    else:
-        assert isinstance(connection, Connection)
-        found = (Row(*row) for row in connection.execute(_AMONG, {"ids": b"".join(ids), "end": ID * len(ids)}))
-    for row in found:
+def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
+    """The rows under the ids, in order of id; those of today's table before those of the main one."""
+    rows: dict[bytes, Row[Any]] = {}
+    for row in connection.execute(_AMONG, {"ids": b"".join(ids), "end": ID * len(ids)}):
         rows.setdefault(row.id, row)
     return [rows[id_] for id_ in sorted(rows)]
 
 
-def bodies_of(connection: Connection | Direct, ids: Sequence[bytes]) -> dict[bytes, bytes]:
+def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
     """The bodies that are there, by id; all in memory."""
-    if direct := directly(connection):
-        return dict(direct.bodies(ids))
-    assert isinstance(connection, Connection)
     by_key = {key(id_): id_ for id_ in ids}
     found = {}
     for some in chunks(ids):

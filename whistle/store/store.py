@@ -62,14 +62,14 @@ class Store:
 
     def has(self, id_: bytes) -> bool:
         """Whether an envelope was stored under the id, whatever has become of it."""
-        with self.database.glance() as connection:
+        with self.database.read() as connection:
             return envelopes.has(connection, id_)
 
     def look(
         self, ids: Sequence[bytes], heaps: Iterable[Heap] = BOTH, bodies: Iterable[Heap] = REPORTERS
     ) -> list[Found]:
         """What is stored under the ids, in order of id; bodies only of the heaps named in `bodies`."""
-        with self.database.glance() as connection:
+        with self.database.read() as connection:
             return envelopes.look(connection, ids, heaps, bodies)
 
     def withdraw(self, ids: Sequence[bytes], day: date) -> str:
@@ -154,7 +154,7 @@ class Store:
         return retention.remove_due(self.database, self._blocks, self._held, today, active, limits)
 
     def close(self) -> None:
-        """Let go of all connections."""
+        """Close all connections."""
         self.database.close()
 
 

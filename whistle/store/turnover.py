@@ -13,7 +13,7 @@ from datetime import date
 from sqlalchemy import Column, Table, delete, select
 
 from whistle.store.blocks import Blocks
-from whistle.store.database import Database, chunks, directly
+from whistle.store.database import Database, chunks
 from whistle.store.errors import StoreError
 from whistle.store.models import MAIN, TODAY, key, pending
 from whistle.store.uploads import drop_if_unlisted, drop_unlisted
@@ -56,8 +56,6 @@ def turn_over(database: Database, place: Blocks, today: date) -> Turned:
 def _move(database: Database, pieces: Sequence[Piece]) -> None:
     """Copy rows to the main tables in order of their keys; once that is durable, delete them from today's."""
     with database.write() as connection:
-        if direct := directly(connection):
-            direct.mark(MAIN)
         for column, target, keys in pieces:
             rows = select(column.table).where(column.in_(keys)).order_by(column)
             copy = database.insert(target).from_select(target.c.keys(), rows).on_conflict_do_nothing()
