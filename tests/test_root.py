@@ -15,11 +15,16 @@ from nacl.signing import SigningKey
 from tests.parties import person
 from whistle.ceremony import root as roots
 from whistle.ceremony.root import Draft, Keys
+from whistle.cli.courier import courier
 from whistle.cli.root import root
 from whistle.protocol import bundle, enrolment, manifest
 from whistle.protocol.enrolment import CourierKey
 from whistle.protocol.manifest import Known
 from whistle.protocol.minisign import PublicKey, SecretKey
+from whistle.reporter import manifests
+from whistle.reporter.errors import Untrusted
+from whistle.server import folder
+from whistle.workstation.trust import read_roots
 
 TODAY = datetime.datetime.now(datetime.UTC).date()
 PASSPHRASE = "correct horse battery staple"
@@ -104,6 +109,40 @@ def test_stock_age_opens_the_key_file_and_stock_minisign_signs_with_it(typed: li
     Path("secret").write_bytes(secret.file())
     subprocess.run(["minisign", "-S", "-s", "secret", "-m", "passphrase"], check=True, capture_output=True)
     subprocess.run(["minisign", "-V", "-p", "keys/root-1.pub", "-m", "passphrase"], check=True, capture_output=True)
+
+
+def test_what_went_through_windows_is_read_at_every_place(typed: list[str]) -> None:
+    """Root, server, courier, workstation and reporter take keys and signatures whose lines end in CR LF."""
+    organised(typed)
+    for path in [*Path("keys").glob("*.pub"), *Path("keys").glob("*.minisig")]:
+        mark = b"\xef\xbb\xbf" if path.suffix == ".pub" else b""
+        path.write_bytes(mark + path.read_bytes().replace(b"\n", b"\r\n"))
+    assert run("show").exit_code == 0
+    known, [public] = newest(), Keys.read(Path("keys")).roots
+    folder.make(Path("server"), "Place", "127.0.0.1:8080", 8)
+    assert folder.install(Path("server"), Path("keys")) == manifest.fingerprint([public])
+    assert read_roots([Path("keys/root-1.pub")]) == [public]
+    get = manifests.from_folder(Path("keys"))
+    assert manifests.succession(get, manifests.offered(get), known.manifest.begins).current(TODAY) == known
+    made = CliRunner().invoke(
+        courier, ["init", "--folder", "c", "--server", "http://127.0.0.1:1", "--name", "C", "--root", "keys/root-1.pub"]
+    )
+    assert made.exit_code == 0, made.output
+
+
+@pytest.mark.parametrize("change", [b"%b\n", b"%b\r\n", b"\xef\xbb\xbf%b"], ids=["end", "windows end", "mark"])
+def test_a_manifest_that_an_editor_changed_is_named_so(typed: list[str], change: bytes) -> None:
+    """It is said to have been changed on the way, and nobody is sent looking for a forger."""
+    organised(typed)
+    for name in ("manifest.json", "manifest-1.json"):
+        path = Path("keys", name)
+        path.write_bytes(change % path.read_bytes())
+    with pytest.raises(roots.RootError, match="perhaps by an editor"):
+        Keys.read(Path("keys"))
+    get = manifests.from_folder(Path("keys"))
+    with pytest.raises(Untrusted, match="perhaps by an editor") as told:
+        manifests.succession(get, manifests.offered(get), TODAY)
+    assert "compare the root's digits" not in told.value.hint
 
 
 def test_a_wrong_passphrase_opens_nothing(typed: list[str]) -> None:

@@ -136,7 +136,7 @@ export function parse(data) {
 }
 
 /**
- * A manifest that one of `roots` signed; Forged otherwise.
+ * A manifest that one of `roots` signed; Forged otherwise, Malformed for bytes that begin or end as none does.
  *
  * @param {Uint8Array} data
  * @param {Uint8Array} signature
@@ -144,6 +144,8 @@ export function parse(data) {
  * @returns {Known}
  */
 export function verify(data, signature, roots) {
+  const isWhole = data[0] === 0x7b && data.at(-1) === 0x7d; // else an editor changed it, and nobody forged anything
+  require(isWhole, "the manifest's bytes were changed on the way, perhaps by an editor");
   if (!roots.some((root) => isSignedBy(root, data, signature))) {
     throw new Forged("the manifest is not signed by a root that is pinned here");
   }

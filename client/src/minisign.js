@@ -3,7 +3,8 @@
  *
  * Only prehashed signatures (`ED`, over the data's BLAKE2b-512) are accepted: the older kind, `Ed`, signs the data
  * itself, so that it could be taken for a signature over something else.  Every text has one spelling, and any other
- * is Malformed.
+ * is Malformed; only what Windows and its editors do to a file is read, as far as stock minisign reads it too: line
+ * ends of CR LF, none at the end of the last line, and a byte order mark before a public key.
  */
 
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -18,7 +19,7 @@ const SIGNATURE_ALGORITHM = "ED"; // prehashed
 const KEY_ID = 8; // bytes
 const UNTRUSTED = "untrusted comment: ";
 const TRUSTED = "trusted comment: ";
-const MAX_UNTRUSTED = 1_022; // bytes in a line that stock minisign reads whole
+const MAX_UNTRUSTED = 1_022; // bytes in a line that stock minisign reads whole, a CR at its end included
 const MAX_TRUSTED = 8_190;
 const UNPRINTABLE = /[\p{C}\p{Z}]/u;
 
@@ -76,12 +77,12 @@ export class PublicKey {
  * @param {Uint8Array} data
  */
 function parseSignature(data) {
-  const lines = textOf(data).split("\n");
-  if (lines.length !== 5 || lines[4] || !lines[0].startsWith(UNTRUSTED) || !lines[2].startsWith(TRUSTED)) {
+  const lines = linesOf(textOf(data));
+  if (lines.length !== 4 || !lines[0].startsWith(UNTRUSTED) || !lines[2].startsWith(TRUSTED)) {
     throw new Malformed("a minisign signature has four lines, two of them comments");
   }
-  if (!isReadable(lines[0], MAX_UNTRUSTED) || !isReadable(lines[2], MAX_TRUSTED)) {
-    throw new Malformed("a minisign signature has a comment that is too long or cannot be printed");
+  if (!isPrintable(lines[0]) || !isPrintable(lines[2])) {
+    throw new Malformed("a minisign signature has a comment that cannot be printed");
   }
   const signed = decode(lines[1], SIGNATURE_ALGORITHM, KEY_ID + signing.SIGNATURE);
   return {
@@ -98,9 +99,23 @@ function parseSignature(data) {
  * @param {string} text
  */
 function keyLine(text) {
-  const lines = text.replace(/\n$/, "").split("\n");
-  const isFile = lines.length === 2 && lines[0].startsWith(UNTRUSTED) && isReadable(lines[0], MAX_UNTRUSTED);
+  const lines = linesOf(text.replace(/^\ufeff/, ""));
+  const isFile = lines.length === 2 && lines[0].startsWith(UNTRUSTED) && isPrintable(lines[0]);
   return isFile ? lines[1] : text;
+}
+
+/**
+ * Lines that end in LF or CR LF; the last one may lack its end.
+ *
+ * @param {string} text
+ */
+function linesOf(text) {
+  const lines = text.replace(/\n$/, "").split("\n");
+  const sizes = lines.map((line) => utf8ToBytes(line).length);
+  if (sizes[0] > MAX_UNTRUSTED || sizes.some((size) => size > MAX_TRUSTED)) {
+    throw new Malformed("a minisign file has a line that is too long");
+  }
+  return lines.map((line) => line.replace(/\r$/, ""));
 }
 
 /** @param {Uint8Array} data */
@@ -113,13 +128,12 @@ function textOf(data) {
 }
 
 /**
- * Whether a comment's line is printable (tabs too, as stock minisign writes them) and short enough.
+ * Whether a comment can be printed; tabs too, as stock minisign writes them.
  *
  * @param {string} line
- * @param {number} limit bytes
  */
-function isReadable(line, limit) {
-  return !UNPRINTABLE.test(line.replace(/[\t ]/g, "")) && utf8ToBytes(line).length <= limit;
+function isPrintable(line) {
+  return !UNPRINTABLE.test(line.replace(/[\t ]/g, ""));
 }
 
 /**

@@ -111,6 +111,46 @@ class TestStock:
             SecretKey.from_text(base64.b64encode(data).decode())
 
 
+CHANGES = {
+    "carriage returns": lambda data: data.replace(b"\n", b"\r\n"),
+    "one carriage return": lambda data: data.replace(b"\n", b"\r\n", 1),
+    "no last end": lambda data: data[:-1],
+    "carriage returns, no last end": lambda data: data.replace(b"\n", b"\r\n")[:-2],
+    "a carriage return last": lambda data: data.replace(b"\n", b"\r\n")[:-1],
+    "byte order mark": lambda data: b"\xef\xbb\xbf" + data,
+    "byte order mark, carriage returns": lambda data: b"\xef\xbb\xbf" + data.replace(b"\n", b"\r\n"),
+    "carriage returns alone": lambda data: data.replace(b"\n", b"\r"),
+    "spaces": lambda data: data.replace(b"\n", b" \n"),
+    "two bytes a letter": lambda data: data.decode().encode("utf-16"),
+    "a line before": lambda data: b"\n" + data,
+    "as long as it may be": lambda data: b"untrusted comment: ".ljust(1022, b"x") + data[data.index(b"\n") :],
+    "too long": lambda data: b"untrusted comment: ".ljust(1023, b"x") + data[data.index(b"\n") :],
+    "too long with its end": lambda data: b"untrusted comment: ".ljust(1022, b"x") + b"\r" + data[data.index(b"\n") :],
+}
+WINDOWS = list(CHANGES)[:5]
+
+
+class TestWindows:
+    """What Windows and its editors make of a file: read as Debian's minisign reads it, and no further."""
+
+    @pytest.mark.parametrize("change", CHANGES)
+    @pytest.mark.parametrize("which", ["key.pub", "data.minisig"])
+    def test_as_stock_minisign(self, made: Path, which: str, change: str) -> None:
+        """What we take minisign takes; both take what Windows does; nothing of it is called forged."""
+        run("minisign", "-S", "-s", made / "key", "-m", made / "data", "-t", COMMENT)
+        (made / which).write_bytes(CHANGES[change]((made / which).read_bytes()))
+        stock = attempt("minisign", "-V", "-m", made / "data", "-p", made / "key.pub").returncode == 0
+        try:
+            key = PublicKey.from_file((made / "key.pub").read_bytes())
+            ours = key.verify(DATA, (made / "data.minisig").read_bytes()) == COMMENT
+        except Malformed:
+            ours = False
+        assert stock or not ours
+        assert (stock and ours) or change not in WINDOWS
+        if which == "key.pub" and change.startswith("byte order mark"):
+            assert stock and ours
+
+
 class TestKeys:
     """The text of keys."""
 
@@ -192,9 +232,11 @@ class TestSignatures:
         "signature",
         [
             pytest.param(b"", id="nothing"),
-            pytest.param(SIGNATURE[:-1], id="no last line feed"),
             pytest.param(SIGNATURE + b"\n", id="fifth line"),
-            pytest.param(SIGNATURE.replace(b"\n", b"\r\n"), id="carriage returns"),
+            pytest.param(SIGNATURE.replace(b"\n", b"\r\r\n"), id="two carriage returns"),
+            pytest.param(SIGNATURE.replace(b"\n", b"\r"), id="carriage returns alone"),
+            pytest.param(b"\xef\xbb\xbf" + SIGNATURE, id="byte order mark"),
+            pytest.param(SIGNATURE.replace(b"\n", b" \n"), id="spaces"),
             pytest.param(SIGNATURE.replace(b"untrusted comment: ", b"comment: "), id="first comment"),
             pytest.param(SIGNATURE.replace(b"\ntrusted comment: ", b"\ncomment: "), id="second comment"),
             pytest.param(SIGNATURE.replace(b"manifest 7", b"manifest\x1b[2J"), id="escape sequence"),

@@ -69,12 +69,14 @@ class Keys:
     def read(cls, folder: Path) -> "Keys":
         """Raises RootError unless each manifest is signed by a root of the folder and follows the one before."""
         try:
-            roots = tuple(PublicKey.from_text(path.read_text("utf-8")) for path in _files(folder, ROOT))
+            roots = tuple(PublicKey.from_file(path.read_bytes()) for path in _files(folder, ROOT))
             known = [_known(path, roots) for path in _files(folder, NUMBERED)]
             for place in range(1, len(known)):
                 manifest.check_after(known[:place], known[place])
-        except (ProtocolError, OSError, UnicodeDecodeError) as exc:
-            raise RootError("the published manifests do not hold together", "bring back the folder of keys") from exc
+        except (ProtocolError, OSError) as exc:
+            said = exc.strerror if isinstance(exc, OSError) else exc
+            hint = "bring back the folder of keys"
+            raise RootError(f"what is published does not hold together: {said}", hint) from exc
         return cls(folder, roots, tuple(known))
 
     def add_root(self, public: PublicKey) -> Path:

@@ -131,8 +131,8 @@ def _check_address(server: str, proxy: str | None) -> None:
 
 def _root(path: Path) -> PublicKey:
     try:
-        return PublicKey.from_text(path.read_text("utf-8"))
-    except (ProtocolError, UnicodeDecodeError) as exc:
+        return PublicKey.from_file(path.read_bytes())
+    except (ProtocolError, OSError) as exc:
         raise Problem("this is no root's public key", "it is a file of two lines, as published: root-1.pub") from exc
 
 

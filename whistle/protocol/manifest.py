@@ -190,7 +190,12 @@ def parse(data: bytes) -> Manifest:
 
 
 def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
-    """A manifest that one of ``roots`` signed; Forged otherwise."""
+    """A manifest that one of ``roots`` signed; Forged otherwise.
+
+    Malformed if the bytes begin or end as no manifest does: an editor changed them, and nobody forged anything.
+    """
+    if not (data.startswith(b"{") and data.endswith(b"}")):
+        raise Malformed("the manifest's bytes were changed on the way, perhaps by an editor: copy it again as it was")
     for root in roots:
         try:
             root.verify(data, signature)

@@ -2,7 +2,9 @@
 
 Only prehashed signatures (`ED`, over the data's BLAKE2b-512) are made and accepted: the older kind, `Ed`, signs the
 data itself, so that it could be taken for a signature over something else.  A secret key is one without a password
-(`minisign -G -W`); what keeps it is the file around it.  Every text has one spelling, and any other is Malformed.
+(`minisign -G -W`); what keeps it is the file around it.  Every text has one spelling, and any other is Malformed; but
+what Windows and its editors do to a file is read, as far as stock minisign reads it too: line ends of CR LF, none at
+the end of the last line, and a byte order mark before a public key.
 """
 
 import base64
@@ -24,8 +26,9 @@ CHECKSUM = bytes(32)  # left at zero where there is no password
 KEY_ID = 8  # bytes
 UNTRUSTED = "untrusted comment: "
 TRUSTED = "trusted comment: "
-MAX_UNTRUSTED = 1_022  # bytes in a line that stock minisign reads whole
+MAX_UNTRUSTED = 1_022  # bytes in a line that stock minisign reads whole, a CR at its end included
 MAX_TRUSTED = 8_190
+MARK = "\ufeff"  # byte order mark
 
 
 @dataclass(frozen=True)
@@ -47,6 +50,11 @@ class PublicKey:
         if not data.startswith(KEY_ALGORITHM):
             raise Malformed("not a minisign public key")
         return cls(data[2:10], data[10:])
+
+    @classmethod
+    def from_file(cls, data: bytes) -> "PublicKey":
+        """From the bytes of a `.pub` file; raises Malformed."""
+        return cls.from_text(_text(data))
 
     @property
     def text(self) -> str:
@@ -119,7 +127,7 @@ class SecretKey:
 
     def sign(self, data: bytes, trusted_comment: str) -> bytes:
         """The `.minisig` file over `data`; ValueError for a comment of more than one line or that cannot be read."""
-        if not _readable(trusted_comment, TRUSTED, MAX_TRUSTED):
+        if not _printable(trusted_comment) or len((TRUSTED + trusted_comment).encode()) > MAX_TRUSTED:
             raise ValueError("a trusted comment is one line of printable text")
         signature = signing.sign(self.signing, _prehash(data))
         seal = signing.sign(self.signing, signature + trusted_comment.encode())
@@ -134,12 +142,15 @@ class SecretKey:
 
 def _parse_signature(data: bytes) -> tuple[bytes, bytes, str, bytes]:
     """Key id, signature, trusted comment and the signature over both, from exactly four lines."""
-    lines = _text(data).split("\n")
-    if len(lines) != 5 or lines[4] or not lines[0].startswith(UNTRUSTED) or not lines[2].startswith(TRUSTED):
+    text = _text(data)
+    if text.startswith(MARK):
+        raise Malformed("a minisign signature has a byte order mark: an editor saved it, so copy it again as it was")
+    lines = _lines(text)
+    if len(lines) != 4 or not lines[0].startswith(UNTRUSTED) or not lines[2].startswith(TRUSTED):
         raise Malformed("a minisign signature has four lines, two of them comments")
     comment = lines[2].removeprefix(TRUSTED)
-    if not _readable(lines[0], "", MAX_UNTRUSTED) or not _readable(comment, TRUSTED, MAX_TRUSTED):
-        raise Malformed("a minisign signature has a comment that is too long or cannot be printed")
+    if not _printable(lines[0]) or not _printable(comment):
+        raise Malformed("a minisign signature has a comment that cannot be printed")
     signed = _decode(lines[1], len(SIGNATURE_ALGORITHM) + KEY_ID + signing.SIGNATURE)
     if not signed.startswith(SIGNATURE_ALGORITHM):
         raise Malformed("not a prehashed minisign signature")
@@ -148,10 +159,18 @@ def _parse_signature(data: bytes) -> tuple[bytes, bytes, str, bytes]:
 
 def _key_line(text: str) -> str:
     """The base64 line of a key, given alone or as the second of a file's two lines."""
-    lines = text.removesuffix("\n").split("\n")
-    if len(lines) == 2 and lines[0].startswith(UNTRUSTED) and _readable(lines[0], "", MAX_UNTRUSTED):
+    lines = _lines(text.removeprefix(MARK))
+    if len(lines) == 2 and lines[0].startswith(UNTRUSTED) and _printable(lines[0]):
         return lines[1]
     return text
+
+
+def _lines(text: str) -> list[str]:
+    """Lines that end in LF or CR LF; the last one may lack its end."""
+    lines = text.removesuffix("\n").split("\n")
+    if len(lines[0].encode()) > MAX_UNTRUSTED or any(len(line.encode()) > MAX_TRUSTED for line in lines):
+        raise Malformed("a minisign file has a line that is too long")
+    return [line.removesuffix("\r") for line in lines]
 
 
 def _text(data: bytes) -> str:
@@ -161,9 +180,9 @@ def _text(data: bytes) -> str:
         raise Malformed("a minisign file is not UTF-8") from exc
 
 
-def _readable(comment: str, prefix: str, limit: int) -> bool:
-    """Whether a comment's line is printable (tabs too, as stock minisign writes them) and short enough."""
-    return comment.replace("\t", "").isprintable() and len((prefix + comment).encode()) <= limit
+def _printable(comment: str) -> bool:
+    """Whether a comment can be printed; tabs too, as stock minisign writes them."""
+    return comment.replace("\t", "").isprintable()
 
 
 def _encode(data: bytes) -> str:

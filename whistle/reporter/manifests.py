@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whistle.protocol import manifest
 from whistle.protocol import questions as asked
-from whistle.protocol.errors import Expired, ProtocolError
+from whistle.protocol.errors import Expired, Malformed, ProtocolError
 from whistle.protocol.manifest import Known
 from whistle.protocol.minisign import PublicKey
 from whistle.protocol.questions import Questions
@@ -20,6 +20,7 @@ from whistle.reporter.errors import ReporterError, Untrusted
 MOST_ROOTS = 9
 DIGITS = 40  # of a fingerprint
 QUESTIONS = "questions.json"
+DAMAGED = "somebody's editor or a download changed it: get it again as it is published, and tell the organisation"
 SUSPECT = "send nothing; compare the root's digits with somebody of the organisation, by another way than this address"
 
 Get = Callable[[str], bytes | None]  # a published file, None when there is none
@@ -41,8 +42,8 @@ def from_folder(folder: Path) -> Get:
 def root(data: bytes) -> PublicKey:
     """A root's public key from its file.  Raises Untrusted."""
     try:
-        return PublicKey.from_text(data.decode("utf-8"))
-    except (ProtocolError, UnicodeDecodeError) as exc:
+        return PublicKey.from_file(data)
+    except ProtocolError as exc:
         raise Untrusted("this is no root's public key", "it is a file of two lines, as published: root-1.pub") from exc
 
 
@@ -117,6 +118,8 @@ def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> Known | None:
         return None
     try:
         return manifest.verify(data, signature, roots)
+    except Malformed as exc:
+        raise Untrusted(f"the manifest cannot be read: {exc}", DAMAGED) from exc
     except ProtocolError as exc:
         raise Untrusted(f"the manifest is refused: {exc}", SUSPECT) from exc
 

@@ -169,8 +169,8 @@ def _roots(folder: Path) -> Iterable[PublicKey]:
     for path in sorted(folder.glob("root-*.pub")):
         if ROOT.fullmatch(path.name):
             try:
-                yield PublicKey.from_text(path.read_text("ascii"))
-            except (ProtocolError, UnicodeDecodeError) as error:
+                yield PublicKey.from_file(path.read_bytes())
+            except ProtocolError as error:
                 raise BadManifest(f"{path.name} is no public key") from error
 
 

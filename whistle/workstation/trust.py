@@ -205,6 +205,6 @@ class Trust:
 def read_roots(paths: Iterable[Path]) -> list[PublicKey]:
     """The root keys of published `.pub` files.  Raises Untrusted."""
     try:
-        return [PublicKey.from_text(path.read_text("utf-8")) for path in paths]
-    except (OSError, ValueError, ProtocolError) as exc:
+        return [PublicKey.from_file(path.read_bytes()) for path in paths]
+    except (OSError, ProtocolError) as exc:
         raise Untrusted("this is not a published root key", "it is a file of two lines that ends in .pub") from exc
