@@ -71,6 +71,15 @@ def test_a_script_stands_only_where_something_is_typed(visitor: Visitor) -> None
     assert "unsafe" not in visitor.answer.headers["Content-Security-Policy"]
 
 
+def test_every_form_keeps_out_of_the_browsers_profile(visitor: Visitor) -> None:
+    """Each form forbids a browser to keep what is in it, and begins with what makes Chromium not keep what it sends."""
+    tags = visitor.page.tags
+    hidden = {"type": "password", "value": "********", "autocomplete": "off", "hidden": ""}
+    for place, (tag, given) in enumerate(tags):
+        if tag == "form":
+            assert given["autocomplete"] == "off" and tags[place + 1] == ("input", hidden)
+
+
 def test_ties_every_control_to_its_label_and_hints(visitor: Visitor) -> None:
     """Ids are unique, and whatever a page points to by id is there."""
     page = visitor.page

@@ -25,6 +25,7 @@ from whistle.server.instance import here
 from whistle.server.published import write_roots
 from whistle.store import Heap, Sealed, Store
 
+CHOICES = ("checkbox", "radio")
 TEXT = "Money for the school was taken."
 
 
@@ -118,7 +119,7 @@ class Page(HTMLParser):
             self.forms[-1].buttons.append((given["name"], given["value"]))
         elif tag == "input" and given.get("type") == "file":
             self.forms[-1].files.append(given["name"])
-        elif tag == "input" and (given.get("type") not in ("checkbox", "radio") or "checked" in given):
+        elif tag == "input" and "name" in given and (given.get("type") not in CHOICES or "checked" in given):
             self.forms[-1].fields.append((given["name"], given.get("value", "")))
 
     def handle_endtag(self, tag: str) -> None:
