@@ -114,13 +114,13 @@ export function encode(code, language = "en") {
  * The 16 bytes behind words or numbers as a person types them; WordsError otherwise.
  *
  * Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.  The first
- * four letters of a word are enough.
+ * four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.
  *
  * @param {string} typed
  * @returns {Uint8Array}
  */
 export function decode(typed) {
-  const tokens = unnumbered(tokensOf(typed));
+  const tokens = twelve(tokensOf(typed));
   if (tokens.length !== COUNT) {
     throw new WordsError("count", { found: tokens.length });
   }
@@ -146,7 +146,7 @@ export function decode(typed) {
  * Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one `code`.
  *
  * Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
- * `code` is looked for.  Words may stand with 1 to 12 in front of them.
+ * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.
  *
  * @param {string} text
  * @param {Uint8Array} [code]
@@ -154,7 +154,8 @@ export function decode(typed) {
 export function holdsCode(text, code) {
   const tokens = tokensOf(text, Boolean(code));
   const wanted = code && bytesToHex(code);
-  return [tokens, ...numbered(tokens)].some((some) => {
+  const once = saidOnce(tokens);
+  return [tokens, ...numbered(tokens), once, ...numbered(once)].some((some) => {
     return languages().some((language) => {
       return codesIn(some.map((token) => numberOf(token, language))).some((held) => !wanted || held === wanted);
     });
@@ -186,8 +187,7 @@ function codesIn(reading) {
  */
 function numbered(tokens) {
   const starts = tokens.flatMap((token, place) => (digits(token) === 1 ? [place] : []));
-  const held = starts.map((start) => unnumbered(tokens.slice(start, start + 2 * COUNT)));
-  return held.filter((words) => words.length === COUNT);
+  return starts.map((start) => unnumbered(tokens.slice(start, start + 2 * COUNT))).filter((words) => words.length);
 }
 
 /**
@@ -248,15 +248,65 @@ function isCombining(char) {
 }
 
 /**
- * Twelve words that were typed with 1 to 12 in front of them, without those numbers.
+ * The twelve words of what was typed, however they are numbered; else all of it.
+ *
+ * @param {string[]} tokens
+ */
+function twelve(tokens) {
+  const found = tokens.length === COUNT ? tokens : [unnumbered(tokens), shown(tokens)].find((words) => words.length);
+  return found ?? tokens;
+}
+
+/**
+ * Twelve words that were typed with 1 to 12 in front of them, without those numbers; else nothing.
  *
  * @param {string[]} tokens
  */
 function unnumbered(tokens) {
   const words = tokens.filter((_, place) => place % 2);
   const counts = tokens.filter((_, place) => place % 2 === 0);
-  const numbered = tokens.length === 2 * COUNT && counts.every((token, place) => digits(token) === place + 1);
-  return numbered ? words : tokens;
+  return tokens.length === 2 * COUNT && counts.every((token, place) => digits(token) === place + 1) ? words : [];
+}
+
+/**
+ * The twelve words of a text that stand in a row, each with its own number behind it; else nothing.
+ *
+ * So the page of the words shows them; other numbers, such as their places, are passed over.
+ *
+ * @param {string[]} tokens
+ */
+function shown(tokens) {
+  /** @type {string[][]} */
+  const runs = [[]];
+  tokens.forEach((token, place) => {
+    if (saysAgain(token, tokens[place + 1] ?? "")) {
+      runs[runs.length - 1].push(token);
+    } else if (!/^\p{Nd}+$/u.test(token)) {
+      runs.push([]);
+    }
+  });
+  const found = runs.filter((run) => run.length === COUNT);
+  return found.length === 1 ? found[0] : [];
+}
+
+/**
+ * The tokens without each number that stands right behind the word whose number it is.
+ *
+ * @param {string[]} tokens
+ */
+function saidOnce(tokens) {
+  return tokens.filter((token, place) => !saysAgain(tokens[place - 1] ?? "", token));
+}
+
+/**
+ * Whether that is the number of this word, in some list.
+ *
+ * @param {string} word
+ * @param {string} number
+ */
+function saysAgain(word, number) {
+  const said = digits(word) === null && digits(number);
+  return Boolean(said) && languages().some((language) => numberOf(word, language) === said);
 }
 
 /**

@@ -113,6 +113,30 @@ export class Walker {
     await this.press("look");
   }
 
+  /** Select a part of the page, or all of it, and copy that. */
+  async copy(selector) {
+    await this.page.evaluate((wanted) => {
+      document.activeElement.blur();
+      getSelection().removeAllRanges();
+      if (wanted) getSelection().selectAllChildren(document.querySelector(wanted));
+    }, selector);
+    if (!selector) await this.chord("A", "SelectAll");
+    await this.chord("C", "Copy");
+  }
+
+  async paste(selector) {
+    await this.page.focus(selector);
+    await this.chord("V", "Paste");
+  }
+
+  /** Control and a letter; Chromium without a window must be told what that does. */
+  async chord(letter, command) {
+    const { keyboard } = this.page;
+    await keyboard.down("Control");
+    await keyboard.press(`Key${letter}`, this.page.browser().protocol === "cdp" ? { commands: [command] } : {});
+    await keyboard.up("Control");
+  }
+
   see(selector) {
     return this.page.waitForSelector(selector, { visible: true });
   }

@@ -10,6 +10,15 @@ from whistle.protocol.retrieval import FormDigest, derive, reply_tokens, thing_i
 
 ZERO, ONES, STEPS = bytes(16), b"\xff" * 16, bytes(range(16))
 ENGLISH = words.encode(STEPS)
+PAGE = """
+Keep these twelve words
+They are the only way to read our replies. We cannot find them for you.
+
+    {}
+
+Case reference: 3803-9977-1345
+Each word also has a number. You can 1 ignore 910 it.
+"""
 
 
 def _typed() -> Iterator[tuple[str, str, str, bytes]]:
@@ -42,6 +51,20 @@ def _typed() -> Iterator[tuple[str, str, str, bytes]]:
     yield "numbered", "words with 1 to 12 in front of them", counted, STEPS
     counted = " ".join(f"{place}) {number}" for place, number in enumerate(numbers, 1))
     yield "numbered_numbers", "numbers with 1 to 12 in front of them", counted, STEPS
+    for language in words.LANGUAGES:
+        lines = "\n".join(_shown(language, "\n"))
+        yield f"shown_{language}", f"{language} words with their numbers behind", lines, STEPS
+        counted = "  ".join(f"{place}. {line}" for place, line in enumerate(_shown(language), 1))
+        yield f"shown_numbered_{language}", "the same with 1 to 12 in front", counted, STEPS
+    yield "shown_page", "a copy of all of the page", PAGE.format("\n    ".join(_shown("en", "\n    "))), STEPS
+    repeated = " ".join(["abandon 1"] * 11 + ["about 4"])
+    yield "shown_repeated", "the same word several times, with its number", repeated, ZERO
+
+
+def _shown(language: str, between: str = " ") -> list[str]:
+    """Each word with its number, as pages show them."""
+    spoken = zip(words.encode(STEPS, language), words.numbers(STEPS), strict=True)
+    return [f"{word}{between}{number}" for word, number in spoken]
 
 
 def _mistyped() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -71,6 +94,12 @@ def _mistyped() -> Iterator[tuple[str, str, str, dict[str, Any]]]:
         {"reason": "unknown", "word": "abaisser"},
     )
     swapped = [ENGLISH[1], ENGLISH[0], *ENGLISH[2:]]
+    named = _shown("en")
+    more, apart = " ".join([*named, "zoo 2048"]), " and ".join(named)
+    yield "shown_thirteen", "a thirteenth with its number", more, {"reason": "count", "found": 26}
+    yield "shown_apart", "words with their numbers, and others between", apart, {"reason": "count", "found": 35}
+    named[3] = named[3].split()[0] + " 9"
+    yield "shown_number", "the number of another word behind one", " ".join(named), {"reason": "count", "found": 24}
     yield "swapped", "two words in each other's place", " ".join(swapped), {"reason": "checksum"}
     yield "checksum", "a last word with another checksum", "abandon " * 12, {"reason": "checksum"}
 
@@ -87,6 +116,7 @@ def texts() -> Iterator[Vector]:
     """Texts that hold a code, and such as do not."""
     said, numbers = " ".join(ENGLISH), ", ".join(map(str, words.numbers(STEPS)))
     chinese = words.encode(STEPS, "zh")
+    counted = "Take them: " + " ".join(f"{place}. {line}" for place, line in enumerate(_shown("es"), 1))
     cases: list[tuple[str, str, str, bytes | None, bool]] = [
         ("words", "twelve words inside a sentence", f"My code is {said}. Thank you.", None, True),
         ("numbers", "twelve numbers", f"It is {numbers}!", None, True),
@@ -97,6 +127,11 @@ def texts() -> Iterator[Vector]:
             None,
             True,
         ),
+        ("shown", "words with their numbers behind", "Mine: " + "\n".join(_shown("en", "\n")), None, True),
+        ("shown_numbered", "the same with 1 to 12 in front", counted, None, True),
+        ("shown_page", "a copy of all of the page", PAGE.format("\n    ".join(_shown("fr", "\n    "))), None, True),
+        ("shown_chinese", "Chinese ones with their numbers", "\n".join(_shown("zh")), None, True),
+        ("own_shown", "one's own words with their numbers", counted, STEPS, True),
         ("own", "one's own words", f"My code is {said}.", STEPS, True),
         ("other", "another's words, where one's own are looked for", f"My code is {said}.", ZERO, False),
         ("eleven", "eleven words", " ".join(ENGLISH[:11]) + " and so on", None, False),

@@ -26,7 +26,7 @@ WHOLE = (1 << BITS * COUNT) - 1
 PREFIX = 4  # letters that tell a word from all others of its list
 LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
-MOST = 99  # tokens that are counted
+MOST = 2_000  # tokens that are read of what was typed: a copy of the whole page of the words has some two hundred
 LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
 NOWHERE = (None,) * len(LANGUAGES)
 _TOKEN = re.compile(r"\w+")
@@ -69,9 +69,11 @@ def decode(typed: str) -> bytes:
     """The 16 bytes behind words or numbers as a person types them; WordsError otherwise.
 
     Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.
-    The first four letters of a word are enough.
+    The first four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.
     """
-    tokens = _unnumbered(list(itertools.islice(_tokens(typed), MOST)))
+    tokens = list(itertools.islice(_tokens(typed), MOST))
+    if len(tokens) != COUNT:
+        tokens = _unnumbered(tokens) or _shown(tokens) or tokens
     if len(tokens) != COUNT:
         raise WordsError("count", found=len(tokens))
     readings = list(zip(*map(_numbers, tokens), strict=True))
@@ -96,9 +98,9 @@ def holds_code(text: str, code: bytes | None = None) -> bool:
     if not _may_hold(text, together=code is not None):
         return False
     if code is None:
-        return any(_checked(value) is not None for value in _values(_tokens(text, together=False)))
+        return any(_checked(value) is not None for value in _values_of(text, together=False))
     wanted = int.from_bytes(code) << CHECK | _checksum(code)
-    return any(value == wanted for value in _values(_tokens(text, together=True)))
+    return any(value == wanted for value in _values_of(text, together=True))
 
 
 def _may_hold(text: str, together: bool) -> bool:
@@ -113,6 +115,13 @@ def _may_hold(text: str, together: bool) -> bool:
         if run == COUNT:
             return True
     return False
+
+
+def _values_of(text: str, together: bool) -> Iterator[int]:
+    """The values of a text as it stands, then without the numbers that say the word before them again."""
+    yield from _values(_tokens(text, together))
+    if any(itertools.starmap(_says_again, itertools.pairwise(_tokens(text, together)))):  # seldom
+        yield from _values(_said_once(_tokens(text, together)))
 
 
 def _values(tokens: Iterable[str]) -> Iterator[int]:
@@ -133,8 +142,7 @@ def _values(tokens: Iterable[str]) -> Iterator[int]:
             if runs[place] >= COUNT and not (place and digits >= COUNT):  # bare numbers mean the same in all languages
                 yield values[place]
         if len(last) == 2 * COUNT and (_digits(last[0]), _digits(last[-2])) == (1, COUNT):
-            words = _unnumbered(list(last))
-            yield from _values(words) if len(words) == COUNT else ()
+            yield from _values(_unnumbered(list(last)))
 
 
 def _tokens(text: str, together: bool = True) -> Iterator[str]:
@@ -155,10 +163,36 @@ def _plain(text: str) -> str:
 
 
 def _unnumbered(tokens: list[str]) -> list[str]:
-    """Twelve words that were typed with 1 to 12 in front of them, without those numbers."""
+    """Twelve words that were typed with 1 to 12 in front of them, without those numbers; else nothing."""
     if len(tokens) == 2 * COUNT and [_digits(token) for token in tokens[::2]] == list(range(1, COUNT + 1)):
         return tokens[1::2]
-    return tokens
+    return []
+
+
+def _shown(tokens: Sequence[str]) -> list[str]:
+    """The twelve words of a text that stand in a row, each with its own number behind it; else nothing.
+
+    So the page of the words shows them; other numbers, such as their places, are passed over.
+    """
+    pairs = itertools.pairwise([*tokens, ""])
+    named = [token if _says_again(token, after) else "" for token, after in pairs if not token.isdecimal()]
+    runs = [list(run) for is_named, run in itertools.groupby(named, bool) if is_named]
+    twelve = [run for run in runs if len(run) == COUNT]
+    return twelve[0] if len(twelve) == 1 else []
+
+
+def _said_once(tokens: Iterable[str]) -> Iterator[str]:
+    """The tokens without each number that stands right behind the word whose number it is."""
+    before = ""
+    for token in tokens:
+        if not _says_again(before, token):
+            yield token
+        before = token
+
+
+def _says_again(word: str, number: str) -> bool:
+    """Whether that is the number of this word, in some list."""
+    return number.isdecimal() and not word.isdecimal() and _digits(number) in set(_numbers(word)) - {None}
 
 
 def _digits(token: str) -> int | None:
