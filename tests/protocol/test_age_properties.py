@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from whistle.protocol import age
-from whistle.protocol.age import bech32, hybrid, uniform
+from whistle.protocol.age import bech32, hybrid
 from whistle.protocol.errors import Malformed, NotForMe
 
 READER = age.X25519Identity.generate()
@@ -140,65 +140,14 @@ def test_a_key_is_refused_as_by_the_library(place: int, number: int, others: int
     assert hybrid._is_reduced(key) == taken == (number < 3329)
 
 
-UNIFORM = age.encrypt([HYBRID_READER.recipient, age.Throwaway()], b"short")
-PLACES = st.sampled_from([0, 21, 22, 39, 40, 1532, 1533, 1534, 1576, 1577, 1578, 3135, 3136, 3139, 3140, 3182, 3183])
-
-
-@settings(deadline=None)
-@given(st.data())
-def test_a_uniform_header_is_read_as_any_other(data: st.DataObject) -> None:
-    """Altered anywhere, by any bytes, it is read just where a header of any kind is that has two such stanzas."""
-    end = uniform.header_length(2)
-    at = data.draw(PLACES | st.integers(0, end + 3))
-    new = data.draw(st.binary(max_size=3) | st.sampled_from([b"\n", b" ", b"=", b"A", b"B", b"-> x y\n\n", b"--- "]))
-    whole = UNIFORM[:at] + new + UNIFORM[at + data.draw(st.sampled_from([len(new), 0, 1, 1557])) :]
-    try:
-        header, length = age.parse_header(whole)
-        well = [(s.args[0], len(s.args), len(s.share), len(s.body)) for s in header.stanzas]
-    except age.HeaderError:
-        well, length = [], 0
-    try:
-        found = uniform.check_header(whole, 2)
-    except age.HeaderError:
-        assert well != [(hybrid.KIND, 2, hybrid.ENCAPSULATED, 32)] * 2
-        return
-    assert well == [(hybrid.KIND, 2, hybrid.ENCAPSULATED, 32)] * 2 and found.end() == length == end
-
-
-@settings(deadline=None)
-@given(st.sampled_from([0, 1, 600, age.CHUNK]), st.integers(-1, 4000), st.integers(0, 7), st.integers(0, 200))
-def test_a_uniform_file_is_read_as_any_other(size: int, at: int, bit: int, cut: int) -> None:
-    """What is decrypted at once gives the same plaintext or is refused, as when it streams in."""
-    sealed = bytearray(age.encrypt([age.Throwaway(), HYBRID_READER.recipient], bytes(size)))
-    if 0 <= at < len(sealed):
-        sealed[at] ^= 1 << bit
-    whole = bytes(sealed[: max(0, len(sealed) - cut)] if cut < 100 else sealed)
-    try:
-        at_once: bytes | None = age.decrypt_uniform([age.HybridIdentity.generate(), HYBRID_READER], whole, 2)
-    except (Malformed, NotForMe):
-        at_once = None
-    out, well = released(whole, 10**6)
-    assert at_once == (out if well else None)
-
-
-def test_a_uniform_file_has_one_piece() -> None:
-    """A file of one whole piece opens at once; one that is a byte longer does not, nor one of another number."""
-    recipients = [HYBRID_READER.recipient, age.Throwaway()]
-    assert age.decrypt_uniform([HYBRID_READER], age.encrypt(recipients, bytes(age.CHUNK)), 2) == bytes(age.CHUNK)
-    with pytest.raises(age.PayloadError):
-        age.decrypt_uniform([HYBRID_READER], age.encrypt(recipients, bytes(age.CHUNK + 1)), 2)
-    for number in (1, 3):
-        with pytest.raises(age.HeaderError):
-            age.decrypt_uniform([HYBRID_READER], UNIFORM, number)
-
-
-def test_a_uniform_header_is_held_to_its_mac() -> None:
+def test_a_header_is_held_to_its_mac() -> None:
     """Whoever may read a file cannot have its stanzas changed without their seeing it."""
     one, two = (age.encrypt([HYBRID_READER.recipient, age.Throwaway()], b"short") for _ in range(2))
-    second = uniform.header_length(1) - 48
-    swapped = one[:second] + two[second : second + uniform.STANZA] + one[second + uniform.STANZA :]
+    (header, length), (other, _) = age.parse_header(one), age.parse_header(two)
+    swapped = age.Header((header.stanzas[0], other.stanzas[1]), header.mac).encode()
+    assert age.decrypt([HYBRID_READER], one) == b"short" and len(swapped) == length
     with pytest.raises(age.MacError):
-        age.decrypt_uniform([HYBRID_READER], swapped, 2)
+        age.decrypt([HYBRID_READER], swapped + one[length:])
 
 
 @given(st.integers(0, 1), st.data())

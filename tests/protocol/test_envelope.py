@@ -10,7 +10,7 @@ import pytest
 
 from tests import parties
 from whistle.protocol import age, attachment, envelope, message
-from whistle.protocol.age import HybridIdentity, uniform
+from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import MAX_SLOTS, Body, Report, Status
 
@@ -18,7 +18,7 @@ WHO, ORG = parties.reporter(), parties.organisation()
 IDENTITIES = [HybridIdentity.generate() for _ in range(8)]
 SIGNED = message.sign(parties.report(WHO, ORG), WHO.signing)
 POOL = [age.Throwaway() for _ in range(16)]
-PAYLOAD = uniform.header_length(8)
+PAYLOAD = envelope.header_size(8)
 
 
 def report(text: str) -> Report:

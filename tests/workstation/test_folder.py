@@ -185,3 +185,15 @@ def test_stock_minisign_knows_the_root_and_manifest_of_a_backup(world: World, sa
     """The public files in a backup verify with stock tools."""
     command = ["minisign", "-Vm", str(saved / "manifest-1.json"), "-p", str(saved / "root-1.pub")]
     assert subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+def test_no_file_of_the_folder_stands_in_for_a_module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever stands in a folder that somebody else filled, a stick's, runs none of its programs."""
+    for name in ("whistle", "hashlib", "pickle", "nacl", "site", "cryptography", "multiprocessing", "signal", "click"):
+        (tmp_path / name).mkdir()
+        for file in (tmp_path / f"{name}.py", tmp_path / name / "__init__.py"):
+            file.write_text("from pathlib import Path; Path(__file__).with_name('ran').touch(); raise SystemExit\n")
+    monkeypatch.chdir(tmp_path)
+    command = [Path(sys.executable).with_name("whistle"), "workstation", "import", "--folder", tmp_path, tmp_path]
+    assert b"no vault" in subprocess.run(command, capture_output=True).stderr
+    assert not list(tmp_path.rglob("ran"))

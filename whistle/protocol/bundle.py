@@ -115,17 +115,9 @@ class Body:
         self._entry = entry
         self._member = member
         self._digest = hashlib.sha256()
-        self._left = False
-
-    def leave(self) -> None:
-        """Pass over the content, of a part that can be sought in: whoever reads it there holds it to the list."""
-        self._entry.leave()
-        self._left = True
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes, b"" at the end. Raises BundleError when the content is not the listed one."""
-        if self._left:
-            return b""
         piece = self._entry.read(size)
         self._digest.update(piece)
         if not self._entry.left and self._digest.digest() != self._member.sha256:
@@ -157,11 +149,6 @@ class Reader:
     def listing(self) -> Listing:
         """The list. Raises Malformed for anything that this version does not write."""
         return parse(self._list)
-
-    @property
-    def envelopes(self) -> int:
-        """About how many envelopes it lists, before anything of it is parsed."""
-        return self._list.count(b'"envelopes/')
 
     def __iter__(self) -> Iterator[tuple[Member, Body]]:
         for member in self.listing.members:

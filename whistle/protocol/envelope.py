@@ -10,14 +10,17 @@ from collections.abc import Sequence
 
 from whistle.protocol import age, attachment, forms, message
 from whistle.protocol.age import HybridIdentity, Recipient, Throwaway
-from whistle.protocol.age.uniform import check_header, header_length
+from whistle.protocol.age.hybrid import ENCAPSULATED, KIND
+from whistle.protocol.age.primitives import WRAPPED_KEY
 from whistle.protocol.attachment import Block
-from whistle.protocol.errors import Malformed
+from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.message import MAX_REST, MAX_SLOTS, Body, Message, Signed
 from whistle.protocol.signing import SIGNATURE
 
 MIN_SLOTS = 2
 SLOT = 4096  # bytes of an envelope for each slot
+INTRO = 70  # bytes of an age header without stanzas
+STANZA = 1557  # bytes of a stanza mlkem768x25519
 NONCE = 16  # bytes
 TAG = 16  # bytes
 ENDING = 90  # bytes: the signature in base64 and the ends of lines 1 and 2
@@ -31,9 +34,14 @@ def size(slots: int) -> int:
     return slots * SLOT
 
 
+def header_size(slots: int) -> int:
+    """The size in bytes of every envelope's age header."""
+    return INTRO + slots * STANZA
+
+
 def capacity(slots: int) -> int:
     """How many bytes of plaintext an envelope holds: one chunk of the age stream."""
-    return size(slots) - header_length(slots) - NONCE - TAG
+    return size(slots) - header_size(slots) - NONCE - TAG
 
 
 def line_capacity(slots: int) -> int:
@@ -86,8 +94,14 @@ def seal(
 
 def check_form(body: bytes, slots: int) -> None:
     """Malformed unless an envelope has the size and the stanzas.  Opens nothing."""
-    _check_size(body, slots)
-    check_header(body, slots)
+    if len(body) != size(slots):
+        raise Malformed("an envelope has another size")
+    header, _ = age.parse_header(body)
+    if len(header.stanzas) != slots:
+        raise Malformed("an envelope has another number of stanzas")
+    for stanza in header.stanzas:
+        if stanza.args[0] != KIND or len(stanza.body) != WRAPPED_KEY or len(stanza.share) != ENCAPSULATED:
+            raise Malformed("an envelope has a stanza of another form")
 
 
 def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Signed:
@@ -101,8 +115,11 @@ def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> by
     NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.  A stanza whose share has small
     order opens nothing and is no damage, since libraries report it differently.
     """
-    _check_size(body, slots)
-    return age.decrypt_uniform(identities, body, slots)
+    check_form(body, slots)
+    try:
+        return age.decrypt(identities, body)
+    except age.LowOrderError as error:
+        raise NotForMe("none of the identities opens this envelope") from error
 
 
 def split(plaintext: bytes) -> Signed:
@@ -115,8 +132,3 @@ def split(plaintext: bytes) -> Signed:
     if len(signature) != SIGNATURE:
         raise Malformed("a signature has 64 bytes")
     return Signed(line, signature, message.parse(line))
-
-
-def _check_size(body: bytes, slots: int) -> None:
-    if len(body) != size(slots):
-        raise Malformed("an envelope has another size")

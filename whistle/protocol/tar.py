@@ -5,7 +5,6 @@ the 512 bytes. That refuses links, folders, devices, owners, dates, pax and GNU 
 sizes without naming any of them. Stock `tar` opens what is written here (POSIX.1-1988, "ustar").
 """
 
-import os
 import re
 from collections.abc import Iterator
 from typing import Protocol
@@ -69,11 +68,6 @@ class Entry:
         data = exactly(self._stream, wanted)
         self.left -= wanted
         return data
-
-    def leave(self) -> None:
-        """Pass over what is left, on a stream that can; a file that is cut off shows at the next read."""
-        self._stream.seek(self.left, os.SEEK_CUR)  # type: ignore[attr-defined]
-        self.left = 0
 
     def pieces(self) -> Iterator[bytes]:
         """The rest of the content, at most 64 KiB at a time."""

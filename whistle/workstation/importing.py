@@ -7,22 +7,21 @@ What leans on something that has not come yet waits and is judged again with eac
 
 import base64
 import datetime
-from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from whistle.protocol import bundle, message
+from whistle.protocol import bundle, envelope, message
+from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.protocol.listing import ENVELOPE_UNIT, Listing, Member
+from whistle.protocol.listing import Listing, Member
 from whistle.protocol.message import Report, Signed
 from whistle.protocol.strangers import safe_name
 from whistle.workstation import holdings, judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting
-from whistle.workstation.opener import Opened, Place
-from whistle.workstation.opening import Opening
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
@@ -124,8 +123,7 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
         if reader.digest.hex() in workstation.vault.get("imported", []):
             return
         part = Imported(parts=1)
-        opening = Opening(path, workstation.identities(), reader.envelopes)  # starts while the list is read
-        with opening, workstation.change():
+        with workstation.change():
             listing = reader.listing
             if listing.to != "workstation":
                 raise Refused(
@@ -133,7 +131,7 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
                 )
             source = Source(file, reader, _known(workstation, listing.members))
             _remember(workstation, listing, reader.digest, part)
-            arrivals = _read(workstation, source, opening, part, progress)
+            arrivals = _read(workstation, source, part, progress)
             if any(member.is_block for member in listing.members):
                 _keep_blocks(workstation, source, part)
             settle(workstation, arrivals, part)
@@ -141,28 +139,15 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
     result.add(part)
 
 
-def _read(
-    workstation: Workstation, source: Source, opening: Opening, result: Imported, progress: Progress | None
-) -> list[Arrival]:
-    """Keep the reports of a part, each while others are being opened; what else it holds is to be judged after them."""
-    days: deque[datetime.date | None] = deque()
-    left: list[Arrival] = []
-    for place, day in _envelopes(workstation, source, result, progress):
-        opening.add(place)
-        days.append(day)
-        left += _reported(workstation, opening.ready(), days, result)
-    return left + _reported(workstation, opening.finish(), days, result)
-
-
-def _envelopes(
-    workstation: Workstation, source: Source, result: Imported, progress: Progress | None
-) -> Iterator[tuple[Place, datetime.date | None]]:
-    """Where envelopes stand that were not seen before, with their days; whoever opens them holds them to the list.
+def _read(workstation: Workstation, source: Source, result: Imported, progress: Progress | None) -> list[Arrival]:
+    """Keep the reports of a part; what else it holds is to be judged after them.
 
     Manifests before them are taken, blocks are passed over.
     """
+    identities = workstation.identities()
     files: dict[str, bytes] = {}
-    members, size = source.reader.listing.members, 0
+    left: list[Arrival] = []
+    members = source.reader.listing.members
     for count, (member, body) in enumerate(source.reader, start=1):
         if progress:
             progress(count, len(members))
@@ -170,15 +155,35 @@ def _envelopes(
             files[member.name] = body.read()
             continue
         _take_manifests(workstation, files, result)  # they come before all envelopes
+        slots = workstation.trust.newest().manifest.slots
         if member.is_block:
             continue
-        if member.size != (size := size or workstation.trust.newest().manifest.slots * ENVELOPE_UNIT):
+        if member.size != envelope.size(slots):
             raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
         if not source.known(member):
-            place = Place.of(member, source.file.tell())
-            body.leave()
-            yield place, member.day
+            left += _opened(workstation, identities, body.read(), member.day, result)
     _take_manifests(workstation, files, result)
+    return left
+
+
+def _opened(
+    workstation: Workstation,
+    identities: Sequence[HybridIdentity],
+    body: bytes,
+    day: datetime.date | None,
+    result: Imported,
+) -> list[Arrival]:
+    """What of an envelope is to be judged later: a report is kept at once, if it can be."""
+    try:
+        signed = envelope.open_(body, identities, len(body) // envelope.SLOT)
+    except NotForMe:
+        result.not_mine += 1
+        return []
+    except Malformed:
+        result.damaged += 1
+        return []
+    arrival = Arrival(signed, day)
+    return [] if isinstance(signed.message, Report) and _take(workstation, arrival, result) else [arrival]
 
 
 def _keep_blocks(workstation: Workstation, source: Source, result: Imported) -> None:
@@ -203,21 +208,6 @@ def _known(workstation: Workstation, members: Iterable[Member]) -> Callable[[Mem
 def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: Imported) -> None:
     result.manifests += workstation.trust.take(files)
     files.clear()
-
-
-def _reported(
-    workstation: Workstation, opened: Iterable[Opened], days: deque[datetime.date | None], result: Imported
-) -> list[Arrival]:
-    left = []
-    for each in opened:
-        day = days.popleft()
-        if isinstance(each, NotForMe):
-            result.not_mine += 1
-        elif isinstance(each, Malformed):
-            result.damaged += 1
-        elif not isinstance(each.message, Report) or not _take(workstation, Arrival(each, day), result):
-            left.append(Arrival(each, day))
-    return left
 
 
 def settle(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:

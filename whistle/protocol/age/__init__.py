@@ -18,7 +18,6 @@ from whistle.protocol.age.passphrase import ScryptIdentity, ScryptRecipient
 from whistle.protocol.age.recipients import Identity, Recipient, identity, recipient
 from whistle.protocol.age.selftest import self_test
 from whistle.protocol.age.stream import CHUNK, NONCE, SEALED_CHUNK, Opener, Sealer, decrypt, encrypt
-from whistle.protocol.age.uniform import decrypt_uniform
 from whistle.protocol.age.x25519 import X25519Identity, X25519Recipient
 
 __all__ = [
@@ -46,7 +45,6 @@ __all__ = [
     "X25519Identity",
     "X25519Recipient",
     "decrypt",
-    "decrypt_uniform",
     "encrypt",
     "identity",
     "parse_header",

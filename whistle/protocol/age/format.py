@@ -70,12 +70,7 @@ class Header:
 
     def is_sealed_with(self, file_key: bytes) -> bool:
         """Whether the MAC is the one that `file_key` gives these stanzas."""
-        return is_sealed_with(file_key, self.signed, self.mac)
-
-
-def is_sealed_with(file_key: bytes, signed: bytes, mac: bytes) -> bool:
-    """Whether `mac` is the one that `file_key` gives a header, of which `signed` is all up to and with the `---`."""
-    return hmac.compare_digest(mac, _mac(signed, file_key))
+        return hmac.compare_digest(self.mac, _mac(self.signed, file_key))
 
 
 def sealed_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:

@@ -152,19 +152,13 @@ class HybridIdentity:
         """
         mine = [_encapsulated(stanza) + stanza.body for stanza in stanzas if stanza.args[0] == KIND]
         for sealed in mine:
-            file_key = self.open(sealed)
-            if file_key is not None:
-                return file_key
+            try:
+                return _SUITE.decrypt(sealed, self._key, info=INFO)
+            except (InvalidTag, ValueError):
+                continue  # an X25519 share of small order ends here too
         if any(is_low_order(sealed[ENCAPSULATED - POINT : ENCAPSULATED]) for sealed in mine):
             raise LowOrderError("a stanza holds a share of small order")
         return None
-
-    def open(self, sealed: bytes) -> bytes | None:
-        """The file key of an encapsulated key and the body of 32 bytes behind it, or None where they are not ours."""
-        try:
-            return _SUITE.decrypt(sealed, self._key, info=INFO)
-        except (InvalidTag, ValueError):  # the latter for an X25519 share of small order
-            return None
 
 
 def _is_reduced(key: bytes) -> bool:

@@ -215,16 +215,6 @@ def decrypt(identities: Sequence[Identity], data: bytes) -> bytes:
     return opener.update(data) + opener.finish()
 
 
-def open_short(file_key: bytes, rest: bytes) -> bytes:
-    """The plaintext, at most CHUNK bytes, of what follows a header that `file_key` sealed; PayloadError."""
-    if len(rest) < NONCE + TAG:
-        raise PayloadError("the payload is cut off")
-    plaintext = open_(_payload_key(file_key, rest[:NONCE]), _nonce(0, last=True), rest[NONCE:])
-    if plaintext is None or len(plaintext) > CHUNK:
-        raise PayloadError("the payload is altered, cut off, or of more than one piece")
-    return plaintext
-
-
 def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
     """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
     fault: ProtocolError = NotForMe("none of the identities opens this file")
