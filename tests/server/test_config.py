@@ -135,3 +135,14 @@ def test_a_text_falls_back_to_english_then_to_any() -> None:
     assert in_language({"fr": "F", "en": "E"}, "ar") == "E"
     assert in_language({"fr": "F"}, "ar") == "F"
     assert in_language({}, "ar") == ""
+
+
+def test_blocks_are_kept_where_the_file_says(tmp_path: Path) -> None:
+    """A path is a folder, from the server's own where it is relative; `kind://…` stays as it is written."""
+    for written, wanted in (
+        ("", tmp_path / "data" / "blocks"),
+        ("elsewhere", tmp_path / "elsewhere"),
+        ("/srv/blocks", Path("/srv/blocks")),
+        ("s3://bucket", "s3://bucket"),
+    ):
+        assert Config(folder=tmp_path, name={}, blocks_url=written).blocks == wanted

@@ -118,9 +118,25 @@ def test_days_and_looks_use_indexes(here: Store) -> None:
 
 
 def test_an_unknown_kind_of_place_is_refused(tmp_path: Path) -> None:
-    """Blocks are kept in a folder, and nowhere that the program does not know."""
-    with pytest.raises(StoreError, match="pigeon"):
+    """Blocks are kept in a folder, and nowhere that the program does not know; nothing is made first."""
+    with pytest.raises(StoreError, match=r"pigeon.*folder"):
         open_store(f"sqlite:///{tmp_path}/whistle.sqlite", "pigeon://loft", SIZE)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("mysql://somewhere/whistle", "no database of the kind mysql"),
+        ("postgres://somewhere/whistle", "no database of the kind postgres"),
+        ("postgresql+pigeon://somewhere/whistle", r"pip install 'whistle\[postgresql\]'"),
+        ("whistle.sqlite", "not of the form"),
+    ],
+)
+def test_an_unknown_kind_of_database_is_refused(tmp_path: Path, url: str, told: str) -> None:
+    """Of databases SQLite and PostgreSQL are known; another is named, and so is a driver that is missing."""
+    with pytest.raises(StoreError, match=told):
+        open_store(url, tmp_path / "blocks", SIZE)
 
 
 def test_writers_of_two_processes_wait_for_each_other(store: Store, url: str, tmp_path: Path) -> None:

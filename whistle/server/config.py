@@ -113,8 +113,10 @@ class Config:
         return self.database_url or f"sqlite:///{(self.data / 'whistle.sqlite').resolve()}"
 
     @property
-    def blocks(self) -> Path:
-        """The folder of the blocks."""
+    def blocks(self) -> Path | str:
+        """Where the blocks are kept: a folder, or `kind://location` as it was written."""
+        if "://" in self.blocks_url:
+            return self.blocks_url
         return self.folder / self.blocks_url if self.blocks_url else self.data / "blocks"
 
     @property

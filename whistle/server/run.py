@@ -62,7 +62,7 @@ def check(folder: Path) -> Config:
     except BadManifest as error:
         raise StartError(str(error), "put the roots' public keys and what they signed into keys/") from error
     except StoreError as error:
-        raise StartError(str(error), "check the database's address and the disk's room") from error
+        raise StartError(str(error), "check `database` and `blocks` in whistle.toml, and the disk's room") from error
     _check_address(config.bind)
     return config
 

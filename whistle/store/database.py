@@ -16,11 +16,12 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import DBAPIError, TimeoutError
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 
 from whistle.store.errors import Full, StoreError
 from whistle.store.locks import lock_file, locked
 
+BACKENDS = ("sqlite", "postgresql")
 CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
 # the connection that was used last is used next: what it has read of the database is still in its memory
@@ -35,8 +36,13 @@ SQLITE_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sql
 
 def sqlite_files(url: str) -> tuple[Path, ...]:
     """The main and today's database file; nothing for another database. Both belong in a backup."""
-    name = make_url(url).database
-    if make_url(url).get_backend_name() != "sqlite":
+    try:
+        name, backend = make_url(url).database, make_url(url).get_backend_name()
+    except ArgumentError as exc:
+        raise StoreError("the database's address is not of the form sqlite:///… or postgresql+psycopg://…") from exc
+    if backend not in BACKENDS:
+        raise StoreError(f"no database of the kind {backend}; known are {', '.join(BACKENDS)}")
+    if backend != "sqlite":
         return ()
     if not name or name == ":memory:":
         raise StoreError("a database in memory keeps nothing; name a file")
@@ -55,7 +61,7 @@ class Database:
         if self.is_sqlite:
             self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
         with plainly():
-            self.engine = self._sqlite(url) if self.is_sqlite else create_engine(url, **POOL)
+            self.engine = self._sqlite(url) if self.is_sqlite else _postgresql(url)
 
     def _sqlite(self, url: str) -> Engine:
         try:
@@ -142,6 +148,13 @@ class Database:
     def close(self) -> None:
         """Close all connections."""
         self.engine.dispose()
+
+
+def _postgresql(url: str) -> Engine:
+    try:
+        return create_engine(url, **POOL)
+    except (ModuleNotFoundError, NoSuchModuleError) as exc:
+        raise StoreError("the driver of this database is not installed: pip install 'whistle[postgresql]'") from exc
 
 
 def _make(file: Path) -> None:

@@ -164,11 +164,11 @@ def open_store(url: str, blocks: Path | str | Blocks, envelope_size: int) -> Sto
     `url` is SQLAlchemy's: `sqlite:////path/whistle.sqlite` or `postgresql+psycopg://…`. `blocks` is a folder, made when
     needed, or another place for them. `envelope_size` in bytes is fixed for the life of an instance.
     """
+    place = open_blocks(blocks) if isinstance(blocks, Path | str) else blocks
     database = Database(url)
     with contextlib.ExitStack() as undo:
         undo.callback(database.close)
         schema.prepare(database)
-        place = open_blocks(blocks) if isinstance(blocks, Path | str) else blocks
         store = Store(database, place, envelope_size)
         undo.pop_all()
     return store

@@ -52,7 +52,7 @@ def open_blocks(where: Path | str) -> Blocks:
     """The place that `kind://location` names; a path alone is a folder. Raises StoreError for an unknown kind."""
     kind, _, location = str(where).rpartition("://")
     if (kind or "folder") not in KINDS:
-        raise StoreError(f"blocks cannot be kept in {kind}; known are {', '.join(KINDS)}")
+        raise StoreError(f"blocks cannot be kept in {kind}; the kinds of places known are: {', '.join(KINDS)}")
     return KINDS[kind or "folder"](location)
 
 
