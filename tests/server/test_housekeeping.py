@@ -69,7 +69,7 @@ def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
     instance.store.commit([Sealed(kept, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
     clock.day += datetime.timedelta(days=3)
     housekeeping.clean(instance)
-    assert not anyPath(instance.config.blocks).rglob(lost.hex() + "*"))
+    assert not any(Path(instance.config.blocks).rglob(lost.hex() + "*"))
     assert instance.store.look([kept])[0].state is State.WAITING
     clock.day += datetime.timedelta(days=180)
     housekeeping.clean(instance)
@@ -92,7 +92,7 @@ def test_a_full_disk_is_cleaned_all_the_same(instance: Instance, clock: Clock, m
     monkeypatch.setattr(type(instance.store), "turn_over", full)
     with pytest.raises(Full):
         housekeeping.clean(instance)
-    assert not anyPath(instance.config.blocks).rglob(lost.hex() + "*"))
+    assert not any(Path(instance.config.blocks).rglob(lost.hex() + "*"))
     assert instance.store.look([old])[0].state is State.REMOVED
 
 
