@@ -16,6 +16,7 @@ from nacl.signing import SigningKey
 from werkzeug.test import TestResponse
 
 from tests import parties
+from tests.server.test_receiving import on_disk
 from tests.server.visitor import Clock, config, site
 from whistle.protocol import bundle, canonical, envelope, message, request, statement, tar
 from whistle.protocol.bundle import Member
@@ -271,7 +272,7 @@ def test_two_new_replies_for_one_place_in_a_race(
 
 
 def test_push_refuses_what_is_not_as_listed(carrier: Carrier, instance: Instance, org: parties.Organisation) -> None:
-    """A bundle cut anywhere, altered, or for somebody else is refused, and no envelope of it is kept."""
+    """A bundle cut anywhere, altered, or for somebody else is refused, and nothing of it is kept."""
     reply, piece = sealed(org), block(os.urandom(16))
     good = listing([reply, piece])
     for cut in (3000, 30_000, -700_000, -1, -1024):
@@ -287,6 +288,7 @@ def test_push_refuses_what_is_not_as_listed(carrier: Carrier, instance: Instance
     junk = (bundle.member(reply[0].name, bytes(SIZE), heap="reporters"), bytes(SIZE))
     assert carrier.push(listing([junk]), [junk]).status_code == 400
     assert not instance.store.has(reply[0].id or b"")
+    assert on_disk(instance) == 0
 
 
 def test_push_is_bounded(

@@ -20,6 +20,7 @@ from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, Too
 from whistle.server.instance import Instance
 from whistle.server.receiving import Arrived, Bounds, plain_name, receive
 from whistle.store import Full, Heap, StoreError
+from whistle.store.models import metadata
 
 BOUNDARY = "----formABC"
 MULTIPART = f"multipart/form-data; boundary={BOUNDARY}"
@@ -175,6 +176,59 @@ def test_a_flood_of_parts_is_no_form(instance: Instance) -> None:
         take(instance, body, stream=stream)
 
 
+class Endless(io.RawIOBase):
+    """A body that begins in some way and then says the same for ever; how much of it was read."""
+
+    def __init__(self, begin: bytes, more: bytes) -> None:
+        self.asked = 0
+        self._begin, self._more = begin, more * (1 + receiving.PIECE // len(more))
+
+    def read(self, size: int = -1, /) -> bytes:
+        begun = self._begin[:size]
+        self._begin = self._begin[size:]
+        self.asked += size
+        return begun or self._more[:size] if self.asked < 16 << 20 else b""
+
+
+HEAD = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="x"; filename="x"\r\n'.encode()
+ENDLESS = {
+    "boundaries": (b"", f"--{BOUNDARY}\r\n".encode()),
+    "boundaries_without_lines": (b"", f"--{BOUNDARY}".encode()),
+    "boundaries_in_a_file": (HEAD + b"\r\n", f"--{BOUNDARY}".encode()),
+    "last_boundaries": (b"", f"\r\n--{BOUNDARY}--\r\n".encode()),
+    "preamble": (b"", b"x"),
+    "preamble_of_lines": (b"", b"\r\n--"),
+    "lines_of_a_head": (HEAD, b"X: y\r\n"),
+    "line_of_a_head": (HEAD, b"x"),
+    "name_of_a_field": (f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="'.encode(), b"x"),
+    "name_of_a_file": (HEAD[:-3], b"x"),
+    "parts": (b"", HEAD + b"\r\n\r\n"),
+    "parts_without_disposition": (b"", f"--{BOUNDARY}\r\n\r\n\r\n".encode()),
+    "text": (HEAD[:-16] + b"\r\n\r\n", b"x"),
+    "behind_the_end": (f"--{BOUNDARY}--\r\n".encode(), b"x"),
+}
+
+
+@pytest.mark.parametrize(("begin", "more"), ENDLESS.values(), ids=ENDLESS)
+def test_a_form_without_end_is_not_waited_for(
+    instance: Instance, monkeypatch: pytest.MonkeyPatch, begin: bytes, more: bytes
+) -> None:
+    """Whatever a body repeats for ever, it is refused before much of it is in memory."""
+    monkeypatch.setattr(receiving, "DRAIN_BYTES", 0)
+    monkeypatch.setattr(type(instance.store), "put_block", lambda *_: None)
+    stream = Endless(begin, more)
+    with pytest.raises((Broken, TooBig)):
+        take(instance, b"", Bounds(10**9, text=1 << 20), stream, 1 << 40)
+    assert stream.asked <= 2 << 20
+
+
+def test_a_boundary_is_short(instance: Instance) -> None:
+    """A boundary that is itself a body's worth is refused."""
+    with pytest.raises(Broken):
+        kind = f"multipart/form-data; boundary={'b' * 3000}"
+        receive(io.BytesIO(b"x"), kind, 1, instance.store, parties.DAY, BOUNDS)
+
+
 REFUSED = {
     "field_after_file": (form(field("text", "kept"), file("x", b"x"), field("late", "y")), BOUNDS, FieldAfterFile),
     "too_much_text": (form(field("text", "kept"), field("more", "x" * 2000)), Bounds(10**9, text=1000), TooBig),
@@ -199,6 +253,30 @@ def test_a_refusal_gives_the_texts_back(
         take(instance, body, bounds, stream)
     assert refused.value.get("text") == "kept"
     assert stream.read() == b""
+    assert on_disk(instance) == 0
+
+
+def on_disk(instance: Instance) -> int:
+    """How many blocks lie in the folder, or stand in the database."""
+    files = [path for path in instance.config.blocks.rglob("*") if path.is_file()]
+    with instance.store.database.read() as connection:
+        tables = [table for table in metadata.sorted_tables if "blocks" in table.name or table.name == "pending"]
+        return len(files) + sum(len(connection.execute(table.select()).all()) for table in tables)
+
+
+def test_what_is_refused_late_is_gone(instance: Instance) -> None:
+    """Also the blocks of files that had come whole are taken out of the store, before the rest is read."""
+    left: list[int] = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            left.append(on_disk(instance))
+            return super().read(size)
+
+    body = form(file("x", os.urandom(600_000)), field("late", "y" * 10), field("more", "z" * 300_000))
+    with pytest.raises(FieldAfterFile):
+        take(instance, body, stream=Watched(body))
+    assert max(left) > 4 and left[-1] == 0 and on_disk(instance) == 0
 
 
 def test_a_full_disk_gives_the_texts_back(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,6 +13,7 @@ from whistle.protocol.statement import ImportStatement
 from whistle.server.errors import BadManifest, Refusal
 from whistle.server.instance import Instance
 from whistle.server.published import SIGNATURE, Signed
+from whistle.server.receiving import discard
 from whistle.store import Heap, Missing, Sealed, Taken
 
 MAX_ENVELOPES = 8192  # in one bundle; they are held in memory until all of it has come
@@ -37,11 +38,14 @@ def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, A
         raise Refusal(403, "the bundle is not what was signed", "push it again")
     _check(reader.listing)
     load = _Load()
-    for member, body in reader:
-        _receive(load, member, b"".join(body.pieces()), instance)
-    told = _install(load.files, instance)
-    imports = sum(_state(statement, instance) for statement in reader.listing.imports)
-    return {**_commit(load, instance), "manifest": told, "imports": imports}
+    try:
+        for member, body in reader:
+            _receive(load, member, b"".join(body.pieces()), instance)
+        told = _install(load.files, instance)
+        imports = sum(_state(statement, instance) for statement in reader.listing.imports)
+        return {**_commit(load, instance), "manifest": told, "imports": imports}
+    finally:
+        discard(instance.store, load.blocks)  # of a bundle that was refused; what a commit has named stays
 
 
 def _check(listing: bundle.Listing) -> None:

@@ -8,7 +8,8 @@ so that the browser sees the answer instead of a broken connection; the texts th
 import datetime
 import re
 import time
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Protocol
 from urllib.parse import parse_qsl
@@ -27,6 +28,7 @@ from whistle.store import Full, Heap, Store, StoreError
 PIECE = 65_536  # bytes read at a time
 PENDING = 4 * PIECE  # bytes that may wait in the decoder, for a part's head is never longer
 EDGE = 8  # bytes behind a boundary without which werkzeug's decoder may take the line end before it for content
+BOUNDARY = 200  # bytes of a boundary; RFC 2046 allows 70, and some programs send a few more
 URLENCODED = 64 * 1024  # bytes of a form without a place for text or files
 DRAIN_BYTES = 8 * 1024**3  # of a refused body
 DRAIN_SECONDS = 300.0
@@ -114,7 +116,8 @@ def receive(
 ) -> Arrived:
     """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store on `day`.
 
-    Raises FormError: FieldAfterFile, TooBig, NoRoom, Unkept, Broken; each holds the texts that had arrived.
+    Raises FormError: FieldAfterFile, TooBig, NoRoom, Unkept, Broken; each holds the texts that had arrived, and the
+    store holds nothing of the files any more.
     """
     body = Body(stream, content_length or 0)
     form = _Form(store, day, bounds, body.length)
@@ -128,15 +131,26 @@ def receive(
             raise Broken("no form")
         return form.arrived()
     except FormError as error:
+        form.discard()
         body.drain()
         error.fields = form.typed()
         raise
+
+
+def discard(store: Store, blocks: Sequence[bytes]) -> None:
+    """Take blocks out of the store that no commit has named; where it fails, the nightly sweep does it."""
+    try:
+        store.drop(blocks)
+    except StoreError as error:
+        LOG.error(describe(error))
 
 
 def _multipart(body: Body, form: "_Form", boundary: str) -> None:
     try:
         # Inputs left empty are parts too; with as many as there may be files, all count twice.
         parts = form.bounds.fields + 2 * form.bounds.files
+        if len(boundary) > BOUNDARY:
+            raise Broken("no well-formed form")
         decoder = multipart.MultipartDecoder(boundary.encode("ascii"), PENDING, max_parts=parts)
         part: _Text | _File | None = None
         while not isinstance(event := decoder.next_event(), multipart.Epilogue):
@@ -155,10 +169,16 @@ def _multipart(body: Body, form: "_Form", boundary: str) -> None:
 
 
 def _piece(body: Body, boundary: bytes) -> bytes:
-    """The next piece, which ends neither at a boundary nor right behind it, or is the last."""
+    """The next piece, which ends neither at a boundary nor right behind it, or is the last.
+
+    Broken for a body that is nothing but boundaries, which would wait here without end: in a form heads lie between.
+    """
+    edge = len(boundary) + EDGE
     piece = body.read()
-    while piece and (len(piece) < len(boundary) + EDGE or boundary in piece[-len(boundary) - EDGE :]):
-        more = body.read()
+    while piece and (len(piece) < edge or boundary in piece[-edge:]):
+        if len(piece) > PIECE + 8 * edge:
+            raise Broken("no well-formed form")
+        more = body.read(edge)
         if not more:
             break
         piece += more
@@ -235,6 +255,12 @@ class _Form:
         except StoreError as error:
             LOG.error(describe(error))
             raise Unkept("the store failed") from error
+
+    def discard(self) -> None:
+        """Take the blocks back out of the store."""
+        if self._last:
+            wait([self._last])
+        discard(self._store, self._blocks)
 
     def keep_file(self, found: Attachment, filename: str) -> None:
         self._attachments.append(found)

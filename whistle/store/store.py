@@ -58,6 +58,15 @@ class Store:
             raise Unfit(f"an envelope is {self._envelope_size} bytes")
         envelopes.commit(self.database, self._blocks, sealed, blocks, day)
 
+    def check_room(self) -> None:
+        """Raise Full where a block would find no room now."""
+        self._blocks.check_room()
+
+    def drop(self, blocks: Sequence[bytes]) -> None:
+        """Remove blocks that were put and that no commit has named, durably; others stay."""
+        _fit(blocks)
+        uploads.drop(self.database, self._blocks, blocks)
+
     # What reporters ask
 
     def has(self, id_: bytes) -> bool:

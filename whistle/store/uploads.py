@@ -1,4 +1,5 @@
-"""Blocks of uploads under way: put one by one, claimed by the commit of their envelope, swept when it never comes.
+"""Blocks of uploads under way: put one by one, claimed by the commit of their envelope; dropped when that is refused,
+swept when it never comes.
 
 The row comes before the file, so a file without a row is never someone's upload, and the sweep may remove it.
 """
@@ -52,6 +53,19 @@ def is_kept(connection: Connection, id_: bytes, heap: Heap | None) -> bool:
         if connection.scalar(select(named)):
             return not connection.scalar(select(exists().where(pending.c.id == id_)))
     return False
+
+
+def drop(database: Database, place: Blocks, ids: Sequence[bytes]) -> None:
+    """Remove those of the blocks that no commit has claimed, rows before files."""
+    for some in chunks(ids):
+        with database.read() as connection:
+            if not connection.scalar(select(exists().where(pending.c.id.in_(some)))):
+                continue
+        with database.write() as connection:
+            waiting = connection.scalars(select(pending.c.id).where(pending.c.id.in_(some))).all()
+            connection.execute(delete(TODAY.blocks).where(TODAY.blocks.c.id.in_(waiting)))
+            connection.execute(delete(pending).where(pending.c.id.in_(waiting)))
+        drop_if_unlisted(database, waiting, PLACES, place.drop_today)
 
 
 def sweep(database: Database, place: Blocks, today: date) -> None:

@@ -18,6 +18,9 @@ class Blocks(Protocol):
     def put(self, id_: bytes, body: bytes) -> None:
         """Keep a block on today's shelf, durably; the same bytes again are accepted, others raise Taken."""
 
+    def check_room(self) -> None:
+        """Raise Full where a block would find no room now."""
+
     def get(self, id_: bytes) -> bytes | None:
         """The block, from either shelf, or None."""
 
@@ -34,7 +37,7 @@ class Blocks(Protocol):
         """Copy blocks from today's shelf to the settled one, afresh and in random order, durably."""
 
     def drop_today(self, ids: Iterable[bytes]) -> None:
-        """Take blocks off today's shelf. Those that are not there are passed over."""
+        """Take blocks off today's shelf, durably. Those that are not there are passed over."""
 
     def drop_settled(self, ids: Iterable[bytes]) -> None:
         """Take blocks off the settled shelf. Those that are not there are passed over."""

@@ -54,6 +54,10 @@ class FolderOfBlocks:
         with contextlib.suppress(FileNotFoundError):  # the turn-over has settled it meanwhile
             _sync_folder(path.parent)  # also for another's file, whose writer may have died before this line
 
+    @_room()
+    def check_room(self) -> None:
+        _leave_room(self._today)
+
     def _write(self, path: Path, id_: bytes, body: bytes) -> bytes | None:
         """Write a block that was not there a moment ago. Returns what another writer put there meanwhile, or None."""
         _leave_room(self._today)
@@ -115,8 +119,12 @@ class FolderOfBlocks:
 
     @_room()
     def drop_today(self, ids: Iterable[bytes]) -> None:
-        for id_ in ids:
-            _path(self._today, id_).unlink(missing_ok=True)
+        paths = [_path(self._today, id_) for id_ in ids]
+        for path in paths:
+            path.unlink(missing_ok=True)
+        for shard in {path.parent for path in paths}:
+            with contextlib.suppress(FileNotFoundError):  # `tidy` may be making it anew
+                _sync_folder(shard)
 
     @_room()
     def drop_settled(self, ids: Iterable[bytes]) -> None:
