@@ -23,6 +23,27 @@ def test_counts_until_the_time_of_the_first_is_over() -> None:
     assert (counts.get("look"), counts.incr("look", 10)) == (0, 1)
 
 
+def test_a_window_slides() -> None:
+    """What was counted fades with the window: after half of it about half may come again, after all of it the rest."""
+    time = [1000.0]
+    counts = counting(time)
+
+    def taken(key: str = "send") -> int:
+        return sum(counts.acquire_sliding_window_entry(key, 10, 10) for _ in range(20))
+
+    assert (taken(), taken(), taken("look")) == (10, 0, 10)
+    assert counts.get_sliding_window("send", 10) == (0, 0.0, 10, 20.0)
+    time[0] += 15
+    assert counts.get_sliding_window("send", 10) == (10, 5.0, 0, 15.0)
+    assert (taken(), taken()) == (5, 0)
+    time[0] += 15
+    assert taken() == 10
+    time[0] += 100
+    assert taken() == 10
+    counts.clear_sliding_window("send", 10)
+    assert taken() == 10
+
+
 def test_what_is_over_is_not_kept() -> None:
     """Keys that nobody counts any more, which stand for visitors, are gone at the next sweep."""
     time = [1000.0]

@@ -1,5 +1,9 @@
 """Limits that know nobody."""
 
+import ipaddress
+import os
+import random
+import secrets
 import socket
 import time
 from pathlib import Path
@@ -7,13 +11,17 @@ from pathlib import Path
 import flask
 import pytest
 from flask.testing import FlaskClient
+from limits import parse_many
+from limits.strategies import SlidingWindowCounterRateLimiter
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from tests import parties
 from tests.server.visitor import config
 from whistle.server.config import Config, Rate
-from whistle.server.limits import Limits, Passing
+from whistle.server.counting import EVERYBODY, Counting
+from whistle.server.limits import Limits, Passing, told
 
+REDIS = os.environ.get("WHISTLE_TEST_REDIS", "")
 RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "look": Rate("2 per hour", "5 per hour")}
 
 
@@ -80,6 +88,59 @@ def test_networks_of_ipv6_count_as_one() -> None:
     assert passing("") == passing("no address")
 
 
+@pytest.mark.parametrize("rate", ["2 per second", "10 per 10 seconds", "7 per 3 minutes", "1 per 2 minutes"])
+def test_who_waits_as_told_is_let_in(rate: str) -> None:
+    """What a refusal says is how long it is, to the second."""
+    now, [item] = [1000.0], parse_many(rate)
+    limiter = SlidingWindowCounterRateLimiter(Counting(now=lambda: now[0]))
+    chance = random.Random(rate)
+    for _ in range(200):
+        now[0] += chance.uniform(0, item.get_expiry() / 3)
+        while limiter.hit(item, "send", EVERYBODY):
+            pass
+        storage = limiter.storage
+        assert isinstance(storage, Counting)
+        wait = told(item, *storage.get_sliding_window(item.key_for("send", EVERYBODY), item.get_expiry()))
+        assert 1 <= wait <= 2 * item.get_expiry()
+        begun = now[0]
+        now[0] = begun + max(0.0, wait - 1.01)
+        assert wait == 1 or not limiter.test(item, "send", EVERYBODY)
+        now[0] = begun + wait
+        assert limiter.test(item, "send", EVERYBODY)
+
+
+@pytest.mark.skipif(not REDIS, reason="WHISTLE_TEST_REDIS names no Redis")
+def test_windows_slide_in_redis_too(tmp_path: Path) -> None:
+    """Who waits as told is let in where Redis counts."""
+    once = Rate("1 per second", "1 per second")
+    limits = Limits(config(tmp_path, rates={**RATES, "send": once}, rates_storage=REDIS, behind_tor=False))
+    environ = {"REMOTE_ADDR": str(ipaddress.IPv4Address(secrets.randbits(32)))}
+    with pytest.raises(TooManyRequests) as refused:
+        for _ in range(100):
+            limits.check("send", environ)
+            limits.count("send", environ)
+    assert isinstance(refused.value.retry_after, int) and 0 < refused.value.retry_after <= 3
+    time.sleep(refused.value.retry_after)
+    limits.check("send", environ)
+
+
+def test_a_check_counts_nothing(tmp_path: Path) -> None:
+    """Whether it may be done is asked as often as anybody likes."""
+    _, limits = limited(tmp_path)
+    for _ in range(20):
+        limits.check("send", {})
+    for _ in range(5):
+        limits.count("send", {})
+    with pytest.raises(TooManyRequests):
+        limits.check("send", {})
+
+
+def test_no_window_is_longer_than_minutes() -> None:
+    """Whoever is refused can go on within minutes."""
+    rates = [rate for pair in Config(Path()).rates.values() for rate in (pair.each, pair.all)]
+    assert all(item.get_expiry() <= 120 for rate in rates for item in parse_many(rate))
+
+
 def test_some_places_stay_for_those_who_read(tmp_path: Path) -> None:
     """Uploads take three quarters of the threads at most."""
     _, limits = limited(tmp_path, threads=4)
@@ -115,4 +176,6 @@ def test_a_program_is_told_to_wait(client: FlaskClient, app: flask.Flask) -> Non
     for path, body in (("withdraw", bytes(32)), ("look", b"".join(parties.reporter().look_ids(8)))):
         asked = [client.post(f"/api/{path}", data=body, content_type="application/octet-stream") for _ in range(2)]
         assert [each.status_code for each in asked] == [200, 429]
-        assert "wait" in asked[1].get_json()["hint"]
+        wait = int(asked[1].headers["Retry-After"])
+        assert 0 < wait <= 2 * 86_400
+        assert asked[1].get_json()["hint"] == f"nothing of this was stored; try again in {-(-wait // 60)} minutes"

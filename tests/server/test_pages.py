@@ -13,6 +13,7 @@ from tests.server.visitor import Clock, Visitor, config, site
 from whistle.server import create_app
 from whistle.server.config import Rate
 
+OFTEN = Rate("1000000 per second", "1000000 per second")
 PAGE = 30 * 1024  # bytes of a page with its style sheet
 
 WAYS: dict[str, Callable[[Visitor], Visitor]] = {
@@ -200,12 +201,42 @@ def test_before_the_first_manifest_nothing_is_taken(tmp_path: Path) -> None:
 
 
 def test_too_much_at_once_is_told_kindly(tmp_path: Path, org: parties.Organisation) -> None:
-    """Whoever meets a limit reads why, and has the text back."""
-    app = site(tmp_path, org, rates={**config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")})
+    """Whoever meets a limit reads why and for how long, and has the text back; programs are told in seconds."""
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, "send": Rate("1 per hour", "1 per 2 minutes")})
     Visitor(app).tell()
     visitor = Visitor(app).tell("A long story.")
-    assert "Many people are using this page just now" in visitor.text
+    seconds = int(visitor.answer.headers["Retry-After"])
+    shown = f"{seconds} second" if seconds < 60 else f"{-(-seconds // 60)} minute"
+    assert visitor.answer.status_code == 429 and 0 < seconds <= 240
+    assert "Too much is arriving just now" in visitor.text and "Something is missing" not in visitor.text
+    assert f"Nothing of this was stored. Please send it again in {shown}" in visitor.text
     assert ("text", "A long story.") in visitor.page.form("send").fields
+
+
+def test_a_first_page_that_is_asked_for_too_often(tmp_path: Path, org: parties.Organisation) -> None:
+    """The page that says so has a heading of its own, and for how long it is."""
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, "page": Rate("1 per minute", "1 per minute")})
+    visitor = Visitor(app, "ar").open("/ar/")
+    assert visitor.answer.status_code == 429 and 0 < int(visitor.answer.headers["Retry-After"]) <= 120
+    assert "يصل إلينا الآن أكثر مما نستطيع استقباله" in visitor.text and "لم يُحفظ شيء" in visitor.text
+
+
+def test_what_is_refused_leaves_room_for_reports(tmp_path: Path, org: parties.Organisation) -> None:
+    """Any number of empty, broken or unreadable forms closes reporting to nobody; what is stored counts, and once."""
+    rates = {"send": Rate("2 per hour", "2 per hour"), "page": OFTEN, "look": OFTEN}
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, **rates})
+    client, flooding = app.test_client(), Visitor(app)
+    words = flooding.tell().words
+    for _ in range(20):
+        flooding.tell("")
+        flooding.tell("For nobody.", without=["ombuds", "ethics"])
+        flooding.come_back(words).step("follow-up", {"text": ""})
+        client.post("/en/", data={"step": "send"})
+        client.post("/en/", data=b"--b", content_type="multipart/form-data; boundary=b")
+        client.post("/api/store", data=bytes(100), content_type="application/octet-stream")
+    visitor = Visitor(app).tell("The second.")
+    assert "Keep these twelve words" in visitor.text
+    assert Visitor(app).tell("The third.").answer.status_code == 429
 
 
 def test_too_many_files_at_once_are_told_kindly(
@@ -217,7 +248,7 @@ def test_too_many_files_at_once_are_told_kindly(
     app = site(tmp_path, org, rates={**config(tmp_path).rates, "upload": Rate("1 per hour", "1 per hour")})
     assert Visitor(app).tell(files=[("a", b"one")]).answer.status_code == 200
     visitor = Visitor(app).tell("A long story.", files=[("a", b"one")])
-    assert "Many people are using this page just now" in visitor.text
+    assert "Too much is arriving just now" in visitor.text and "Nothing of this was stored" in visitor.text
     assert "Files must be chosen again" in visitor.text
     assert ("text", "A long story.") in visitor.page.form("send").fields
 

@@ -9,7 +9,7 @@ import flask
 
 from whistle.protocol import parcel, retrieval
 from whistle.protocol.drafting import Refused
-from whistle.server import forms, sealing
+from whistle.server import forms, limits, sealing
 from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
 from whistle.server.replies import Back, case, with_case
@@ -102,7 +102,8 @@ def renew(visit: Visit) -> flask.Response:
             continues=back.reporter,
         )
         try:
-            sealing.report(draft, reporter, visit.published, visit.store, visit.day)
+            with limits.storing(again=sealing.is_stored(reporter, visit.store)):
+                sealing.report(draft, reporter, visit.published, visit.store, visit.day)
         except (NoRoom, Refused) as error:
             return _exposed(back, forms.problem(visit.t, error, visit.bounds))
         return stored(visit, reporter)
@@ -135,7 +136,9 @@ def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
         attachments=visit.arrived.attachments,
         blocks=visit.arrived.blocks,
     )
-    sealing.follow_up(draft, back.reporter, attempt, visit.arrived.digest, visit.published, visit.store, visit.day)
+    who, digest = back.reporter, visit.arrived.digest
+    with limits.storing(again=sealing.is_added(who, attempt, digest, visit.store)):
+        sealing.follow_up(draft, who, attempt, digest, visit.published, visit.store, visit.day)
 
 
 def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message: str = "") -> flask.Response:

@@ -10,6 +10,7 @@ import flask
 from werkzeug.exceptions import HTTPException
 
 from whistle.protocol import canonical
+from whistle.server import limits
 from whistle.server.errors import Refusal
 
 HINTS = {
@@ -17,7 +18,6 @@ HINTS = {
     411: "send the length of the body",
     413: "send less at a time",
     415: "send application/octet-stream",
-    429: "wait a few minutes, then try again",
     503: "try again in a few minutes",
 }
 
@@ -38,5 +38,17 @@ def _refused(error: Refusal) -> flask.Response:
 
 
 def _by_status(error: HTTPException) -> flask.Response:
-    status = error.code or 500
-    return record({"error": error.name.lower(), "hint": HINTS.get(status, "tell the operator")}, status)
+    status, wait = error.code or 500, limits.wait(error)
+    hint = (
+        f"nothing of this was stored; try again in {duration(wait)}" if wait else HINTS.get(status, "tell the operator")
+    )
+    answer = record({"error": error.name.lower(), "hint": hint}, status)
+    if wait:
+        answer.headers["Retry-After"] = str(wait)
+    return answer
+
+
+def duration(seconds: int) -> str:
+    """How long it is, in the words of a hint."""
+    count, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
+    return f"{count} {unit}{'' if count == 1 else 's'}"

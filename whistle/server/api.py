@@ -33,12 +33,26 @@ blueprint = flask.Blueprint("api", __name__, url_prefix="/api")
 answers.init(blueprint)
 
 
+@blueprint.post("/ready")
+def ready() -> flask.Response:
+    """Whether a message would be taken now, before anything of it is sent; it keeps no place for it."""
+    limits.count("page")
+    _body(0, 0)
+    limits.check("send")
+    limits.check("block")
+    try:
+        here().store.check_room()
+    except Full as error:
+        raise _full() from error
+    return _nothing()
+
+
 @blueprint.post("/block")
 def put_block() -> flask.Response:
     """Keep a block for a report that follows: id, then 262,144 bytes."""
-    limits.count("block")
     with limits.uploading():
         body = _body(TOKEN + BLOCK, TOKEN + BLOCK)
+    limits.count("block")
     instance = here()
     try:
         instance.store.put_block(body[:TOKEN], body[TOKEN:], Heap.REVIEWERS, instance.today)
@@ -49,10 +63,18 @@ def put_block() -> flask.Response:
     return _nothing()
 
 
+@blueprint.post("/drop")
+def drop_blocks() -> flask.Response:
+    """Take back blocks that no report has named, of somebody who sends none after all."""
+    limits.count("page")
+    here().store.drop(_cut(_body(TOKEN, parcel.MAX_BLOCKS * TOKEN)))
+    return _nothing()
+
+
 @blueprint.post("/store")
 def store_envelopes() -> flask.Response:
     """Keep one envelope, or a report with its slip, under their tokens, and the blocks that were put for them."""
-    limits.count("send")
+    limits.count("page")
     instance = here()
     size = envelope.size(instance.config.slots)
     with limits.uploading():
@@ -60,8 +82,10 @@ def store_envelopes() -> flask.Response:
     asked = _parse_store(body, instance.config.slots)
     named = zip(asked.tokens, (Heap.REVIEWERS, Heap.REPORTERS), asked.envelopes, strict=False)
     sealed = [Sealed(thing_id(token), heap, each) for token, heap, each in named]
+    again = all(instance.store.has(each.id) for each in sealed)
     try:
-        instance.store.commit(sealed, asked.blocks, instance.today)
+        with limits.storing(again):
+            instance.store.commit(sealed, asked.blocks, instance.today)
     except Taken as error:
         raise _taken() from error
     except Missing as error:

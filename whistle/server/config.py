@@ -59,11 +59,11 @@ class Rate:
 def _rates() -> dict[str, Rate]:
     return {
         "look": Rate("30 per minute", "1200 per minute"),
-        "send": Rate("20 per hour", "600 per hour"),
-        "upload": Rate("60 per hour", "1200 per hour"),
-        "block": Rate("6000 per hour", "60000 per hour"),
-        "fetch": Rate("600 per hour", "6000 per hour"),
-        "withdraw": Rate("20 per hour", "600 per hour"),
+        "send": Rate("5 per minute", "10 per 10 seconds"),  # what is stored, and no other form
+        "upload": Rate("5 per minute", "60 per minute"),  # large forms without script
+        "block": Rate("2400 per minute", "12000 per minute"),
+        "fetch": Rate("120 per minute", "1200 per minute"),
+        "withdraw": Rate("5 per minute", "60 per minute"),
         "page": Rate("120 per minute", "6000 per minute"),
         "courier": Rate("600 per minute", "600 per minute"),
     }

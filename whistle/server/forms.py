@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from markupsafe import Markup
+
 from whistle.protocol import words
 from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, Refused, TooLong
 from whistle.protocol.manifest import RECOVERY, Manifest
@@ -31,7 +33,11 @@ PLACES = 3  # of the twelve words, asked back
 
 
 class Busy(FormError):
-    """Too many files arrive at once; nothing of this form was kept."""
+    """Too many files arrive at once; nothing of this form was kept.  `wait` is in seconds, 0 when nobody knows."""
+
+    def __init__(self, message: str, fields: tuple[tuple[str, str], ...] = (), wait: int = 0) -> None:
+        super().__init__(message, fields)
+        self.wait = wait
 
 
 TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and the message
@@ -39,7 +45,6 @@ TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and 
     Empty: ("text", "error.empty"),
     NobodyLeft: ("without", "error.nobody"),
     TooLong: ("without", "error.too_long_names"),
-    Busy: ("", "notice.limit_text"),
     NoRoom: ("", "error.no_room"),
     Broken: ("", "error.broken"),
     FieldAfterFile: ("", "error.old_form"),
@@ -50,12 +55,15 @@ TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and 
 class Problem:
     """What is wrong with a form; `field` is the id of the control to mend, empty when there is none.
 
-    `nobody`: everybody who could read it was left out, so that other places are to be shown.
+    `nobody`: everybody who could read it was left out, so that other places are to be shown.  `heading` is the
+    message above the list of problems that it begins; `wait` is after how many seconds the same form may be taken.
     """
 
     field: str
     text: str
     nobody: bool = False
+    heading: str = "page.problem"
+    wait: int = 0
 
 
 def new_attempt() -> str:
@@ -135,8 +143,20 @@ def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Probl
     """What is said about a form that could not be taken."""
     if isinstance(error, TooBig):
         return _too_big(t, error, bounds)
+    if isinstance(error, Busy):
+        return limited(t, error.wait)
     field, key = next((said for kind, said in TOLD.items() if isinstance(error, kind)), ("", "error.not_stored"))
     return Problem(field, t(key), isinstance(error, NobodyLeft))
+
+
+def limited(t: Translation, wait: int) -> Problem:
+    """What is said where more arrives than may; `wait` in seconds, 0 when nobody knows."""
+    said = t("notice.limit_text", wait=_duration(t, wait)) if wait else t("notice.busy_text")
+    return Problem("", said, heading="notice.limit", wait=wait)
+
+
+def _duration(t: Translation, seconds: int) -> Markup:
+    return t("wait.seconds", seconds) if seconds < 60 else t("wait.minutes", -(-seconds // 60))
 
 
 def _too_big(t: Translation, error: TooBig, bounds: Bounds) -> Problem:

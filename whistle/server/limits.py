@@ -3,24 +3,28 @@
 An address becomes a keyed hash whose key lives in memory only and is thrown away within the hour.  Behind Tor all
 visitors share one address, so each action also has a limit for everybody together, apart from the others: whoever
 floods one leaves the others free, and those who come back to read are served while others cannot send.
+
+Windows slide: what is refused now is taken as soon as enough of the last seconds or minutes is over, and is told when.
 """
 
 import contextlib
 import functools
 import hashlib
 import ipaddress
+import math
 import os
 import struct
 import threading
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, TypeVar
 
 import flask
 import limits
 from flask_limiter import Limiter
 from limits.errors import StorageError
-from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
+from limits.storage import SlidingWindowCounterSupport
+from werkzeug.exceptions import HTTPException, ServiceUnavailable, TooManyRequests
 
 from whistle.server import counting
 from whistle.server.config import Config
@@ -34,6 +38,8 @@ PATIENCE = {"socket_timeout": 2, "socket_connect_timeout": 2}  # seconds, with R
 COUNTING = f"{counting.Counting.STORAGE_SCHEME[0]}://"
 UPLOADING = 3 / 4  # of the threads may take in much; the rest stays for those who read
 GIVING_BACK = 1 / 8  # of the threads may read what cannot be kept, so that its texts can be given back
+
+T = TypeVar("T")
 
 
 class Passing:
@@ -71,7 +77,7 @@ class Limits:
             app=flask.Flask(__name__),  # not ours, of which it would ask at every request what `count` knows
             storage_uri=COUNTING if ours else config.rates_storage,
             storage_options={"wrap_exceptions": True, **options},
-            strategy="fixed-window",
+            strategy="sliding-window-counter",
         )
         self._away = 0.0  # until when the storage is not asked, for it has just failed
         self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOADING)))
@@ -79,11 +85,16 @@ class Limits:
 
     def count(self, action: str, environ: dict[str, Any]) -> None:
         """Count a request; TooManyRequests when the visitor, or everybody together, has done it too often."""
-        rate = self._config.rates[action]
         # The visitor first: whoever is over that limit takes nothing from what everybody shares.
-        if not self._config.behind_tor:
-            self._hit(rate.each, action, self._passing(_address(environ, self._config.trusted_proxies)))
-        self._hit(rate.all, action, EVERYBODY)
+        for item, who in self._counters(action, environ):
+            if not self._asked(self._limiter.limiter.hit, True, item, action, who):
+                raise self._refusal(item, action, who)
+
+    def check(self, action: str, environ: dict[str, Any]) -> None:
+        """TooManyRequests when `count` would raise it now; counts nothing."""
+        for item, who in self._counters(action, environ):
+            if not self._asked(self._limiter.limiter.test, True, item, action, who):
+                raise self._refusal(item, action, who)
 
     def uploading(self) -> contextlib.AbstractContextManager[None]:
         """Hold one of the places for large bodies; ServiceUnavailable when all are taken."""
@@ -93,20 +104,45 @@ class Limits:
         """Hold one of the few places for bodies that are read without being kept; ServiceUnavailable as above."""
         return _place(self._back)
 
-    def _hit(self, rates: str, action: str, who: str) -> None:
-        for item in _parsed(rates):
-            if time.monotonic() < self._away:
-                return
-            try:
-                allowed = self._limiter.limiter.hit(item, action, who)
-                self._away = 0.0
-            except StorageError as error:  # better without limits than closed to everybody
-                if not self._away:  # a line at every request would keep the times of visits in the system's log
-                    LOG.warning(describe(error))
-                self._away = time.monotonic() + PAUSE
-                return
-            if not allowed:
-                raise TooManyRequests
+    def _counters(self, action: str, environ: dict[str, Any]) -> Iterator[tuple[limits.RateLimitItem, str]]:
+        rate = self._config.rates[action]
+        if not self._config.behind_tor:
+            visitor = self._passing(_address(environ, self._config.trusted_proxies))
+            yield from ((item, visitor) for item in _parsed(rate.each))
+        yield from ((item, EVERYBODY) for item in _parsed(rate.all))
+
+    def _asked(self, ask: Callable[..., T], otherwise: T, *given: Any) -> T:
+        """What the counters say, or `otherwise` while they are away: better without limits than closed to everybody."""
+        if time.monotonic() < self._away:
+            return otherwise
+        try:
+            answer = ask(*given)
+        except StorageError as error:
+            if not self._away:  # a line at every request would keep the times of visits in the system's log
+                LOG.warning(describe(error))
+            self._away = time.monotonic() + PAUSE
+            return otherwise
+        self._away = 0.0
+        return answer
+
+    def _refusal(self, item: limits.RateLimitItem, action: str, who: str) -> TooManyRequests:
+        storage, nothing = self._limiter.limiter.storage, (0, 0.0, 0, 0.0)
+        assert isinstance(storage, SlidingWindowCounterSupport)
+        windows = self._asked(storage.get_sliding_window, nothing, item.key_for(action, who), item.get_expiry())
+        return TooManyRequests(retry_after=told(item, *windows))
+
+
+def told(item: limits.RateLimitItem, before: int, before_left: float, count: int, left: float) -> int:
+    """In how many seconds one more is taken, if nobody else comes: the window before fades, then this one does.
+
+    Both windows as `SlidingWindowCounterSupport` gives them.
+    """
+    expiry, seconds = item.get_expiry(), 0.0
+    if count >= item.amount:
+        seconds = left - expiry * item.amount / count
+    elif before:
+        seconds = before_left - expiry * (item.amount - count) / before
+    return max(0, math.floor(seconds)) + 1
 
 
 def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None:
@@ -117,6 +153,32 @@ def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None
 def count(action: str) -> None:
     """Count an action of the request at hand, one of `Config.rates`; TooManyRequests when there were too many."""
     _here().count(action, flask.request.environ)
+
+
+def check(action: str) -> None:
+    """TooManyRequests when `count` would raise it now; counts nothing."""
+    _here().check(action, flask.request.environ)
+
+
+@contextlib.contextmanager
+def storing(again: bool = False) -> Iterator[None]:
+    """Around whatever stores a message: what comes to nothing takes nothing from the share of those that are stored.
+
+    TooManyRequests before anything is done; never for what is stored already and comes `again`.  It is counted when it
+    is done, so those that are under way at the same moment may be a few more than the limit.
+    """
+    if not again:
+        check("send")
+    yield
+    if not again:
+        with contextlib.suppress(TooManyRequests):
+            count("send")
+
+
+def wait(error: HTTPException) -> int:
+    """After how many seconds the same may be taken, where that is known; else 0."""
+    told = error.retry_after if isinstance(error, TooManyRequests) else None
+    return told if isinstance(told, int) else 0
 
 
 def uploading() -> contextlib.AbstractContextManager[None]:

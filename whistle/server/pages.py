@@ -15,7 +15,7 @@ from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.forms import Busy, Problem
 from whistle.server.instance import here
 from whistle.server.logs import LOG, describe
-from whistle.server.receiving import Arrived, Bounds, receive
+from whistle.server.receiving import Arrived, Bounds, discard, receive
 from whistle.server.visit import Visit, channels, languages, notice, outside, page, pickup
 from whistle.store import StoreError
 
@@ -27,14 +27,14 @@ AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps who
     "send": report.again,
     "follow-up": additions.follow_up_again,
 }
-AGAIN_COUNTED = {"follow-up": "look"}
-COUNTED = dict.fromkeys(("send", "follow-up", "stop-now", "renew"), "send")  # as actions of Config.rates
-COUNTED |= dict.fromkeys(("look", "withdraw", "stop", "exposed"), "look")
+STORING = ("send", "follow-up", "stop-now", "renew")
+LOOKING = ("look", "withdraw", "stop", "exposed", "follow-up", "stop-now", "renew")
+COUNTED = dict.fromkeys(LOOKING, "look")  # as actions of Config.rates; what is stored counts as `send` beside it
 COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as `page`
 SMALL = 16 * 1024  # bytes of a body up to which it takes none of the places for uploads
 LARGE = 2 * 1024 * 1024  # bytes of a body from which it counts as an upload
 DRAINED = 64 * 1024 * 1024  # bytes that are still read when no place is free, so that texts can be given back
-FAULTS = {404: "notice.missing", 405: "notice.missing", 429: "notice.limit", 503: "notice.unavailable"}
+FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable"}
 
 
 @blueprint.get("/")
@@ -64,17 +64,27 @@ def act(language: str) -> flask.Response:
     except FormError as error:
         visit = visit.holding(Arrived(error.fields))
         problem = forms.problem(visit.t, error, visit.bounds)
+    try:
+        return _answer(visit, problem)
+    finally:
+        discard(visit.store, visit.arrived.blocks)  # what a commit has named stays
+
+
+def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
     name = visit.arrived.get("step")
     action = COUNTED.get(name, "page")
     try:
         limits.count(action)
+    except TooManyRequests as error:
+        return _refused(visit, forms.limited(visit.t, limits.wait(error)), again=action == "page")
+    try:
         return _refused(visit, problem) if problem else STEPS.get(name, land)(visit)
-    except TooManyRequests:
-        return _refused(visit, Problem("", visit.t("notice.limit_text")), 429)
+    except TooManyRequests as error:
+        return _refused(visit, forms.limited(visit.t, limits.wait(error)))
     except NoManifest:
         return closed(visit)
     except StoreError as error:
-        if action != "send":
+        if name not in STORING:
             raise
         LOG.error(describe(error))
         return _refused(visit, Problem("", visit.t("error.unsure")), 500)
@@ -112,6 +122,8 @@ def fault(error: HTTPException) -> flask.Response:
     known = languages(here().config)
     code = language if language in known else i18n.negotiate(flask.request.accept_languages, known)
     status, visit = error.code or 500, _visit(code)
+    if isinstance(error, TooManyRequests):
+        return _told(visit, forms.limited(visit.t, limits.wait(error)), 429)
     if status < 500 and status not in FAULTS:  # no step was begun
         return notice(visit, "notice.refused", visit.t("error.not_stored"), status=status)
     return notice(visit, FAULTS.get(status, "notice.fault"), status=status)
@@ -130,17 +142,22 @@ def _receive(visit: Visit) -> Arrived:
         return _read(visit, visit.bounds)
     try:
         with limits.uploading():
-            if length > LARGE:
-                limits.count("upload")
-            return _read(visit, visit.bounds)
-    except (ServiceUnavailable, TooManyRequests):
+            if length <= LARGE:
+                return _read(visit, visit.bounds)
+            limits.check("upload")
+            arrived = _read(visit, visit.bounds)
+            with contextlib.suppress(TooManyRequests):
+                limits.count("upload")  # when it has come whole
+            return arrived
+    except (ServiceUnavailable, TooManyRequests) as error:
         if length > DRAINED:
             raise
+        wait = limits.wait(error)
     try:
         with limits.giving_back():
             return _read(visit, Bounds(upload=0))
     except TooBig as error:
-        raise Busy("too many files arrive at once", error.fields) from error
+        raise Busy("too many files arrive at once", error.fields, wait) from error
 
 
 def _read(visit: Visit, bounds: Bounds) -> Arrived:
@@ -149,18 +166,31 @@ def _read(visit: Visit, bounds: Bounds) -> Arrived:
     return receive(request.stream, kind, request.content_length, visit.store, visit.day, bounds)
 
 
-def _refused(visit: Visit, problem: Problem, status: int = 422) -> flask.Response:
+def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = True) -> flask.Response:
     """The form with what was typed; or what was typed alone, where the form has none or cannot be had just now."""
     name = visit.arrived.get("step")
-    with contextlib.suppress(TooManyRequests, StoreError):
-        if name in AGAIN_COUNTED:
-            limits.count(AGAIN_COUNTED[name])
-        if name in AGAIN:
-            try:
-                return AGAIN[name](visit, problem)
-            except NoManifest:
-                return closed(visit)
-    return notice(visit, "notice.refused", problem.text, status=status, text=visit.arrived.get("text"))
+    if again and name in AGAIN:
+        try:
+            return _waiting(AGAIN[name](visit, problem), problem)
+        except NoManifest:
+            return closed(visit)
+        except StoreError as error:
+            LOG.error(describe(error))
+    return _told(visit, problem, status)
+
+
+def _told(visit: Visit, problem: Problem, status: int) -> flask.Response:
+    key = "notice.refused" if problem.heading == "page.problem" else problem.heading
+    return _waiting(notice(visit, key, problem.text, status=status, text=visit.arrived.get("text")), problem)
+
+
+def _waiting(answer: flask.Response, problem: Problem) -> flask.Response:
+    """An answer that also says to programs after how many seconds the same may be taken, if only that is at fault."""
+    if problem.heading == "notice.limit":
+        answer.status_code = 429
+    if problem.wait:
+        answer.headers["Retry-After"] = str(problem.wait)
+    return answer
 
 
 def _outdated(visit: Visit, known: Known) -> str:

@@ -15,7 +15,7 @@ from whistle.protocol.manifest import Channel, Known
 from whistle.protocol.questions import WAY
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
-from whistle.server import forms, sealing
+from whistle.server import forms, limits, sealing
 from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
 from whistle.server.sealing import Draft
@@ -74,7 +74,8 @@ def send(visit: Visit) -> flask.Response:
     if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
         return again(visit, Problem("without", visit.t("error.renewed")))
     try:
-        sealing.first_report(_draft(visit, known, chosen), reporter, visit.published, visit.store, visit.day)
+        with limits.storing():
+            sealing.first_report(_draft(visit, known, chosen), reporter, visit.published, visit.store, visit.day)
     except (NoRoom, Refused) as error:
         return again(visit, forms.problem(visit.t, error, visit.bounds))
     return words_page(visit, reporter)
@@ -87,7 +88,9 @@ def _keep_sealed(visit: Visit) -> flask.Response:
     if arrived.attachments or any(map(str.strip, beside)):
         return again(visit, Problem("text", visit.t("error.sealed_alone")))
     try:
-        sealing.keep(parcel.dearmor(arrived.get("text"), visit.config.slots), (), visit.store, visit.day)
+        sealed = parcel.dearmor(arrived.get("text"), visit.config.slots)
+        with limits.storing(again=visit.store.has(retrieval.thing_id(sealed.tokens[0]))):
+            sealing.keep(sealed, (), visit.store, visit.day)
     except NoRoom as error:
         return again(visit, forms.problem(visit.t, error, visit.bounds))
     except Malformed:

@@ -15,7 +15,7 @@ from whistle.protocol.retrieval import Reporter, thing_id
 from whistle.server.errors import NoRoom
 from whistle.server.looking import CaseView, FoundReply, look, open_attachment
 from whistle.server.published import Published
-from whistle.server.receiving import Arrived, Bounds, receive
+from whistle.server.receiving import Arrived, Bounds, discard, receive
 from whistle.store import Full, Heap, Sealed, Store, Taken
 
 __all__ = [
@@ -27,6 +27,7 @@ __all__ = [
     "first_report",
     "follow_up",
     "follow_up_readers",
+    "is_added",
     "is_stored",
     "keep",
     "look",
@@ -54,6 +55,11 @@ def is_stored(reporter: Reporter, store: Store) -> bool:
     return store.has(thing_id(reporter.report_token))
 
 
+def is_added(reporter: Reporter, attempt: bytes, digest: bytes, store: Store) -> bool:
+    """Whether there is the follow-up of this form."""
+    return store.has(thing_id(reporter.follow_up_token(attempt, digest)))
+
+
 def first_report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
     """As `report`, for one who had none a moment ago: if there is one by now, that one stays."""
     parcel = _writer(published.sealing(day), day).report(draft, reporter)
@@ -73,7 +79,7 @@ def follow_up(
 
     Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or NoRoom.
     """
-    if store.has(thing_id(reporter.follow_up_token(attempt, digest))):
+    if is_added(reporter, attempt, digest, store):
         return
     known = published.sealing(day)
     view = look(reporter, published, store, day)
@@ -83,17 +89,21 @@ def follow_up(
 def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.date) -> None:
     """Store a parcel whose other ``blocks`` were put before; the same again changes nothing.
 
-    Raises NoRoom, or Taken when something else lies, or lay, under one of its tokens.
+    Raises NoRoom, or Taken when something else lies, or lay, under one of its tokens; then none of its own blocks stay.
     """
     heaps = (Heap.REVIEWERS, Heap.REPORTERS)
     named = zip(parcel.tokens, heaps, parcel.envelopes, strict=False)
     sealed = [Sealed(thing_id(token), heap, body) for token, heap, body in named]
+    put: list[bytes] = []
     try:
         for id, block in parcel.blocks:
             store.put_block(id, block, Heap.REVIEWERS, day)
-        store.commit(sealed, [*blocks, *(id for id, _ in parcel.blocks)], day)
+            put.append(id)
+        store.commit(sealed, [*blocks, *put], day)
     except Full as error:
         raise NoRoom("the disk is full") from error
+    finally:
+        discard(store, put)  # what a commit has named stays
 
 
 def withdraw(reporter: Reporter, store: Store, day: datetime.date) -> str:

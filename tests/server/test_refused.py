@@ -1,0 +1,115 @@
+"""What is refused is gone when the page says so: after each kind of refusal the disk and the database are looked at."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests import parties
+from tests.server.test_api import head, post, sealed_report
+from tests.server.test_receiving import on_disk
+from tests.server.visitor import TEXT, Visitor, config, site
+from whistle.protocol import words
+from whistle.server.config import Rate
+from whistle.server.instance import NAME, Instance
+from whistle.store import Full, Heap, Store, StoreError
+
+FILES = [("a.bin", os.urandom(300_000)), ("b.bin", b"small")]
+ONCE = Rate("1 per hour", "1 per hour")
+Patch = pytest.MonkeyPatch
+
+
+def instance_of(app: flask.Flask) -> Instance:
+    """What the server's requests share."""
+    found = app.extensions[NAME]
+    assert isinstance(found, Instance)
+    return found
+
+
+def failing(error: Exception) -> Callable[..., None]:
+    """A method that raises."""
+
+    def fails(*_: object) -> None:
+        raise error
+
+    return fails
+
+
+WITH_WORDS = " ".join(words.encode(bytes(16)))
+REFUSALS: dict[str, Callable[[Visitor, Patch], object]] = {
+    "words in it": lambda visitor, patch: visitor.tell(WITH_WORDS, files=FILES),
+    "for nobody": lambda visitor, patch: visitor.tell(without=["ombuds", "ethics"], files=FILES),
+    "old form": lambda visitor, patch: visitor.tell(attempt="", files=FILES),
+    "old list": lambda visitor, patch: visitor.tell(keys="0", files=FILES),
+    "another channel": lambda visitor, patch: visitor.tell(shown="fraud", files=FILES),
+    "sealed and more": lambda visitor, patch: visitor.tell("-----BEGIN WHISTLE SEALED REPORT-----", files=FILES),
+    "too often": lambda visitor, patch: [visitor.tell(files=[]), visitor.tell(files=FILES)],
+    "full at the end": lambda visitor, patch: [
+        patch.setattr(Store, "commit", failing(Full("no room"))),
+        visitor.tell(files=FILES),
+    ],
+    "store fails": lambda visitor, patch: [
+        patch.setattr(Store, "commit", failing(StoreError("it fails"))),
+        visitor.tell(files=FILES),
+    ],
+    "long text and a full disk": lambda visitor, patch: [
+        patch.setattr(Store, "commit", failing(Full("no room"))),
+        visitor.tell(TEXT * 5000, files=FILES),
+    ],
+    "no step of ours": lambda visitor, patch: visitor.tell(step="nothing", files=FILES),
+    "step without files": lambda visitor, patch: visitor.tell(step="kept", files=FILES),
+    "wrong words": lambda visitor, patch: visitor.tell(step="follow-up", words="1 2 3", files=FILES),
+    "closed": lambda visitor, patch: [
+        visitor.step("report").step("tell", {"channel": "harassment"}),
+        setattr(instance_of(visitor.client.application).now, "day", parties.DAY.replace(year=2030)),
+        visitor.step("send", {"text": TEXT}, FILES),
+    ],
+}
+
+
+@pytest.mark.parametrize("refuse", REFUSALS.values(), ids=REFUSALS)
+def test_a_refused_form_leaves_nothing(
+    tmp_path: Path, org: parties.Organisation, monkeypatch: Patch, refuse: Callable[[Visitor, Patch], object]
+) -> None:
+    """None of its blocks lies in the folder or stands in the database once the page has come."""
+    app = site(tmp_path, org, rates={**config(tmp_path).rates, "send": ONCE})
+    put: list[bytes] = []
+    real = Store.put_block
+    monkeypatch.setattr(Store, "put_block", lambda self, id_, *more: [put.append(id_), real(self, id_, *more)])
+    visitor = Visitor(app)
+    refuse(visitor, monkeypatch)
+    assert len(put) >= 3
+    assert "Keep these twelve words" not in visitor.text
+    assert on_disk(instance_of(app)) == 0
+
+
+def test_the_same_form_again_leaves_nothing_more(app: flask.Flask) -> None:
+    """A reload shows the same words, and the files that came once more are gone; those that are stored stay."""
+    visitor = Visitor(app).tell(files=FILES)
+    form = Visitor(app).open("/en/").step("report").step("tell", {"channel": "harassment"}).page.form("send")
+    fields = {**dict(form.fields), "text": TEXT}
+    seen = []
+    for _ in range(2):
+        again = Visitor(app)
+        again.page.forms.append(form)
+        form.fields = list(fields.items())
+        seen.append(again.step("send", files=FILES).words)
+    assert seen[0] == seen[1] != visitor.words
+    assert on_disk(instance_of(app)) == 2 * 2 * 3  # two reports of three blocks, each a file and a row
+
+
+def test_what_a_program_gives_up_is_gone(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
+    """Blocks that were put and are taken back are gone at once; those of a stored report stay whoever names them."""
+    client, who = app.test_client(), parties.reporter()
+    blocks = [(os.urandom(16), os.urandom(262_144)) for _ in range(3)]
+    for id, body in blocks:
+        assert post(client, "block", id + body).status_code == 204
+    ids = [id for id, _ in blocks]
+    assert post(client, "store", head(who, ids[:1]) + b"".join(sealed_report(who, org))).status_code == 204
+    assert post(client, "drop", b"".join(ids)).status_code == 204
+    assert on_disk(instance) == 2
+    assert instance.store.block(ids[0], Heap.REVIEWERS) == blocks[0][1]
+    for wrong in (b"", bytes(15)):
+        assert post(client, "drop", wrong).status_code == 400
