@@ -258,7 +258,7 @@ def test_a_refusal_gives_the_texts_back(
 
 def on_disk(instance: Instance) -> int:
     """How many blocks lie in the folder, or stand in the database."""
-    files = [path for path in instance.config.blocks.rglob("*") if path.is_file()]
+    files = [path for path in Path(instance.config.blocks).rglob("*") if path.is_file()]
     with instance.store.database.read() as connection:
         tables = [table for table in metadata.sorted_tables if "blocks" in table.name or table.name == "pending"]
         return len(files) + sum(len(connection.execute(table.select()).all()) for table in tables)
