@@ -4,13 +4,11 @@ Its address holds a random path; another user's connection, another host's name,
 refused.  No cookie, no log, nothing from elsewhere.  What is uploaded stays in memory until it is sealed.
 """
 
-import io
 import re
 import secrets
 import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import IO
 
 import flask
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
@@ -18,17 +16,17 @@ from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, 
 from whistle.workstation import neighbours, pages
 from whistle.workstation.desk import Desk
 from whistle.workstation.errors import WorkstationError
+from whistle.workstation.uploads import Request
 from whistle.workstation.workstation import Workstation
 
-MAX_UPLOAD = 64 * 1024 * 1024  # bytes of one form; larger files go by the command line
+MAX_UPLOAD = 64 * 1024 * 1024  # bytes of the files of one form; larger files go by the command line
 MAX_TEXT = 8 * 1024 * 1024  # bytes of the fields of one form
 HOSTS = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?")
 PLAIN: dict[type[HTTPException], str] = {
     NotFound: "There is no such page.",
     Forbidden: "Refused. This page is for the user who opened it, at the address that was shown.",
     BadRequest: "The form was not complete.",
-    RequestEntityTooLarge: "That was too much at once. Larger files go by the command line: "
-    "whistle workstation reply CASE --attach FILE",
+    RequestEntityTooLarge: "That was too much text at once.",
 }
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -44,19 +42,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), display-capture=(), payment=(), usb=()",
 }
-
-
-class Request(flask.Request):
-    """A request whose uploads never touch a temporary file."""
-
-    def _get_file_stream(
-        self,
-        total_content_length: int | None,
-        content_type: str | None,
-        filename: str | None = None,
-        content_length: int | None = None,
-    ) -> IO[bytes]:
-        return io.BytesIO()
 
 
 class App(flask.Flask):
@@ -83,7 +68,7 @@ def create_app(
     app.config.update(
         WHISTLE_PATH=path,
         WHISTLE_DESK=Desk(workstation, stick, courier, saved or Path.home() / "Whistle"),
-        MAX_CONTENT_LENGTH=MAX_UPLOAD,
+        WHISTLE_MOST=MAX_UPLOAD,
         MAX_FORM_MEMORY_SIZE=MAX_TEXT,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True

@@ -1,11 +1,13 @@
-"""What the local page works on: the workstation, the stick, and what was last done."""
+"""What the local page works on: the workstation, the stick, what was last done, and what was refused."""
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from whistle.workstation import exchange, outbox
 from whistle.workstation.errors import Refused
+from whistle.workstation.typed import Typed
 from whistle.workstation.workstation import Workstation
 
 
@@ -26,6 +28,7 @@ class Desk:
     courier: Callable[[], Iterable[str]] | None
     saved: Path
     said: list[Said] = field(default_factory=list)
+    typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
     def say(self, *lines: str, good: bool = True) -> None:
         """Show these lines on the next page."""

@@ -1,14 +1,13 @@
 """The pages of the workstation: the queue, one case, and what a reviewer does there.
 
-Every form is answered by a redirection, so that a reload repeats nothing; a form that is refused comes back with what
-was typed.
+Every form is answered by a redirection, so that a reload repeats nothing and no browser writes down what was sent; a
+form that is refused comes back with what was typed.
 """
 
 import datetime
 import hashlib
 import mimetypes
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -23,23 +22,16 @@ from whistle.workstation import cases, outbox, record, saving, sent, writing
 from whistle.workstation.cases import Case, Entry
 from whistle.workstation.desk import Desk
 from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.typed import Form
+from whistle.workstation.uploads import Request
 from whistle.workstation.writing import Upload
 
+TOO_MUCH = (
+    "that was too much at once",
+    "larger files go by the command line: whistle workstation reply CASE --attach FILE",
+)
+
 pages = flask.Blueprint("pages", __name__, template_folder="templates", static_folder="static")
-
-
-@dataclass
-class Typed:
-    """What came with a form that was refused: which form, why, and its fields."""
-
-    form: str = ""
-    error: str = ""
-    hint: str = ""
-    fields: dict[str, str] = field(default_factory=dict)
-
-    def get(self, form: str, name: str, otherwise: str = "") -> str:
-        """What was typed into a field of this form, or what stands there at first."""
-        return self.fields.get(name, "") if self.form == form else otherwise
 
 
 def desk() -> Desk:
@@ -62,8 +54,7 @@ def _terms() -> dict[str, Any]:
         "said": here.take_said(),
         "name_of": name_of,
         "size": size,
-        "most": size(flask.current_app.config["MAX_CONTENT_LENGTH"]),
-        "Typed": Typed,
+        "most": size(flask.current_app.config["WHISTLE_MOST"]),
     }
 
 
@@ -90,31 +81,31 @@ def carry() -> Response:
 def case(name: str) -> str:
     """One case."""
     found = _case(name)
-    shown = _show(found, Typed())
+    shown = _show(found)
     cases.mark_read(desk().workstation, found)
     return shown
 
 
 @pages.post("/case/<name>/reply")
-def reply(name: str) -> Response | tuple[str, int]:
+def reply(name: str) -> Response:
     """Answer the reporter."""
     return _written(name, "reply", lambda case: writing.reply(desk().workstation, case, _text("text"), _uploads()))
 
 
 @pages.post("/case/<name>/note")
-def note(name: str) -> Response | tuple[str, int]:
+def note(name: str) -> Response:
     """Say something to the other readers."""
     return _written(name, "note", lambda case: writing.note(desk().workstation, case, _text("text"), _uploads()))
 
 
 @pages.post("/case/<name>/grant")
-def grant(name: str) -> Response | tuple[str, int]:
+def grant(name: str) -> Response:
     """Let one more reviewer in."""
     return _written(name, "grant", lambda case: writing.grant(desk().workstation, case, _text("grantee")))
 
 
 @pages.post("/case/<name>/status")
-def status(name: str) -> Response | tuple[str, int]:
+def status(name: str) -> Response:
     """State where the case stands."""
     return _written(name, "status", _state)
 
@@ -180,14 +171,14 @@ def _case(name: str) -> Case:
     return cases.load(here.workstation, found)
 
 
-def _show(case: Case, typed: Typed) -> str:
+def _show(case: Case) -> str:
     here = desk().workstation
     active = here.trust.newest().manifest.active()
     others = [each.id for each in active if each.id not in {*case.allowed, *case.without}]
     return flask.render_template(
         "case.html",
         case=case,
-        typed=typed,
+        typed=desk().typed[case.id],
         person=partial(record.person, here),
         headline=partial(record.headline, here),
         channel=record.channel(here, case),
@@ -204,14 +195,15 @@ def _incomplete(case: Case, entry: Entry, number: int) -> bool:
     return not desk().workstation.blocks.complete(entry.attachments[number])
 
 
-def _written(name: str, form: str, write: Callable[[Case], object]) -> Response | tuple[str, int]:
+def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
     found = _case(name)
+    refused = desk().typed[found.id].forms
     try:
         write(found)
+        refused.pop(form, None)
+        desk().say("Signed and sealed. It goes with the next exchange.")
     except WorkstationError as exc:
-        typed = Typed(form, exc.message, exc.hint, flask.request.form.to_dict())
-        return _show(found, typed), 422
-    desk().say("Signed and sealed. It goes with the next exchange.")
+        refused[form] = Form(exc.message, exc.hint, flask.request.form.to_dict())
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
 
 
@@ -234,6 +226,8 @@ def _text(name: str) -> str:
 
 
 def _uploads() -> list[Upload]:
+    if cast(Request, flask.request).too_much:
+        raise Refused(*TOO_MUCH)
     files: list[FileStorage] = [each for each in flask.request.files.getlist("files") if each.filename]
     return [Upload(Path(each.filename or "").name, _type(each), cast(BinaryIO, each.stream)) for each in files]
 
