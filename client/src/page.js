@@ -72,6 +72,7 @@ export class Page {
     this._tag = tag;
     this._guarded = false;
     this._busy = false;
+    this._calls = false; // a number is dialled, which browsers take for leaving though the page stays
     this._next = 0; // when the worker asks again for what it begins with, in milliseconds
     /** @type {Panel | null} */
     this._panel = null;
@@ -79,10 +80,14 @@ export class Page {
     this._begun = null;
     this._begin();
     document.addEventListener("submit", (event) => this._submit(event));
+    document.addEventListener("click", ({ target }) => {
+      this._calls = Boolean(/** @type {Element} */ (target).closest('a[href^="tel:"], a[href^="mailto:"]'));
+    });
     addEventListener("beforeunload", (event) => {
-      if (this._guarded || this._busy) {
+      if ((this._guarded || this._busy) && !this._calls) {
         event.preventDefault();
       }
+      this._calls = false;
     });
   }
 
@@ -196,6 +201,19 @@ export class Page {
   }
 
   /**
+   * Away from here, at once and without a question: out of sight, out of the page, and an upload under way ends.
+   *
+   * @param {string} address
+   */
+  vanish(address) {
+    this._busy = false;
+    this._line?.close();
+    this.forget();
+    document.body.replaceChildren();
+    location.replace(address); // in this page's place, so that Back leads past it
+  }
+
+  /**
    * @param {HTMLFormElement} form
    * @param {string} way
    * @param {Ask} ask
@@ -247,6 +265,11 @@ export class Page {
     const form = /** @type {HTMLFormElement} */ (event.target);
     const button = /** @type {HTMLInputElement | null} */ (form.querySelector("[name=step]"));
     const step = STEPS[button?.value ?? ""];
+    if (form.id === "leave") {
+      event.preventDefault();
+      this.vanish(form.dataset.to ?? "");
+      return;
+    }
     if (step && !(step === tell.send && tell.isSealed(form))) {
       event.preventDefault();
       if (!this._busy) {

@@ -5,6 +5,7 @@ import { say } from "./page_panel.js";
 import { filesOf, fit } from "./page_tell.js";
 import { showWords } from "./page_words.js";
 
+/** @import { Kit } from "./page_kit.js" */
 /** @import { Page } from "./page.js" */
 /** @import { Attachment } from "./attachment.js" */
 
@@ -290,10 +291,10 @@ function factsOf({ kit, place }, view) {
   const days = [...view.replies.map((/** @type {any} */ { day }) => day), ...(view.replies.length ? [] : [view.sent])];
   const [first] = days.filter(Boolean).sort();
   const over = isOver(view);
-  const due = over ? "" : nextDay(place.day, view.collection);
+  const due = over ? "" : planned(kit, place.day, view.collection);
   const lines = {
     sent: view.sent && { day: kit.day(view.sent) },
-    pickup: due && { day: kit.day(due, true) },
+    pickup: due && { day: due },
     last_day: first && !over && { day: kit.day(later(first, kit.settings.kept)) },
     readers: view.readers.length && { names: kit.listed(view.readers) },
     without: view.without.length && { names: kit.listed(view.without) },
@@ -302,6 +303,22 @@ function factsOf({ kit, place }, view) {
     no_slip: !view.hasSlip && !over && {},
   };
   return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
+}
+
+/**
+ * The day of the next planned pick-up.  On such a day also the next: today's may be over.
+ *
+ * @param {Kit} kit
+ * @param {string} today
+ * @param {string[]} collection
+ */
+function planned(kit, today, collection) {
+  const day = nextDay(today, collection);
+  if (!day || day !== today) {
+    return day && kit.day(day, true);
+  }
+  const after = /** @type {string} */ (nextDay(later(today, 1), collection));
+  return kit.say("case.today", { today: kit.weekday(today), day: kit.day(after, true) });
 }
 
 /**

@@ -78,13 +78,22 @@ export class Kit {
    * @param {boolean} [long]
    */
   day(day, long = false) {
-    const { date, months, weekdays, comma } = this.settings;
+    const { date, months, comma } = this.settings;
     const [year, month, number] = day.split("-").map(Number);
     const shown = date
       .replace("{day}", String(number))
       .replace("{month}", months[month - 1])
       .replace("{year}", String(year));
-    return long ? weekdays[(new Date(day).getUTCDay() + 6) % 7] + comma + shown : shown;
+    return long ? this.weekday(day) + comma + shown : shown;
+  }
+
+  /**
+   * A day's day of the week.
+   *
+   * @param {string} day
+   */
+  weekday(day) {
+    return this.settings.weekdays[(new Date(day).getUTCDay() + 6) % 7];
   }
 
   /**

@@ -22,7 +22,7 @@ async function look(page, name) {
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       const overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
       if (overflow) found.push({ page: `${name}-${size}`, rule: "overflow", nodes: [] });
-      const way = "scrollTo(0, 1e6); const { top, bottom } = document.querySelector('.leave a').getBoundingClientRect();";
+      const way = "scrollTo(0, 1e6); const { top, bottom } = document.querySelector('.leave button').getBoundingClientRect();";
       const inSight = await page.evaluate(`(() => { ${way} scrollTo(0, 0); return top >= 0 && bottom <= innerHeight; })()`);
       if (!inSight) found.push({ page: `${name}-${size}`, rule: "the way out scrolls away", nodes: [] });
       await page.evaluate(axe);

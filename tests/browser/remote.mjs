@@ -3,6 +3,7 @@
 
 import { createInterface } from "node:readline";
 
+import { isBlank } from "./png.mjs";
 import { withBrowser } from "./walker.mjs";
 
 const given = JSON.parse(process.argv[2]);
@@ -27,8 +28,14 @@ const STEPS = {
   text: (walker, selector) => walker.text(selector),
   value: (walker, selector) => walker.page.$eval(selector, (box) => box.value),
   told: (walker, code) => walker.page.evaluate(code),
+  tabToLeave: (walker) => walker.tabToLeave(),
+  leave: (walker, how) => walker.leave(how),
+  isBlank: async (walker) => isBlank(await walker.page.screenshot()),
+  dialogs: (walker) => walker.dialogs,
+  at: (walker, address) => walker.at((url) => url === address),
+  back: (walker) => walker.back(),
 };
-const TELLING = ["text", "value", "told"];
+const TELLING = ["text", "value", "told", "isBlank", "dialogs"];
 
 await withBrowser({ ...given, scene: "remote" }, async (walker) => {
   for await (const line of createInterface({ input: process.stdin })) {

@@ -5,6 +5,7 @@ import { mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
 
 const require = createRequire(new URL("../../client/package.json", import.meta.url));
 const puppeteer = require("puppeteer-core");
@@ -57,7 +58,11 @@ export class Walker {
       const asked = this.faults && said.text().startsWith("Failed to load resource");
       if (!asked) this.found.push({ rule: "console", page: page.url(), nodes: [said.text()] });
     });
-    page.on("dialog", (dialog) => dialog.accept());
+    this.dialogs = 0;
+    page.on("dialog", (dialog) => {
+      this.dialogs++;
+      dialog.accept();
+    });
   }
 
   async home() {
@@ -135,6 +140,43 @@ export class Walker {
     await keyboard.down("Control");
     await keyboard.press(`Key${letter}`, this.page.browser().protocol === "cdp" ? { commands: [command] } : {});
     await keyboard.up("Control");
+  }
+
+  /** Press "Leave this page", with the mouse or by the keyboard; what comes of it is not waited for. */
+  async leave(how) {
+    const way = ".leave :is(a, button)";
+    if (how === "mouse") {
+      const { x, y, width, height } = await (await this.page.$(way)).boundingBox();
+      this.page.mouse.click(x + width / 2, y + height / 2).catch(() => {});
+    } else {
+      this.page.keyboard.press("Enter").catch(() => {});
+    }
+  }
+
+  /** Tab to the way out, from the top of the page or back from a field. */
+  async tabToLeave() {
+    const { keyboard } = this.page;
+    if (!(await this.page.evaluate("document.activeElement === document.body"))) await keyboard.down("Shift");
+    for (let tries = 0; !(await this.page.evaluate("document.activeElement.matches('.leave *')")); tries++) {
+      if (tries > 100) throw new Error("no way out by keyboard");
+      await keyboard.press("Tab");
+    }
+    await keyboard.up("Shift");
+  }
+
+  /** Be at another address, at last. */
+  async at(isThere) {
+    for (let tries = 0; !isThere(this.page.url()); tries++) {
+      if (tries > PATIENCE / 100) throw new Error(`still at ${this.page.url()}`);
+      await pause(100);
+    }
+  }
+
+  /** Go back; that a browser has nothing to show there is no fault. */
+  async back() {
+    const left = this.page.url();
+    this.page.goBack().catch(() => {});
+    await this.at((url) => url !== left);
   }
 
   see(selector) {

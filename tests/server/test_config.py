@@ -55,6 +55,7 @@ WRONG = {
         "has the id way, which a request for advice takes",
     ),
     "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
+    "leave_without_scheme": ('leave = "weather.example"', "leave must be an address that begins with https://"),
     "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
 }
 

@@ -223,7 +223,7 @@ def test_a_form_that_comes_again_after_its_report_was_withdrawn(org: parties.Org
     visitor.step("send", {"text": "Once."})
     assert "Removed on" in visitor.text and "twelve words" not in visitor.text
     visitor.come_back(typed)
-    for wrong in ("is a reader any more", "damaged or missing", "Next pick-up", "Replies stay here"):
+    for wrong in ("is a reader any more", "damaged or missing", "Next planned pick-up:", "Replies stay here"):
         assert wrong not in visitor.text
     assert opened(app, org, "ombuds") == []
 

@@ -56,11 +56,13 @@ def test_keeps_what_every_page_promises(app: flask.Flask, visitor: Visitor) -> N
     assert {form.action for form in page.forms} <= {"/en/"}
     assert {form.method for form in page.forms} <= {"post"}
     leave = app.extensions["whistle"].config.leave
-    assert set(page.links) <= {"/en/", "/ar/", "#main", leave, "/static/style.css", "/static/icon.svg"} | {
+    turned_to = {"tel:112", "https://staff.example"}
+    assert set(page.links) <= {"/en/", "/ar/", "#main", "/static/style.css", "/static/icon.svg", *turned_to} | {
         f"#{id}" for id in page.ids
     }
     assert not [tag for tag, given in page.tags if tag in ("style", "iframe", "img") or "style" in given]
-    assert (("a", {"href": leave, "rel": "noreferrer"})) in page.tags
+    assert page.form("away").action == "/en/"
+    assert [given["data-to"] for tag, given in page.tags if given.get("id") == "leave"] == [leave]
 
 
 def test_a_script_stands_only_where_something_is_typed(visitor: Visitor) -> None:
@@ -153,18 +155,12 @@ def test_what_may_give_somebody_away_is_said_before_writing(app: flask.Flask) ->
     assert 0 < form.index("on a computer or a network at work?") < form.index("<textarea")
 
 
-def test_the_first_line_is_where_to_turn_in_danger(app: flask.Flask) -> None:
-    """Before anything else the page says that nobody reads now, and whom to call."""
-    text = Visitor(app).text.removeprefix("Skip to the text Leave this page ")
-    assert text.startswith("Nobody reads this today. In danger now? Call 112 (police and ambulance).")
-
-
 def test_says_who_reads_where_and_when(app: flask.Flask) -> None:
-    """The first page names the readers, says whether their computers are online, and the next pick-up."""
+    """The first page names the readers, says whether their computers are online, and the days of pick-up."""
     text = Visitor(app).text
     assert "Readers: Ombudsperson and Ethics office. They read on a computer that is never online." in text
     assert "Readers: Staff counsel. They read on a computer that is online." in text
-    assert "Next time: Monday, 23 November 2026." in text
+    assert "Messages are picked up on Monday and Thursday." in text
 
 
 def test_guidance_brings_no_markup_of_its_own(tmp_path: Path, org: parties.Organisation) -> None:

@@ -94,7 +94,7 @@ def test_a_waiting_case_says_only_what_is_known(visitor: Visitor, code: str) -> 
     for said in (
         "Waiting. Nobody has picked it up yet.",
         "You sent it on 22 November 2026.",
-        "Next pick-up: Monday, 23 November 2026.",
+        "Next planned pick-up: Monday, 23 November 2026.",
         "Replies stay here until 27 December 2027.",
         "Readers: Ombudsperson and Ethics office.",
         "You left out: Staff counsel.",

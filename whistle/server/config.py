@@ -146,7 +146,7 @@ def _read(folder: Path, top: Reader) -> Config:
     config = Config(
         folder=folder,
         name=top.texts("name"),
-        leave=top.text("leave", Config.leave),
+        leave=_leave(top),
         emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
         questions=_questions(top.table("channels")),
         outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
@@ -184,6 +184,13 @@ def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:
             raise ConfigError(f"{channels.path(channel)}.questions has an id twice")
         if any(question.id == WAY for question in found[channel]):
             raise ConfigError(f"{channels.path(channel)}.questions has the id {WAY}, which a request for advice takes")
+    return found
+
+
+def _leave(top: Reader) -> str:
+    found = top.text("leave", Config.leave)
+    if not found.startswith(("https://", "http://")):
+        raise ConfigError("leave must be an address that begins with https://")
     return found
 
 

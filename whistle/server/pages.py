@@ -16,7 +16,7 @@ from whistle.server.forms import Busy, Problem
 from whistle.server.instance import here
 from whistle.server.logs import LOG, describe
 from whistle.server.receiving import Arrived, Bounds, discard, receive
-from whistle.server.visit import Visit, channels, languages, notice, outside, page, pickup
+from whistle.server.visit import Visit, channels, collection_days, languages, notice, outside, page, plan
 from whistle.store import StoreError
 
 blueprint = flask.Blueprint("pages", __name__)
@@ -72,6 +72,8 @@ def act(language: str) -> flask.Response:
 
 def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
     name = visit.arrived.get("step")
+    if name == "away":  # whoever leaves is never refused
+        return away(visit)
     action = COUNTED.get(name, "page")
     try:
         limits.count(action)
@@ -102,11 +104,17 @@ def land(visit: Visit) -> flask.Response:
         "land.html",
         channels=channels(visit, known),
         recovery=known.manifest.recovery.name if known.manifest.recovery else "",
-        pickup=pickup(visit, known, "land.pickup"),
+        days=collection_days(visit, known),
+        plan=plan(visit, visit.day),
         outdated=_outdated(visit, known),
         guidance=guidance.render(text) if text else "",
         outside=outside(visit),
     )
+
+
+def away(visit: Visit) -> flask.Response:
+    """Nothing, and then the address that hides where somebody has been."""
+    return page(visit, "away.html")
 
 
 def closed(visit: Visit) -> flask.Response:

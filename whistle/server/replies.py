@@ -20,9 +20,8 @@ from whistle.server import forms, sealing
 from whistle.server.forms import Problem
 from whistle.server.looking import CaseView, FoundReply
 from whistle.server.pace import on_the_beat
-from whistle.server.published import next_collection
 from whistle.server.receiving import plain_name
-from whistle.server.visit import Visit, files_hint, long_day, names, notice, outside, page, plan, shown, tickable
+from whistle.server.visit import Visit, due, files_hint, names, notice, outside, page, plan, shown, tickable
 from whistle.store import State, StoreError
 
 LOOK_STATUS = 200  # whatever was found, so that not even a status tells
@@ -169,10 +168,10 @@ def _state(back: Back) -> Markup:
 def _facts(back: Back) -> Sequence[Markup]:
     """What is known beside the state, a line each."""
     visit, view, t = back.visit, back.view, back.visit.t
-    due = None if back.over else next_collection(back.known.manifest, visit.day)
+    planned = "" if back.over else due(visit, back.known)
     lines: dict[str, dict[str, Any] | None] = {
         "sent": {"day": t.day(view.day)} if view.day else None,
-        "pickup": {"day": long_day(t, due)} if due else None,
+        "pickup": {"day": planned} if planned else None,
         "last_day": {"day": t.day(view.last_day)} if view.last_day and not back.over else None,
         "readers": {"names": names(visit, back.known, view.slip.readers)} if view.slip else None,
         "without": {"names": names(visit, back.known, back.without)} if back.without else None,

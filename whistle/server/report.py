@@ -212,6 +212,7 @@ def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Seque
         nobody=nobody,
         outside=outside(visit) if nobody else (),
         files_hint=files_hint(visit),
+        plan=plan(visit, visit.day),
         problems=problems,
     )
 

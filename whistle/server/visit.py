@@ -14,9 +14,11 @@ from markupsafe import Markup
 from whistle.protocol.manifest import RECOVERY, Channel, Known, Reviewer
 from whistle.protocol.succession import offered
 from whistle.server import headers, i18n
-from whistle.server.config import Config, in_language
+from whistle.server.config import Config, Emergency, in_language
+from whistle.server.errors import NoManifest
 from whistle.server.i18n import Translation
 from whistle.server.instance import Instance
+from whistle.server.links import contact
 from whistle.server.published import Published, next_collection
 from whistle.server.receiving import Arrived, Bounds
 from whistle.store import Store
@@ -26,6 +28,8 @@ PAGE = 16_384  # bytes: any other is a multiple of this, whichever channel or wo
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
 LAYOUT = "base.html"
+NUMBER = Markup('<bdi dir="ltr">{}</bdi>')
+SENTENCE = Markup('<bdi dir="{}">{}</bdi>')
 SCRIPTED = {"tell.html": "script.plain_send", "replies.html": "script.plain_look"}  # where the program is loaded, and
 # how the way without it is offered
 
@@ -96,11 +100,24 @@ def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any
 
 def pickup(visit: Visit, known: Known, key: str) -> Markup:
     """When somebody comes next, said by the message ``key``, or ``key``_none where no day is fixed."""
-    due = next_collection(known.manifest, visit.day)
-    if due is None:
-        return visit.t("land.pickup_none" if key.startswith("land") else "done.pickup_none")
-    days = visit.t.listed([visit.t.weekday(name) for name in known.manifest.collection])
-    return visit.t(key, day=long_day(visit.t, due), days=days)
+    day = due(visit, known)
+    return visit.t(key, day=day) if day else visit.t(f"{key}_none")
+
+
+def due(visit: Visit, known: Known) -> str:
+    """The day of the next planned pick-up, if any is fixed.  On such a day also the next: today's may be over."""
+    day, t = next_collection(known.manifest, visit.day), visit.t
+    if day is None or day != visit.day:
+        return long_day(t, day) if day else ""
+    after = next_collection(known.manifest, day + datetime.timedelta(days=1))
+    assert after  # in a week at the latest
+    return t("case.today", today=t.weekdays[day.weekday()], day=long_day(t, after))
+
+
+def collection_days(visit: Visit, known: Known) -> Markup:
+    """The days of the week on which somebody comes, in a sentence."""
+    days = [visit.t.weekday(name) for name in known.manifest.collection]
+    return visit.t("land.pickup", days=visit.t.listed(days)) if days else visit.t("land.pickup_none")
 
 
 def long_day(t: Translation, day: datetime.date) -> str:
@@ -114,11 +131,12 @@ def plan(visit: Visit, since: datetime.date) -> list[dict[str, str]]:
     return [{"day": visit.t.day(day), "text": visit.said(text)} for day, text in steps]
 
 
-def outside(visit: Visit) -> list[dict[str, str]]:
+def outside(visit: Visit) -> list[dict[str, str | Markup]]:
     """Other places to turn to."""
     places = visit.config.outside
     return [
-        {"name": visit.said(place.name), "contact": place.contact, "about": visit.said(place.about)} for place in places
+        {"name": visit.said(place.name), "contact": contact(place.contact), "about": visit.said(place.about)}
+        for place in places
     ]
 
 
@@ -183,6 +201,7 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "name": visit.said(visit.config.name),
         "leave": visit.config.leave,
         "here": flask.url_for("pages.show", language=visit.t.code),
+        "comes": _comes(visit),
         "danger": _danger(visit),
         "languages": [i18n.load(code) for code in languages(visit.config)],
     }
@@ -197,14 +216,24 @@ def _script(visit: Visit, plain: str) -> dict[str, str]:
     return {"roots": roots, "day": visit.day.isoformat(), **said}
 
 
+def _comes(visit: Visit) -> Markup:
+    """Whether and when somebody comes for messages, as far as the signed list tells."""
+    try:
+        return pickup(visit, visit.published.sealing(visit.day), "page.pickup")
+    except NoManifest:
+        return visit.t("page.closed")
+
+
 def _danger(visit: Visit) -> Markup:
-    numbers = []
-    for emergency in visit.config.emergency:
-        label = visit.said(emergency.label)
-        numbers.append(
-            visit.t.text("page.danger_number", number=emergency.number, label=label) if label else emergency.number
-        )
+    numbers = [_number(visit, emergency) for emergency in visit.config.emergency]
     return visit.t("page.danger_call", numbers=visit.t.listed(numbers)) if numbers else visit.t("page.danger_local")
+
+
+def _number(visit: Visit, emergency: Emergency) -> Markup:
+    label = visit.said(emergency.label)
+    number = NUMBER.format(emergency.number)
+    shown = visit.t("page.danger_number", number=number, label=label) if label else number
+    return contact(emergency.number, SENTENCE.format(visit.t.direction, shown))
 
 
 def languages(config: Config) -> list[str]:
