@@ -111,7 +111,7 @@ def test_init_changes_nothing_that_is_there(tmp_path: Path) -> None:
 def test_refuses_and_says_where(tmp_path: Path, text: str, message: str) -> None:
     """A wrong value is refused with its place in the file."""
     name = '\n[name]\nen = "N"\n'
-    text = text + name if text.startswith("colour") else name + text
+    text = text + name if text.startswith(("colour", "leave")) else name + text
     (tmp_path / "whistle.toml").write_text(text, "utf-8")
     with pytest.raises(ConfigError) as refused:
         Config.load(tmp_path)
