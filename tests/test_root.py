@@ -240,7 +240,14 @@ def left_and_enrolled_anew(typed: list[str], name: str, *more: str) -> Result:
 
 
 @pytest.mark.parametrize(
-    "name", ["Ethics office", "ETHICS  Office", "\N{FULLWIDTH LATIN CAPITAL LETTER E}thics office"]
+    "name",
+    [
+        "Ethics office",
+        "ETHICS  Office",
+        "\N{FULLWIDTH LATIN CAPITAL LETTER E}thics office",
+        "Ethi\N{CYRILLIC SMALL LETTER ES}s \N{CYRILLIC SMALL LETTER O}ffice",
+        "\N{GREEK CAPITAL LETTER EPSILON}thics office",
+    ],
 )
 def test_nobody_comes_back_under_a_second_id_by_their_name(typed: list[str], name: str) -> None:
     """A reporter may have left out the first id: a known name or role with fresh keys is refused, with what to do."""
@@ -248,6 +255,18 @@ def test_nobody_comes_back_under_a_second_id_by_their_name(typed: list[str], nam
     assert "nobody gets a second id" in refused(result)
     assert "--roll ethics-office=FILE" in result.stderr and "--namesakes" in result.stderr
     assert newest().manifest.serial == 2
+
+
+def test_no_name_holds_what_nobody_sees() -> None:
+    """With or without --namesakes: such a name passes for another wherever it is shown."""
+    good = person("ombuds", "Ombudsperson", TODAY).keys
+    for unseen in ("\u200b", "\u3164", "\u2060", "\u202e", "\u00ad", "\ufe0f", "\U000e0041", "\x07"):
+        for keys in (replace(good, name=f"A{unseen}b"), replace(good, role=f"A{unseen}b")):
+            for draft in (Draft(), Draft(namesakes=True)):
+                with pytest.raises(roots.RootError, match="characters that nobody sees"):
+                    draft.enrol(keys)
+        with pytest.raises(roots.RootError, match="characters that nobody sees"):
+            Draft().admit(CourierKey(f"A{unseen}b", bytes(SigningKey.generate().verify_key).hex()))
 
 
 def test_a_namesake_is_listed_when_root_says_so(typed: list[str]) -> None:

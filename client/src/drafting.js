@@ -9,9 +9,11 @@ import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 import * as envelope from "./envelope.js";
 import { Malformed } from "./errors.js";
 import { isShort } from "./forms.js";
+import { isBlank } from "./invisible.js";
 import { MAX_TEXT } from "./kinds.js";
 import * as manifest from "./manifest.js";
 import * as message from "./message.js";
+import { isArmored } from "./parcel.js";
 import { FormDigest } from "./retrieval.js";
 import { holdsCode } from "./words.js";
 
@@ -45,9 +47,9 @@ const WAY = "way"; // the answer under which a request for advice says that it i
  * @typedef {(attachments: Attachment[]) => Parcel} Finish
  */
 
-/** What was written cannot be sealed: `empty`, `holds-words`, `nobody-left` or `too-long`. */
+/** What was written cannot be sealed: `empty`, `holds-words`, `holds-sealed`, `nobody-left` or `too-long`. */
 export class Refused extends Error {
-  /** @param {"empty" | "holds-words" | "nobody-left" | "too-long"} kind */
+  /** @param {"empty" | "holds-words" | "holds-sealed" | "nobody-left" | "too-long"} kind */
   constructor(kind) {
     super(`refused: ${kind}`);
     this.kind = kind;
@@ -104,7 +106,7 @@ export function report(draft, reporter, known, day) {
   const usual = readersOf(known.manifest, channel, without);
   const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
   const shared = common(draft, reporter, known, day, readers, without);
-  const answered = Object.entries(answers).filter(([, text]) => text.trim());
+  const answered = Object.entries(answers).filter(([, text]) => !isBlank(text));
   const whole = {
     ...shared,
     kind: "report",
@@ -204,11 +206,14 @@ function fold(whole, slots) {
 function check({ text, answers = {}, files = 0 }, code) {
   const texts = [text, ...Object.values(answers)];
   const said = [text, ...Object.entries(answers).flatMap(([id, each]) => (id === WAY ? [] : [each]))];
-  if (!files && !said.some((each) => each.trim())) {
+  if (!files && said.every(isBlank)) {
     throw new Refused("empty");
   }
   if (!texts.every((each) => isShort(each, MAX_TEXT))) {
     throw new Refused("too-long");
+  }
+  if (texts.some(isArmored)) {
+    throw new Refused("holds-sealed");
   }
   if (texts.some((each) => holdsCode(each, code))) {
     throw new Refused("holds-words");

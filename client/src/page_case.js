@@ -1,5 +1,6 @@
 /** The way back: the case as the worker found and checked it, and what somebody who came back may do. */
 
+import { safeName } from "./names.js";
 import { apart, fill, repeat } from "./page_kit.js";
 import { say } from "./page_panel.js";
 import { filesOf, fit } from "./page_tell.js";
@@ -13,7 +14,6 @@ const DAY = 86_400_000; // milliseconds
 const WEEK = 7; // days
 const LARGEST = 268_435_456; // bytes of a file that a browser is asked to hold
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-const UNSAFE = /[\p{C}\p{Zl}\p{Zp}\\/:*?"<>|]/gu;
 
 /** @typedef {any} View as PageTask.open gives it */
 
@@ -133,7 +133,7 @@ export async function download(page, form) {
   const [reply, place] = (form.dataset.file ?? "").split("-").map(Number);
   /** @type {Attachment} */
   const attachment = page.view.replies[reply].attachments[place];
-  const name = attachment.name.replace(UNSAFE, "_").replace(/^\.+/, "_") || "file";
+  const name = safeName(attachment.name);
   form.dataset.name = name;
   form.querySelector("[data-said]")?.remove();
   if (attachment.size > LARGEST) {

@@ -20,6 +20,7 @@ const ATTEMPT = 32; // bytes
 const MENDABLE = {
   empty: ["text", "error.empty"],
   "holds-words": ["text", "error.holds_words"],
+  "holds-sealed": ["text", "error.sealed_text"],
   "nobody-left": ["without", "error.nobody"],
   "too-long": ["without", "error.too_long_names"],
   "too-many": ["files", "error.too_many"],

@@ -2,11 +2,11 @@
 
 import { Failed } from "./page_line.js";
 import { showWords } from "./page_words.js";
+import { isArmored } from "./parcel.js";
 
 /** @import { Begun, Page } from "./page.js" */
 
 const ANSWER = "answer-";
-const SEALED_ELSEWHERE = ["-----BEGIN WHISTLE SEALED REPORT-----", "-----END WHISTLE SEALED REPORT-----"];
 
 /**
  * Whether the form holds a report that was sealed on another device: the server takes that as it is.
@@ -14,8 +14,7 @@ const SEALED_ELSEWHERE = ["-----BEGIN WHISTLE SEALED REPORT-----", "-----END WHI
  * @param {HTMLFormElement} form
  */
 export function isSealed(form) {
-  const text = String(new FormData(form).get("text") ?? "");
-  return SEALED_ELSEWHERE.some((line) => text.includes(line));
+  return isArmored(String(new FormData(form).get("text") ?? ""));
 }
 
 /**

@@ -7,6 +7,7 @@
 import { bytesToHex, concatBytes } from "@noble/hashes/utils.js";
 
 import * as canonical from "./canonical.js";
+import { solid, without } from "./invisible.js";
 
 /** @import { Block } from "./attachment.js" */
 
@@ -28,4 +29,44 @@ const LF = 10;
 export function request(tokens, envelopes, blocks) {
   const head = canonical.dumps({ tokens: tokens.map(bytesToHex), blocks: blocks.map(bytesToHex) });
   return concatBytes(head, Uint8Array.of(LF), ...envelopes);
+}
+
+const LABEL = "WHISTLESEALEDREPORT"; // without its spaces, which an editor may have made line ends
+const FRAGMENT = 1024; // characters of base64 in a text that may be a part of a sealed report
+const BETWEEN = /[>|\x00-\x20\x7f-\xa0\u3000]+/; // words
+const CODED = /^(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{32,}={0,2}$/;
+const NAMED = new RegExp(`${LABEL}|(?:begin|end)[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]*${LABEL.toLowerCase()}`);
+
+/**
+ * Whether a text is meant to be a sealed report or a part of one, whatever editors and mailers made of it (SPEC 9.6).
+ *
+ * It names the label, or holds much base64 that stands under no other label.
+ *
+ * @param {string} text
+ */
+export function isArmored(text) {
+  const flat = solid(text).replace(/[>|]/g, "");
+  return NAMED.test(flat) || NAMED.test(flat.toLowerCase()) || fragment(text) >= FRAGMENT;
+}
+
+/**
+ * How many characters of base64 a text holds that stand in armour of no other label.
+ *
+ * @param {string} text
+ */
+function fragment(text) {
+  let count = 0;
+  let other = "";
+  for (const line of without(text).split(/[\r\n]/)) {
+    const words = line.split(BETWEEN).filter(Boolean);
+    const said = words.join(" ");
+    if (said.startsWith("-----BEGIN ") && !other) {
+      other = said.replace("BEGIN", "END");
+    } else if (said === other) {
+      other = "";
+    } else if (!other) {
+      count += words.filter((word) => CODED.test(word)).reduce((sum, { length }) => sum + length, 0);
+    }
+  }
+  return count;
 }

@@ -9,6 +9,7 @@ import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
 
 import { Malformed } from "./errors.js";
+import { readings as readingsOf } from "./invisible.js";
 import { closeMatches } from "./neighbours.js";
 import { CODE } from "./retrieval.js";
 
@@ -114,13 +115,15 @@ export function encode(code, language = "en") {
  * The 16 bytes behind words or numbers as a person types them; WordsError otherwise.
  *
  * Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.  The first
- * four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.
+ * four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.  What nobody
+ * sees counts for nothing, or else for spaces.
  *
  * @param {string} typed
  * @returns {Uint8Array}
  */
 export function decode(typed) {
-  const tokens = twelve(tokensOf(typed));
+  const read = readingsOf(typed).map((text) => twelve(tokensOf(text)));
+  const tokens = read.find(({ length }) => length === COUNT) ?? read[0];
   if (tokens.length !== COUNT) {
     throw new WordsError("count", { found: tokens.length });
   }
@@ -146,12 +149,21 @@ export function decode(typed) {
  * Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one `code`.
  *
  * Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
- * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.
+ * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.  What nobody
+ * sees hides no words, within them or between.
  *
  * @param {string} text
  * @param {Uint8Array} [code]
  */
 export function holdsCode(text, code) {
+  return readingsOf(text).some((reading) => holdsWords(reading, code));
+}
+
+/**
+ * @param {string} text
+ * @param {Uint8Array} [code]
+ */
+function holdsWords(text, code) {
   const tokens = tokensOf(text, Boolean(code));
   const wanted = code && bytesToHex(code);
   const once = saidOnce(tokens);

@@ -12,10 +12,13 @@ import * as canonical from "../src/canonical.js";
 import * as envelope from "../src/envelope.js";
 import { Expired, ProtocolError } from "../src/errors.js";
 import * as forms from "../src/forms.js";
+import { isBlank } from "../src/invisible.js";
 import { CONTINUES, SENDER, isByReporter } from "../src/kinds.js";
 import * as manifest from "../src/manifest.js";
 import * as message from "../src/message.js";
 import { PublicKey } from "../src/minisign.js";
+import { safeName } from "../src/names.js";
+import * as parcel from "../src/parcel.js";
 import * as retrieval from "../src/retrieval.js";
 import * as signing from "../src/signing.js";
 import { Succession } from "../src/succession.js";
@@ -176,6 +179,8 @@ function known(given) {
 export const RUNS = {
   words: ({ typed }) => ({ code: bytesToHex(words.decode(typed)) }),
   holds: ({ text, code }) => ({ holds: words.holdsCode(text, code && hexToBytes(code)) }),
+  name: ({ name }) => ({ safe: safeName(name) }),
+  shown: ({ text }) => ({ blank: isBlank(text), sealed: parcel.isArmored(text) }),
   code({ code }) {
     const bytes = hexToBytes(code);
     const written = words.LANGUAGES.map((language) => [language, words.encode(bytes, language)]);

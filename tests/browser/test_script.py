@@ -174,14 +174,23 @@ def test_an_altered_answer(served: tuple[str, Line]) -> None:
     assert "/en/" in line.asked and not any(typed.encode() in each or b"words=abandon" in each for each in line.sent)
 
 
+PASTED = {
+    "whole": lambda block: block,
+    "quoted": lambda block: "".join(f"> {line}\n" for line in block.splitlines()),
+    "smart": lambda block: "\ufeff" + block.replace("-----", "\u2014\u2013-"),
+}
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("change", PASTED)
 def test_a_report_that_was_sealed_elsewhere(
-    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], change: str, name: str
 ) -> None:
     """A block of text that another device sealed is not sealed once more; the server takes it as it is."""
     who = parties.reporter()
     draft = Draft(channel="harassment", language="en", text=TEXTS["en"])
     block = parcel.armored(Writer(org.known, parties.DAY, "device").report(draft, who))
-    told = scene("chrome", "pasted", served[0], text=block)
+    told = scene(name, "pasted", served[0], text=PASTED[change](block))
     assert "stored" in told["told"]
     assert reported(app, org).case == who.case.hex() and "/api/store" not in served[1].asked
 

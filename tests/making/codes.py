@@ -1,5 +1,6 @@
 """Vectors of words, of what follows from a code, of forms and of canonical JSON."""
 
+import base64
 import hashlib
 from collections.abc import Iterator
 from typing import Any
@@ -139,6 +140,15 @@ def texts() -> Iterator[Vector]:
         ("chinese_apart", "Chinese characters apart", " ".join(chinese), None, True),
         ("chinese_together", "Chinese characters together are taken for prose", "".join(chinese), None, False),
         ("chinese_own", "one's own are found together too", f"我说{''.join(chinese)}好", STEPS, True),
+        ("unseen_within", "what nobody sees within each word", "\n".join(map("\u200b".join, ENGLISH)), None, True),
+        ("unseen_between", "what nobody sees in place of spaces", "\u3164\u2060".join(ENGLISH), None, True),
+        (
+            "unseen_fillers",
+            "letters that nobody sees behind each word",
+            " ".join(f"{w}\u1160" for w in ENGLISH),
+            STEPS,
+            True,
+        ),
         ("prose", "ordinary prose", "He said that he would end my contract unless I came along.", None, False),
     ]
     for name, about, text, code, holds in cases:
@@ -272,7 +282,97 @@ def canonical() -> Iterator[Vector]:
         yield Vector(f"canonical_bad_{name}", about, "malformed", {"data": told(data)})
 
 
+CODED = base64.b64encode(b"".join(secret(f"line {count}", 48) for count in range(16))).decode()
+LINES = "\n".join(CODED[at : at + 64] for at in range(0, 1024, 64))
+SHOWN = {
+    "nothing": ("nothing at all", "", True, False),
+    "spaces": ("spaces, tabs and line ends", " \t\r\n\x0b\x1f\x85\u00a0\u2003\u2028\u3000", True, False),
+    "zero_width": ("zero-width marks", "\u200b\u2060\ufeff", True, False),
+    "fillers": ("fillers and an empty Braille cell", "\u3164\u2800\u115f\u1160\uffa0\u17b4\u17b5", True, False),
+    "tags": ("tags and variation selectors", "\U000e0041\U000e0100\ufe0f\u180b", True, False),
+    "marks": (
+        "marks of direction, soft hyphens, joiners",
+        "\u202e\u2066\u061c\u00ad\u034f\u200d\U0001d173",
+        True,
+        False,
+    ),
+    "letter": ("one letter among them", "\u200ba\u3164", False, False),
+    "emoji": ("an emoji of a newer Unicode", "\U0001fae9", False, False),
+    "label": ("the label", "WHISTLE SEALED REPORT", False, True),
+    "label_spread": ("the label over two lines, quoted", "> WHISTLE\u00a0SEALED\r\n> REPORT", False, True),
+    "label_small": ("a last line in small letters", "\u2014\u2014end whistle sealed report\u2014", False, True),
+    "label_talk": ("talk of a sealed report", "I sent a Whistle sealed report in May.", False, False),
+    "fragment": ("lines of base64", LINES, False, True),
+    "fragment_one_line": ("the same as one line", f"here: {CODED}", False, True),
+    "fragment_quoted": ("the same, quoted", "> " + LINES.replace("\n", " \r\n> "), False, True),
+    "fragment_short": ("fewer of them", LINES[:-65], False, False),
+    "fragment_elsewhere": ("the same in other armour", f"-----BEGIN X-----\n{LINES}\n-----END X-----", False, False),
+    "fragment_behind": ("the same behind other armour", f"-----BEGIN X-----\n-----END X-----\n{LINES}", False, True),
+    "hex": ("hexadecimal, which is no base64 of ours", secret("hex", 2000).hex(), False, False),
+}
+
+
+def shown() -> Iterator[Vector]:
+    """What texts show, and which of them may be sealed reports."""
+    for name, (about, text, blank, sealed) in SHOWN.items():
+        yield Vector(f"shown_{name}", about, "ok", {"text": text}, {"blank": blank, "sealed": sealed})
+
+
+NAMES = {
+    "plain": ("photo.jpg", "photo.jpg"),
+    "upwards": ("../../etc/passwd", "passwd"),
+    "windows_path": ("C:\\Windows\\cmd.exe", "cmd.exe"),
+    "nothing": ("/", "attachment"),
+    "dots": ("..", "attachment"),
+    "hidden": (".bashrc", "bashrc"),
+    "controls": ("a\nb\r\x1b[2J\x00.txt", "ab[2J.txt"),
+    "override": ("\u202egpj.exe", "gpj.exe"),
+    "zero_width": ("zero\u200bwidth\ufeff.txt", "zerowidth.txt"),
+    "forbidden": ("a<b>:c|d?*.txt", "a_b__c_d__.txt"),
+    "stream": ("photo.jpg:hidden.exe", "photo.jpg_hidden.exe"),
+    "composed": ("e\u0301te\u0301.pdf", "\u00e9t\u00e9.pdf"),
+    "spaces": ("  a \u00a0\u3000 b .txt . ", "a b.txt"),
+    "device": ("con", "_con"),
+    "device_ending": ("NUL.txt", "_NUL.txt"),
+    "device_endings": ("Aux.tar.gz", "_Aux.tar.gz"),
+    "device_space": ("COM1 .txt", "_COM1.txt"),
+    "device_superscript": ("com\u00b9.log", "_com\u00b9.log"),
+    "device_wide": ("\uff23\uff2f\uff2e.txt", "_\uff23\uff2f\uff2e.txt"),
+    "no_device": ("console.txt", "console.txt"),
+    "option": ("-rf.txt", "_-rf.txt"),
+    "desktop_ini": ("Desktop.INI", "_Desktop.INI"),
+    "desktop_ini_dots": ("desktop.ini. .", "_desktop.ini"),
+    "desktop_ini_unseen": ("desk\u200btop.ini\u2060", "_desktop.ini"),
+    "autorun": ("autorun.inf", "_autorun.inf"),
+    "other_ini": ("settings.ini", "settings.ini"),
+    "link": ("Report.lnk", "Report.lnk_"),
+    "link_capitals": ("Report.pdf.LNK", "Report.pdf.LNK_"),
+    "link_dots": ("Report.lnk. ", "Report.lnk_"),
+    "link_unseen": ("Report.l\u00adnk\u3164", "Report.lnk_"),
+    "link_alone": (".lnk", "lnk"),
+    "link_without_name": ("\u200b.lnk", "attachment.lnk_"),
+    "address": ("site.url", "site.url_"),
+    "command": ("a.scf", "a.scf_"),
+    "library": ("a.library-ms", "a.library-ms_"),
+    "search": ("a.searchConnector-ms", "a.searchConnector-ms_"),
+    "newer_emoji": ("\U0001fae9.jpg", "\U0001fae9.jpg"),
+    "unassigned": ("\U0001fbff\u0378.jpg", "\U0001fbff\u0378.jpg"),
+    "private": ("\ue000\U000f0000.jpg", "attachment.jpg"),
+    "unseen": ("\u3164.pdf", "attachment.pdf"),
+    "long": ("x" * 300 + ".jpeg", "x" * 195 + ".jpeg"),
+    "long_emoji": ("\U0001fae9" * 300 + ".jpeg", "\U0001fae9" * 48 + ".jpeg"),
+    "long_ending": ("a." + "x" * 300, "a." + "x" * 198),
+    "long_dots": ("x" * 190 + "." * 30 + "y.txt", "x" * 190 + ".txt"),
+}
+
+
+def names() -> Iterator[Vector]:
+    """Names of files, and those under which they are saved."""
+    for name, (given, safe) in NAMES.items():
+        yield Vector(f"name_{name}", "the name under which a file is saved", "ok", {"name": given}, {"safe": safe})
+
+
 def vectors() -> Iterator[Vector]:
     """All of this module."""
-    for group in (typed, texts, codes, forms, canonical):
+    for group in (typed, texts, shown, names, codes, forms, canonical):
         yield from group()

@@ -74,15 +74,44 @@ def _spare_bits(lines: list[bytes]) -> list[bytes]:
     return [*lines[:-3], start[:-1] + bytes([start[-1] + 1]) + ending, *lines[-2:]]
 
 
+def _said(change: Callable[[str], str]) -> Make:
+    """A good text that a program changed."""
+    return lambda: change(_text().decode()).encode()
+
+
+def _wrapped(lines: list[bytes], columns: int) -> list[bytes]:
+    return [line[at : at + columns] for line in lines for at in range(0, max(len(line), 1), columns)]
+
+
+def _smart(text: str) -> str:
+    return text.replace("-----BEGIN", "\u2014\u2013-BEGIN").replace("REPORT-----", "REPORT\u2014\u2014-")
+
+
+EDITED: dict[str, tuple[str, Make]] = {
+    "line_long": ("two lines as one", _lines(lambda lines: [*lines[:40], lines[40] + lines[41], *lines[42:]])),
+    "one_line": ("all on one line, spaces in place of line ends", _lines(lambda lines: [b" ".join(lines)])),
+    "indented": ("two spaces before each line", _lines(lambda lines: [b"  " + line for line in lines])),
+    "trailing": ("a space behind each line", _lines(lambda lines: [line + b" " for line in lines])),
+    "apart": ("an empty line behind each", _lines(lambda lines: [each for line in lines for each in (line, b"")])),
+    "quoted": ("as a mailer quotes it", _lines(lambda lines: [b"> > " + line for line in lines])),
+    "wrapped": ("wrapped at 20 columns, the label too", _lines(lambda lines: _wrapped(lines, 20))),
+    "byte_order_mark": ("a byte order mark before it", _said(lambda text: "\ufeff" + text)),
+    "dashes": ("dashes in place of hyphens", _said(_smart)),
+    "no_break_spaces": ("no-break spaces in the label", _said(lambda text: text.replace(" ", "\u00a0"))),
+    "unseen": ("characters that nobody sees between lines", _said(lambda text: text.replace("\n", "\u200b\n\u2060"))),
+}
 MALFORMED: dict[str, tuple[str, Make]] = {
     "nothing_inside": ("armour around nothing", lambda: armor.encode(b"", LABEL)),
     "label_of_age": ("the label of an age file", lambda: _armored(_body(), armor.LABEL)),
     "no_end": ("the last line is missing", _lines(lambda lines: lines[:-2])),
     "line_missing": ("a line is missing", _lines(lambda lines: [*lines[:40], *lines[41:]])),
-    "line_long": ("two lines as one", _lines(lambda lines: [*lines[:40], lines[40] + lines[41], *lines[42:]])),
     "text_before": ("a greeting before it", _lines(lambda lines: [b"Hello", *lines])),
     "text_behind": ("a greeting behind it", _lines(lambda lines: [*lines, b"Thank you", b""])),
-    "indented": ("two spaces before each line", _lines(lambda lines: [b"  " + line for line in lines])),
+    "no_label": ("its lines of base64 alone", _lines(lambda lines: lines[1:-2])),
+    "label_lower": (
+        "the label in small letters",
+        _said(lambda text: text.replace("WHISTLE SEALED REPORT", "whistle sealed report")),
+    ),
     "spare_bits": ("base64 that is not canonical", _lines(_spare_bits)),
     "altered": ("a bit turned in the slip", _flipped),
     "sum_missing": ("without the sum", lambda: armor.encode(_body(), LABEL)),
@@ -124,5 +153,7 @@ def vectors() -> Iterator[Vector]:
     yield _made("crlf", "lines as browsers send them, with room around them", "ok", _from_a_browser)
     yield _made("block", "with a photo in a block", "ok", lambda: parcel.armored(_parcel(True)).encode(), photo=True)
     yield _made("slots", "sealed for another number of slots", "malformed", _text, slots=4)
+    for name, (about, make) in EDITED.items():
+        yield _made(name, about, "ok", make)
     for name, (about, make) in MALFORMED.items():
         yield _made(name, about, "malformed", make)

@@ -20,8 +20,10 @@ from whistle.protocol import (
     enrolment,
     envelope,
     forms,
+    invisible,
     manifest,
     message,
+    names,
     parcel,
     request,
     retrieval,
@@ -61,6 +63,16 @@ def run_holds(given: Given) -> Given:
     """Looks for a code in a text."""
     code = bytes.fromhex(given["code"]) if "code" in given else None
     return {"holds": words.holds_code(given["text"], code)}
+
+
+def run_shown(given: Given) -> Given:
+    """Says whether a text shows anything, and whether it may be a sealed report."""
+    return {"blank": invisible.is_blank(given["text"]), "sealed": parcel.is_armored(given["text"])}
+
+
+def run_name(given: Given) -> Given:
+    """Makes a file's name safe."""
+    return {"safe": names.safe_name(given["name"])}
 
 
 def run_code(given: Given) -> Given:
@@ -337,5 +349,6 @@ def test_every_area_has_a_good_vector_and_a_bad_one() -> None:
     for vector in make_vectors.vectors():
         told.setdefault(vector.area, set()).add(vector.expect == "ok")
     one_sided = {area for area, found in told.items() if found != {True, False}}
-    assert one_sided == {"holds", "code", "derive", "form", "blocks", "fingerprint", "signers", "dayhash"}
+    alone = {"holds", "name", "shown", "code", "derive", "form", "blocks", "fingerprint", "signers", "dayhash"}
+    assert one_sided == alone
     assert set(told) == set(RUNS)

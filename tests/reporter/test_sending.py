@@ -65,6 +65,8 @@ def test_words_are_shown_only_when_all_is_stored(device: Device) -> None:
     ("options", "text", "said"),
     [
         (["--channel", "harassment"], " \n", "there is neither text nor a file"),
+        (["--channel", "harassment"], "\u200b\u3164", "there is neither text nor a file"),
+        (["--channel", "harassment"], "> -----BEGIN WHISTLE SEALED REPORT-----", "a sealed report, or a part of one"),
         (["--channel", "harassment", "--advice"], "", "there is neither text nor a file"),
         (["--channel", "harassment"], "see: " + " ".join(words.encode(b"sixteen bytes ok")), "twelve secret words"),
         (["--channel", "fraud", "--leave-out", "counsel"], TEXT, "nobody is left who could read it"),
@@ -72,7 +74,7 @@ def test_words_are_shown_only_when_all_is_stored(device: Device) -> None:
         ([], TEXT, "choose a channel"),
         (["--channel", "fraud", "--leave-out", "stranger"], TEXT, "somebody was named whom the list does not have"),
     ],
-    ids=["empty", "empty advice", "words", "nobody", "no channel", "which channel", "stranger"],
+    ids=["empty", "unseen", "sealed", "empty advice", "words", "nobody", "no channel", "which channel", "stranger"],
 )
 def test_what_is_refused_before_anything_is_sent(device: Device, options: Sequence[str], text: str, said: str) -> None:
     """It is told in one line with a hint, which hold nothing of the text, and nothing of it reaches the server."""

@@ -1,12 +1,15 @@
 """A report that was sealed elsewhere and pasted into the form."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import Visitor, answer, opened, reported, store_of
+from tests.make_vectors import FOLDER
+from tests.server.visitor import Visitor, answer, opened, reported, site, store_of
 from whistle.protocol import attachment, parcel, words
 from whistle.protocol.drafting import Draft, Writer
 from whistle.protocol.retrieval import Reporter, thing_id
@@ -87,6 +90,14 @@ DAMAGE = {
     "text before": lambda block: "Hello\n" + block,
     "first line lost": lambda block: block.partition("\n")[2],
     "last line lost": lambda block: block.rpartition("-----END")[0],
+    "a greeting amid": lambda block: block.replace("\n", "\nHello\n", 1),
+    "lines of base64 alone": lambda block: "\n".join(block.splitlines()[1:-1]),
+    "some lines of it": lambda block: "\n".join(block.splitlines()[100:130]),
+    "quoted, some lines of it": lambda block: "\n".join(f"> {line}" for line in block.splitlines()[100:130]),
+    "one line of base64": lambda block: "".join(block.splitlines()[1:-1]),
+    "small letters": lambda block: block.replace(parcel.LABEL, parcel.LABEL.lower()),
+    "first line alone": lambda block: block.partition("\n")[0],
+    "its name alone": lambda _: "\u2014 WHISTLE SEALED\u00a0REPORT \u2014",
     "strange letters": lambda block: block[:5000] + block[5000:].replace("x", "х"),
 }
 
@@ -102,6 +113,40 @@ def test_a_damaged_paste_is_given_back(
     [text] = [value for name, value in visitor.page.form("send").fields if name == "text"]
     assert text.splitlines() == pasted.splitlines()
     assert instance.store.days() == []
+
+
+EDITED = sorted(path for path in FOLDER.glob("pasted_*.json") if path.stem != "pasted_label_of_age")
+
+
+@pytest.mark.parametrize("path", EDITED, ids=lambda path: path.stem)
+def test_a_paste_is_stored_as_what_it_is_or_not_at_all(tmp_path: Path, path: Path) -> None:
+    """Whatever an editor or a mailer made of it: its envelopes are stored, or nothing; never a text."""
+    vector = json.loads(path.read_text("utf-8"))
+    is_read = vector["expect"] == "ok"
+    slots = vector["input"]["slots"]
+    app = site(tmp_path, parties.organisation(slots=slots), slots=slots)
+    visitor = Visitor(app).tell((FOLDER / f"{path.stem}.txt").read_text("utf-8"))
+    assert visitor.answer.status_code == (200 if is_read else 422)
+    assert bool(app.extensions["whistle"].store.days()) == is_read
+    assert ("those that your computer showed you" in visitor.text) == is_read
+
+
+@pytest.mark.parametrize("damage", ["whole", "some lines of it", "its name alone"])
+@pytest.mark.parametrize("where", ["answer", "follow-up", "renew"])
+def test_it_is_sealed_nowhere_as_a_text(
+    app: flask.Flask, org: parties.Organisation, who: Reporter, where: str, damage: str
+) -> None:
+    """Not in an answer, a follow-up or what goes with new words: the page says what to do."""
+    pasted = DAMAGE.get(damage, str)(sealed(org, who))
+    visitor = Visitor(app)
+    if where == "answer":
+        visitor.tell("See below.", **{"answer-when": pasted})
+    else:
+        visitor.tell("Before.").come_back(visitor.words)
+        visitor = visitor.step("exposed") if where == "renew" else visitor
+        visitor.step(where, {"text": pasted})
+    assert "This is a sealed report, or a part of one, and nothing of it was stored." in visitor.text
+    assert [found.message.text for found in opened(app, org, "ombuds")] == ([] if where == "answer" else ["Before."])
 
 
 def test_a_paste_for_another_place_is_given_back(app: flask.Flask, instance: Instance, who: Reporter) -> None:
@@ -134,14 +179,6 @@ def test_one_that_was_withdrawn_is_not_said_to_be_stored(
     assert store_of(app).withdraw([thing_id(who.report_token), thing_id(who.slip_token)], parties.DAY) == "withdrawn"
     visitor = Visitor(app).tell(block)
     assert visitor.answer.status_code == 422 and "perhaps because it was withdrawn" in visitor.text
-
-
-def test_it_is_no_follow_up(app: flask.Flask, org: parties.Organisation, who: Reporter) -> None:
-    """In the box for a follow-up it is refused, and not sealed as a text."""
-    visitor = Visitor(app).tell()
-    visitor.come_back(visitor.words).step("follow-up", {"text": sealed(org, who)})
-    assert "This is a sealed report." in visitor.text
-    assert len(opened(app, org, "ombuds")) == 1
 
 
 def test_a_full_disk_says_so(

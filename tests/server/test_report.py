@@ -104,11 +104,15 @@ def test_the_same_form_again_outlives_a_new_list_of_readers(
     ("more", "said"),
     [
         ({"text": "  ", "answer-when": ""}, "Write something or choose a file"),
+        ({"text": "\u200b\u2060", "answer-when": "\u3164"}, "Write something or choose a file"),
+        ({"text": "\u3164\u2800", "answer-when": "\u00ad"}, "Write something or choose a file"),
+        ({"text": " ".join(map("\u200b".join, words.encode(CODE)))}, "Your text holds twelve secret words"),
+        ({"text": "\u3164".join(words.encode(CODE))}, "Your text holds twelve secret words"),
         ({"text": "see " + " ".join(words.encode(CODE))}, "Your text holds twelve secret words"),
         ({"without": ["ombuds", "ethics"]}, "You left out everybody who reads this"),
         ({"attempt": "short"}, "The form was incomplete"),
     ],
-    ids=["empty", "words", "nobody", "no attempt"],
+    ids=["empty", "zero width", "fillers", "split words", "joined words", "words", "nobody", "no attempt"],
 )
 def test_a_refused_report_is_given_back(app: flask.Flask, more: dict[str, str], said: str) -> None:
     """What was typed stands in the form again, beside a summary that says what to mend; nothing is stored."""

@@ -1,5 +1,6 @@
 """What the browser's program does in its worker, against a real server: sends, comes back, opens, takes back."""
 
+import base64
 import datetime
 import os
 import socket
@@ -28,6 +29,7 @@ from whistle.store import Heap
 
 peer = browser.peer
 pytestmark = browser.needs_node
+CODED = base64.b64encode(bytes(range(48))).decode()
 TEXT = "Money for the school was taken.\r\nTwice."
 BIG = attachment.capacity(3) + 1
 
@@ -203,7 +205,12 @@ def test_taking_it_back(page: Page) -> None:
 def test_what_cannot_be_sent(page: Page) -> None:
     """What is wrong is told by its kind, before any file is sealed."""
     held = " ".join(words.encode(bytes(16), "fr"))
-    assert page.report(text=" ")["fault"] == {"kind": "empty"}
+    for text in (" ", "\u200b\u2060", "\u3164\u2800", "\U000e0041\ufe0f"):
+        assert page.report(text=text, answers={"when": text})["fault"] == {"kind": "empty"}
+    assert page.report(b"x", text="\u2060".join(held.split()))["fault"] == {"kind": "holds-words"}
+    assert page.report(b"x", answers={"when": "\u200b".join(held)})["fault"] == {"kind": "holds-words"}
+    for part in ("WHISTLE SEALED\nREPORT", "\n".join([CODED] * 16)):
+        assert page.report(b"x", answers={"when": part})["fault"] == {"kind": "holds-sealed"}
     assert page.report(b"x", text=f"Remember: {held}")["fault"] == {"kind": "holds-words"}
     assert page.report(b"x", answers={"when": held})["fault"] == {"kind": "holds-words"}
     assert page.report(text=" ", answers={"way": "advice"})["fault"] == {"kind": "empty"}

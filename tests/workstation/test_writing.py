@@ -272,4 +272,4 @@ def test_an_empty_message_is_refused(world: World) -> None:
     world.round("ombuds")
     for write in (writing.reply, writing.note):
         with pytest.raises(Refused, match="nothing to send"):
-            write(world.station("ombuds"), case_of(world, who), " \n")
+            write(world.station("ombuds"), case_of(world, who), " \n\u200b\u3164\u2800")

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whistle.protocol import bundle, keyfile, manifest
+from whistle.protocol import bundle, invisible, keyfile, manifest
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
@@ -25,6 +25,14 @@ SLOTS = 8
 ROOT = re.compile(r"root-([1-9][0-9]?)\.pub")
 NUMBERED = re.compile(r"manifest-([1-9][0-9]{0,8})\.json")
 NEWEST = "manifest.json"
+# Letters of Cyrillic and Greek that look like Latin ones, which stand below them; capitals whose small ones do not.
+CAPITALS = str.maketrans("\u0392\u0396\u0397\u039c\u039d\u03a5", "bzhmny")
+ALIKE = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u043a\u043c\u0442\u043d\u0432\u04cf\u04af"
+    "\u03b1\u03bf\u03c1\u03bd\u03c5\u03b9\u03ba\u03c4\u03c7\u03b5\u03f2\u03f3\u0261\u0131",
+    "aeopcyxijshdqwkmthbly"
+    "aopvuiktxecjgi",
+)  # fmt: skip
 
 
 class RootError(Exception):
@@ -146,6 +154,8 @@ class Draft:
         return self._list(id_, keys, (*old, Signing(keys.signing, None)))
 
     def _list(self, id_: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
+        for said in (keys.name, keys.role):
+            _check_seen(said)
         for said in filter(_folded, (keys.name, keys.role)):
             known = self._names.get(_folded(said), {id_})
             if id_ not in known:
@@ -157,7 +167,8 @@ class Draft:
         return id_
 
     def admit(self, key: CourierKey, id_: str | None = None) -> str:
-        """List a courier; gives the id."""
+        """List a courier; gives the id. Raises RootError for a name that cannot be seen whole."""
+        _check_seen(key.name)
         same = next((each.id for each in self.couriers.values() if each.key == key.public), None)
         id_ = id_ or same or _free(key.name, self.couriers)
         self.couriers[id_] = Courier(id_, key.name, key.public)
@@ -254,7 +265,17 @@ def _names(before: Iterable[Known]) -> dict[str, set[str]]:
 
 
 def _folded(said: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", said).casefold().split())
+    """A name as it is compared: what looks alike is the same (SPEC 7.3)."""
+    plain = unicodedata.normalize("NFKC", invisible.without(said)).translate(CAPITALS)
+    return " ".join(plain.casefold().translate(ALIKE).split())
+
+
+def _check_seen(said: str) -> None:
+    if invisible.without(said) != said or any(unicodedata.category(char) == "Cc" for char in said):
+        raise RootError(
+            "a name or role in this file holds characters that nobody sees, as if to pass for another",
+            "ask for a new public file, made under a plain name",
+        )
 
 
 def _known(path: Path, roots: Sequence[PublicKey]) -> Known:

@@ -25,6 +25,10 @@ REFUSED = {
         "the text holds twelve secret words: whoever reads it could read your replies",
         "take them out; nothing was sent",
     ),
+    drafting.HoldsSealed: (
+        "this is a sealed report, or a part of one: nothing was sent",
+        "paste it whole into the form of the page, or attach it as a file if it is something else",
+    ),
     drafting.NobodyLeft: ("nobody is left who could read it", "leave out fewer people, or turn to another place"),
     drafting.TooLong: ("this is too long for one message", "send the text as a file, or leave out fewer people"),
 }

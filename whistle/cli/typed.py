@@ -8,6 +8,7 @@ import click
 
 from whistle.cli.problem import Problem
 from whistle.protocol import words
+from whistle.protocol.invisible import is_blank
 from whistle.protocol.message import MAX_REST
 from whistle.protocol.retrieval import Reporter, derive
 from whistle.protocol.words import WordsError
@@ -84,7 +85,7 @@ def answers(asked: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int
         if hint:
             click.echo(hint, err=True)
         found[id] = str(click.prompt(f"{label} (Enter leaves it out)", default="", show_default=False, err=True))
-    return {id: answer for id, answer in found.items() if answer.strip()}
+    return {id: answer for id, answer in found.items() if not is_blank(answer)}
 
 
 def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str) -> str:

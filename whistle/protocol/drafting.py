@@ -8,10 +8,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
-from whistle.protocol import envelope, message, words
+from whistle.protocol import envelope, message, parcel, words
 from whistle.protocol.age import HybridRecipient, Throwaway
 from whistle.protocol.attachment import Attachment, Block
 from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.invisible import is_blank
 from whistle.protocol.judgement import Conversation
 from whistle.protocol.manifest import RECOVERY, Known, Manifest
 from whistle.protocol.message import MAX_TEXT, FollowUp, Message, Report, Sender, Slip
@@ -29,6 +30,10 @@ class Refused(ProtocolError):
 
 class HoldsWords(Refused):
     """The text holds the reporter's twelve words, which nobody else may see."""
+
+
+class HoldsSealed(Refused):
+    """A text is a sealed report, or a part of one: it would travel inside another, under other words."""
 
 
 class Empty(Refused):
@@ -75,11 +80,11 @@ class Writer:
     throwaways: Sequence[Throwaway] = ()
 
     def report(self, draft: Draft, reporter: Reporter) -> Parcel:
-        """A report and its slip.  Raises Refused: Empty, HoldsWords, NobodyLeft, TooLong."""
+        """A report and its slip.  Raises Refused: Empty, HoldsWords, HoldsSealed, NobodyLeft, TooLong."""
         check(draft)
         readers, without = self.readers(draft)
         shared = self._shared(draft, reporter, readers, without)
-        answers = {id: lines(text) for id, text in draft.answers.items() if text.strip()}
+        answers = {id: lines(text) for id, text in draft.answers.items() if not is_blank(text)}
         whole = _made(
             Report,
             shared,
@@ -169,10 +174,12 @@ def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:
     """
     texts = [draft.text, *draft.answers.values()]
     said = [draft.text, *(text for id, text in draft.answers.items() if id != WAY)]
-    if not draft.attachments and not files and not any(text.strip() for text in said):
+    if not draft.attachments and not files and all(map(is_blank, said)):
         raise Empty("there is neither text nor a file")
     if any(len(text) > MAX_TEXT for text in texts):
         raise TooLong("a text is too long")
+    if any(map(parcel.is_armored, texts)):
+        raise HoldsSealed("a text is a sealed report, or a part of one")
     if any(words.holds_code(text, code) for text in texts):
         raise HoldsWords("the text holds the twelve words")
 

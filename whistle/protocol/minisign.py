@@ -168,7 +168,8 @@ def _key_line(text: str) -> str:
 def _lines(text: str) -> list[str]:
     """Lines that end in LF or CR LF; the last one may lack its end."""
     lines = text.removesuffix("\n").split("\n")
-    if len(lines[0].encode()) > MAX_UNTRUSTED or any(len(line.encode()) > MAX_TRUSTED for line in lines):
+    sizes = [len(line.encode("utf-8", "surrogatepass")) for line in lines]
+    if sizes[0] > MAX_UNTRUSTED or max(sizes) > MAX_TRUSTED:
         raise Malformed("a minisign file has a line that is too long")
     return [line.removesuffix("\r") for line in lines]
 

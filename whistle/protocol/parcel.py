@@ -5,10 +5,11 @@ Nothing in it can be opened by whoever carries or keeps it.
 """
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from whistle.protocol import canonical, envelope
+from whistle.protocol import canonical, envelope, invisible
 from whistle.protocol.age import armor
 from whistle.protocol.attachment import BLOCK, Block
 from whistle.protocol.errors import Malformed
@@ -21,6 +22,14 @@ REPORT = 2  # envelopes: a report and its slip
 LABEL = "WHISTLE SEALED REPORT"
 SUM = 32  # bytes: SHA-256 of all before it, since whoever stores a block could not tell otherwise that it is damaged
 MAX_PASTED = 1_000_000  # bytes of an armoured block, its lines ending in CR LF as browsers send them
+FRAGMENT = 1024  # characters of base64 in a text that may be a part of one
+_DASHES = "[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+"  # what editors make of a row of hyphens
+_JOINED = LABEL.replace(" ", "")
+_QUOTES = re.compile("[>|]")  # what mailers put before each line
+_WHOLE = re.compile(f"{_DASHES}BEGIN{_JOINED}{_DASHES}([A-Za-z0-9+/]*={{0,2}}){_DASHES}END{_JOINED}{_DASHES}")
+_NAMED = re.compile(f"{_JOINED}|(?:begin|end){_DASHES[:-1]}*{_JOINED.lower()}")
+_BETWEEN = re.compile("[>|\x00-\x20\x7f-\xa0\u3000]+")  # words
+_CODED = re.compile("(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{32,}={0,2}")
 
 
 class TooLarge(Malformed):
@@ -70,15 +79,22 @@ def armored(parcel: Parcel) -> str:
 
 
 def is_armored(text: str) -> bool:
-    """Whether a text is meant to be a sealed report: it holds its first line or its last, whatever else."""
-    return any(line(LABEL).decode("ascii") in text for line in (armor.begin, armor.end))
+    """Whether a text is meant to be a sealed report or a part of one, whatever editors and mailers made of it.
+
+    It names the label, or holds much base64 that stands under no other label.
+    """
+    flat = _flat(text)
+    return bool(_NAMED.search(flat) or _NAMED.search(flat.lower())) or _fragment(text) >= FRAGMENT
 
 
 def dearmor(text: str, slots: int) -> Parcel:
-    """The sealed report that a text is; Malformed if it is damaged or is anything beside."""
+    """The sealed report that a text is; Malformed if it is damaged or is anything beside.
+
+    What editors and mailers do to lines is passed over, since the sum shows that nothing is missing.
+    """
     if len(text) > 2 * MAX_PASTED:
         raise TooLarge("a block of text is too large")
-    data = armor.decode(text.encode("utf-8", "replace"), LABEL)
+    data = armor.decode(_straight(text).encode("utf-8", "replace"), LABEL)
     if hashlib.sha256(data[:-SUM]).digest() != data[-SUM:]:
         raise Malformed("a sealed report is damaged")
     found, rest = _parse(data[:-SUM], slots)
@@ -88,6 +104,31 @@ def dearmor(text: str, slots: int) -> Parcel:
         raise Malformed("a sealed report has another number of blocks than it says")
     bodies = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
     return Parcel(found.tokens, found.envelopes, tuple(zip(found.blocks, bodies, strict=True)))
+
+
+def _flat(text: str) -> str:
+    return _QUOTES.sub("", invisible.solid(text))
+
+
+def _straight(text: str) -> str:
+    """A sealed report with its lines as they were written; any other text as it is."""
+    found = _WHOLE.fullmatch(_flat(text))
+    return armor.lines(found[1].encode("ascii"), LABEL).decode("ascii") if found else text
+
+
+def _fragment(text: str) -> int:
+    """How many characters of base64 a text holds that stand in armour of no other label."""
+    count, other = 0, ""
+    for line in re.split("[\r\n]", invisible.without(text)):
+        words = [word for word in _BETWEEN.split(line) if word]
+        said = " ".join(words)
+        if said.startswith("-----BEGIN ") and not other:
+            other = said.replace("BEGIN", "END", 1)
+        elif said == other:
+            other = ""
+        elif not other:
+            count += sum(len(word) for word in words if _CODED.fullmatch(word))
+    return count
 
 
 def _parse(body: bytes, slots: int) -> tuple[Request, bytes]:

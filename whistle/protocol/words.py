@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from mnemonic import Mnemonic
 
+from whistle.protocol import invisible
 from whistle.protocol.errors import Malformed
 
 CODE = 16  # bytes
@@ -70,10 +71,10 @@ def decode(typed: str) -> bytes:
 
     Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.
     The first four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.
+    What nobody sees counts for nothing, or else for spaces.
     """
-    tokens = list(itertools.islice(_tokens(typed), MOST))
-    if len(tokens) != COUNT:
-        tokens = _unnumbered(tokens) or _shown(tokens) or tokens
+    read = [_twelve(list(itertools.islice(_tokens(text), MOST))) for text in invisible.readings(typed)]
+    tokens = next((tokens for tokens in read if len(tokens) == COUNT), read[0])
     if len(tokens) != COUNT:
         raise WordsError("count", found=len(tokens))
     readings = list(zip(*map(_numbers, tokens), strict=True))
@@ -89,12 +90,22 @@ def decode(typed: str) -> bytes:
     raise WordsError("unknown", word=word, neighbours=_neighbours(word, language))
 
 
+def _twelve(tokens: list[str]) -> list[str]:
+    """The twelve words among what was typed; all of it where there are none."""
+    return tokens if len(tokens) == COUNT else _unnumbered(tokens) or _shown(tokens) or tokens
+
+
 def holds_code(text: str, code: bytes | None = None) -> bool:
     """Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one ``code``.
 
     Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless
-    one ``code`` is looked for.  A text of any length takes linear time and constant memory beside itself.
+    one ``code`` is looked for.  A text of any length takes linear time and constant memory beside itself.  What nobody
+    sees hides no words, within them or between.
     """
+    return any(_holds_code(reading, code) for reading in invisible.readings(text))
+
+
+def _holds_code(text: str, code: bytes | None) -> bool:
     if not _may_hold(text, together=code is not None):
         return False
     if code is None:

@@ -13,8 +13,8 @@ from whistle.protocol import attachment, judgement
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import Malformed
 from whistle.protocol.judgement import Conversation, Thing
+from whistle.protocol.names import numbered
 from whistle.protocol.retrieval import Reporter, thing_id
-from whistle.protocol.strangers import numbered
 from whistle.protocol.succession import Succession
 from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave

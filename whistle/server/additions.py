@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 
 import flask
 
-from whistle.protocol import parcel, retrieval
+from whistle.protocol import retrieval
 from whistle.protocol.drafting import Refused
 from whistle.server import forms, limits, sealing
 from whistle.server.errors import NoRoom
@@ -23,8 +23,6 @@ def follow_up(visit: Visit) -> flask.Response:
 
     def add(back: Back) -> flask.Response:
         text = forms.text(visit.arrived)
-        if parcel.is_armored(text):
-            return case(back, Problem("text", visit.t("error.sealed_new")))
         readers: tuple[str, ...] = ()
         try:
             if not back.readers:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from markupsafe import Markup
 
 from whistle.protocol import words
-from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, Refused, TooLong
+from whistle.protocol.drafting import Empty, HoldsSealed, HoldsWords, NobodyLeft, Refused, TooLong
+from whistle.protocol.invisible import is_blank
 from whistle.protocol.manifest import RECOVERY, Manifest
 from whistle.protocol.questions import WAY, Question
 from whistle.protocol.retrieval import ATTEMPT
@@ -42,6 +43,7 @@ class Busy(FormError):
 
 TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and the message
     HoldsWords: ("text", "error.holds_words"),
+    HoldsSealed: ("text", "error.sealed_text"),
     Empty: ("text", "error.empty"),
     NobodyLeft: ("without", "error.nobody"),
     TooLong: ("without", "error.too_long_names"),
@@ -90,7 +92,7 @@ def text(arrived: Arrived) -> str:
 def answers(arrived: Arrived, questions: Sequence[Question]) -> dict[str, str]:
     """The answers that were given to a channel's questions, by their ids."""
     given = {question.id: arrived.get(ANSWER + question.id).strip() for question in questions}
-    return {id: answer for id, answer in given.items() if answer}
+    return {id: answer for id, answer in given.items() if not is_blank(answer)}
 
 
 def left_out(arrived: Arrived, manifest: Manifest) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from werkzeug.sansio import multipart
 
 from whistle.protocol import attachment
 from whistle.protocol.attachment import Attachment
+from whistle.protocol.names import safe_name
 from whistle.protocol.retrieval import FormDigest
 from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig, Unkept
 from whistle.server.logs import LOG, describe
@@ -32,7 +33,7 @@ BOUNDARY = 200  # bytes of a boundary; RFC 2046 allows 70, and some programs sen
 URLENCODED = 64 * 1024  # bytes of a form without a place for text or files
 DRAIN_BYTES = 8 * 1024**3  # of a refused body
 DRAIN_SECONDS = 300.0
-NAME = 200  # characters of a file's name
+NAME = 200  # characters of a field's name
 TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 ANY_TYPE = "application/octet-stream"
 
@@ -318,7 +319,7 @@ class _File:
         if self._sealer is None:
             return
         type_ = self._type if TYPE.fullmatch(self._type) else ANY_TYPE
-        blocks, found = self._sealer.finish(plain_name(self._filename), type_)
+        blocks, found = self._sealer.finish(safe_name(self._filename), type_)
         self._form.keep(blocks)
         self._form.keep_file(found, self._filename)
 
@@ -327,14 +328,3 @@ class _File:
             self._form.check_file()
             self._sealer = attachment.Sealer()
         return self._sealer
-
-
-def plain_name(filename: str) -> str:
-    """A file's name without folders, control characters and more than 200 characters; "file" when nothing is left."""
-    last = re.split(r"[/\\]", filename)[-1]
-    shown = "".join(char for char in last if char.isprintable()).strip(" .")
-    if len(shown) > NAME:
-        stem, dot, ending = shown.rpartition(".")
-        tail = f"{dot}{ending}" if stem and len(ending) < 16 else ""
-        shown = shown[: NAME - len(tail)] + tail
-    return shown or "file"

@@ -14,13 +14,13 @@ from whistle.protocol import retrieval, words
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.manifest import Known
+from whistle.protocol.names import safe_name
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
 from whistle.server.forms import Problem
 from whistle.server.looking import CaseView, FoundReply
 from whistle.server.pace import on_the_beat
-from whistle.server.receiving import plain_name
 from whistle.server.visit import Visit, due, files_hint, names, notice, outside, page, plan, shown, tickable
 from whistle.store import State, StoreError
 
@@ -144,7 +144,7 @@ def _file(record: Attachment, response: flask.Response) -> flask.Response:
     """As something to keep, never to show: whatever it is, the browser must not run it here."""
     response.mimetype = "application/octet-stream"
     response.content_length = record.size
-    response.headers.set("Content-Disposition", "attachment", filename=plain_name(record.name))
+    response.headers.set("Content-Disposition", "attachment", filename=safe_name(record.name))
     return response
 
 
@@ -208,7 +208,7 @@ def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
 def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
     reply, t = found.reply, visit.t
     files = [
-        {"key": f"{reply.lane}-{reply.n}-{place}", "name": plain_name(each.name), "size": t.size(each.size)}
+        {"key": f"{reply.lane}-{reply.n}-{place}", "name": safe_name(each.name), "size": t.size(each.size)}
         for place, each in enumerate(found.attachments)
     ]
     return {

@@ -18,7 +18,7 @@ from whistle.protocol.age import HybridIdentity
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.listing import Listing, Member
 from whistle.protocol.message import Report, Signed
-from whistle.protocol.strangers import safe_name
+from whistle.protocol.names import safe_name
 from whistle.workstation import holdings, judging, outbox, writing
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.judging import Breach, Damaged, LeftOut, Waiting

@@ -11,7 +11,7 @@ from whistle.newfile import new_file
 from whistle.protocol import attachment
 from whistle.protocol.attachment import Attachment, Opener
 from whistle.protocol.errors import Malformed
-from whistle.protocol.strangers import numbered
+from whistle.protocol.names import numbered
 from whistle.workstation import durable
 from whistle.workstation.blocks import Blocks
 from whistle.workstation.errors import CannotSave

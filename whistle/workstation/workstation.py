@@ -12,6 +12,7 @@ from whistle.protocol import enrolment, forms, message
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.enrolment import ReviewerKeys
 from whistle.protocol.errors import Malformed
+from whistle.protocol.invisible import is_blank, without
 from whistle.protocol.manifest import Known, Reviewer
 from whistle.protocol.message import Signed
 from whistle.protocol.minisign import SecretKey
@@ -40,8 +41,11 @@ def utc_today() -> datetime.date:
 def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
     """Raise Refused for what no manifest takes as a reviewer's name, role and languages."""
     for what, text in (("name", name), ("role", role)):
-        if not text.strip() or not text.isprintable() or len(text) > LONGEST_NAME:
-            raise Refused(f"this is no {what} for the manifest", f"one line of 1 to {LONGEST_NAME} characters")
+        hides = without(text) != text or not text.isprintable()
+        if is_blank(text) or hides or len(text) > LONGEST_NAME:
+            raise Refused(
+                f"this is no {what} for the manifest", f"one line of 1 to {LONGEST_NAME} characters that can be seen"
+            )
     try:
         forms.many(forms.name, MOST_LANGUAGES, unique=True)(list(languages))
     except Malformed as exc:

@@ -14,6 +14,7 @@ from whistle.protocol import attachment, envelope, message
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.attachment import MAX_BLOCKS, Attachment, block_ids
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.invisible import is_blank
 from whistle.protocol.listing import Heap
 from whistle.protocol.manifest import RECOVERY, Known
 from whistle.protocol.message import (
@@ -305,7 +306,7 @@ def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], t
 
 
 def _something(text: str, uploads: Sequence[Upload]) -> None:
-    if not text.strip() and not uploads:
+    if is_blank(text) and not uploads:
         raise Refused("there is nothing to send", "write something, or add a file")
     if len(text) > MAX_TEXT:
         raise Refused(f"a text has at most {MAX_TEXT} characters", "send it as a file")

@@ -26,18 +26,22 @@ def end(label: str = LABEL) -> bytes:
 
 def encode(data: bytes, label: str = LABEL) -> bytes:
     """The armoured text of ``data``, each line with its LF."""
-    coded = base64.b64encode(data)
-    lines = [coded[at : at + COLUMNS] for at in range(0, len(coded), COLUMNS)]
-    return b"\n".join([begin(label), *lines, end(label), b""])
+    return lines(base64.b64encode(data), label)
+
+
+def lines(coded: bytes, label: str = LABEL) -> bytes:
+    """The armoured text around base64."""
+    body = [coded[at : at + COLUMNS] for at in range(0, len(coded), COLUMNS)]
+    return b"\n".join([begin(label), *body, end(label), b""])
 
 
 def decode(text: bytes, label: str = LABEL) -> bytes:
     """What an armoured text holds; ArmorError for any spelling that ``encode`` does not write, line ends apart."""
-    lines = [line.removesuffix(b"\r") for line in text.split(b"\n")]
-    first, last = _outermost(lines)
-    if first == last or lines[first] != begin(label) or lines[last] != end(label):
+    found = [line.removesuffix(b"\r") for line in text.split(b"\n")]
+    first, last = _outermost(found)
+    if first == last or found[first] != begin(label) or found[last] != end(label):
         raise ArmorError("armour does not begin and end as it must")
-    body = lines[first + 1 : last]
+    body = found[first + 1 : last]
     if any(len(line) != COLUMNS for line in body[:-1]) or (body and not 1 <= len(body[-1]) <= COLUMNS):
         raise ArmorError("armour has a line of another length")
     coded = b"".join(body)
