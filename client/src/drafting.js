@@ -71,7 +71,8 @@ export function readersOf(found, channel, without) {
 }
 
 /**
- * Who reads a follow-up: the slip's readers and those of every valid reply, still active, less who was left out.
+ * Who reads a follow-up: the slip's readers and those of every notice and reply, still active, less who was left
+ * out.
  *
  * Nobody where there is no slip: no reply can be believed about who was left out (SPEC 4.7).
  *
@@ -79,12 +80,12 @@ export function readersOf(found, channel, without) {
  * @param {Manifest} found
  */
 export function followUpReaders(conversation, found) {
-  const { slip, replies } = conversation;
+  const { slip, notices, replies } = conversation;
   if (!slip) {
     return [];
   }
   const active = manifest.active(found).map(({ id }) => id);
-  const named = [...slip.readers, ...replies.flatMap(({ reply }) => reply.readers)];
+  const named = [...slip.readers, ...[...notices, ...replies].flatMap(({ reply }) => reply.readers)];
   const readers = [...new Set(named)].filter((id) => active.includes(id) && !slip.without.includes(id));
   return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), slip.without);
 }

@@ -8,6 +8,7 @@ import { bytesToHex } from "@noble/hashes/utils.js";
 
 import * as envelope from "./envelope.js";
 import { Malformed, NotForMe, ProtocolError } from "./errors.js";
+import { isNotice } from "./kinds.js";
 import * as manifest from "./manifest.js";
 import * as message from "./message.js";
 import { replyTokens, thingId } from "./retrieval.js";
@@ -31,10 +32,19 @@ const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
  *
  * @typedef {{ day: string, reviewer: Reviewer, reply: Message, hash: string, place: Place }} FoundReply
  *
- * What is proven of what lies under somebody's words.  `late` counts what lies in a reply's place and does not hold,
- * or has not wholly arrived.
+ * Somebody who reads the case and was not among the report's readers, by the word of `by`, on a server's day.
  *
- * @typedef {{ slip: Message | null, replies: FoundReply[], broughtIn: Reviewer[], late: number }} Conversation
+ * @typedef {{ reviewer: Reviewer, by: Reviewer, day: string }} BroughtIn
+ *
+ * What is proven of what lies under somebody's words.  `replies` are those with content; `notices` only tell who reads
+ * the case.  `late` counts what lies in a reply's place and does not hold, or has not wholly arrived.
+ *
+ * @typedef {object} Conversation
+ * @property {Message | null} slip
+ * @property {FoundReply[]} replies
+ * @property {FoundReply[]} notices
+ * @property {BroughtIn[]} broughtIn
+ * @property {number} late
  *
  * Gives the content of an attachment, whole; raises where it has not wholly arrived or is altered.
  *
@@ -54,8 +64,10 @@ const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
 export async function judge(found, reporter, manifests, slots, fetch) {
   const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
   const slip = openSlip(things.get(bytesToHex(thingId(reporter.slipToken))), reporter, slots);
-  const { replies, late } = await new Judge(reporter, manifests, slip, slots, fetch).all(things);
-  return { slip, replies, late, broughtIn: broughtIn(slip, replies, manifests) };
+  const { held, late } = await new Judge(reporter, manifests, slip, slots, fetch).all(things);
+  const notices = held.filter(({ reply }) => isNotice(reply));
+  const replies = held.filter(({ reply }) => !isNotice(reply));
+  return { slip, replies, notices, late, broughtIn: broughtIn(slip, [...notices, ...replies], manifests) };
 }
 
 /**
@@ -102,7 +114,7 @@ class Judge {
   }
 
   /**
-   * The replies by day, lane and place, without those that were replaced; and how many things do not hold.
+   * The replies and notices by day, lane and place, without those that were replaced; and how many things do not hold.
    *
    * @param {Map<string, Found>} things
    */
@@ -125,7 +137,7 @@ class Judge {
         held.delete(String(reply.replaces));
       }
     }
-    return { replies: [...held.values()].sort(byDay), late };
+    return { held: [...held.values()].sort(byDay), late };
   }
 
   /**
@@ -205,16 +217,23 @@ class Judge {
 }
 
 /**
- * Reviewers who are named by a reply and were not among the report's readers.
+ * Reviewers who are named by a notice or a reply and were not among the report's readers, by the first of these.
  *
  * @param {Message | null} slip
- * @param {FoundReply[]} replies
+ * @param {FoundReply[]} told
  * @param {Succession} manifests
+ * @returns {BroughtIn[]}
  */
-function broughtIn(slip, replies, manifests) {
-  const named = new Set(slip ? replies.flatMap(({ reply }) => reply.readers) : []);
-  const added = [...named].filter((id) => !slip?.readers.includes(id) && id !== manifest.RECOVERY);
-  return added.flatMap((id) => manifests.reviewer(id) ?? []);
+function broughtIn(slip, told, manifests) {
+  /** @type {Map<string, FoundReply>} */
+  const first = new Map();
+  for (const found of slip ? told : []) {
+    found.reply.readers.filter((id) => !first.has(id)).forEach((id) => first.set(id, found));
+  }
+  return [...first].flatMap(([id, { reviewer: by, day }]) => {
+    const reviewer = slip?.readers.includes(id) || id === manifest.RECOVERY ? undefined : manifests.reviewer(id);
+    return reviewer ? { reviewer, by, day } : [];
+  });
 }
 
 /**

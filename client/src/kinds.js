@@ -68,6 +68,7 @@ const LANE = forms.integer(0, 2 * MAX_SLOTS - 1);
  * @property {number} [lane]
  * @property {number} [n]
  * @property {{ count: number, day: string }} [have]
+ * @property {"acknowledgement" | "feedback" | ""} [mark]
  * @property {string} [replaces]
  * @property {string} [status]
  * @property {string[]} [labels]
@@ -161,9 +162,10 @@ const RECORDS = {
       n: forms.integer(0, PLACES - 1),
       have: forms.record(HAVE),
       language: forms.name,
+      mark: forms.oneOf("acknowledgement", "feedback"),
       replaces: HASH,
     },
-    defaults: { ...BODY_DEFAULTS, replaces: "" },
+    defaults: { ...BODY_DEFAULTS, mark: "", replaces: "" },
   },
   note: { name: "Note", fields: { ...COMMON, ...BY_REVIEWER, ...BODY }, defaults: BODY_DEFAULTS },
   status: {
@@ -240,6 +242,18 @@ export function checkMessage(message) {
   if (message.kind === "grant" && !message.readers.includes(String(message.grantee))) {
     throw new Malformed("a grant is not sealed to the reviewer whom it lets in");
   }
+  if (message.mark && isNotice(message)) {
+    throw new Malformed("a reply without content is marked");
+  }
+}
+
+/**
+ * Whether a reply has no content: it then only tells who reads the case.
+ *
+ * @param {Message} message
+ */
+export function isNotice({ text, attachments = [], rest }) {
+  return !(text || attachments.length || rest);
 }
 
 /**

@@ -166,12 +166,15 @@ function save(content, name) {
 function caseOf(page, view) {
   const { kit } = page;
   const part = kit.page("case", { state: stateOf(page, view), ...whom(page, view.next, view.without) });
-  const [state, replies, more] = part.querySelectorAll("section");
+  const [replies, state, more] = part.querySelectorAll("section");
   const [facts, plan] = state.querySelectorAll("ul li");
   repeat(facts, factsOf(page, view), (item, fact) => item.replaceChildren(fact));
   const steps = view.sent && view.state !== "removed" ? kit.settings.plan : [];
-  repeat(plan, steps, (item, { days, text }) => {
-    fill(item, { day: apart(kit.day(later(view.sent, days))), step: apart(text) });
+  repeat(plan, steps, (item, { days, text, doneBy }) => {
+    const done = view.done[doneBy];
+    const day = apart(kit.day(done ?? later(view.sent, days)));
+    item.classList.toggle("done", Boolean(done));
+    item.replaceChildren(kit.say(done ? "case.plan_done" : "case.plan_step", { day, text }));
   });
   if (!steps.length) {
     state.querySelector("h3")?.remove();
@@ -292,17 +295,17 @@ function factsOf({ kit, place }, view) {
   const [first] = days.filter(Boolean).sort();
   const over = isOver(view);
   const due = over ? "" : planned(kit, place.day, view.collection);
-  const lines = {
-    sent: view.sent && { day: kit.day(view.sent) },
-    pickup: due && { day: due },
-    last_day: first && !over && { day: kit.day(later(first, kit.settings.kept)) },
-    readers: view.readers.length && { names: kit.listed(view.readers) },
-    without: view.without.length && { names: kit.listed(view.without) },
-    brought_in: view.broughtIn.length && { names: kit.listed(view.broughtIn) },
-    reference: { reference: view.reference },
-    no_slip: !view.hasSlip && !over && {},
-  };
-  return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
+  const lines = [
+    ["sent", view.sent && { day: kit.day(view.sent) }],
+    ["pickup", due && { day: due }],
+    ["last_day", first && !over && { day: kit.day(later(first, kit.settings.kept)) }],
+    ["readers", view.readers.length && { names: kit.listed(view.readers) }],
+    ["without", view.without.length && { names: kit.listed(view.without) }],
+    ...view.broughtIn.map((/** @type {any} */ { name, by, day }) => ["brought_in", { name, by, day: kit.day(day) }]),
+    ["reference", { reference: view.reference }],
+    ["no_slip", !view.hasSlip && !over && {}],
+  ];
+  return lines.flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
 }
 
 /**

@@ -18,7 +18,7 @@ const UNITS = ["bytes", "kilobytes", "megabytes", "gigabytes"];
  * @property {string} decimal
  * @property {string} words
  * @property {Record<string, string | Record<string, string>>} texts
- * @property {{ days: number, text: string }[]} plan
+ * @property {{ days: number, text: string, doneBy: string }[]} plan
  * @property {number} kept days
  * @property {number} files
  * @property {number} upload bytes

@@ -47,6 +47,9 @@ export class PageTask extends Task {
       return null;
     }
     const { slip, replies, broughtIn, late, state, day } = view;
+    const days = (/** @type {string[]} */ ...marks) => {
+      return replies.filter(({ reply }) => marks.includes(reply.mark ?? "")).map((found) => found.day);
+    };
     const { readers = [], without = [] } = slip ?? {};
     const { found, named } = await this._named([...readers, ...without]);
     const next = followUpReaders(view, found);
@@ -58,7 +61,8 @@ export class PageTask extends Task {
       hasSlip: Boolean(slip),
       readers: readers.map(named),
       without: without.map(named),
-      broughtIn: broughtIn.map(shown),
+      broughtIn: broughtIn.map(({ reviewer, by, day }) => ({ name: shown(reviewer), by: shown(by), day })),
+      done: { acknowledgement: days("acknowledgement", "feedback").sort()[0], feedback: days("feedback").sort()[0] },
       late,
       next: next.map(named),
       instead: next.length ? [] : instead,
@@ -66,7 +70,7 @@ export class PageTask extends Task {
       isOpen: manifest.standing(found, this._question.place.day) !== "closed",
       collection: found.collection,
       reference: reference(reporter.case),
-      replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: shown(reviewer) })),
+      replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: shown(reviewer) })).reverse(),
     };
   }
 

@@ -185,7 +185,8 @@ export class Task {
       const { slots } = manifests.known[0].manifest;
       found ??= await this._again(() => this._api.look(reporter.lookIds(slots)));
       conversation = await judge(found, reporter, manifests, slots, (record) => this._whole(record));
-      if (!conversation.late && conversation.replies.every(({ reviewer }) => !reviewer.retired)) {
+      const { late, notices, replies } = conversation;
+      if (!late && [...notices, ...replies].every(({ reviewer }) => !reviewer.retired)) {
         break; // older manifests could only add keys, or tell since when somebody is away
       }
     }

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import os
+import re
 import socket
 import threading
 import time
@@ -59,6 +60,11 @@ class Line:
             environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
             raise ConnectionError
         return [bytes(byte ^ 1 for byte in answer) if fault == "altered" else answer]
+
+
+def without_script(path: str, body: bytes) -> bytes:
+    """A page for somebody whose browser runs no script."""
+    return re.sub(rb"<script.*?</script>", b"", body, flags=re.DOTALL)
 
 
 def _half(answer: bytes) -> Iterator[bytes]:

@@ -10,7 +10,7 @@ import pytest
 
 from tests import parties
 from tests.browser.remote import remote
-from tests.browser.serving import Line
+from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS
 from tests.server.visitor import Visitor, answer, hide, opened, store_of
 from whistle.protocol import retrieval, words
@@ -144,6 +144,37 @@ def test_answers_that_do_not_come(
         page("gone", "article")
     texts = [each.message.text for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
     assert more in texts
+
+
+@pytest.mark.parametrize("script", ["on", "off"])
+@pytest.mark.parametrize(("name", "language"), [("chrome", "en"), ("chrome", "ar"), ("firefox", "en")])
+def test_a_case_with_answers(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, language: str, script: str
+) -> None:
+    """The newest reply is read first, who was let in by whose word, and which step of the plan is done."""
+    address, line = served
+    line.answer = without_script if script == "off" else line.answer
+    who, everybody = told(app, "Money was taken."), ("ombuds", "ethics", "counsel")
+    report = report_of(app, org, who)
+    answer(app, org, who, report, "We have your report.", mark="acknowledgement")
+    answer(app, org, who, report, "", n=1, readers=everybody)
+    answer(app, org, who, report, REPLY, n=2, readers=everybody)
+    with remote(name, address, language, axe=name == "chrome") as page:
+        page("home")
+        page("go", "replies")
+        page("type", "#words", " ".join(words.encode(who.code)))
+        page("press" if script == "on" else "go", "look")
+        page("see", "main article")
+        page("look", f"case-answers-{script}")
+        text = page("text", "main")
+        assert page("told", "document.querySelectorAll('main article').length") == 2
+        assert text.index(REPLY) < text.index("We have your report.")
+        done = page("text", ".plan .done")
+        assert "we confirm that it arrived" in done and "22" in done
+        assert page("told", "document.querySelectorAll('.plan li').length") == 3
+        if language == "en":
+            assert text.index("We have your report.") < text.index("Where it stands")
+            assert "Asked in since: Staff counsel. Ombudsperson says so in a signed message of 22 Nov" in text
 
 
 def collected(app: flask.Flask) -> None:

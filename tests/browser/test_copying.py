@@ -1,12 +1,10 @@
 """The twelve words, copied from their page in a real browser as they are shown, and pasted back."""
 
-import re
-
 import flask
 import pytest
 
 from tests.browser.remote import remote
-from tests.browser.serving import Line
+from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS, TEXTS
 from whistle.protocol import words
 
@@ -16,18 +14,13 @@ LIST, ALL = ".code ol", ""  # what is selected
 BOX = "(document.body.append(Object.assign(document.createElement('textarea'), { id: 'box' })), null)"
 
 
-def plain(path: str, body: bytes) -> bytes:
-    """The page for somebody whose browser runs no script."""
-    return re.sub(rb"<script.*?</script>", b"", body, flags=re.DOTALL)
-
-
 @pytest.mark.parametrize("script", LISTS)
 @pytest.mark.parametrize("name", BROWSERS)
 def test_copied_words_open_the_case(app: flask.Flask, served: tuple[str, Line], name: str, script: str) -> None:
     """The words are read from a copy of them, or of the whole page, and a text that holds such a copy
     is stopped; what is pasted into the box for the words opens the case."""
     address, line = served
-    line.answer = plain if script == "off" else line.answer
+    line.answer = without_script if script == "off" else line.answer
     press = "press" if script == "on" else "go"
     with remote(name, address, axe=False) as page:
         page("tell", TEXTS["en"])

@@ -103,6 +103,9 @@ def _good() -> Iterator[tuple[str, str, Message]]:
     yield "follow_up_arrival", "a follow-up that was sealed on arrival", cast.follow_up(sealed="arrival")
     yield "slip", "a slip", cast.slip(without=("counsel",))
     yield "reply", "a reply", cast.reply()
+    yield "reply_acknowledgement", "a reply that acknowledges receipt", cast.reply(mark="acknowledgement")
+    yield "reply_feedback", "feedback that travels in an attachment", cast.reply(mark="feedback", text="", rest=REST)
+    yield "reply_notice", "a reply without content, which tells who reads the case", cast.reply(text="")
     later = {"seq": 7, "prev": "ab" * 32, "seen": (), "lane": 31, "n": 63}
     yield "reply_replaces", "a reply whose place was taken, signed afresh", cast.reply(**later, replaces="cd" * 32)
     yield "note", "a note", cast.note(attachments=(PHOTO,))
@@ -257,6 +260,16 @@ BAD_REPLIES: dict[str, Change] = {
     "replaces_short": ("a replaced message's hash of 31 bytes", _set(replaces="ab" * 31)),
     "from_missing": ("no sender", _drop("from")),
     "answers": ("a field that only reports have", _set(answers={"a": "b"})),
+    "mark_unknown": ("a mark that there is not", _set(mark="thanks")),
+    "mark_empty": ("an empty mark, which is left out", _set(mark="")),
+    "mark_without_content": (
+        "a mark where there is no content",
+        lambda value: (value.pop("text"), value.update(mark="feedback")),
+    ),
+    "notice_left_out": (
+        "names somebody who was left out as a reader",
+        lambda value: (value.pop("text"), value.update(without=["ethics"])),
+    ),
 }
 BAD_STATUSES: dict[str, Change] = {
     "unknown": ("a status that there is not", _set(status="lost")),

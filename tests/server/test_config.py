@@ -24,6 +24,7 @@ contact = "https://council.example"
 en = "guide.md"
 [[plan]]
 days = 7
+done_by = "acknowledgement"
 text.en = "We answer."
 [limits]
 storage = "redis://127.0.0.1:6379"
@@ -54,6 +55,10 @@ WRONG = {
         '[[channels.fraud.questions]]\nid = "way"\nlabel.en = "How?"',
         "has the id way, which a request for advice takes",
     ),
+    "step_done_by": (
+        '[[plan]]\ndays = 7\ntext.en = "We answer."\ndone_by = "thanks"',
+        "plan[1].done_by must be acknowledgement or feedback, or left out",
+    ),
     "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
     "leave_without_scheme": ('leave = "weather.example"', "leave must be an address that begins with https://"),
     "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
@@ -71,7 +76,7 @@ def test_reads_everything(tmp_path: Path) -> None:
     assert config.questions["fraud"][0].label == {"en": "When?"}
     assert config.outside[0].contact == "https://council.example"
     assert config.guidance == {"en": "# Guide"}
-    assert config.plan[0].days == 7
+    assert config.plan[0].days == 7 and config.plan[0].done_by == "acknowledgement"
     assert config.rates["look"] == Rate("3 per minute", Config(tmp_path).rates["look"].all)
     assert config.rates_storage == "redis://127.0.0.1:6379"
     assert (config.bind, config.behind_tor, config.trusted_proxies) == ("127.0.0.1:9000", False, 1)

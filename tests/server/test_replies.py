@@ -127,6 +127,44 @@ def test_a_reply_is_shown_with_who_wrote_it(
     assert ("div", {"class": "text", "lang": "en", "dir": "auto", "translate": "no"}) in visitor.page.tags
 
 
+def test_the_newest_reply_stands_first(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """The newest reply is read first, before where the case stands."""
+    for n, text in enumerate(("The first of them.", "The second of them.")):
+        answer(app, org, who, reported(app, org), text, n=n)
+    html = visitor.come_back(code).html
+    assert html.index("The second of them.") < html.index("The first of them.") < html.index("Where it stands")
+
+
+@pytest.mark.parametrize(
+    ("mark", "done"), [("", 0), ("acknowledgement", 1), ("feedback", 2)], ids=["neither", "acknowledged", "feedback"]
+)
+def test_a_step_of_the_plan_is_done_by_a_marked_reply(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter, mark: str, done: int
+) -> None:
+    """Only the reply that a step names does it, feedback acknowledges too, and other steps are never done."""
+    answer(app, org, who, reported(app, org), mark=mark)
+    text = visitor.come_back(code).text
+    steps = ("we confirm that it arrived", "we tell you what came of it")
+    assert [f"Done on 22 November 2026: {step}" in text for step in steps] == [place < done for place in range(2)]
+    assert text.count("Done on") == done and "By 21 January 2027: we hear everybody" in text
+
+
+def test_who_was_let_in_is_told_without_a_reply(app: flask.Flask, org: parties.Organisation) -> None:
+    """A notice tells by whose word somebody reads the case, and is no reply."""
+    visitor = Visitor(app).tell()
+    code = visitor.words
+    collect(app)
+    assert "Asked in since" not in visitor.come_back(code).text
+    who, everybody = retrieval.derive(words.decode(code)), ("ombuds", "ethics", "counsel")
+    answer(app, org, who, reported(app, org), "", readers=everybody)
+    text = visitor.come_back(code).text
+    assert "Asked in since: Staff counsel. Ombudsperson says so in a signed message of 22 November 2026." in text
+    assert "No reply yet." in text and "There is a reply" not in text
+    assert "It goes to: Ombudsperson, Ethics office and Staff counsel." in text
+
+
 def test_a_reply_that_nobody_signed_is_counted_and_not_shown(
     app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
 ) -> None:

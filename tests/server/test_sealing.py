@@ -318,7 +318,7 @@ def test_someone_let_in_later_may_answer(app: flask.Flask, instance: Instance, o
     answer(app, org, who, report, by="counsel", lane=8, readers=("ombuds", "ethics", "counsel"))
     view = look(instance, who)
     assert [found.role for found in view.replies] == ["Staff counsel"]
-    assert [reviewer.id for reviewer in view.brought_in] == ["counsel"]
+    assert [each.reviewer.id for each in view.brought_in] == ["counsel"]
     add(instance, who, dataclasses.replace(DRAFT, text="More."))
     (more,) = read(app, org, "counsel")
     assert isinstance(more, FollowUp)

@@ -166,12 +166,65 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     assert [(each["reviewer"]["id"], each["reply"]["text"]) for each in there["replies"]] == [
         (each.reviewer.id, each.reply.text) for each in view.replies
     ]
-    assert [each["id"] for each in there["broughtIn"]] == [each.id for each in view.brought_in] == ["counsel"]
+    assert brought_in(there) == [("counsel", "ethics", parties.DAY)] == [
+        (each.reviewer.id, each.by.id, each.day) for each in view.brought_in
+    ]
     assert there["late"] == view.late == 1
     given = there["replies"][0]["reply"]["attachments"][0]
     assert page.ask("download", attachment=given)["answer"] == content.hex()
     assert page.ask("download", attachment=given | {"sha256": "00" * 32})["fault"] == {"kind": "malformed"}
     assert first.text == "We read it."
+
+
+def brought_in(there: dict[str, Any]) -> list[tuple[str, str, datetime.date]]:
+    """Who was brought in, by whom and when, as the browser found it."""
+    day = datetime.date.fromisoformat
+    return [(each["reviewer"]["id"], each["by"]["id"], day(each["day"])) for each in there["broughtIn"]]
+
+
+def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:
+    """A reply without content is shown as none: it tells who was brought in, before any reply names them."""
+    who, all_of = who_sent(page.report()), ("ombuds", "ethics", "counsel")
+    answer(app, org, who, reported(app, org), "", by="ethics", lane=1, readers=all_of)
+    answer(app, org, who, reported(app, org), "We all read it.", readers=all_of, mark="feedback")
+    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    assert view and [each.reply.text for each in view.replies] == ["We all read it."]
+    assert [each["reply"]["text"] for each in there["replies"]] == ["We all read it."]
+    assert [(each.reviewer.id, each.by.id) for each in view.brought_in] == [("counsel", "ethics")]
+    assert brought_in(there) == [("counsel", "ethics", parties.DAY)]
+    assert view.done == dict.fromkeys(("acknowledgement", "feedback"), parties.DAY)
+    opened_ = page.ask("open", typed=" ".join(words.encode(who.code)))["answer"]
+    assert opened_["done"] == dict.fromkeys(("acknowledgement", "feedback"), parties.DAY.isoformat())
+
+
+FAKES: dict[str, dict[str, Any]] = {
+    "by somebody who does not read the case": {"by": "counsel"},
+    "by the one who was left out": {"by": "ethics"},
+    "in another's lane": {"by": "ombuds", "lane": 1},
+    "that leaves nobody out": {"without": ()},
+    "that names the one who was left out": {"without": (), "readers": ("ombuds", "ethics")},
+    "of another case": {"case": "00" * 32},
+    "for another mailbox": {"to": parties.reporter().mailbox.recipient.text},
+    "for another place": {"n": 3},
+    "that names nobody whom the manifest lists": {"readers": ("ombuds", "director")},
+}
+
+
+@pytest.mark.parametrize("fake", FAKES)
+def test_a_notice_that_is_made_up(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page, fake: str
+) -> None:
+    """Nobody is shown as brought in who was left out, nor by the word of anybody but a reader of the case."""
+    who = who_sent(page.report(without=["ethics"]))
+    fields = {"readers": ("ombuds", "counsel"), **FAKES[fake]}
+    where = {"lane": fields.get("lane", 0), "n": 0}
+    answer(app, org, who, reported(app, org), "", **{"by": "ombuds", **fields}, at=where)
+    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    assert view and view.brought_in == () and there["broughtIn"] == []
+    assert view.late == there["late"] == (0 if "director" in fields["readers"] else 1)
+    assert view.replies == () and there["replies"] == []
 
 
 def test_a_follow_up(app: flask.Flask, org: parties.Organisation, page: Page) -> None:

@@ -45,7 +45,11 @@ def config(folder: Path, **changes: Any) -> Config:
         "name": {"en": "North Office", "ar": "مكتب الشمال"},
         "emergency": (Emergency("112", {"en": "police and ambulance", "ar": "الشرطة والإسعاف"}),),
         "outside": (Outside({"en": "Council of staff"}, "https://staff.example", {"en": "Elected by all."}),),
-        "plan": (Step(7, {"en": "we confirm that it arrived"}), Step(90, {"en": "we tell you what came of it"})),
+        "plan": (
+            Step(7, {"en": "we confirm that it arrived"}, "acknowledgement"),
+            Step(60, {"en": "we hear everybody"}),
+            Step(90, {"en": "we tell you what came of it"}, "feedback"),
+        ),
         "questions": {"harassment": (Question("when", {"en": "When was it?"}, {"en": "A rough date will do."}),)},
         "guidance": {"en": "# Think of yourself\n\nUse *your own* device."},
         "threads": 4,
@@ -213,8 +217,8 @@ def reported(app: flask.Flask, org: parties.Organisation, reader: str = "ombuds"
 def answer(
     app: flask.Flask, org: parties.Organisation, who: Reporter, report: Report, text: str = "We read it.", **more: Any
 ) -> Reply:
-    """A reply of the report's first reader, or of ``by``, laid into its place."""
-    by = org.people[more.pop("by", report.readers[0])]
+    """A reply of the report's first reader, or of ``by``, laid into its place, or the one ``at`` a lane and n."""
+    by, at = org.people[more.pop("by", report.readers[0])], more.pop("at", None)
     fields: dict[str, Any] = {
         "case": report.case,
         "readers": report.readers,
@@ -235,7 +239,8 @@ def answer(
     reply = Reply(**{**fields, **more})
     signed = message.sign(reply, by.secret.signing)
     body = envelope.seal(signed, [who.mailbox.recipient], org.manifest.slots, parties.POOL)
-    id = thing_id(reply_tokens(who.replies, reply.lane)[reply.n])
+    lane, n = (at["lane"], at["n"]) if at else (reply.lane, reply.n)
+    id = thing_id(reply_tokens(who.replies, lane)[n])
     store_of(app).commit([Sealed(id, Heap.REPORTERS, body)], [], parties.DAY)
     return reply
 

@@ -44,7 +44,7 @@ ABOUT_WORDS = (
 
 
 def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.date) -> Iterator[str]:
-    """Where a case stands, and its replies."""
+    """Where a case stands, and its replies, the newest first."""
     found = manifests.current(today).manifest
     yield _state(view)
     if view.sent:
@@ -59,8 +59,8 @@ def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.d
             yield f"You left out: {names(manifests, view.slip.without)}."
     else:
         yield "We cannot show who reads this case, or whom you left out: that part is damaged or missing on the server."
-    if view.brought_in:
-        yield f"Asked in since: {', '.join(map(person, view.brought_in))}."
+    for each in view.brought_in:
+        yield f"Asked in since: {person(each.reviewer)}. {person(each.by)} says so in a signed message of {each.day}."
     yield f"Case reference: {retrieval.reference(who.case)}"
     yield from _replies(view)
 
@@ -73,7 +73,7 @@ def _state(view: CaseView) -> str:
 def _replies(view: CaseView) -> Iterator[str]:
     if not view.replies:
         yield "No reply yet."
-    for found in view.replies:
+    for found in reversed(view.replies):
         yield ""
         yield from _reply(found)
     if view.late:

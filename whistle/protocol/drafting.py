@@ -195,16 +195,16 @@ def readers_of(manifest: Manifest, channel: str, without: Iterable[str]) -> tupl
 
 
 def follow_up_readers(case: Conversation, manifest: Manifest) -> tuple[str, ...]:
-    """Who reads a follow-up: the slip's readers and those of every valid reply, still active, less who was left out.
+    """Who reads a follow-up: the slip's readers and those of every notice and reply, still active, less who was left
+    out.
 
     Nobody where there is no slip: no reply can be believed about who was left out (SPEC 4.7).
     """
     if case.slip is None:
         return ()
     without = set(case.slip.without)
-    named = [*case.slip.readers, *(id for found in case.replies for id in found.reply.readers)]
     active = {reviewer.id for reviewer in manifest.active()} - without
-    readers = tuple(id for id in dict.fromkeys(named) if id in active)
+    readers = tuple(id for id in case.named if id in active)
     room = manifest.slots - (manifest.recovery is not None)
     return _with_recovery(manifest, readers[:room], without) if readers else ()
 

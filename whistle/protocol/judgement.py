@@ -11,7 +11,7 @@ from whistle.protocol import envelope, message
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.protocol.manifest import RECOVERY, Reviewer
-from whistle.protocol.message import Reply, Signed, Slip
+from whistle.protocol.message import MARKS, Reply, Signed, Slip
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.protocol.succession import Succession
 
@@ -54,16 +54,39 @@ class FoundReply:
 
 
 @dataclass(frozen=True)
+class BroughtIn:
+    """Somebody who reads the case and was not among the report's readers, by the word of `by`, on a server's day."""
+
+    reviewer: Reviewer
+    by: Reviewer
+    day: datetime.date
+
+
+@dataclass(frozen=True)
 class Conversation:
     """What is proven of what lies under somebody's words.
 
+    `replies` are those with content; `notices` only tell who reads the case.
     `late` counts what lies in a reply's place and does not hold, or has not wholly arrived.
     """
 
     slip: Slip | None
     replies: tuple[FoundReply, ...]
-    brought_in: tuple[Reviewer, ...]
+    notices: tuple[FoundReply, ...]
+    brought_in: tuple[BroughtIn, ...]
     late: int
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """Everybody whom the slip, a notice or a reply names as a reader, in that order."""
+        told = [id for found in (*self.notices, *self.replies) for id in found.reply.readers]
+        return tuple(dict.fromkeys([*(self.slip.readers if self.slip else ()), *told]))
+
+    @property
+    def done(self) -> dict[str, datetime.date]:
+        """Of each mark the first day on which a reply counts as it; feedback acknowledges too."""
+        days = [(mark, found.day) for found in self.replies for mark in MARKS[: _rank(found.reply.mark)]]
+        return {mark: min(day for each, day in days if each == mark) for mark in dict(days)}
 
 
 def judge(
@@ -72,8 +95,10 @@ def judge(
     """The conversation that things under a reporter's ids make; the report's own body is never among them."""
     left = dict(things)
     slip = open_slip(left.pop(thing_id(reporter.slip_token), None), reporter, slots)
-    replies, late = _Judge(reporter, manifests, slip, slots, fetch).all(left)
-    return Conversation(slip, replies, _brought_in(slip, replies, manifests), late)
+    held, late = _Judge(reporter, manifests, slip, slots, fetch).all(left)
+    notices = tuple(found for found in held if found.reply.is_notice)
+    replies = tuple(found for found in held if not found.reply.is_notice)
+    return Conversation(slip, replies, notices, _brought_in(slip, (*notices, *replies), manifests), late)
 
 
 def open_slip(found: Thing | None, reporter: Reporter, slots: int) -> Slip | None:
@@ -102,7 +127,8 @@ class _Judge:
         }
 
     def all(self, found: Mapping[bytes, Thing]) -> tuple[tuple[FoundReply, ...], int]:
-        """The replies by day, lane and place, without those that were replaced; and how many things do not hold."""
+        """The replies and notices by day, lane and place, without those that were replaced; and how many things do
+        not hold."""
         held: dict[str, tuple[Place, FoundReply]] = {}
         late = 0
         for id, thing in found.items():
@@ -166,9 +192,19 @@ class _Judge:
         return whole
 
 
-def _brought_in(slip: Slip | None, replies: tuple[FoundReply, ...], manifests: Succession) -> tuple[Reviewer, ...]:
-    """Reviewers who are named by a reply and were not among the report's readers."""
-    before = set(slip.readers) if slip else set()
-    named = dict.fromkeys(id for found in replies for id in found.reply.readers)
-    ids = [id for id in named if id not in before and id != RECOVERY] if slip else []
-    return tuple(reviewer for id in ids if (reviewer := manifests.reviewer(id)))
+def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: Succession) -> tuple[BroughtIn, ...]:
+    """Reviewers who are named by a notice or a reply and were not among the report's readers, by the first of these."""
+    if slip is None:
+        return ()
+    first: dict[str, FoundReply] = {}
+    for found in told:
+        for id in found.reply.readers:
+            first.setdefault(id, found)
+    new = [id for id in first if id not in (*slip.readers, RECOVERY)]
+    known = [(reviewer, first[id]) for id in new if (reviewer := manifests.reviewer(id))]
+    return tuple(BroughtIn(reviewer, found.reviewer, found.day) for reviewer, found in known)
+
+
+def _rank(mark: str) -> int:
+    """How many of MARKS a reply with this mark counts as."""
+    return MARKS.index(mark) + 1 if mark else 0

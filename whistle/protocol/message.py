@@ -31,6 +31,7 @@ RECIPIENT = 1_959  # characters of a hybrid recipient's text
 CONTENT = ("text", "answers", "attachments", "originals")
 HASH = forms.hexadecimal(32)
 PEOPLE = forms.many(forms.name, 64, unique=True)
+MARKS = ("acknowledgement", "feedback")  # what a reply can count as (SPEC 4.8)
 
 
 def mailbox(value: Any) -> str:
@@ -202,7 +203,7 @@ class ByReviewer(Message):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply(Body, ByReviewer):
-    """A reviewer's answer to the reporter."""
+    """A reviewer's answer to the reporter; one without content is a notice, which tells who reads the case."""
 
     kind = "reply"
     to: str = forms.field(mailbox)
@@ -210,7 +211,18 @@ class Reply(Body, ByReviewer):
     n: int = forms.field(forms.integer(0, PLACES - 1))
     have: Have = forms.field(forms.record(Have))
     language: str = forms.field(forms.name)
+    mark: str = forms.field(forms.one_of(*MARKS), default="")
     replaces: str = forms.field(HASH, default="")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mark and self.is_notice:
+            raise Malformed("a reply without content is marked")
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it has no content."""
+        return not (self.text or self.attachments or self.rest)
 
 
 @dataclass(frozen=True, kw_only=True)

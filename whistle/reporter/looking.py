@@ -51,6 +51,7 @@ def look(api: Api, reporter: Reporter, manifests: Succession, today: datetime.da
     return CaseView(
         slip=told.slip,
         replies=told.replies,
+        notices=told.notices,
         brought_in=told.brought_in,
         late=told.late,
         state=report.state if report else None,

@@ -13,7 +13,7 @@ from typing import Any
 
 import limits
 
-from whistle.protocol.message import MAX_SLOTS
+from whistle.protocol.message import MARKS, MAX_SLOTS
 from whistle.protocol.questions import WAY, Question
 from whistle.server.errors import ConfigError
 from whistle.server.tables import Reader, Texts
@@ -42,10 +42,14 @@ class Outside:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the plan that reporters are told: within `days` of a report, `text` happens."""
+    """One step of the plan that reporters are told: within `days` of a report, `text` happens.
+
+    `done_by`: the mark of the reply that does it, or empty where no reply does.
+    """
 
     days: int
     text: Texts
+    done_by: str = ""
 
 
 @dataclass(frozen=True)
@@ -151,7 +155,7 @@ def _read(folder: Path, top: Reader) -> Config:
         questions=_questions(top.table("channels")),
         outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
         guidance=_guidance(folder, top.texts("guidance", {})),
-        plan=tuple(Step(t.integer("days", low=0, high=3650), t.texts("text")) for t in top.tables("plan")),
+        plan=tuple(_step(t) for t in top.tables("plan")),
         rates=rates,
         rates_storage=storage,
         **_server(server),
@@ -173,6 +177,13 @@ def _server(server: Reader) -> dict[str, Any]:
         "max_upload": server.integer("max_upload_mib", Config.max_upload // MIB, low=1, high=1024 * 1024) * MIB,
         "chaff": server.number("chaff", Config.chaff, low=0, high=10_000),
     }
+
+
+def _step(table: Reader) -> Step:
+    done_by = table.text("done_by", "")
+    if done_by and done_by not in MARKS:
+        raise ConfigError(f"{table.path('done_by')} must be {' or '.join(MARKS)}, or left out")
+    return Step(table.integer("days", low=0, high=3650), table.texts("text"), done_by)
 
 
 def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:

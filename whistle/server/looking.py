@@ -46,6 +46,7 @@ def look(reporter: Reporter, published: Published, store: Store, day: datetime.d
     return CaseView(
         slip=told.slip,
         replies=told.replies,
+        notices=told.notices,
         brought_in=told.brought_in,
         late=told.late,
         state=report.state if report else None,

@@ -13,12 +13,14 @@ from markupsafe import Markup
 from whistle.protocol import retrieval, words
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.judgement import BroughtIn
 from whistle.protocol.manifest import Known
 from whistle.protocol.names import safe_name
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
 from whistle.server import forms, sealing
 from whistle.server.forms import Problem
+from whistle.server.i18n import Translation
 from whistle.server.looking import CaseView, FoundReply
 from whistle.server.pace import on_the_beat
 from whistle.server.visit import Visit, due, files_hint, names, notice, outside, page, plan, shown, tickable
@@ -109,8 +111,8 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         problems=problems,
         state=_state(back),
         facts=list(_facts(back)),
-        plan=plan(visit, view.day) if view.day and view.state is not State.REMOVED else (),
-        replies=[_reply(visit, found) for found in view.replies],
+        plan=plan(visit, view.day, view.done) if view.day and view.state is not State.REMOVED else (),
+        replies=[_reply(visit, found) for found in reversed(view.replies)],
         late=view.late,
         code=back.code,
         attempt=typed.hex() if typed else forms.new_attempt(),
@@ -169,17 +171,21 @@ def _facts(back: Back) -> Sequence[Markup]:
     """What is known beside the state, a line each."""
     visit, view, t = back.visit, back.view, back.visit.t
     planned = "" if back.over else due(visit, back.known)
-    lines: dict[str, dict[str, Any] | None] = {
-        "sent": {"day": t.day(view.day)} if view.day else None,
-        "pickup": {"day": planned} if planned else None,
-        "last_day": {"day": t.day(view.last_day)} if view.last_day and not back.over else None,
-        "readers": {"names": names(visit, back.known, view.slip.readers)} if view.slip else None,
-        "without": {"names": names(visit, back.known, back.without)} if back.without else None,
-        "brought_in": {"names": t.listed([shown(each) for each in view.brought_in])} if view.brought_in else None,
-        "reference": {"reference": retrieval.reference(back.reporter.case)},
-    }
-    said = [t(f"case.{key}", **values) for key, values in lines.items() if values]
+    lines: list[tuple[str, dict[str, Any] | None]] = [
+        ("sent", {"day": t.day(view.day)} if view.day else None),
+        ("pickup", {"day": planned} if planned else None),
+        ("last_day", {"day": t.day(view.last_day)} if view.last_day and not back.over else None),
+        ("readers", {"names": names(visit, back.known, view.slip.readers)} if view.slip else None),
+        ("without", {"names": names(visit, back.known, back.without)} if back.without else None),
+        *(("brought_in", _brought_in(t, each)) for each in view.brought_in),
+        ("reference", {"reference": retrieval.reference(back.reporter.case)}),
+    ]
+    said = [t(f"case.{key}", **values) for key, values in lines if values]
     return said if view.slip or back.over else [*said, t("case.no_slip")]
+
+
+def _brought_in(t: Translation, each: BroughtIn) -> dict[str, str]:
+    return {"name": shown(each.reviewer), "by": shown(each.by), "day": t.day(each.day)}
 
 
 def _choices(back: Back) -> list[str]:

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from whistle.protocol import words
 from whistle.protocol.manifest import Known
+from whistle.server.config import Step
 from whistle.server.looking import KEPT
 from whistle.server.visit import Visit, channels, files_hint, outside, page, pickup, plan, rendered, tickable
 
@@ -50,7 +51,7 @@ def _settings(visit: Visit) -> str:
         "decimal": t.decimal,
         "words": t.words,
         "texts": {key: said for key, said in t.messages.items() if key.startswith(SPOKEN)},
-        "plan": [{"days": step.days, "text": visit.said(step.text)} for step in visit.config.plan],
+        "plan": [_step(visit, step) for step in visit.config.plan],
         "kept": KEPT.days,
         "files": visit.bounds.files,
         "upload": visit.bounds.upload,
@@ -97,6 +98,10 @@ def _rendered(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
     empty = {"code": "", "attempt": "", "problems": ()}
     html = rendered(visit, template, **{**MARKS, **empty, "layout": BARE, **values})
     return html.replace(visit.t("follow_up.not_to", names=MARKS["without"]), MARKS["without"])  # said only of somebody
+
+
+def _step(visit: Visit, step: Step) -> dict[str, Any]:
+    return {"days": step.days, "text": visit.said(step.text), "doneBy": step.done_by}
 
 
 def _words() -> dict[str, Any]:

@@ -125,10 +125,20 @@ def long_day(t: Translation, day: datetime.date) -> str:
     return t.comma.join((t.weekdays[day.weekday()], t.day(day)))
 
 
-def plan(visit: Visit, since: datetime.date) -> list[dict[str, str]]:
-    """What the organisation plans to do, each with its last day."""
-    steps = ((since + datetime.timedelta(days=step.days), step.text) for step in visit.config.plan)
-    return [{"day": visit.t.day(day), "text": visit.said(text)} for day, text in steps]
+def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] | None = None) -> list[dict[str, str]]:
+    """What the organisation plans to do, each with its last day, and with the day on which it was ``done``, if it was.
+
+    ``done`` has days by the marks of replies.
+    """
+    on = {mark: visit.t.day(day) for mark, day in (done or {}).items()}
+    return [
+        {
+            "day": visit.t.day(since + datetime.timedelta(days=step.days)),
+            "text": visit.said(step.text),
+            "done": on.get(step.done_by, ""),
+        }
+        for step in visit.config.plan
+    ]
 
 
 def outside(visit: Visit) -> list[dict[str, str | Markup]]:
