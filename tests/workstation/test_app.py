@@ -95,6 +95,55 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     assert kinds == ["report", "reply", "note"]
 
 
+def checked(page: FlaskClient, name: str) -> str:
+    """What the next reply counts as unless another is chosen."""
+    [found] = re.findall(r'name="mark" value="(\w*)" checked', get(page, f"case/{name}"))
+    return str(found)
+
+
+def test_what_a_reply_counts_as(world: World, page: FlaskClient) -> None:
+    """The first reply acknowledges and later ones count as nothing, unless their writer says so; what is on its way
+    is shown as not delivered."""
+    name = case_of(page)
+    assert checked(page, name) == "acknowledgement"
+    post(page, f"case/{name}/reply", text="We have it.", mark="acknowledgement")
+    assert checked(page, name) == ""
+    assert "7 days left; written, not delivered yet" in get(page)
+    post(page, "exchange")
+    world.carrier.push(world.stick)
+    world.round("ombuds")
+    assert "tell what was done by" in get(page) and "acknowledge receipt" not in get(page)
+    refused = post(page, f"case/{name}/reply", text=" ", mark="feedback")
+    assert 'name="mark" value="feedback" checked' in refused
+    post(page, f"case/{name}/reply", text="We have stopped the payments.", mark="feedback")
+    world.round("ombuds", "ombuds")
+    assert "Feedback by Ombudsperson" in get(page, f"case/{name}") and "tell what was done" not in get(page)
+    answer = page.post(f"/t/case/{name}/reply", base_url=HOST, headers=ORIGIN, data={"text": "x", "mark": "thanks"})
+    assert answer.status_code == 400
+
+
+def test_a_closed_case_to_which_the_reporter_wrote_is_marked(world: World) -> None:
+    """The list and the case say so, and a day in the past is refused beside the form."""
+    who = world.report()
+    page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
+    world.round("ombuds")
+    name = case_of(page)
+    post(page, f"case/{name}/status", status="closed")
+    assert record.REOPENED not in get(page)
+    world.follow_up(who)
+    world.round("ombuds")
+    assert record.REOPENED in get(page) and record.REOPENED in get(page, f"case/{name}")
+    assert "is in the past" in post(page, f"case/{name}/status", status="open", deadline="2026-11-21")
+
+
+def test_the_desk_says_when_the_reporter_is_not_told(world: World) -> None:
+    """Whoever lets somebody in before the report has come is told that the reporter does not see it yet."""
+    world.follow_up(parties.reporter())
+    page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
+    world.round("ombuds")
+    assert "The reporter sees it with the next reply" in post(page, f"case/{case_of(page)}/grant", grantee="counsel")
+
+
 def test_what_is_not_confirmed_is_shown(world: World, page: FlaskClient) -> None:
     """Each message tells what the courier said of it; when no copy came back, the first page says so too."""
     name = case_of(page)

@@ -2,6 +2,7 @@
 
 import datetime
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -94,6 +95,12 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     listed = desk.run("cases").stdout
     reference = listed.split()[0]
     assert "acknowledge receipt" in listed
+    for counts, said in [
+        (("--as", "neither"), "Signed and sealed; 1 message"), ((), "Signed and sealed as acknowledgement; 2 message"),
+        ((), "Signed and sealed; 3 message"), (("--as", "feedback"), "Signed and sealed as feedback; 4 message"),
+    ]:  # fmt: skip
+        assert said in desk.run("reply", reference, *counts, said="We look into it.\n").stdout
+    assert re.search("acknowledge receipt by [0-9-]+, written and not delivered yet", desk.run("cases").stdout)
     shown = desk.run("show", reference[:6]).stdout
     assert "floor." in shown and "\x1b" not in shown
     for arguments, said in [
@@ -116,7 +123,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("export", reference, "--to", desk.folder / "out"), "exported there already"),
         (("grant", reference, "counsel"), "reads this case already"),
         (("grant", reference, "nobody"), "no active reviewer nobody"),
-        (("status", reference, "--set", "open", "--deadline", "1999-01-01"), "too far away"),
+        (("status", reference, "--set", "open", "--deadline", "1999-01-01"), "1999-01-01 is in the past"),
         (("status", reference, "--set", "open", "--label", "x" * 65), "at most 16 labels of 64"),
         (("status", reference, "--set", "open", "--reason-file", desk.folder / "long.txt"), "at most 4096"),
     ]:

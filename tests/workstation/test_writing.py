@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.parties import DAY, organisation
+from tests.parties import DAY, organisation, reporter, sender
 from tests.workstation.carrying import World
-from whistle.protocol import attachment, bundle, message
+from whistle.protocol import attachment, bundle, envelope, message
+from whistle.protocol.judgement import Thing, judge
 from whistle.protocol.listing import Listing
-from whistle.protocol.message import FollowUp, Grant, Reply, Status
+from whistle.protocol.message import FollowUp, Grant, Reply, Slip, Status
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+from whistle.protocol.succession import Succession
 from whistle.workstation import cases, exporting, outbox, record, saving, writing
 from whistle.workstation.cases import Case
 from whistle.workstation.errors import ClockBehind, Refused
@@ -149,15 +151,76 @@ def test_a_grantee_reads_all_and_answers_in_a_lane_of_its_own(world: World) -> N
     world.round("ombuds", "counsel", "ethics")
     counsel = world.station("counsel")
     kinds = [entry.content.kind for entry in case_of(world, who, "counsel").entries]
-    assert kinds == ["report", "note", "grant"]
+    assert kinds == ["report", "note", "grant", "reply"]
     writing.reply(counsel, case_of(world, who, "counsel"), "I was asked to help.")
     world.round("counsel", "ethics", "ombuds")
-    [reply] = world.replies(who)
+    [reply] = [each for each in world.replies(who) if each.message.sender == "counsel"]  # type: ignore[attr-defined]
     assert isinstance(reply.message, Reply)
     assert reply.message.lane == 8 and set(reply.message.readers) == {"ombuds", "ethics", "counsel"}
     for id_ in ("ombuds", "ethics", "counsel"):
         case = case_of(world, who, id_)
         assert not case.faults and "reply" in [entry.content.kind for entry in case.entries]
+
+
+def told(world: World, who: Reporter) -> list[tuple[str, str]]:
+    """Who was brought in, and by whom, as the reporter finds it; of a server that has the slip."""
+    slip = Slip(
+        case=who.case.hex(), readers=("ombuds", "ethics"), without=(), keys=world.org.known.keys, sender=sender(who),
+        sealed="device", day=DAY, language="en", channel="harassment",
+    )  # fmt: skip
+    body = envelope.seal(message.sign(slip, who.signing), [who.mailbox.recipient], 8)
+    world.carrier.put(body, heap="reporters", id_=thing_id(who.slip_token))
+    heaps, wanted = world.carrier.heaps, who.look_ids(8)
+    things = {id_: Thing(DAY, heaps[id_][1]) for id_ in wanted if id_ in heaps and heaps[id_][0] == "reporters"}
+    view = judge(things, who, Succession([world.org.known]), 8, lambda record: b"")
+    assert not view.replies and not view.late
+    return [(each.reviewer.id, each.by.id) for each in view.brought_in]
+
+
+def test_the_reporter_is_told_with_the_grant(world: World) -> None:
+    """Whoever was let in is shown to the reporter once the grant is delivered, though nobody has replied."""
+    who = world.report()
+    world.round("ombuds")
+    assert writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    assert told(world, who) == []
+    world.round("ombuds")
+    assert told(world, who) == [("counsel", "ombuds")]
+    world.round("counsel", "ethics", "ombuds")
+    for id_ in ("ombuds", "ethics", "counsel"):
+        case = case_of(world, who, id_)
+        notice = next(entry for entry in case.entries if entry.content.kind == "reply")
+        assert "The reporter is told who reads the case" in record.headline(world.station(id_), notice)
+        assert not case.faults and case.allowed == ("ombuds", "ethics", "counsel")
+    assert outbox.pending(world.station("ombuds")) == []
+
+
+def test_the_reporter_is_told_though_the_place_was_taken(world: World) -> None:
+    """The notice goes to the next place, as any reply does."""
+    who = world.report()
+    world.round("ombuds")
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=thing_id(reply_tokens(who.replies, 0)[0]))
+    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "ombuds", "ombuds")
+    del world.carrier.heaps[thing_id(reply_tokens(who.replies, 0)[0])]
+    assert told(world, who) == [("counsel", "ombuds")]
+
+
+def test_who_has_no_place_left_lets_somebody_in(world: World) -> None:
+    """Full lanes, and a report that has not come, keep nobody from getting help; it is said that nobody was told."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.reply(station, case_of(world, who), "The first.")
+    old = station.message(station.hashes(who.case.hex())[-1])
+    assert isinstance(old.message, Reply)
+    last = replace(old.message, n=63, seq=1, prev=old.hash)
+    station.keep(message.sign(last, station.signing.signing), "own")
+    assert not writing.grant(station, case_of(world, who), "counsel")
+    assert case_of(world, who).allowed == ("ombuds", "ethics", "counsel")
+    other = reporter()
+    world.follow_up(other)
+    world.round("ombuds")
+    assert not writing.grant(station, case_of(world, other), "counsel")
 
 
 def test_a_follow_up_that_omits_a_grantee_is_granted_again(world: World) -> None:

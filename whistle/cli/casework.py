@@ -12,6 +12,7 @@ import click
 
 from whistle.cli.problem import Problem
 from whistle.cli.unlocked import FILE, say, to_option, unlocked
+from whistle.protocol.message import MARKS
 from whistle.protocol.strangers import one_line, plain
 from whistle.workstation import cases as case_list
 from whistle.workstation import exporting, outbox, record, sent, writing
@@ -19,6 +20,7 @@ from whistle.workstation.cases import Case
 from whistle.workstation.workstation import Workstation
 from whistle.workstation.writing import Upload
 
+NEITHER = "neither"
 TEXT = click.File("r", encoding="utf-8")
 attach_option = click.option(
     "--attach", "attached", multiple=True, type=FILE, help="A file to send with it; once for each file."
@@ -34,12 +36,14 @@ reason_option = click.option(  # not the reason itself: every user of a computer
 def cases(station: Workstation) -> None:
     """List the cases, those that want something first.
 
-    Urgent ones stand first, then new ones, then the others by deadline; closed ones last.
+    Closed ones to which the reporter wrote again stand first, then urgent ones, then new ones, then the others by what
+    is due; other closed ones last.
     """
     for case in case_list.queue(station):
-        due = f"{record.DUE[case.deadline.what]} by {case.deadline.day}" if case.deadline else "nothing due"
+        due = "; ".join(map(record.due, case.deadlines)) or "nothing due"
         new = f"{case.unread} new" if case.unread else ""
-        parts = [case.reference, record.STATUS[case.status], "URGENT" if case.urgent else "", new, due]
+        marks = ["URGENT" if case.urgent else "", record.REOPENED.upper() if case.reopened else ""]
+        parts = [case.reference, record.STATUS[case.status], *marks, new, due]
         click.echo("  ".join(filter(None, [*parts, record.channel(station, case)])))
     if station.trust.serials():
         click.echo("Reviewers: " + ", ".join(each.id for each in station.trust.newest().manifest.active()))
@@ -63,15 +67,24 @@ def show(station: Workstation, case: str) -> None:
 @click.argument("case")
 @text_option
 @attach_option
-def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
+@click.option(
+    "--as",
+    "counts",
+    type=click.Choice([*MARKS, NEITHER]),
+    help="What it counts as once it is delivered; the first reply of a case acknowledges unless you say otherwise.",
+)
+def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...], counts: str | None) -> None:
     """Answer the reporter.
 
-    They cannot see what they wrote: do not quote it.
+    They cannot see what they wrote: do not quote it. Feedback tells what was done or is planned, and why; it fulfils
+    the duty of the three months, and acknowledges too.
     """
     found = case_list.find(station, case)
+    mark = writing.usual_mark(found) if counts is None else counts.replace(NEITHER, "")
     with _uploads(attached) as uploads:
-        writing.reply(station, found, _text(text_file), uploads)
-    click.echo(f"Signed and sealed; {len(outbox.pending(station))} message(s) wait for the next exchange.")
+        writing.reply(station, found, _text(text_file), uploads, mark)
+    said = f"Signed and sealed as {mark}" if mark else "Signed and sealed"
+    click.echo(f"{said}; {len(outbox.pending(station))} message(s) wait for the next exchange.")
 
 
 @click.command()
@@ -127,8 +140,9 @@ def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> N
 
     They can then read all that was said so far, and the reporter sees who they are.
     """
-    writing.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
+    told = writing.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
     click.echo(f"{reviewer} will read the case after the next exchange.")
+    click.echo("The reporter is told so with it." if told else writing.NOT_TOLD)
 
 
 @click.command("sent")

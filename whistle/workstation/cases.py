@@ -11,7 +11,7 @@ from whistle.protocol.errors import Malformed
 from whistle.protocol.message import Body, ByReporter, ByReviewer, Grant, Message, Reply, Report, Sender, Signed, Status
 from whistle.protocol.retrieval import reference
 from whistle.workstation import chain, deadlines, saving
-from whistle.workstation.deadlines import Deadline
+from whistle.workstation.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
@@ -28,6 +28,17 @@ class Entry:
     via: str
     arrived: datetime.date
     server: datetime.date | None = None
+    stored: datetime.date | None = None  # when a courier said so of a reply that this vault sent
+
+    @property
+    def delivered(self) -> datetime.date | None:
+        """The day on which a reviewer's message was at the server, as far as is known here; None while it is not.
+
+        What others wrote was there when it came from there.  Of what was handed over only its own day is known.
+        """
+        if self.via == "grant":
+            return min(_written(self), self.arrived)
+        return self.stored if self.via == "own" else self.server or self.arrived
 
     @property
     def by(self) -> str:
@@ -148,19 +159,40 @@ class Case:
         return bool(self.standing and URGENT in self.standing.labels)
 
     @property
+    def reopened(self) -> bool:
+        """Whether the reporter wrote something that whoever closed the case had not seen."""
+        closing = self.standing
+        if closing is None or self.status != "closed":
+            return False
+        chain = [each for each in self.entries if isinstance(each.content, ByReviewer) and each.by == closing.sender]
+        seen = {hash_ for each in chain if _seq(each) <= closing.seq for hash_ in _seen(each)}
+        return any(isinstance(each.content, ByReporter) and each.signed.hash not in seen for each in self.entries)
+
+    @property
     def unread(self) -> int:
         """How many messages came since the case was last looked at."""
         return sum(each.via != "own" for each in self.entries[self.opened :])
 
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """The replies that count as acknowledgement or feedback, without those whose place was taken."""
+        replies = [each for each in self.entries if isinstance(each.content, Reply)]
+        gone = {(each.by, each.content.replaces) for each in replies if isinstance(each.content, Reply)}
+        return [
+            Answer(each.content.mark, each.delivered)
+            for each in replies
+            if isinstance(each.content, Reply) and each.content.mark and (each.by, each.signed.hash) not in gone
+        ]
+
     @property
-    def deadline(self) -> Deadline | None:
-        """What the case wants next; None when it is closed or no report has come."""
+    def deadlines(self) -> list[Deadline]:
+        """What the case wants, the first day first: the law's next duty, closed or not, and beside it an agreed day."""
         if not self.by_reporter:
-            return None
-        agreed = self.standing.deadline if self.standing else None
-        reported = self._reported()
-        acknowledged = min((max(reply.day, reported) for reply in self.replies), default=None)
-        return deadlines.due(reported, acknowledged, agreed, self.status == "closed")
+            return []
+        found = deadlines.duty(self._reported(), self.answers)
+        agreed = self.standing.deadline if self.standing and self.status != "closed" else None
+        both = [found, Deadline(agreed, "agreed") if agreed else None]
+        return sorted((each for each in both if each), key=lambda each: each.day)
 
     def _reported(self) -> datetime.date:
         """The server's day of the first message; what the reporter says stands in, but is never in the future."""
@@ -176,16 +208,35 @@ class Case:
 
 
 def _day(entry: Entry) -> datetime.date:
+    return min(_written(entry), entry.arrived)
+
+
+def _written(entry: Entry) -> datetime.date:
     assert isinstance(entry.content, ByReviewer)
-    return min(entry.content.day, entry.arrived)
+    return entry.content.day
+
+
+def _seq(entry: Entry) -> int:
+    assert isinstance(entry.content, ByReviewer)
+    return entry.content.seq
+
+
+def _seen(entry: Entry) -> tuple[str, ...]:
+    assert isinstance(entry.content, ByReviewer)
+    return entry.content.seen
 
 
 def entry(workstation: Workstation, hash_: str) -> Entry:
     """A message that is kept, with its `rest` opened when all of that has come."""
     signed, kept = workstation.message(hash_), workstation.kept(hash_)
     content, complete = opened(workstation, signed.message)
-    day = datetime.date.fromisoformat
-    return Entry(signed, content, complete, kept["via"], day(kept["arrived"]), kept["server"] and day(kept["server"]))
+    arrived, server, stored = (_day_of(kept.get(name)) for name in ("arrived", "server", "stored"))
+    assert arrived
+    return Entry(signed, content, complete, kept["via"], arrived, server, stored)
+
+
+def _day_of(kept: str | None) -> datetime.date | None:
+    return datetime.date.fromisoformat(kept) if kept else None
 
 
 def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
@@ -216,13 +267,15 @@ def mark_read(workstation: Workstation, case: Case) -> None:
 
 
 def queue(workstation: Workstation) -> list[Case]:
-    """All cases: urgent ones first, then new ones, then by deadline; closed ones last."""
+    """All cases: closed ones to which the reporter has written since first, then urgent ones, then new ones, then by
+    what is due; other closed ones last.
+    """
     return sorted((load(workstation, case) for case in workstation.case_ids()), key=_order)
 
 
-def _order(case: Case) -> tuple[bool, bool, bool, datetime.date, str]:
-    day = case.deadline.day if case.deadline else datetime.date.max
-    return case.status == "closed", not case.urgent, case.status != "new", day, case.id
+def _order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
+    day = min((each.day for each in case.deadlines), default=datetime.date.max)
+    return not case.reopened, case.status == "closed", not case.urgent, case.status != "new", day, case.id
 
 
 def find(workstation: Workstation, named: str) -> Case:

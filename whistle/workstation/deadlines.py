@@ -1,6 +1,7 @@
-"""By when a case wants something: acknowledged within seven days, answered within three months of that.
+"""By when a case wants something: acknowledged within seven days, feedback within three months of that.
 
-The two terms are those of Directive (EU) 2019/1937, articles 9 and 11; a day agreed on by reviewers takes their place.
+The two duties are those of Directive (EU) 2019/1937, articles 9 and 11.  Replies that reached the reporter's place
+fulfil them, and nothing else does: neither a reply on its way, nor a day that reviewers agree on, nor closing the case.
 """
 
 import calendar
@@ -13,28 +14,39 @@ FEEDBACK = 3  # months after the acknowledgement, or after the seven days when t
 
 @dataclass(frozen=True)
 class Deadline:
-    """A day, and what is due on it: acknowledge, feedback or agreed."""
+    """A day, and what is due on it: acknowledge, feedback or agreed.
+
+    `written`: a reply that does it is signed, and no courier has said yet that it is stored.
+    """
 
     day: datetime.date
     what: str
+    written: bool = False
 
     def left(self, today: datetime.date) -> int:
         """Days that are left; negative when it is past."""
         return (self.day - today).days
 
 
-def due(
-    reported: datetime.date, acknowledged: datetime.date | None, agreed: datetime.date | None, closed: bool
-) -> Deadline | None:
-    """What a case wants next; None when it is closed."""
-    if closed:
+@dataclass(frozen=True)
+class Answer:
+    """A reply with a mark: acknowledgement or feedback; the day on which it was delivered, None before."""
+
+    mark: str
+    day: datetime.date | None
+
+
+def duty(reported: datetime.date, answers: list[Answer]) -> Deadline | None:
+    """What the law asks for next; None once feedback was delivered.  Feedback acknowledges too."""
+    marks = {answer.mark for answer in answers}
+    done = [answer for answer in answers if answer.day]
+    if any(answer.mark == "feedback" for answer in done):
         return None
-    if agreed is not None:
-        return Deadline(agreed, "agreed")
     week = reported + datetime.timedelta(days=ACKNOWLEDGE)
+    acknowledged = min((max(answer.day, reported) for answer in done if answer.day), default=None)
     if acknowledged is None:
-        return Deadline(week, "acknowledge")
-    return Deadline(add_months(min(acknowledged, week), FEEDBACK), "feedback")
+        return Deadline(week, "acknowledge", bool(marks))
+    return Deadline(add_months(min(acknowledged, week), FEEDBACK), "feedback", "feedback" in marks)
 
 
 def add_months(day: datetime.date, months: int) -> datetime.date:

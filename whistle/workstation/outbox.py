@@ -76,6 +76,8 @@ def settle(workstation: Workstation, came: Came, stored: set[bytes], taken: set[
                 left.append(hash_)
                 continue
             workstation.vault.remove(f"outbox/{hash_}")
+            if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was taken is not among them
+                workstation.note_stored(hash_, workstation.today())
             if item["envelopes"]:
                 sent.keep(workstation, hash_, item)
         workstation.vault.put("outbox", left)
@@ -91,6 +93,7 @@ def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
         found = sent.take(workstation, hashes)
         for hash_, item in found.items():
             workstation.vault.put(f"outbox/{hash_}", item)
+            workstation.note_stored(hash_, None)
         workstation.vault.put("outbox", [*pending(workstation), *found])
     return len(found)
 

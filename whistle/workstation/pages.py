@@ -89,7 +89,11 @@ def case(name: str) -> str:
 @pages.post("/case/<name>/reply")
 def reply(name: str) -> Response:
     """Answer the reporter."""
-    return _written(name, "reply", lambda case: writing.reply(desk().workstation, case, _text("text"), _uploads()))
+    mark = _text("mark")
+    if mark not in record.MARKS:
+        raise BadRequest
+    here = desk().workstation
+    return _written(name, "reply", lambda case: writing.reply(here, case, _text("text"), _uploads(), mark))
 
 
 @pages.post("/case/<name>/note")
@@ -101,7 +105,7 @@ def note(name: str) -> Response:
 @pages.post("/case/<name>/grant")
 def grant(name: str) -> Response:
     """Let one more reviewer in."""
-    return _written(name, "grant", lambda case: writing.grant(desk().workstation, case, _text("grantee")))
+    return _written(name, "grant", _let_in)
 
 
 @pages.post("/case/<name>/status")
@@ -142,6 +146,11 @@ def size(count: int) -> str:
             return f"{count:.0f} {unit}"
         count = count // 1000
     return f"{count} GB"
+
+
+def _let_in(case: Case) -> None:
+    if not writing.grant(desk().workstation, case, _text("grantee")):
+        desk().say(writing.NOT_TOLD, good=False)
 
 
 def _state(case: Case) -> object:
@@ -186,6 +195,7 @@ def _show(case: Case) -> str:
         incomplete=partial(_incomplete, case),
         pending=set(outbox.pending(here)),
         sent=sent.all_of(here),
+        usual=writing.usual_mark(case),
         others=others,
         me=here.me,
     )

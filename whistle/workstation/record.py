@@ -23,6 +23,7 @@ from whistle.protocol.retrieval import reference
 from whistle.protocol.strangers import one_line, plain, quoted
 from whistle.workstation import cases
 from whistle.workstation.cases import Case, Entry
+from whistle.workstation.deadlines import Deadline
 from whistle.workstation.workstation import Workstation
 
 SEALED = {
@@ -31,7 +32,9 @@ SEALED = {
     "arrival": "says it was sealed by our server as it arrived: for that moment it could be read there",
 }
 STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiting", "closed": "closed"}
-DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "agreed day"}
+DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "as agreed"}
+MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
+REOPENED = "the reporter wrote after it was closed"
 INCOMPLETE = "[parts of this message have not come yet]"
 
 
@@ -55,10 +58,13 @@ def channel(workstation: Workstation, case: Case) -> str:
 
 def headline(workstation: Workstation, entry: Entry) -> str:
     """Who said it and what kind of message it is."""
-    what = {"report": "Report", "follow-up": "Follow-up", "reply": "Reply", "note": "Note", "status": "Status"}
+    what = {"report": "Report", "follow-up": "Follow-up", "note": "Note", "status": "Status"}
     by = person(workstation, entry.by) if entry.by else "the reporter"
     if isinstance(entry.content, Grant):
         return f"{person(workstation, entry.content.grantee)} was let in by {by}"
+    if isinstance(entry.content, Reply):
+        told = "The reporter is told who reads the case" if entry.content.is_notice else MARKS[entry.content.mark]
+        return f"{told}, by {by}" if entry.content.is_notice else f"{told} by {by}"
     return f"{what.get(entry.content.kind, entry.content.kind)} by {by}"
 
 
@@ -108,6 +114,12 @@ def continues(workstation: Workstation, case: Case) -> str:
     return f"It continues the case {name}; the reporter of that case signed this."
 
 
+def due(deadline: Deadline) -> str:
+    """What is due, by when, and whether it is written already."""
+    written = ", written and not delivered yet" if deadline.written else ""
+    return f"{DUE[deadline.what]} by {deadline.day}{written}"
+
+
 def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], str] | None = None) -> list[str]:
     """The whole case; `saved` gives the name under which an attachment was exported."""
     found = [f"Case {case.reference}", f"Channel: {channel(workstation, case)}", f"Status: {STATUS[case.status]}"]
@@ -115,8 +127,9 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
     if case.without:
         left_out = ", ".join(person(workstation, id_) for id_ in case.without)
         found.append(f"Left out by the reporter: {left_out}")
-    if case.deadline:
-        found.append(f"Due: {DUE[case.deadline.what]} by {case.deadline.day}")
+    if case.reopened:
+        found.append(f"New: {REOPENED}")
+    found += [f"Due: {due(each)}" for each in case.deadlines]
     if continues(workstation, case):
         found.append(continues(workstation, case))
     found += [f"Look into this: {fault}" for fault in case.faults]

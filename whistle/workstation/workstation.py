@@ -203,7 +203,9 @@ class Workstation:
         return self._messages[hash_]
 
     def kept(self, hash_: str) -> Mapping[str, Any]:
-        """How a message is kept: line, signature, via, arrived, server (the server's day or None)."""
+        """How a message is kept: line, signature, via, arrived, server (the server's day or None), stored (the day on
+        which a courier said that a reply of this vault lies in its place, or None).
+        """
         found: Mapping[str, Any] = self.vault.get(f"message/{hash_}")
         return found
 
@@ -220,6 +222,7 @@ class Workstation:
             "via": via,
             "arrived": self.today().isoformat(),
             "server": server and server.isoformat(),
+            "stored": None,
         }
         with self.change():
             self.vault.put(f"message/{signed.hash}", record)
@@ -227,6 +230,10 @@ class Workstation:
             if not hashes:
                 self._new_cases.append(case)
         return True
+
+    def note_stored(self, hash_: str, day: datetime.date | None) -> None:
+        """Keep the day on which a courier said that a reply lies in its place; None where that is in doubt."""
+        self.vault.put(f"message/{hash_}", {**self.kept(hash_), "stored": day and day.isoformat()})
 
     def case_ids(self) -> list[str]:
         """All cases, in the order in which they came."""

@@ -26,6 +26,7 @@ from whistle.protocol.message import (
     Have,
     Note,
     Reply,
+    Report,
     Signed,
     Status,
 )
@@ -38,9 +39,14 @@ from whistle.workstation.workstation import Workstation
 
 PIECE = 1024 * 1024  # bytes
 MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
-FIRST_DAY, LAST_DAY = datetime.date(2000, 1, 1), datetime.date(2999, 12, 31)
+LAST_DAY = datetime.date(2999, 12, 31)
 TOO_LARGE = ("the files are more than 64 GiB together", "send fewer at once")
+NOT_TOLD = "The reporter sees it with the next reply of somebody who reads the case: you cannot reply in it now."
 COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
+
+
+class NoPlace(Refused):
+    """No place is left in a lane."""
 
 
 @dataclass(frozen=True)
@@ -52,32 +58,43 @@ class Upload:
     stream: BinaryIO
 
 
-def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
-    """Answer the reporter: written once, sealed to the mailbox at its reply place and to the readers."""
+def usual_mark(case: Case) -> str:
+    """What the next reply counts as unless its writer says otherwise: the first acknowledges, later ones nothing."""
+    return "" if case.answers else "acknowledgement"
+
+
+def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = (), mark: str = "") -> Signed:
+    """Answer the reporter: written once, sealed to the mailbox at its reply place and to the readers.
+
+    `mark`: acknowledgement, feedback, or empty for neither.
+    """
     _something(text, uploads)
     known = workstation.trust.sealing()
     if case.sender is None or case.report is None:
         raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
-    common = _common(workstation, case, known)
-    lane = case.lane(workstation.me, known.manifest.slots)
-    place = _place(workstation, case, lane)
+    whole = _notice(workstation, case, case.report, known)
     records = _seal_files(workstation, uploads)
-    whole = Reply(
-        **common,
-        to=case.sender.mailbox,
-        lane=lane,
-        n=place,
-        have=_have(case),
-        language=case.report.language,
-        text=text,
-        attachments=records,
-    )
+    whole = replace(whole, text=text, attachments=records, mark=mark)
     with workstation.change():
         signed = _send(workstation, whole, known, "reporters")
         if records or signed.message != whole:
             copied = text if signed.message != whole else ""
             _copies(workstation, case.id, uploads, copied)
     return signed
+
+
+def _notice(workstation: Workstation, case: Case, report: Report, known: Known) -> Reply:
+    """A reply without content, for the next place: it tells who reads the case (SPEC 4.8)."""
+    common = _common(workstation, case, known)
+    lane = case.lane(workstation.me, known.manifest.slots)
+    return Reply(
+        **common,
+        to=report.sender.mailbox,
+        lane=lane,
+        n=_place(workstation, case, lane),
+        have=_have(case),
+        language=report.language,
+    )
 
 
 def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
@@ -111,16 +128,28 @@ def status(
         raise Refused(
             f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter ones"
         )
-    if deadline is not None and not FIRST_DAY <= deadline <= LAST_DAY:
-        raise Refused("this day is too far away to be agreed on", "write it as 2026-12-31")
+    _check_agreed(deadline, case, common["day"])
     if len(text) > LONGEST_REASON:
         raise Refused(f"the reason has at most {LONGEST_REASON} characters", "say more in a note")
     whole = Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
     return _send(workstation, whole, known, "reviewers")
 
 
-def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") -> Signed:
-    """Let one more reviewer into the case, with all that was said so far."""
+def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -> None:
+    """A day that was agreed on before may stay, so that what was missed is not hidden by the next status."""
+    if day is None or (case.standing and day == case.standing.deadline):
+        return
+    if day < today:
+        raise Refused(f"{day} is in the past: it is {today}", "agree on today or a later day")
+    if day > LAST_DAY:
+        raise Refused("this day is too far away to be agreed on", "write it as 2026-12-31")
+
+
+def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") -> bool:
+    """Let one more reviewer into the case, with all that was said so far, and tell the reporter.
+
+    False if there is no way to tell: no report yet, or no place left in this reviewer's lane.
+    """
     known = workstation.trust.sealing()
     listed = known.manifest.reviewer(grantee)
     if grantee in case.without:
@@ -131,7 +160,21 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
         raise Refused(f"no key of {grantee} has begun yet", "let this reviewer in when it has; the manifest says when")
     if grantee in case.named or grantee in case.grants:
         raise Refused(f"{grantee} reads this case already", "nothing has to be granted")
-    return _grant(workstation, case, grantee, case.messages, known, text)
+    with workstation.change():
+        _grant(workstation, case, grantee, case.messages, known, text)
+        return _tell_reporter(workstation, case.id, known)
+
+
+def _tell_reporter(workstation: Workstation, case_id: str, known: Known) -> bool:
+    case = cases.load(workstation, case_id)
+    if case.report is None:
+        return False
+    try:
+        notice = _notice(workstation, case, case.report, known)
+    except NoPlace:
+        return False
+    _send(workstation, notice, known, "reporters")
+    return True
 
 
 def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
@@ -229,7 +272,7 @@ def _place(workstation: Workstation, case: Case, lane: int) -> int:
     first = max((each.n for each in here if each.sender == me), default=-1) + 1
     place = next((n for n in range(first, PLACES) if n not in used), None)
     if place is None:
-        raise Refused(
+        raise NoPlace(
             f"this case has had {PLACES} replies from you, and there is no place for more",
             "another reader of the case can reply, or ask the reporter in a last reply to begin a new report",
         )

@@ -1,0 +1,178 @@
+"""What the law asks for, by when, and what fulfils it; and which case comes first."""
+
+import datetime
+
+import pytest
+
+from tests.parties import DAY
+from tests.workstation.carrying import PASSPHRASE, World
+from tests.workstation.test_hostile import a_reply, by_ethics, case_of
+from whistle.protocol.message import Status
+from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+from whistle.workstation import backup, cases, deadlines, keyfile, outbox, record, writing
+from whistle.workstation.deadlines import Answer, Deadline
+from whistle.workstation.errors import Refused
+
+WEEK = DAY + datetime.timedelta(days=7)
+
+
+def due(world: World, who: Reporter, id_: str = "ombuds") -> list[tuple[str, datetime.date, bool]]:
+    """What a case wants."""
+    return [(each.what, each.day, each.written) for each in case_of(world, who, id_).deadlines]
+
+
+def later(days: int) -> datetime.date:
+    """So many days after the report."""
+    return DAY + datetime.timedelta(days=days)
+
+
+@pytest.mark.parametrize(
+    ("answers", "expected"),
+    [
+        ([], Deadline(WEEK, "acknowledge")),
+        ([("acknowledgement", None)], Deadline(WEEK, "acknowledge", written=True)),
+        ([("acknowledgement", 2)], Deadline(datetime.date(2027, 2, 24), "feedback")),
+        ([("acknowledgement", 9)], Deadline(datetime.date(2027, 2, 28), "feedback")),
+        ([("acknowledgement", -3)], Deadline(datetime.date(2027, 2, 22), "feedback")),
+        ([("acknowledgement", 2), ("feedback", None)], Deadline(datetime.date(2027, 2, 24), "feedback", written=True)),
+        ([("feedback", None)], Deadline(WEEK, "acknowledge", written=True)),
+        ([("feedback", 2)], None),
+    ],
+    ids=["none", "on its way", "in time", "late", "before the report", "feedback on its way", "only feedback", "done"],
+)
+def test_the_duties(answers: list[tuple[str, int | None]], expected: Deadline | None) -> None:
+    """Seven days to acknowledge; three months from then, or from the seventh day, for feedback."""
+    given = [Answer(mark, None if days is None else later(days)) for mark, days in answers]
+    assert deadlines.duty(DAY, given) == expected
+
+
+def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
+    """Neither what is written nor what lies on a stick fulfils anything, and what is sent once more waits again."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    signed = writing.reply(station, case_of(world, who), "We have it.", mark="acknowledgement")
+    assert due(world, who) == [("acknowledge", WEEK, True)]
+    world.day = later(5)
+    world.round("ombuds")  # it goes; no stick has come back yet
+    assert due(world, who) == [("acknowledge", WEEK, True)]
+    world.day = later(6)
+    world.round("ombuds")
+    assert due(world, who) == [("feedback", datetime.date(2027, 2, 28), False)]
+    saved = backup.write(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    restored = backup.restore(saved, world.folder / "new", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
+    assert [each.what for each in cases.load(restored, who.case.hex()).deadlines] == ["feedback"]
+    restored.close()
+    outbox.send_again(station, [signed.hash])
+    assert due(world, who) == [("acknowledge", WEEK, True)]
+
+
+def test_a_reply_whose_place_was_taken_counts_with_the_next(world: World) -> None:
+    """What never reached the reporter's place fulfils nothing; what is signed afresh does, once it is stored."""
+    who = world.report()
+    world.round("ombuds", "ethics")
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=thing_id(reply_tokens(who.replies, 0)[0]))
+    writing.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
+    world.round("ombuds", "ombuds")
+    assert due(world, who) == [("acknowledge", WEEK, True)]
+    world.day = later(4)
+    world.round("ombuds")
+    assert due(world, who) == [("feedback", datetime.date(2027, 2, 26), False)]
+    world.day = later(9)
+    world.round("ethics")
+    assert due(world, who, "ethics") == [("feedback", datetime.date(2027, 2, 22), False)]  # the server's day
+
+
+def test_a_colleagues_reply_counts_on_the_servers_day(world: World) -> None:
+    """Whatever day it names; and one that is marked neither way fulfils nothing."""
+    who = world.report()
+    world.day = world.carrier.today = later(3)
+    world.send(a_reply(world, who, day=DAY), ("ombuds",))
+    world.round("ombuds")
+    assert due(world, who) == [("acknowledge", WEEK, False)]
+    marked = a_reply(world, who, day=datetime.date(2026, 11, 1), n=1, mark="acknowledgement")
+    world.send(marked, ("ombuds",))
+    world.round("ombuds")
+    assert due(world, who) == [("feedback", datetime.date(2027, 2, 25), False)]
+    assert "Acknowledgement of receipt by" in record.headline(world.station("ombuds"), case_of(world, who).entries[-1])
+
+
+def test_whoever_is_let_in_knows_what_was_done(world: World) -> None:
+    """A reply that was handed over counts from its own day, so that no duty seems to begin anew."""
+    who = world.report()
+    world.round("ombuds")
+    writing.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
+    world.round("ombuds", "ombuds")
+    world.day = later(40)
+    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "counsel")
+    assert due(world, who, "counsel") == [("feedback", datetime.date(2027, 2, 22), False)]
+
+
+def test_an_agreed_day_stands_beside_the_duty(world: World) -> None:
+    """Neither an agreed day nor closing the case hides a duty, and the nearest day decides about the order."""
+    who, other = world.report(), world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.status(station, case_of(world, other), "open", deadline=later(5))
+    writing.status(station, case_of(world, who), "open", deadline=later(300))
+    assert due(world, who) == [("acknowledge", WEEK, False), ("agreed", later(300), False)]
+    assert [case.id for case in cases.queue(station)] == [other.case.hex(), who.case.hex()]
+    told = [line for line in record.lines(station, case_of(world, who)) if line.startswith("Due:")]
+    assert told == [f"Due: acknowledge receipt by {WEEK}", f"Due: as agreed by {later(300)}"]
+    writing.status(station, case_of(world, who), "closed", deadline=later(300))
+    assert due(world, who) == [("acknowledge", WEEK, False)]
+
+
+def test_a_day_in_the_past_is_refused(world: World) -> None:
+    """Nobody agrees on a day that is over; one that was missed stays in sight until another is agreed on."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    with pytest.raises(Refused, match="in the past"):
+        writing.status(station, case_of(world, who), "open", deadline=later(-1))
+    writing.status(station, case_of(world, who), "open", deadline=DAY)
+    world.day = later(2)
+    writing.status(station, case_of(world, who), "waiting", deadline=DAY)
+    assert ("agreed", DAY, False) in due(world, who)
+    with pytest.raises(Refused, match="in the past"):
+        writing.status(station, case_of(world, who), "waiting", deadline=later(1))
+
+
+def test_a_follow_up_to_a_closed_case_comes_first(world: World) -> None:
+    """Until somebody who has seen it states where the case stands."""
+    closed, urgent = world.report(), world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    writing.status(station, case_of(world, closed), "closed")
+    writing.status(station, case_of(world, urgent), "open", labels=["urgent"])
+    first, last = closed.case.hex(), urgent.case.hex()
+    assert [case.id for case in cases.queue(station)] == [last, first]
+    world.follow_up(closed)
+    world.round("ombuds")
+    assert [case.id for case in cases.queue(station)] == [first, last]
+    assert f"New: {record.REOPENED}" in record.lines(station, case_of(world, closed))
+    cases.mark_read(station, case_of(world, closed))
+    assert cases.queue(station)[0].reopened
+    writing.status(station, case_of(world, closed), "closed", text="We knew that.")
+    assert [case.id for case in cases.queue(station)] == [last, first]
+
+
+def test_a_colleague_who_closes_unseen_hides_nothing(world: World) -> None:
+    """What a colleague had not seen when closing keeps the case in front, in whatever order the two come."""
+    who = world.report()
+    world.round("ombuds")
+    closing = by_ethics(world, who, Status, status="closed", text="", seen=tuple(world.station("ombuds").hashes(
+        who.case.hex()
+    )))  # fmt: skip
+    follow_up = world.follow_up(who)
+    world.round("ombuds")  # the follow-up comes first
+    world.send(closing, ("ombuds",))
+    world.round("ombuds")
+    assert case_of(world, who).status == "closed" and case_of(world, who).reopened
+    again = by_ethics(
+        world, who, Status, status="closed", text="", seq=1, prev=closing.hash, seen=(follow_up.hash,)
+    )  # fmt: skip
+    world.send(again, ("ombuds",))
+    world.round("ombuds")
+    assert not case_of(world, who).reopened and not case_of(world, who).faults
