@@ -233,7 +233,8 @@ class Workstation:
 
     def note_stored(self, hash_: str, day: datetime.date | None) -> None:
         """Keep the day on which a courier said that a reply lies in its place; None where that is in doubt."""
-        self.vault.put(f"message/{hash_}", {**self.kept(hash_), "stored": day and day.isoformat()})
+        if kept := self.vault.get(f"message/{hash_}"):
+            self.vault.put(f"message/{hash_}", {**kept, "stored": day and day.isoformat()})
 
     def case_ids(self) -> list[str]:
         """All cases, in the order in which they came."""
