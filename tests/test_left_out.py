@@ -61,7 +61,7 @@ class Told:
         office.round("ombuds", "counsel")
 
     def go_on(self) -> "Told":
-        """With every kind of message, long ones, files, and a follow-up that is granted anew."""
+        """With every kind of message, long ones, files, and a follow-up to whoever was let in too."""
         office, ombuds, counsel = self.office, self.office.stations["ombuds"], self.office.stations["counsel"]
         writing.reply(ombuds, office.case("ombuds", self.case), "Who signed?" * 3000, [_file("Keep this.")])
         writing.note(ombuds, office.case("ombuds", self.case), "Not a word to ethics: hushed.", [_file("hushed")])
@@ -99,7 +99,7 @@ def test_every_key_of_the_one_left_out_opens_nothing(told: Told) -> None:
     Visitor(office.app).tell("The lift is broken.")  # the control: a report that leaves nobody out
     office.round()
     kinds = [entry.content.kind for entry in office.case("counsel", told.case).entries]
-    assert {"report", "follow-up", "reply", "note", "status", "grant"} <= set(kinds) and kinds.count("grant") > 1
+    assert {"report", "follow-up", "reply", "note", "status", "grant"} <= set(kinds)
     for id_ in ("ombuds", "counsel"):
         writing.note(office.stations[id_], office.case(id_, told.case), "Still in the outbox: hushed.")
         exchange(office.stations[id_], office.where / f"stick-{id_}")
