@@ -28,7 +28,7 @@ def test_the_way_there_and_back(device: Device) -> None:
     waiting = device.run("replies", words=typed(who)).stdout
     assert "Waiting. Nobody has picked it up yet." in waiting and "No reply yet." in waiting
     assert "You sent it on 2026-11-22." in waiting and "Next pick-up: Monday, 2026-11-23." in waiting
-    assert "Readers: Ombudsperson, Ethics office." in waiting and "until 2027-12-27" in waiting
+    assert "Can read your report: Ombudsperson, Ethics office." in waiting and "until 2027-12-27" in waiting
     collect(device)
     assert "We do not know yet whether it was read." in device.run("replies", words=typed(who)).stdout
     record = attached(device, b"Call us on Monday.", "../.. /advice\u202e.txt")
@@ -40,7 +40,7 @@ def test_the_way_there_and_back(device: Device) -> None:
     assert (device.folder / "saved" / "advice.txt").read_bytes() == b"Call us on Monday."
     path = photo(device)
     added = device.run("follow-up", str(path), words=typed(who), text="Yes. He called again.")
-    assert "It goes to: Ombudsperson, Ethics office." in added.stderr
+    assert "Will read it: Ombudsperson, Ethics office." in added.stderr
     [follow_up] = [each.message for each in opened(device.app, device.org, "ethics") if each.message.kind != "report"]
     assert isinstance(follow_up, FollowUp) and follow_up.text == "Yes. He called again."
     assert content(device, follow_up.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -206,7 +206,7 @@ def test_a_follow_up_goes_where_the_servers_own_rule_sends_it(device: Device) ->
     report = device.report
     answer(device.app, device.org, who, report, readers=("ombuds", "counsel"))
     done = device.run("follow-up", words=typed(who), text="More.")
-    assert "It goes to: Ombudsperson, Staff counsel." in done.stderr
+    assert "Will read it: Ombudsperson, Staff counsel." in done.stderr
     assert [each.message.kind for each in opened(device.app, device.org, "counsel")] == ["follow-up"]
     assert opened(device.app, device.org, "ethics") == []
 
@@ -222,7 +222,7 @@ def test_a_case_without_readers(device: Device) -> None:
     refused = device.run("follow-up", words=typed(who), text="More.")
     assert refused.exit_code == 1 and "with --instead it goes to the present ones" in refused.stderr
     done = device.run("follow-up", "--instead", words=typed(who), text="More.")
-    assert done.exit_code == 0 and "It goes to: New office." in done.stderr
+    assert done.exit_code == 0 and "Will read it: New office." in done.stderr
 
 
 def test_the_state_is_the_servers(device: Device) -> None:

@@ -35,7 +35,7 @@ def test_a_report_and_a_look_at_a_terminal(today: Device) -> None:
     assert send.end() == 0
     assert "A rough date will do." in send.screen and today.report.answers == {"when": "In May."}
     assert manifest.fingerprint([today.org.root.public]) in send.screen
-    assert "It will be sealed here, for: Ombudsperson." in send.screen
+    assert "Will read it: Ombudsperson." in send.screen and "Left out: Staff counsel, Ethics office." in send.screen
     said = send.screen.partition("It is stored.")[2]
     who = derive(words.decode(twelve(said)))
     assert (today.report.text, today.report.without) == (f"{TEXT}\nHe knows.", ("counsel", "ethics"))

@@ -16,6 +16,7 @@ from whistle.cli.reaching import FILE, Place, Trust, ask_again, pinned, place, p
 from whistle.protocol import age, drafting, forms, parcel
 from whistle.protocol.drafting import Draft
 from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.manifest import RECOVERY
 from whistle.protocol.questions import WAY, Questions
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.succession import offered
@@ -81,7 +82,9 @@ def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], *
     draft = _draft(here, manifests.questions(api.published), text_fd, bool(files), **chosen)
     with _opened(files) as uploads:
         who = reporters.send(api, here.writer, draft, uploads, _course())
-    click.echo("It is stored. These are your twelve words:\n")
+    click.echo("It is stored.")
+    _say(told.reading(here.manifests, *here.writer.readers(draft)))
+    click.echo("These are your twelve words:\n")
     _say([*told.twelve(who, draft.language), "", *told.ABOUT_WORDS])
 
 
@@ -105,7 +108,7 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
 
 @reporter.command("follow-up")
 @click.option("--instead", is_flag=True, help="To the channel's present readers, when none of your case's is left.")
-@click.option("--leave-out", "without", multiple=True, metavar="ID", help="With --instead: who must not read it.")
+@click.option("--leave-out", "without", multiple=True, metavar="ID", help="With --instead: who must not get it.")
 @language_option
 @text_option
 @words_option
@@ -121,9 +124,10 @@ def follow_up(
     here = place(api.published, trust)
     who = typed.reporter(words_fd)
     view = _look(api, here, who)
-    draft = Draft("", chosen["language"], "", readers=_present(here, view, chosen["instead"], chosen["without"]))
-    readers, _ = here.writer.follow_up_readers(draft, view)
-    click.echo(f"It goes to: {told.names(here.manifests, readers)}.", err=True)
+    instead, left_out = _present(here, view, chosen["instead"], chosen["without"])
+    draft = Draft("", chosen["language"], "", readers=instead)
+    readers, without = here.writer.follow_up_readers(draft, view)
+    _say(told.reading(here.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
     draft = Draft("", draft.language, typed.text(text_fd), readers=draft.readers)
     with _opened(files) as uploads:
         reporters.follow_up(api, here.writer, draft, uploads, who, view, _course())
@@ -202,8 +206,7 @@ def _draft(
     people = told.people(manifest, offered(manifest, here.day))
     left_out = _left_out(people, drafting.readers_of(manifest, chosen, ()), without)
     draft = Draft(chosen, language, "", without=left_out)
-    readers, _ = here.writer.readers(draft)
-    click.echo(f"It will be sealed here, for: {told.names(here.manifests, readers)}.", err=True)
+    _say(told.reading(here.manifests, *here.writer.readers(draft)), err=True)
     asked = {
         each.id: (told.title(each.label, language), told.title(each.hint, language))
         for each in questions.get(chosen, ())
@@ -219,18 +222,23 @@ def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str
     """Who must not read it: whoever is named, or else whom somebody at the terminal names."""
     if not without and typed.at_a_terminal():
         for id, name in people.items():
-            click.echo(f"  {id}: {name}{', reads this' if id in readers else ''}", err=True)
-    question = "Whoever is involved, or close to someone involved, should be left out. Whom? (ids, or nothing)"
+            about = ", will read it" if id in readers else ", could be let in later"
+            click.echo(f"  {id}: {name}{'' if id == RECOVERY else about}", err=True)
+    question = "Leave anyone out who is involved, or works for or is close to someone involved? (ids, or nothing)"
     return typed.some_of(question, people, without, "--leave-out")
 
 
-def _present(here: Place, view: CaseView, instead: bool, without: tuple[str, ...]) -> tuple[str, ...]:
-    """The channel's present readers, when nobody who reads the case is left; else nobody, for the case's own."""
+def _present(
+    here: Place, view: CaseView, instead: bool, without: tuple[str, ...]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The channel's present readers, when nobody who reads the case is left, and who is left out of them; else nobody,
+    for the case's own.
+    """
     manifest = here.writer.known.manifest
     if view.slip is None:
         raise Problem("nothing here tells any more who reads your case, or whom you left out", "send a new report")
     if drafting.follow_up_readers(view, manifest):
-        return ()
+        return (), ()
     readers = drafting.readers_of(manifest, view.slip.channel, view.slip.without)
     people = {id: told.names(here.manifests, [id]) for id in readers}
     if not readers or not (instead or typed.at_a_terminal()):
@@ -239,7 +247,7 @@ def _present(here: Place, view: CaseView, instead: bool, without: tuple[str, ...
         click.echo(f"  {id}: {name}", err=True)
     question = "Nobody who reads your case is left; these people would read it. Leave out whom? (ids, or nothing)"
     left_out = typed.some_of(question, people, without, "--leave-out")
-    return tuple(id for id in readers if id not in left_out) or _nobody()
+    return tuple(id for id in readers if id not in left_out) or _nobody(), left_out
 
 
 def _nobody() -> tuple[str, ...]:

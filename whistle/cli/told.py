@@ -43,9 +43,16 @@ ABOUT_WORDS = (
 )
 
 
+def reading(manifests: Succession, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
+    """Who will read a message, and who was left out."""
+    yield f"Will read it: {names(manifests, readers)}."
+    yield _out(manifests, without)
+
+
 def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.date) -> Iterator[str]:
-    """Where a case stands, and its replies, the newest first."""
+    """Who can read a case, where it stands, and its replies, the newest first."""
     found = manifests.current(today).manifest
+    yield from _readers(view, manifests)
     yield _state(view)
     if view.sent:
         yield f"You sent it on {view.sent}."
@@ -53,16 +60,22 @@ def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.d
         yield f"Next pick-up: {due:%A}, {due}."
     if view.last_day:
         yield f"Replies stay there until {view.last_day}."
+    yield f"Case reference: {retrieval.reference(who.case)}"
+    yield from _replies(view)
+
+
+def _readers(view: CaseView, manifests: Succession) -> Iterator[str]:
     if view.slip:
-        yield f"Readers: {names(manifests, view.slip.readers)}."
-        if view.slip.without:
-            yield f"You left out: {names(manifests, view.slip.without)}."
+        yield f"Can read your report: {names(manifests, view.slip.readers)}."
+        yield _out(manifests, view.slip.without)
     else:
         yield "We cannot show who reads this case, or whom you left out: that part is damaged or missing on the server."
     for each in view.brought_in:
-        yield f"Asked in since: {person(each.reviewer)}. {person(each.by)} says so in a signed message of {each.day}."
-    yield f"Case reference: {retrieval.reference(who.case)}"
-    yield from _replies(view)
+        yield f"Let in later: {person(each.reviewer)}. {person(each.by)} says so in a signed message of {each.day}."
+
+
+def _out(manifests: Succession, without: Iterable[str]) -> str:
+    return f"Left out: {names(manifests, without) or 'nobody'}."
 
 
 def _state(view: CaseView) -> str:
@@ -99,7 +112,7 @@ def person(reviewer: Reviewer) -> str:
 def people(found: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
     """Reviewers by their ids, and the recovery identity where there is one."""
     listed = {reviewer.id: person(reviewer) for reviewer in reviewers}
-    reserve = f"{one_line(found.recovery.name)}, in reserve" if found.recovery else ""
+    reserve = f"{one_line(found.recovery.name)} (in reserve)" if found.recovery else ""
     return listed | ({RECOVERY: reserve} if reserve else {})
 
 
@@ -107,7 +120,7 @@ def names(manifests: Succession, ids: Iterable[str]) -> str:
     """People by their names and roles, or the id of somebody whom no manifest lists any more."""
     newest = manifests.newest
     reserve = newest and newest.manifest.recovery
-    known = {RECOVERY: one_line(reserve.name)} if reserve else {}
+    known = {RECOVERY: f"{one_line(reserve.name)} (in reserve)"} if reserve else {}
     return ", ".join(person(each) if (each := manifests.reviewer(id)) else known.get(id, id) for id in ids)
 
 
