@@ -44,7 +44,11 @@ const WAY = "way"; // the answer under which a request for advice says that it i
  *
  * Seals a draft that was found good, once its files are sealed.
  *
- * @typedef {(attachments: Attachment[]) => Parcel} Finish
+ * @typedef {(attachments: Attachment[]) => Sealed} Finish
+ *
+ * What is to be kept, whom it is sealed to, and who was left out.
+ *
+ * @typedef {Parcel & { readers: string[], without: string[] }} Sealed
  */
 
 /** What was written cannot be sealed: `empty`, `holds-words`, `holds-sealed`, `nobody-left` or `too-long`. */
@@ -120,7 +124,8 @@ export function report(draft, reporter, known, day) {
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
     const slip = seal({ ...shared, kind: "slip", channel }, reporter, known, [reporter.mailbox.recipient]);
-    return { tokens: [reporter.reportToken, reporter.slipToken], envelopes: [body, slip.body], blocks };
+    const tokens = [reporter.reportToken, reporter.slipToken];
+    return { tokens, envelopes: [body, slip.body], blocks, readers, without };
   };
 }
 
@@ -146,7 +151,8 @@ export function followUp(draft, reporter, conversation, attempt, known, day) {
   const recipients = manifest.recipients(known.manifest, readers, day);
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
-    return { tokens: [reporter.followUpToken(attempt, digestOf(draft.text, attachments))], envelopes: [body], blocks };
+    const tokens = [reporter.followUpToken(attempt, digestOf(draft.text, attachments))];
+    return { tokens, envelopes: [body], blocks, readers, without };
   };
 }
 

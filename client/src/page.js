@@ -10,17 +10,18 @@ import { Kit } from "./page_kit.js";
 import { offer } from "./page_cleaning.js";
 import { Failed, Line } from "./page_line.js";
 import { Panel, clearProblems, say, showProblems } from "./page_panel.js";
+import { follow } from "./page_reading.js";
 import * as tell from "./page_tell.js";
 import * as kept from "./page_words.js";
 
 /** @import { Cleaning } from "./task.js" */
+/** @import { Person, Reading } from "./page_reading.js" */
 /** @import { Ask } from "./worker.js" */
 
 /**
  * What the worker says of itself and of the signed list.
  *
- * @typedef {{ digits: string, serial: number, people: { id: string, shown: string }[],
- *   channels: Record<string, string[]> }} Begun
+ * @typedef {{ digits: string, serial: number, people: Person[], channels: Record<string, string[]> }} Begun
  *
  * @typedef {(page: Page, form: HTMLFormElement) => unknown} Step
  */
@@ -36,10 +37,7 @@ const STEPS = {
   "follow-up": back.followUp,
   withdraw: (page) => page.show(page.kit.page("withdraw")),
   "withdraw-now": back.withdraw,
-  stop(page) {
-    page.show(page.kit.page("stop"));
-    page.sealed();
-  },
+  stop: back.confirmStop,
   "stop-now": back.stop,
   exposed: back.exposed,
   renew: back.renew,
@@ -66,6 +64,8 @@ export class Page {
     this.typed = "";
     /** @type {any} */
     this.view = null;
+    /** @type {Reading | null} */
+    this.reading = null; // of the report whose words are shown
     this.list = "en";
     /** @type {Cleaning} */
     this.cleaning = { pictures: false, others: false };
@@ -96,6 +96,11 @@ export class Page {
     return /** @type {Kit} */ (this._kit);
   }
 
+  /** What the signed list holds, once the program has read it. */
+  get begun() {
+    return this._begun;
+  }
+
   /**
    * Show another page in this one's place; `guarded`: ask before it is left.
    *
@@ -111,10 +116,11 @@ export class Page {
     this.main.focus();
   }
 
-  /** Say at Send who locks it, and offer to clean pictures; only when program and list were found good. */
+  /** Say at Send who locks it and who reads it, and offer to clean pictures; only when program and list were found good. */
   sealed() {
     if (this._begun) {
       offer(this);
+      follow(this);
       const { digits } = this._begun;
       const shown = document.createElement("b");
       shown.dir = "ltr";
@@ -126,7 +132,7 @@ export class Page {
   /** Nothing of the words stays. */
   forget() {
     this._guarded = false;
-    [this.typed, this.view] = ["", null];
+    [this.typed, this.view, this.reading] = ["", null, null];
   }
 
   /** @param {{ field: string, text: Node }[]} problems */

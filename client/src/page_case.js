@@ -3,12 +3,14 @@
 import { safeName } from "./names.js";
 import { apart, fill, repeat } from "./page_kit.js";
 import { say } from "./page_panel.js";
+import { follow, named, ofCase, reading, told } from "./page_reading.js";
 import { filesOf, fit } from "./page_tell.js";
 import { showWords } from "./page_words.js";
 
 /** @import { Kit } from "./page_kit.js" */
 /** @import { Page } from "./page.js" */
 /** @import { Attachment } from "./attachment.js" */
+/** @import { Person, Reading } from "./page_reading.js" */
 
 const DAY = 86_400_000; // milliseconds
 const WEEK = 7; // days
@@ -30,6 +32,7 @@ export async function open(page, form) {
   if (view) {
     [page.typed, page.view] = [typed, view];
     page.show(caseOf(page, view));
+    follow(page);
     page.sealed();
   } else if (view === null) {
     if (!box) {
@@ -47,8 +50,17 @@ export async function open(page, form) {
  */
 export function followUp(page, form) {
   const given = new FormData(form);
-  const readers = page.view.instead.filter((/** @type {string} */ id) => !given.getAll("without").includes(id));
-  return add(page, form, String(given.get("text")).trim(), readers);
+  return add(page, form, String(given.get("text")).trim(), reading(page, given));
+}
+
+/**
+ * Whether the readers are to be asked to stop.
+ *
+ * @param {Page} page
+ */
+export function confirmStop(page) {
+  page.show(page.kit.page("stop", { reading: told(page.kit, { ...page.view, readers: page.view.next }) }));
+  page.sealed();
 }
 
 /**
@@ -58,21 +70,22 @@ export function followUp(page, form) {
  * @param {HTMLFormElement} form
  */
 export function stop(page, form) {
-  return add(page, form, page.kit.say("stop.message").textContent ?? "", []);
+  return add(page, form, page.kit.say("stop.message").textContent ?? "");
 }
 
 /**
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {string} text
- * @param {string[]} readers when none who had the case is left
+ * @param {Reading | null} [chosen] where none who had the case may be left
  */
-async function add(page, form, text, readers) {
-  const draft = { language: document.documentElement.lang, text, readers };
+async function add(page, form, text, chosen) {
+  const draft = { language: document.documentElement.lang, text, readers: chosen?.readers.map(({ id }) => id) ?? [] };
   const files = filesOf(page, new FormData(form));
   const sent = await page.work(form, "send", "add", { typed: page.typed, draft, ...files }, () => fit(page, files));
   if (sent) {
-    page.show(page.kit.page("sent"));
+    const { readers, without } = named(page, sent);
+    page.show(page.kit.page("sent", { reading: told(page.kit, { readers, without: chosen?.without ?? without }) }));
   }
 }
 
@@ -102,8 +115,12 @@ export async function withdraw(page, form) {
  * @param {Page} page
  */
 export function exposed(page) {
-  const { next, insteadNames, without } = page.view;
-  page.show(page.kit.page("exposed", whom(page, next.length ? next : insteadNames, without)));
+  const part = page.kit.page("exposed", { whom: told(page.kit, whom(page.view)) });
+  if (!page.view.next.length) {
+    instead(page, part, page.view, "renew");
+  }
+  page.show(part);
+  follow(page);
   page.sealed();
 }
 
@@ -114,9 +131,10 @@ export function exposed(page) {
  * @param {HTMLFormElement} form
  */
 export async function renew(page, form) {
-  const own = String(new FormData(form).get("text")).trim();
+  const given = new FormData(form);
+  const own = String(given.get("text")).trim();
   const text = [page.kit.say("exposed.message").textContent, own].filter(Boolean).join("\n\n");
-  const draft = { language: document.documentElement.lang, text };
+  const draft = { language: document.documentElement.lang, text, without: given.getAll("without").map(String) };
   const shown = await page.work(form, "send", "renew", { typed: page.typed, draft, language: page.list });
   if (shown) {
     showWords(page, shown);
@@ -165,7 +183,11 @@ function save(content, name) {
  */
 function caseOf(page, view) {
   const { kit } = page;
-  const part = kit.page("case", { state: stateOf(page, view), ...whom(page, view.next, view.without) });
+  const part = kit.page("case", {
+    state: stateOf(page, view),
+    reading: ofCase(kit, view, isOver(view)),
+    whom: told(kit, whom(view)),
+  });
   const [replies, state, more] = part.querySelectorAll("section");
   const [facts, plan] = state.querySelectorAll("ul li");
   repeat(facts, factsOf(page, view), (item, fact) => item.replaceChildren(fact));
@@ -194,7 +216,7 @@ function caseOf(page, view) {
   }
   const numbered = view.replies.map((/** @type {any} */ reply, /** @type {number} */ index) => ({ ...reply, index }));
   repeat(replies.querySelector("article"), numbered, (item, reply) => fillReply(page, item, reply));
-  instead(page, more, view);
+  ways(page, more, view);
   choices(part, view);
   return part;
 }
@@ -235,18 +257,34 @@ function fillReply({ kit }, item, { from, day, text, language, have, attachments
  * @param {Element} more
  * @param {View} view
  */
-function instead({ kit }, more, { isOpen, next, instead }) {
-  if (!isOpen || !(next.length || instead.length)) {
-    more.replaceWith(kit.page(isOpen ? "nobody" : "closed"));
+function ways(page, more, view) {
+  const { isOpen, next, instead: others } = view;
+  if (!isOpen || !(next.length || others.length)) {
+    more.replaceWith(page.kit.page(isOpen ? "nobody" : "closed"));
   } else if (!next.length) {
-    const people = kit.page("instead");
-    for (const box of people.querySelectorAll("input")) {
-      if (!instead.includes(box.value)) {
-        box.parentElement?.remove();
-      }
-    }
-    more.querySelector("form > p")?.replaceWith(people);
+    instead(page, more, view, "follow-up");
   }
+}
+
+/**
+ * Whoever is there instead of the case's readers, each with a box to leave them out.
+ *
+ * @param {Page} page
+ * @param {ParentNode} part
+ * @param {View} view
+ * @param {string} step
+ */
+function instead({ kit }, part, view, step) {
+  const ids = view.instead.map((/** @type {Person} */ { id }) => id);
+  const people = kit.page(`instead-${step}`);
+  const others = [...people.querySelectorAll("input")].filter(({ value }) => !ids.includes(value));
+  others.forEach((box) => box.closest(".tick")?.remove());
+  people.querySelectorAll(".group:not(:has(input))").forEach((group) => group.remove());
+  const [first] = people.querySelectorAll("input");
+  people.querySelector(`[for="${first.id}"]`)?.setAttribute("for", "without"); // where a problem's link leads
+  first.id = "without";
+  part.querySelector(".field:has(#files), .sealing")?.before(people); // nothing may come after files
+  part.querySelector("form .reading")?.setAttribute("aria-live", "polite");
 }
 
 /**
@@ -263,15 +301,12 @@ function choices(part, { state, hasSlip, next }) {
 }
 
 /**
- * Whom a message goes to, and to whom not.
+ * Whom the next message goes to: those who read the case, or whoever is there instead.
  *
- * @param {Page} page
- * @param {string[]} next
- * @param {string[]} without
+ * @param {View} view
  */
-function whom({ kit }, next, without) {
-  const not = without.length ? kit.say("follow_up.not_to", { names: kit.listed(without) }) : "";
-  return { names: kit.listed(next), without: not };
+function whom({ next, instead, without }) {
+  return { readers: next.length ? next : instead, without };
 }
 
 /**
@@ -295,17 +330,13 @@ function factsOf({ kit, place }, view) {
   const [first] = days.filter(Boolean).sort();
   const over = isOver(view);
   const due = over ? "" : planned(kit, place.day, view.collection);
-  const lines = [
-    ["sent", view.sent && { day: kit.day(view.sent) }],
-    ["pickup", due && { day: due }],
-    ["last_day", first && !over && { day: kit.day(later(first, kit.settings.kept)) }],
-    ["readers", view.readers.length && { names: kit.listed(view.readers) }],
-    ["without", view.without.length && { names: kit.listed(view.without) }],
-    ...view.broughtIn.map((/** @type {any} */ { name, by, day }) => ["brought_in", { name, by, day: kit.day(day) }]),
-    ["reference", { reference: view.reference }],
-    ["no_slip", !view.hasSlip && !over && {}],
-  ];
-  return lines.flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
+  const lines = {
+    sent: view.sent && { day: kit.day(view.sent) },
+    pickup: due && { day: due },
+    last_day: first && !over && { day: kit.day(later(first, kit.settings.kept)) },
+    reference: { reference: view.reference },
+  };
+  return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
 }
 
 /**

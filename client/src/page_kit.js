@@ -63,7 +63,7 @@ export class Kit {
   /**
    * Several things in a row, each apart.
    *
-   * @param {string[]} items
+   * @param {(string | Node)[]} items
    */
   listed(items) {
     const { comma, last } = this.settings;

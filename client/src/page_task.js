@@ -30,7 +30,7 @@ export class PageTask extends Task {
     checkSelf();
     const { roots, day } = this._question.place;
     const { manifest: found } = await this._inForce(); // reading goes on when nothing may be sealed any more
-    const people = manifest.offered(found, day).map((each) => ({ id: each.id, shown: shown(each) }));
+    const people = manifest.offered(found, day).map(person);
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),
       serial: found.serial,
@@ -65,8 +65,7 @@ export class PageTask extends Task {
       done: { acknowledgement: days("acknowledgement", "feedback").sort()[0], feedback: days("feedback").sort()[0] },
       late,
       next: next.map(named),
-      instead: next.length ? [] : instead,
-      insteadNames: instead.map(named),
+      instead: next.length ? [] : instead.map(named),
       isOpen: manifest.standing(found, this._question.place.day) !== "closed",
       collection: found.collection,
       reference: reference(reporter.case),
@@ -74,27 +73,27 @@ export class PageTask extends Task {
     };
   }
 
-  /** Add to the case; true once it is kept. */
+  /** Add to the case; by ids, who will read it and who was left out. */
   async add() {
-    await this.followUp();
-    return true;
+    return this.followUp();
   }
 
-  /** A report under new words that continues the case, to the same readers. */
+  /** A report under new words that continues the case, to the same readers; where none is left, to the present ones. */
   async renew() {
     const old = await this._reporter();
     const view = await this._look(old);
     if (!view?.slip) {
       throw new ApiError("missing");
     }
-    const { channel = "", without } = view.slip;
+    const { channel = "", without: before } = view.slip;
     const known = await this._sealing();
     const same = followUpReaders(view, known.manifest);
+    const without = same.length ? before : [...before, ...(this._question.draft?.without ?? [])];
     const readers = same.length ? same : readersOf(known.manifest, channel, without);
     const reporter = derive(randomBytes(CODE));
     const more = { channel, without, readers, continues: old };
-    await this._send((draft) => report({ ...draft, ...more }, reporter, known, this._question.place.day));
-    return this._words(reporter);
+    const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, known, this._question.place.day));
+    return { ...(await this._words(reporter)), ...ids };
   }
 
   /** Whether some of the words were typed right, in any of the lists or as their numbers. */
@@ -132,10 +131,15 @@ export class PageTask extends Task {
     const { manifest: found } = manifests.current(day);
     const named = (/** @type {string} */ id) => {
       const reviewer = manifest.reviewer(found, id) ?? manifests.reviewer(id);
-      return reviewer ? shown(reviewer) : ((id === manifest.RECOVERY && found.recovery?.name) || id);
+      return reviewer ? person(reviewer) : { id, shown: (id === manifest.RECOVERY && found.recovery?.name) || id };
     };
     return { found, named };
   }
+}
+
+/** @param {Reviewer} reviewer */
+function person(reviewer) {
+  return { id: reviewer.id, shown: shown(reviewer) };
 }
 
 /**

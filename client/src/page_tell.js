@@ -124,7 +124,7 @@ function compare({ serial, people, channels }, form) {
   const boxes = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("[name=without]")]);
   const told = boxes.map((box) => {
     const label = /** @type {Element} */ (box.nextElementSibling);
-    return `${box.value} ${label.querySelector("bdi")?.textContent} ${Boolean(label.querySelector(".reads"))}`;
+    return `${box.value} ${label.querySelector("bdi")?.textContent} ${Boolean(box.closest(".reads"))}`;
   });
   const readers = channels[String(given.get("channel"))] ?? [];
   const known = people.map(({ id, shown }) => `${id} ${shown} ${readers.includes(id)}`);

@@ -1,16 +1,18 @@
 /** The twelve words of a report that is stored: shown, asked back, and forgotten with the page. */
 
 import { fill, repeat } from "./page_kit.js";
+import { named, told } from "./page_reading.js";
 
 /** @import { Page } from "./page.js" */
+/** @import { Ids } from "./page_reading.js" */
 
 const COUNT = 12; // words
 const ASKED = 3;
 
 /**
- * Words as the worker gives them.
+ * Words as the worker gives them; with who will read the report, when it was sent just now.
  *
- * @typedef {{ words: string[], numbers: number[], reference: string }} Shown
+ * @typedef {{ words: string[], numbers: number[], reference: string } & Partial<Ids>} Shown
  */
 
 /**
@@ -23,7 +25,11 @@ const ASKED = 3;
 export function showWords(page, shown, { wrong = false, list = page.list } = {}) {
   page.list = list;
   page.typed = shown.numbers.join(" ");
-  const part = page.kit.page("words", { list, reference: shown.reference });
+  const { readers, without } = shown;
+  if (readers && without) {
+    page.reading = named(page, { readers, without });
+  }
+  const part = page.kit.page("words", { list, reference: shown.reference, reading: reading(page) });
   const words = shown.words.map((word, place) => ({ word, number: shown.numbers[place], place }));
   repeat(part.querySelector("ol li"), words, (item, { word, number, place }) => {
     item.setAttribute("value", String(place + 1));
@@ -86,7 +92,7 @@ export async function kept(page, form) {
   }
   const good = await page.work(form, "look", "matches", { typed: page.typed, places });
   if (good) {
-    page.show(page.kit.page("kept"));
+    page.show(page.kit.page("kept", { reading: reading(page) }));
     page.forget();
   } else if (good === false) {
     await again(page, form, true);
@@ -99,6 +105,11 @@ export async function kept(page, form) {
  * @param {Page} page
  */
 export function leave(page) {
-  page.show(page.kit.page("left"));
+  page.show(page.kit.page("left", { reading: reading(page) }));
   page.forget();
+}
+
+/** @param {Page} page */
+function reading({ kit, reading }) {
+  return reading && told(kit, reading);
 }

@@ -73,15 +73,15 @@ export class Task {
     this._api = new Api(question.place.origin, course.signal);
   }
 
-  /** Seal a report with its files and have it kept; only then are there words. */
+  /** Seal a report with its files and have it kept; only then are there words, and ids of who will read it. */
   async report() {
     const reporter = derive(randomBytes(CODE));
     const known = await this._sealing();
-    await this._send((draft) => report(draft, reporter, known, this._question.place.day));
-    return this._words(reporter);
+    const ids = await this._send((draft) => report(draft, reporter, known, this._question.place.day));
+    return { ...(await this._words(reporter)), ...ids };
   }
 
-  /** Seal a follow-up with its files and have it kept. */
+  /** Seal a follow-up with its files and have it kept; by ids, who will read it and who was left out. */
   async followUp() {
     const [reporter, attempt] = [await this._reporter(), randomBytes(ATTEMPT)];
     const known = await this._sealing();
@@ -90,7 +90,7 @@ export class Task {
       throw new ApiError("missing");
     }
     const { day } = this._question.place;
-    await this._send((draft) => followUp(draft, reporter, view, attempt, known, day));
+    return this._send((draft) => followUp(draft, reporter, view, attempt, known, day));
   }
 
   /** What lies under the words; null if nothing does. */
@@ -239,7 +239,8 @@ export class Task {
   }
 
   /**
-   * Seal files as they are read, then what goes with them, and have all of it kept.
+   * Seal files as they are read, then what goes with them, and have all of it kept; by ids, who it was sealed to and
+   * who was left out.
    *
    * @param {(draft: Draft) => Finish} begin
    */
@@ -257,10 +258,11 @@ export class Task {
       this._onProgress(ids.length, Math.max(total, ids.length));
     };
     const attachments = await this._sealed(files, put);
-    const { tokens, envelopes, blocks } = finish(attachments);
+    const { tokens, envelopes, blocks, readers, without } = finish(attachments);
     await Promise.all(blocks.map(put)); // of `rest`, a few at most
     this._course.onLast?.();
     await this._again(() => this._api.store(tokens, envelopes, ids));
+    return { readers, without };
   }
 
   /**

@@ -90,8 +90,8 @@ def test_arabic_counts(n: int, category: str) -> None:
 
 def test_values_are_escaped_and_kept_apart() -> None:
     """A value can bring no markup, and its direction does not disturb the sentence around it."""
-    said = i18n.load("en")("case.readers", names="<b>A & B</b>")
-    assert said == "Readers: <bdi>&lt;b&gt;A &amp; B&lt;/b&gt;</bdi>."
+    said = i18n.load("en")("reading.will", names="<b>A & B</b>")
+    assert said == "Will read it: <bdi>&lt;b&gt;A &amp; B&lt;/b&gt;</bdi>."
 
 
 def test_lists_keep_each_item_apart() -> None:

@@ -43,7 +43,7 @@ def test_a_pasted_report_is_stored(app: flask.Flask, org: parties.Organisation, 
     assert (report.text, report.sealed, report.case) == (TEXT, "device", who.case.hex())
     answer(app, org, who, report, "We read it.")
     visitor.come_back(" ".join(words.encode(who.code)))
-    assert "Readers: Ombudsperson and Ethics office." in visitor.text and "We read it." in visitor.text
+    assert "Can read your report: Ombudsperson and Ethics office." in visitor.text and "We read it." in visitor.text
 
 
 def test_pasting_it_again_stores_it_once(app: flask.Flask, org: parties.Organisation, who: Reporter) -> None:

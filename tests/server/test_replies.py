@@ -96,8 +96,7 @@ def test_a_waiting_case_says_only_what_is_known(visitor: Visitor, code: str) -> 
         "You sent it on 22 November 2026.",
         "Next planned pick-up: Monday, 23 November 2026.",
         "Replies stay here until 27 December 2027.",
-        "Readers: Ombudsperson and Ethics office.",
-        "You left out: Staff counsel.",
+        "Your case Can read your report: Ombudsperson and Ethics office. Left out: Staff counsel.",
         "By 29 November 2026: we confirm that it arrived",
         "No reply yet.",
     ):
@@ -219,7 +218,7 @@ def test_a_follow_up_goes_to_who_reads_the_case(
 ) -> None:
     """A follow-up with a file reaches the case's readers and nobody who was left out; a reload adds nothing."""
     visitor.come_back(code)
-    assert "It goes to: Ombudsperson and Ethics office. It does not go to: Staff counsel." in visitor.text
+    assert "Will read it: Ombudsperson and Ethics office. Left out: Staff counsel." in visitor.text
     form = visitor.page
     for _ in range(2):
         visitor.page = form
@@ -261,7 +260,7 @@ def test_a_case_without_readers_offers_the_channels_present_ones(
     instance.published.install([(known.data, known.signature)])
     visitor.come_back(code)
     offered = [given["value"] for _, given in visitor.page.tags if given.get("name") == "without"]
-    assert offered == ["new"] and "These people would read your follow-up" in visitor.text
+    assert offered == ["new"] and "Other people would read this" in visitor.text
     collect(app)
     visitor.come_back(code)
     assert not [given for _, given in visitor.page.tags if given.get("value") == "stop"]  # nobody new is to know

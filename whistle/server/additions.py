@@ -9,13 +9,13 @@ import flask
 
 from whistle.protocol import retrieval
 from whistle.protocol.drafting import Refused
-from whistle.server import forms, limits, sealing
+from whistle.server import forms, limits, reading, sealing
 from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
-from whistle.server.replies import Back, case, with_case
+from whistle.server.replies import Back, case, whom, with_case
 from whistle.server.report import problems_of, stored
 from whistle.server.sealing import Draft
-from whistle.server.visit import Visit, names, notice, page
+from whistle.server.visit import Visit, notice, outside, page
 
 
 def follow_up(visit: Visit) -> flask.Response:
@@ -23,15 +23,11 @@ def follow_up(visit: Visit) -> flask.Response:
 
     def add(back: Back) -> flask.Response:
         text = forms.text(visit.arrived)
-        readers: tuple[str, ...] = ()
         try:
-            if not back.readers:
-                ticked = forms.left_out(visit.arrived, back.known.manifest)
-                readers = tuple(id for id in back.instead if id not in ticked)
-            _store(back, text, readers)
+            _store(back, text, () if back.readers else back.chosen)
         except (NoRoom, Refused) as error:
             return case(back, *problems_of(visit, forms.problem(visit.t, error, visit.bounds)))
-        return notice(visit, "follow_up.sent", code=back.code)
+        return _sent(back, back.readers or back.chosen)
 
     return with_case(visit, add)
 
@@ -73,7 +69,7 @@ def stop_now(visit: Visit) -> flask.Response:
             _store(back, visit.t.text("stop.message"), ())
         except (NoRoom, Refused) as error:
             return case(back, forms.problem(visit.t, error, visit.bounds))
-        return notice(visit, "follow_up.sent", code=back.code)
+        return _sent(back, back.readers)
 
     return with_case(visit, ask)
 
@@ -95,8 +91,8 @@ def renew(visit: Visit) -> flask.Response:
             channel=slip.channel,
             language=visit.t.code,
             text="\n\n".join(filter(None, (visit.t.text("exposed.message"), forms.text(visit.arrived)))),
-            readers=back.readers or back.instead,
-            without=slip.without,
+            readers=back.readers or back.chosen,
+            without=back.unwanted,
             continues=back.reporter,
         )
         try:
@@ -139,6 +135,11 @@ def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
         sealing.follow_up(draft, who, attempt, digest, visit.published, visit.store, visit.day)
 
 
+def _sent(back: Back, readers: tuple[str, ...]) -> flask.Response:
+    who = reading.line(back.visit, back.known, readers, back.unwanted)
+    return notice(back.visit, "follow_up.sent", code=back.code, reading=who)
+
+
 def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message: str = "") -> flask.Response:
     def sure(back: Back) -> flask.Response:
         return page(
@@ -148,6 +149,7 @@ def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message
             step=step,
             parts=parts,
             message=message,
+            reading=reading.line(visit, back.known, back.readers, back.without),
             code=back.code,
             attempt=forms.new_attempt(),
         )
@@ -157,14 +159,13 @@ def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message
 
 def _exposed(back: Back, *problems: Problem) -> flask.Response:
     visit = back.visit
-    readers = back.readers or back.instead
     return page(
         visit,
         "exposed.html",
         code=back.code,
         attempt=forms.new_attempt(),
         text=visit.arrived.get("text"),
-        names=names(visit, back.known, readers),
-        without=names(visit, back.known, back.without),
         problems=problems,
+        outside=outside(visit) if any(problem.nobody for problem in problems) else (),
+        **whom(back, "tell"),
     )

@@ -13,17 +13,15 @@ from markupsafe import Markup
 from whistle.protocol import retrieval, words
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.judgement import BroughtIn
 from whistle.protocol.manifest import Known
 from whistle.protocol.names import safe_name
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
-from whistle.server import forms, sealing
+from whistle.server import forms, reading, sealing
 from whistle.server.forms import Problem
-from whistle.server.i18n import Translation
 from whistle.server.looking import CaseView, FoundReply
 from whistle.server.pace import on_the_beat
-from whistle.server.visit import Visit, due, files_hint, names, notice, outside, page, plan, shown, tickable
+from whistle.server.visit import Visit, due, files_hint, notice, outside, page, plan, shown, tickable
 from whistle.store import State, StoreError
 
 LOOK_STATUS = 200  # whatever was found, so that not even a status tells
@@ -63,6 +61,17 @@ class Back:
         """The present readers of the channel, less who was left out: for a case that has no reader any more."""
         slip = self.view.slip
         return sealing.readers_of(self.known.manifest, slip.channel, slip.without) if slip else ()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Those of `instead` whom the form that came leaves."""
+        return tuple(id for id in self.instead if id not in self.unwanted)
+
+    @property
+    def unwanted(self) -> tuple[str, ...]:
+        """Who was left out by the report, and where nobody of its readers is left by the form that came."""
+        ticked = () if self.readers else forms.left_out(self.visit.arrived, self.known.manifest)
+        return tuple(dict.fromkeys((*self.without, *ticked)))
 
 
 def ask(visit: Visit, *problems: Problem, padded: bool = False) -> flask.Response:
@@ -109,6 +118,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         "case.html",
         padded=True,
         problems=problems,
+        reading="" if back.over and not view.slip else reading.case(visit, back.known, view),
         state=_state(back),
         facts=list(_facts(back)),
         plan=plan(visit, view.day, view.done) if view.day and view.state is not State.REMOVED else (),
@@ -171,21 +181,13 @@ def _facts(back: Back) -> Sequence[Markup]:
     """What is known beside the state, a line each."""
     visit, view, t = back.visit, back.view, back.visit.t
     planned = "" if back.over else due(visit, back.known)
-    lines: list[tuple[str, dict[str, Any] | None]] = [
-        ("sent", {"day": t.day(view.day)} if view.day else None),
-        ("pickup", {"day": planned} if planned else None),
-        ("last_day", {"day": t.day(view.last_day)} if view.last_day and not back.over else None),
-        ("readers", {"names": names(visit, back.known, view.slip.readers)} if view.slip else None),
-        ("without", {"names": names(visit, back.known, back.without)} if back.without else None),
-        *(("brought_in", _brought_in(t, each)) for each in view.brought_in),
-        ("reference", {"reference": retrieval.reference(back.reporter.case)}),
-    ]
-    said = [t(f"case.{key}", **values) for key, values in lines if values]
-    return said if view.slip or back.over else [*said, t("case.no_slip")]
-
-
-def _brought_in(t: Translation, each: BroughtIn) -> dict[str, str]:
-    return {"name": shown(each.reviewer), "by": shown(each.by), "day": t.day(each.day)}
+    lines: dict[str, dict[str, Any] | None] = {
+        "sent": {"day": t.day(view.day)} if view.day else None,
+        "pickup": {"day": planned} if planned else None,
+        "last_day": {"day": t.day(view.last_day)} if view.last_day and not back.over else None,
+        "reference": {"reference": retrieval.reference(back.reporter.case)},
+    }
+    return [t(f"case.{key}", **values) for key, values in lines.items() if values]
 
 
 def _choices(back: Back) -> list[str]:
@@ -197,17 +199,25 @@ def _choices(back: Back) -> list[str]:
 
 def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
     """Whom a follow-up would reach, or who is offered instead, or where else to turn."""
-    visit, readers = back.visit, back.readers
-    instead = () if readers else back.instead
+    visit = back.visit
     nobody = any(problem.nobody for problem in problems)
     return {
         "open": back.known.manifest.standing(visit.day) != "closed",
-        "names": names(visit, back.known, readers),
-        "without": names(visit, back.known, back.without),
-        "readers": tickable(visit, back.known, instead, only=instead) if instead else (),
-        "legend": visit.t("follow_up.gone"),
         "nobody": nobody,
-        "outside": () if readers and not nobody else outside(visit),
+        "outside": () if back.readers and not nobody else outside(visit),
+        **whom(back, "follow_up"),
+    }
+
+
+def whom(back: Back, about: str) -> dict[str, Any]:
+    """Who will read the next message; or who is offered instead, each to be left out as the texts `about` it say."""
+    visit, known = back.visit, back.known
+    if back.readers or not back.instead:
+        return {"whom": reading.line(visit, known, back.readers, back.without) if back.readers else "", "readers": ()}
+    return {
+        "readers": tickable(visit, known, back.instead, only=back.instead),
+        "about": about,
+        "choosing": reading.offered(visit, known, back.chosen, back.unwanted),
     }
 
 

@@ -3,10 +3,12 @@
 No words are shown before the report is stored, and the same form sent again shows the same words.
 """
 
+import contextlib
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
 import flask
+from markupsafe import Markup
 
 from whistle.protocol import parcel, retrieval, words
 from whistle.protocol.drafting import Refused
@@ -15,7 +17,7 @@ from whistle.protocol.manifest import Channel, Known
 from whistle.protocol.questions import WAY
 from whistle.protocol.retrieval import Reporter
 from whistle.protocol.words import WordsError
-from whistle.server import forms, limits, sealing
+from whistle.server import forms, limits, reading, sealing
 from whistle.server.errors import NoRoom
 from whistle.server.forms import Problem
 from whistle.server.sealing import Draft
@@ -97,7 +99,7 @@ def _keep_sealed(visit: Visit) -> flask.Response:
         return again(visit, Problem("text", visit.t("error.sealed_damaged")))
     except Taken:
         return again(visit, Problem("text", visit.t("error.sealed_gone")))
-    return done(visit, kept=True, sealed=True)
+    return done(visit, visit.t("reading.sealed"), kept=True, sealed=True)
 
 
 def again(visit: Visit, problem: Problem) -> flask.Response:
@@ -139,7 +141,7 @@ def kept(visit: Visit) -> flask.Response:
 
     def compare(code: bytes) -> flask.Response:
         if forms.matches(code, visit.arrived):
-            return done(visit, kept=True)
+            return done(visit, reading.stored(visit, retrieval.derive(code)), kept=True)
         return words_page(visit, retrieval.derive(code), wrong=True)
 
     return _with_code(visit, compare)
@@ -147,17 +149,21 @@ def kept(visit: Visit) -> flask.Response:
 
 def leave(visit: Visit) -> flask.Response:
     """Done, for somebody who will not come back."""
-    return done(visit, kept=False)
+    who = Markup()
+    with contextlib.suppress(WordsError):  # it is stored, whatever this form lacks
+        who = reading.stored(visit, retrieval.derive(words.decode(visit.arrived.get("words"))))
+    return done(visit, who, kept=False)
 
 
-def done(visit: Visit, kept: bool, sealed: bool = False) -> flask.Response:
-    """What happens next; ``sealed`` where the words are known to the reporter's own device only."""
+def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False) -> flask.Response:
+    """Who reads it and what happens next; ``sealed`` where the words are known to the reporter's own device only."""
     known = visit.published.current(visit.day)
     return page(
         visit,
         "done.html",
         kept=kept,
         sealed=sealed,
+        reading=who,
         waits=pickup(visit, known, "done.pickup"),
         plan=plan(visit, visit.day) if kept else (),
     )
@@ -208,7 +214,8 @@ def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Seque
         text=arrived.get("text"),
         questions=_questions(visit, chosen),
         readers=tickable(visit, known, chosen.readers),
-        legend=visit.t("tell.readers"),
+        about="tell",
+        choosing=reading.chosen(visit, known, chosen),
         nobody=nobody,
         outside=outside(visit) if nobody else (),
         files_hint=files_hint(visit),
@@ -260,5 +267,6 @@ def words_page(visit: Visit, reporter: Reporter, wrong: bool = False) -> flask.R
         list=shown,
         lists=words.LANGUAGES,
         reference=retrieval.reference(reporter.case),
+        reading=reading.stored(visit, reporter),
         wrong=wrong,
     )

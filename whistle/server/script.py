@@ -13,15 +13,16 @@ from markupsafe import Markup
 
 from whistle.protocol import words
 from whistle.protocol.manifest import Known
+from whistle.protocol.succession import offered
 from whistle.server.config import Step
 from whistle.server.looking import KEPT
 from whistle.server.visit import Visit, channels, files_hint, outside, page, pickup, plan, rendered, tickable
 
 FIELDS = (
     *("word", "number", "reference", "state", "fact", "day", "step", "from", "text", "language", "arrived"),
-    *("name", "size", "names", "without", "list", "why", "problem", "field", "digits"),
+    *("name", "size", "reading", "whom", "list", "why", "problem", "field", "digits"),
 )
-SPOKEN = ("case.", "error.", "replies.", "script.", "size.", "stop.message", "exposed.message", "follow_up.not_to")
+SPOKEN = ("case.", "error.", "replies.", "script.", "size.", "stop.message", "exposed.message", "reading.")
 BARE = "script/bare.html"
 
 
@@ -74,12 +75,13 @@ def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
             "confirm.html",
             {"what": "stop", "step": "stop-now", "parts": ("text", "may"), "message": t("stop.message")},
         ),
-        "exposed": ("exposed.html", {"text": ""}),
-        "sent": ("notice.html", _notice(visit, "follow_up.sent", code=" ")),
+        "exposed": ("exposed.html", {"text": "", "readers": (), "outside": ()}),
+        "sent": ("notice.html", _notice(visit, "follow_up.sent", code=" ", reading=MARKS["reading"])),
         "withdrawn": ("notice.html", _notice(visit, "withdraw.done")),
         "late": ("notice.html", _notice(visit, "withdraw.late", code=" ", step="stop")),
-        "instead": ("parts/readers.html", _people(visit, known)),
-        "nobody": ("parts/follow_up.html", {"open": True, "names": "", "readers": (), "outside": outside(visit)}),
+        "instead-follow-up": ("script/instead.html", _people(visit, known, "follow_up")),
+        "instead-renew": ("script/instead.html", _people(visit, known, "tell")),
+        "nobody": ("parts/follow_up.html", {"open": True, "whom": "", "readers": (), "outside": outside(visit)}),
         "closed": ("parts/follow_up.html", {"open": False, "outside": outside(visit)}),
         "outside": ("parts/outside.html", {"outside": outside(visit)}),
         "other": ("script/other.html", {"channels": channels(visit, known)}),
@@ -96,8 +98,7 @@ def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
 
 def _rendered(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
     empty = {"code": "", "attempt": "", "problems": ()}
-    html = rendered(visit, template, **{**MARKS, **empty, "layout": BARE, **values})
-    return html.replace(visit.t("follow_up.not_to", names=MARKS["without"]), MARKS["without"])  # said only of somebody
+    return rendered(visit, template, **{**MARKS, **empty, "layout": BARE, **values})
 
 
 def _step(visit: Visit, step: Step) -> dict[str, Any]:
@@ -123,9 +124,10 @@ def _case(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _people(visit: Visit, known: Known) -> dict[str, Any]:
-    return {"readers": tickable(visit, known, ()), "legend": visit.t("follow_up.gone")}
+def _people(visit: Visit, known: Known, about: str) -> dict[str, Any]:
+    everybody = [reviewer.id for reviewer in offered(known.manifest, visit.day)]
+    return {"readers": tickable(visit, known, everybody), "about": about}
 
 
 def _notice(visit: Visit, key: str, **more: str) -> dict[str, Any]:
-    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), "text": "", **more}
+    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), "text": "", "reading": "", **more}

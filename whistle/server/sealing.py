@@ -6,10 +6,11 @@ For the moment of a request the server holds text and words in memory; nothing o
 import datetime
 import functools
 
+from whistle.protocol import judgement
 from whistle.protocol.age import Throwaway
 from whistle.protocol.drafting import Draft, Writer, follow_up_readers, readers_of
 from whistle.protocol.manifest import Known
-from whistle.protocol.message import MAX_SLOTS
+from whistle.protocol.message import MAX_SLOTS, Slip
 from whistle.protocol.parcel import Parcel
 from whistle.protocol.retrieval import Reporter, thing_id
 from whistle.server.errors import NoRoom
@@ -35,6 +36,8 @@ __all__ = [
     "readers_of",
     "receive",
     "report",
+    "report_readers",
+    "slip",
     "withdraw",
 ]
 
@@ -104,6 +107,18 @@ def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.
         raise NoRoom("the disk is full") from error
     finally:
         discard(store, put)  # what a commit has named stays
+
+
+def slip(reporter: Reporter, store: Store, slots: int) -> Slip | None:
+    """What the slip of a stored report says; None where there is none, or it is damaged."""
+    found = next(iter(store.look([thing_id(reporter.slip_token)])), None)
+    thing = judgement.Thing(found.day, found.body) if found and found.body is not None else None
+    return judgement.open_slip(thing, reporter, slots)
+
+
+def report_readers(draft: Draft, known: Known, day: datetime.date) -> tuple[str, ...]:
+    """Who would read a report.  Raises NobodyLeft."""
+    return _writer(known, day).readers(draft)[0]
 
 
 def withdraw(reporter: Reporter, store: Store, day: datetime.date) -> str:

@@ -158,7 +158,7 @@ def names(visit: Visit, known: Known, ids: Iterable[str]) -> Markup:
 def person(visit: Visit, known: Known, id: str) -> str:
     """One person's name and role, or the id of somebody whom no manifest lists any more."""
     if id == RECOVERY and known.manifest.recovery:
-        return known.manifest.recovery.name
+        return visit.t("reading.reserve", name=known.manifest.recovery.name)
     reviewer = known.manifest.reviewer(id) or visit.published.reviewer(id)
     return shown(reviewer) if reviewer else id
 
@@ -184,18 +184,22 @@ def channel(visit: Visit, known: Known, each: Channel) -> dict[str, str]:
     }
 
 
-def tickable(visit: Visit, known: Known, readers: Sequence[str], only: Sequence[str] = ()) -> list[dict[str, object]]:
-    """Everybody who could read as the form offers them, the readers first; ``only`` some of them where it is given."""
+def tickable(visit: Visit, known: Known, readers: Sequence[str], only: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Everybody who could read, each with a box to leave them out, in groups: the readers, who could be let in later,
+    and the key in reserve; ``only`` some of them where it is given.
+    """
     people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known.manifest, visit.day)]
     if known.manifest.recovery:
         people.append((RECOVERY, known.manifest.recovery.name))
     ticked = visit.arrived.all("without")
-    listed = [
-        {"id": id, "shown": name, "reads": id in readers, "reserve": id == RECOVERY, "ticked": id in ticked}
-        for id, name in people
-        if not only or id in only
-    ]
-    return sorted(listed, key=lambda each: (each["reserve"], not each["reads"]))
+    groups: dict[str, list[dict[str, object]]] = {"reads": [], "could": [], "reserve": []}
+    for id, name in people:
+        if not only or id in only:
+            kind = "reserve" if id == RECOVERY else "reads" if id in readers else "could"
+            groups[kind].append({"id": id, "shown": name, "ticked": id in ticked})
+    for place, each in enumerate((each for group in groups.values() for each in group), 1):
+        each["control"] = "without" if place == 1 else f"without-{place}"  # a problem's link leads to the first
+    return [{"kind": kind, "people": group} for kind, group in groups.items() if group]
 
 
 def files_hint(visit: Visit) -> Markup:
