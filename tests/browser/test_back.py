@@ -174,7 +174,7 @@ def test_a_case_with_answers(
         assert page("told", "document.querySelectorAll('.plan li').length") == 3
         if language == "en":
             assert text.index("We have your report.") < text.index("Where it stands")
-            assert "Asked in since: Staff counsel. Ombudsperson says so in a signed message of 22 Nov" in text
+            assert "Let in later: Staff counsel. Ombudsperson says so in a signed message of 22 Nov" in text
 
 
 def collected(app: flask.Flask) -> None:

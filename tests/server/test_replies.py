@@ -155,11 +155,11 @@ def test_who_was_let_in_is_told_without_a_reply(app: flask.Flask, org: parties.O
     visitor = Visitor(app).tell()
     code = visitor.words
     collect(app)
-    assert "Asked in since" not in visitor.come_back(code).text
+    assert "Let in later" not in visitor.come_back(code).text
     who, everybody = retrieval.derive(words.decode(code)), ("ombuds", "ethics", "counsel")
     answer(app, org, who, reported(app, org), "", readers=everybody)
     text = visitor.come_back(code).text
-    assert "Asked in since: Staff counsel. Ombudsperson says so in a signed message of 22 November 2026." in text
+    assert "Let in later: Staff counsel. Ombudsperson says so in a signed message of 22 November 2026." in text
     assert "No reply yet." in text and "There is a reply" not in text
     assert "It goes to: Ombudsperson, Ethics office and Staff counsel." in text
 
