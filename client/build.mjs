@@ -1,5 +1,5 @@
 /**
- * Builds what a page loads, the same bytes each time: whistle.js, and the lists of words beside it.
+ * Builds what a page loads, the same bytes each time: whistle.js, pictures.js, and the lists of words beside them.
  *
  * `node build.mjs [FOLDER]` writes there, or to the server's static folder; `--sizes` tells how large it is.
  */
@@ -18,14 +18,19 @@ const HERE = fileURLToPath(new URL(".", import.meta.url));
 const STATIC = fileURLToPath(new URL("../whistle/server/static/", import.meta.url));
 const BANNER = "/*! Holds noble and scure, MIT License, (c) Paul Miller, paulmillr.com */";
 
-/** The program, minified, for browsers of 2020 and later. */
-async function program() {
+/**
+ * A program, minified, for browsers of 2020 and later.
+ *
+ * @param {string} entry
+ * @param {string} [banner]
+ */
+async function program(entry, banner = "") {
   const { outputFiles } = await build({
     absWorkingDir: HERE,
-    banner: { js: BANNER },
+    banner: { js: banner },
     bundle: true,
     charset: "utf8",
-    entryPoints: ["src/main.js"],
+    entryPoints: [`src/${entry}`],
     format: "iife",
     legalComments: "none",
     minify: true,
@@ -38,7 +43,10 @@ async function program() {
 
 /** Every file of a build, by name. */
 export async function files() {
-  const built = new Map([["whistle.js", await program()]]);
+  const built = new Map([
+    ["whistle.js", await program("main.js", BANNER)],
+    ["pictures.js", await program("pictures.js")],
+  ]);
   for (const language of /** @type {(keyof typeof FILES)[]} */ (Object.keys(FILES))) {
     built.set(fileName(language), Buffer.from(`${wordlist(language).join("\n")}\n`));
   }

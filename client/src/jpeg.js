@@ -1,58 +1,51 @@
 /**
- * A JPEG as its tables, frame and scans (ITU-T T.81, Annex B), with JFIF's and Adobe's few bytes and how it is turned.
+ * A JPEG (ITU-T T.81) written anew: its frame, the tables that its scans need, and their data as it stands.
  *
- * Left out are Exif, XMP, IPTC, colour profiles, previews, comments, and all that follows the picture's end.
+ * Every part is read for what it says and nothing is copied but the codes of the scans.  Exif keeps how the picture is
+ * turned, a colour profile becomes one of our own (`colours.js`), and JFIF and Adobe how colours are told.
  */
 
-import { Unclean, orientation, turn } from "./picture.js";
+import { Beside, put } from "./jpeg_beside.js";
+import { Table } from "./huffman.js";
+import { Unclean, number } from "./picture.js";
+import { Component, Frame } from "./scan.js";
 
-/** @import { Bytes, Kept } from "./picture.js" */
+/** @import { Alters, Bytes } from "./picture.js" */
+/** @import { Part, Quantization, ScanHeader } from "./scan.js" */
 
 export const START = [0xff, 0xd8, 0xff];
-const END = 0xd9;
-const SCAN = 0xda;
-const APP0 = 0xe0;
-const APP1 = 0xe1;
-const APP14 = 0xee;
-const APP15 = 0xef;
-const COMMENT = 0xfe;
-// tables, frames that stand alone, restart intervals, scans; no hierarchical frames
-const SHOWN = [0xc0, 0xc1, 0xc2, 0xc3, 0xc4, 0xc9, 0xca, 0xcb, 0xcc, 0xdb, 0xdc, 0xdd, SCAN];
-const JFIF = text("JFIF\0");
-const ADOBE = text("Adobe");
-const EXIF = text("Exif\0\0");
-const JFIF_SIZE = 12; // bytes of it without the counts of a preview
-const ADOBE_SIZE = 12; // bytes
+const [BASELINE, EXTENDED, PROGRESSIVE] = [0xc0, 0xc1, 0xc2];
+const [HUFFMAN, END, SCAN, QUANTIZATION, LINES, RESTART] = [0xc4, 0xd9, 0xda, 0xdb, 0xdc, 0xdd];
+const [APP0, APP15, COMMENT] = [0xe0, 0xef, 0xfe];
+const RGB = "RGB"; // names of colours that say that they are these
+const MOST_SCAN = 2 ** 27; // bytes
 
 /**
- * Keep what shows the picture; Unclean where it is damaged.
+ * What a scan was, to be written again.
+ *
+ * @typedef {{ header: ScanHeader, names: number[][], tables: [number, Table][], start: number, end: number }} Scan
+ */
+
+/**
+ * The parts of the clean picture; Unclean where it is damaged, or of a kind that browsers do not show.
  *
  * @param {Bytes} bytes
- * @param {Kept} kept
+ * @param {Alters} alters
  */
-export async function read(bytes, kept) {
-  kept.range(0, 2);
-  let isShown = false;
-  let isExifSeen = false;
+export async function read(bytes, alters) {
+  const reading = new Reading(alters);
   for (let at = 2; ; ) {
     const { marker, start, end } = await segment(bytes, at);
     if (marker === END) {
-      if (!isShown) {
-        throw new Unclean("no picture");
-      }
-      kept.bytes([0xff, END]);
-      return;
+      return reading.written(bytes.file);
     }
-    at = marker === SCAN ? await scanEnd(bytes, end) : end;
-    if (SHOWN.includes(marker)) {
-      kept.range(start - 4, at);
-      isShown ||= marker === SCAN;
-    } else if (marker === APP1 && !isExifSeen) {
-      isExifSeen = await keepTurn(bytes, kept, start, end);
-    } else if (marker === APP0 || marker === APP14) {
-      await keepForm(bytes, kept, marker, start, end);
-    } else if (!(marker > APP0 && marker <= APP15) && marker !== COMMENT) {
-      throw new Unclean("an unknown part");
+    const content = (await bytes.get(start, end - start)).slice();
+    at = end;
+    if (marker === SCAN) {
+      at = await scanEnd(bytes, end);
+      reading.scan(content, await bytes.get(end, at - end), end);
+    } else {
+      reading.take(marker, content);
     }
   }
 }
@@ -77,7 +70,7 @@ async function segment(bytes, at) {
   }
   const [high, low] = await bytes.get(at + 2, 2);
   const end = at + 2 + high * 256 + low;
-  if (end < start || (end > start && !(await bytes.from(end - 1)).length)) {
+  if (end < start) {
     throw new Unclean("cut off");
   }
   return { marker, start, end };
@@ -87,10 +80,10 @@ async function segment(bytes, at) {
  * Where a scan's data ends: at the first marker that is no restart.
  *
  * @param {Bytes} bytes
- * @param {number} at
+ * @param {number} start
  */
-async function scanEnd(bytes, at) {
-  for (;;) {
+async function scanEnd(bytes, start) {
+  for (let at = start; at - start < MOST_SCAN; ) {
     const found = await bytes.from(at, 2);
     if (found.length < 2) {
       throw new Unclean("cut off");
@@ -107,54 +100,264 @@ async function scanEnd(bytes, at) {
       return at + place;
     }
   }
+  throw new Unclean("too large");
+}
+
+/** A picture as it is read, segment by segment. */
+class Reading {
+  /** @param {Alters} alters */
+  constructor(alters) {
+    /** @type {Frame | null} */
+    this._frame = null;
+    /** @type {Quantization[]} */
+    this._quantizations = [];
+    this._slots = /** @type {number[]} */ ([]); // of the quantizations of each colour
+    /** @type {Map<number, Table>} */
+    this._tables = new Map(); // by kind and place
+    this._restart = 0;
+    /** @type {Scan[]} */
+    this._scans = [];
+    this._marker = 0; // of the frame
+    this._fill = -1; // the bit that fills last bytes
+    this._beside = new Beside(alters);
+  }
+
+  /**
+   * @param {number} marker
+   * @param {Uint8Array} content
+   */
+  take(marker, content) {
+    if (marker === QUANTIZATION) {
+      this._quantize(content);
+    } else if (marker === HUFFMAN) {
+      this._define(content);
+    } else if (marker === RESTART) {
+      exact(content, 2);
+      this._restart = content[0] * 256 + content[1];
+    } else if ([BASELINE, EXTENDED, PROGRESSIVE].includes(marker)) {
+      this._begin(marker, content);
+    } else if (marker >= APP0 && marker <= APP15) {
+      if (!this._scans.length) {
+        this._beside.take(marker, content); // browsers look no further
+      }
+    } else if (marker !== COMMENT && marker !== LINES) {
+      throw new Unclean("an unknown part");
+    }
+  }
+
+  /**
+   * Follow a scan to its end.
+   *
+   * @param {Uint8Array} content
+   * @param {Uint8Array} raw
+   * @param {number} start of its data in the file
+   */
+  scan(content, raw, start) {
+    const frame = this._frame;
+    const count = content[0];
+    exact(content, 4 + 2 * count);
+    if (!frame || !count) {
+      throw new Unclean("a scan of nothing");
+    }
+    const names = Array.from({ length: count }, (_, place) => [...content.subarray(1 + 2 * place, 3 + 2 * place)]);
+    const parts = names.map(([id, tables]) => this._part(frame, id, tables));
+    if (new Set(parts.map(({ component }) => component)).size < count) {
+      throw new Unclean("a colour twice");
+    }
+    const [from, to, bits] = content.subarray(1 + 2 * count);
+    const isProgressive = frame.progressive;
+    const told = isProgressive ? { from, to, high: bits >> 4, low: bits & 15 } : { from: 0, to: 63, high: 0, low: 0 };
+    const header = { parts, ...told, restart: this._restart };
+    const length = frame.follow(header, raw, (fill) => this._filled(fill));
+    const tables = this._tablesOf(header, names);
+    this._scans.push({ header, names, tables, start, end: start + length });
+  }
+
+  /**
+   * The clean picture.
+   *
+   * @param {Blob} file
+   */
+  written(file) {
+    const frame = this._frame;
+    if (!frame || frame.components.some(({ told }) => told[0] < 0)) {
+      throw new Unclean("no picture");
+    }
+    /** @type {BlobPart[]} */
+    const parts = [Uint8Array.of(0xff, 0xd8), ...this._beside.written(frame.size), ...this._framed(frame)];
+    /** @type {Map<number, Table>} */
+    const written = new Map();
+    let restart = 0;
+    for (const { header, names, tables, start, end } of this._scans) {
+      for (const [place, table] of tables.filter(([place, table]) => written.get(place) !== table)) {
+        parts.push(put(HUFFMAN, [place, ...table.content()]));
+        written.set(place, table);
+      }
+      if (header.restart !== restart) {
+        restart = header.restart;
+        parts.push(put(RESTART, number(restart, 2)));
+      }
+      const { parts: told, from, to, high, low } = header;
+      const each = told.flatMap(({ component }, place) => [component.id, this._placesOf(header, names[place][1])]);
+      parts.push(put(SCAN, [told.length, ...each, from, to, (high << 4) | low]), file.slice(start, end));
+    }
+    return new Blob([...parts, Uint8Array.of(0xff, END)]);
+  }
+
+  /** @param {Uint8Array} content */
+  _quantize(content) {
+    for (let at = 0; at < content.length; ) {
+      const size = (content[at] >> 4) + 1;
+      const slot = content[at++] & 15;
+      const values = [...content.subarray(at, at + 64 * size)];
+      at += 64 * size;
+      if (size > 2 || slot > 3 || at > content.length) {
+        throw new Unclean("a table that cannot be");
+      }
+      this._quantizations[slot] = { values, size, used: new Uint8Array(64) };
+    }
+  }
+
+  /** @param {Uint8Array} content */
+  _define(content) {
+    for (let at = 0; at < content.length; ) {
+      const place = content[at++];
+      const counts = content.subarray(at, at + 16);
+      const length = counts.reduce((sum, count) => sum + count, 0);
+      const symbols = content.subarray(at + 16, at + 16 + length);
+      at += 16 + length;
+      if (place & 0xec || length > 256 || at > content.length) {
+        throw new Unclean("a table that cannot be");
+      }
+      this._tables.set(place, new Table(place >> 4, counts, symbols));
+    }
+  }
+
+  /**
+   * @param {number} marker
+   * @param {Uint8Array} content
+   */
+  _begin(marker, content) {
+    const [bits, high, low, wide, narrow, count] = content;
+    exact(content, 6 + 3 * count);
+    if (this._frame || bits !== 8 || ![1, 3, 4].includes(count)) {
+      throw new Unclean("of a kind that browsers do not show");
+    }
+    const components = Array.from({ length: count }, (_, place) => {
+      const [id, factors, slot] = content.subarray(6 + 3 * place);
+      const [across, down] = [factors >> 4, factors & 15];
+      if (!across || !down || across > 4 || down > 4 || slot > 3) {
+        throw new Unclean("a colour that cannot be");
+      }
+      this._slots.push(slot);
+      return new Component(id, across, down);
+    });
+    if (new Set(components.map(({ id }) => id)).size < count) {
+      throw new Unclean("a colour twice");
+    }
+    const size = [wide * 256 + narrow, high * 256 + low];
+    this._frame = new Frame(size, components, marker === PROGRESSIVE);
+    this._marker = marker;
+  }
+
+  /**
+   * @param {Frame} frame
+   * @param {number} id
+   * @param {number} tables
+   * @returns {Part}
+   */
+  _part(frame, id, tables) {
+    const place = frame.components.findIndex((each) => each.id === id);
+    const component = frame.components[place];
+    if (component && !component.quantization) {
+      component.quantization = this._quantizations[this._slots[place]] ?? null;
+    }
+    if (!component?.quantization) {
+      throw new Unclean("a table is missing");
+    }
+    const [dc, ac] = [tables >> 4, 0x10 | (tables & 15)].map((slot) => this._tables.get(slot) ?? null);
+    return { component, dc, ac };
+  }
+
+  /** @param {number[]} fill */
+  _filled(fill) {
+    for (const bit of fill) {
+      if (this._fill < 0) {
+        this._fill = bit;
+      } else if (this._fill !== bit) {
+        throw new Unclean("bytes that are filled with something");
+      }
+    }
+  }
+
+  /**
+   * Which tables a scan needs, and where they lie.
+   *
+   * @param {ScanHeader} header
+   * @param {number[][]} names
+   */
+  _tablesOf(header, names) {
+    /** @type {Map<number, Table>} */
+    const found = new Map();
+    header.parts.forEach(({ dc, ac }, place) => {
+      const slots = names[place][1];
+      if (dc && needsDc(header)) {
+        found.set(slots >> 4, dc);
+      }
+      if (ac && header.to) {
+        found.set(0x10 | (slots & 15), ac);
+      }
+    });
+    return [...found];
+  }
+
+  /**
+   * The places of a part's tables; 0 for one that it does not need.
+   *
+   * @param {ScanHeader} header
+   * @param {number} slots
+   */
+  _placesOf(header, slots) {
+    return (needsDc(header) ? slots & 0xf0 : 0) | (header.to ? slots & 15 : 0);
+  }
+
+  /**
+   * Tables and frame; what the picture needs of a table stays.
+   *
+   * @param {Frame} frame
+   */
+  _framed({ size: [width, height], components }) {
+    const isRgb = String.fromCharCode(...components.map(({ id }) => id)) === RGB;
+    const tables = [...new Set(components.map(({ quantization }) => /** @type {Quantization} */ (quantization)))];
+    const parts = tables.map(({ values, size, used }, place) => {
+      const shown = values.map((value, at) => (used[Math.floor(at / size)] ? value : at % size === size - 1 ? 1 : 0));
+      return put(QUANTIZATION, [((size - 1) << 4) | place, ...shown]);
+    });
+    const told = components.flatMap((each, place) => {
+      each.id = isRgb ? each.id : place + 1;
+      const table = tables.indexOf(/** @type {Quantization} */ (each.quantization));
+      return [each.id, (each.across << 4) | each.down, table];
+    });
+    const frame = [8, ...number(height, 2), ...number(width, 2), components.length, ...told];
+    return [...parts, put(this._marker, frame)];
+  }
 }
 
 /**
- * Exif becomes what says how the picture is turned, if it is; whether this was Exif.
+ * Whether a scan has first bits of blocks' first coefficients; later bits need no table.
  *
- * @param {Bytes} bytes
- * @param {Kept} kept
- * @param {number} start
- * @param {number} end
+ * @param {ScanHeader} header
  */
-async function keepTurn(bytes, kept, start, end) {
-  const exif = await bytes.get(start, end - start);
-  if (!EXIF.every((byte, place) => exif[place] === byte)) {
-    return false;
-  }
-  const turned = orientation(exif.subarray(EXIF.length));
-  if (turned > 1) {
-    put(kept, APP1, [...EXIF, ...turn(turned)]);
-  }
-  return true;
+function needsDc({ from, high }) {
+  return !from && !high;
 }
 
 /**
- * JFIF's without its preview, and Adobe's, which says how colours are told.
- *
- * @param {Bytes} bytes
- * @param {Kept} kept
- * @param {number} marker
- * @param {number} start
- * @param {number} end
+ * @param {Uint8Array} content
+ * @param {number} length
  */
-async function keepForm(bytes, kept, marker, start, end) {
-  const [name, size, after] = marker === APP0 ? [JFIF, JFIF_SIZE, [0, 0]] : [ADOBE, ADOBE_SIZE, []];
-  if (end - start >= size && (await bytes.startsWith(start, name))) {
-    put(kept, marker, [...(await bytes.get(start, size)), ...after]);
+function exact(content, length) {
+  if (content.length !== length) {
+    throw new Unclean("a part of another length than it says");
   }
-}
-
-/**
- * @param {Kept} kept
- * @param {number} marker
- * @param {number[]} content
- */
-function put(kept, marker, content) {
-  kept.bytes([0xff, marker, 0, content.length + 2, ...content]);
-}
-
-/** @param {string} ascii */
-function text(ascii) {
-  return Array.from(ascii, (character) => character.charCodeAt(0));
 }

@@ -68,7 +68,7 @@ export class Page {
     this.reading = null; // of the report whose words are shown
     this.list = "en";
     /** @type {Cleaning} */
-    this.cleaning = { pictures: false, others: false };
+    this.cleaning = { pictures: true, altered: false, others: false };
     this._tag = tag;
     this._guarded = false;
     this._busy = false;

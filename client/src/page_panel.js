@@ -156,7 +156,7 @@ function besideField(main, field, text) {
   error.className = "error";
   error.id = `${field}-error`;
   error.append(text.cloneNode(true));
-  const place = told === control ? control : told.querySelector(".group, .tick");
+  const place = told === control ? (control.closest(".tick") ?? control) : told.querySelector(".group, .tick");
   place?.before(error);
   told.setAttribute("aria-describedby", `${told.getAttribute("aria-describedby") ?? ""} ${error.id}`.trim());
   if (told === control) {

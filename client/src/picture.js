@@ -1,20 +1,22 @@
-/** What reading a picture takes: its bytes a window at a time, the parts of it that are kept, and how it is turned. */
+/** What reading a picture takes: its bytes a window at a time, and what is said of pictures that cannot be cleaned. */
 
 const WINDOW = 262_144; // bytes in memory
-const MOST_PARTS = 100_000;
-const ORIENTATION = 0x0112; // TIFF 6.0, Orientation
-const SHORT = 3; // TIFF 6.0, type of two bytes
-const ENTRY = 12; // bytes of an entry of a directory
 
-/** A file cannot be cleaned; `names`: which files. */
+/**
+ * A file cannot be cleaned; or, where it `alters`, only so that browsers show it otherwise than before.
+ *
+ * `names`: which files cannot; `altered`: which ones would look different.
+ */
 export class Unclean extends Error {
   /**
    * @param {string} message
-   * @param {string[]} [names]
+   * @param {{ alters?: boolean, names?: string[], altered?: string[] }} [which]
    */
-  constructor(message, names = []) {
+  constructor(message, { alters = false, names = [], altered = [] } = {}) {
     super(message);
+    this.alters = alters;
     this.names = names;
+    this.altered = altered;
   }
 
   get kind() {
@@ -22,17 +24,39 @@ export class Unclean extends Error {
   }
 }
 
+/**
+ * What a reader calls where a picture would look different without something: stops there, or does nothing.
+ *
+ * @typedef {(what: string) => void} Alters
+ */
+
+/**
+ * Go on without something that shows.
+ *
+ * @param {string} _what
+ */
+export function letAlter(_what) {}
+
+/**
+ * Clean nothing that would then look different.
+ *
+ * @param {string} what
+ */
+export function keepLook(what) {
+  throw new Unclean(what, { alters: true });
+}
+
 /** The bytes of a file by their place. */
 export class Bytes {
   /** @param {Blob} file */
   constructor(file) {
-    this._file = file;
+    this.file = file;
     this._at = 0;
     this._window = new Uint8Array(0);
   }
 
   /**
-   * So many bytes from a place on, at most a window of them; Unclean where the file ends before.
+   * So many bytes from a place on; Unclean where the file ends before.
    *
    * @param {number} at
    * @param {number} length
@@ -53,99 +77,44 @@ export class Bytes {
    */
   async from(at, length = 1) {
     if (at < this._at || at + length > this._at + this._window.length) {
-      this._window = new Uint8Array(await this._file.slice(at, at + WINDOW).arrayBuffer());
+      this._window = new Uint8Array(await this.file.slice(at, at + Math.max(WINDOW, length)).arrayBuffer());
       this._at = at;
     }
     return this._window.subarray(at - this._at);
   }
-
-  /**
-   * @param {number} at
-   * @param {number[]} start
-   */
-  async startsWith(at, start) {
-    const found = await this.from(at, start.length);
-    return start.every((byte, place) => found[place] === byte);
-  }
-}
-
-/** The parts of a file that make the clean one, in order. */
-export class Kept {
-  /** @param {Blob} file */
-  constructor(file) {
-    this._file = file;
-    /** @type {BlobPart[]} */
-    this._parts = [];
-    this._start = 0; // of the range that is kept just now
-    this._end = 0;
-  }
-
-  /**
-   * Keep the bytes of the file from one place to another.
-   *
-   * @param {number} start
-   * @param {number} end
-   */
-  range(start, end) {
-    if (start !== this._end) {
-      this._flush();
-      this._start = start;
-    }
-    this._end = end;
-  }
-
-  /**
-   * Put in bytes that are not the file's.
-   *
-   * @param {number[]} bytes
-   */
-  bytes(bytes) {
-    this._flush();
-    this._parts.push(Uint8Array.from(bytes));
-  }
-
-  /** The whole. */
-  blob() {
-    this._flush();
-    return new Blob(this._parts);
-  }
-
-  _flush() {
-    if (this._end > this._start) {
-      this._parts.push(this._file.slice(this._start, this._end));
-    }
-    if (this._parts.length > MOST_PARTS) {
-      throw new Unclean("in too many parts");
-    }
-    this._start = this._end;
-  }
 }
 
 /**
- * How Exif says that the picture is turned, 1 to 8; 1 where it does not say so in due form.
- *
- * @param {Uint8Array} tiff from its byte order on
+ * @param {Uint8Array} data
+ * @param {ArrayLike<number>} start
  */
-export function orientation(tiff) {
-  const view = new DataView(tiff.buffer, tiff.byteOffset, tiff.length);
-  const little = tiff[0] === 0x49; // "II"
-  const start = tiff.length < 8 ? Infinity : view.getUint32(4, little);
-  const count = start + 2 > tiff.length ? 0 : view.getUint16(start, little);
-  for (let at = start + 2; at < start + 2 + count * ENTRY && at + ENTRY <= tiff.length; at += ENTRY) {
-    if (view.getUint16(at, little) === ORIENTATION && view.getUint16(at + 2, little) === SHORT) {
-      const turned = view.getUint16(at + 8, little);
-      return turned >= 1 && turned <= 8 ? turned : 1;
-    }
-  }
-  return 1;
+export function startsWith(data, start) {
+  return Array.from(start).every((byte, place) => data[place] === byte);
+}
+
+/** @param {string} text of one byte a character */
+export function ascii(text) {
+  return Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /**
- * Exif that says how a picture is turned and nothing else.
+ * A number in bytes, the highest first.
  *
- * @param {number} turned
+ * @param {number} value
+ * @param {number} [size] bytes
  */
-export function turn(turned) {
-  const header = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8]; // "MM"
-  return [...header, 0, 1, 1, 0x12, 0, SHORT, 0, 0, 0, 1, 0, turned, 0, 0, 0, 0, 0, 0];
+export function number(value, size = 4) {
+  return Array.from({ length: size }, (_, place) => (value >>> (8 * (size - 1 - place))) & 255);
+}
+
+/**
+ * What a stream gives, piece by piece.
+ *
+ * @param {ReadableStream<Uint8Array>} stream
+ */
+export async function* streamed(stream) {
+  const reader = stream.getReader();
+  for (let next = await reader.read(); !next.done; next = await reader.read()) {
+    yield next.value;
+  }
 }

@@ -1,103 +1,253 @@
 /**
- * A PNG as the chunks that show it (W3C PNG, sections 5 and 11) and how it is turned.
+ * A PNG (W3C PNG, third edition) written anew: header, palette, data and what says how colours are meant and how the
+ * picture is turned.
  *
- * Left out are texts, times, Exif, colour profiles, whatever is unknown, and all that follows the picture's end.
+ * The data is unpacked and packed again, so that nothing is left between its rows or behind them.
  */
 
-import { Unclean, orientation, turn } from "./picture.js";
+import { add, chunk, content, head } from "./chunks.js";
+import { turn, turnOf } from "./exif.js";
+import { Unclean, ascii, streamed } from "./picture.js";
+import { COLOURS, coloursOf } from "./png_colours.js";
+import { Rows } from "./rows.js";
 
-/** @import { Bytes, Kept } from "./picture.js" */
+/** @import { Alters, Bytes } from "./picture.js" */
+/** @import { Header } from "./rows.js" */
 
 export const START = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const AROUND = 12; // bytes of a chunk beside its data: length, type, check
-const CRITICAL = ["IHDR", "PLTE", "IDAT", "IEND"];
-/** What else changes how it is shown, and its most bytes: none has room for more than numbers. */
-const SHOWN = new Map([
-  ["tRNS", 256],
-  ["gAMA", 4],
-  ["sRGB", 1],
-]);
-const ANIMATION = "acTL";
-const EXIF = "eXIf";
-const MOST_EXIF = 65_536; // bytes
 const SMALL = 0x20; // the bit of a chunk's first letter that says that one can do without it
+const PALETTE = 3; // the type of colours that is a number in a palette
+const READ = ["IHDR", "PLTE", "tRNS", "eXIf", ...COLOURS];
+const DEPTHS = new Map([
+  [0, [1, 2, 4, 8, 16]],
+  [2, [8, 16]],
+  [PALETTE, [1, 2, 4, 8]],
+  [4, [8, 16]],
+  [6, [8, 16]],
+]);
+const CLEAR = new Map([
+  [0, 2],
+  [2, 6],
+]); // bytes of the colour that is transparent
 
 /**
- * Keep what shows the picture; Unclean where it is damaged or moves.
+ * The parts of the clean picture; Unclean where it is damaged or moves.
  *
  * @param {Bytes} bytes
- * @param {Kept} kept
+ * @param {Alters} alters
  */
-export async function read(bytes, kept) {
-  kept.range(0, START.length);
-  const seen = new Set();
-  for (let at = START.length; !seen.has("IEND"); ) {
-    const { name, length, end } = await chunk(bytes, at);
-    if (!seen.size !== (name === "IHDR")) {
-      throw new Unclean("no header");
+export async function read(bytes, alters) {
+  /** @type {Map<string, Uint8Array>} */
+  const found = new Map();
+  const before = await untilData(bytes, found);
+  const header = headerOf(found.get("IHDR"));
+  const palette = paletteOf(header, found.get("PLTE"));
+  const clear = clearOf(header, palette, found.get("tRNS"));
+  const colours = await coloursOf(found, alters);
+  const turned = turnedOf(found.get("eXIf"), header, alters);
+  const data = new Data(bytes, before);
+  const rows = new Rows(header, palette ? palette.length / 3 : 0);
+  const packed = await data.packed(rows);
+  await untilEnd(bytes, data.at, alters);
+  palette?.forEach((_, at) => rows.used[Math.floor(at / 3)] || (palette[at] = 0));
+  if (palette) {
+    clear?.forEach((_, at) => rows.used[at] || (clear[at] = 0));
+  }
+  const parts = [chunk("IHDR", /** @type {Uint8Array} */ (found.get("IHDR"))), ...colours, ...turned];
+  parts.push(...(palette ? [chunk("PLTE", palette)] : []), ...(clear ? [chunk("tRNS", clear)] : []));
+  return new Blob([Uint8Array.from(START), ...parts, ...packed, chunk("IEND", [])]);
+}
+
+/**
+ * What stands before the data, by name; the place of the data.
+ *
+ * @param {Bytes} bytes
+ * @param {Map<string, Uint8Array>} found
+ */
+async function untilData(bytes, found) {
+  for (let at = START.length; ; ) {
+    const { name, length, end } = await head(bytes, at);
+    if (name === "IDAT") {
+      return at;
     }
-    if (CRITICAL.includes(name) || length <= (SHOWN.get(name) ?? -1)) {
-      kept.range(at, end);
-    } else if (name === EXIF && length <= MOST_EXIF && !seen.has(EXIF)) {
-      keepTurn(kept, orientation(await bytes.get(at + 8, length)));
-    } else if (name === ANIMATION || !(name.charCodeAt(0) & SMALL)) {
+    if (at === START.length ? name !== "IHDR" : found.has(name) || !isInPlace(name, found)) {
+      throw new Unclean("a part that is not in its place");
+    }
+    if (READ.includes(name)) {
+      found.set(name, await content(bytes, at, length));
+    } else if (name === "acTL" || !isSmall(name)) {
       throw new Unclean("an animation, or an unknown part");
     }
-    seen.add(name);
     at = end;
-  }
-  if (!seen.has("IDAT")) {
-    throw new Unclean("no picture");
   }
 }
 
 /**
- * The chunk at a place.
+ * @param {string} name
+ * @param {Map<string, Uint8Array>} found what stands before it
+ */
+function isInPlace(name, found) {
+  return found.has("PLTE") ? !COLOURS.includes(name) : name !== "tRNS" || found.get("IHDR")?.[9] !== PALETTE;
+}
+
+/**
+ * Past all that stands behind the data; what browsers do not read there is left out.
  *
  * @param {Bytes} bytes
  * @param {number} at
+ * @param {Alters} alters
  */
-async function chunk(bytes, at) {
-  const head = (await bytes.get(at, 8)).slice();
-  const length = new DataView(head.buffer).getUint32(0);
-  const name = String.fromCharCode(...head.subarray(4));
-  const end = at + AROUND + length;
-  const isFixed = { IHDR: 13, IEND: 0 }[name] ?? length;
-  if (length > 0x7fffffff || length !== isFixed || !(await bytes.from(end - 1)).length) {
-    throw new Unclean("cut off");
-  }
-  return { name, length, end };
-}
-
-/**
- * @param {Kept} kept
- * @param {number} turned
- */
-function keepTurn(kept, turned) {
-  if (turned > 1) {
-    const content = turn(turned);
-    const typed = [...Array.from(EXIF, (letter) => letter.charCodeAt(0)), ...content];
-    kept.bytes([...number(content.length), ...typed, ...number(check(typed))]);
+async function untilEnd(bytes, at, alters) {
+  for (;;) {
+    const { name, length, end } = await head(bytes, at);
+    if (name === "IEND") {
+      if (length) {
+        throw new Unclean("an end that holds something");
+      }
+      return;
+    }
+    if (name === "acTL" || !isSmall(name)) {
+      throw new Unclean("a part that is not in its place");
+    }
+    if (READ.includes(name)) {
+      alters("a part where not every browser looks");
+    }
+    at = end;
   }
 }
 
-/** @param {number} value of four bytes */
-function number(value) {
-  return [24, 16, 8, 0].map((shift) => (value >>> shift) & 255);
+/** @param {string} name */
+function isSmall(name) {
+  return Boolean(name.charCodeAt(0) & SMALL);
 }
 
 /**
- * CRC-32 of a chunk's type and data (W3C PNG, annex D).
+ * @param {Uint8Array | undefined} found
+ * @returns {Header}
+ */
+function headerOf(found) {
+  if (found?.length !== 13) {
+    throw new Unclean("no header");
+  }
+  const view = new DataView(found.buffer, found.byteOffset);
+  const [width, height] = [view.getUint32(0), view.getUint32(4)];
+  const [depth, type, packing, filtering, interlaced] = found.subarray(8);
+  if (!DEPTHS.get(type)?.includes(depth) || packing || filtering || interlaced > 1) {
+    throw new Unclean("of a kind that browsers do not show");
+  }
+  return { width, height, depth, type, interlaced: interlaced === 1 };
+}
+
+/**
+ * The palette, where the picture has one: another is a suggestion that browsers do not follow, but for its length.
  *
- * @param {number[]} bytes
+ * @param {Header} header
+ * @param {Uint8Array | undefined} found
  */
-function check(bytes) {
-  let sum = -1;
-  for (const byte of bytes) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit++) {
-      sum = (sum >>> 1) ^ (sum & 1 ? 0xedb88320 : 0);
+function paletteOf({ type, depth }, found) {
+  if (type !== PALETTE && !found) {
+    return null;
+  }
+  const most = 3 * 2 ** Math.min(depth, 8);
+  if (type === 0 || type === 4 || !found?.length || found.length % 3 || found.length > most) {
+    throw new Unclean("a palette that cannot be");
+  }
+  return type === PALETTE ? found : null;
+}
+
+/**
+ * What is transparent.
+ *
+ * @param {Header} header
+ * @param {Uint8Array | null} palette
+ * @param {Uint8Array | undefined} found
+ */
+function clearOf({ type, depth }, palette, found) {
+  if (!found) {
+    return null;
+  }
+  const isRight = palette
+    ? found.length > 0 && found.length <= palette.length / 3
+    : found.length === CLEAR.get(type) && found.every((byte, at) => byte < 2 ** (at % 2 ? Math.min(depth, 8) : depth - 8));
+  if (!isRight) {
+    throw new Unclean("something transparent that cannot be");
+  }
+  return found;
+}
+
+/**
+ * @param {Uint8Array | undefined} found
+ * @param {Header} header
+ * @param {Alters} alters
+ */
+function turnedOf(found, { width, height }, alters) {
+  const turned = found ? turnOf(found, [width, height], alters) : 1;
+  return turned > 1 ? [chunk("eXIf", turn(turned))] : [];
+}
+
+/** The data of a picture, from its first chunk on. */
+class Data {
+  /**
+   * @param {Bytes} bytes
+   * @param {number} at
+   */
+  constructor(bytes, at) {
+    this._bytes = bytes;
+    this.at = at; // where the next chunk begins
+  }
+
+  /**
+   * Chunks that hold the same rows and nothing else.
+   *
+   * @param {Rows} rows
+   */
+  async packed(rows) {
+    const pieces = this._pieces();
+    /** @type {unknown} */
+    let fault = null;
+    const source = new ReadableStream({
+      async pull(controller) {
+        try {
+          const { value, done } = await pieces.next();
+          if (done) {
+            controller.close();
+          } else {
+            controller.enqueue(value);
+          }
+        } catch (error) {
+          fault = error;
+          controller.error(error);
+        }
+      },
+    });
+    try {
+      const [unpacking, packing] = [new DecompressionStream("deflate"), new CompressionStream("deflate")];
+      const shown = source.pipeThrough(unpacking).pipeThrough(new TransformStream(rows));
+      const parts = [];
+      for await (const piece of streamed(shown.pipeThrough(/** @type {GenericTransformStream} */ (packing)))) {
+        parts.push(chunk("IDAT", piece));
+      }
+      return parts;
+    } catch (error) {
+      throw fault ?? (error instanceof Unclean ? error : new Unclean("damaged"));
     }
   }
-  return ~sum >>> 0;
+
+  async *_pieces() {
+    for (let next = await head(this._bytes, this.at); next.name === "IDAT"; next = await head(this._bytes, this.at)) {
+      const start = this.at + 8;
+      let check = add(-1, Uint8Array.from(ascii("IDAT")));
+      for (let at = start; at < next.end - 4; ) {
+        const piece = (await this._bytes.from(at)).subarray(0, next.end - 4 - at);
+        check = add(check, piece);
+        at += piece.length;
+        yield piece;
+      }
+      const told = (await this._bytes.get(next.end - 4, 4)).slice();
+      if (new DataView(told.buffer).getUint32(0) !== ~check >>> 0) {
+        throw new Unclean("damaged");
+      }
+      this.at = next.end;
+    }
+  }
 }

@@ -8,13 +8,13 @@ import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
 import { Api, ApiError } from "./api.js";
 import * as attachment from "./attachment.js";
+import { Cleaner, cleaned } from "./cleaning.js";
 import { followUp, report } from "./drafting.js";
 import { Expired, Malformed } from "./errors.js";
 import { Hashing } from "./hashing.js";
 import { judge } from "./judgement.js";
 import * as lists from "./lists.js";
 import * as manifest from "./manifest.js";
-import { cleaned } from "./metadata.js";
 import { PublicKey } from "./minisign.js";
 import { piecesOf } from "./pieces.js";
 import { ATTEMPT, CODE, derive, reference, thingId } from "./retrieval.js";
@@ -32,11 +32,13 @@ import * as words from "./words.js";
 /** @import { Language } from "./words.js" */
 
 const TOGETHER = 4; // blocks in one answer
+const PICTURES = "pictures.js"; // the program that cleans them
 
 /**
- * Whether pictures are sent without what is hidden in them, and whether what cannot be cleaned is sent as it is.
+ * Whether pictures are sent without what is hidden in them, also those that then look different, and whether what
+ * cannot be cleaned is sent as it is.
  *
- * @typedef {{ pictures: boolean, others: boolean }} Cleaning
+ * @typedef {{ pictures: boolean, altered: boolean, others: boolean }} Cleaning
  *
  * Where and when: the server, the folder of the program's own files, the pinned roots, and today.
  *
@@ -248,7 +250,7 @@ export class Task {
     const { draft, files: given = [], cleaning } = this._question;
     await this._lists();
     const finish = begin({ .../** @type {Draft} */ (draft), files: given.length });
-    const files = cleaning?.pictures ? await cleaned(given, cleaning.others) : given;
+    const files = cleaning?.pictures && given.length ? await this._cleaned(given, cleaning) : given;
     const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
     /** @type {Uint8Array[]} */
     const ids = [];
@@ -263,6 +265,19 @@ export class Task {
     this._course.onLast?.();
     await this._again(() => this._api.store(tokens, envelopes, ids));
     return { readers, without };
+  }
+
+  /**
+   * @param {File[]} files
+   * @param {Cleaning} how
+   */
+  async _cleaned(files, how) {
+    const cleaner = new Cleaner(() => new Worker(`${this._question.place.folder}${PICTURES}`));
+    try {
+      return await cleaned(files, how, cleaner);
+    } finally {
+      cleaner.close();
+    }
   }
 
   /**

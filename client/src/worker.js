@@ -27,7 +27,7 @@ import { WordsError } from "./words.js";
  *
  * Why something came to nothing; the kinds are those of ApiError, ProtocolError, Refused and Unclean, or `fault` for ours.
  *
- * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[], isLate?: boolean }} Fault
+ * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[], altered?: string[], isLate?: boolean }} Fault
  *
  * The part of a worker that is needed here.
  *
@@ -91,7 +91,7 @@ function faultOf(error) {
     return { kind, reason, found, word, neighbours };
   }
   if (error instanceof Unclean) {
-    return { kind: error.kind, names: error.names };
+    return { kind: error.kind, names: error.names, altered: error.altered };
   }
   const known = error instanceof ApiError || error instanceof ProtocolError || error instanceof Refused;
   return { kind: known ? error.kind : "fault" };

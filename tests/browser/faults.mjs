@@ -23,6 +23,7 @@ const SCENES = {
   /** A file arrives whatever breaks. */
   async upload(walker) {
     await walker.tell(given.text, [given.file]);
+    await walker.uncleaned();
     await walker.send("send");
     await walker.see("progress");
     const label = await walker.page.$eval("progress", (bar) => bar.closest("section").getAttribute("aria-labelledby"));
@@ -69,8 +70,7 @@ const SCENES = {
       await walker.see("main .summary");
       await walker.click("main .summary button:last-of-type");
     };
-    await walker.see("#clean");
-    await walker.click("#clean");
+    await walker.see("#clean:checked");
     await choosePlain();
     await walker.see("#files-error");
     const told = await walker.text(".summary");

@@ -19,6 +19,7 @@ const STEPS = {
   leads: (walker, selector) => Promise.all([walker.page.waitForNavigation(), walker.click(selector)]),
   type: (walker, selector, text) => walker.page.type(selector, text),
   pick: (walker, selector, ...files) => walker.page.$(selector).then((input) => input.uploadFile(...files)),
+  uncleaned: (walker) => walker.uncleaned(),
   see: (walker, selector) => walker.see(selector),
   gone: (walker, selector) => walker.page.waitForFunction((wanted) => !document.querySelector(wanted), {}, selector),
   select: (walker, selector, value) => walker.page.select(selector, value),

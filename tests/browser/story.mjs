@@ -38,6 +38,7 @@ await withBrowser(given, async (walker, folder) => {
   await walker.tell(given.text, [given.file]);
   await walker.see("main .sealing .hint b");
   await walker.look("1-tell");
+  await walker.uncleaned();
   const sealing = await walker.text(".sealing");
   await walker.click("#without");
   await walker.click("#without-2");

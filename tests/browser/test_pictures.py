@@ -9,7 +9,7 @@ import pytest
 
 from tests import parties
 from tests.browser.serving import Line
-from tests.browser.walks import HERE, TEXTS, browser, content_of, go_on, scene, turn
+from tests.browser.walks import HERE, TEXTS, browser, content_of, go_on, scene, turn, walk
 from tests.server.visitor import reported
 
 PLANTED = b"52.5200N-13.4050E-SN12345-Jane"
@@ -19,16 +19,20 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.mark.parametrize(("name", "language"), WALKS)
-def test_pictures_are_cleaned_when_asked(
+def test_pictures_are_cleaned_unless_unticked(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
 ) -> None:
-    """Stored pictures hold nothing of what was planted, look the same and stay turned; another file holds the whole
-    up until it is let go as it is."""
+    """Stored pictures hold nothing of what was planted, look the same and stay turned; one that would look different,
+    and another file, each hold the whole up until they are let go, cleaned all the same or as they are."""
     given = {**browser(name), "address": served[0], "language": language, "text": TEXTS[language]}
     command = ["node", str(HERE / "pictures.mjs"), json.dumps({**given, "folder": str(tmp_path)})]
     with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) as walking:
         held = turn(walking)
-        assert "notes.txt" in held["told"] and "photo.jpg" not in held["told"]
+        assert "notes.txt" in held["told"] and "odd.jpg" in held["told"] and "photo.jpg" not in held["told"]
+        assert {"en": "This changes the files", "ar": "يغيّر ذلك الملفات"}[language] in held["hint"]
+        go_on(walking)
+        held = turn(walking)
+        assert "odd.jpg" in held["told"] and "notes.txt" not in held["told"]
         assert not any(path.startswith("/api/block") or path == "/api/store" for path in served[1].asked)
         go_on(walking)
         assert turn(walking) == {"sent": True}
@@ -45,6 +49,15 @@ def test_pictures_are_cleaned_when_asked(
     assert last["turned"] == {"given": [64, 96], "stored": [64, 96]}
     assert {file for file in stored if PLANTED in (tmp_path / file).read_bytes()} == {*stored}
     assert {file for file, content in stored.items() if PLANTED in content} == {"notes.txt"}
+
+
+@pytest.mark.parametrize("name", ["chrome", "firefox"])
+def test_cleaned_pictures_look_as_they_did(name: str) -> None:
+    """Whatever is odd about a picture, a browser shows it in the same size and colours once it is cleaned; those that
+    it would show otherwise are not cleaned, and in each of the browsers some of these would look different."""
+    told = walk(HERE / "looks.mjs", **browser(name))
+    assert told["different"] == [] and told["same"] > 50 and told["refused"] > 20
+    assert told["otherwise"] > 5
 
 
 def test_the_plain_way_does_not_take_pictures_along_unasked(served: tuple[str, Line], tmp_path: Path) -> None:

@@ -42,6 +42,7 @@ def test_more_files_than_a_form_takes(tmp_path: Path, org: parties.Organisation,
         assert page("value", "#text") == TEXT
         assert "/api/block" not in line.asked
         page("pick", "#files", str(small))
+        page("uncleaned")
         page("send", "send")
         page("see", ".code")
     assert reported(app, org).text == TEXT

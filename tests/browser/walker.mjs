@@ -111,6 +111,12 @@ export class Walker {
     }
   }
 
+  /** Send files as they are: cleaning is on until somebody unticks it. */
+  async uncleaned() {
+    await this.see("#clean:checked");
+    await this.click("#clean");
+  }
+
   async comeBack(words) {
     await this.home();
     await this.go("replies");

@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from whistle.server import headers, logs
 
-PATHS = ("/en/", "/", "/nowhere", "/static/whistle.css", "/manifest.json", "/api/look", "/courier/days")
+PATHS = ("/en/", "/", "/nowhere", "/static/pictures.js", "/manifest.json", "/api/look", "/courier/days")
 
 
 @pytest.mark.parametrize("path", PATHS)

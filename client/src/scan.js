@@ -1,0 +1,312 @@
+/** A JPEG's frame and scans (ITU-T T.81, Annexes B, F and G), followed code by code to the end of each. */
+
+import { Intervals } from "./huffman.js";
+import { Unclean } from "./picture.js";
+
+/** @import { Bits, Table } from "./huffman.js" */
+
+const COEFFICIENTS = 64;
+const MOST_PIXELS = 2 ** 28;
+const MOST_SIZE = 10; // bits of a number other than a block's first, in pictures of eight bits
+const MOST_FIRST = 11;
+const RUN = 15; // zeros before a number at most; alone it stands for sixteen
+const UNSEEN = -1;
+
+/**
+ * @typedef {{ values: number[], size: number, used: Uint8Array }} Quantization
+ *   64 values of `size` bytes each, and which of them the picture needs
+ *
+ * @typedef {{ component: Component, dc: Table | null, ac: Table | null }} Part
+ *
+ * @typedef {object} ScanHeader
+ * @property {Part[]} parts
+ * @property {number} from the first of the coefficients
+ * @property {number} to the last
+ * @property {number} high the bit that was told last, or 0
+ * @property {number} low the bit that is told now
+ * @property {number} restart units from one restart to the next, or 0
+ */
+
+/** A colour of the picture. */
+export class Component {
+  /**
+   * @param {number} id
+   * @param {number} across blocks in a unit
+   * @param {number} down
+   */
+  constructor(id, across, down) {
+    this.id = id;
+    this.across = across;
+    this.down = down;
+    this.wide = 0; // blocks
+    this.high = 0;
+    /** @type {Quantization | null} */
+    this.quantization = null;
+    this.told = new Int8Array(COEFFICIENTS).fill(UNSEEN); // the lowest bit so far, by coefficient
+    this._seen = new Uint8Array(0); // coefficients that are not zero, a bit each
+  }
+
+  /** Bits for every coefficient of every block: what later scans of the same ones must know. */
+  get seen() {
+    if (!this._seen.length) {
+      this._seen = new Uint8Array((this.wide * this.high * COEFFICIENTS) / 8);
+    }
+    return this._seen;
+  }
+}
+
+/** What a picture's frame says of it. */
+export class Frame {
+  /**
+   * @param {number[]} size in pixels, width and height
+   * @param {Component[]} components
+   * @param {boolean} progressive
+   */
+  constructor([width, height], components, progressive) {
+    const most = (/** @type {"across" | "down"} */ way) => Math.max(...components.map((each) => each[way]));
+    const [across, down] = [most("across"), most("down")];
+    if (!width || !height || width * height > MOST_PIXELS) {
+      throw new Unclean("no size, or too large");
+    }
+    for (const each of components) {
+      each.wide = Math.ceil(Math.ceil((width * each.across) / across) / 8);
+      each.high = Math.ceil(Math.ceil((height * each.down) / down) / 8);
+    }
+    this.size = [width, height];
+    this.components = components;
+    this.progressive = progressive;
+    this.units = Math.ceil(width / (8 * across)) * Math.ceil(height / (8 * down));
+  }
+
+  /**
+   * Follow a scan; how many bytes of `raw` are the picture's.
+   *
+   * @param {ScanHeader} scan
+   * @param {Uint8Array} raw
+   * @param {(bits: number[]) => void} onFill what fills the last bytes
+   */
+  follow(scan, raw, onFill) {
+    this._tell(scan);
+    const [only] = scan.parts.length === 1 ? scan.parts : [];
+    const total = only ? only.component.wide * only.component.high : this.units;
+    const unit = scan.parts.flatMap((part) => {
+      const { across, down } = part.component;
+      return Array(only ? 1 : across * down).fill(blockOf(this.progressive, scan, part));
+    });
+    const intervals = new Intervals(raw);
+    for (let done = 0; done < total; ) {
+      const next = scan.restart ? Math.min(total, done + scan.restart) : total;
+      const walk = (/** @type {Bits} */ bits, /** @type {number} */ size) => {
+        const state = { run: 0 };
+        for (; done < next && bits.at <= size; done++) {
+          for (const block of unit) {
+            block(bits, state, done);
+          }
+        }
+        if (state.run) {
+          throw new Unclean("a run of blocks without end");
+        }
+      };
+      onFill(intervals.follow(next === total, walk));
+    }
+    return intervals.length;
+  }
+
+  /**
+   * Every bit of every coefficient is told once, the highest first.
+   *
+   * @param {ScanHeader} scan
+   */
+  _tell({ parts, from, to, high, low }) {
+    const isWhole = from === 0 && to === COEFFICIENTS - 1 && !high && !low;
+    const isPart = from ? from <= to && to < COEFFICIENTS && parts.length === 1 : !to;
+    if (this.progressive ? !isPart || low > 13 || (high && high !== low + 1) : !isWhole) {
+      throw new Unclean("a scan of another kind");
+    }
+    for (const { told } of parts.map(({ component }) => component)) {
+      const before = high || UNSEEN;
+      if ((from && told[0] === UNSEEN) || told.subarray(from, to + 1).some((bit) => bit !== before)) {
+        throw new Unclean("a scan out of order");
+      }
+      told.fill(low, from, to + 1);
+    }
+  }
+}
+
+/**
+ * What follows a block of a scan; `run`: blocks to come in which no coefficient begins.
+ *
+ * @typedef {(bits: Bits, state: { run: number }, place: number) => void} Block
+ *
+ * @param {boolean} progressive
+ * @param {ScanHeader} scan
+ * @param {Part} part
+ * @returns {Block}
+ */
+function blockOf(progressive, scan, { component, dc, ac }) {
+  const used = /** @type {Quantization} */ (component.quantization).used;
+  const needed = (/** @type {Table | null} */ table) => {
+    if (!table) {
+      throw new Unclean("a table is missing");
+    }
+    return table;
+  };
+  if (!progressive) {
+    return whole(needed(dc), needed(ac), used);
+  }
+  if (scan.from) {
+    return (scan.high ? refined : first)(scan, needed(ac), used, component.seen);
+  }
+  used[0] = 1;
+  if (scan.high) {
+    return (bits) => void bits.at++;
+  }
+  const table = needed(dc);
+  return (bits) => {
+    const size = sizeOf(table.next(bits), MOST_FIRST);
+    bits.at += size;
+  };
+}
+
+/**
+ * @param {number} size in bits
+ * @param {number} most
+ */
+function sizeOf(size, most) {
+  if (size > most) {
+    throw new Unclean("a number that is too large");
+  }
+  return size;
+}
+
+/**
+ * A block of a sequential picture (F.2.2).
+ *
+ * @param {Table} dc
+ * @param {Table} ac
+ * @param {Uint8Array} used
+ * @returns {Block}
+ */
+function whole(dc, ac, used) {
+  return (bits) => {
+    const size = sizeOf(dc.next(bits), MOST_FIRST);
+    bits.at += size;
+    used[0] |= Number(size > 0);
+    for (let at = 1; at < COEFFICIENTS; at++) {
+      const symbol = ac.next(bits);
+      if (!symbol) {
+        return;
+      }
+      at = number(bits, symbol, at, COEFFICIENTS - 1, used);
+    }
+  };
+}
+
+/**
+ * A number behind its zeros, or sixteen zeros; its place.
+ *
+ * @param {Bits} bits
+ * @param {number} symbol
+ * @param {number} at
+ * @param {number} to
+ * @param {Uint8Array} used
+ */
+function number(bits, symbol, at, to, used) {
+  const size = sizeOf(symbol & 15, MOST_SIZE);
+  at += symbol >> 4;
+  if (at > to || (!size && symbol >> 4 !== RUN)) {
+    throw new Unclean("a block that is too long");
+  }
+  bits.at += size;
+  used[at] |= Number(size > 0);
+  return at;
+}
+
+/**
+ * How many blocks a symbol says have no more coefficients, this one among them.
+ *
+ * @param {Bits} bits
+ * @param {number} symbol
+ */
+function runOf(bits, symbol) {
+  const size = symbol >> 4;
+  return (1 << size) + (size ? bits.take(size) : 0);
+}
+
+/** @param {number} symbol */
+const isRun = (symbol) => !(symbol & 15) && symbol >> 4 < RUN;
+
+/**
+ * The first bits of coefficients (G.1.2.2).
+ *
+ * @param {ScanHeader} scan
+ * @param {Table} table
+ * @param {Uint8Array} used
+ * @param {Uint8Array} seen
+ * @returns {Block}
+ */
+function first({ from, to }, table, used, seen) {
+  return (bits, state, place) => {
+    if (state.run) {
+      state.run--;
+      return;
+    }
+    for (let at = from; at <= to; at++) {
+      const symbol = table.next(bits);
+      if (isRun(symbol)) {
+        state.run = runOf(bits, symbol) - 1;
+        return;
+      }
+      at = number(bits, symbol, at, to, used);
+      if (symbol & 15) {
+        seen[place * 8 + (at >> 3)] |= 1 << (at & 7);
+      }
+    }
+  };
+}
+
+/**
+ * One more bit of coefficients (G.1.2.3).
+ *
+ * @param {ScanHeader} scan
+ * @param {Table} table
+ * @param {Uint8Array} used
+ * @param {Uint8Array} seen
+ * @returns {Block}
+ */
+function refined({ from, to }, table, used, seen) {
+  return (bits, state, place) => {
+    const isSeen = (/** @type {number} */ at) => seen[place * 8 + (at >> 3)] & (1 << (at & 7));
+    let at = from;
+    while (at <= to && !state.run) {
+      const symbol = table.next(bits);
+      if (isRun(symbol)) {
+        state.run = runOf(bits, symbol);
+        break;
+      }
+      const isNew = sizeOf(symbol & 15, 1);
+      bits.at += isNew; // its sign
+      for (let zeros = symbol >> 4; at <= to; at++) {
+        if (isSeen(at)) {
+          bits.at++;
+        } else if (!zeros--) {
+          break;
+        }
+      }
+      if (at > to) {
+        throw new Unclean("a block that is too long");
+      }
+      if (isNew) {
+        seen[place * 8 + (at >> 3)] |= 1 << (at & 7);
+        used[at] = 1;
+      }
+      at++;
+    }
+    if (state.run) {
+      for (; at <= to; at++) {
+        bits.at += Number(Boolean(isSeen(at)));
+      }
+      state.run--;
+    }
+  };
+}
