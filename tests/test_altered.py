@@ -11,6 +11,7 @@ import pytest
 
 from tests import parties
 from tests.office import Office, working
+from tests.server.visitor import turn
 from tests.workstation.carrying import attach
 from whistle.courier import Courier
 from whistle.protocol import bundle, message
@@ -47,9 +48,9 @@ def case(office: Office) -> str:
     body = parties.sealed(message.sign(told, who.signing), office.org, told.readers)
     store = office.app.extensions[NAME].store
     for id_, block in blocks:
-        store.put_block(id_, block, Heap.REVIEWERS, parties.DAY)
+        store.put_block(id_, block, Heap.REVIEWERS)
     envelope = Sealed(bytes(16), Heap.REVIEWERS, body)
-    store.commit([envelope], [id_ for id_, _ in blocks], parties.DAY)
+    store.commit([envelope], [id_ for id_, _ in blocks])
     return who.case.hex()
 
 
@@ -77,8 +78,9 @@ def round_by(office: Office, courier: Courier, kind: str = "") -> list[str]:
 
 def days_later(office: Office, days: int) -> list[datetime.date]:
     """So many days go by at the server; the days that it removed since all had stated them."""
-    office.clock.day += datetime.timedelta(days=days)
-    return clean(office.app.extensions[NAME])
+    instance = office.app.extensions[NAME]
+    turn(instance, office.clock, office.clock.day + datetime.timedelta(days=days))
+    return clean(instance)
 
 
 def photo(office: Office, reviewer: str, case: str, to: Path) -> bytes:

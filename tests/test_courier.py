@@ -55,14 +55,16 @@ class Place:
         return store.body(id_) or store.block(id_) or b""
 
     def envelope(self, day: datetime.date = TODAY, blocks: int = 0) -> str:
-        """Store a report, with so many blocks; its member's name."""
+        """Store a report on a day, with so many blocks; its member's name."""
+        now, self.now = self.now, datetime.datetime.combine(day, datetime.time(1), datetime.UTC)
         who = reporter()
         signed = message.sign(report(who, self.org), who.signing)
         id_, ids = os.urandom(16), [os.urandom(16) for _ in range(blocks)]
         for block in ids:
-            self.instance.store.put_block(block, os.urandom(BLOCK), Heap.REVIEWERS, day)
+            self.instance.store.put_block(block, os.urandom(BLOCK), Heap.REVIEWERS)
         body = sealed(signed, self.org, ("ombuds", "ethics"), YESTERDAY)
-        self.instance.store.commit([Sealed(id_, Heap.REVIEWERS, body)], ids, day)
+        self.instance.store.commit([Sealed(id_, Heap.REVIEWERS, body)], ids)
+        self.now = now
         return bundle.envelope_name(id_)
 
 
@@ -147,7 +149,7 @@ def states(place: Place, day: datetime.date, names: set[str], reviewer: str = "o
 
 def test_what_came_lies_on_the_stick(place: Place, at: Courier, stick: Path) -> None:
     """Envelopes, blocks and the manifest come to the inbox with the server's days, and are collected there."""
-    names = {place.envelope(blocks=2), place.envelope(YESTERDAY)}
+    names = {place.envelope(YESTERDAY), place.envelope(blocks=2)}
     pulled = at.pull(stick)
     assert (pulled.envelopes, pulled.blocks, pulled.fetched) == (2, 2, 4)
     assert envelopes(stick) == names
@@ -261,7 +263,7 @@ def test_the_outbox_reaches_the_server_once(place: Place, at: Courier, stick: Pa
 def test_a_taken_place_is_told(place: Place, at: Courier, stick: Path) -> None:
     """Where something else lies already, the inbox says so, and the server keeps what it had."""
     id_, there = os.urandom(16), _form_of(place)
-    place.instance.store.commit([Sealed(id_, Heap.REPORTERS, there)], [], TODAY)
+    place.instance.store.commit([Sealed(id_, Heap.REPORTERS, there)], [])
     outbox(stick, {bundle.envelope_name(id_): _form_of(place)})
     assert at.exchange(stick).pushed.taken == (id_,)
     assert (listing(stick).taken, listing(stick).stored) == ((id_,), ())

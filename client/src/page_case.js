@@ -329,11 +329,12 @@ function factsOf({ kit, place }, view) {
   const days = [...view.replies.map((/** @type {any} */ { day }) => day), ...(view.replies.length ? [] : [view.sent])];
   const [first] = days.filter(Boolean).sort();
   const over = isOver(view);
-  const due = over ? "" : planned(kit, place.day, view.collection);
+  const { kept, leapt } = kit.settings;
+  const due = over || leapt ? "" : planned(kit, place.day, view.collection);
   const lines = {
     sent: view.sent && { day: kit.day(view.sent) },
     pickup: due && { day: due },
-    last_day: first && !over && { day: kit.day(later(first, kit.settings.kept)) },
+    last_day: first && !over && !leapt && { day: kit.day(later(first, kept)) },
     reference: { reference: view.reference },
   };
   return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));

@@ -20,6 +20,7 @@ const UNITS = ["bytes", "kilobytes", "megabytes", "gigabytes"];
  * @property {Record<string, string | Record<string, string>>} texts
  * @property {{ days: number, text: string, doneBy: string }[]} plan
  * @property {number} kept days
+ * @property {boolean} leapt whether the server doubts its clock, so that no day to come is named
  * @property {number} files
  * @property {number} upload bytes
  */

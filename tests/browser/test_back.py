@@ -181,7 +181,7 @@ def collected(app: flask.Flask) -> None:
     """A courier has fetched everything."""
     store = store_of(app)
     for counted in store.days():
-        store.collect(store.day_ids(counted.day).envelopes, parties.DAY)
+        store.collect(store.day_ids(counted.day).envelopes)
 
 
 def retired(org: parties.Organisation, *ids: str) -> tuple[bytes, bytes]:
@@ -193,9 +193,7 @@ def retired(org: parties.Organisation, *ids: str) -> tuple[bytes, bytes]:
         dataclasses.replace(each, readers=tuple(id for id in each.readers if id in left) or left)
         for each in content.channels
     )
-    changed = dataclasses.replace(
-        content, serial=2, previous=org.known.hash, reviewers=reviewers, channels=channels
-    )
+    changed = dataclasses.replace(content, serial=2, previous=org.known.hash, reviewers=reviewers, channels=channels)
     known = parties.signed(changed, org.root)
     return known.data, known.signature
 

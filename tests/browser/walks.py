@@ -8,7 +8,6 @@ from typing import Any
 
 import flask
 
-from tests import parties
 from tests.browser.serving import PATIENCE
 from tests.server.visitor import store_of
 from tests.stock.programs import need, need_package
@@ -51,8 +50,8 @@ def attached(app: flask.Flask, name: str, content: bytes) -> Attachment:
     blocks = sealer.update(content)
     last, record = sealer.finish(name, "text/plain")
     for id, block in blocks + last:
-        store_of(app).put_block(id, block, Heap.REPORTERS, parties.DAY)
-    store_of(app).commit([], [id for id, _ in blocks + last], parties.DAY)
+        store_of(app).put_block(id, block, Heap.REPORTERS)
+    store_of(app).commit([], [id for id, _ in blocks + last])
     return record
 
 

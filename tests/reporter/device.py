@@ -144,7 +144,7 @@ def content(device: Device, record: Attachment) -> str:
 def collect(device: Device) -> None:
     """A courier fetches everything."""
     store = store_of(device.app)
-    store.collect([id for counted in store.days() for id in store.day_ids(counted.day).envelopes], DAY)
+    store.collect([id for counted in store.days() for id in store.day_ids(counted.day).envelopes])
 
 
 def attached(device: Device, data: bytes, name: str) -> Attachment:
@@ -153,8 +153,8 @@ def attached(device: Device, data: bytes, name: str) -> Attachment:
     first = sealer.update(data)
     last, record = sealer.finish(name, "text/plain")
     for id, block in first + last:
-        store_of(device.app).put_block(id, block, Heap.REPORTERS, DAY)
-    store_of(device.app).commit([], [id for id, _ in first + last], DAY)
+        store_of(device.app).put_block(id, block, Heap.REPORTERS)
+    store_of(device.app).commit([], [id for id, _ in first + last])
     return record
 
 

@@ -93,7 +93,7 @@ def test_the_reports_own_body_is_never_shown(
     who = parties.reporter()
     report, slip = sealed_report(who, org)
     post(client, "store", head(who) + report + slip)
-    instance.store.collect([thing_id(who.report_token)], parties.DAY)
+    instance.store.collect([thing_id(who.report_token)])
     data = look(client, who)
     assert entries(data)[thing_id(who.report_token)][0] == 1
     assert report[2000:2100] not in data
@@ -129,9 +129,9 @@ def test_up_to_six_replies_look_like_none(app: flask.Flask, client: FlaskClient,
 def test_blocks_of_replies(client: FlaskClient, instance: Instance) -> None:
     """Blocks to reporters come by id; unknown ones, and those to reviewers, do not."""
     ours, theirs, missing = (bytes([n]) * 16 for n in range(3))
-    instance.store.put_block(ours, b"o" * PAD, Heap.REPORTERS, parties.DAY)
-    instance.store.put_block(theirs, b"t" * PAD, Heap.REVIEWERS, parties.DAY)
-    instance.store.commit([], [ours, theirs], parties.DAY)
+    instance.store.put_block(ours, b"o" * PAD, Heap.REPORTERS)
+    instance.store.put_block(theirs, b"t" * PAD, Heap.REVIEWERS)
+    instance.store.commit([], [ours, theirs])
     assert post(client, "blocks", missing + ours + theirs).data == b"\0" + b"\1" + b"o" * PAD + b"\0"
 
 
@@ -140,7 +140,7 @@ def test_withdraw(client: FlaskClient, instance: Instance, org: parties.Organisa
     one, other = parties.reporter(), parties.reporter()
     for who in (one, other):
         post(client, "store", head(who) + b"".join(sealed_report(who, org)))
-    instance.store.collect([thing_id(other.report_token)], parties.DAY)
+    instance.store.collect([thing_id(other.report_token)])
     assert post(client, "withdraw", one.report_token + one.slip_token).data == b"\0"
     assert entries(look(client, one))[thing_id(one.report_token)][0] == 2
     assert post(client, "withdraw", other.report_token + other.slip_token).data == b"\1"

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from tests import parties
 from tests.server.test_receiving import on_disk
-from tests.server.visitor import Clock, config, site
+from tests.server.visitor import Clock, config, site, turn
 from whistle.protocol import bundle, canonical, envelope, message, request, statement, tar
 from whistle.protocol.bundle import Member
 from whistle.protocol.listing import Listing
@@ -113,11 +113,11 @@ def files(known: Known) -> list[Content]:
     return [(bundle.member(name, data), data) for name, data in given.items()]
 
 
-def arrive(instance: Instance, org: parties.Organisation, day: datetime.date = DAY) -> tuple[bytes, bytes]:
-    """An envelope to reviewers and a block, stored on a day; their ids."""
+def arrive(instance: Instance, org: parties.Organisation) -> tuple[bytes, bytes]:
+    """An envelope to reviewers and a block, stored today; their ids."""
     id, other = os.urandom(16), os.urandom(16)
-    instance.store.put_block(other, bytes(BLOCK), Heap.REVIEWERS, day)
-    instance.store.commit([Sealed(id, Heap.REVIEWERS, sealed(org)[1])], [other], day)
+    instance.store.put_block(other, bytes(BLOCK), Heap.REVIEWERS)
+    instance.store.commit([Sealed(id, Heap.REVIEWERS, sealed(org)[1])], [other])
     return id, other
 
 
@@ -139,7 +139,8 @@ def test_the_manifest_in_force_is_public(
 def test_days_ids_and_fetch(carrier: Carrier, instance: Instance, org: parties.Organisation) -> None:
     """What there is, by day; what it is called; and all of it as a tar, with unknown ids left out."""
     id, other = arrive(instance, org)
-    assert carrier.ask("days", {}) == {"days": [{"day": "2026-11-22", "envelopes": 1, "blocks": 1}], "serial": 1}
+    held = {"day": "2026-11-22", "envelopes": 1, "blocks": 1}
+    assert carrier.ask("days", {}) == {"days": [held], "leapt": False, "serial": 1}
     assert instance.store.last_visit() == DAY
     assert carrier.ask("ids", {"day": "2026-11-22"}) == {"envelopes": [id.hex()], "blocks": [other.hex()]}
     assert carrier.ask("ids", {"day": "2026-11-21"}) == {"envelopes": [], "blocks": []}
@@ -160,8 +161,8 @@ def test_collected_before_the_first_byte(carrier: Carrier, instance: Instance, o
 def test_nothing_of_reporters_is_fetched(carrier: Carrier, instance: Instance, org: parties.Organisation) -> None:
     """A courier gets nothing of the reporters' heap, whatever ids it knows."""
     id, other = os.urandom(16), os.urandom(16)
-    instance.store.put_block(other, bytes(BLOCK), Heap.REPORTERS, DAY)
-    instance.store.commit([Sealed(id, Heap.REPORTERS, sealed(org)[1])], [other], DAY)
+    instance.store.put_block(other, bytes(BLOCK), Heap.REPORTERS)
+    instance.store.commit([Sealed(id, Heap.REPORTERS, sealed(org)[1])], [other])
     assert carrier.ask("days", {})["days"] == []
     assert carrier.fetch([id], [other]) == {}
     assert instance.store.look([id])[0].state is State.WAITING
@@ -260,11 +261,11 @@ def test_two_new_replies_for_one_place_in_a_race(
     reply, other = sealed(org), sealed(org)
     commit, calls = type(instance.store).commit, []
 
-    def late(store: Any, envelopes: Any, blocks: Any, day: Any) -> None:
+    def late(store: Any, envelopes: Any, blocks: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise Taken([reply[0].id or b""])
-        commit(store, envelopes, blocks, day)
+        commit(store, envelopes, blocks)
 
     monkeypatch.setattr(type(instance.store), "commit", late)
     answered = carrier.push(listing([reply, other]), [reply, other]).get_json()
@@ -328,11 +329,11 @@ def test_import_statements(carrier: Carrier, instance: Instance, org: parties.Or
     altered = statement.sign("ethics", DAY, statement.day_hash([first, (other, bytes(32))]), ethics)
     answered = carrier.push(listing([], imports=(good, forged, partial, altered)), []).get_json()
     assert answered["imports"] == 3
-    store.turn_over(clock.day)
-    later = clock.day + datetime.timedelta(days=7)
-    assert store.remove_due(later, ["ombuds", "ethics"]) == []
-    assert store.remove_due(later, ["ethics"]) == []
-    assert store.remove_due(later, ["ombuds"]) == [DAY]
+    store.turn_over()
+    turn(instance, clock, clock.day + datetime.timedelta(days=7))
+    assert store.remove_due(["ombuds", "ethics"]) == []
+    assert store.remove_due(["ethics"]) == []
+    assert store.remove_due(["ombuds"]) == [DAY]
 
 
 def hashed(instance: Instance, ids: Sequence[bytes]) -> list[tuple[bytes, bytes]]:

@@ -8,7 +8,7 @@ import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import Clock, config, opened
+from tests.server.visitor import Clock, config, opened, turn
 from whistle.protocol import envelope
 from whistle.server import chaff, housekeeping
 from whistle.server.housekeeping import Housekeeper
@@ -46,10 +46,10 @@ def test_the_day_turns_over_once(instance: Instance, clock: Clock, monkeypatch: 
     turned: list[datetime.date] = []
     failing = [True, False, False, False]
 
-    def turn_over(_: object, today: datetime.date) -> None:
+    def turn_over(_: object) -> None:
         if failing.pop(0):
             raise StoreError("no")
-        turned.append(today)
+        turned.append(clock.day)
 
     monkeypatch.setattr(type(instance.store), "turn_over", turn_over)
     keeper = Housekeeper(instance)
@@ -65,13 +65,13 @@ def test_the_day_turns_over_once(instance: Instance, clock: Clock, monkeypatch: 
 def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
     """Uploads that nobody finished go, and what was kept long enough goes."""
     lost, kept = b"l" * 16, b"k" * 16
-    instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS, DAY)
-    instance.store.commit([Sealed(kept, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
-    clock.day += datetime.timedelta(days=3)
+    instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS)
+    instance.store.commit([Sealed(kept, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
+    turn(instance, clock, DAY + datetime.timedelta(days=3))
     housekeeping.clean(instance)
     assert not any(Path(instance.config.blocks).rglob(lost.hex() + "*"))
     assert instance.store.look([kept])[0].state is State.WAITING
-    clock.day += datetime.timedelta(days=180)
+    turn(instance, clock, DAY + datetime.timedelta(days=183))
     housekeeping.clean(instance)
     assert instance.store.look([kept])[0].state is State.REMOVED
 
@@ -79,12 +79,12 @@ def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
 def test_a_full_disk_is_cleaned_all_the_same(instance: Instance, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the turn-over finds no room, uploads that nobody finished and what is too old go, and make some."""
     lost, old = b"l" * 16, b"o" * 16
-    instance.store.commit([Sealed(old, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
+    instance.store.commit([Sealed(old, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
     clock.day += ONE
     housekeeping.clean(instance)
-    clock.day += datetime.timedelta(days=200)
-    instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS, clock.day)
-    clock.day += datetime.timedelta(days=3)
+    turn(instance, clock, DAY + datetime.timedelta(days=200))
+    instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS)
+    turn(instance, clock, DAY + datetime.timedelta(days=203))
 
     def full(*_: object) -> None:
         raise Full("no room")
@@ -110,12 +110,12 @@ def test_every_reviewer_must_state_a_day(instance: Instance, org: parties.Organi
 def test_warnings(instance: Instance, org: parties.Organisation, clock: Clock) -> None:
     """The operator is warned of a manifest's end, of couriers who stay away, and of what waits too long."""
     assert housekeeping.warnings(instance) == []
-    instance.store.visit("courier", DAY)
-    instance.store.commit([Sealed(b"k" * 16, Heap.REVIEWERS, bytes(envelope.size(8)))], [], DAY)
-    clock.day += datetime.timedelta(days=60)
+    instance.store.visit("courier")
+    instance.store.commit([Sealed(b"k" * 16, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
+    turn(instance, clock, DAY + datetime.timedelta(days=60))
     said = " ".join(housekeeping.warnings(instance))
     assert "ends in 23 days" in said and "for 60 days" in said and "no courier" in said
-    clock.day = org.manifest.expires + ONE
+    turn(instance, clock, org.manifest.expires + ONE)
     assert "ended 1 days ago" in housekeeping.warnings(instance)[0]
 
 

@@ -176,7 +176,7 @@ def test_one_that_was_withdrawn_is_not_said_to_be_stored(
     """What is gone stays gone, and the page does not claim otherwise."""
     block = sealed(org, who)
     Visitor(app).tell(block)
-    assert store_of(app).withdraw([thing_id(who.report_token), thing_id(who.slip_token)], parties.DAY) == "withdrawn"
+    assert store_of(app).withdraw([thing_id(who.report_token), thing_id(who.slip_token)]) == "withdrawn"
     visitor = Visitor(app).tell(block)
     assert visitor.answer.status_code == 422 and "perhaps because it was withdrawn" in visitor.text
 

@@ -12,7 +12,6 @@ from urllib.parse import urlencode
 
 import pytest
 
-from tests import parties
 from whistle.protocol import attachment
 from whistle.protocol.names import safe_name
 from whistle.protocol.retrieval import FormDigest
@@ -70,12 +69,12 @@ def take(
 ) -> Arrived:
     """Receive a multipart form."""
     given = stream or io.BytesIO(body)
-    return receive(given, MULTIPART, len(body) if length is None else length, instance.store, parties.DAY, bounds)
+    return receive(given, MULTIPART, len(body) if length is None else length, instance.store, bounds)
 
 
 def content(instance: Instance, found: attachment.Attachment, ids: Sequence[bytes]) -> bytes:
     """What the sealed blocks of an attachment hold."""
-    instance.store.commit([], list(ids), parties.DAY)
+    instance.store.commit([], list(ids))
     opener = attachment.Opener(found)
     blocks = [instance.store.block(id, Heap.REVIEWERS) for id in attachment.block_ids(found)]
     return b"".join(opener.update(block or b"") for block in blocks) + opener.finish()
@@ -158,7 +157,7 @@ def test_long_texts_pass(instance: Instance) -> None:
 def urlencoded(instance: Instance, body: bytes) -> Arrived:
     """Receive a form that has no place for text or files."""
     kind = "application/x-www-form-urlencoded"
-    return receive(io.BytesIO(body), kind, len(body), instance.store, parties.DAY, BOUNDS)
+    return receive(io.BytesIO(body), kind, len(body), instance.store, BOUNDS)
 
 
 def test_small_forms(instance: Instance) -> None:
@@ -335,8 +334,8 @@ def test_what_follows_a_refusal_is_read_within_bounds(instance: Instance, monkey
 def test_no_other_form_is_taken(instance: Instance) -> None:
     """A body that is no form is refused; no body is an empty form."""
     with pytest.raises(Broken):
-        receive(io.BytesIO(b"{}"), "application/json", 2, instance.store, parties.DAY, BOUNDS)
-    assert receive(io.BytesIO(b""), "", 0, instance.store, parties.DAY, BOUNDS).fields == ()
+        receive(io.BytesIO(b"{}"), "application/json", 2, instance.store, BOUNDS)
+    assert receive(io.BytesIO(b""), "", 0, instance.store, BOUNDS).fields == ()
 
 
 def test_no_plaintext_reaches_the_disk(instance: Instance, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

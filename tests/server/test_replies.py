@@ -8,7 +8,7 @@ import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of
+from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of, turn
 from whistle.protocol import attachment, message, retrieval, words
 from whistle.protocol.attachment import Attachment
 from whistle.protocol.message import FollowUp, Report
@@ -40,7 +40,7 @@ def who(code: str) -> Reporter:
 def collect(app: flask.Flask) -> None:
     """A courier fetches everything."""
     store = store_of(app)
-    store.collect([id for counted in store.days() for id in store.day_ids(counted.day).envelopes], parties.DAY)
+    store.collect([id for counted in store.days() for id in store.day_ids(counted.day).envelopes])
 
 
 def attached(app: flask.Flask, content: bytes) -> Attachment:
@@ -49,8 +49,8 @@ def attached(app: flask.Flask, content: bytes) -> Attachment:
     first = sealer.update(content)
     last, record = sealer.finish("plan.html", "text/html")
     for id, block in first + last:
-        store_of(app).put_block(id, block, Heap.REPORTERS, parties.DAY)
-    store_of(app).commit([], [id for id, _ in first + last], parties.DAY)
+        store_of(app).put_block(id, block, Heap.REPORTERS)
+    store_of(app).commit([], [id for id, _ in first + last])
     return record
 
 
@@ -330,11 +330,17 @@ def test_new_words_continue_the_case_for_the_same_readers(
 
 
 def test_replies_outlive_the_list_of_readers(
-    app: flask.Flask, org: parties.Organisation, clock: Clock, visitor: Visitor, code: str, who: Reporter
+    app: flask.Flask,
+    instance: Instance,
+    org: parties.Organisation,
+    clock: Clock,
+    visitor: Visitor,
+    code: str,
+    who: Reporter,
 ) -> None:
     """When nothing can be sealed any more replies are still shown, and no box for a follow-up is."""
     answer(app, org, who, reported(app, org), "We are here.")
-    clock.day += datetime.timedelta(days=120)
+    turn(instance, clock, clock.day + datetime.timedelta(days=120))
     visitor.come_back(code)
     assert "We are here." in visitor.text
     assert not [form for form in visitor.page.forms if "follow-up" in form.steps]

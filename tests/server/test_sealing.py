@@ -9,7 +9,7 @@ import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import Clock, answer, opened
+from tests.server.visitor import Clock, answer, opened, turn
 from whistle.protocol import attachment, envelope, message, words
 from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, TooLong
 from whistle.protocol.errors import Malformed
@@ -60,7 +60,7 @@ def kept(instance: Instance, data: bytes, heap: Heap = Heap.REVIEWERS) -> tuple[
     blocks = sealer.update(data)
     last, record = sealer.finish("a.bin", "application/octet-stream")
     for id, block in blocks + last:
-        instance.store.put_block(id, block, heap, DAY)
+        instance.store.put_block(id, block, heap)
     return record, [id for id, _ in blocks + last]
 
 
@@ -178,11 +178,14 @@ def test_a_long_report_travels_in_an_attachment(
     assert message.with_content(report, content).text == "说" * 200_000  # type: ignore[attr-defined]
 
 
-def test_files_are_kept_with_the_report(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
+def test_files_are_kept_with_the_report(
+    app: flask.Flask, instance: Instance, org: parties.Organisation, clock: Clock
+) -> None:
     """Blocks are committed with the report, so the nightly sweep leaves them."""
     record, ids = kept(instance, os.urandom(400_000))
     send(instance, dataclasses.replace(DRAFT, attachments=(record,), blocks=tuple(ids)))
-    instance.store.sweep(DAY + datetime.timedelta(days=5))
+    turn(instance, clock, DAY + datetime.timedelta(days=5))
+    instance.store.sweep()
     assert all(instance.store.block(id, Heap.REVIEWERS) for id in ids)
     assert read(app, org, "ombuds")[0].attachments == (record,)
 
@@ -203,7 +206,7 @@ def test_a_full_disk_keeps_nothing(instance: Instance, monkeypatch: pytest.Monke
 def test_nothing_is_sealed_past_the_manifest(instance: Instance, clock: Clock, org: parties.Organisation) -> None:
     """Thirty days after the manifest's end reports are refused, and words still find what is there."""
     who = send(instance)
-    clock.day = org.manifest.expires + datetime.timedelta(days=31)
+    turn(instance, clock, org.manifest.expires + datetime.timedelta(days=31))
     with pytest.raises(NoManifest):
         send(instance, code=b"another 16 bytes")
     assert look(instance, who).state is State.WAITING
@@ -248,13 +251,13 @@ def test_a_report_under_new_words_proves_the_old(
 def test_withdrawn_while_waiting(instance: Instance) -> None:
     """A report goes while nobody has collected it, and not afterwards."""
     who = send(instance)
-    assert sealing.withdraw(who, instance.store, DAY) == "withdrawn"
+    assert sealing.withdraw(who, instance.store) == "withdrawn"
     assert look(instance, who).state is State.REMOVED
     other = send(instance, code=b"another 16 bytes")
-    instance.store.collect([thing_id(other.report_token)], DAY)
-    assert sealing.withdraw(other, instance.store, DAY) == "collected"
+    instance.store.collect([thing_id(other.report_token)])
+    assert sealing.withdraw(other, instance.store) == "collected"
     assert look(instance, other).state is State.COLLECTED
-    assert sealing.withdraw(parties.reporter(), instance.store, DAY) == "unknown"
+    assert sealing.withdraw(parties.reporter(), instance.store) == "unknown"
 
 
 def test_nothing_under_other_words(instance: Instance) -> None:
@@ -306,7 +309,7 @@ def test_a_reply_elsewhere_than_it_says_is_not_shown(
     (found,) = instance.store.look([thing_id(reply_tokens(who.replies, 0)[0])])
     copy = Sealed(thing_id(reply_tokens(who.replies, 0)[5]), Heap.REPORTERS, found.body or b"")
     junk = Sealed(thing_id(reply_tokens(who.replies, 1)[0]), Heap.REPORTERS, os.urandom(envelope.size(8)))
-    instance.store.commit([copy, junk], [], DAY)
+    instance.store.commit([copy, junk], [])
     view = look(instance, who)
     assert (len(view.replies), view.late) == (1, 2)
 
@@ -387,7 +390,7 @@ def test_a_reply_with_a_file(app: flask.Flask, instance: Instance, org: parties.
     """A reply's file opens whole; altered or incomplete it gives not one byte."""
     data = os.urandom(600_000)
     record, ids = kept(instance, data, Heap.REPORTERS)
-    instance.store.commit([], ids, DAY)
+    instance.store.commit([], ids)
     assert b"".join(open_attachment(instance.store, record)) == data
     lost = dataclasses.replace(record, seed="00" * 32)
     with pytest.raises(Malformed):
@@ -400,7 +403,7 @@ def test_a_large_file_streams_and_is_cut_off_at_a_fault(instance: Instance) -> N
     """Above 8 MiB pieces come as they are verified, and a missing block ends them."""
     data = os.urandom(9 * 1024 * 1024)
     record, ids = kept(instance, data, Heap.REPORTERS)
-    instance.store.commit([], ids[:-1], DAY)
+    instance.store.commit([], ids[:-1])
     pieces = open_attachment(instance.store, record)
     assert data.startswith(next(pieces))
     with pytest.raises(Malformed):
@@ -417,6 +420,6 @@ def test_a_long_reply(app: flask.Flask, instance: Instance, org: parties.Organis
     answer(app, org, who, report, "", rest=rest)
     assert (look(instance, who).replies, look(instance, who).late) == ((), 1)
     for id, block in blocks + last:
-        instance.store.put_block(id, block, Heap.REPORTERS, DAY)
-    instance.store.commit([], [id for id, _ in blocks + last], DAY)
+        instance.store.put_block(id, block, Heap.REPORTERS)
+    instance.store.commit([], [id for id, _ in blocks + last])
     assert [found.reply.text for found in look(instance, who).replies] == ["x" * 100_000]

@@ -152,8 +152,8 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     blocks = sealer.update(content)
     last, record = sealer.finish("answer.pdf", "application/pdf")
     for id, block in blocks + last:
-        instance.store.put_block(id, block, Heap.REPORTERS, parties.DAY)
-    instance.store.commit([], [id for id, _ in blocks + last], parties.DAY)
+        instance.store.put_block(id, block, Heap.REPORTERS)
+    instance.store.commit([], [id for id, _ in blocks + last])
     found = reported(app, org)
     first = answer(app, org, who, found, "We read it.", attachments=(record,))
     answer(app, org, who, found, "We all read it.", by="ethics", lane=1, readers=("ombuds", "ethics", "counsel"))

@@ -21,7 +21,7 @@ from whistle.protocol.message import Have, Reply, Report, Signed
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.server import create_app
 from whistle.server.config import Config, Emergency, Outside, Question, Step
-from whistle.server.instance import here
+from whistle.server.instance import Instance, here
 from whistle.server.published import write_roots
 from whistle.store import Heap, Sealed, Store
 
@@ -37,6 +37,13 @@ class Clock:
 
     def __call__(self) -> datetime.datetime:
         return datetime.datetime.combine(self.day, datetime.time(12), datetime.UTC)
+
+
+def turn(instance: Instance, clock: Clock, day: datetime.date) -> None:
+    """It is another day; the operator accepts whatever leap that is."""
+    clock.day = day
+    if instance.store.clock().leapt:
+        instance.store.accept(day)
 
 
 def config(folder: Path, **changes: Any) -> Config:
@@ -241,7 +248,7 @@ def answer(
     body = envelope.seal(signed, [who.mailbox.recipient], org.manifest.slots, parties.POOL)
     lane, n = (at["lane"], at["n"]) if at else (reply.lane, reply.n)
     id = thing_id(reply_tokens(who.replies, lane)[n])
-    store_of(app).commit([Sealed(id, Heap.REPORTERS, body)], [], parties.DAY)
+    store_of(app).commit([Sealed(id, Heap.REPORTERS, body)], [])
     return reply
 
 

@@ -9,10 +9,16 @@ from pathlib import Path
 import pytest
 from sqlalchemy import create_engine, make_url, text
 
-from tests.store.things import SIZE
-from whistle.store import Store, open_store, sqlite_files, upgrade
+from tests.store.things import CLOCK, DAY, opened
+from whistle.store import Store, sqlite_files, upgrade
 
 POSTGRESQL = os.environ.get("WHISTLE_TEST_POSTGRESQL", "")
+
+
+@pytest.fixture(autouse=True)
+def clock() -> None:
+    """Every test begins on DAY."""
+    CLOCK.day = DAY
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -45,9 +51,9 @@ def store(url: str, made: list[Path], tmp_path: Path) -> Iterator[Store]:
     """An empty store."""
     for file in made if sqlite_files(url) else []:
         shutil.copy(file, tmp_path)
-    opened = open_store(url, tmp_path / "blocks", SIZE)
-    yield opened
-    opened.close()
+    found = opened(url, tmp_path / "blocks")
+    yield found
+    found.close()
 
 
 @pytest.fixture
@@ -55,6 +61,6 @@ def here(made: list[Path], tmp_path: Path) -> Iterator[Store]:
     """An empty store on SQLite, for what concerns its files."""
     for file in made:
         shutil.copy(file, tmp_path)
-    opened = open_store(f"sqlite:///{tmp_path}/whistle.sqlite", tmp_path / "blocks", SIZE)
-    yield opened
-    opened.close()
+    found = opened(f"sqlite:///{tmp_path}/whistle.sqlite", tmp_path / "blocks")
+    yield found
+    found.close()

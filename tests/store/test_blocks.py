@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.things import DAY, NEXT, after, an_id, block, files, put, report, rows, sealed
+from tests.store.things import DAY, NEXT, after, an_id, block, files, on, put, report, rows, sealed
 from whistle.store import BLOCK, FolderOfBlocks, Heap, Missing, Store, Taken, Unfit
 
 
@@ -17,7 +17,7 @@ def test_a_block_is_pending_until_its_commit(store: Store) -> None:
     assert store.block(id_) is None
     assert store.days() == []
     assert rows(store)["pending"] == [(id_, DAY)]
-    store.commit([sealed()], [id_], DAY)
+    store.commit([sealed()], [id_])
     assert store.block(id_) == body
     assert rows(store)["pending"] == []
     assert store.day_ids(DAY).blocks == (id_,)
@@ -40,9 +40,9 @@ def test_what_is_dropped_is_gone(store: Store, tmp_path: Path) -> None:
 
 def test_a_block_counts_for_the_day_of_its_commit(store: Store) -> None:
     """An upload that goes on over midnight does not let the day before grow."""
-    id_, _ = put(store, day=DAY)
-    store.turn_over(NEXT)
-    store.commit([sealed()], [id_], NEXT)
+    id_, _ = put(store)
+    on(store, NEXT).turn_over()
+    on(store, NEXT).commit([sealed()], [id_])
     assert [each.day for each in store.days()] == [NEXT]
 
 
@@ -52,10 +52,10 @@ def test_another_block_under_an_id_leaves_nothing(store: Store, heap: Heap, comm
     """Whoever puts other bytes under an id of the other heap, or of an upload under way, changes no row."""
     id_, _ = put(store, Heap.REPORTERS)
     if committed:
-        store.commit([sealed()], [id_], DAY)
+        store.commit([sealed()], [id_])
     before = rows(store), store.days()
     with pytest.raises(Taken):
-        store.put_block(id_, block(), heap, NEXT)
+        on(store, NEXT).put_block(id_, block(), heap)
     assert (rows(store), store.days()) == before
 
 
@@ -66,11 +66,11 @@ def test_a_block_is_stored_once(store: Store, turned: bool) -> None:
     body = store.block(id_)
     assert body is not None
     if turned:
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     before = rows(store)
-    store.put_block(id_, body, Heap.REVIEWERS, NEXT)
+    on(store, NEXT).put_block(id_, body, Heap.REVIEWERS)
     with pytest.raises(Taken):
-        store.put_block(id_, block(), Heap.REVIEWERS, NEXT)
+        on(store, NEXT).put_block(id_, block(), Heap.REVIEWERS)
     assert rows(store) == before
     assert store.block(id_) == body
 
@@ -79,7 +79,7 @@ def test_a_block_is_stored_once(store: Store, turned: bool) -> None:
 def test_a_block_of_another_size_is_refused(store: Store, size: int) -> None:
     """A block is 262,144 bytes."""
     with pytest.raises(Unfit):
-        store.put_block(an_id(), bytes(size), Heap.REVIEWERS, DAY)
+        store.put_block(an_id(), bytes(size), Heap.REVIEWERS)
     assert rows(store)["pending"] == []
 
 
@@ -87,9 +87,9 @@ def test_a_block_may_stand_in_both_heaps(store: Store) -> None:
     """A reply's attachment is for reporters and for the other reviewers, and is given to either."""
     id_, body = put(store, Heap.REPORTERS)
     assert store.block(id_, Heap.REPORTERS) is None
-    store.put_block(id_, body, Heap.REVIEWERS, DAY)
-    store.commit([sealed()], [id_], DAY)
-    store.turn_over(NEXT)
+    store.put_block(id_, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id_])
+    on(store, NEXT).turn_over()
     assert store.block(id_, Heap.REPORTERS) == store.block(id_, Heap.REVIEWERS) == body
     assert store.day_ids(DAY).blocks == (id_,)
 
@@ -102,27 +102,27 @@ def test_a_block_is_given_only_of_the_heap_asked_for(store: Store) -> None:
 
 def test_a_forgotten_upload_is_swept(store: Store, tmp_path: Path) -> None:
     """An upload may go on over one midnight; after the next its blocks are gone, and a commit says Missing."""
-    old, _ = put(store, day=DAY)
-    again, body = put(store, day=DAY)
-    store.sweep(NEXT)
+    old, _ = put(store)
+    again, body = put(store)
+    on(store, NEXT).sweep()
     assert len(rows(store)["pending"]) == 2
-    store.put_block(again, body, Heap.REVIEWERS, NEXT)
-    store.sweep(after(2))
+    on(store, NEXT).put_block(again, body, Heap.REVIEWERS)
+    on(store, after(2)).sweep()
     assert [path.name for path in files(tmp_path / "blocks")] == [again.hex()]
     with pytest.raises(Missing):
-        store.commit([sealed()], [old], after(2))
+        on(store, after(2)).commit([sealed()], [old])
 
 
 def test_files_that_nothing_names_are_swept(store: Store, tmp_path: Path) -> None:
     """Unlisted files and broken writes go from both shelves; what is committed or under way stays."""
     _, _, (settled,) = report(store, blocks=1)
-    store.turn_over(NEXT)
-    _, _, (today,) = report(store, blocks=1, day=NEXT)
-    under_way, _ = put(store, day=NEXT)
+    on(store, NEXT).turn_over()
+    _, _, (today,) = report(on(store, NEXT), blocks=1)
+    under_way, _ = put(on(store, NEXT))
     for shelf in ("today", "settled"):
         for name in (an_id().hex(), an_id().hex() + ".part"):
             (tmp_path / "blocks" / shelf / name[:2] / name).write_bytes(b"left behind")
-    store.sweep(NEXT)
+    on(store, NEXT).sweep()
     names = {path.name for path in files(tmp_path / "blocks")}
     assert names == {settled.hex(), today.hex(), under_way.hex()}
 
@@ -132,9 +132,9 @@ def test_a_row_without_its_file_is_repaired_by_putting_again(store: Store, tmp_p
     id_, body = put(store)
     files(tmp_path / "blocks")[0].unlink()
     with pytest.raises(Missing):
-        store.commit([sealed()], [id_], DAY)
-    store.put_block(id_, body, Heap.REVIEWERS, DAY)
-    store.commit([sealed()], [id_], DAY)
+        store.commit([sealed()], [id_])
+    store.put_block(id_, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id_])
     assert store.block(id_) == body
 
 
@@ -142,9 +142,9 @@ def test_a_file_without_its_row_is_repaired_by_putting_again(store: Store, tmp_p
     """When the row is lost, putting the same block again lists it."""
     id_, body = an_id(), block()
     FolderOfBlocks(tmp_path / "blocks").put(id_, body)
-    store.put_block(id_, body, Heap.REVIEWERS, DAY)
-    store.commit([sealed()], [id_], DAY)
-    store.sweep(NEXT)
+    store.put_block(id_, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id_])
+    on(store, NEXT).sweep()
     assert store.block(id_) == body
 
 
@@ -152,7 +152,7 @@ def test_files_tell_no_time_and_belong_to_us_alone(store: Store, tmp_path: Path)
     """Modification and access times are constant, also after reading; modes are 0600 and 0700."""
     _, _, (id_,) = report(store, blocks=1)
     for day in (DAY, NEXT):
-        store.turn_over(day)
+        on(store, day).turn_over()
         assert store.block(id_) is not None
         (path,) = files(tmp_path / "blocks")
         told = path.stat()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import event, text
 
-from tests.store.things import DAY, SIZE, an_id, report, sealed
+from tests.store.things import DAY, SIZE, an_id, on, opened, report, sealed
 from whistle.store import Heap, Store, StoreError, open_store
 from whistle.store.database import SCHEMA
 from whistle.store.locks import lock_file, locked
@@ -47,7 +47,7 @@ def test_who_was_killed_holds_nothing(store: Store, url: str, tmp_path: Path) ->
 def test_many_open_a_new_database_at_once(url: str, tmp_path: Path) -> None:
     """Servers that start together make the tables once."""
     with ThreadPoolExecutor(6) as pool:
-        stores = list(pool.map(lambda _: open_store(url, tmp_path / "blocks", SIZE), range(6)))
+        stores = list(pool.map(lambda _: opened(url, tmp_path / "blocks"), range(6)))
     first, _, _ = report(stores[0])
     assert all(store.has(first.id) for store in stores)
     for store in stores:
@@ -92,7 +92,7 @@ def test_a_commit_is_one_transaction(store: Store) -> None:
     """A report and its slip cost one commit of the database."""
     commits: list[object] = []
     event.listen(store.database.engine, "commit", commits.append)
-    store.commit([sealed(), sealed()], [], DAY)
+    store.commit([sealed(), sealed()], [])
     assert len(commits) == 1
 
 
@@ -101,7 +101,7 @@ def test_days_and_looks_use_indexes(here: Store) -> None:
     asked = []
     event.listen(here.database.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
     report(here)
-    here.turn_over(DAY.fromordinal(DAY.toordinal() + 1))
+    on(here, DAY.fromordinal(DAY.toordinal() + 1)).turn_over()
     del asked[:]
     here.days()
     here.day_ids(DAY)
@@ -141,7 +141,7 @@ def test_an_unknown_kind_of_database_is_refused(tmp_path: Path, url: str, told: 
 
 def test_writers_of_two_processes_wait_for_each_other(store: Store, url: str, tmp_path: Path) -> None:
     """A writer waits until another process's transaction ends, and then succeeds."""
-    other = open_store(url, tmp_path / "blocks", SIZE)
+    other = opened(url, tmp_path / "blocks")
     inside, done = threading.Event(), threading.Event()
 
     def hold() -> None:

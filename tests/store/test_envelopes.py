@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, put, report, rows, sealed
+from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, on, put, report, rows, sealed
 from whistle.store import Found, Heap, Missing, Sealed, State, Store, Taken, Unfit
 
 OTHERS = {
@@ -31,9 +31,9 @@ def test_the_same_again_is_accepted(store: Store, turned: bool) -> None:
     """Committing the same envelopes and blocks again, on a later day too, changes nothing."""
     first, slip, blocks = report(store, blocks=1)
     if turned:
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     before = rows(store)
-    store.commit([first, slip, first], blocks, NEXT)
+    on(store, NEXT).commit([first, slip, first], blocks)
     assert rows(store) == before
 
 
@@ -44,10 +44,10 @@ def test_anything_else_under_an_id_is_taken(store: Store, other: type, turned: b
     held, _, _ = report(store)
     waiting, _ = put(store)
     if turned:
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     before = rows(store)
     with pytest.raises(Taken) as caught:
-        store.commit([sealed(), other(held)], [waiting], DAY)
+        store.commit([sealed(), other(held)], [waiting])
     assert caught.value.ids == (other(held).id,)
     assert rows(store) == before
 
@@ -56,16 +56,16 @@ def test_two_of_one_commit_cannot_share_an_id(store: Store) -> None:
     """Two different envelopes under one id in one commit are Taken."""
     one = sealed()
     with pytest.raises(Taken):
-        store.commit([one, sealed(id_=one.id)], [], DAY)
+        store.commit([one, sealed(id_=one.id)], [])
     assert not store.has(one.id)
 
 
 def test_a_withdrawn_id_stays_taken(store: Store) -> None:
     """What was withdrawn cannot be stored again, since its bytes can no longer be compared."""
     first, slip, _ = report(store)
-    store.withdraw([first.id, slip.id], DAY)
+    store.withdraw([first.id, slip.id])
     with pytest.raises(Taken):
-        store.commit([first, slip], [], DAY)
+        store.commit([first, slip], [])
 
 
 @pytest.mark.parametrize("size", [0, SIZE - 1, SIZE + 1])
@@ -73,14 +73,14 @@ def test_an_envelope_of_another_size_is_refused(store: Store, size: int) -> None
     """Only envelopes of the instance's size are stored."""
     one = Sealed(an_id(), Heap.REVIEWERS, bytes(size))
     with pytest.raises(Unfit):
-        store.commit([one], [], DAY)
+        store.commit([one], [])
     assert not store.has(one.id)
 
 
 def test_an_id_of_another_size_is_refused(store: Store) -> None:
     """Ids are 16 bytes."""
     with pytest.raises(Unfit):
-        store.commit([sealed(id_=bytes(15))], [], DAY)
+        store.commit([sealed(id_=bytes(15))], [])
 
 
 def test_without_its_blocks_nothing_is_stored(store: Store) -> None:
@@ -88,11 +88,11 @@ def test_without_its_blocks_nothing_is_stored(store: Store) -> None:
     one, absent = sealed(), an_id()
     there, body = put(store)
     with pytest.raises(Missing) as caught:
-        store.commit([one], [there, absent], DAY)
+        store.commit([one], [there, absent])
     assert caught.value.ids == (absent,)
     assert not store.has(one.id)
-    store.put_block(absent, body, Heap.REVIEWERS, DAY)
-    store.commit([one], [there, absent], DAY)
+    store.put_block(absent, body, Heap.REVIEWERS)
+    store.commit([one], [there, absent])
     assert store.day_ids(DAY).blocks == tuple(sorted([there, absent]))
 
 
@@ -106,8 +106,8 @@ def test_a_look_keeps_to_the_heaps_asked_for(store: Store) -> None:
 def test_a_look_takes_as_many_ids_as_a_case_has_places(store: Store) -> None:
     """Among 1,026 ids those that are stored are found, today's and older ones."""
     pairs = [report(store)[1] for _ in range(3)]
-    store.turn_over(NEXT)
-    pairs += [report(store, day=NEXT)[1] for _ in range(3)]
+    on(store, NEXT).turn_over()
+    pairs += [report(on(store, NEXT))[1] for _ in range(3)]
     ids = sorted([an_id() for _ in range(1020)] + [slip.id for slip in pairs])
     assert {each.id: each.body for each in store.look(ids)} == {slip.id: slip.body for slip in pairs}
 
@@ -117,12 +117,12 @@ def test_collected_is_said_with_its_day(store: Store, turned: bool) -> None:
     """Collecting marks reports and no slips, keeps their first day, and names what may be sent."""
     first, slip, _ = report(store)
     gone, other, _ = report(store)
-    store.withdraw([gone.id, other.id], DAY)
+    store.withdraw([gone.id, other.id])
     if turned:
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     asked = [first.id, slip.id, gone.id, an_id()]
-    assert store.collect(asked, NEXT) == [first.id]
-    assert store.collect(asked, after(2)) == [first.id]
+    assert on(store, NEXT).collect(asked) == [first.id]
+    assert on(store, after(2)).collect(asked) == [first.id]
     found = {each.id: each for each in store.look(asked)}
     assert (found[first.id].state, found[first.id].state_day) == (State.COLLECTED, NEXT)
     assert found[slip.id].state == State.WAITING
@@ -136,10 +136,10 @@ def test_a_waiting_report_can_be_withdrawn(store: Store, turned: bool) -> None:
     first, slip, _ = report(store)
     kept, _, _ = report(store)
     if turned:
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     ids = [first.id, slip.id]
-    assert store.withdraw(ids, NEXT) == "withdrawn"
-    assert store.withdraw(ids, after(2)) == "withdrawn"
+    assert on(store, NEXT).withdraw(ids) == "withdrawn"
+    assert on(store, after(2)).withdraw(ids) == "withdrawn"
     assert [(each.state, each.state_day, each.body) for each in store.look(ids)] == [(State.REMOVED, NEXT, None)] * 2
     assert store.day_ids(DAY).envelopes == (kept.id,)
     left = rows(store)
@@ -149,16 +149,16 @@ def test_a_waiting_report_can_be_withdrawn(store: Store, turned: bool) -> None:
 def test_a_collected_report_is_not_withdrawn(store: Store) -> None:
     """Once collected, withdrawing changes nothing, not even the slip."""
     first, slip, _ = report(store)
-    store.collect([first.id], DAY)
+    store.collect([first.id])
     before = rows(store)
-    assert store.withdraw([first.id, slip.id], NEXT) == "collected"
+    assert on(store, NEXT).withdraw([first.id, slip.id]) == "collected"
     assert rows(store) == before
 
 
 def test_what_was_never_stored_cannot_be_withdrawn(store: Store) -> None:
     """Unknown ids, and a slip without its report, are unknown."""
     _, slip, _ = report(store)
-    assert store.withdraw([an_id(), slip.id], DAY) == "unknown"
+    assert store.withdraw([an_id(), slip.id]) == "unknown"
     assert store.look([slip.id])[0].body == slip.body
 
 
@@ -170,11 +170,11 @@ def test_collecting_and_withdrawing_at_once_have_one_winner(store: Store) -> Non
 
         def collect(gate: threading.Barrier = gate, id_: bytes = first.id) -> bool:
             gate.wait()
-            return store.collect([id_], DAY) == [id_]
+            return store.collect([id_]) == [id_]
 
         def withdraw(gate: threading.Barrier = gate, ids: tuple[bytes, bytes] = (first.id, slip.id)) -> str:
             gate.wait()
-            return store.withdraw(ids, DAY)
+            return store.withdraw(ids)
 
         with ThreadPoolExecutor(2) as pool:
             collected, withdrawn = pool.submit(collect).result, pool.submit(withdraw).result
@@ -199,7 +199,7 @@ def test_the_same_report_from_many_threads_is_stored_once(store: Store) -> None:
     id_, body = put(store)
     pair = sealed(), sealed(Heap.REPORTERS)
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(store.commit, pair, [id_], DAY) for _ in range(24)]:
+        for done in [pool.submit(store.commit, pair, [id_]) for _ in range(24)]:
             done.result()
     assert store.day_ids(DAY).envelopes == (pair[0].id,)
     assert store.block(id_) == body

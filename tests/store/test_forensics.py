@@ -4,8 +4,8 @@ import random
 from collections.abc import Sequence
 from pathlib import Path
 
-from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, block, files, put, report, sealed
-from whistle.store import Heap, Store, open_store, sqlite_files
+from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, block, files, on, opened, put, report, sealed
+from whistle.store import Heap, Store, sqlite_files
 
 COUNT = 2000 if TRIAL else 400
 
@@ -30,9 +30,9 @@ def told(folder: Path, arrivals: Sequence[bytes], what: str) -> float:
 def test_files_of_before_today_do_not_tell_the_order(here: Store, tmp_path: Path) -> None:
     """Inode numbers and change times tell today's order; after the turn-over they tell no more than chance."""
     arrivals = [put(here)[0] for _ in range(COUNT)]
-    here.commit([sealed()], arrivals, DAY)
+    here.commit([sealed()], arrivals)
     assert told(tmp_path / "blocks" / "today", arrivals, "st_ctime_ns") > 0.99
-    here.turn_over(NEXT)
+    on(here, NEXT).turn_over()
     chance = 5 / (COUNT - 1) ** 0.5  # five standard deviations
     for what in ("st_ino", "st_ctime_ns"):
         assert abs(told(tmp_path / "blocks" / "settled", arrivals, what)) < chance, what
@@ -43,7 +43,7 @@ def test_emptied_folders_are_made_anew(here: Store, tmp_path: Path) -> None:
     """A folder still holds the names of files that are gone, in order of arrival, so today's folders go too."""
     report(here, blocks=20)
     shards = {path.parent: path.parent.stat().st_ctime_ns for path in files(tmp_path / "blocks" / "today")}
-    here.turn_over(NEXT)
+    on(here, NEXT).turn_over()
     assert all(shard.is_dir() and shard.stat().st_ctime_ns > made for shard, made in shards.items())
     assert all(not list(shard.iterdir()) for shard in shards)
 
@@ -57,14 +57,14 @@ def test_the_database_is_the_same_whatever_the_order_of_arrival(tmp_path: Path) 
     left = []
     for name in ("one", "two"):
         url = f"sqlite:///{tmp_path}/{name}.sqlite"
-        store = open_store(url, tmp_path / name, SIZE)
+        store = opened(url, tmp_path / name, SIZE)
         for day in days:
             for id_ in random.sample(blocks[day], 10):
-                store.put_block(id_, body, Heap.REVIEWERS, day)
+                on(store, day).put_block(id_, body, Heap.REVIEWERS)
             for at, each in enumerate(random.sample(envelopes[day], 60)):
-                store.commit([each], blocks[day] if at == 0 else [], day)
-            store.collect([each.id for each in random.sample(envelopes[day], 60) if each.id[0] < 128], day)
-            store.turn_over(day.fromordinal(day.toordinal() + 1))
+                on(store, day).commit([each], blocks[day] if at == 0 else [])
+            on(store, day).collect([each.id for each in random.sample(envelopes[day], 60) if each.id[0] < 128])
+            on(store, day.fromordinal(day.toordinal() + 1)).turn_over()
         left.append([file.read_bytes() for file in sqlite_files(url)])
         store.close()
     assert left[0] == left[1]

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from tests.store.things import DAY, NEXT, an_id, block, files, put, report, rows, sealed
+from tests.store.things import NEXT, an_id, block, files, on, put, report, rows, sealed
 from whistle.store import Full, Heap, Store, StoreError
 from whistle.store.blocks import filesystem
 from whistle.store.database import _plain
@@ -46,11 +46,11 @@ def test_a_block_without_room(store: Store, faults: Faults, tmp_path: Path) -> N
     id_, body = an_id(), block()
     faults.room = False
     with pytest.raises(Full):
-        store.put_block(id_, body, Heap.REVIEWERS, DAY)
+        store.put_block(id_, body, Heap.REVIEWERS)
     faults.room = True
     assert files(tmp_path / "blocks") == []
-    store.put_block(id_, body, Heap.REVIEWERS, DAY)
-    store.commit([sealed()], [id_], DAY)
+    store.put_block(id_, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id_])
     assert store.block(id_) == body
 
 
@@ -61,10 +61,10 @@ def test_a_turn_over_without_room(store: Store, faults: Faults, tmp_path: Path) 
     before = rows(store)
     faults.room = False
     with pytest.raises(Full):
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     faults.room = True
     assert rows(store) == before
-    store.turn_over(NEXT)
+    on(store, NEXT).turn_over()
     assert (store.block(id_), store.body(first.id)) == (body, first.body)
     assert [path.parent.parent.name for path in files(tmp_path / "blocks")] == ["settled"]
 
@@ -81,9 +81,9 @@ def test_blocks_leave_room_for_the_rest(store: Store, monkeypatch: pytest.Monkey
         put(store)
     put_again = store.block(id_)
     assert put_again
-    store.put_block(id_, put_again, Heap.REVIEWERS, DAY)
+    store.put_block(id_, put_again, Heap.REVIEWERS)
     second, _, _ = report(store)
-    store.turn_over(NEXT)
+    on(store, NEXT).turn_over()
     assert store.body(first.id) == first.body and store.body(second.id) == second.body and store.block(id_)
 
 
@@ -125,11 +125,11 @@ def test_an_envelope_without_room(here: Store) -> None:
     before = rows(here)
     many = [sealed() for _ in range(100)]
     with pytest.raises(Full):
-        here.commit(many, [id_], DAY)
+        here.commit(many, [id_])
     assert rows(here) == before
     assert here.body(first.id) == first.body
     pages["limit"] = 1_000_000
-    here.commit(many, [id_], DAY)
+    here.commit(many, [id_])
     assert here.days()[0].envelopes == 101
 
 

@@ -8,8 +8,8 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import MetaData, Table, create_engine, inspect
 
-from tests.store.things import DAY, NEXT, SIZE, put, report, rows
-from whistle.store import Store, StoreError, current, downgrade, open_store, schema, sqlite_files, upgrade
+from tests.store.things import DAY, NEXT, on, opened, put, report, rows
+from whistle.store import Store, StoreError, current, downgrade, schema, sqlite_files, upgrade
 from whistle.store.models import REVISION, metadata
 
 ENVELOPES = {"id", "heap", "day", "state", "state_day"}
@@ -23,6 +23,7 @@ DOCUMENTED = {
     "pending": {"id", "day"},
     "imports": {"reviewer", "day", "hash"},
     "visits": {"courier", "day"},
+    "clock": {"day"},
 }
 ARRIVALS = {"today_envelopes", "today_bodies", "today_blocks", "pending"}
 
@@ -89,13 +90,14 @@ def test_no_table_of_sqlite_has_row_ids_of_its_own(here: Store) -> None:
 def test_down_and_up_again_changes_nothing(store: Store, url: str) -> None:
     """Every revision that keeps the tables can be taken back and applied again with everything stored still there."""
     report(store, blocks=1)
-    store.turn_over(NEXT)
-    report(store, blocks=1, day=NEXT)
+    on(store, NEXT).turn_over()
+    report(on(store, NEXT), blocks=1)
     put(store)
-    store.visit("courier", NEXT)
-    store.record_import("ombuds", DAY, store.held(DAY), NEXT)
+    on(store, NEXT).visit("courier")
+    on(store, NEXT).record_import("ombuds", DAY, store.held(DAY))
     before = rows(store)
     assert all(before.values())
+    assert store.clock().last == NEXT
     assert current(url) == REVISION
     downgrade(url, "0001")
     assert current(url) == "0001"
@@ -103,6 +105,7 @@ def test_down_and_up_again_changes_nothing(store: Store, url: str) -> None:
     upgrade(url)
     assert current(url) == REVISION
     assert rows(store) == before
+    assert store.clock().last == NEXT
     test_the_newest_revision_equals_the_models(store, url)
 
 
@@ -115,7 +118,7 @@ def test_down_to_the_base_leaves_no_table(url: str, tmp_path: Path) -> None:
         engine = create_engine(part)
         assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
         engine.dispose()
-    store = open_store(url, tmp_path / "blocks", SIZE)
+    store = opened(url, tmp_path / "blocks")
     report(store)
     store.close()
 
@@ -133,7 +136,7 @@ def test_a_database_of_an_unknown_revision_is_refused(store: Store, url: str, tm
     with store.database.write() as connection:
         connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
     with pytest.raises(StoreError, match="revision"):
-        open_store(url, tmp_path / "blocks", SIZE)
+        opened(url, tmp_path / "blocks")
 
 
 def test_a_main_file_without_todays_is_refused(here: Store, tmp_path: Path) -> None:
@@ -142,13 +145,13 @@ def test_a_main_file_without_todays_is_refused(here: Store, tmp_path: Path) -> N
     here.close()
     sqlite_files(url)[1].unlink()
     with pytest.raises(StoreError, match="today"):
-        open_store(url, tmp_path / "blocks", SIZE)
+        opened(url, tmp_path / "blocks")
 
 
 def test_a_database_in_memory_is_refused(tmp_path: Path) -> None:
     """A store that would forget everything is not opened."""
     with pytest.raises(StoreError, match="memory"):
-        open_store("sqlite://", tmp_path / "blocks", SIZE)
+        opened("sqlite://", tmp_path / "blocks")
 
 
 def test_database_files_belong_to_us_alone(here: Store) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import select, text
 
-from tests.store.things import DAY, SIZE, TRIAL, after, files, put, sealed
+from tests.store.things import DAY, SIZE, TRIAL, after, files, on, put, sealed
 from whistle.store import FolderOfBlocks, Heap, Limits, Sealed, Store, sqlite_files, turnover
 from whistle.store.models import MAIN, TODAY, Place, key
 
@@ -59,15 +59,15 @@ class Days:
         self.envelopes[day], self.blocks[day] = [], []
         for number in range(COUNT // 2):
             pair = sealed(), sealed(Heap.REPORTERS)
-            blocks = [put(self.store, day=day)[0]] if number % (COUNT // 2 // BLOCKS or 1) == 0 else []
-            self.store.commit(pair, blocks, day)
+            blocks = [put(on(self.store, day))[0]] if number % (COUNT // 2 // BLOCKS or 1) == 0 else []
+            on(self.store, day).commit(pair, blocks)
             self.envelopes[day] += pair
             self.blocks[day] += blocks
             if number % 10 == 0:
-                self.store.withdraw([each.id for each in pair], day)
+                on(self.store, day).withdraw([each.id for each in pair])
                 self.gone += pair
         some = [each.id for each in self.envelopes[day] if each.id[0] < 128 and each.heap is Heap.REVIEWERS]
-        self.store.collect([each for each in some if each not in {gone.id for gone in self.gone}], day)
+        on(self.store, day).collect([each for each in some if each not in {gone.id for gone in self.gone}])
 
     def orders(self, place: Place) -> dict[str, Order]:
         """Every number that the files or the database keep with a thing."""
@@ -147,11 +147,11 @@ def test_nothing_tells_the_order_within_a_day(days: Days) -> None:
         before = days.told(TODAY, after(number))
         assert before["change time, blocks"] > LIMIT
         assert any(far > LIMIT for name, far in before.items() if name.endswith("envelopes"))
-        days.store.turn_over(after(number + 1))
+        on(days.store, after(number + 1)).turn_over()
         for day in list(days.envelopes):
             far = days.told(MAIN, day)
             assert len(far) >= 5 and {name: much for name, much in far.items() if much > LIMIT} == {}
-    days.store.remove_due(after(10), ["nobody"], Limits(reviewers=9))
+    on(days.store, after(10)).remove_due(["nobody"], Limits(reviewers=9))
     assert {name: much for name, much in days.told(MAIN, after(1)).items() if much > LIMIT} == {}
 
 
@@ -160,14 +160,14 @@ def test_what_is_gone_is_overwritten(here: Store, tmp_path: Path) -> None:
     days = Days(here, tmp_path, f"sqlite:///{tmp_path}/whistle.sqlite")
     for number in range(2):
         days.come(after(number))
-        here.turn_over(after(number + 1))
+        on(here, after(number + 1)).turn_over()
     gone = [each.body[at : at + 40] for each in days.gone for at in (0, SIZE // 2, SIZE - 40)]
     assert _left(tmp_path, gone) == 0
     first = [each.body[:40] for each in days.envelopes[DAY] if each not in days.gone and each.heap is Heap.REVIEWERS]
     assert _left(tmp_path, first) == len(first)
-    assert here.remove_due(after(9), ["nobody"], Limits(reviewers=8)) == []
+    assert on(here, after(9)).remove_due(["nobody"], Limits(reviewers=8)) == []
     assert _left(tmp_path, first) == 0
-    here.turn_over(after(10))
+    on(here, after(10)).turn_over()
     assert _left(tmp_path, first) == 0
 
 
@@ -186,7 +186,7 @@ def test_a_turn_over_in_order_of_arrival_would_be_seen(days: Days, monkeypatch: 
         pieces = [(TODAY.envelopes.c.id, MAIN.envelopes, [each.id]), (TODAY.bodies.c.k, MAIN.bodies, [key(each.id)])]
         turnover._move(days.store.database, pieces)
     days.store._blocks.settle(days.blocks[DAY])
-    days.store.turn_over(after(1))
+    on(days.store, after(1)).turn_over()
     seen = {name for name, far in days.told(MAIN, DAY).items() if far > LIMIT}
     assert "change time, blocks" in seen
     assert sum(name.endswith("envelopes") for name in seen) >= 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, delete
 
-from tests.store.things import DAY, NEXT, after, files, put, report, rows, sealed
+from tests.store.things import DAY, NEXT, after, files, on, put, report, rows, sealed
 from whistle.store import FolderOfBlocks, Heap, State, Store, StoreError, Turned, database, sqlite_files, turnover
 from whistle.store.models import MAIN, TODAY, Place, key
 
@@ -24,11 +24,11 @@ def at(store: Store, place: Place) -> tuple[list[bytes], list[int], list[bytes]]
 def test_what_came_before_today_moves(store: Store, tmp_path: Path) -> None:
     """Rows and files move; what came today, and uploads under way, stay; everything is found as before."""
     first, slip, (moved,) = report(store, blocks=1)
-    new, other, (stays,) = report(store, blocks=1, day=NEXT)
-    under_way, _ = put(store, day=DAY)
+    under_way, _ = put(store)
+    new, other, (stays,) = report(on(store, NEXT), blocks=1)
     ids = [first.id, slip.id, new.id, other.id]
     before = store.look(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)
-    assert store.turn_over(NEXT) == Turned(envelopes=2, blocks=1)
+    assert on(store, NEXT).turn_over() == Turned(envelopes=2, blocks=1)
     assert at(store, MAIN) == (sorted(ids[:2]), sorted(map(key, ids[:2])), [moved])
     assert at(store, TODAY) == (sorted(ids[2:]), sorted(map(key, ids[2:])), sorted([stays, under_way]))
     names = {shelf: {path.name for path in files(tmp_path / "blocks" / shelf)} for shelf in ("today", "settled")}
@@ -47,7 +47,7 @@ def test_it_needs_room_for_some_blocks_only(store: Store, tmp_path: Path, monkey
         most.append(len(files(tmp_path / "blocks")))
 
     monkeypatch.setattr(FolderOfBlocks, "settle", settling)
-    assert store.turn_over(NEXT).blocks == 7
+    assert on(store, NEXT).turn_over().blocks == 7
     assert max(most) == 7 + 2
     assert all(store.block(id_) for id_ in ids)
 
@@ -56,7 +56,7 @@ def test_on_its_own_day_nothing_moves(store: Store) -> None:
     """A turn-over on the day of arrival leaves everything where it is."""
     report(store, blocks=1)
     before = rows(store)
-    assert store.turn_over(DAY) == Turned(0, 0)
+    assert store.turn_over() == Turned(0, 0)
     assert rows(store) == before
 
 
@@ -64,9 +64,9 @@ def test_states_move_too(store: Store) -> None:
     """Collected and withdrawn stay so."""
     first, slip, _ = report(store)
     gone, other, _ = report(store)
-    store.collect([first.id], DAY)
-    store.withdraw([gone.id, other.id], DAY)
-    store.turn_over(NEXT)
+    store.collect([first.id])
+    store.withdraw([gone.id, other.id])
+    on(store, NEXT).turn_over()
     found = {each.id: each.state for each in store.look([first.id, slip.id, gone.id, other.id])}
     assert found == {
         first.id: State.COLLECTED,
@@ -79,9 +79,9 @@ def test_states_move_too(store: Store) -> None:
 def test_several_days_move_at_once(store: Store) -> None:
     """After days without a turn-over the next one moves them all."""
     for day in (DAY, NEXT, after(2)):
-        report(store, blocks=1, day=day)
+        report(on(store, day), blocks=1)
     before = store.days()
-    assert store.turn_over(after(3)) == Turned(6, 3)
+    assert on(store, after(3)).turn_over() == Turned(6, 3)
     assert store.days() == before
 
 
@@ -94,14 +94,14 @@ def test_what_lies_in_both_places_is_there_once(store: Store, monkeypatch: pytes
     allowed = iter([delete] * deletions)
     monkeypatch.setattr(turnover, "delete", lambda table: next(allowed)(table))
     with pytest.raises(StopIteration):
-        store.turn_over(NEXT)
+        on(store, NEXT).turn_over()
     assert (store.days(), store.day_ids(DAY)) == before
     copied = slice(0, 2) if deletions else slice(2, 3)
     assert at(store, MAIN)[copied] == at(store, TODAY)[copied]
-    assert store.collect([first.id], NEXT) == [first.id]
-    assert store.withdraw([gone.id, other.id], NEXT) == "withdrawn"
+    assert on(store, NEXT).collect([first.id]) == [first.id]
+    assert on(store, NEXT).withdraw([gone.id, other.id]) == "withdrawn"
     monkeypatch.undo()
-    store.turn_over(NEXT)
+    on(store, NEXT).turn_over()
     assert at(store, TODAY) == ([], [], [])
     states = {each.id: each.state for each in store.look([first.id, slip.id, gone.id, other.id])}
     assert [states[each.id] for each in (first, slip, gone)] == [State.COLLECTED, State.WAITING, State.REMOVED]
@@ -114,11 +114,11 @@ def test_a_settled_row_whose_file_is_still_todays_is_settled(store: Store, tmp_p
     _, _, (id_,) = report(store, blocks=1)
     body = store.block(id_)
     assert body is not None
-    store.turn_over(NEXT)
+    on(store, NEXT).turn_over()
     for path in files(tmp_path / "blocks" / "settled"):
         path.unlink()
     FolderOfBlocks(tmp_path / "blocks").put(id_, body)
-    store.sweep(NEXT)
+    on(store, NEXT).sweep()
     assert [path.name for path in files(tmp_path / "blocks" / "settled")] == [id_.hex()]
     assert files(tmp_path / "blocks" / "today") == []
     assert store.block(id_) == body
@@ -129,7 +129,7 @@ def test_the_logs_are_emptied_and_nothing_is_left_of_today(here: Store, tmp_path
     envelopes = [each for _ in range(20) for each in report(here)[:2]]
     main, today = sqlite_files(str(here.database.engine.url))
     with here.database.engine.connect():  # the last one to go would remove the logs
-        here.turn_over(NEXT)
+        on(here, NEXT).turn_over()
         assert [file.with_name(file.name + "-wal").stat().st_size for file in (main, today)] == [0, 0]
     left = today.read_bytes()
     assert not [each for each in envelopes if each.id in left or each.body[:100] in left]
@@ -148,8 +148,8 @@ def test_a_reader_who_stays_is_not_passed_over(here: Store, monkeypatch: pytest.
     with here.database.read() as connection:
         stay(connection)
         with pytest.raises(StoreError, match="kept reading"):
-            here.turn_over(NEXT)
-    here.turn_over(NEXT)
+            on(here, NEXT).turn_over()
+    on(here, NEXT).turn_over()
     assert at(here, TODAY) == ([], [], [])
 
 
@@ -168,7 +168,7 @@ def test_reading_goes_on_during_turn_overs(store: Store) -> None:
 
     reader = threading.Thread(target=read)
     reader.start()
-    store.turn_over(NEXT)
+    on(store, NEXT).turn_over()
     done.set()
     reader.join()
     assert seen
@@ -178,9 +178,9 @@ def test_reading_goes_on_during_turn_overs(store: Store) -> None:
 def test_a_second_heap_added_later_needs_no_second_copy(store: Store, tmp_path: Path) -> None:
     """A settled block that is put for the other heap too stays one file, and moves there with the next turn-over."""
     id_, body = put(store)
-    store.commit([sealed()], [id_], DAY)
-    store.turn_over(NEXT)
-    store.put_block(id_, body, Heap.REPORTERS, NEXT)
-    store.turn_over(after(2))
+    store.commit([sealed()], [id_])
+    on(store, NEXT).turn_over()
+    on(store, NEXT).put_block(id_, body, Heap.REPORTERS)
+    on(store, after(2)).turn_over()
     assert store.block(id_, Heap.REPORTERS) == body
     assert [path.name for path in files(tmp_path / "blocks")] == [id_.hex()]

@@ -5,13 +5,39 @@ from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
-from whistle.store import BLOCK, Heap, Sealed, Store
-from whistle.store.models import metadata
+from whistle.store import BLOCK, Blocks, Heap, Sealed, Store, open_store
+from whistle.store.models import clock, metadata
 
 SIZE = 4096  # bytes of an envelope
 DAY = date(2026, 11, 22)
 NEXT = DAY + timedelta(days=1)
 TRIAL = bool(os.environ.get("WHISTLE_TRIAL"))
+
+
+class Clock:
+    """A clock that tests turn."""
+
+    day = DAY
+
+    def __call__(self) -> date:
+        return self.day
+
+
+CLOCK = Clock()  # of every store that `opened` opens
+
+
+def opened(url: str, blocks: Path | str | Blocks, size: int = SIZE) -> Store:
+    """A store that goes by the tests' clock."""
+    return open_store(url, blocks, size, CLOCK)
+
+
+def on(store: Store, day: date) -> Store:
+    """The store once it is that day; the operator accepts whatever leap that is."""
+    CLOCK.day = day
+    if store.clock().leapt:
+        store.accept(day)
+    assert store.clock().day == day, "this day is over"
+    return store
 
 
 def after(days: int) -> date:
@@ -34,27 +60,28 @@ def block(start: bytes = b"") -> bytes:
     return (start + os.urandom(64)).ljust(BLOCK, b"\0")
 
 
-def put(store: Store, heap: Heap = Heap.REVIEWERS, day: date = DAY) -> tuple[bytes, bytes]:
+def put(store: Store, heap: Heap = Heap.REVIEWERS) -> tuple[bytes, bytes]:
     """Put a block, and say its id and body."""
     id_, body = an_id(), block()
-    store.put_block(id_, body, heap, day)
+    store.put_block(id_, body, heap)
     return id_, body
 
 
-def report(store: Store, blocks: int = 0, day: date = DAY) -> tuple[Sealed, Sealed, list[bytes]]:
+def report(store: Store, blocks: int = 0) -> tuple[Sealed, Sealed, list[bytes]]:
     """Store a report with its slip and blocks."""
-    ids = [put(store, day=day)[0] for _ in range(blocks)]
+    ids = [put(store)[0] for _ in range(blocks)]
     pair = sealed(), sealed(Heap.REPORTERS)
-    store.commit(pair, ids, day)
+    store.commit(pair, ids)
     return *pair, ids
 
 
 def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything in the database."""
+    """Everything that is stored in the database; the last day seen is not."""
     with store.database.read() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
             for table in metadata.sorted_tables
+            if table is not clock
         }
 
 

@@ -1,8 +1,9 @@
 """A process that is killed: it uploads numbered reports, or turns over, until its parent ends it.
 
-`python -m tests.store.uploader URL FOLDER upload FIRST` says the number of each report that was acknowledged;
-`python -m tests.store.uploader URL FOLDER turn-over STEP` kills itself at that step of a turn-over, or says `done`;
-`python -m tests.store.uploader URL FOLDER remove STEP` does so at that step of a removal.
+`python -m tests.store.uploader URL FOLDER DAYS upload FIRST` says the number of each report that was acknowledged;
+`python -m tests.store.uploader URL FOLDER DAYS turn-over STEP` kills itself at that step of one, or says `done`;
+`python -m tests.store.uploader URL FOLDER DAYS remove STEP` does so at that step of a removal.
+It is so many days after DAY.
 """
 
 import hashlib
@@ -10,18 +11,17 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
 
-from tests.store.things import DAY, NEXT, SIZE, after
-from whistle.store import BLOCK, Heap, Sealed, Store, open_store, turnover
+from tests.store.things import CLOCK, SIZE, after, opened
+from whistle.store import BLOCK, Heap, Sealed, Store, turnover
 from whistle.store.blocks import filesystem
 from whistle.store.database import Database
 
 BLOCKS = 2  # of each report
-OVER = after(181)  # the first day on which a report of DAY goes, whoever has stated it
+OVER = 181  # days after which a report goes, whoever has stated it
 
 
 def stream(label: str, size: int) -> bytes:
@@ -44,11 +44,11 @@ def pair_of(number: int) -> tuple[Sealed, Sealed]:
     )
 
 
-def store_report(store: Store, number: int, day: date = DAY) -> None:
+def store_report(store: Store, number: int) -> None:
     """Upload a numbered report as a reporter does."""
     for id_, body in blocks_of(number):
-        store.put_block(id_, body, Heap.REVIEWERS, day)
-    store.commit(pair_of(number), [id_ for id_, _ in blocks_of(number)], day)
+        store.put_block(id_, body, Heap.REVIEWERS)
+    store.commit(pair_of(number), [id_ for id_, _ in blocks_of(number)])
 
 
 def upload(store: Store, first: int) -> None:
@@ -92,17 +92,18 @@ COMMON = ((Path, "rename"), (Path, "unlink"), (Database, "write"))
 def turn_over(store: Store, step: int) -> None:
     """Turn over, and die at a step: before a sync, a rename, an unlinking, a transaction or the making anew."""
     dies(step, *COMMON, (filesystem, "_fill"), (filesystem, "_sync_folder"), (turnover, "_make_anew"))
-    store.turn_over(NEXT)
+    store.turn_over()
     os.write(1, b"done\n")
 
 
 def remove(store: Store, step: int) -> None:
     """Remove what is due, and die at a step: before an unlinking, a transaction, or the emptying of the log."""
     dies(step, *COMMON, (Database, "read"), (Database, "empty_log"))
-    store.remove_due(OVER, [])
+    store.remove_due([])
     os.write(1, b"done\n")
 
 
 if __name__ == "__main__":
-    url, folder, what, number = sys.argv[1:]
-    {"upload": upload, "turn-over": turn_over, "remove": remove}[what](open_store(url, Path(folder), SIZE), int(number))
+    url, folder, days, what, number = sys.argv[1:]
+    CLOCK.day = after(int(days))
+    {"upload": upload, "turn-over": turn_over, "remove": remove}[what](opened(url, Path(folder)), int(number))

@@ -88,7 +88,7 @@ def upload(data: bytes) -> None:
     body, kind = data[1:], "multipart/form-data; boundary=x"
     if data[:1] == b"u":
         kind = "application/x-www-form-urlencoded"
-    receive(io.BytesIO(body), kind, len(body), Sink(), cast.DAY, BOUNDS)  # type: ignore[arg-type]
+    receive(io.BytesIO(body), kind, len(body), Sink(), BOUNDS)  # type: ignore[arg-type]
 
 
 FIELD = b'--x\r\nContent-Disposition: form-data; name="text"\r\n\r\nIt rains.\r\n'

@@ -10,7 +10,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import flask
@@ -168,8 +168,9 @@ def test_cut_off_and_killed(tmp_path: Path) -> None:
         found[entry.content.text] = saving.content(record, workstation.blocks)
     workstation.close()
     assert found == {each.text: b"".join(each.content()) for each in uploads}
-    instance = open_instance(Config.load(server.folder))
-    instance.store.sweep(today() + timedelta(days=2))
+    later = datetime.now(UTC) + timedelta(days=2)
+    instance = open_instance(Config.load(server.folder), lambda: later)
+    instance.store.sweep()
     assert sum(path.is_file() for path in instance.config.blocks.rglob("*")) == 3 * 4
     instance.store.close()
 

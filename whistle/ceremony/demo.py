@@ -22,6 +22,8 @@ from whistle.ceremony.serving import HOST, check_free, serving
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.manifest import Channel
 from whistle.server import folder as servers
+from whistle.server.config import Config
+from whistle.server.instance import open_instance
 from whistle.workstation.serving import serve
 from whistle.workstation.workstation import Workstation
 
@@ -127,6 +129,7 @@ def prepare(folder: Path, ports: Ports, profile: str = "standard", log_n: int = 
     if not (place.server / "whistle.toml").exists():
         raise roots.RootError(f"the folder {folder.name} is no demo", "choose another with --folder, or move it away")
     _renew(place)
+    _accept_day(place)
     _set_port(place, ports)
     return made
 
@@ -186,6 +189,13 @@ def _renew(place: Place) -> None:
     secret = roots.read_key_file(place.root.read_bytes(), PASSPHRASE)
     founding.sign(place, secret, _public_files(place), DECISIONS, _today())
     servers.install(place.server, place.keys)
+
+
+def _accept_day(place: Place) -> None:
+    """Let a demo that lay for a while go on by the clock, whatever it says: nothing real is in it."""
+    instance = open_instance(Config.load(place.server))
+    with contextlib.closing(instance.store) as store:
+        store.accept(store.clock().says)
 
 
 def _write_settings(path: Path) -> None:

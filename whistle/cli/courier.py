@@ -115,6 +115,8 @@ def exchange(stick: Path, folder: Path) -> None:
     if done.warning is not None:
         left = f"ends in {done.warning} days" if done.warning >= 0 else "has ended"
         click.echo(f"The manifest {left}: tell whoever keeps the root.")
+    if done.leapt:
+        click.echo(couriers.LEAPT)
     click.echo("You may remove the stick.")
 
 

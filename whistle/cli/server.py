@@ -1,15 +1,20 @@
 """The operator's commands: make, run and purge the server that reporters meet."""
 
+import contextlib
+import datetime
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from whistle.cli.problem import Problem
 from whistle.server.errors import BadManifest, ConfigError, StartError
-from whistle.store import StoreError
+from whistle.store import Limits, StoreError, WrongDay
+
+if TYPE_CHECKING:
+    from whistle.server.instance import Instance
 
 F = TypeVar("F", bound=Callable[..., Any])
 FOLDER = click.Path(path_type=Path, file_okay=False)
@@ -74,10 +79,14 @@ def init(folder: Path, keys: Path | None, name: str, bind: str) -> None:
 @plainly
 def run(folder: Path) -> None:
     """Serve reporters and couriers until stopped."""
+    from whistle.server import housekeeping
     from whistle.server import run as running
 
     running.harden()
     config = running.check(folder)
+    with _opened(folder) as instance:
+        if leap := housekeeping.leapt(instance.clock):
+            click.echo(f"Warning: {leap}.")
     click.echo(f"Whistle listens at {config.bind}.  Stop it with Ctrl-C.")
     running.serve(config)
 
@@ -87,18 +96,78 @@ def run(folder: Path) -> None:
 @plainly
 def purge(folder: Path) -> None:
     """Do at once what the server does each night: turn over, sweep, remove what has been kept long enough."""
-    from whistle.server import housekeeping, run
+    from whistle.server import housekeeping
+
+    with _opened(folder) as instance:
+        removed = housekeeping.clean(instance)
+        _refuse_leap(instance)
+        for warning in housekeeping.warnings(instance):
+            click.echo(f"Warning: {warning}.")
+    for day in removed:
+        click.echo(f"Removed what reviewers have of {day.isoformat()}.")
+    click.echo("Done.")
+
+
+@server.command()
+@folder_option
+@click.option(
+    "--accept",
+    "day",
+    metavar="YYYY-MM-DD",
+    type=click.DateTime(["%Y-%m-%d"]),
+    help="The clock is right: this is the day now, in UTC, by another calendar than this machine's.",
+)
+@plainly
+def clock(folder: Path, day: datetime.datetime | None) -> None:
+    """Show whether the clock is believed; accept its day after a leap.
+
+    The server remembers the last day that it saw. Where the clock is more than two days from it, as after a holiday
+    during which the server was off, or when the clock is wrong, it takes reports as ever but removes nothing until you
+    accept the day. A clock that is put right needs no accepting.
+    """
+    with _opened(folder) as instance:
+        if day is not None and instance.store.clock().leapt:
+            _accept(instance, day.date())
+        _refuse_leap(instance)
+        now = instance.store.clock()
+    seen = now.last.isoformat() if now.last else "none yet"
+    click.echo(f"The clock says {now.says.isoformat()} (UTC); the last day seen is {seen}. All is well.")
+
+
+@contextlib.contextmanager
+def _opened(folder: Path) -> "Iterator[Instance]":
+    """The server's store and manifests, in this process."""
+    from whistle.server import run
     from whistle.server.config import Config
     from whistle.server.instance import open_instance
 
     run.harden()
     instance = open_instance(Config.load(folder))
     try:
-        removed = housekeeping.clean(instance)
-        for warning in housekeeping.warnings(instance):
-            click.echo(f"Warning: {warning}.")
+        yield instance
     finally:
         instance.store.close()
-    for day in removed:
-        click.echo(f"Removed what reviewers have of {day.isoformat()}.")
-    click.echo("Done.")
+
+
+def _accept(instance: "Instance", day: datetime.date) -> None:
+    try:
+        instance.store.accept(day)
+    except WrongDay as error:
+        raise Problem(
+            f"{error} (UTC), not {day.isoformat()}: nothing was changed",
+            "set this machine's clock right if it is wrong; a clock that is right needs no accepting",
+        ) from error
+
+
+def _refuse_leap(instance: "Instance") -> None:
+    """Say that the clock has leapt, and what goes if its day is accepted; Problem, so exit status 1."""
+    now, waiting = instance.store.clock(), instance.store.oldest_waiting()
+    if not now.leapt or now.last is None:
+        return
+    oldest = now.says - datetime.timedelta(days=Limits().reviewers)
+    if waiting and waiting < oldest:
+        click.echo(f"If you accept this day, what came before {oldest.isoformat()} and was never collected is removed.")
+    raise Problem(
+        f"the clock says {now.says.isoformat()} (UTC), the last day seen is {now.last.isoformat()}: nothing is removed",
+        "if the clock is wrong, set it right; if another calendar says the same: whistle server clock --accept DAY",
+    )

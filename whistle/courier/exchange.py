@@ -24,6 +24,7 @@ from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.listing import MAX_IDS
 
 BATCH = 500  # envelopes, or blocks, that are asked for at once
+LEAPT = "The server's clock may be wrong: tell its operator. Nothing expires there until the operator has looked."
 TRIES = 5  # in a row without anything new, before a broken connection is reported
 
 
@@ -51,11 +52,12 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """Both, and the days until the manifest ends once they are few (else None)."""
+    """Both, the days until the manifest ends once they are few (else None), and whether the server's clock leapt."""
 
     pushed: Pushed
     pulled: Pulled
     warning: int | None
+    leapt: bool = False
 
 
 def quiet(step: str, done: int, total: int) -> None:
@@ -73,6 +75,7 @@ class Courier:
         server = Server(self._settings.server, self._settings.proxy)
         self._link = Link(server, folders.key(folder), clock=clock)
         self._days: list[datetime.date] = []
+        self._leapt = False
         self._manifests = Manifests(folder / "manifests", self._settings.roots)
 
     def exchange(self, stick: Path) -> Exchanged:
@@ -80,7 +83,7 @@ class Courier:
         pushed = self.push(stick)
         pulled = self.pull(stick)
         newest = self._manifests.newest()
-        return Exchanged(pushed, pulled, newest.manifest.warning(self._today()) if newest else None)
+        return Exchanged(pushed, pulled, newest.manifest.warning(self._today()) if newest else None, self._leapt)
 
     def push(self, stick: Path, everything: bool = False) -> Pushed:
         """Send the outbox part by part; a part that was sent is not sent again, unless `everything` is."""
@@ -136,6 +139,7 @@ class Courier:
         self._link.id = listed.id
         answer = self._link.ask("/courier/days", {})
         self._days = _days(answer)
+        self._leapt = answer.get("leapt") is True
         self._manifests.reach(self._link.public, answer["serial"])
         return known
 

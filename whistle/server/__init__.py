@@ -7,14 +7,14 @@ import flask
 from whistle.server import api, courier, headers, limits, pages
 from whistle.server.config import Config
 from whistle.server.counting import Memory
-from whistle.server.instance import Clock, attach, open_instance, utc_now
+from whistle.server.instance import Clock, attach, open_instance
 
 
-def create_app(config: Config | Path, now: Clock = utc_now, memory: Memory | None = None) -> flask.Flask:
+def create_app(config: Config | Path, now: Clock | None = None, memory: Memory | None = None) -> flask.Flask:
     """The application of a configuration, or of the folder that holds one.
 
-    ConfigError, BadManifest or StoreError when it cannot be started; ``now`` gives the time in UTC; ``memory`` is
-    where the processes of one server count together for the limits.
+    ConfigError, BadManifest or StoreError when it cannot be started; ``now`` gives the time in UTC, instead of
+    the system; ``memory`` is where the processes of one server count together for the limits.
     """
     if isinstance(config, Path):
         config = Config.load(config)

@@ -46,7 +46,7 @@ def withdraw_now(visit: Visit) -> flask.Response:
     """Withdraw the report, if nobody has picked it up."""
 
     def take_back(back: Back) -> flask.Response:
-        outcome = sealing.withdraw(back.reporter, visit.store, visit.day)
+        outcome = sealing.withdraw(back.reporter, visit.store)
         if outcome == "withdrawn":
             return notice(visit, "withdraw.done")
         if outcome == "collected":

@@ -55,7 +55,7 @@ def put_block() -> flask.Response:
     limits.count("block")
     instance = here()
     try:
-        instance.store.put_block(body[:TOKEN], body[TOKEN:], Heap.REVIEWERS, instance.today)
+        instance.store.put_block(body[:TOKEN], body[TOKEN:], Heap.REVIEWERS)
     except Taken as error:
         raise _taken() from error
     except Full as error:
@@ -85,7 +85,7 @@ def store_envelopes() -> flask.Response:
     again = all(instance.store.has(each.id) for each in sealed)
     try:
         with limits.storing(again):
-            instance.store.commit(sealed, asked.blocks, instance.today)
+            instance.store.commit(sealed, asked.blocks)
     except Taken as error:
         raise _taken() from error
     except Missing as error:
@@ -123,8 +123,7 @@ def withdraw() -> flask.Response:
     """Take a report and its slip back, by their tokens, while nobody has collected them."""
     limits.count("withdraw")
     ids = [thing_id(token) for token in _cut(_body(2 * TOKEN, 2 * TOKEN))]
-    instance = here()
-    return _octets(bytes([WITHDRAWN[instance.store.withdraw(ids, instance.today)]]))
+    return _octets(bytes([WITHDRAWN[here().store.withdraw(ids)]]))
 
 
 def _body(low: int, high: int) -> bytes:

@@ -41,16 +41,16 @@ def pause(mean: float) -> float:
 
 
 def scatter(store: Store, known: Known, day: date) -> None:
-    """Store one message's worth.  Raises StoreError as for a real one."""
+    """Store one message's worth, as if written on this day.  Raises StoreError as for a real one."""
     kind = RANDOM.choice(LIKENESSES)
     ids = []
     if RANDOM.random() < WITH_BLOCKS:
         for id, body in _blocks(_count()):
             for heap in kind.blocks:
-                store.put_block(id, body, heap, day)
+                store.put_block(id, body, heap)
             ids.append(id)
     sealed = [Sealed(thing_id(os.urandom(TOKEN)), heap, _envelope(known, day)) for heap in kind.envelopes]
-    store.commit(sealed, ids, day)
+    store.commit(sealed, ids)
 
 
 def _count() -> int:

@@ -79,13 +79,14 @@ def days() -> flask.Response:
     """Every day of which the reviewers' heap still holds something."""
     courier, instance = _enter(), here()
     _question(set())
-    instance.store.visit(courier.id, instance.today)
+    instance.store.visit(courier.id)
     newest = instance.published.newest
     counts = [
         {"day": each.day.isoformat(), "envelopes": each.envelopes, "blocks": each.blocks}
         for each in instance.store.days()
     ]
-    return answers.record({"days": counts, "serial": newest.manifest.serial if newest else 0})
+    serial = newest.manifest.serial if newest else 0
+    return answers.record({"days": counts, "leapt": instance.clock.leapt, "serial": serial})
 
 
 @blueprint.post("/courier/ids")
@@ -112,7 +113,7 @@ def fetch() -> flask.Response:
         envelopes, blocks = ([bytes.fromhex(id) for id in asked(question[kind])] for kind in ("envelopes", "blocks"))
     except Malformed as error:
         raise _unknown_form() from error
-    collected = instance.store.collect(envelopes, instance.today)
+    collected = instance.store.collect(envelopes)
     return flask.Response(_tar(instance.store, collected, blocks), mimetype="application/x-tar")
 
 

@@ -10,7 +10,7 @@ from whistle.server import chaff
 from whistle.server.errors import NoManifest
 from whistle.server.instance import Instance
 from whistle.server.logs import LOG, describe
-from whistle.store import StoreError
+from whistle.store import Reading, StoreError
 
 TICK = 20.0  # seconds
 LONELY = datetime.timedelta(days=14)  # without any courier
@@ -22,8 +22,9 @@ class Housekeeper:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._day: datetime.date | None = None
+        self._cleaned: tuple[datetime.date, datetime.date] | None = None  # the day that counts, and the clock's
         self._next_chaff: datetime.datetime | None = None
+        self._ticked = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
     def run(self, stop: threading.Event) -> None:
         """Wait until no other process keeps this house, then keep it until `stop` is set."""
@@ -45,41 +46,60 @@ class Housekeeper:
             LOG.error(describe(error))
 
     def _tick_day(self) -> None:
-        today = self._instance.today
-        if today != self._day:
+        now = self._instance.store.clock()
+        if (now.day, now.says) != self._cleaned:
             clean(self._instance)
             for warning in warnings(self._instance):
                 LOG.warning(warning)
-            self._day = today
+            self._cleaned = now.day, now.says
 
     def _tick_chaff(self) -> None:
         mean, now = self._instance.config.chaff, self._instance.now()
         if not mean:
             return
-        if self._next_chaff is None:
+        if self._next_chaff is None or now < self._ticked:  # the first time, and when the clock was put back
             self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
+        self._ticked = now
         if now >= self._next_chaff:
             # Before the attempt: a full disk must not be filled up at every tick.
             self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
             try:
-                known = self._instance.published.current(now.date())
+                today = self._instance.today
+                known = self._instance.published.current(today)
             except NoManifest:
                 return
-            chaff.scatter(self._instance.store, known, now.date())
+            chaff.scatter(self._instance.store, known, today)
 
 
 def clean(instance: Instance) -> list[datetime.date]:
     """Sweep, turn over, and remove what has been kept long enough; the days that went because all had stated them.
 
     In this order, and each even if the one before fails: where the disk is full, sweeping and removing make room.
+    When the clock has leapt, nothing is removed.
     """
-    today, store = instance.today, instance.store
+    store = instance.store
+    if store.clock().leapt:
+        store.turn_over()
+        return []
     try:
-        store.sweep(today)
-        store.turn_over(today)
+        store.sweep()
+        store.turn_over()
     finally:
-        removed = store.remove_due(today, must_state(instance))
+        removed = store.remove_due(must_state(instance))
     return removed
+
+
+def leapt(now: Reading) -> str:
+    """What the operator should know of a clock that has leapt; nothing of one that has not."""
+    if not now.leapt or now.last is None:
+        return ""
+    days = (now.says - now.last).days
+    where = f"{days} days after" if days > 0 else f"{-days} days before"
+    return (
+        f"the clock says {now.says}, {where} the last day that this server saw, {now.last}; reports are taken, but "
+        "nothing is removed. If the clock is wrong, set it right; if another calendar says the same, accept the day "
+        "with `whistle server clock --accept`"
+    )
 
 
 def must_state(instance: Instance) -> set[str]:
@@ -95,6 +115,8 @@ def must_state(instance: Instance) -> set[str]:
 def warnings(instance: Instance) -> list[str]:
     """What the operator should see to."""
     found, today = [], instance.today
+    if leap := leapt(instance.clock):
+        return [leap]
     newest = instance.published.newest
     if newest is None:
         return ["there is no manifest yet; nobody can report"]

@@ -9,7 +9,7 @@ import flask
 from whistle.protocol import envelope
 from whistle.server.config import Config
 from whistle.server.published import Published
-from whistle.store import Store, open_store
+from whistle.store import Reading, Store, StoreError, open_store
 
 NAME = "whistle"
 Clock = Callable[[], datetime.datetime]
@@ -30,16 +30,28 @@ class Instance:
     now: Clock = utc_now
 
     @property
+    def clock(self) -> Reading:
+        """The day that the store goes by, and what it thinks of the clock; the clock's day while the store fails."""
+        try:
+            return self.store.clock()
+        except StoreError:  # a page that needs nothing stored is shown all the same; whatever writes reads it again
+            return Reading(self.now().date(), None)
+
+    @property
     def today(self) -> datetime.date:
-        """The UTC day."""
-        return self.now().date()
+        """The UTC day that counts here."""
+        return self.clock.day
 
 
-def open_instance(config: Config, now: Clock = utc_now) -> Instance:
-    """Open the store and the manifests of a configuration; StoreError or BadManifest when that fails."""
+def open_instance(config: Config, now: Clock | None = None) -> Instance:
+    """Open the store and the manifests of a configuration; StoreError or BadManifest when that fails.
+
+    ``now`` is a clock instead of the system's and PostgreSQL's.
+    """
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    store = open_store(config.database, config.blocks, envelope.size(config.slots))
-    return Instance(config, store, Published(config.keys, config.slots), now)
+    today = (lambda: now().date()) if now else None
+    store = open_store(config.database, config.blocks, envelope.size(config.slots), today)
+    return Instance(config, store, Published(config.keys, config.slots), now or utc_now)
 
 
 def attach(app: flask.Flask, instance: Instance) -> None:

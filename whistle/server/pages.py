@@ -141,7 +141,7 @@ def _visit(language: str) -> Visit:
     instance = here()
     if language not in languages(instance.config):
         raise NotFound
-    return Visit(instance, i18n.load(language), instance.today)
+    return Visit.now(instance, i18n.load(language))
 
 
 def _receive(visit: Visit) -> Arrived:
@@ -171,7 +171,7 @@ def _receive(visit: Visit) -> Arrived:
 def _read(visit: Visit, bounds: Bounds) -> Arrived:
     request = flask.request
     kind = request.headers.get("Content-Type", "")
-    return receive(request.stream, kind, request.content_length, visit.store, visit.day, bounds)
+    return receive(request.stream, kind, request.content_length, visit.store, bounds)
 
 
 def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = True) -> flask.Response:
@@ -202,7 +202,7 @@ def _waiting(answer: flask.Response, problem: Problem) -> flask.Response:
 
 
 def _outdated(visit: Visit, known: Known) -> str:
-    if known.manifest.standing(visit.day) != "grace":
+    if visit.leapt or known.manifest.standing(visit.day) != "grace":
         return ""
     t, ends = visit.t, known.manifest.expires
     return t("land.outdated", day=t.day(ends), last=t.day(ends + GRACE))

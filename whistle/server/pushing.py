@@ -64,7 +64,7 @@ def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Insta
         load.envelopes.append(Sealed(member.id, Heap(member.heap), content))
     else:
         try:
-            instance.store.put_block(member.id, content, Heap(member.heap), instance.today)
+            instance.store.put_block(member.id, content, Heap(member.heap))
         except Taken as error:
             raise Refusal(409, "another block has the same id", "attach the file again and reply anew") from error
         load.blocks.append(member.id)
@@ -84,13 +84,12 @@ def _install(files: dict[str, bytes], instance: Instance) -> str:
 
 def _state(statement: ImportStatement, instance: Instance) -> bool:
     """Keep what a workstation states to hold, when its reviewer signed it; the removal compares it."""
-    today = instance.today
-    for key in instance.published.signing_keys(statement.reviewer, today):
+    for key in instance.published.signing_keys(statement.reviewer, instance.today):
         try:
             statement.check(key)
         except ProtocolError:
             continue
-        return instance.store.record_import(statement.reviewer, statement.day, statement.hash, today)
+        return instance.store.record_import(statement.reviewer, statement.day, statement.hash)
     return False
 
 
@@ -101,7 +100,7 @@ def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
     while True:
         left = [each for each in load.envelopes if each.id not in taken]
         try:
-            instance.store.commit(left, load.blocks, instance.today)
+            instance.store.commit(left, load.blocks)
         except Taken as error:
             if not set(error.ids) - taken:
                 raise

@@ -5,7 +5,6 @@ Texts come first, files after them.  Whatever is refused, the rest of the body i
 so that the browser sees the answer instead of a broken connection; the texts that had arrived stand in the error.
 """
 
-import datetime
 import re
 import time
 from collections.abc import Sequence
@@ -112,16 +111,14 @@ class Body:
             pass
 
 
-def receive(
-    stream: Stream, content_type: str, content_length: int | None, store: Store, day: datetime.date, bounds: Bounds
-) -> Arrived:
-    """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store on `day`.
+def receive(stream: Stream, content_type: str, content_length: int | None, store: Store, bounds: Bounds) -> Arrived:
+    """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store.
 
     Raises FormError: FieldAfterFile, TooBig, NoRoom, Unkept, Broken; each holds the texts that had arrived, and the
     store holds nothing of the files any more.
     """
     body = Body(stream, content_length or 0)
-    form = _Form(store, day, bounds, body.length)
+    form = _Form(store, bounds, body.length)
     try:
         kind, options = parse_options_header(content_type)
         if kind == "multipart/form-data" and options.get("boundary"):
@@ -205,12 +202,11 @@ def _urlencoded(body: Body, form: "_Form") -> None:
 class _Form:
     """What has arrived of a form so far."""
 
-    def __init__(self, store: Store, day: datetime.date, bounds: Bounds, length: int) -> None:
+    def __init__(self, store: Store, bounds: Bounds, length: int) -> None:
         self.bounds = bounds
         self.digest = FormDigest()
         self.room = bounds.text
         self._store = store
-        self._day = day
         self._length = length
         self._texts: list[_Text] = []
         self._attachments: list[Attachment] = []
@@ -243,7 +239,7 @@ class _Form:
         for id_, block in blocks:
             self._settle()
             self._thread = self._thread or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
-            self._last = self._thread.submit(self._store.put_block, id_, block, Heap.REVIEWERS, self._day)
+            self._last = self._thread.submit(self._store.put_block, id_, block, Heap.REVIEWERS)
             self._blocks.append(id_)
 
     def _settle(self) -> None:

@@ -184,7 +184,7 @@ def _facts(back: Back) -> Sequence[Markup]:
     lines: dict[str, dict[str, Any] | None] = {
         "sent": {"day": t.day(view.day)} if view.day else None,
         "pickup": {"day": planned} if planned else None,
-        "last_day": {"day": t.day(view.last_day)} if view.last_day and not back.over else None,
+        "last_day": {"day": t.day(view.last_day)} if view.last_day and not (back.over or visit.leapt) else None,
         "reference": {"reference": retrieval.reference(back.reporter.case)},
     }
     return [t(f"case.{key}", **values) for key, values in lines.items() if values]

@@ -92,7 +92,7 @@ def _keep_sealed(visit: Visit) -> flask.Response:
     try:
         sealed = parcel.dearmor(arrived.get("text"), visit.config.slots)
         with limits.storing(again=visit.store.has(retrieval.thing_id(sealed.tokens[0]))):
-            sealing.keep(sealed, (), visit.store, visit.day)
+            sealing.keep(sealed, (), visit.store)
     except NoRoom as error:
         return again(visit, forms.problem(visit.t, error, visit.bounds))
     except Malformed:

@@ -66,7 +66,7 @@ def is_added(reporter: Reporter, attempt: bytes, digest: bytes, store: Store) ->
 def first_report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
     """As `report`, for one who had none a moment ago: if there is one by now, that one stays."""
     parcel = _writer(published.sealing(day), day).report(draft, reporter)
-    _keep_one(parcel, draft.blocks, store, day)
+    _keep_one(parcel, draft.blocks, store)
 
 
 def follow_up(
@@ -86,10 +86,10 @@ def follow_up(
         return
     known = published.sealing(day)
     view = look(reporter, published, store, day)
-    _keep_one(_writer(known, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store, day)
+    _keep_one(_writer(known, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store)
 
 
-def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.date) -> None:
+def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store) -> None:
     """Store a parcel whose other ``blocks`` were put before; the same again changes nothing.
 
     Raises NoRoom, or Taken when something else lies, or lay, under one of its tokens; then none of its own blocks stay.
@@ -100,9 +100,9 @@ def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.
     put: list[bytes] = []
     try:
         for id, block in parcel.blocks:
-            store.put_block(id, block, Heap.REVIEWERS, day)
+            store.put_block(id, block, Heap.REVIEWERS)
             put.append(id)
-        store.commit(sealed, [*blocks, *put], day)
+        store.commit(sealed, [*blocks, *put])
     except Full as error:
         raise NoRoom("the disk is full") from error
     finally:
@@ -121,9 +121,9 @@ def report_readers(draft: Draft, known: Known, day: datetime.date) -> tuple[str,
     return _writer(known, day).readers(draft)[0]
 
 
-def withdraw(reporter: Reporter, store: Store, day: datetime.date) -> str:
+def withdraw(reporter: Reporter, store: Store) -> str:
     """Take the report and its slip back while nobody has collected them: withdrawn, collected or unknown."""
-    return store.withdraw([thing_id(reporter.report_token), thing_id(reporter.slip_token)], day)
+    return store.withdraw([thing_id(reporter.report_token), thing_id(reporter.slip_token)])
 
 
 @functools.cache
@@ -136,10 +136,10 @@ def _writer(known: Known, day: datetime.date) -> Writer:
     return Writer(known, day, SEALED, throwaways())
 
 
-def _keep_one(parcel: Parcel, blocks: tuple[bytes, ...], store: Store, day: datetime.date) -> None:
+def _keep_one(parcel: Parcel, blocks: tuple[bytes, ...], store: Store) -> None:
     """The same where the form, and not its sealing, is what counts: whichever came first is the message."""
     try:
-        keep(parcel, blocks, store, day)
+        keep(parcel, blocks, store)
     except Taken:
         if not store.has(thing_id(parcel.tokens[0])):
             raise

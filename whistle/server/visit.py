@@ -41,6 +41,7 @@ class Visit:
     instance: Instance
     t: Translation
     day: datetime.date
+    leapt: bool = False  # the clock has, so no day to come is named
     arrived: Arrived = NOTHING
 
     @property
@@ -63,9 +64,15 @@ class Visit:
         """How much a form may hold."""
         return Bounds(self.config.max_upload)
 
+    @classmethod
+    def now(cls, instance: Instance, t: Translation) -> "Visit":
+        """A visit that begins."""
+        clock = instance.clock
+        return cls(instance, t, clock.day, clock.leapt)
+
     def holding(self, fields: Arrived) -> "Visit":
-        """The same visit with what its form held."""
-        return replace(self, arrived=fields)
+        """The same visit with what its form held, which may have taken past midnight to arrive."""
+        return replace(Visit.now(self.instance, self.t), arrived=fields)
 
     def said(self, texts: Mapping[str, str]) -> str:
         """A text of the organisation's, in this visit's language where there is one."""
@@ -99,14 +106,16 @@ def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any
 
 
 def pickup(visit: Visit, known: Known, key: str) -> Markup:
-    """When somebody comes next, said by the message ``key``, or ``key``_none where no day is fixed."""
+    """When somebody comes next, said by the message ``key``; ``key``_none where no day is fixed, ``key``_leapt where none is named."""
+    if visit.leapt:
+        return visit.t(f"{key}_leapt")
     day = due(visit, known)
     return visit.t(key, day=day) if day else visit.t(f"{key}_none")
 
 
 def due(visit: Visit, known: Known) -> str:
-    """The day of the next planned pick-up, if any is fixed.  On such a day also the next: today's may be over."""
-    day, t = next_collection(known.manifest, visit.day), visit.t
+    """The day of the next planned pick-up, if one can be named.  On such a day also the next: today's may be over."""
+    day, t = None if visit.leapt else next_collection(known.manifest, visit.day), visit.t
     if day is None or day != visit.day:
         return long_day(t, day) if day else ""
     after = next_collection(known.manifest, day + datetime.timedelta(days=1))
@@ -128,8 +137,10 @@ def long_day(t: Translation, day: datetime.date) -> str:
 def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] | None = None) -> list[dict[str, str]]:
     """What the organisation plans to do, each with its last day, and with the day on which it was ``done``, if it was.
 
-    ``done`` has days by the marks of replies.
+    ``done`` has days by the marks of replies.  Nothing is planned while no day to come can be named.
     """
+    if visit.leapt:
+        return []
     on = {mark: visit.t.day(day) for mark, day in (done or {}).items()}
     return [
         {
@@ -217,6 +228,7 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "here": flask.url_for("pages.show", language=visit.t.code),
         "comes": _comes(visit),
         "danger": _danger(visit),
+        "leapt": visit.leapt,
         "languages": [i18n.load(code) for code in languages(visit.config)],
     }
 

@@ -56,6 +56,14 @@ def day_ids(connection: Connection, day: date) -> DayIds:
     return DayIds(tuple(sorted(envelopes)), tuple(sorted(blocks)))
 
 
+def bodiless(connection: Connection, since: date) -> list[date]:
+    """The days from one on of which the reviewers' heap holds rows without bodies: these were removed by whole days."""
+    table = MAIN.envelopes
+    days = connection.scalars(select(table.c.day).where(*_held(MAIN), table.c.day >= since).distinct()).all()
+    one = {day: select(table.c.id).where(*_held(MAIN), table.c.day == day).limit(1) for day in days}
+    return [day for day in days if not _has_body(connection, connection.scalars(one[day]).one())]
+
+
 def _has_body(connection: Connection, id_: bytes) -> bool:
     """Whether the bodies of an envelope's day are there: they go by whole days, all in one transaction."""
     return bool(connection.scalar(select(exists().where(MAIN.bodies.c.k == key(id_)))))

@@ -25,6 +25,7 @@ from sqlalchemy import (
 )
 
 from whistle.store.blocks import Blocks
+from whistle.store.clock import Clock
 from whistle.store.database import Database, chunks
 from whistle.store.errors import Missing, Taken
 from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
@@ -74,9 +75,12 @@ _UNDER = union_all(
 )
 
 
-def commit(database: Database, place: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], day: date) -> None:
+def commit(
+    database: Database, place: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], clock: Clock
+) -> None:
     """Store envelopes and claim their blocks, in one transaction. Raises Taken or Missing; then nothing is stored."""
     with database.write() as connection:
+        day = clock.take(connection).day
         fresh = _fresh(connection, envelopes)
         _claim(connection, place, blocks, day)
         _add(database, connection, fresh, day)
@@ -158,15 +162,20 @@ def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes
     return found
 
 
-def collect(database: Database, ids: Sequence[bytes], day: date) -> list[bytes]:
+def collect(database: Database, ids: Sequence[bytes], clock: Clock) -> list[bytes]:
     """Mark waiting envelopes to reviewers as collected. Returns the ids whose bodies may now be sent, sorted."""
     with database.write() as connection:
         rows = [row for row in _rows(connection, ids) if row.heap == Heap.REVIEWERS and row.state != State.REMOVED]
-        _change(connection, [row.id for row in rows if row.state == State.WAITING], State.COLLECTED, day)
+        _change(
+            connection,
+            [row.id for row in rows if row.state == State.WAITING],
+            State.COLLECTED,
+            clock.take(connection).day,
+        )
         return [row.id for row in rows]
 
 
-def withdraw(database: Database, ids: Sequence[bytes], day: date) -> str:
+def withdraw(database: Database, ids: Sequence[bytes], clock: Clock) -> str:
     """Remove a report, with its slip, while it waits. Says `withdrawn` (again, too), `collected` or `unknown`."""
     with database.write() as connection:
         rows = _rows(connection, ids)
@@ -175,7 +184,7 @@ def withdraw(database: Database, ids: Sequence[bytes], day: date) -> str:
             return "unknown"
         if any(row.state == State.COLLECTED for row in reports):
             return "collected"
-        remove(connection, [row.id for row in rows if row.state == State.WAITING], day)
+        remove(connection, [row.id for row in rows if row.state == State.WAITING], clock.take(connection).day)
         return "withdrawn"
 
 

@@ -29,3 +29,11 @@ class Missing(StoreError):
     def __init__(self, ids: Sequence[bytes]) -> None:
         super().__init__(f"{len(ids)} of the blocks are missing")
         self.ids = tuple(ids)
+
+
+class Leapt(StoreError):
+    """The clock is more than two days from the last day seen; until an operator accepts it, nothing is removed."""
+
+
+class WrongDay(StoreError):
+    """The day that an operator wants to accept is not the one that the clock says."""

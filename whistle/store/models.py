@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeDecorator
 ID = 16  # bytes, of every id
 BLOCK = 262_144  # bytes
 EPOCH = date(1970, 1, 1)
-REVISION = "0003"  # the migration that arrives at these tables
+REVISION = "0004"  # the migration that arrives at these tables
 
 
 class Heap(StrEnum):
@@ -131,3 +131,6 @@ visits = Table(
     Column("day", Day, primary_key=True),
     sqlite_with_rowid=False,
 )
+
+# One row, once anything was stored: the last day seen.
+clock = Table("clock", metadata, Column("day", Day, primary_key=True, autoincrement=False), sqlite_with_rowid=False)

@@ -13,6 +13,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, delete, func, select
 
 from whistle.store.blocks import Blocks
+from whistle.store.clock import Clock
 from whistle.store.database import Database
 from whistle.store.days import count_days, day_ids
 from whistle.store.envelopes import drop_bodies, remove
@@ -38,23 +39,23 @@ class Limits:
         return timedelta(days=self.reviewers if heap is Heap.REVIEWERS else self.reporters)
 
 
-def record_import(database: Database, reviewer: str, day: date, hash_: bytes, today: date) -> bool:
+def record_import(database: Database, reviewer: str, day: date, hash_: bytes, clock: Clock) -> bool:
     """Keep a statement whose signature the caller has checked. False: nothing lies here (any more) of that day.
 
     A day that is not over is refused, as it may still grow. The same statement again keeps its first day.
     """
     with database.write() as connection:
-        held = day_ids(connection, day)
-        if day >= today or not (held.envelopes or held.blocks):
+        held, now = day_ids(connection, day), clock.take(connection)
+        if day >= now.open or not (held.envelopes or held.blocks):
             return False
-        database.add(connection, imports, [{"reviewer": reviewer, "day": today, "hash": hash_}])
+        database.add(connection, imports, [{"reviewer": reviewer, "day": now.day, "hash": hash_}])
         return True
 
 
-def visit(database: Database, courier: str, day: date) -> None:
+def visit(database: Database, courier: str, clock: Clock) -> None:
     """Note that a courier came."""
     with database.write() as connection:
-        database.add(connection, visits, [{"courier": courier, "day": day}])
+        database.add(connection, visits, [{"courier": courier, "day": clock.take(connection).day}])
 
 
 def last_visit(connection: Connection) -> date | None:
@@ -82,7 +83,7 @@ def remove_due(
     """
     with database.read() as connection:
         unturned = _unturned(connection)
-        days = [each.day for each in count_days(connection) if each.day not in unturned]
+        days = [each.day for each in count_days(connection) if each.day < today and each.day not in unturned]
         hashes = _stated(connection, today, active, limits)
     held.keep(days)
     stated = [day for day in days if held.hash(day) in hashes] if hashes else []

@@ -8,11 +8,11 @@ turn-over), and on PostgreSQL what lies outside the tables (its log, archives an
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
 
 from sqlalchemy import Column, Table, delete, select
 
 from whistle.store.blocks import Blocks
+from whistle.store.clock import Clock
 from whistle.store.database import Database, chunks
 from whistle.store.errors import StoreError
 from whistle.store.models import MAIN, TODAY, key, pending
@@ -32,8 +32,10 @@ class Turned:
     blocks: int
 
 
-def turn_over(database: Database, place: Blocks, today: date) -> Turned:
-    """Merge everything that arrived before `today`; uploads under way stay. Run by one at a time."""
+def turn_over(database: Database, place: Blocks, clock: Clock) -> Turned:
+    """Merge everything of the days that are over; uploads under way stay. Run by one at a time."""
+    with database.write() as connection:  # from here on nothing more can come of these days
+        today = clock.take(connection).open
     with database.read() as connection:
         table = TODAY.envelopes
         envelopes = connection.scalars(select(table.c.id).where(table.c.day < today).order_by(table.c.id)).all()

@@ -10,6 +10,7 @@ from datetime import date, timedelta
 from sqlalchemy import Connection, bindparam, delete, exists, or_, select
 
 from whistle.store.blocks import Blocks
+from whistle.store.clock import Clock
 from whistle.store.database import Database, chunks
 from whistle.store.errors import Taken
 from whistle.store.models import MAIN, PLACES, TODAY, Heap, Place, pending
@@ -18,11 +19,12 @@ Drop = Callable[[Sequence[bytes]], None]
 UNDER_WAY = timedelta(days=1)  # an upload that began the day before may still go on
 
 
-def put_block(database: Database, place: Blocks, id_: bytes, body: bytes, heap: Heap, day: date) -> None:
+def put_block(database: Database, place: Blocks, id_: bytes, body: bytes, heap: Heap, clock: Clock) -> None:
     """Store a block durably, pending until a commit names it. Other bytes under its id are Taken."""
     if place.get(id_) not in (None, body):
         raise Taken([id_])  # before the row: what is refused leaves none
     with database.write(lasting=False) as connection:  # the commit that follows lasts, and this with it
+        day = clock.take(connection).day
         claimed, settled = _standing(connection, id_, heap)
         if not settled:
             database.add(connection, TODAY.blocks, [{"id": id_, "heap": heap, "day": day}])

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
-from whistle.courier import Courier, folder
+from whistle.courier import LEAPT, Courier, folder
 from whistle.workstation import durable
 from whistle.workstation.app import create_app
 from whistle.workstation.errors import Refused
@@ -60,6 +60,8 @@ def carrying(folder: Path, stick: Path) -> Callable[[], Iterable[str]]:
             told.append(
                 f"The manifest ends in {done.warning} days." if done.warning >= 0 else "The manifest has ended."
             )
+        if done.leapt:
+            told.append(LEAPT)
         return told
 
     return carry

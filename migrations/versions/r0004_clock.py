@@ -1,0 +1,26 @@
+"""The last day seen, by which a clock that is wrong is told; it begins with the newest day that anything here bears."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0004"
+down_revision = "0003"
+
+DAYS = (
+    *((table, column) for table in ("today_envelopes", "envelopes") for column in ("day", "state_day")),
+    *((table, "day") for table in ("today_blocks", "blocks", "pending", "imports", "visits")),
+)
+
+
+def upgrade() -> None:
+    op.create_table(
+        "clock",
+        sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+    days = " UNION ALL ".join(f"SELECT max({column}) AS day FROM {table}" for table, column in DAYS)
+    op.execute(f"INSERT INTO clock SELECT max(day) FROM ({days}) AS kept HAVING max(day) IS NOT NULL")
+
+
+def downgrade() -> None:
+    op.drop_table("clock")
