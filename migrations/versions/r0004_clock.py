@@ -1,4 +1,7 @@
-"""The last day seen, by which a clock that is wrong is told; it begins with the newest day that anything here bears."""
+"""The last day seen, by which a clock that is wrong is told; it begins with the newest day that anything here bears.
+
+The indexes that revision 0003 once made go.
+"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -13,6 +16,9 @@ DAYS = (
 
 
 def upgrade() -> None:
+    if op.get_bind().dialect.name == "sqlite":
+        for index in ("today.today_envelopes_number", "envelopes_number"):
+            op.execute(f"DROP INDEX IF EXISTS {index}")
     op.create_table(
         "clock",
         sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),

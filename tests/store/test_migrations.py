@@ -109,6 +109,24 @@ def test_down_and_up_again_changes_nothing(store: Store, url: str) -> None:
     test_the_newest_revision_equals_the_models(store, url)
 
 
+def test_indexes_that_an_earlier_version_made_go(here: Store) -> None:
+    """A SQLite database of revision 0003 as it was released is brought up to date, without its two indexes."""
+    url = str(here.database.engine.url)
+    report(here)
+    downgrade(url, "0003")
+    with here.database.write() as connection:
+        for schema, table in (("today.", "today_envelopes"), ("", "envelopes")):
+            connection.exec_driver_sql(
+                f"CREATE INDEX {schema}{table}_number ON {table} (instr('1', substr(hex(id), 1, 1)))"
+            )
+    upgrade(url)
+    with here.database.read() as connection:
+        for schema in ("main", "today"):
+            names = connection.exec_driver_sql(f"SELECT name FROM {schema}.sqlite_master WHERE type = 'index'").all()
+            assert not [name for (name,) in names if name.endswith("_number")]
+    assert here.clock().last == DAY
+
+
 def test_down_to_the_base_leaves_no_table(url: str, tmp_path: Path) -> None:
     """Taking back the first revision drops everything, and upgrading makes it anew."""
     upgrade(url)
