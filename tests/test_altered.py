@@ -79,7 +79,7 @@ def round_by(office: Office, courier: Courier, kind: str = "") -> list[str]:
 def days_later(office: Office, days: int) -> list[datetime.date]:
     """So many days go by at the server; the days that it removed since all had stated them."""
     instance = office.app.extensions[NAME]
-    turn(instance, office.clock, office.clock.day + datetime.timedelta(days=days))
+    turn(instance, office.clock.day + datetime.timedelta(days=days))
     return clean(instance)
 
 

@@ -12,7 +12,7 @@ from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS
-from tests.server.visitor import Visitor, answer, hide, opened, store_of
+from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
 from whistle.protocol import retrieval, words
 from whistle.protocol.message import FollowUp, Report
 from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
@@ -248,11 +248,11 @@ def test_states_of_a_case(
         page("type", "#text", "Are you still there?")
         page("send", "follow-up")
         page("gone", "#text")
-        app.extensions["whistle"].now.day = org.manifest.expires + datetime.timedelta(days=31)
+        turn(app.extensions["whistle"], org.manifest.expires + datetime.timedelta(days=31))
         page.open(" ".join(words.encode(stopped.code)), "main ul li")
         page("look", "back-closed")
         assert not page("told", "!!document.querySelector('#text')")
-        app.extensions["whistle"].now.day = parties.DAY
+        turn(app.extensions["whistle"], parties.DAY)
         hide(monkeypatch, thing_id(stopped.slip_token))
         page.open(" ".join(words.encode(stopped.code)), "main ul li")
         page("look", "back-no-slip")

@@ -9,7 +9,7 @@ from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line
 from tests.browser.test_back import collected, retired
-from tests.server.visitor import Visitor, answer, hide, opened
+from tests.server.visitor import Visitor, answer, hide, opened, turn
 from whistle.protocol import retrieval, words
 from whistle.protocol.message import Report
 from whistle.protocol.retrieval import Reporter, thing_id
@@ -63,12 +63,12 @@ def states(
     yield "instead"
     visitor.step("follow-up", {"text": "One thing more.", "without": "counsel"})
     yield "nobody"
-    app.extensions["whistle"].now.day = org.manifest.expires.replace(year=org.manifest.expires.year + 1)
+    turn(app.extensions["whistle"], org.manifest.expires.replace(year=org.manifest.expires.year + 1))
     visitor.open(visitor.here)
     yield "closed"
     visitor.step("replies").step("look", {"words": code})
     yield "closed case"
-    app.extensions["whistle"].now.day = parties.DAY
+    turn(app.extensions["whistle"], parties.DAY)
     hide(monkeypatch, thing_id(who.slip_token))
     visitor.come_back(code)
     yield "no slip"

@@ -330,7 +330,7 @@ def test_import_statements(carrier: Carrier, instance: Instance, org: parties.Or
     answered = carrier.push(listing([], imports=(good, forged, partial, altered)), []).get_json()
     assert answered["imports"] == 3
     store.turn_over()
-    turn(instance, clock, clock.day + datetime.timedelta(days=7))
+    turn(instance, clock.day + datetime.timedelta(days=7))
     assert store.remove_due(["ombuds", "ethics"]) == []
     assert store.remove_due(["ethics"]) == []
     assert store.remove_due(["ombuds"]) == [DAY]

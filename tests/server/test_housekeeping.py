@@ -67,11 +67,11 @@ def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
     lost, kept = b"l" * 16, b"k" * 16
     instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS)
     instance.store.commit([Sealed(kept, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
-    turn(instance, clock, DAY + datetime.timedelta(days=3))
+    turn(instance, DAY + datetime.timedelta(days=3))
     housekeeping.clean(instance)
     assert not any(Path(instance.config.blocks).rglob(lost.hex() + "*"))
     assert instance.store.look([kept])[0].state is State.WAITING
-    turn(instance, clock, DAY + datetime.timedelta(days=183))
+    turn(instance, DAY + datetime.timedelta(days=183))
     housekeeping.clean(instance)
     assert instance.store.look([kept])[0].state is State.REMOVED
 
@@ -82,9 +82,9 @@ def test_a_full_disk_is_cleaned_all_the_same(instance: Instance, clock: Clock, m
     instance.store.commit([Sealed(old, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
     clock.day += ONE
     housekeeping.clean(instance)
-    turn(instance, clock, DAY + datetime.timedelta(days=200))
+    turn(instance, DAY + datetime.timedelta(days=200))
     instance.store.put_block(lost, bytes(262_144), Heap.REVIEWERS)
-    turn(instance, clock, DAY + datetime.timedelta(days=203))
+    turn(instance, DAY + datetime.timedelta(days=203))
 
     def full(*_: object) -> None:
         raise Full("no room")
@@ -112,10 +112,10 @@ def test_warnings(instance: Instance, org: parties.Organisation, clock: Clock) -
     assert housekeeping.warnings(instance) == []
     instance.store.visit("courier")
     instance.store.commit([Sealed(b"k" * 16, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
-    turn(instance, clock, DAY + datetime.timedelta(days=60))
+    turn(instance, DAY + datetime.timedelta(days=60))
     said = " ".join(housekeeping.warnings(instance))
     assert "ends in 23 days" in said and "for 60 days" in said and "no courier" in said
-    turn(instance, clock, org.manifest.expires + ONE)
+    turn(instance, org.manifest.expires + ONE)
     assert "ended 1 days ago" in housekeeping.warnings(instance)[0]
 
 

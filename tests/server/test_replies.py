@@ -340,7 +340,7 @@ def test_replies_outlive_the_list_of_readers(
 ) -> None:
     """When nothing can be sealed any more replies are still shown, and no box for a follow-up is."""
     answer(app, org, who, reported(app, org), "We are here.")
-    turn(instance, clock, clock.day + datetime.timedelta(days=120))
+    turn(instance, clock.day + datetime.timedelta(days=120))
     visitor.come_back(code)
     assert "We are here." in visitor.text
     assert not [form for form in visitor.page.forms if "follow-up" in form.steps]

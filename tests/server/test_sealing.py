@@ -184,7 +184,7 @@ def test_files_are_kept_with_the_report(
     """Blocks are committed with the report, so the nightly sweep leaves them."""
     record, ids = kept(instance, os.urandom(400_000))
     send(instance, dataclasses.replace(DRAFT, attachments=(record,), blocks=tuple(ids)))
-    turn(instance, clock, DAY + datetime.timedelta(days=5))
+    turn(instance, DAY + datetime.timedelta(days=5))
     instance.store.sweep()
     assert all(instance.store.block(id, Heap.REVIEWERS) for id in ids)
     assert read(app, org, "ombuds")[0].attachments == (record,)
@@ -206,7 +206,7 @@ def test_a_full_disk_keeps_nothing(instance: Instance, monkeypatch: pytest.Monke
 def test_nothing_is_sealed_past_the_manifest(instance: Instance, clock: Clock, org: parties.Organisation) -> None:
     """Thirty days after the manifest's end reports are refused, and words still find what is there."""
     who = send(instance)
-    turn(instance, clock, org.manifest.expires + datetime.timedelta(days=31))
+    turn(instance, org.manifest.expires + datetime.timedelta(days=31))
     with pytest.raises(NoManifest):
         send(instance, code=b"another 16 bytes")
     assert look(instance, who).state is State.WAITING

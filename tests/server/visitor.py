@@ -39,9 +39,10 @@ class Clock:
         return datetime.datetime.combine(self.day, datetime.time(12), datetime.UTC)
 
 
-def turn(instance: Instance, clock: Clock, day: datetime.date) -> None:
+def turn(instance: Instance, day: datetime.date) -> None:
     """It is another day; the operator accepts whatever leap that is."""
-    clock.day = day
+    assert isinstance(instance.now, Clock)
+    instance.now.day = day
     if instance.store.clock().leapt:
         instance.store.accept(day)
 

@@ -6,16 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.things import DAY, NEXT, SIZE, an_id, report
-from whistle.store import Store, open_store
+from tests.store.things import NEXT, an_id, on, opened, report
+from whistle.store import Store
 
 
 @pytest.fixture
 def other(here: Store, tmp_path: Path) -> Iterator[Store]:
     """The same store as another process has it open."""
-    opened = open_store(f"sqlite:///{tmp_path}/whistle.sqlite", tmp_path / "blocks", SIZE)
-    yield opened
-    opened.close()
+    found = opened(f"sqlite:///{tmp_path}/whistle.sqlite", tmp_path / "blocks")
+    yield found
+    found.close()
 
 
 def seen(store: Store, ids: list[bytes]) -> set[bytes]:
@@ -30,7 +30,7 @@ def test_what_another_process_brought_or_settled_is_found(here: Store, other: St
         assert seen(here, ids) == seen(other, ids) == set(ids)
         ids += [each.id for each in report(bringing)[:2]]
         assert seen(here, ids) == seen(other, ids) == set(ids)
-        settling.turn_over(NEXT)
+        on(settling, NEXT).turn_over()
         assert seen(here, ids) == seen(other, ids) == set(ids)
 
 
@@ -48,8 +48,8 @@ def test_a_look_during_a_turn_over_misses_nothing(here: Store, other: Store) -> 
     for thread in threads:
         thread.start()
     for day in range(4):
-        other.turn_over(NEXT.fromordinal(NEXT.toordinal() + day))
-        ids += [each.id for _ in range(20) for each in report(other, day=NEXT.fromordinal(DAY.toordinal() + day))[:2]]
+        on(other, NEXT.fromordinal(NEXT.toordinal() + day)).turn_over()
+        ids += [each.id for _ in range(20) for each in report(other)[:2]]
     over.set()
     for thread in threads:
         thread.join()

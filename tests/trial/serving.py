@@ -43,6 +43,7 @@ class Server:
     port: int
     processes: "list[subprocess.Popen[bytes]]" = field(default_factory=list)
     before: Callable[[], list[str]] = list  # what stands before its command
+    program: str = WHISTLE
 
     @classmethod
     def make(cls, folder: Path, threads: int = 24, *more: str, workers: int = 1) -> "Server":
@@ -80,7 +81,7 @@ class Server:
 
     def start(self) -> None:
         """Run it until `stop` or `kill`."""
-        command = [*self.before(), sys.executable, "-c", WHISTLE, "server", "run", "--folder", str(self.folder)]
+        command = [*self.before(), sys.executable, "-c", self.program, "server", "run", "--folder", str(self.folder)]
         with (self.folder / "said.log").open("ab") as said:
             self.processes.append(subprocess.Popen(command, stdout=said, stderr=said))
         self.wait()

@@ -15,7 +15,7 @@ from sqlalchemy import select
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests import parties
-from tests.server.visitor import Clock, Visitor, config, site
+from tests.server.visitor import Clock, Visitor, config, site, turn
 from tests.workstation.carrying import station
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
@@ -163,7 +163,7 @@ class World:
 
     def wait(self, days: int) -> None:
         """Some days go by; in the first minutes of the last the server keeps house."""
-        self.clock.day += datetime.timedelta(days=days)
+        turn(self.instance, self.clock.day + datetime.timedelta(days=days))
         housekeeping.clean(self.instance)
 
     def visitor(self) -> Visitor:

@@ -295,7 +295,7 @@ def _remember(workstation: Workstation, listing: Listing, digest: bytes, result:
 def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -> None:
     """Shrink the outbox by what came back, and note what has to be signed because of this part, until it is."""
     came = {member.id: member.sha256 for member in listing.members if member.id and member.is_envelope}
-    taken = outbox.settle(workstation, came, set(listing.stored), set(listing.taken))
+    taken = outbox.settle(workstation, came, set(listing.stored), set(listing.taken), listing.created)
     if listing.created > workstation.today():
         result.findings.append(
             f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."

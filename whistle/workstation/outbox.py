@@ -59,14 +59,17 @@ def pending(workstation: Workstation) -> list[str]:
     return found
 
 
-def settle(workstation: Workstation, came: Came, stored: set[bytes], taken: set[bytes]) -> list[str]:
+def settle(
+    workstation: Workstation, came: Came, stored: set[bytes], taken: set[bytes], written: datetime.date
+) -> list[str]:
     """Let go of what has arrived; the hashes of replies whose place was taken, to be signed again.
 
-    `came` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says.
+    `came` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says, as it does
+    the day on which the stick was `written`.
     """
     again, left = [], []
     with workstation.change():
-        sent.settle(workstation, came)
+        sent.settle(workstation, came, written)
         for hash_ in pending(workstation):
             item = workstation.vault.get(f"outbox/{hash_}")
             if _settle(item, came, stored, taken, workstation.today().isoformat()):

@@ -81,10 +81,13 @@ def keep(workstation: Workstation, hash_: str, item: Item) -> None:
     workstation.vault.put("sent", _index(workstation) | {hash_: entry})
 
 
-def settle(workstation: Workstation, came: Came) -> None:
-    """Note the copies that came back, and let go of what the server, too, would have removed by now."""
+def settle(workstation: Workstation, came: Came, written: datetime.date) -> None:
+    """Note the copies that came back, and let go of what the server, too, would have removed by now.
+
+    By now is by this computer's clock and by the day on which the stick was `written`: either clock may be wrong.
+    """
     index, today = _index(workstation), workstation.today().isoformat()
-    kept = {hash_: entry for hash_, entry in index.items() if entry["until"] >= today}
+    kept = {hash_: entry for hash_, entry in index.items() if entry["until"] >= min(today, written.isoformat())}
     for hash_ in index.keys() - kept.keys():
         workstation.vault.remove(f"sent/{hash_}")
     for hash_, entry in kept.items():
