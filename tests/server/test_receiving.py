@@ -226,7 +226,7 @@ def test_a_boundary_is_short(instance: Instance) -> None:
     """A boundary that is itself a body's worth is refused."""
     with pytest.raises(Broken):
         kind = f"multipart/form-data; boundary={'b' * 3000}"
-        receive(io.BytesIO(b"x"), kind, 1, instance.store, parties.DAY, BOUNDS)
+        receive(io.BytesIO(b"x"), kind, 1, instance.store, BOUNDS)
 
 
 REFUSED = {

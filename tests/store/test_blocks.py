@@ -26,16 +26,16 @@ def test_a_block_is_pending_until_its_commit(store: Store) -> None:
 def test_what_is_dropped_is_gone(store: Store, tmp_path: Path) -> None:
     """Blocks that no commit has named go at once, rows and files; those that one has named stay, on either shelf."""
     _, _, settled = report(store, blocks=1)
-    store.turn_over(NEXT)
-    _, _, kept = report(store, blocks=1, day=NEXT)
+    on(store, NEXT).turn_over()
+    _, _, kept = report(store, blocks=1)
     before = rows(store), files(tmp_path / "blocks")
-    (one, body), (two, _) = put(store, day=NEXT), put(store, Heap.REPORTERS, NEXT)
+    (one, body), (two, _) = put(store), put(store, Heap.REPORTERS)
     assert len(files(tmp_path / "blocks")) == 4
     store.drop([one, *settled, *kept, two, an_id()])
     assert (rows(store), files(tmp_path / "blocks")) == before
-    store.put_block(one, body, Heap.REVIEWERS, NEXT)
+    store.put_block(one, body, Heap.REVIEWERS)
     with pytest.raises(Missing):
-        store.commit([sealed()], [one, two], NEXT)
+        store.commit([sealed()], [one, two])
 
 
 def test_a_block_counts_for_the_day_of_its_commit(store: Store) -> None:
