@@ -199,7 +199,7 @@ function caseOf(page, view) {
     item.replaceChildren(kit.say(done ? "case.plan_done" : "case.plan_step", { day, text }));
   });
   if (!steps.length) {
-    state.querySelector("h3")?.remove();
+    state.querySelectorAll("h3, h3 + ul").forEach((each) => each.remove());
   }
   const none = document.createElement("p");
   none.append(kit.say("case.none"));

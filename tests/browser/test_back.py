@@ -261,6 +261,33 @@ def test_states_of_a_case(
     assert texts == ["Are you still there?"]
 
 
+@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_a_case_while_the_clock_is_wrong(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, language: str
+) -> None:
+    """The page of a case says that the server's clock may be wrong, and names no day to come; put right, it does."""
+    address, _ = served
+    who = told(app, "Money was taken.")
+    typed, clock = " ".join(words.encode(who.code)), app.extensions["whistle"].now
+    with remote(name, address, language, axe=name == "chrome") as page:
+        page.open(typed)
+        facts = "document.querySelector('main section ul').children.length"
+        assert page("told", facts) == 5
+        assert page("told", "!document.querySelector('header .notice')")
+        assert page("told", "document.querySelectorAll('main section ul').length") == 2
+        clock.day = parties.DAY + datetime.timedelta(days=200)
+        page.open(typed)
+        page("look", f"back-clock-{language}")
+        assert page("text", "header .notice")
+        assert page("told", "document.querySelectorAll('main section ul').length") == 1
+        assert page("told", facts) == 3
+        page("type", "#text", "One thing more.")
+        page("send", "follow-up")
+        page("gone", "#text")
+    assert len(store_of(app).day_ids(parties.DAY + datetime.timedelta(days=1)).envelopes) == 1
+
+
 @pytest.mark.parametrize("left", [True, False], ids=["with readers", "without"])
 def test_too_late_to_withdraw(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], left: bool
