@@ -31,7 +31,7 @@ DAY = parties.DAY
 ONE = datetime.timedelta(days=1)
 AHEAD = DAY + 200 * ONE
 NOTICE = {"en": "clock may be wrong", "ar": "قد تكون ساعة خادمنا غير صحيحة"}
-TO_COME = ("Next time", "Next pick-up", "stay here until", "Our plan", "By ")  # before a day
+TO_COME = ("Next planned", "today, ", "stay here until", "Our plan", "By ")  # before a day
 HOUSEKEEPING = 120.0  # seconds until the house was certainly kept once; it is every 20
 
 
@@ -100,7 +100,7 @@ def test_pages_of_a_server_whose_clock_leapt(
     visitor.come_back(code)
     assert NOTICE[language] not in visitor.text
     if language == "en":
-        assert "Next pick-up" in visitor.text and "Our plan" in visitor.text and "stay here until" in visitor.text
+        assert "Next planned" in visitor.text and "Our plan" in visitor.text and "stay here until" in visitor.text
 
 
 def test_replies_are_read_while_the_clock_is_wrong(app: flask.Flask, org: parties.Organisation, clock: Clock) -> None:
@@ -118,9 +118,14 @@ def test_replies_are_read_while_the_clock_is_wrong(app: flask.Flask, org: partie
 
 
 def test_housekeeping_waits_for_the_operator(
-    app: flask.Flask, instance: Instance, clock: Clock, caplog: pytest.LogCaptureFixture
+    app: flask.Flask,
+    instance: Instance,
+    clock: Clock,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A leap is told once a day, and nothing goes; once the day is accepted, what was kept too long goes by itself."""
+    monkeypatch.setattr(housekeeping.chaff, "scatter", lambda *_: None)
     code = Visitor(app).tell(files=[("a.txt", b"one")]).words
     report = thing_id(retrieval.derive(words.decode(code)).report_token)
     keeper = Housekeeper(instance)
