@@ -57,8 +57,8 @@ def case(visit: Visit, known: Known, view: CaseView) -> Markup:
     if view.slip is None:
         return t("case.no_slip")
     said = t("reading.can", names=names(visit, known, view.slip.readers))
-    later = (t("reading.later", name=shown(one.reviewer), by=shown(one.by), day=t.day(one.day)) for one in view.brought_in)
-    more = Markup(" ").join([_out(visit, known, view.slip.without), *later])
+    later = [{"name": shown(one.reviewer), "by": shown(one.by), "day": t.day(one.day)} for one in view.brought_in]
+    more = Markup(" ").join([_out(visit, known, view.slip.without), *(t("reading.later", **one) for one in later)])
     return Markup("<strong>{}</strong> {}").format(said, more)
 
 

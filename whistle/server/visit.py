@@ -106,8 +106,10 @@ def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any
 
 
 def pickup(visit: Visit, known: Known, key: str) -> Markup:
-    """When somebody comes next, said by the message ``key``, by ``key``_none where no day is fixed, or by ``key``_leapt
-    where none is named."""
+    """When somebody comes next, by the message ``key``.
+
+    By ``key``_none where no day is fixed, by ``key``_leapt where none can be named.
+    """
     if visit.leapt:
         return visit.t(f"{key}_leapt")
     day = due(visit, known)
