@@ -15,7 +15,7 @@ from tests.stock.programs import need, need_package
 from whistle.protocol import retrieval, words
 
 SCRIPT = Path(__file__).with_name("pages.mjs")
-PATIENCE = 170  # seconds
+PATIENCE = 600  # seconds; a walk of two languages in four looks on a machine that others use too
 
 pytestmark = pytest.mark.browser
 
