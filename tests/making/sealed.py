@@ -1,6 +1,7 @@
 """Vectors of envelopes, and of attachments with their blocks."""
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from tests.making.cast import IDENTITIES, PHOTO, REPORT, REPORTER, SLOTS
 from tests.making.vector import Vector, secret, told
 from whistle.protocol import age, attachment, envelope, forms, message
 from whistle.protocol.age import HybridIdentity, HybridRecipient, Stanza, X25519Identity
-from whistle.protocol.age.format import sealed_header
+from whistle.protocol.age.format import parse_header, sealed_header
 from whistle.protocol.age.hybrid import ENCAPSULATED, KIND
 from whistle.protocol.age.primitives import POINT, decode_base64, encode_base64, seal
 from whistle.protocol.attachment import BLOCK, Attachment
@@ -79,12 +80,29 @@ def _spare(text: bytes) -> bytes:
     return text.rstrip(b"=")[:-1] + bytes([last]) + text[len(text.rstrip(b"=")) :]
 
 
-def _spare_bits() -> bytes:
-    """An encapsulation in base64 that is not canonical."""
-    good = age.encrypt(READERS, GOOD)
-    start = good.index(b"\n-> ") + len(b"\n-> " + KIND.encode() + b" ")
-    end = good.index(b"\n", start)
-    return good[:start] + _spare(good[start:end]) + good[end:]
+def _respelled(data: bytes, place: str, file_key: bytes = b"") -> bytes:
+    """The first stanza's share or body, or the MAC, with spare bits in its base64; with the file key the MAC is over
+    the header as it then stands, else over what the base64 stands for."""
+    end = data.index(b"\n", data.index(b"\n---") + 1)
+    lines = data[:end].split(b"\n")
+    next_ = next(at for at, line in enumerate(lines) if at > 1 and line[:2] in (b"->", b"--"))
+    at = {"share": 1, "body": next_ - 1, "mac": len(lines) - 1}[place]
+    lines[at] = _spare(lines[at])
+    if file_key:
+        signed = b"\n".join([*lines[:-1], b"---"])
+        lines[-1] = b"--- " + encode_base64(hmac.digest(hkdf(file_key, b"", b"header"), signed, "sha256"))
+    return b"\n".join(lines) + data[end:]
+
+
+def _spare_bits(place: str, *, is_sealed: bool = False) -> Make:
+    """An envelope whose header has them."""
+
+    def make() -> bytes:
+        good = age.encrypt(READERS, GOOD)
+        file_key = OMBUDS.unwrap(parse_header(good)[0].stanzas) if is_sealed else b""
+        return _respelled(good, place, file_key or b"")
+
+    return make
 
 
 def _odd_signature() -> bytes:
@@ -154,7 +172,19 @@ MALFORMED: dict[str, tuple[str, Make]] = {
     "stanza_unknown": ("a stanza of a kind that nobody knows, as long as the right one", _foreign(_renamed)),
     "stanza_three_arguments": ("a stanza with an argument more, not longer for it", _foreign(_cut_argument)),
     "stanza_bodies_uneven": ("stanzas of the right length together, not each", _uneven),
-    "stanza_spare_bits": ("a stanza with spare bits in its base64", _spare_bits),
+    "stanza_spare_bits": (
+        "spare bits in the base64 of a stanza's argument, under a MAC over the header as it stands",
+        _spare_bits("share", is_sealed=True),
+    ),
+    "body_spare_bits": (
+        "spare bits in the base64 of a stanza's body, under a MAC over what it stands for",
+        _spare_bits("body"),
+    ),
+    "body_spare_bits_sealed": (
+        "spare bits in the base64 of a stanza's body, under a MAC over the header as it stands",
+        _spare_bits("body", is_sealed=True),
+    ),
+    "mac_spare_bits": ("spare bits in the base64 of the MAC", _spare_bits("mac")),
     "file_key_long": ("a file key of 17 bytes", _long_file_key),
     "mac": ("a header whose MAC is another", _wrong_mac),
     "two_keys": ("the first stanza that opens decides, and its key is not the header's", _two_keys),
@@ -355,9 +385,21 @@ def attachments() -> Iterator[Vector]:
             {**forms.plain(record), "header": _other_mac(record)},
             blocks,
         ),
+        *(
+            (f"header_{place}_spare_bits", f"spare bits in the base64 of the header's {place}", shown, blocks)
+            for place, shown in _spelled(record)
+        ),
     ]
     for name, about, shown, listed in cases:
         yield _blocks(name, about, "malformed", shown, listed)
+
+
+def _spelled(record: Attachment) -> Iterator[tuple[str, dict[str, Any]]]:
+    """The record with another spelling in its header, at each place that has spare bits."""
+    header = forms.unbase64(record.header)
+    file_key = X25519Identity.from_text(record.identity).unwrap(parse_header(header)[0].stanzas) or b""
+    for place, key in (("share", file_key), ("body", b""), ("mac", b"")):
+        yield place, {**forms.plain(record), "header": cast.base64_of(_respelled(header, place, key))}
 
 
 def _other_mac(record: Attachment) -> str:
