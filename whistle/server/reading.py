@@ -10,9 +10,11 @@ from collections.abc import Iterable
 from markupsafe import Markup
 
 from whistle.protocol.drafting import Draft, NobodyLeft
+from whistle.protocol.judgement import BroughtIn
 from whistle.protocol.manifest import RECOVERY, Channel, Known
 from whistle.protocol.retrieval import Reporter
 from whistle.server import forms, sealing
+from whistle.server.i18n import Translation
 from whistle.server.looking import CaseView
 from whistle.server.visit import Visit, names, shown
 from whistle.store import StoreError
@@ -57,9 +59,13 @@ def case(visit: Visit, known: Known, view: CaseView) -> Markup:
     if view.slip is None:
         return t("case.no_slip")
     said = t("reading.can", names=names(visit, known, view.slip.readers))
-    later = [{"name": shown(one.reviewer), "by": shown(one.by), "day": t.day(one.day)} for one in view.brought_in]
-    more = Markup(" ").join([_out(visit, known, view.slip.without), *(t("reading.later", **one) for one in later)])
+    later = [_later(visit.t, each) for each in view.brought_in]
+    more = Markup(" ").join([_out(visit, known, view.slip.without), *later])
     return Markup("<strong>{}</strong> {}").format(said, more)
+
+
+def _later(t: Translation, each: BroughtIn) -> Markup:
+    return t("reading.later", name=shown(each.reviewer), by=shown(each.by), day=t.day(each.day))
 
 
 def _out(visit: Visit, known: Known, without: Iterable[str]) -> Markup:
