@@ -98,7 +98,7 @@ await withBrowser(given, async (walker, folder) => {
   await walker.see("#text");
   await walker.press("withdraw");
   await walker.press("withdraw-now");
-  await page.waitForFunction("!document.querySelector('button')");
+  await page.waitForFunction("!document.querySelector('main button')");
   await walker.look("9-withdrawn");
   await walker.comeBack(words);
   await turn({ told, hash, renewed });
