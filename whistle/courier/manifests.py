@@ -11,7 +11,7 @@ from pathlib import Path
 from whistle.courier import durable
 from whistle.courier.errors import BadServer
 from whistle.protocol import manifest
-from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.errors import ProtocolError
 from whistle.protocol.minisign import PublicKey
 
 FILE = re.compile(r"manifest-([1-9][0-9]{0,8})\.json")
@@ -82,7 +82,7 @@ class Manifests:
     def _verify(self, data: bytes, signature: bytes) -> manifest.Known:
         try:
             return manifest.verify(data, signature, self._roots)
-        except Malformed as exc:
+        except manifest.Altered as exc:
             raise BadServer(f"the server's manifest cannot be read: {exc}", DAMAGED) from exc
         except ProtocolError as exc:
             raise BadServer(f"the server's manifest is refused: {exc}", SUSPECT) from exc

@@ -189,18 +189,24 @@ def parse(data: bytes) -> Manifest:
     return forms.parse(Manifest, value)
 
 
-def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
-    """A manifest that one of ``roots`` signed; Forged otherwise.
+class Altered(Malformed):
+    """An editor or a transfer changed a file on its way; nobody forged anything."""
 
-    Malformed if the bytes begin or end as no manifest does: an editor changed them, and nobody forged anything.
+
+def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
+    """A manifest that one of ``roots`` signed; Forged otherwise, Malformed if it breaks a rule.
+
+    Altered if the bytes begin or end as no manifest does, or the signature's file cannot be read.
     """
     if not (data.startswith(b"{") and data.endswith(b"}")):
-        raise Malformed("the manifest's bytes were changed on the way, perhaps by an editor: copy it again as it was")
+        raise Altered("the manifest's bytes were changed on the way, perhaps by an editor: copy it again as it was")
     for root in roots:
         try:
             root.verify(data, signature)
         except Forged:
             continue
+        except Malformed as exc:
+            raise Altered(str(exc)) from exc
         return Known(data, signature, parse(data))
     raise Forged("the manifest is not signed by a root that is pinned here")
 

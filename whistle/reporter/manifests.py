@@ -10,7 +10,7 @@ from pathlib import Path
 
 from whistle.protocol import manifest
 from whistle.protocol import questions as asked
-from whistle.protocol.errors import Expired, Malformed, ProtocolError
+from whistle.protocol.errors import Expired, ProtocolError
 from whistle.protocol.manifest import Known
 from whistle.protocol.minisign import PublicKey
 from whistle.protocol.questions import Questions
@@ -118,7 +118,7 @@ def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> Known | None:
         return None
     try:
         return manifest.verify(data, signature, roots)
-    except Malformed as exc:
+    except manifest.Altered as exc:
         raise Untrusted(f"the manifest cannot be read: {exc}", DAMAGED) from exc
     except ProtocolError as exc:
         raise Untrusted(f"the manifest is refused: {exc}", SUSPECT) from exc
