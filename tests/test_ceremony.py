@@ -1,27 +1,31 @@
 """The ceremony: one session at a terminal, at whose end a trial report has come through."""
 
 import socket
+import stat
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
-from whistle.ceremony import trial
+from whistle.ceremony import root as roots
+from whistle.ceremony import travel, trial
 from whistle.ceremony.root import Keys
 from whistle.cli.ceremony import ceremony
 from whistle.protocol import manifest
 from whistle.protocol.message import Report
+from whistle.workstation import backup
 from whistle.workstation.workstation import Workstation
 
 ROOT, VAULT = "the first passphrase", "the second passphrase"
 ANSWERS = [
     *(ROOT, ROOT),
-    *("Name", "Ombudsperson", "en ar"),
+    *("x" * 129, "Na\u200bme", "Name", "\u3164", "Ombudsperson", "English", "Arabic, en", "en AR"),
     *("short", "short", ROOT, ROOT, VAULT, VAULT),
-    "Courier",
-    *("Misconduct", "Whatever should not happen.", "n", "someday", "Monday, thursday"),
+    *("\u2060", "Courier"),
+    *("Misconduct", "Whatever should not happen.", "n", "someday", "mo", "Mon, thursday"),
     "y",
     "An organisation",
+    *("", ""),
 ]
 
 
@@ -53,6 +57,43 @@ def test_one_session_ends_with_a_report_that_was_opened(tmp_path: Path) -> None:
     reports = [station.message(hash_).message for case in station.case_ids() for hash_ in station.hashes(case)]
     station.close()
     assert [each.text for each in reports if isinstance(each, Report)] == [trial.TEXT]
+
+
+def test_what_must_travel_is_copied_and_compared(tmp_path: Path) -> None:
+    """Folders that are none are asked for again; the copies open with the passphrases, and the end names all files."""
+    stick, disk = tmp_path / "stick", tmp_path / "disk"
+    stick.mkdir()
+    disk.mkdir()
+    (tmp_path / "file").write_text("x")
+    answers = [*ANSWERS[:-2], str(tmp_path / "none"), str(tmp_path / "file"), str(stick), "/nowhere", str(disk)]
+    result = lead(tmp_path / "new", answers)
+    assert result.exit_code == 0, result.output
+    assert result.output.count("Sorry: there is no folder") == 3 and result.output.count("Copied and compared") == 2
+    assert (stick / "root.key").read_bytes() == (tmp_path / "new" / "root.key").read_bytes()
+    assert roots.read_key_file((stick / "root.key").read_bytes(), ROOT)
+    assert stat.S_IMODE((stick / "root.key").stat().st_mode) == 0o600
+    [saved] = disk.iterdir()
+    backup.restore(saved, tmp_path / "again", VAULT, VAULT, "test").vault.close()
+    for name in ("root.key", "workstation-first", "server", "courier", "keys", "root-1.pub"):
+        assert name in result.output.partition("Done. What to do next")[2]
+
+
+def test_a_copy_that_does_not_read_back_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A stick that keeps something else than was written, or a file in the way, is no copy."""
+    (tmp_path / "root.key").write_bytes(b"sealed")
+    (tmp_path / "to").mkdir()
+    monkeypatch.setattr(travel.durable, "write", lambda path, data: path.write_bytes(b"others"))
+    with pytest.raises(roots.RootError, match="not what was written"):
+        travel.copy(tmp_path / "root.key", tmp_path / "to")
+    with pytest.raises(roots.RootError, match="already"):
+        travel.copy(tmp_path / "root.key", tmp_path / "to")
+
+
+def test_what_is_published_is_said_to_be(tmp_path: Path) -> None:
+    """Whoever types a name or role reads that it is published, before typing it."""
+    shown = lead(tmp_path / "new", ANSWERS).output
+    for asked in ("Your name", "Your role", "What the published manifest calls the courier"):
+        assert "published" in shown.partition(asked)[2][:60] or "published" in asked
 
 
 def test_digits_that_are_wrong_end_it(tmp_path: Path) -> None:

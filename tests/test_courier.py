@@ -206,6 +206,30 @@ def test_a_folder_of_an_earlier_version_is_filled_anew(place: Place, at: Courier
     assert [each.name for each in path.parent.iterdir()] == [path.name]
 
 
+def litter(folder: Path) -> None:
+    """What macOS and Windows lay into every folder that somebody looks at."""
+    for place in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
+        for name in (".DS_Store", "._whistle.tar", "Thumbs.db", "desktop.ini", "Icon\r", "._.DS_Store"):
+            (place / name).write_bytes(b"\0\0\0\1Bud1")
+    for name in (".Trashes", ".Spotlight-V100", ".fseventsd", "System Volume Information", "$RECYCLE.BIN"):
+        (folder / name / "inside").mkdir(parents=True, exist_ok=True)
+
+
+def test_what_systems_lay_into_folders_is_passed_over(place: Place, at: Courier, stick: Path) -> None:
+    """A courier on macOS pulls, pushes and pulls again, with `.DS_Store` and its kind in each of its folders."""
+    names = {place.envelope(), place.envelope(YESTERDAY, blocks=1)}
+    at.exchange(stick)
+    for _ in range(2):
+        litter(stick)
+        litter(at._folder)
+        names.add(place.envelope())
+        at.exchange(stick)
+        parts = [path for path in (stick / "inbox").glob("*.tar") if not path.name.startswith(".")]
+        found = {member.name for path in parts for member in bundle.verify(io.BytesIO(path.read_bytes())).members}
+        assert names <= found
+    assert at.pull(stick).fetched == 0
+
+
 def test_another_stick_gets_everything(place: Place, at: Courier, stick: Path, tmp_path: Path) -> None:
     """A lost stick is written again without asking the server for anything."""
     name = place.envelope()

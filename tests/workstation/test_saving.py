@@ -122,6 +122,20 @@ def test_of_several_versions_of_blocks_those_are_taken_that_open(tmp_path: Path,
     assert list(blocks.ids()) == sorted(block_ids(record))
 
 
+def test_what_systems_lay_beside_blocks_is_no_block(tmp_path: Path, blocks: Blocks) -> None:
+    """`.DS_Store` and its kind, in each folder of blocks, are neither a version of one nor listed."""
+    sealed, record = attach(b"content")
+    for id_, body in sealed:
+        blocks.write(id_, bytes([body[0] ^ 1]) + body[1:])
+        blocks.write(id_, body)
+    for folder in [blocks.folder, *(path for path in blocks.folder.rglob("*") if path.is_dir())]:
+        for name in (".DS_Store", "Thumbs.db", "._" + "a" * 30, "x" * 32):
+            (folder / name).write_bytes(b"Bud1")
+    assert list(blocks.ids()) == [id_ for id_, _ in sealed]
+    assert [len(blocks.versions(id_)) for id_, _ in sealed] == [2]
+    assert saving.save(record, blocks, tmp_path / "to").read_bytes() == b"content"
+
+
 def test_when_no_version_of_a_block_opens_nothing_is_saved(tmp_path: Path, blocks: Blocks) -> None:
     """Two altered versions of a block are no better than one."""
     sealed, record = attach(bytes(600_000))

@@ -52,6 +52,8 @@ def set_readers(draft: Draft, id_: str, readers: Sequence[str]) -> None:
 
 
 def _decisions(table: dict[str, Any]) -> Decisions:
+    if not isinstance(table.get("channels", {}), dict):
+        raise Malformed("`channels` holds a table for each channel")
     channels = [forms.parse(Channel, {"id": id_, **each}) for id_, each in table.pop("channels", {}).items()]
     days = table.pop("collection", None)
     recovery = table.pop("recovery", None)

@@ -139,7 +139,7 @@ class Draft:
                     raise RootError("this file is signed by a key that is out of use", "ask for a new public file")
                 if listed.key == keys.signing:
                     return self._list(reviewer.id, keys, reviewer.signing)
-        return self._list(_free(keys.role or keys.name, self.reviewers), keys, (Signing(keys.signing, None),))
+        return self._list(free_id(keys.role or keys.name, self.reviewers), keys, (Signing(keys.signing, None),))
 
     def roll(self, id_: str, keys: ReviewerKeys, day: datetime.date) -> str:
         """Give a listed reviewer another signing key; the last day of the old one is `day`.
@@ -170,7 +170,7 @@ class Draft:
         """List a courier; gives the id. Raises RootError for a name that cannot be seen whole."""
         _check_seen(key.name)
         same = next((each.id for each in self.couriers.values() if each.key == key.public), None)
-        id_ = id_ or same or _free(key.name, self.couriers)
+        id_ = id_ or same or free_id(key.name, self.couriers)
         self.couriers[id_] = Courier(id_, key.name, key.public)
         return id_
 
@@ -292,7 +292,7 @@ def id_of(name: str, otherwise: str = "reader") -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:28].strip("-") or otherwise
 
 
-def _free(name: str, taken: Iterable[str]) -> str:
+def free_id(name: str, taken: Iterable[str] = ()) -> str:
     """The name's id, numbered when there is one such already."""
     stem = id_of(name)
     ids = [stem, *(f"{stem}-{number}" for number in range(2, 100))]

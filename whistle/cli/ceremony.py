@@ -4,37 +4,37 @@ import datetime
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
-from whistle.ceremony import founding, serving, trial
+from whistle.ceremony import founding, serving, travel, trial
 from whistle.ceremony.founding import Person, Place
 from whistle.ceremony.organisation import Decisions
-from whistle.ceremony.root import Keys, RootError, id_of
+from whistle.ceremony.root import Keys, RootError, free_id, id_of
 from whistle.ceremony.serving import ServingError
 from whistle.ceremony.trial import TrialError
+from whistle.cli import asked
 from whistle.cli import passphrase as passphrases
 from whistle.cli.problem import Problem
 from whistle.courier import CourierError
 from whistle.protocol import enrolment, manifest
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.manifest import WEEKDAYS, Channel, Known
+from whistle.protocol.manifest import Channel, Known
 from whistle.protocol.minisign import SecretKey
 from whistle.server.errors import ServerError
 from whistle.store import StoreError
 from whistle.workstation.errors import WorkstationError
+from whistle.workstation.workstation import Workstation
 
-T = TypeVar("T")
 PROFILE = "WHISTLE_VAULT_PROFILE"  # `test` makes keys that are cheap to guess
 CHEAP_LOG_N = 8
 FIRST = "first"  # the workstation's folder is called after it
 RENEW = datetime.timedelta(days=25)  # before the manifest's end
-STEPS = 6
+STEPS = 7
 BEGIN = """
 This makes a new organisation in the folder {folder}, on this machine, in {steps} steps. Be alone and offline for it,
-but for the last step, which runs a server for a moment. Have pen and paper: there are two passphrases to choose, and
+but for the trial, which runs a server for a moment. Have pen and paper: there are two passphrases to choose, and
 digits to write down. Whatever goes wrong, remove the folder and begin again.
 """
 END = """
@@ -42,13 +42,15 @@ Done. What to do next:
 
   1. Print the roots' digits and hang them where people will see them:
      {digits}
-  2. Move {root} to a stick of its own, and a copy to another place. It signs who may read; it is not
-     needed until {renew}, when the next manifest has to be signed: whistle root sign
-  3. Make a backup of the vault, on another disk:
-     whistle workstation backup --folder {workstation} --to …
-  4. Move {server} to the machine that will serve, read its whistle.toml, and start it there:
+  2. {root}: {root_copy}
+     It signs who may read; it is not needed until {renew}, when the next manifest has to be signed: whistle root sign
+     Once two copies lie in other places, remove it from this machine.
+  3. {workstation}: {backup}
+  4. {server}: move the whole folder to the machine that will serve, read its whistle.toml, and start it there:
      whistle server run --folder {server}
-     When its address is known: whistle courier move --folder {courier} --server https://…
+     {courier}: the whole folder goes to the courier's machine. When the server's address is known, there:
+     whistle courier move --folder {courier} --server https://…
+     {keys}: publish root-1.pub, which others pin; it goes to every reviewer's and courier's machine.
   5. Read reports: whistle workstation open --folder {workstation} {stick}
      Carry: whistle courier exchange --folder {courier} {stick}
      The trial report waits there under {reference}; close it.
@@ -76,10 +78,11 @@ def _lead(folder: Path, port: int, profile: str) -> None:
     serving.check_free(port, "--port")
     place = founding.Place(folder)
     click.echo(BEGIN.format(folder=folder, steps=STEPS).strip())
-    root_passphrase, secret = _root(place, LOG_N if profile == "standard" else CHEAP_LOG_N)
+    log_n = LOG_N if profile == "standard" else CHEAP_LOG_N
+    root_passphrase, secret = _root(place, log_n)
     passphrase, person, public = _workstation(place, root_passphrase, profile)
     _step(3, "The courier: it carries what it cannot open.")
-    name = click.prompt("What the manifest calls the courier", default="Courier", err=True)
+    name = asked.prompt("What the published manifest calls the courier", asked.name, "Courier")
     carrier = founding.make_courier(place, f"http://{serving.HOST}:{port}", name)
     _step(4, "The manifest: the signed list of who may read what.")
     decisions = _decisions(person)
@@ -87,11 +90,12 @@ def _lead(folder: Path, port: int, profile: str) -> None:
     known = founding.sign(place, secret, [public, carrier], decisions, _today())
     click.echo(f"Signed manifest {known.manifest.serial}, until {known.manifest.expires}.")
     _step(5, "The server: what reporters will meet.")
-    founding.make_server(place, click.prompt("The organisation's name, as reporters know it", err=True), port)
+    founding.make_server(place, asked.prompt("The organisation's name, as reporters know it", asked.sentence), port)
     _step(6, "A trial report: sealed, carried, opened.")
     reference = _try(place, port, known, passphrase)
     click.echo("It came through: sealed here, carried by the courier, opened in the vault.")
-    click.echo(_what_next(place, known, reference))
+    _step(7, "What must travel: the root's key, and a backup of the vault.")
+    click.echo(_what_next(place, known, reference, _copies(place, passphrase, log_n)))
 
 
 def _root(place: Place, log_n: int) -> tuple[str, SecretKey]:
@@ -119,7 +123,39 @@ def _try(place: Place, port: int, known: Known, passphrase: str) -> str:
         return trial.fetch(place, FIRST, passphrase, case)
 
 
-def _what_next(place: Place, known: Known, reference: str) -> str:
+def _copies(place: Place, passphrase: str, log_n: int) -> dict[str, str]:
+    """Copy both to where they belong, and compare; what is said of each."""
+
+    def back_up(folder: Path) -> Path:
+        station = Workstation.open(place.workstation(FIRST), passphrase)
+        try:
+            return travel.back_up(station, folder, passphrase, log_n)
+        finally:
+            station.close()
+
+    root = _copied("A folder on a stick for a copy of the root's key", lambda folder: travel.copy(place.root, folder))
+    backup = _copied("A folder on another disk for a backup of the vault", back_up)
+    how = f"whistle workstation backup --folder {place.workstation(FIRST)} --to …"
+    return {
+        "root_copy": f"copied to {root} and compared; keep it apart" if root else "copy it to a stick of its own.",
+        "backup": f"its backup lies in {backup}, and its keys were opened." if backup else f"make a backup: {how}",
+    }
+
+
+def _copied(question: str, copy: Callable[[Path], Path]) -> Path | None:
+    """Ask for a folder until a copy there is good; None where it is left for later."""
+    while typed := click.prompt(f"{question} (Enter: later)", default="", show_default=False, err=True).strip():
+        try:
+            made = copy(Path(typed).expanduser())
+        except (RootError, WorkstationError) as exc:
+            click.echo(f"Sorry: {exc}; {exc.hint}.", err=True)
+        else:
+            click.echo(f"Copied and compared: {made}")
+            return made
+    return None
+
+
+def _what_next(place: Place, known: Known, reference: str, copies: dict[str, str]) -> str:
     channel = known.manifest.channels[0]
     return END.format(
         digits=manifest.fingerprint(Keys.read(place.keys).roots),
@@ -128,39 +164,32 @@ def _what_next(place: Place, known: Known, reference: str) -> str:
         channel=channel.id,
         reader=channel.readers[0],
         workstation=place.workstation(FIRST),
+        **copies,
         **{name: getattr(place, name) for name in ("root", "keys", "courier", "server", "stick")},
     )
 
 
 def _person(root_passphrase: str) -> tuple[Person, str]:
-    name = click.prompt("Your name, as colleagues know it", err=True)
-    role = click.prompt("Your role, as reporters will see it", err=True)
-    languages = click.prompt("Languages that you read, by their codes", default="en", err=True)
+    name = asked.prompt(asked.NAME, asked.name)
+    role = asked.prompt(asked.ROLE, asked.name)
+    languages = asked.prompt("Languages that you read, by their codes", asked.languages, "en")
     passphrase = passphrases.ask_new(None, "A passphrase for the vault, another one")
     while passphrase == root_passphrase:
         click.echo("That is the root's. Whoever learned one would have both.")
         passphrase = passphrases.ask_new(None, "A passphrase for the vault, another one")
-    return Person(name, role, tuple(languages.replace(",", " ").split())), passphrase
+    return Person(name, role, languages), passphrase
 
 
 def _decisions(person: Person) -> Decisions:
-    title = click.prompt("A first channel: what reports are about", default="Reports", err=True)
-    purpose = click.prompt("One sentence on what belongs there", err=True)
+    title = asked.prompt("A first channel: what reports are about, as reporters see it", asked.sentence, "Reports")
+    purpose = asked.prompt("One sentence on what belongs there, as reporters see it", asked.sentence)
     online = click.confirm("Will reports be read on a computer that is online? Reporters are told", err=True)
-    days = _until(lambda: _weekdays(click.prompt("Days on which a courier comes", default="monday thursday", err=True)))
+    days = asked.prompt("Days on which a courier comes", asked.weekdays, "monday thursday")
     language = person.languages[0]
     titles, purposes = {language: title}, {language: purpose}
     workstation = "connected" if online else "offline"
-    channel = Channel(id_of(title, "reports"), titles, purposes, (id_of(person.role or person.name),), workstation)
+    channel = Channel(id_of(title, "reports"), titles, purposes, (free_id(person.role),), workstation)
     return Decisions((channel,), days)
-
-
-def _weekdays(text: str) -> tuple[str, ...] | None:
-    days = tuple(dict.fromkeys(text.lower().replace(",", " ").split()))
-    if days and set(days) <= set(WEEKDAYS):
-        return days
-    click.echo(f"Days are: {', '.join(WEEKDAYS)}.")
-    return None
 
 
 def _compare(*files: bytes) -> None:
@@ -168,12 +197,6 @@ def _compare(*files: bytes) -> None:
     for data, whose in zip(files, ("reviewer", "courier"), strict=True):
         click.echo(f"  {whose}: {enrolment.digits(data)}")
     click.confirm("Are they right?", abort=True, err=True)
-
-
-def _until(ask: Callable[[], T | None]) -> T:
-    while (answer := ask()) is None:
-        pass
-    return answer
 
 
 def _step(number: int, what: str) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from whistle import courier as couriers
+from whistle.cli import asked
 from whistle.cli.problem import Problem
 from whistle.cli.progress import Progress
 from whistle.protocol import enrolment, manifest
@@ -48,7 +49,7 @@ def plainly(command: F) -> F:
 @courier.command()
 @folder_option
 @click.option("--server", required=True, metavar="URL", help="The server's address.")
-@click.option("--name", required=True, help="What the manifest will call this courier.")
+@click.option("--name", required=True, help="What the published manifest will call this courier.")
 @click.option(
     "--root",
     "roots",
@@ -61,8 +62,12 @@ def plainly(command: F) -> F:
 @plainly
 def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: str | None) -> None:
     """Make a courier: a key that opens nothing, and a public file for root."""
-    _check_address(server, proxy)
+    asked.check_address(server, proxy)
     pinned = tuple(_root(path) for path in roots)
+    try:
+        name = asked.name(name)
+    except ValueError as exc:
+        raise Problem("this is no name for the manifest", str(exc)) from exc
     public = couriers.create(folder, couriers.Settings(server, name, pinned, proxy))
     click.echo(f"The roots' digits: {manifest.fingerprint(pinned)}")
     click.echo("Compare them with whoever keeps the root, aloud.")
@@ -77,7 +82,7 @@ def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: s
 @plainly
 def move(folder: Path, server: str, proxy: str | None) -> None:
     """The server has another address: keep key, mirror and receipts, and go there."""
-    _check_address(server, proxy)
+    asked.check_address(server, proxy)
     couriers.move(folder, server, proxy)
     click.echo("This courier goes to the new address from now on.")
 
@@ -118,17 +123,6 @@ def exchange(stick: Path, folder: Path) -> None:
     if done.leapt:
         click.echo(couriers.LEAPT)
     click.echo("You may remove the stick.")
-
-
-def _check_address(server: str, proxy: str | None) -> None:
-    if not server.startswith(("http://", "https://")):
-        raise Problem("the server's address is no address", "it begins with https://, or http:// for an onion address")
-    if ".onion" in server and not proxy:
-        raise Problem("an onion address needs Tor", "add --proxy socks5h://127.0.0.1:9050")
-    if proxy and not proxy.startswith("socks5h://"):
-        raise Problem(
-            "the proxy must be a SOCKS proxy", "write it as socks5h://127.0.0.1:9050: names are looked up there"
-        )
 
 
 def _root(path: Path) -> PublicKey:

@@ -12,16 +12,19 @@ from whistle.ceremony import organisation
 from whistle.ceremony import root as roots
 from whistle.ceremony.root import Draft, Keys
 from whistle.cli import passphrase
+from whistle.cli.asked import Day, Id, Pair, Weekdays
 from whistle.cli.problem import Problem
 from whistle.protocol import enrolment, manifest
 from whistle.protocol.enrolment import CourierKey, ReviewerKeys
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.message import MAX_SLOTS
 from whistle.protocol.minisign import SecretKey
+from whistle.protocol.strangers import one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 E = TypeVar("E", ReviewerKeys, CourierKey)
+SLOTS = click.IntRange(2, MAX_SLOTS)
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
-DAY = click.DateTime(["%Y-%m-%d"])
 
 key_option = click.option(
     "--key",
@@ -80,30 +83,30 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
 @key_option
 @keys_option
 @click.option("--reviewer", "reviewers", multiple=True, type=FILE, help="A reviewer's public file, new or renewed.")
-@click.option("--roll", "rolled", multiple=True, metavar="ID=FILE", help="New keys of the reviewer with this id.")
-@click.option("--retire", "retired", multiple=True, metavar="ID", help="A reviewer to whom nothing more is sealed.")
+@click.option("--roll", "rolled", multiple=True, type=Pair(), help="A FILE of new keys of the reviewer with this id.")
+@click.option("--retire", "retired", multiple=True, type=Id(), help="A reviewer to whom nothing more is sealed.")
 @click.option("--namesakes", is_flag=True, help="A new reviewer with a known name or role is somebody else.")
 @click.option("--courier", "couriers", multiple=True, type=FILE, help="A courier's public file.")
-@click.option("--dismiss", "dismissed", multiple=True, metavar="ID", help="A courier who carries nothing more.")
+@click.option("--dismiss", "dismissed", multiple=True, type=Id(), help="A courier who carries nothing more.")
 @click.option("--organisation", "decisions", type=FILE, help="A TOML file: channels, collection days, recovery.")
-@click.option("--channel", "channels", multiple=True, metavar="ID=READER,…", help="Who reads a channel, by id.")
-@click.option("--collection", metavar="DAY,…", help="Days of the week on which a courier comes.")
-@click.option("--slots", type=click.IntRange(2, 64), default=roots.SLOTS, show_default=True, help="In the first only.")
-@click.option("--from", "begins", type=DAY, help="The first day; today unless given.")
+@click.option("--channel", "channels", multiple=True, type=Pair(), help="Who reads a channel: ID=READER,…")
+@click.option("--collection", type=Weekdays(), help="Days of the week on which a courier comes: monday,thursday.")
+@click.option("--slots", type=SLOTS, default=roots.SLOTS, show_default=True, help="In the first only.")
+@click.option("--from", "begins", type=Day(), help="The first day; today unless given.")
 @click.option("--days", type=click.IntRange(1, manifest.MAX_DAYS), default=manifest.MAX_DAYS, show_default=True)
 @click.option("--stick", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Also into its outbox.")
 @click.option("--yes", is_flag=True, help="All digits were compared already.")
 @passphrase.option
 @plainly
 def sign(
-    key: Path, keys: Path, begins: datetime.datetime | None, days: int, stick: Path | None, **options: Any
+    key: Path, keys: Path, begins: datetime.date | None, days: int, stick: Path | None, **options: Any
 ) -> None:
     """Draft the next manifest, show it, and sign it once all digits were compared."""
     published = Keys.read(keys)
     if not published.roots:
         raise Problem("there is no root in this folder", "make one with: whistle root init")
     draft = Draft(published.manifests, options["slots"], options["namesakes"])
-    first = begins.date() if begins else _today()
+    first = begins or _today()
     _people(draft, first, options)
     _channels(draft, options)
     data = draft.encode(first, first + datetime.timedelta(days=days))
@@ -139,7 +142,7 @@ def show(keys: Path) -> None:
 def _people(draft: Draft, day: datetime.date, options: dict[str, Any]) -> None:
     for path in options["reviewers"]:
         _digits(path, draft.enrol(_public(path, ReviewerKeys)))
-    for id_, value in map(_pair, options["rolled"]):
+    for id_, value in options["rolled"]:
         _digits(Path(value), draft.roll(id_, _public(Path(value), ReviewerKeys), day))
     for path in options["couriers"]:
         _digits(path, draft.admit(_public(path, CourierKey)))
@@ -152,10 +155,10 @@ def _people(draft: Draft, day: datetime.date, options: dict[str, Any]) -> None:
 def _channels(draft: Draft, options: dict[str, Any]) -> None:
     if options["decisions"]:
         organisation.read(options["decisions"]).apply(draft)
-    for id_, value in map(_pair, options["channels"]):
-        organisation.set_readers(draft, id_, value.split(","))
+    for id_, value in options["channels"]:
+        organisation.set_readers(draft, id_, [reader.strip() for reader in value.split(",")])
     if options["collection"]:
-        draft.collection = tuple(options["collection"].lower().split(","))
+        draft.collection = options["collection"]
 
 
 def _today() -> datetime.date:
@@ -176,13 +179,6 @@ def _digits(path: Path, id_: str) -> None:
     click.echo(f"{id_}: {enrolment.digits(path.read_bytes())}  ({path.name})")
 
 
-def _pair(text: str) -> tuple[str, str]:
-    id_, sign_, value = text.partition("=")
-    if not sign_ or not value:
-        raise click.UsageError(f"{text!r} is not of the form ID=…")
-    return id_, value
-
-
 def _key_bytes(key: Path) -> bytes:
     try:
         return key.read_bytes()
@@ -196,9 +192,9 @@ def _show(found: manifest.Manifest) -> None:
         click.echo(f"  channel {channel.id}: {', '.join(channel.readers)} ({channel.workstation})")
     for reviewer in found.reviewers:
         state = "retired" if reviewer.retired else f"keys until {max(p.last for p in reviewer.recipients)}"
-        click.echo(f"  reviewer {reviewer.id}: {reviewer.name}, {reviewer.role}; {state}")
+        click.echo(f"  reviewer {reviewer.id}: {one_line(reviewer.name)}, {one_line(reviewer.role)}; {state}")
     if found.recovery:
-        click.echo(f"  recovery: {found.recovery.name}")
+        click.echo(f"  recovery: {one_line(found.recovery.name)}")
     for courier in found.couriers:
-        click.echo(f"  courier {courier.id}: {courier.name}")
+        click.echo(f"  courier {courier.id}: {one_line(courier.name)}")
     click.echo(f"  collection: {', '.join(found.collection) or 'no fixed days'}")

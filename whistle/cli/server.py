@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from whistle.cli.asked import Bind
 from whistle.cli.problem import Problem
 from whistle.server.errors import BadManifest, ConfigError, StartError
 from whistle.store import Limits, StoreError, WrongDay
@@ -56,7 +57,7 @@ def plainly(command: F) -> F:
 @folder_option
 @click.option("--keys", type=FOLDER, help="The published folder: root-1.pub and the manifests. May come later.")
 @click.option("--name", default="Whistle", show_default=True, help="The organisation's name, in English.")
-@click.option("--bind", metavar="ADDRESS:PORT", default="127.0.0.1:8080", show_default=True, help="Where to listen.")
+@click.option("--bind", type=Bind(), default="127.0.0.1:8080", show_default=True, help="Where to listen.")
 @plainly
 def init(folder: Path, keys: Path | None, name: str, bind: str) -> None:
     """Make a server's folder, or add the first keys to one."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from whistle.cli import casework
+from whistle.cli import asked, casework
 from whistle.cli import passphrase as passphrases
 from whistle.cli.problem import Problem
 from whistle.cli.progress import Progress
@@ -43,8 +43,8 @@ def workstation() -> None:
 @workstation.command()
 @folder_option
 @passphrases.option
-@click.option("--name", help="Your name, as colleagues know it; asked for otherwise.")
-@click.option("--role", help="Your role, as reporters will see it; asked for otherwise.")
+@click.option("--name", help="Your name, as colleagues know it. It is published. Asked for otherwise.")
+@click.option("--role", help="Your role, as reporters will see it. It is published. Asked for otherwise.")
 @click.option("--language", "languages", multiple=True, default=("en",), help="A code like en; once for each you read.")
 @click.option(
     "--public", type=NEW_FILE, help="Where to write the file for root; KEY.reviewer in this folder otherwise."
@@ -70,12 +70,16 @@ def init(
     """
     Vault.free(folder)
     pinned = read_roots(roots)
-    name = name or click.prompt("Your name, as colleagues know it", err=True)
-    role = role or click.prompt("Your role, as reporters will see it", err=True)
+    name = name or asked.prompt(asked.NAME, asked.name)
+    role = role or asked.prompt(asked.ROLE, asked.name)
     if not no_backup:
         backup_to = backup_to or Path(click.prompt("A folder for the backup, on another disk", err=True))
     profile = os.environ.get(PROFILE, "standard")
     check_profile(name, role, languages)
+    try:
+        languages = asked.languages(" ".join(languages))
+    except ValueError as exc:
+        raise Problem("these are no languages for the manifest", str(exc)) from exc
     secret = passphrases.ask_new(passphrase_fd, "A new passphrase, six words or more")
     station = Workstation.create(folder, secret, name=name, role=role, languages=languages, profile=profile)
     try:

@@ -16,6 +16,7 @@ from whistle.courier.errors import BadServer
 from whistle.protocol import bundle, statement, tar
 
 PIECE = 1024**2  # bytes
+DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
 HASHED = re.compile(r"(.+)\.([0-9a-f]{64})")
 
 
@@ -30,7 +31,8 @@ class Mirror:
         """The days of which there is anything, oldest first."""
         if not self._folder.exists():
             return []
-        return sorted(datetime.date.fromisoformat(path.name) for path in self._folder.iterdir())
+        names = (path.name for path in self._folder.iterdir())  # systems lay files of their own beside the days
+        return sorted(datetime.date.fromisoformat(name) for name in names if DAY.fullmatch(name))
 
     def names(self, day: datetime.date) -> set[str]:
         """The names of the day's whole files."""
@@ -51,7 +53,7 @@ class Mirror:
         """Remove what the server no longer has of a day, and what was left unfinished."""
         kept = {path for name, (path, _) in self._files(day).items() if name in names}
         for path in (self._folder / day.isoformat()).glob("*/*"):
-            if path not in kept:
+            if path not in kept and path.is_file():
                 path.unlink()
 
     def keep_days(self, days: Iterable[datetime.date]) -> None:

@@ -37,6 +37,7 @@ FILES = 65_536  # that the process may have open, if the system lets it
 OTHER_FILES = 500  # open beside those of visitors and their threads: the database's connections, for the most part
 LINGER = 1.0  # second
 LINGER_BYTES = 1024 * 1024
+ANSWERS = 5.0  # seconds in which a server takes a connection, or it is busy and there all the same
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn keeps a heartbeat there, an empty file without a name
 PR_SET_DUMPABLE = 4
 NO_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
@@ -327,6 +328,7 @@ def _check_address(bind: str) -> None:
     except RuntimeError as error:
         raise StartError("bind in whistle.toml is no address", 'write it like bind = "127.0.0.1:8080"') from error
     if not isinstance(address, tuple):
+        _check_unix(Path(os.fsdecode(address)))
         return
     family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
     with socket.socket(family, socket.SOCK_STREAM) as probe:
@@ -337,9 +339,29 @@ def _check_address(bind: str) -> None:
             raise _bad_address(address[1], error) from error
 
 
+def _check_unix(path: Path) -> None:
+    """Refuse a socket at which a server answers: gunicorn would take its place, and both would write to one store."""
+    if not path.parent.is_dir():
+        raise StartError("the folder of the socket does not exist", "make it, or mend bind in whistle.toml")
+    if not os.path.lexists(path):
+        return
+    if not path.is_socket():
+        raise StartError("what lies at the socket's path is no socket", "move it away, or mend bind in whistle.toml")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(ANSWERS)
+        try:
+            probe.connect(str(path))
+        except ConnectionRefusedError:
+            return  # left by one that was killed
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.ETIMEDOUT) and not isinstance(error, TimeoutError):
+                raise _bad_address(0, error) from error
+    raise StartError("a server answers at this socket already", "stop it first, or choose another in whistle.toml")
+
+
 def _bad_address(port: int, error: OSError) -> StartError:
     if error.errno == errno.EADDRINUSE:
         return StartError(f"port {port} is in use", "stop the other program, or choose another port in whistle.toml")
-    if error.errno == errno.EACCES:
+    if error.errno == errno.EACCES and port:
         return StartError(f"port {port} may not be used", "choose a port above 1023 in whistle.toml")
     return StartError("the address to listen at cannot be used", "mend bind in whistle.toml")

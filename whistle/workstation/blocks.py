@@ -5,12 +5,16 @@ attachments here, and nobody who sees the folder learns which belong to a case t
 """
 
 import hashlib
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from whistle.protocol import attachment
 from whistle.protocol.attachment import BLOCK, Attachment
 from whistle.workstation import durable
+
+NAME = re.compile(r"[0-9a-f]{32}")
+ASIDE = re.compile(r"[0-9a-f]{64}")
 
 
 class Blocks:
@@ -63,7 +67,7 @@ class Blocks:
     def versions(self, id_: bytes) -> list[bytes]:
         """All that came under an id, the newest first.  Raises FileNotFoundError when nothing has come."""
         aside = self._aside(id_)
-        others = sorted(aside.iterdir()) if aside.is_dir() else []
+        others = sorted(path for path in aside.iterdir() if ASIDE.fullmatch(path.name)) if aside.is_dir() else []
         return [self.read(id_), *(each.read_bytes() for each in others)]
 
     def _put_aside(self, id_: bytes, body: bytes) -> bool:
@@ -81,5 +85,5 @@ class Blocks:
     def ids(self) -> Iterator[bytes]:
         """The ids of all blocks that are here."""
         for path in sorted(self.folder.glob("??/*")):
-            if len(path.name) == 32 and not path.name.startswith("."):
+            if NAME.fullmatch(path.name):  # systems lay files of their own beside them
                 yield bytes.fromhex(path.name)

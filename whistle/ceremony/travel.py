@@ -1,0 +1,47 @@
+"""What must leave the machine of the ceremony: copied to where it belongs, read back, and compared."""
+
+import os
+from pathlib import Path
+
+from whistle.ceremony.root import RootError
+from whistle.protocol.errors import ProtocolError
+from whistle.workstation import backup, durable, keyfile
+from whistle.workstation.workstation import Workstation
+
+
+def copy(source: Path, folder: Path) -> Path:
+    """A copy of a key file in a folder that exists, for its owner alone; where it is.
+
+    Raises RootError when it cannot be written, would take the place of another, or does not read back the same.
+    """
+    to = folder / source.name
+    if not folder.is_dir():
+        raise RootError(f"there is no folder {folder.name}", "put the stick in, or check the name")
+    if os.path.lexists(to):
+        raise RootError(f"there is a file {source.name} in that folder already", "name another folder")
+    data = source.read_bytes()
+    try:
+        durable.write(to, data)
+        same = to.read_bytes() == data
+    except OSError as exc:
+        raise RootError(f"the copy cannot be written: {exc.strerror}", "try another stick") from exc
+    if not same:
+        raise RootError("the copy is not what was written", "the stick is damaged: use another")
+    return to
+
+
+def back_up(station: Workstation, folder: Path, passphrase: str, log_n: int) -> Path:
+    """A backup of the vault in a folder that exists, whose keys open with the passphrase; where it is.
+
+    Raises RootError, WorkstationError.
+    """
+    if not folder.is_dir():
+        raise RootError(f"there is no folder {folder.name}", "put the disk in, or check the name")
+    made = backup.write(station, folder, passphrase, log_n)
+    try:
+        keys = keyfile.read((made / backup.KEYS).read_bytes(), passphrase)
+    except (OSError, ProtocolError) as exc:
+        raise RootError("the backup does not read back", "the disk is damaged: use another") from exc
+    if keys.signing != station.signing:
+        raise RootError("the backup holds other keys than the vault", "the disk is damaged: use another")
+    return made
