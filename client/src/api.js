@@ -12,12 +12,13 @@ const OCTETS = "application/octet-stream";
 const PAD = 262_144; // bytes; an answer to a look is a multiple of it
 const ENTRY = TOKEN + 9; // bytes of what is found, without its body
 const DAY = 86_400_000; // milliseconds
+const KEPT_ALIVE = 60_000; // bytes that a browser still sends when the page is gone
 const PATIENCE = 180_000; // milliseconds: a block over a very slow line
 /** @type {State[]} */
 const STATES = ["waiting", "collected", "removed"];
 const WITHDRAWN = ["withdrawn", "collected", "unknown"];
 /** @type {Record<number, Fault>} */
-const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "busy", 507: "full" };
+const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "limited", 507: "full" };
 
 /**
  * What the server has under an id; `day` is that of the state.
@@ -25,10 +26,11 @@ const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "b
  * @typedef {{ id: Uint8Array, state: State, day: string, body: Uint8Array }} Found
  * @typedef {"waiting" | "collected" | "removed"} State
  *
- * What kept an answer away: no connection; the server has too much to do, or a fault of its own; something else lies
- * under that token; its disk is full; there is no such thing; it takes no such request; or nobody waits any more.
+ * What kept an answer away: no connection; the server has too much to do, or a fault of its own; more arrives than it
+ * takes; something else lies under that token; its disk is full; there is no such thing; it takes no such request; or
+ * nobody waits any more.
  *
- * @typedef {"cancelled" | "offline" | "busy" | "taken" | "full" | "missing" | "refused"} Fault
+ * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "full" | "missing" | "refused"} Fault
  */
 
 /** An answer that did not come, or was no answer; `wait` is in seconds, where the server said for how long. */
@@ -55,6 +57,20 @@ export class Api {
     this._patience = patience;
     this._origin = origin;
     this._signal = signal;
+  }
+
+  /** Whether a message would be taken now; an ApiError says why it would not. */
+  async ready() {
+    await this._post("/api/ready", new Uint8Array(0));
+  }
+
+  /**
+   * Take blocks back that no report has named; also while the page is being left, if they are not too many.
+   *
+   * @param {Uint8Array[]} ids
+   */
+  async drop(ids) {
+    await this._post("/api/drop", concatBytes(...ids), { keepalive: ids.length * TOKEN < KEPT_ALIVE });
   }
 
   /**
@@ -117,10 +133,11 @@ export class Api {
   /**
    * @param {string} path
    * @param {Uint8Array} body
+   * @param {RequestInit} [more]
    */
-  async _post(path, body) {
+  async _post(path, body, more) {
     const headers = { "Content-Type": OCTETS };
-    return this._fetch(path, { method: "POST", headers, body: /** @type {Uint8Array<ArrayBuffer>} */ (body) });
+    return this._fetch(path, { ...more, method: "POST", headers, body: /** @type {Uint8Array<ArrayBuffer>} */ (body) });
   }
 
   /**

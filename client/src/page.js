@@ -51,6 +51,7 @@ const WAYS = {
   download: { panel: "looking", progress: "script.fetched" },
 };
 
+const LIMITED = 429; // where more arrives than the server takes
 const PATIENCE = 60_000; // milliseconds for a page of the server's
 
 /** One page, from when it is loaded until it is left. */
@@ -73,7 +74,8 @@ export class Page {
     this._guarded = false;
     this._busy = false;
     this._calls = false; // a number is dialled, which browsers take for leaving though the page stays
-    this._next = 0; // when the worker asks again for what it begins with, in milliseconds
+    this._next = 0; // when the worker asks again for what it begins with, in milliseconds, and why not now
+    this._why = "";
     /** @type {Panel | null} */
     this._panel = null;
     /** @type {Begun | null} */
@@ -154,10 +156,15 @@ export class Page {
       redirect: "error",
       signal: AbortSignal.timeout(PATIENCE),
     });
-    if (!answer.ok) {
-      throw new Failed({ kind: "refused" });
+    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.ok) {
+      return found;
     }
-    return new DOMParser().parseFromString(await answer.text(), "text/html");
+    if (answer.status === LIMITED) {
+      const said = [...found.querySelectorAll("h1, .lead")].map((each) => each.textContent).join(". ");
+      throw new Failed({ kind: "limited", said, wait: Number(answer.headers.get("Retry-After")) || 0 });
+    }
+    throw new Failed({ kind: "refused" });
   }
 
   /**
@@ -191,7 +198,7 @@ export class Page {
       await faults.tell(this, form, way, fault);
     } else {
       const { failed = "", plain = "" } = this._tag.dataset;
-      faults.unready(this, form, failed, plain);
+      faults.unready(this, form, ("said" in fault && fault.said) || failed, plain);
     }
     return undefined;
   }
@@ -236,7 +243,7 @@ export class Page {
       panel.element.focus();
       const left = (this._next - Date.now()) / 1000;
       if (left > 1) {
-        panel.wait(left);
+        panel.wait(left, this._why);
       }
     }
     let isStopped = false;
@@ -252,7 +259,7 @@ export class Page {
       check(begun);
       const asking = line.ask(ask, question, {
         onProgress: (done, total) => panel?.progress(done, total, progress),
-        onWait: (seconds) => panel?.wait(seconds),
+        onWait: (seconds, why) => panel?.wait(seconds, why),
         onLast: () => panel?.last(last),
       });
       end = asking.end;
@@ -297,9 +304,9 @@ export class Page {
     ready.catch(() => (this._isLost ||= ready === this._ready));
     this._next = 0;
     const asking = this._line.ask("begin", {}, {
-      onWait: (seconds) => {
-        this._next = Date.now() + seconds * 1000;
-        this._panel?.wait(seconds);
+      onWait: (seconds, why) => {
+        [this._next, this._why] = [Date.now() + seconds * 1000, why];
+        this._panel?.wait(seconds, why);
       },
     });
     this._started = Promise.all([asking.answer, this._ready]).then(([begun]) => {

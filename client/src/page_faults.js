@@ -4,10 +4,12 @@ import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
 import { goesPlain, unclean } from "./page_cleaning.js";
 import { fragment } from "./page_kit.js";
+import { Failed } from "./page_line.js";
 import { clearProblems, say } from "./page_panel.js";
 import { renew } from "./page_tell.js";
 
 /** @import { Page } from "./page.js" */
+/** @import { Kit } from "./page_kit.js" */
 /** @import { Fault } from "./worker.js" */
 
 const ATTEMPT = 32; // bytes
@@ -55,7 +57,7 @@ export async function tell(page, form, way, fault) {
   } else if (MENDABLE[kind]) {
     await mend(page, form, kind);
   } else {
-    offer(page, form, way, kind);
+    offer(page, form, way, fault);
   }
 }
 
@@ -96,8 +98,8 @@ async function mend(page, form, kind) {
   if (kind === "renewed") {
     try {
       await renew(page, form, String(new FormData(form).get("channel")));
-    } catch {
-      offer(page, form, "send", "refused");
+    } catch (error) {
+      offer(page, form, "send", faultOf(error));
       return;
     }
   } else if (kind === "nobody-left" && !main.querySelector("#other")) {
@@ -123,7 +125,7 @@ function other(page, form) {
     const chosen = [...choices].find(({ checked }) => checked);
     if (chosen) {
       clearProblems(page.main);
-      renew(page, form, chosen.value).catch(() => offer(page, form, "send", "refused"));
+      renew(page, form, chosen.value).catch((error) => offer(page, form, "send", faultOf(error)));
     }
   };
   return part;
@@ -135,20 +137,43 @@ function other(page, form) {
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {string} way
- * @param {string} kind
+ * @param {Fault} fault
  */
-function offer(page, form, way, kind) {
-  const why = page.kit.say(`script.${WHY[kind] ?? "refused"}`);
-  const part = /** @type {HTMLElement} */ (page.kit.page(way === "send" ? "failed-send" : "failed-look", { why }).firstElementChild);
+function offer(page, form, way, { kind, wait = 0 }) {
+  const { kit } = page;
+  const isLimited = kind === "limited";
+  const heading = kit.say(isLimited ? "notice.limit" : "script.failed");
+  const why = isLimited ? limit(kit, wait) : kit.say(`script.${WHY[kind] ?? "refused"}`);
+  const name = way === "send" ? "failed-send" : "failed-look";
+  const part = /** @type {HTMLElement} */ (kit.page(name, { heading, why }).firstElementChild);
   const [again, plain] = /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll("[data-do]"));
   again.onclick = () => {
     page.restart();
     form.requestSubmit();
   };
   plain.onclick = () => sendPlain(page, form);
+  if (isLimited) {
+    plain.remove(); // it has the same limit
+  }
   form.before(part);
   part.focus();
   part.scrollIntoView();
+}
+
+/**
+ * @param {Kit} kit
+ * @param {number} wait seconds, 0 where the server did not say
+ */
+function limit(kit, wait) {
+  return wait ? kit.say("notice.limit_text", { wait: kit.duration(wait) }) : kit.say("notice.busy_text");
+}
+
+/**
+ * @param {unknown} error
+ * @returns {Fault}
+ */
+function faultOf(error) {
+  return error instanceof Failed ? error.fault : { kind: "refused" };
 }
 
 /**

@@ -1,6 +1,7 @@
 /** The pages that the server renders for the program, and the words in them; values come in as text, never as HTML. */
 
 const MARK = /⟦(\w+)⟧/;
+const MINUTE = 60; // seconds
 const UNITS = ["bytes", "kilobytes", "megabytes", "gigabytes"];
 
 /**
@@ -59,6 +60,16 @@ export class Kit {
     const given = n === undefined ? values : { ...values, n };
     const parts = text.split(/\{(\w+)\}/).map((part, place) => (place % 2 ? apart(given[part]) : part));
     return fragment(...parts);
+  }
+
+  /**
+   * Some seconds, in the largest unit that says enough.
+   *
+   * @param {number} seconds
+   */
+  duration(seconds) {
+    const minutes = Math.ceil(seconds / MINUTE);
+    return seconds < MINUTE ? this.say("wait.seconds", {}, Math.ceil(seconds)) : this.say("wait.minutes", {}, minutes);
   }
 
   /**

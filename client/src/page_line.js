@@ -3,11 +3,11 @@
 /** @import { Ask, Fault, Outgoing } from "./worker.js" */
 
 /**
- * What is told on the way: progress in blocks, a wait in seconds, or that the last request is made.
+ * What is told on the way: progress in blocks, a wait in seconds and why, or that the last request is made.
  *
  * @typedef {object} News
  * @property {(done: number, total: number) => void} [onProgress]
- * @property {(seconds: number) => void} [onWait]
+ * @property {(seconds: number, why: string) => void} [onWait]
  * @property {() => void} [onLast]
  */
 
@@ -51,7 +51,7 @@ export class Line {
         if (progress) {
           onProgress?.(progress.done, progress.total);
         } else if (wait) {
-          onWait?.(wait);
+          onWait?.(wait.seconds, wait.why);
         } else if (last) {
           onLast?.();
         } else {

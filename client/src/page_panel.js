@@ -15,6 +15,7 @@ export class Panel {
    */
   constructor(kit, name) {
     this._kit = kit;
+    this._isSending = name === "sending";
     this._began = 0;
     this._said = "";
     /** Whether the last request is made: to stop may come too late. */
@@ -61,15 +62,23 @@ export class Panel {
   }
 
   /**
-   * The server does not answer: say so, and offer the plain way.
+   * Say why nothing goes on, and until when.  The plain way is offered where it could help: no other is free where
+   * more arrives than the server takes.
    *
    * @param {number} seconds until the next try
+   * @param {string} why of ApiError
    */
-  wait(seconds) {
+  wait(seconds, why) {
+    const isLimited = why === "limited";
+    const kit = this._kit;
     this._said = "";
-    const last = this.isLast ? [" ", this._kit.say("script.last")] : [];
-    this._status.replaceChildren(this._kit.say("script.wait", {}, Math.round(seconds)), ...last);
-    this._button("plain").hidden = false;
+    const told = isLimited
+      ? kit.say("script.limited", { wait: kit.duration(seconds) })
+      : kit.say("script.wait", {}, Math.round(seconds));
+    const unstored = isLimited && this._isSending ? [" ", kit.say("script.unstored")] : [];
+    const last = this.isLast ? [" ", kit.say("script.last")] : [];
+    this._status.replaceChildren(told, ...unstored, ...last);
+    this._button("plain").hidden = isLimited;
   }
 
   /** @param {number} count */

@@ -33,6 +33,7 @@ import * as words from "./words.js";
 
 const TOGETHER = 4; // blocks in one answer
 const PICTURES = "pictures.js"; // the program that cleans them
+const DROPPING = 10_000; // milliseconds
 
 /**
  * Whether pictures are sent without what is hidden in them, also those that then look different, and whether what
@@ -251,13 +252,29 @@ export class Task {
     await this._lists();
     const finish = begin({ .../** @type {Draft} */ (draft), files: given.length });
     const files = cleaning?.pictures && given.length ? await this._cleaned(given, cleaning) : given;
-    const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
+    await this._again(() => this._api.ready()); // before anything of it is sent
     /** @type {Uint8Array[]} */
     const ids = [];
+    try {
+      return await this._put(files, finish, ids);
+    } catch (error) {
+      await this._drop(ids);
+      throw error;
+    }
+  }
+
+  /**
+   * @param {File[]} files
+   * @param {Finish} finish
+   * @param {Uint8Array[]} ids of the blocks that were begun
+   */
+  async _put(files, finish, ids) {
+    const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
+    let done = 0;
     const put = async (/** @type {Block} */ block) => {
-      await this._again(() => this._api.putBlock(block));
       ids.push(block.id);
-      this._onProgress(ids.length, Math.max(total, ids.length));
+      await this._again(() => this._api.putBlock(block));
+      this._onProgress(++done, Math.max(total, done));
     };
     const attachments = await this._sealed(files, put);
     const { tokens, envelopes, blocks, readers, without } = finish(attachments);
@@ -278,6 +295,16 @@ export class Task {
     } finally {
       cleaner.close();
     }
+  }
+
+  /**
+   * What is given up does not stay on the server; where this does not reach it either, the server removes it in a day.
+   *
+   * @param {Uint8Array[]} ids
+   */
+  async _drop(ids) {
+    const api = new Api(this._question.place.origin, undefined, DROPPING); // the other may have been ended
+    await (ids.length ? api.drop(ids).catch(() => {}) : undefined);
   }
 
   /**

@@ -6,21 +6,23 @@
 
 import { ApiError } from "./api.js";
 
+/** @import { Fault as ApiFault } from "./api.js" */
 /** @import { Block } from "./attachment.js" */
 
 const PARALLEL = 3; // requests under way
 const FIRST_WAIT = 1; // seconds
 const LONGEST_WAIT = 30;
 const LONGEST_TOLD = 300; // where the server says for how long
-const PASSING = ["offline", "busy"];
+const REFUSALS = 5; // in a row, for there being too much; then somebody has to ask for it again
+const PASSING = ["offline", "busy", "limited"];
 
 /**
- * Ends what is under way; is told of each wait for the connection, in seconds; and of the last request before it is
- * made, since ending that one may come too late.
+ * Ends what is under way; is told of each wait, in seconds, and why it is; and of the last request before it is made,
+ * since ending that one may come too late.
  *
  * @typedef {object} Course
  * @property {AbortSignal} [signal]
- * @property {(seconds: number) => void} [onWait]
+ * @property {(seconds: number, why: ApiFault) => void} [onWait]
  * @property {() => void} [onLast]
  * @property {typeof pause} [sleep]
  */
@@ -60,6 +62,7 @@ export async function upload(blocks, put) {
 
 /**
  * The answer to a request that may be made again, for as long as only the connection or the server's load is at fault.
+ * Where more arrives than the server takes, some times, and never after more than five minutes.
  *
  * @template T
  * @param {() => Promise<T>} request
@@ -67,6 +70,7 @@ export async function upload(blocks, put) {
  * @returns {Promise<T>}
  */
 export async function again(request, { signal, onWait, sleep = pause }) {
+  let refusals = 0;
   for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
     try {
       return await request();
@@ -74,8 +78,11 @@ export async function again(request, { signal, onWait, sleep = pause }) {
       if (!(error instanceof ApiError) || !PASSING.includes(error.kind)) {
         throw error;
       }
+      if (error.kind === "limited" && (error.wait > LONGEST_TOLD || ++refusals > REFUSALS)) {
+        throw error;
+      }
       const seconds = Math.min(Math.max(wait, error.wait), LONGEST_TOLD);
-      onWait?.(seconds);
+      onWait?.(seconds, error.kind);
       await sleep(seconds, signal);
     }
   }

@@ -20,14 +20,14 @@ import { WordsError } from "./words.js";
  * @typedef {object} Outgoing
  * @property {number} number
  * @property {{ done: number, total: number }} [progress] in blocks
- * @property {number} [wait] seconds until the next try to connect
+ * @property {{ seconds: number, why: string }} [wait] until the next try, and why
  * @property {boolean} [last] the last request is made now
  * @property {any} [answer]
  * @property {Fault} [fault]
  *
  * Why something came to nothing; the kinds are those of ApiError, ProtocolError, Refused and Unclean, or `fault` for ours.
  *
- * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[], altered?: string[], isLate?: boolean }} Fault
+ * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[], altered?: string[], said?: string, wait?: number, isLate?: boolean }} Fault
  *
  * The part of a worker that is needed here.
  *
@@ -70,7 +70,8 @@ export function serve(scope) {
 async function outcome(scope, { number, ask, question }, signal) {
   const course = {
     signal,
-    onWait: (/** @type {number} */ wait) => scope.postMessage({ number, wait }),
+    onWait: (/** @type {number} */ seconds, /** @type {string} */ why) =>
+      scope.postMessage({ number, wait: { seconds, why } }),
     onLast: () => scope.postMessage({ number, last: true }),
   };
   const task = new PageTask(question, course, (done, total) => scope.postMessage({ number, progress: { done, total } }));
@@ -93,6 +94,9 @@ function faultOf(error) {
   if (error instanceof Unclean) {
     return { kind: error.kind, names: error.names, altered: error.altered };
   }
-  const known = error instanceof ApiError || error instanceof ProtocolError || error instanceof Refused;
+  if (error instanceof ApiError) {
+    return { kind: error.kind, wait: error.wait };
+  }
+  const known = error instanceof ProtocolError || error instanceof Refused;
   return { kind: known ? error.kind : "fault" };
 }

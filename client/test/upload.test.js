@@ -94,6 +94,20 @@ test("a wait ends at once when nobody waits any more", async (context) => {
   assert.ok(performance.now() - before < 900);
 });
 
+test("what is too much is asked for again some times, and a long wait is left to whoever waits", async () => {
+  /** @type {[number, string][]} */
+  const waits = [];
+  const course = {
+    onWait: (/** @type {number} */ seconds, /** @type {string} */ why) => void waits.push([seconds, why]),
+    sleep: async () => {},
+  };
+  const after = (/** @type {number} */ wait) => again(() => Promise.reject(new ApiError("limited", wait)), course);
+  await assert.rejects(after(40), { kind: "limited", wait: 40 });
+  assert.deepEqual(waits, Array(5).fill([40, "limited"]));
+  await assert.rejects(after(301), { kind: "limited", wait: 301 });
+  assert.equal(waits.length, 5);
+});
+
 test("a connection on which nothing moves counts as none", async (context) => {
   context.mock.method(globalThis, "fetch", (/** @type {string} */ _, /** @type {RequestInit} */ { signal }) => {
     return new Promise((_, reject) => signal?.addEventListener("abort", () => reject(signal.reason)));

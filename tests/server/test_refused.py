@@ -10,7 +10,7 @@ import pytest
 from tests import parties
 from tests.server.test_api import head, post, sealed_report
 from tests.server.test_receiving import on_disk
-from tests.server.visitor import TEXT, Visitor, config, site
+from tests.server.visitor import TEXT, Visitor, config, site, still
 from whistle.protocol import words
 from whistle.server.config import Rate
 from whistle.server.instance import NAME, Instance
@@ -74,7 +74,7 @@ def test_a_refused_form_leaves_nothing(
     tmp_path: Path, org: parties.Organisation, monkeypatch: Patch, refuse: Callable[[Visitor, Patch], object]
 ) -> None:
     """None of its blocks lies in the folder or stands in the database once the page has come."""
-    app = site(tmp_path, org, rates={**config(tmp_path).rates, "send": ONCE})
+    app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "send": ONCE}))
     put: list[bytes] = []
     real = Store.put_block
     monkeypatch.setattr(Store, "put_block", lambda self, id_, *more: [put.append(id_), real(self, id_, *more)])

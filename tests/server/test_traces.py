@@ -9,7 +9,7 @@ import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import Visitor, config, site
+from tests.server.visitor import Visitor, config, site, still
 from whistle.server import replies, visit
 from whistle.server.config import Rate
 
@@ -99,7 +99,7 @@ def test_no_step_tells_by_its_time_what_words_find(
 
 def limited(tmp_path: Path, org: parties.Organisation, **rates: Rate) -> flask.Flask:
     """A server with small limits."""
-    return site(tmp_path, org, rates={**config(tmp_path).rates, **rates})
+    return still(site(tmp_path, org, rates={**config(tmp_path).rates, **rates}))
 
 
 TWICE = Rate("2 per hour", "2 per hour")

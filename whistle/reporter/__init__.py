@@ -1,7 +1,7 @@
 """Sealing and reading on the reporter's own device; nothing of it is ever written to a disk, unless asked for."""
 
 from whistle.reporter.api import Api
-from whistle.reporter.errors import Away, BadServer, CannotSave, Declined, ReporterError, Untrusted
+from whistle.reporter.errors import Away, BadServer, CannotSave, Declined, ReporterError, TooMuch, Untrusted
 from whistle.reporter.link import Link, Server
 from whistle.reporter.looking import CaseView, look, save
 from whistle.reporter.sending import SEALED, Course, File, follow_up, seal, send
@@ -19,6 +19,7 @@ __all__ = [
     "Link",
     "ReporterError",
     "Server",
+    "TooMuch",
     "Untrusted",
     "follow_up",
     "look",

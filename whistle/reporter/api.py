@@ -42,6 +42,15 @@ class Api:
         """A public file: a manifest, its signature, a root's key; None when there is none."""
         return self._link.get(name, MAX_FILE)
 
+    def ready(self) -> None:
+        """Ask whether a message would be taken now, before anything of it is sent."""
+        self._link.post("/api/ready", b"", 0)
+
+    def drop(self, ids: Sequence[bytes]) -> None:
+        """Have blocks removed that no report has named; where this does not arrive, the server does it in a day."""
+        if ids:
+            self._link.mention("/api/drop", b"".join(ids))
+
     def put_block(self, block: Block) -> None:
         """Have a block kept for the report that follows."""
         id, body = block

@@ -20,6 +20,10 @@ class Away(ReporterError):
         self.wait = wait
 
 
+class TooMuch(Away):
+    """More arrives at the server than it takes; nothing of what was asked is stored."""
+
+
 class Declined(ReporterError):
     """The server answered, and said no."""
 

@@ -14,9 +14,10 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
-from whistle.reporter.errors import Away, BadServer, Declined, ReporterError
+from whistle.reporter.errors import Away, BadServer, Declined, ReporterError, TooMuch
 
 TIMEOUT = (60, 180)  # seconds: to connect (an onion service takes long), between two bytes
+HURRY = (10, 10)  # the same for what nobody waits for
 WAITS = (1, 2, 4, 8, 15, 30, 30, 30, 60, 60, 60, 60)  # seconds before each new try
 UNMET = 3  # new tries as long as the server has never answered
 LONGEST_TOLD = 300  # seconds that a server may ask one to wait
@@ -24,7 +25,8 @@ PIECE = 65_536  # bytes
 OCTETS = "application/octet-stream"
 OK = (200, 204)
 MISSING = 404
-PASSING = frozenset({408, 425, 429})  # and all from 500 on, but:
+LIMITED = 429
+PASSING = frozenset({408, 425, LIMITED})  # and all from 500 on, but:
 FULL, TAKEN = 507, 409
 UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"  # by OpenSSL; other errors of TLS are connections that broke
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -80,6 +82,11 @@ class Link:
             raise BadServer("this server has no such address", "check the address; the server may be an older one")
         return answer
 
+    def mention(self, path: str, body: bytes) -> None:
+        """Post something once, whatever comes of it."""
+        with contextlib.suppress(ReporterError), self._sent("POST", path, body, HURRY):
+            pass
+
     def close(self) -> None:
         """Give up the connections."""
         self._session.close()
@@ -90,7 +97,7 @@ class Link:
             try:
                 answer = ask()
             except Away as error:
-                if tries >= (len(WAITS) if self._met else UNMET):
+                if tries >= (len(WAITS) if self._met else UNMET) or error.wait > LONGEST_TOLD:
                     raise
                 seconds = max(WAITS[tries], error.wait)
                 tries += 1
@@ -110,7 +117,9 @@ class Link:
             return _body(response, limit)
 
     @contextlib.contextmanager
-    def _sent(self, method: str, path: str, body: bytes) -> Iterator[requests.Response]:
+    def _sent(
+        self, method: str, path: str, body: bytes, timeout: tuple[int, int] | None = None
+    ) -> Iterator[requests.Response]:
         headers = {**HEADERS, "Content-Type": OCTETS} if method == "POST" else HEADERS
         try:
             with self._session.request(
@@ -118,7 +127,7 @@ class Link:
                 self._url + path,
                 data=body,
                 headers=headers,
-                timeout=TIMEOUT,
+                timeout=timeout or TIMEOUT,
                 allow_redirects=False,
                 stream=True,
             ) as response:
@@ -148,8 +157,15 @@ def _no(response: requests.Response) -> ReporterError:
         return Declined("the server is full; it kept nothing of this", "keep your text and try again tomorrow")
     if status == TAKEN:
         return Declined("something else is stored there already", "run the command again from its beginning")
+    wait = _told(response.headers.get("Retry-After", ""))
+    if status == LIMITED:
+        return TooMuch(
+            "more arrives at the server than it takes; nothing of this was stored",
+            f"try again in {_duration(wait)}" if wait else "wait some minutes, then try again",
+            wait,
+        )
     if status in PASSING or status >= 500:
-        wait = _told(response.headers.get("Retry-After", ""))
+        wait = min(wait, LONGEST_TOLD)
         return Away(f"the server cannot answer now ({status})", "wait some minutes, then try again", wait)
     return BadServer(
         f"the server does not understand this ({status})", "check the address; use the version that the operator runs"
@@ -157,7 +173,12 @@ def _no(response: requests.Response) -> ReporterError:
 
 
 def _told(text: str) -> int:
-    return min(int(text), LONGEST_TOLD) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
+
+
+def _duration(seconds: int) -> str:
+    count, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
+    return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
 def _alone(proxy: str) -> str:

@@ -3,6 +3,7 @@
 Files are read once and sealed as they are read, in constant memory; nothing is written to a disk.
 """
 
+import contextlib
 import os
 import queue
 import threading
@@ -18,7 +19,7 @@ from whistle.protocol.parcel import MAX_BLOCKS, MAX_PASTED, Parcel, TooLarge
 from whistle.protocol.retrieval import ATTEMPT, FormDigest, Reporter, derive
 from whistle.protocol.words import CODE
 from whistle.reporter.api import Api
-from whistle.reporter.errors import Away, ReporterError
+from whistle.reporter.errors import Away, ReporterError, TooMuch
 
 SEALED = "device"
 PIECE = 1_048_576  # bytes of a file in memory
@@ -67,9 +68,10 @@ def send(api: Api, writer: Writer, draft: Draft, files: Sequence[File], course: 
     drafting.check(draft, files=len(files))
     writer.readers(draft)
     reporter = derive(os.urandom(CODE))
-    attachments, ids = _put_files(api, files, course)
-    parcel = writer.report(replace(draft, attachments=attachments), reporter)
-    _store(api, parcel, ids, course)
+    with _uploading(api, course) as ids:
+        attachments = _put_files(api, files, course, ids)
+        parcel = writer.report(replace(draft, attachments=attachments), reporter)
+        _store(api, parcel, ids, course)
     return reporter
 
 
@@ -85,11 +87,12 @@ def follow_up(
     """Have a follow-up kept.  Raises as `send` does."""
     drafting.check(draft, reporter.code, files=len(files))
     writer.follow_up_readers(draft, case)
-    attachments, ids = _put_files(api, files, course)
-    digest = _digest(draft.text, attachments)
-    draft = replace(draft, attachments=attachments)
-    parcel = writer.follow_up(draft, reporter, case, os.urandom(ATTEMPT), digest)
-    _store(api, parcel, ids, course)
+    with _uploading(api, course) as ids:
+        attachments = _put_files(api, files, course, ids)
+        digest = _digest(draft.text, attachments)
+        draft = replace(draft, attachments=attachments)
+        parcel = writer.follow_up(draft, reporter, case, os.urandom(ATTEMPT), digest)
+        _store(api, parcel, ids, course)
 
 
 def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Parcel]:
@@ -110,12 +113,26 @@ def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter,
     return reporter, replace(parcel, blocks=(*blocks, *parcel.blocks))
 
 
-def _store(api: Api, parcel: Parcel, ids: Sequence[bytes], course: Course) -> None:
-    for block in parcel.blocks:
-        course.persist(lambda block=block: api.put_block(block))  # type: ignore[misc]
-    blocks = [*ids, *(id for id, _ in parcel.blocks)]
+@contextlib.contextmanager
+def _uploading(api: Api, course: Course) -> Iterator[list[bytes]]:
+    """Ask the server first; then the ids of the blocks that are sent, which are taken back when it comes to nothing."""
+    course.persist(api.ready)
+    ids: list[bytes] = []
     try:
-        course.persist(lambda: api.store(parcel.tokens, parcel.envelopes, blocks))
+        yield ids
+    except BaseException:
+        api.drop(ids)
+        raise
+
+
+def _store(api: Api, parcel: Parcel, ids: list[bytes], course: Course) -> None:
+    for block in parcel.blocks:
+        ids.append(block[0])
+        course.persist(lambda block=block: api.put_block(block))  # type: ignore[misc]
+    try:
+        course.persist(lambda: api.store(parcel.tokens, parcel.envelopes, ids))
+    except TooMuch:
+        raise
     except Away as exc:
         raise Away(
             "the connection broke at the last step: it is not known whether your message was stored",
@@ -123,14 +140,14 @@ def _store(api: Api, parcel: Parcel, ids: Sequence[bytes], course: Course) -> No
         ) from exc
 
 
-def _put_files(api: Api, files: Sequence[File], course: Course) -> tuple[tuple[Attachment, ...], list[bytes]]:
-    """Seal files into blocks that the server keeps; their records, and the ids of all blocks."""
+def _put_files(api: Api, files: Sequence[File], course: Course, ids: list[bytes]) -> tuple[Attachment, ...]:
+    """Seal files into blocks that the server keeps; their records.  The ids of all blocks are added to `ids`."""
     total = sum(attachment.blocks_for(file.size) for file in files)
     if total > MAX_BLOCKS:
         raise ReporterError(
             "the files are too large together", "send fewer of them, or some with a follow-up; 4.8 GiB go at once"
         )
-    uploads = _Uploads(api.put_block, course, total)
+    uploads = _Uploads(api.put_block, course, total, ids)
     attachments: list[Attachment] = []
     for file in files:
         sealer = attachment.Sealer()
@@ -140,7 +157,7 @@ def _put_files(api: Api, files: Sequence[File], course: Course) -> tuple[tuple[A
         uploads.add(last)
         attachments.append(record)
     uploads.finish()
-    return tuple(attachments), uploads.ids
+    return tuple(attachments)
 
 
 def _sealed(file: File, sealer: attachment.Sealer) -> Iterator[list[Block]]:
@@ -151,8 +168,8 @@ def _sealed(file: File, sealer: attachment.Sealer) -> Iterator[list[Block]]:
 class _Uploads:
     """Blocks on their way to the server, a few at a time; one that does not arrive is sent again."""
 
-    def __init__(self, put: Callable[[Block], None], course: Course, total: int) -> None:
-        self.ids: list[bytes] = []
+    def __init__(self, put: Callable[[Block], None], course: Course, total: int, ids: list[bytes]) -> None:
+        self.ids = ids
         self._put, self._course, self._total = put, course, total
         self._under = self._arrived = 0
         self._ended: queue.SimpleQueue[tuple[Block, BaseException | None]] = queue.SimpleQueue()

@@ -20,9 +20,12 @@ from whistle.server.visit import Visit, channels, files_hint, outside, page, pic
 
 FIELDS = (
     *("word", "number", "reference", "state", "fact", "day", "step", "from", "text", "language", "arrived"),
-    *("name", "size", "reading", "whom", "list", "why", "problem", "field", "digits"),
+    *("name", "size", "reading", "whom", "list", "why", "problem", "field", "digits", "heading"),
 )
-SPOKEN = ("case.", "error.", "replies.", "script.", "size.", "stop.message", "exposed.message", "reading.")
+SPOKEN = (
+    *("case.", "error.", "replies.", "script.", "size.", "wait.", "notice.limit", "notice.busy_text"),
+    *("stop.message", "exposed.message", "reading."),
+)
 BARE = "script/bare.html"
 
 

@@ -1,0 +1,145 @@
+"""Where more arrives than the server takes: why, for how long, and that nothing is stored, with script on and off."""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import flask
+import pytest
+
+from tests import parties
+from tests.browser.remote import remote
+from tests.browser.serving import Line
+from tests.browser.test_copying import plain
+from tests.browser.walks import BROWSERS, TEXTS
+from tests.server.test_receiving import on_disk
+from tests.server.visitor import Visitor, config, still
+from whistle.server.config import Rate
+from whistle.server.instance import NAME
+
+pytestmark = pytest.mark.browser
+TOLD = """() => new Promise((done) => {
+    const looking = () => /try again/.test(document.body.innerText) ? done(true) : setTimeout(looking, 50);
+    looking();
+})"""
+OFTEN = Rate("1000 per second", "1000 per second")
+
+
+def limit(app: flask.Flask, tmp_path: Path, **rates: Rate) -> None:
+    """Let the server have other limits from now on, and a clock that stands still."""
+    still(app)
+    app.extensions["whistle_limits"]._config = config(tmp_path, rates={**config(tmp_path).rates, **rates})
+
+
+def until(met: Callable[[], bool]) -> None:
+    """Wait for something, a minute at most."""
+    for _ in range(600):
+        if met():
+            return
+        time.sleep(0.1)
+    raise AssertionError("it did not come")
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("name", BROWSERS)
+def test_it_is_asked_before_an_upload(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
+) -> None:
+    """With script on nothing is sent before the server was asked; what was typed stays, and goes when there is room."""
+    address, line = served
+    Visitor(app).tell("The first.")
+    limit(app, tmp_path, send=Rate("1 per hour", "1 per hour"))
+    Visitor(app).tell("The second.")
+    file = tmp_path / "file.bin"
+    file.write_bytes(os.urandom(600_000))
+    with remote(name, address, language, axe=name == "chrome") as page:
+        page("tell", TEXTS[language], [str(file)])
+        page("see", ".sealing b")
+        page("send", "send")
+        page("see", "main .summary")
+        said = page("text", "main .summary")
+        page("look", "limited")
+        assert ("Too much is arriving just now" if language == "en" else "يصل إلينا الآن أكثر مما نستطيع") in said
+        assert ("Nothing of this was stored" if language == "en" else "لم يُحفظ شيء من هذا") in said
+        assert ("60 minutes" if language == "en" else "60 دقيقة") in said
+        assert not page("told", "!!document.querySelector('main .summary [data-do=plain]')")
+        assert page("value", "#text") == TEXTS[language]
+        assert "/api/block" not in line.asked and "/api/store" not in line.asked
+        limit(app, tmp_path, send=OFTEN)
+        page("click", "main .summary [data-do=again]")
+        page("see", ".code")
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_a_short_wait_is_told(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str
+) -> None:
+    """A wait of minutes stands there with its cause, and that nothing is stored; who stops it keeps the text."""
+    address, _ = served
+    limit(app, tmp_path, send=Rate("1 per 4 minutes", "1 per 4 minutes"))
+    Visitor(app).tell("The first.")
+    with remote(name, address, axe=name == "chrome") as page:
+        page("tell", TEXTS["en"])
+        page("see", ".sealing b")
+        page("send", "send")
+        page("see", "main section[aria-labelledby=sending]")
+        page("told", f"({TOLD})()")
+        said = page("text", "main section[aria-labelledby=sending]")
+        page("look", "limited-waiting")
+        assert "Too much is arriving at our server just now. We try again in 4 minutes" in said
+        assert "Nothing of your message is stored yet." in said and "does not answer" not in said
+        page("click", "[data-do=cancel]")
+        page("see", "[data-said]")
+        assert page("value", "#text") == TEXTS["en"]
+        limit(app, tmp_path, send=OFTEN)
+        page("send", "send")
+        page("see", ".code")
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+def test_what_is_stopped_is_gone(app: flask.Flask, served: tuple[str, Line], tmp_path: Path, name: str) -> None:
+    """The blocks of an upload that somebody stops, or that the server refuses at its end, do not stay on its disk."""
+    address, line = served
+    instance = app.extensions[NAME]
+    line.fault = lambda path, number: "503" if path == "/api/store" else ""
+    file = tmp_path / "file.bin"
+    file.write_bytes(os.urandom(600_000))
+    with remote(name, address, axe=False) as page:
+        page("tell", TEXTS["en"], [str(file)])
+        page("send", "send")
+        page("see", "[data-do=plain]")
+        assert on_disk(instance) >= 6
+        page("click", "[data-do=cancel]")
+        page("see", "[data-said]")
+        until(lambda: on_disk(instance) == 0)
+        line.fault = lambda path, number: "507" if path == "/api/store" else ""
+        page("send", "send")
+        page("see", "main .summary")
+        assert "Our server is full. Nothing was stored" in page("text", "main .summary")
+        assert on_disk(instance) == 0
+    assert line.asked.count("/api/drop") == 2
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("name", BROWSERS)
+def test_the_plain_way(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
+) -> None:
+    """With script off the form comes back with a heading that says so, for how long, and what was typed."""
+    address, line = served
+    line.answer = plain
+    limit(app, tmp_path, send=Rate("1 per 4 minutes", "1 per 4 minutes"))
+    Visitor(app).tell("The first.")
+    with remote(name, address, language, axe=name == "chrome") as page:
+        page("tell", TEXTS[language])
+        page("leads", "form:has([name=step][value=send]) > button")
+        said = page("text", "main .summary")
+        page("look", "limited-plain")
+        assert ("Too much is arriving just now" if language == "en" else "يصل إلينا الآن أكثر مما نستطيع") in said
+        assert ("Please try again in 4 minutes" if language == "en" else "يُرجى المحاولة مرة أخرى بعد 4 دقائق") in said
+        assert "Something is missing" not in said
+        assert page("value", "#text") == TEXTS[language]
+        limit(app, tmp_path, send=OFTEN)
+        page("leads", "form:has([name=step][value=send]) > button")
+        page("see", ".code")
