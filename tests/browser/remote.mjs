@@ -9,6 +9,8 @@ import { withBrowser } from "./walker.mjs";
 const given = JSON.parse(process.argv[2]);
 
 const STEPS = {
+  goto: (walker, address) => walker.page.goto(address),
+  reload: (walker) => walker.page.reload(),
   home: (walker) => walker.home(),
   comeBack: (walker, words) => walker.comeBack(words),
   tell: (walker, text, files) => walker.tell(text, files),
@@ -16,7 +18,8 @@ const STEPS = {
   press: (walker, step) => walker.press(step),
   go: (walker, step) => walker.go(step),
   click: (walker, selector) => walker.click(selector),
-  leads: (walker, selector) => Promise.all([walker.page.waitForNavigation(), walker.click(selector)]),
+  leads: (walker, selector, how = "click") =>
+    Promise.all([walker.page.waitForNavigation(), how === "click" ? walker.click(selector) : walker.submit(selector)]),
   type: (walker, selector, text) => walker.page.type(selector, text),
   pick: (walker, selector, ...files) => walker.page.$(selector).then((input) => input.uploadFile(...files)),
   uncleaned: (walker) => walker.uncleaned(),

@@ -11,7 +11,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import flask
 from werkzeug.serving import make_server
 
 Fault = Callable[[str, int], str]
@@ -74,7 +73,7 @@ def _half(answer: bytes) -> Iterator[bytes]:
 
 
 @contextlib.contextmanager
-def serving(app: flask.Flask) -> Iterator[tuple[str, Line]]:
+def serving(app: Callable[..., Iterable[bytes]]) -> Iterator[tuple[str, Line]]:
     """The address of a running server, and its line."""
     line = Line(app)
     server = make_server("127.0.0.1", 0, line, threaded=True)

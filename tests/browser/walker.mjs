@@ -53,9 +53,10 @@ export class Walker {
     this.asks = asks;
     this.faults = Boolean(scene); // on purpose; a browser tells its console of them
     this.found = [];
-    page.on("pageerror", (error) => this.found.push({ rule: "error", page: String(error) }));
+    const isElsewhere = () => page.url().startsWith("http") && !page.url().startsWith(address); // and may fail
+    page.on("pageerror", (error) => isElsewhere() || this.found.push({ rule: "error", page: String(error) }));
     page.on("console", (said) => {
-      const asked = this.faults && said.text().startsWith("Failed to load resource");
+      const asked = isElsewhere() || (this.faults && said.text().startsWith("Failed to load resource"));
       if (!asked) this.found.push({ rule: "console", page: page.url(), nodes: [said.text()] });
     });
     this.dialogs = 0;
@@ -87,6 +88,11 @@ export class Walker {
       if (isHit) return;
     }
     throw new Error(`no click reaches ${selector}`);
+  }
+
+  /** Send a form as its own page does. */
+  async submit(selector) {
+    await this.page.$eval(selector, (form) => void setTimeout(() => form.submit()));
   }
 
   /** Press a button of a page that the program made. */

@@ -33,6 +33,7 @@ look = { each = "3 per minute" }
 bind = "127.0.0.1:9000"
 behind_tor = false
 trusted_proxies = 1
+hosts = ["report.example.org", "[::1]:8080"]
 max_upload_mib = 10
 chaff = 1
 """
@@ -61,6 +62,8 @@ WRONG = {
     ),
     "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
     "leave_without_scheme": ('leave = "weather.example"', "leave must be an address that begins with https://"),
+    "bad_host": ('[server]\nhosts = ["https://report.example.org"]', "server.hosts must hold names like"),
+    "hosts_of_another_kind": ('[server]\nhosts = [1]', "server.hosts must be a list of texts"),
     "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
 }
 
@@ -78,6 +81,7 @@ def test_reads_everything(tmp_path: Path) -> None:
     assert config.guidance == {"en": "# Guide"}
     assert config.plan[0].days == 7 and config.plan[0].done_by == "acknowledgement"
     assert config.rates["look"] == Rate("3 per minute", Config(tmp_path).rates["look"].all)
+    assert config.hosts == ("report.example.org", "[::1]:8080")
     assert config.rates_storage == "redis://127.0.0.1:6379"
     assert (config.bind, config.behind_tor, config.trusted_proxies) == ("127.0.0.1:9000", False, 1)
     assert config.max_upload == 10 * 1024 * 1024

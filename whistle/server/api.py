@@ -16,7 +16,7 @@ from whistle.protocol import envelope, parcel
 from whistle.protocol.attachment import BLOCK
 from whistle.protocol.errors import Malformed
 from whistle.protocol.retrieval import PLACES, TOKEN, thing_id
-from whistle.server import answers, limits
+from whistle.server import answers, limits, origin
 from whistle.server.errors import Broken, Refusal
 from whistle.server.instance import here
 from whistle.server.receiving import Body
@@ -31,6 +31,13 @@ WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
 
 blueprint = flask.Blueprint("api", __name__, url_prefix="/api")
 answers.init(blueprint)
+
+
+@blueprint.before_request
+def refuse_other_sites() -> None:
+    """No page of another site asks here, whatever its browser lets it send."""
+    if not origin.is_ours(flask.request.environ, here().config.hosts):
+        raise Refusal(403, "this came from another site's page", "open this server's own page, in a newer browser")
 
 
 @blueprint.post("/ready")
@@ -74,7 +81,6 @@ def drop_blocks() -> flask.Response:
 @blueprint.post("/store")
 def store_envelopes() -> flask.Response:
     """Keep one envelope, or a report with its slip, under their tokens, and the blocks that were put for them."""
-    limits.count("page")
     instance = here()
     size = envelope.size(instance.config.slots)
     with limits.uploading():
@@ -83,6 +89,8 @@ def store_envelopes() -> flask.Response:
     named = zip(asked.tokens, (Heap.REVIEWERS, Heap.REPORTERS), asked.envelopes, strict=False)
     sealed = [Sealed(thing_id(token), heap, each) for token, heap, each in named]
     again = all(instance.store.has(each.id) for each in sealed)
+    if not again:  # what is stored is never said to be refused
+        limits.count("page")
     try:
         with limits.storing(again):
             instance.store.commit(sealed, asked.blocks)

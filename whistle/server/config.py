@@ -20,6 +20,7 @@ from whistle.server.tables import Reader, Texts
 
 FILE = "whistle.toml"
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
+HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 MIB = 1024 * 1024  # bytes
 
 
@@ -92,6 +93,7 @@ class Config:
     workers: int = 2
     behind_tor: bool = True
     trusted_proxies: int = 0  # how many proxies in front write X-Forwarded-For
+    hosts: tuple[str, ...] = ()  # under which people reach this server, with a port that is not the usual one
     slots: int = 8  # for the life of the instance
     database_url: str = ""  # empty: SQLite in the folder
     blocks_url: str = ""  # empty: `blocks` in the folder
@@ -171,6 +173,7 @@ def _server(server: Reader) -> dict[str, Any]:
         "workers": server.integer("workers", Config.workers, low=1, high=64),
         "behind_tor": server.flag("behind_tor", Config.behind_tor),
         "trusted_proxies": server.integer("trusted_proxies", 0, low=0, high=8),
+        "hosts": tuple(_host(server, host) for host in server.words("hosts")),
         "slots": server.integer("slots", Config.slots, low=2, high=MAX_SLOTS),
         "database_url": server.text("database", ""),
         "blocks_url": server.text("blocks", ""),
@@ -184,6 +187,12 @@ def _step(table: Reader) -> Step:
     if done_by and done_by not in MARKS:
         raise ConfigError(f"{table.path('done_by')} must be {' or '.join(MARKS)}, or left out")
     return Step(table.integer("days", low=0, high=3650), table.texts("text"), done_by)
+
+
+def _host(server: Reader, host: str) -> str:
+    if not HOST.fullmatch(host):
+        raise ConfigError(f'{server.path("hosts")} must hold names like "report.example.org", without https://')
+    return host
 
 
 def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:

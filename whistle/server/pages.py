@@ -10,12 +10,12 @@ import flask
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
 
 from whistle.protocol.manifest import GRACE, Known
-from whistle.server import additions, forms, guidance, i18n, limits, replies, report, script
+from whistle.server import additions, forms, guidance, i18n, limits, origin, replies, report, script
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.forms import Busy, Problem
 from whistle.server.instance import here
 from whistle.server.logs import LOG, describe
-from whistle.server.receiving import Arrived, Bounds, discard, receive
+from whistle.server.receiving import Arrived, Body, Bounds, discard, receive
 from whistle.server.visit import Visit, channels, collection_days, languages, notice, outside, page, plan
 from whistle.store import StoreError
 
@@ -34,6 +34,11 @@ COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as 
 SMALL = 16 * 1024  # bytes of a body up to which it takes none of the places for uploads
 LARGE = 2 * 1024 * 1024  # bytes of a body from which it counts as an upload
 DRAINED = 64 * 1024 * 1024  # bytes that are still read when no place is free, so that texts can be given back
+HIDDEN = (  # said once by each process: more often would keep the times of visits in the system's log
+    "a proxy in front of this server changes the host that visitors ask for, so forms from old browsers are refused; "
+    "let it hand on Host, or name the host in whistle.toml: hosts"
+)
+_warned: list[bool] = []
 FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable"}
 
 
@@ -57,8 +62,11 @@ def show(language: str) -> flask.Response:
 
 @blueprint.post("/<language>/")
 def act(language: str) -> flask.Response:
-    """Whatever step the form is for."""
+    """Whatever step the form is for; what another site's page sends is a first visit, of which nothing is taken."""
     visit, problem = _visit(language), None
+    if not origin.is_ours(flask.request.environ, visit.config.hosts):
+        return _from_elsewhere(visit)
+    _watch(visit)
     try:
         visit = visit.holding(_receive(visit))
     except FormError as error:
@@ -92,8 +100,8 @@ def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
         return _refused(visit, Problem("", visit.t("error.unsure")), 500)
 
 
-def land(visit: Visit) -> flask.Response:
-    """Where everybody begins; closed when nothing can be sealed."""
+def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
+    """Where everybody begins; closed when nothing can be sealed.  `elsewhere`: a form was not taken for one of ours."""
     try:
         known = visit.published.sealing(visit.day)
     except NoManifest:
@@ -102,6 +110,7 @@ def land(visit: Visit) -> flask.Response:
     return page(
         visit,
         "land.html",
+        elsewhere=elsewhere,
         channels=channels(visit, known),
         recovery=known.manifest.recovery.name if known.manifest.recovery else "",
         days=collection_days(visit, known),
@@ -135,6 +144,25 @@ def fault(error: HTTPException) -> flask.Response:
     if status < 500 and status not in FAULTS:  # no step was begun
         return notice(visit, "notice.refused", visit.t("error.not_stored"), status=status)
     return notice(visit, FAULTS.get(status, "notice.fault"), status=status)
+
+
+def _from_elsewhere(visit: Visit) -> flask.Response:
+    """The first page; where an old browser may have been misunderstood, it says why, before anybody has written."""
+    limits.count("page")
+    environ = flask.request.environ
+    body = Body(flask.request.stream, flask.request.content_length or 0)
+    if body.length <= SMALL:
+        body.drain()
+    else:
+        with contextlib.suppress(ServiceUnavailable), limits.giving_back():
+            body.drain()
+    return land(visit, elsewhere=not origin.is_told(environ))
+
+
+def _watch(visit: Visit) -> None:
+    if origin.is_hidden(flask.request.environ, visit.config.hosts) and not _warned:
+        _warned.append(True)
+        LOG.warning(HIDDEN)
 
 
 def _visit(language: str) -> Visit:

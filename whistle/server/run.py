@@ -68,6 +68,16 @@ def check(folder: Path) -> Config:
     return config
 
 
+def cautions(config: Config) -> list[str]:
+    """What an operator should see to that no check from here can tell."""
+    if config.hosts or (config.behind_tor and not config.trusted_proxies):
+        return []
+    return [
+        "a proxy in front must hand on the host that visitors ask for (nginx: proxy_set_header Host $host), or name it "
+        'in whistle.toml: hosts = ["report.example.org"]; else nobody with an old browser can send anything'
+    ]
+
+
 def harden() -> None:
     """No core dump, no file that anybody else may read, and as many open files as may be needed."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -37,6 +37,13 @@ class Reader:
         """true or false."""
         return bool(self._value(name, default, bool, "true or false"))
 
+    def words(self, name: str) -> tuple[str, ...]:
+        """A list of texts; an empty one when it is not there."""
+        found = self._value(name, [], list, "a list of texts in quotes")
+        if not all(isinstance(item, str) for item in found):
+            self._refuse(name, "must be a list of texts in quotes")
+        return tuple(found)
+
     def texts(self, name: str, default: Texts | None = None) -> Texts:
         """Texts by language; required, and not empty, when there is no default."""
         found: dict[str, Any] = self._value(name, default, dict, "texts by language")
