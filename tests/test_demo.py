@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.patience import PATIENCE
 from whistle.ceremony import demo, serving, trial
 from whistle.ceremony.demo import Addresses, Ports
 from whistle.ceremony.root import Keys, RootError
@@ -61,7 +62,7 @@ def press(pages: Addresses, button: str) -> str:
     """Send one of the workstation's forms; the page that follows."""
     origin = re.match(r"http://[^/]+", pages.workstation)
     assert origin
-    answer = requests.post(pages.workstation + button, headers={"Origin": origin[0]}, timeout=30)
+    answer = requests.post(pages.workstation + button, headers={"Origin": origin[0]}, timeout=PATIENCE)
     assert answer.status_code == 200
     return answer.text
 
@@ -71,14 +72,14 @@ def test_a_report_reaches_the_queue_with_one_button(folder: Path, pages: Address
     today = datetime.datetime.now(datetime.UTC).date()
     case = trial.report(pages.reporter.rstrip("/"), newest(folder), "fraud", today)
     reference = retrieval.reference(bytes.fromhex(case))
-    assert reference not in requests.get(pages.workstation, timeout=30).text
+    assert reference not in requests.get(pages.workstation, timeout=PATIENCE).text
     assert reference in press(pages, "carry")
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
 def test_the_reporters_page_shows_every_channel(pages: Addresses, language: str) -> None:
     """The channels stand on the reporter's first page in its language."""
-    text = requests.get(f"{pages.reporter}{language}/", timeout=30).text
+    text = requests.get(f"{pages.reporter}{language}/", timeout=PATIENCE).text
     assert [channel.title[language] for channel in demo.CHANNELS if channel.title[language] not in text] == []
 
 
@@ -132,7 +133,7 @@ def test_the_command_says_what_is_wrong_in_two_lines(tmp_path: Path) -> None:
         busy.listen()
         port = str(busy.getsockname()[1])
         command = [sys.executable, "-c", "from whistle.cli.main import main; main()", "demo", "--port", port]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert done.returncode == 1
     assert [line.partition(":")[0] for line in done.stderr.splitlines()] == ["whistle", "hint"]
     assert not (tmp_path / "demo").exists()
@@ -149,7 +150,7 @@ def test_ctrl_c_stops_everything(tmp_path: Path, ports: Ports) -> None:
     while "Ctrl-C stops both" not in process.stdout.readline():
         assert process.poll() is None
     os.killpg(process.pid, signal.SIGINT)
-    assert process.wait(30) == 0
+    assert process.wait(PATIENCE) == 0
     assert process.stdout.read().endswith("Stopped.\n")
     process.stdout.close()
     for port in (mine.server, mine.workstation):

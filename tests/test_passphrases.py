@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from tests.patience import PATIENCE
 from tests.stock.terminal import answer
 from tests.test_ceremony import ANSWERS, ROOT, VAULT, lead
 from whistle.ceremony import root as roots
@@ -122,7 +123,7 @@ def test_a_new_passphrase_is_neither_short_nor_cut_off(command: str, secret: str
     more = [] if command == "root" else ["--name", "A", "--role", "A", "--no-backup", "--folder", "vault"]
     given = secret.encode() + b"\n"
     program = [WHISTLE, command, "init", *more, "--passphrase-fd", "0"]
-    done = subprocess.run(program, input=given, capture_output=True, timeout=120, check=False)
+    done = subprocess.run(program, input=given, capture_output=True, timeout=PATIENCE, check=False)
     error, hint = done.stderr.decode().splitlines()
     assert (done.returncode, error[:15], hint[:6]) == (1, "whistle: error:", "hint: ")
     assert not Path("root.key").exists() and not Path("vault").exists()

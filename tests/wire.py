@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from tests.patience import PATIENCE
+
 NAME, NO_METHOD, BY_PASSWORD = 3, 255, 2
 
 
@@ -40,7 +42,7 @@ class Wire:
                 server.sendall(data)
             with contextlib.suppress(OSError):
                 server.shutdown(socket.SHUT_WR)
-            back.join(10)
+            back.join(PATIENCE)
 
     def _greet(self, program: socket.socket) -> None:
         _, methods = _take(program, 2)

@@ -16,6 +16,7 @@ const DAY = 86_400_000; // milliseconds
 const WEEK = 7; // days
 const LARGEST = 268_435_456; // bytes of a file that a browser is asked to hold
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
+const ENDING = /\.[A-Za-z0-9]{1,8}$/; // of a file's name
 
 /** @typedef {any} View as PageTask.open gives it */
 
@@ -160,8 +161,9 @@ export async function download(page, form) {
   }
   const content = await page.work(form, "download", "download", { attachment });
   if (content) {
-    save(content, name);
-    say(form, page.kit.say("script.opened", { name }));
+    const saved = `file-${place + 1}${ENDING.exec(name)?.[0] ?? ""}`; // browsers list what they have saved
+    save(content, saved);
+    say(form, page.kit.say("script.opened", { name, saved }));
   }
 }
 
@@ -244,7 +246,7 @@ function fillReply({ kit }, item, { from, day, text, language, have, attachments
     /** @type {HTMLInputElement} */ (form.querySelector("[name=file]")).value = `${lane}-${n}-${place}`;
   });
   if (!attachments.length) {
-    item.querySelector("h4")?.remove();
+    item.querySelector(".files")?.remove();
   }
   const arrived = kit.say("case.arrived", { day: apart(kit.day(have.day)) }, have.count);
   fill(item, { from: apart(from), day: kit.day(day), text: text ?? "", language, arrived });

@@ -11,7 +11,7 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const [address, chromium, words, pictures] = process.argv.slice(2);
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
-const PATIENCE = 120_000; // milliseconds
+const PATIENCE = 600_000; // milliseconds
 const found = [];
 
 async function look(page, name) {

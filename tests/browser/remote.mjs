@@ -2,6 +2,7 @@
 // node remote.mjs JSON; ends when its standard input does, and then tells what axe and the console said.
 
 import { createInterface } from "node:readline";
+import { setTimeout as pause } from "node:timers/promises";
 
 import { isBlank } from "./png.mjs";
 import { withBrowser } from "./walker.mjs";
@@ -18,8 +19,16 @@ const STEPS = {
   press: (walker, step) => walker.press(step),
   go: (walker, step) => walker.go(step),
   click: (walker, selector) => walker.click(selector),
-  leads: (walker, selector, how = "click") =>
-    Promise.all([walker.page.waitForNavigation(), how === "click" ? walker.click(selector) : walker.submit(selector)]),
+  /** Press what brings another page, by a click or by sending the form that is named. */
+  leads: async (walker, selector, how = "click") => {
+    const { page } = walker;
+    await page.evaluate("document.wasHere = true");
+    await (how === "click" ? walker.click(selector) : walker.submit(selector));
+    const isOld = "document.wasHere || document.readyState !== 'complete'";
+    for (const end = Date.now() + walker.patience; await page.evaluate(isOld).catch(() => true); await pause(50)) {
+      if (Date.now() > end) throw new Error(`nothing comes of ${selector}`);
+    }
+  },
   type: (walker, selector, text) => walker.page.type(selector, text),
   pick: (walker, selector, ...files) => walker.page.$(selector).then((input) => input.uploadFile(...files)),
   uncleaned: (walker) => walker.uncleaned(),
@@ -31,6 +40,24 @@ const STEPS = {
   look: (walker, name) => walker.look(name),
   text: (walker, selector) => walker.text(selector),
   value: (walker, selector) => walker.page.$eval(selector, (box) => box.value),
+  scriptOff: (walker) => walker.scriptOff(),
+  downloads: (walker, folder) => downloads(walker.page, folder),
+  /** Another tab, with a form that keeps nothing out of a profile: sent once, then filled in once more. */
+  control: async (walker, address, sent, typed) => {
+    const page = await walker.page.browser().newPage();
+    page.setDefaultTimeout(0);
+    await page.goto(address);
+    await page.type("textarea", sent);
+    await Promise.all([page.waitForNavigation(), page.click("button")]);
+    await page.type("textarea", typed);
+  },
+  front: (walker) => walker.page.bringToFront(),
+  kill: async (walker) => {
+    const browser = walker.page.browser();
+    const ended = new Promise((resolve) => browser.once("disconnected", resolve));
+    process.kill(-browser.process().pid, "SIGKILL"); // all of its processes
+    await ended;
+  },
   told: (walker, code) => walker.page.evaluate(code),
   tabToLeave: (walker) => walker.tabToLeave(),
   leave: (walker, how) => walker.leave(how),
@@ -39,6 +66,13 @@ const STEPS = {
   at: (walker, address) => walker.at((url) => url === address),
   back: (walker) => walker.back(),
 };
+/** Firefox was told where to save when it was started. */
+async function downloads(page, folder) {
+  if (page.browser().protocol !== "cdp") return;
+  const session = await page.createCDPSession();
+  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
+}
+
 const TELLING = ["text", "value", "told", "isBlank", "dialogs"];
 
 await withBrowser({ ...given, scene: "remote" }, async (walker) => {
@@ -46,6 +80,7 @@ await withBrowser({ ...given, scene: "remote" }, async (walker) => {
     const [step, ...more] = JSON.parse(line);
     const found = await STEPS[step](walker, ...more);
     console.log(JSON.stringify(TELLING.includes(step) ? found : null));
+    if (step === "kill") return {};
   }
   await walker.page.goto("about:blank");
   return {};

@@ -42,7 +42,9 @@ def remote(name: str, address: str, language: str = "en", **more: Any) -> Iterat
         except BaseException:
             process.kill()
             raise
-        told, faults = process.communicate(timeout=60)
+        assert process.stdin and process.stdout and process.stderr
+        process.stdin.close()
+        told, faults = process.stdout.read(), process.stderr.read()  # `communicate` misses what was read ahead
     assert process.returncode == 0, faults[-3000:]
     found = json.loads(told)["found"]
     assert found == [], found

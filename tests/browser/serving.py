@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import os
 import re
 import socket
 import threading
@@ -15,8 +14,6 @@ from werkzeug.serving import make_server
 
 Fault = Callable[[str, int], str]
 Answer = Callable[[str, bytes], bytes]
-TRIAL = os.environ.get("WHISTLE_TRIAL", "") not in ("", "0")
-PATIENCE = 2000 if TRIAL else 280  # seconds
 
 
 @dataclass

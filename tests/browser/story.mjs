@@ -29,7 +29,8 @@ async function download(walker, folder, name) {
   await downloads(walker, folder);
   await walker.press("download");
   await walker.see("article [role=status]");
-  for (let tries = 0; tries < 100 && !readdirSync(folder).includes(name); tries++) await pause(100);
+  const end = Date.now() + given.patience;
+  while (!readdirSync(folder).includes(name) && Date.now() < end) await pause(100);
   return createHash("sha256").update(readFileSync(join(folder, name))).digest("hex");
 }
 

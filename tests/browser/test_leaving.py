@@ -12,8 +12,9 @@ from werkzeug.serving import make_server
 
 from tests import parties
 from tests.browser.remote import Remote, remote
-from tests.browser.serving import PATIENCE, serving
+from tests.browser.serving import serving
 from tests.browser.walks import BROWSERS
+from tests.patience import PATIENCE
 from tests.server.visitor import Visitor, site
 
 pytestmark = pytest.mark.browser

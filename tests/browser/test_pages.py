@@ -10,12 +10,12 @@ import pytest
 from werkzeug.serving import make_server
 
 from tests import parties
+from tests.patience import WHOLE
 from tests.server.visitor import Visitor, answer, reported, site
 from tests.stock.programs import need, need_package
 from whistle.protocol import retrieval, words
 
 SCRIPT = Path(__file__).with_name("pages.mjs")
-PATIENCE = 600  # seconds; a walk of two languages in four looks on a machine that others use too
 
 pytestmark = pytest.mark.browser
 
@@ -33,7 +33,7 @@ def test_walks_through_every_page_and_axe_finds_nothing(tmp_path: Path) -> None:
         given = [f"http://127.0.0.1:{server.port}", chromium, " ".join(words.encode(code))]
         pictures = os.environ.get("WHISTLE_PICTURES")  # a folder to put pictures of every page into
         command = ["node", str(SCRIPT), *given, *([pictures] if pictures else [])]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+        done = subprocess.run(command, capture_output=True, text=True, timeout=WHOLE, check=False)
     finally:
         server.shutdown()
     assert done.returncode == 0, done.stderr

@@ -10,6 +10,7 @@ import pytest
 from tests import parties
 from tests.browser.serving import Line
 from tests.browser.walks import HERE, TEXTS, browser, content_of, go_on, scene, turn, walk
+from tests.patience import PATIENCE
 from tests.server.visitor import reported
 
 PLANTED = b"52.5200N-13.4050E-SN12345-Jane"
@@ -43,7 +44,7 @@ def test_pictures_are_cleaned_unless_unticked(
         go_on(walking)
         assert walking.stdout
         last = json.loads(walking.stdout.read())
-        assert not walking.wait(60), walking.stderr and walking.stderr.read()[-3000:]
+        assert not walking.wait(PATIENCE), walking.stderr and walking.stderr.read()[-3000:]
     assert last["found"] == []
     assert last["same"] == {"photo.jpg": True, "screen.png": True}
     assert last["turned"] == {"given": [64, 96], "stored": [64, 96]}

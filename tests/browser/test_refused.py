@@ -10,6 +10,7 @@ from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, serving
 from tests.browser.walks import BROWSERS
+from tests.patience import until
 from tests.server.visitor import opened, reported, site
 
 pytestmark = pytest.mark.browser
@@ -70,9 +71,7 @@ def test_a_request_for_advice_that_says_nothing(
 
 
 @pytest.mark.parametrize("name", BROWSERS)
-def test_a_page_that_is_slow(
-    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
-) -> None:
+def test_a_page_that_is_slow(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str) -> None:
     """Who sends before the program has all of its pages is told that something is being done; then it goes on."""
     address, line = served
 
@@ -108,8 +107,7 @@ def test_a_page_that_did_not_come_at_first(
     line.answer = once
     with remote(name, address, axe=False) as page:
         page("tell", TEXT)
-        page("told", "new Promise((done) => setTimeout(() => done(0), 1500))")
-        assert failed
+        until(lambda: bool(failed), "the page was asked for")
         page("send", "send")
         page("see", ".code, main .summary")
         assert not page("told", "!!document.querySelector('main .summary')")

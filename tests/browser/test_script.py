@@ -10,8 +10,9 @@ import flask
 import pytest
 
 from tests import parties
-from tests.browser.serving import TRIAL, Line
+from tests.browser.serving import Line
 from tests.browser.walks import BROWSERS, HERE, TEXTS, attached, browser, content_of, go_on, scene, turn
+from tests.patience import PATIENCE, TRIAL
 from tests.server.visitor import answer, opened, reported
 from whistle.protocol import manifest, parcel, retrieval, words
 from whistle.protocol.drafting import Draft, Writer
@@ -40,7 +41,7 @@ def test_the_whole_story(
         "text": TEXTS[language],
         "more": "One more thing that I saw.",
         "file": str(tmp_path / file),
-        "answered": "answer.txt",
+        "answered": "file-1.txt",
         "axe": name == "chrome",
     }
     command = ["node", str(HERE / "story.mjs"), json.dumps(given)]
@@ -59,7 +60,7 @@ def test_the_whole_story(
         go_on(walking)
         assert walking.stdout
         last = walking.stdout.read()
-        assert not walking.wait(60), walking.stderr and walking.stderr.read()[-3000:]
+        assert not walking.wait(PATIENCE), walking.stderr and walking.stderr.read()[-3000:]
     assert json.loads(last)["found"] == []
     assert "Thank you. Who else was there?" in second["told"] and "Ethics office" in second["told"]
     assert second["hash"] == hashlib.sha256(answered).hexdigest()

@@ -12,41 +12,65 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
-const TRIAL = !["", "0"].includes(process.env.WHISTLE_TRIAL ?? "");
-const PATIENCE = TRIAL ? 1_800_000 : 120_000; // milliseconds
 const FLAGS = {
   chrome: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
   firefox: [],
 };
 
-/** A browser with a profile of its own; `use` is given a Walker, and what it returns is printed as JSON. */
-export async function withBrowser({ browser, program, preferences = {}, ...given }, use) {
+/** What puppeteer turns off in the browsers that it starts, and an ordinary profile has: sessions, passwords. */
+const ORDINARY = {
+  chrome: ["--enable-automation", "--password-store=basic", "--disable-breakpad"],
+  firefox: {
+    "remote.prefs.recommended": false,
+    "browser.sessionstore.resume_from_crash": true,
+    "browser.sessionstore.interval": 1000, // milliseconds; sooner than usual, and no other
+    "browser.sessionstore.interval.idle": 1000,
+    "browser.pagethumbnails.capturing_disabled": false,
+    "signon.autofillForms": true,
+    "signon.rememberSignons": true,
+  },
+};
+
+/**
+ * A browser with a profile of its own; `use` is given a Walker, and what it returns is printed as JSON.
+ *
+ * `patience`: milliseconds after which something counts as hung.  `profile`: a folder that stays, for a profile as it is
+ * when somebody uses a browser for the first time.  `isPrivate`: in a window apart, which Chromium treats as a private one.
+ */
+export async function withBrowser({ browser, program, patience, profile, isPrivate, preferences = {}, ...given }, use) {
   const folder = mkdtempSync(join(tmpdir(), "whistle-browser-"));
   const started = await puppeteer.launch({
     browser,
     executablePath: program,
     headless: true,
     args: FLAGS[browser],
-    protocolTimeout: 2 * PATIENCE,
-    userDataDir: browser === "chrome" ? join(folder, "profile") : undefined,
-    extraPrefsFirefox: { "browser.download.folderList": 2, "browser.download.dir": folder, ...preferences },
+    protocolTimeout: 2 * patience,
+    userDataDir: profile ?? (browser === "chrome" ? join(folder, "profile") : undefined),
+    ignoreDefaultArgs: profile && browser === "chrome" ? ORDINARY.chrome : false,
+    extraPrefsFirefox: {
+      "browser.download.folderList": 2,
+      "browser.download.dir": folder,
+      ...(profile && ORDINARY.firefox),
+      ...preferences,
+    },
   });
   try {
-    const page = await started.newPage();
-    page.setDefaultTimeout(PATIENCE);
-    const walker = new Walker(page, given);
+    const page = await (isPrivate ? await started.createBrowserContext() : started).newPage();
+    page.setDefaultTimeout(patience);
+    const walker = new Walker(page, patience, given);
     const told = await use(walker, folder);
     console.log(JSON.stringify({ ...told, found: walker.found }));
   } finally {
-    await started.close();
+    if (started.connected) await started.close();
     rmSync(folder, { recursive: true, force: true });
     process.stdin.destroy();
   }
 }
 
 export class Walker {
-  constructor(page, { address, language, pictures, scene = "", axe: asks = true }) {
+  constructor(page, patience, { address, language, pictures, scene = "", axe: asks = true }) {
     this.page = page;
+    this.patience = patience;
     this.address = address;
     this.language = language;
     this.pictures = pictures;
@@ -66,6 +90,12 @@ export class Walker {
     });
   }
 
+  /** Without script, as far as pages have it. */
+  async scriptOff() {
+    await this.page.setJavaScriptEnabled(false);
+    this.isOff = true;
+  }
+
   async home() {
     await this.page.goto(`${this.address}/${this.language}/`);
   }
@@ -77,6 +107,7 @@ export class Walker {
 
   /** Click, and again where the page grew at that moment and moved what was aimed at from under the pointer. */
   async click(selector) {
+    if (this.isOff) return this.page.click(selector); // no page can tell whether it was hit
     for (let tries = 0; tries < 5; tries++) {
       const told = await this.page.evaluateHandle((wanted) => {
         const told = { isHit: false };
@@ -179,7 +210,7 @@ export class Walker {
   /** Be at another address, at last. */
   async at(isThere) {
     for (let tries = 0; !isThere(this.page.url()); tries++) {
-      if (tries > PATIENCE / 100) throw new Error(`still at ${this.page.url()}`);
+      if (tries > this.patience / 100) throw new Error(`still at ${this.page.url()}`);
       await pause(100);
     }
   }

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from tests.browser.serving import PATIENCE
+from tests.patience import PATIENCE, WHOLE
 from tests.server.visitor import store_of
 from tests.stock.programs import need, need_package
 from whistle.protocol import attachment
@@ -23,13 +23,14 @@ TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال الم�
 def browser(name: str) -> dict[str, Any]:
     """A browser as the walks are given it, or a skipped test."""
     need_package("puppeteer-core")
-    return {"browser": name, "program": need(BROWSERS[name]), "pictures": os.environ.get("WHISTLE_PICTURES")}
+    program, pictures = need(BROWSERS[name]), os.environ.get("WHISTLE_PICTURES")
+    return {"browser": name, "program": program, "pictures": pictures, "patience": 1000 * PATIENCE}
 
 
 def walk(script: Path, **given: Any) -> dict[str, Any]:
     """What a walk in a browser tells in the end; it must end well."""
     command = ["node", str(script), json.dumps(given)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=WHOLE, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
     found = json.loads(done.stdout)
     assert isinstance(found, dict)

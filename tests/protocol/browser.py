@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests import parties
+from tests.patience import PATIENCE
 from whistle.protocol import age, attachment, canonical, forms, message
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
 
@@ -51,7 +52,7 @@ class Peer:
         """End the process."""
         assert self._process.stdin and self._process.stdout
         self._process.stdin.close()
-        self._process.wait(20)
+        self._process.wait(PATIENCE)
         self._process.stdout.close()
 
 

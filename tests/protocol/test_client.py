@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.protocol import browser
 from tests.protocol.browser import (
     LOW_ORDER,
@@ -226,5 +227,5 @@ def test_the_clients_own_tests() -> None:
     """What the browser's half tests by itself, in Node.js, passes."""
     assert browser.NODE
     command = [browser.NODE, "--test", *map(str, sorted((browser.CLIENT / "test").glob("*.test.js")))]
-    done = subprocess.run(command, cwd=browser.CLIENT, capture_output=True, text=True, timeout=300)
+    done = subprocess.run(command, cwd=browser.CLIENT, capture_output=True, text=True, timeout=PATIENCE)
     assert done.returncode == 0, done.stdout[-4000:]

@@ -21,6 +21,7 @@ from click.testing import CliRunner, Result
 
 from tests import parties
 from tests.parties import DAY, Organisation
+from tests.patience import PATIENCE
 from tests.server.visitor import Clock, reported, site, store_of
 from tests.serving import WSGI, running
 from whistle.cli.reporter import reporter as command
@@ -35,7 +36,6 @@ from whistle.store import Heap
 TEXT = "He took the money for the school, und niemand fragte."
 NAME = "Rechnung März.pdf"
 EMPTY = ("home", "here", "tmp")  # folders of the device, which stay as they are
-LIMIT = 60  # seconds
 Between = Callable[[WSGI, dict[str, Any], Any], Any]
 
 
@@ -194,7 +194,7 @@ class Terminal:
 
     def type(self, after: str, line: str) -> None:
         """Type a line when something new was said that ends so."""
-        end = time.monotonic() + LIMIT
+        end = time.monotonic() + PATIENCE
         start = len(self.screen)
         while after not in self.screen[start:]:
             assert time.monotonic() < end and self._read(), self.screen
@@ -205,10 +205,10 @@ class Terminal:
         while self._read():
             pass
         os.close(self._ours)
-        return self._process.wait(LIMIT)
+        return self._process.wait(PATIENCE)
 
     def _read(self) -> bool:
-        if not select.select([self._ours], [], [], LIMIT)[0]:
+        if not select.select([self._ours], [], [], PATIENCE)[0]:
             self._process.kill()
             return False
         try:

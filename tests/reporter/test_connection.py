@@ -13,6 +13,7 @@ import flask
 import pytest
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.reporter.device import NAME, TEXT, Device, content, instead, photo, typed
 from tests.server.visitor import answer
 from tests.serving import WSGI, running
@@ -97,7 +98,7 @@ def test_a_server_that_never_answers_well(device: Device, path: str, said: str) 
 
 def test_a_server_that_stands_still(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that does not come, or ends early, is given up and asked for again."""
-    monkeypatch.setattr(link, "TIMEOUT", (5, 0.2))
+    monkeypatch.setattr(link, "TIMEOUT", (PATIENCE, 1))
     slow, ended = [True, True], threading.Event()
 
     def slowly(application: WSGI, environ: dict[str, Any], start: Any) -> Any:

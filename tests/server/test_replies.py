@@ -198,7 +198,7 @@ def test_a_replys_file_is_given_to_keep_and_never_to_show(
     assert visitor.answer.get_data() == b"a" * size
     assert visitor.answer.headers["Content-Type"] == "application/octet-stream"
     assert visitor.answer.headers["X-Content-Type-Options"] == "nosniff"
-    assert visitor.answer.headers["Content-Disposition"] == "attachment; filename=x.html"
+    assert visitor.answer.headers["Content-Disposition"] == "attachment; filename=file-1.html"
 
 
 @pytest.mark.parametrize("file", ["0-0-0", "0-1-0", "0-0-9", "1-0-0", "", "../x"])

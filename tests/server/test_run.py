@@ -17,6 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from tests import parties
+from tests.patience import PATIENCE
 from whistle.cli import server as commands
 from whistle.cli.problem import Problem
 from whistle.server import folder, run
@@ -57,7 +58,7 @@ class Running:
         self, method: str, path: str, body: bytes | None = None, **headers: str
     ) -> tuple[int, bytes, dict[str, str]]:
         """Status, body and headers of an answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         with contextlib.closing(connection):
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
@@ -65,7 +66,7 @@ class Running:
 
     def raw(self, data: bytes) -> bytes:
         """What comes back for bytes that need be no HTTP."""
-        with socket.create_connection(("127.0.0.1", self.port), timeout=20) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE) as connection:
             connection.sendall(data)
             found = b""
             with contextlib.suppress(ConnectionError):
@@ -76,7 +77,7 @@ class Running:
     def stop(self) -> str:
         """Everything that it said."""
         self.process.send_signal(signal.SIGTERM)
-        said, _ = self.process.communicate(timeout=40)
+        said, _ = self.process.communicate(timeout=PATIENCE)
         return said.decode()
 
 
@@ -96,9 +97,10 @@ def serving(place: Path) -> Iterator[Running]:
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=environment)
     try:
-        for _ in range(300):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
+                socket.create_connection(("127.0.0.1", port), timeout=PATIENCE).close()
                 break
             assert process.poll() is None, process.communicate()[0].decode()
             time.sleep(0.1)
@@ -106,7 +108,7 @@ def serving(place: Path) -> Iterator[Running]:
     finally:
         if process.poll() is None:
             process.terminate()
-            process.communicate(timeout=60)
+            process.communicate(timeout=PATIENCE)
 
 
 @pytest.fixture(scope="module")
@@ -163,12 +165,11 @@ def test_half_sent_requests_do_not_starve_others(running: Running, count: int, s
     """While many connections wait for the rest of what was begun, others are answered at once."""
     with contextlib.ExitStack() as stuck:
         for _ in range(count):
-            connection = stuck.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=20))
+            connection = stuck.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE))
             connection.sendall(sent)
-        time.sleep(0.5)
         begun = time.monotonic()
         assert running.ask("GET", "/en/")[0] == 200
-        assert time.monotonic() - begun < 5
+        assert time.monotonic() - begun < run.HEAD  # so not only when the others' time was over
 
 
 def test_more_visitors_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +280,7 @@ def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> 
     begun = time.monotonic()
     with pytest.raises(run.GONE):
         pair[0].recv(100)
-    assert 0.5 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun > 0.5
 
 
 def test_a_head_comes_soon_or_not_at_all(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -327,14 +328,14 @@ def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:
     """A terminal's Ctrl-C reaches everybody at once; workers leave it to the master, and all of them end."""
     with serving(tmp_path) as running:
         assert running.ask("GET", "/en/")[0] == 200  # so there is a worker, and others may still be starting
-        end, workers = time.monotonic() + 20, [0]
+        end, workers = time.monotonic() + PATIENCE, [0]
         while len(workers) != 2 or not all(_ignored(worker) >> (signal.SIGINT - 1) & 1 for worker in workers):
             assert time.monotonic() < end, "a worker does not leave Ctrl-C to the master"
             time.sleep(0.05)
             workers = children(running.process.pid)
         for pid in (running.process.pid, *workers):
             os.kill(pid, signal.SIGINT)
-        assert running.process.wait(20) == 0
+        assert running.process.wait(PATIENCE) == 0
 
 
 def _ignored(pid: int) -> int:

@@ -5,6 +5,7 @@ import secrets
 import socket
 from pathlib import Path
 
+from tests.patience import PATIENCE
 from tests.server.visitor import Page
 from tests.trial.planted import files_of, found_in, secrets_of
 from tests.trial.serving import BOUNDARY, Server, Upload
@@ -42,7 +43,7 @@ class Watched:
 
     def connect(self) -> socket.socket:
         """A connection from the visitor's address."""
-        return socket.create_connection(("127.0.0.1", self.server.port), timeout=60, source_address=(ADDRESS, 0))
+        return socket.create_connection(("127.0.0.1", self.server.port), timeout=PATIENCE, source_address=(ADDRESS, 0))
 
     def post(self, body: bytes, pauses: int = 0, **headers: str) -> tuple[int, Page]:
         """The answer to a form; searches after each of some equal parts of it, before the next is sent."""

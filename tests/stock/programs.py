@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 CLIENT = Path(__file__).parents[2] / "client"
-LIMIT = 120  # seconds
 
 
 def need(program: str) -> str:
@@ -36,4 +37,4 @@ def run(program: str, *arguments: str | Path, given: bytes = b"") -> bytes:
 
 def attempt(program: str, *arguments: str | Path, given: bytes = b"") -> subprocess.CompletedProcess[bytes]:
     """A program run to its end, whatever that is."""
-    return subprocess.run([need(program), *arguments], input=given, capture_output=True, timeout=LIMIT, check=False)
+    return subprocess.run([need(program), *arguments], input=given, capture_output=True, timeout=PATIENCE, check=False)

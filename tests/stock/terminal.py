@@ -7,7 +7,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.stock.programs import LIMIT, need
+from tests.patience import PATIENCE, need
 
 PROMPT = b"assphrase"  # what every question of age holds
 
@@ -20,7 +20,7 @@ def answer(program: str, *arguments: str | Path, answers: list[str]) -> tuple[in
         os.close(theirs)
         try:
             screen = _talk(ours, list(answers))
-            return process.wait(LIMIT), screen
+            return process.wait(PATIENCE), screen
         finally:
             process.kill()
             os.close(ours)
@@ -29,7 +29,7 @@ def answer(program: str, *arguments: str | Path, answers: list[str]) -> tuple[in
 def _talk(terminal: int, answers: list[str]) -> bytes:
     """Everything on the screen until the program lets go of the terminal."""
     screen, asked = b"", 0
-    end = time.monotonic() + LIMIT
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         if not select.select([terminal], [], [], 1)[0]:
             continue

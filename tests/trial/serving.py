@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.server.visitor import Page
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
@@ -25,7 +26,6 @@ WHISTLE = "from whistle.cli.main import main; main()"
 BOUNDARY = "trial-trial-trial"
 FORM = {"Content-Type": f"multipart/form-data; boundary={BOUNDARY}"}
 PIECE = 262_144  # bytes
-STARTING = 40.0  # seconds
 Pieces = Callable[[], Iterable[bytes]]
 
 
@@ -88,7 +88,7 @@ class Server:
 
     def wait(self) -> None:
         """Until it answers, after a start or when a worker has gone."""
-        end = time.monotonic() + STARTING
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             assert self.processes[-1].poll() is None, (self.folder / "said.log").read_text()
             with contextlib.suppress(OSError, http.client.HTTPException):
@@ -100,13 +100,13 @@ class Server:
     def stop(self) -> None:
         """End it as an operator does."""
         self.processes[-1].terminate()
-        self.processes[-1].wait(60)
+        self.processes[-1].wait(PATIENCE)
 
     def kill(self) -> None:
         """End master and workers as a power cut does."""
         workers = self.workers
         self.processes[-1].kill()
-        self.processes[-1].wait(20)
+        self.processes[-1].wait(PATIENCE)
         for worker in workers:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(worker, signal.SIGKILL)

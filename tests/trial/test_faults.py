@@ -17,6 +17,7 @@ import flask
 import pytest
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.server.visitor import Clock, Visitor, opened, site, store_of
 from tests.trial import faults
 from tests.trial.conftest import Measure
@@ -184,14 +185,14 @@ def pieces(number: int) -> Iterator[bytes]:
 def half_sent(server: Server, upload: Upload, size: int) -> socket.socket:
     """A connection on which so much of a form has been sent."""
     head = f"POST /en/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=30)
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
     connection.sendall(f"{head}Content-Length: {upload.length}\r\n\r\n".encode() + b"".join(upload.pieces())[:size])
     return connection
 
 
 def wait_for(server: Server, blocks: int) -> None:
     """Until so many blocks lie on the server."""
-    end = time.monotonic() + 30
+    end = time.monotonic() + PATIENCE
     while sum(path.stat().st_size == BLOCK for path in (server.folder / "data").rglob("*") if path.is_file()) < blocks:
         assert time.monotonic() < end, "the blocks did not come"
         time.sleep(0.02)

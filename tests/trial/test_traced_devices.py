@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 import pytest
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.reporter.device import Device, attached, connected, twelve
 from tests.server.visitor import answer
 from tests.trial.counts import TRIAL
@@ -84,7 +85,7 @@ class Program:
         fds = tuple(text.__enter__() for text in texts)
         options = [part for name, fd in zip(given, fds, strict=True) for part in (f"--{name}-fd", fd)]
         process = self.start(*arguments, *options, fds=fds)
-        out, error = process.communicate(said.encode(), timeout=120)
+        out, error = process.communicate(said.encode(), timeout=PATIENCE)
         for text in texts:
             text.__exit__(None, None, None)
         assert (process.returncode != 0) is fails and b"Traceback" not in error, error.decode()
@@ -181,7 +182,7 @@ def test_the_local_page_writes_nothing_else(tmp_path: Path, tracer: Tracer) -> N
     assert process.stdout
     address = re.search(rb"http://127\.0\.0\.1:(\d+)(/\S+/)", process.stdout.readline())
     assert address
-    connection, path = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=60), address[2].decode()
+    connection, path = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=PATIENCE), address[2].decode()
     status, shown = page(desk, connection, path, None, "")
     [case] = set(re.findall(r'href="([^"]*/case/[0-9a-f]+)"', shown))
     status, shown = page(desk, connection, case, None, "")
@@ -192,7 +193,7 @@ def test_the_local_page_writes_nothing_else(tmp_path: Path, tracer: Tracer) -> N
         body = b"".join(form.pieces())
         assert page(desk, connection, f"{case}/note", body, kind)[0] == 303
         assert page(desk, connection, f"{case}/reply", body.replace(TEXT.encode(), b""), kind)[0] in (303, 422)
-        broken = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=60)
+        broken = http.client.HTTPConnection("127.0.0.1", int(address[1]), timeout=PATIENCE)
         broken.putrequest("POST", f"{case}/note")
         broken.putheader("Origin", f"http://127.0.0.1:{connection.port}")
         broken.putheader("Content-Type", kind)
@@ -206,7 +207,7 @@ def test_the_local_page_writes_nothing_else(tmp_path: Path, tracer: Tracer) -> N
         == 303
     )
     process.send_signal(signal.SIGINT)
-    assert b"Locked." in process.communicate(timeout=60)[0]
+    assert b"Locked." in process.communicate(timeout=PATIENCE)[0]
     assert [MARK in path.name for path in (tmp_path / "saved").rglob("*.jpg")] == [True]
     assert tracer.seen().holding(desk.patterns(), tmp_path / "saved") == []
 

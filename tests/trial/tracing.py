@@ -17,6 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 CALLS = (
     "write,pwrite64,writev,pwritev,pwritev2,sendfile,copy_file_range,splice,vmsplice,tee,io_uring_setup,io_setup,mmap,"
     "open,openat,openat2,creat,memfd_create,mkdir,mkdirat,mknod,mknodat,symlink,symlinkat,link,linkat,"
@@ -30,7 +32,6 @@ BYTES = re.compile(rb'(?:"|iov_base=")((?:\\x[0-9a-f]{2})*)"(\.\.\.)?')
 OPENED = re.compile(rb'"((?:\\x[0-9a-f]{2})*)", [^"]*O_(?:WRONLY|RDWR)[^"]*\) = \d+<((?:\\x[0-9a-f]{2})*)>')
 PLACED = re.compile(rb'<((?:\\x[0-9a-f]{2})*)>, "((?:\\x[0-9a-f]{2})*)"')
 MAPPED = re.compile(rb"PROT_WRITE[^,]*, MAP_SHARED[^,]*, \d+<((?:\\x[0-9a-f]{2})*)>")
-ENDING = 30.0  # seconds that strace may take to write the rest
 ELSEWHERE = (b"pipe:", b"socket:", b"anon_inode:", b"/dev/null", b"/dev/tty", b"/dev/pts/", b"/proc/", b"/sys/")
 STRACE = shutil.which("strace")
 
@@ -101,7 +102,7 @@ class Tracer:
 
     def _ended(self) -> None:
         """Wait until each strace has written what it saw, and is gone."""
-        end = time.monotonic() + ENDING
+        end = time.monotonic() + PATIENCE
         while any(
             str(self._folder).encode() in arguments and b"--seccomp-bpf" in arguments for arguments in _running()
         ):

@@ -17,6 +17,7 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.workstation.carrying import World, attach
 from whistle.courier import ServerAway
 from whistle.protocol import message
@@ -283,7 +284,7 @@ def test_connections_that_say_nothing_hold_nothing_up(served: str) -> None:
     with contextlib.ExitStack() as idle:
         for _ in range(20):
             idle.enter_context(socket.create_connection((host, int(port))))
-        with urllib.request.urlopen(served, timeout=10) as answer:
+        with urllib.request.urlopen(served, timeout=PATIENCE) as answer:
             assert answer.status == 200 and "Werkzeug" not in answer.headers["Server"]
 
 
@@ -296,7 +297,7 @@ def test_another_user_of_this_computer_is_refused(served: str, user: int, status
         "'a'.encode('idna')\n"  # loaded while it may be read
         "os.setuid(int(sys.argv[2]))\n"
         "try:\n"
-        "    print(urllib.request.urlopen(sys.argv[1], timeout=10).status)\n"
+        f"    print(urllib.request.urlopen(sys.argv[1], timeout={PATIENCE}).status)\n"
         "except urllib.error.HTTPError as error:\n"
         "    print(error.code)\n"
     )

@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from tests.parties import Organisation, organisation, report, reporter, sealed, signed
+from tests.patience import PATIENCE
 from tests.workstation.carrying import PASSPHRASE, Carrier, attach
 from whistle.cli.main import cli
 from whistle.protocol import enrolment, manifest, message
@@ -222,13 +223,13 @@ def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
         os.close(reading)
         assert program.stdout is not None and program.stderr is not None
         address = program.stdout.readline().split()[-1]
-        with urllib.request.urlopen(address, timeout=20) as answer:
+        with urllib.request.urlopen(address, timeout=PATIENCE) as answer:
             shown = answer.read().decode()
         assert "No case has come yet" in shown and str(desk.stick) in shown
         assert "open in another program" in desk.run("cases").stderr
         port = address.split(":")[2].split("/")[0]
         program.send_signal(signal.SIGINT)
-        assert program.wait(20) == 0 and "Locked." in program.stdout.read()
+        assert program.wait(PATIENCE) == 0 and "Locked." in program.stdout.read()
         assert address not in program.stderr.read()
     with socket.socket() as busy:
         busy.bind(("127.0.0.1", int(port)))

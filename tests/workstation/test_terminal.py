@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.workstation.carrying import PASSPHRASE
 
-LIMIT = 60  # seconds
 CODE = "from whistle.cli.main import main; main()"
 
 
@@ -47,7 +47,7 @@ class Terminal:
         return status
 
     def _until(self, done: Callable[[], bool]) -> None:
-        end = time.monotonic() + LIMIT
+        end = time.monotonic() + PATIENCE
         while not done():
             assert time.monotonic() < end, self.screen
             if select.select([self._ours], [], [], 0.2)[0]:

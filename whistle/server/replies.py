@@ -3,6 +3,7 @@
 It claims no more than is known, and shows nothing that is not signed by a reviewer.
 """
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,6 +25,7 @@ from whistle.server.pace import on_the_beat
 from whistle.server.visit import Visit, due, files_hint, notice, outside, page, plan, shown, tickable
 from whistle.store import State, StoreError
 
+ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")  # of a file's name
 LOOK_STATUS = 200  # whatever was found, so that not even a status tells
 
 
@@ -138,10 +140,11 @@ def download(visit: Visit) -> flask.Response:
     """A file of a reply; up to 8 MiB nothing of it is sent before all of it is verified."""
 
     def give(back: Back) -> flask.Response:
-        record = _find(back.view.replies, forms.file_key(visit.arrived.get("file")))
+        found = _find(back.view.replies, forms.file_key(visit.arrived.get("file")))
         try:
-            if record is not None:
-                return _file(record, flask.Response(sealing.open_attachment(visit.store, record)))
+            if found is not None:
+                record, place = found
+                return _file(record, place, flask.Response(sealing.open_attachment(visit.store, record)))
         except (ProtocolError, StoreError):
             pass
         return notice(visit, "notice.removed_file", status=404, code=back.code)
@@ -152,18 +155,24 @@ def download(visit: Visit) -> flask.Response:
 STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {"replies": begin, "look": look, "download": download}
 
 
-def _file(record: Attachment, response: flask.Response) -> flask.Response:
+def saved_as(name: str, place: int) -> str:
+    """A name that tells nothing but the kind: browsers list what they have saved, with the time and our address."""
+    ending = ENDING.search(name)
+    return f"file-{place + 1}{ending[0] if ending else ''}"
+
+
+def _file(record: Attachment, place: int, response: flask.Response) -> flask.Response:
     """As something to keep, never to show: whatever it is, the browser must not run it here."""
     response.mimetype = "application/octet-stream"
     response.content_length = record.size
-    response.headers.set("Content-Disposition", "attachment", filename=safe_name(record.name))
+    response.headers.set("Content-Disposition", "attachment", filename=saved_as(safe_name(record.name), place))
     return response
 
 
-def _find(replies: Sequence[FoundReply], key: tuple[int, int, int] | None) -> Attachment | None:
+def _find(replies: Sequence[FoundReply], key: tuple[int, int, int] | None) -> tuple[Attachment, int] | None:
     for found in replies:
         if key and (found.reply.lane, found.reply.n) == key[:2] and key[2] < len(found.attachments):
-            return found.attachments[key[2]]
+            return found.attachments[key[2]], key[2]
     return None
 
 
