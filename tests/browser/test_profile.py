@@ -284,7 +284,7 @@ def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name:
     try:
         with window(name, f"http://127.0.0.1:{server.server_port}", tmp_path, control, end) as found:
             page = found.page
-            page("visit", f"http://127.0.0.1:{server.server_port}/t/")
+            page("goto", f"http://127.0.0.1:{server.server_port}/t/")
             page("leads", ".queue a")
             for form in ("reply", "note"):
                 page("type", f"#{form}-text", planted(form))
