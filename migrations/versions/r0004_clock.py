@@ -25,7 +25,8 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     days = " UNION ALL ".join(f"SELECT max({column}) AS day FROM {table}" for table, column in DAYS)
-    op.execute(f"INSERT INTO clock SELECT max(day) FROM ({days}) AS kept HAVING max(day) IS NOT NULL")
+    newest = f"SELECT max(day) AS day FROM ({days}) AS kept"  # without HAVING, which SQLite before 3.39 refuses here
+    op.execute(f"INSERT INTO clock SELECT day FROM ({newest}) AS newest WHERE day IS NOT NULL")
 
 
 def downgrade() -> None:

@@ -19,13 +19,13 @@ from tests.serving import running
 from tests.trial.serving import FORM, WHISTLE, Server, Upload
 from whistle.cli import server as commands
 from whistle.cli.problem import Problem
-from whistle.protocol import retrieval, words
+from whistle.protocol import envelope, retrieval, words
 from whistle.protocol.retrieval import thing_id
 from whistle.server import housekeeping
 from whistle.server.config import Config
 from whistle.server.housekeeping import Housekeeper
 from whistle.server.instance import Instance, open_instance
-from whistle.store import BLOCK, State
+from whistle.store import BLOCK, Heap, Sealed, State
 
 DAY = parties.DAY
 ONE = datetime.timedelta(days=1)
@@ -157,6 +157,7 @@ def test_chaff_goes_on_when_the_clock_is_put_back(
     with contextlib.closing(store_of(app)):
         keeper = Housekeeper(app.extensions["whistle"])
         keeper.tick()
+        store_of(app).commit([Sealed(bytes(16), Heap.REVIEWERS, bytes(envelope.size(8)))], [])
         clock.day = DAY - 30 * ONE
         keeper.tick()
         for _ in range(20):
@@ -191,7 +192,10 @@ def test_the_operators_commands(tmp_path: Path, org: parties.Organisation, monke
         assert f"what came before {AHEAD - 180 * ONE} and was never collected is removed" in said
     status, said = run("clock", "--accept", str(DAY))
     assert status == 1 and f"the clock says {AHEAD} (UTC), not {DAY}" in said
+    assert "nothing undoes that" not in said
     assert run("clock", "--accept", str(AHEAD))[0] == run("clock")[0] == run("purge")[0] == 0
+    clock.day = DAY
+    assert "all that came after it counts for it from then on; nothing undoes that" in run("clock")[1]
 
 
 def shifted(file: Path) -> str:

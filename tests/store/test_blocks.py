@@ -195,3 +195,18 @@ def test_a_dead_writers_part_is_overwritten(tmp_path: Path) -> None:
     folder.put(id_, body)
     assert folder.get(id_) == body
     assert not part.exists()
+
+
+def test_an_upload_goes_on_while_the_folder_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder that the turn-over takes away between two looks at it is made again."""
+    place, id_, body = FolderOfBlocks(tmp_path), an_id(), block()
+    look = Path.is_dir
+
+    def gone(path: Path) -> bool:
+        if path.parent == tmp_path / "today":
+            path.rmdir()
+        return look(path)
+
+    monkeypatch.setattr(Path, "is_dir", gone)
+    place.put(id_, body)
+    assert place.get(id_) == body

@@ -1,21 +1,24 @@
 """The day of what is stored: never one that is over, and no removal by a clock that has leapt."""
 
 import random
+import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import closing
 from datetime import date, timedelta
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 
 from tests.store.test_retention import ACTIVE, hashed
-from tests.store.things import CLOCK, DAY, NEXT, SIZE, after, an_id, files, on, put, report, rows, sealed
-from whistle.store import Heap, Leapt, State, Store, WrongDay, clock, downgrade, open_store, upgrade
+from tests.store.things import CLOCK, DAY, NEXT, SIZE, after, an_id, files, on, opened, put, report, rows, sealed
+from whistle.store import Heap, Leapt, State, Store, WrongDay, clock, downgrade, open_store, sqlite_files, upgrade
 
 ROUNDS = 4
 LATER = after(180)
+MUCH_LATER = after(300)
 
 
 @pytest.fixture
@@ -210,13 +213,53 @@ def test_only_the_day_that_the_clock_says_is_accepted(store: Store) -> None:
     assert store.clock() == clock.Reading(after(179), LATER)
 
 
-def test_an_empty_store_takes_any_day(store: Store) -> None:
-    """Before anything was stored there is no day to leap from."""
+@pytest.mark.parametrize("wrong", [LATER, date(1970, 1, 1)], ids=["ahead", "back"])
+def test_an_empty_store_takes_any_day(store: Store, wrong: date) -> None:
+    """Before anything was stored there is no day to leap from, though the house was kept by a clock that was wrong."""
     assert store.clock() == clock.Reading(DAY, None)
-    CLOCK.day = LATER
+    CLOCK.day = wrong
+    store.sweep()
+    store.turn_over()
+    store.visit("courier")
+    CLOCK.day = DAY
     assert not store.clock().leapt
-    report(store)
-    assert store.clock() == clock.Reading(LATER, LATER)
+    first, _, _ = report(store)
+    assert store.clock() == clock.Reading(DAY, DAY)
+    assert store.look([first.id])[0].day == DAY
+    CLOCK.day = wrong
+    assert store.clock() == clock.Reading(wrong, DAY)
+
+
+def test_whoever_is_killed_while_a_day_is_accepted_removes_nothing(here: Store, tmp_path: Path) -> None:
+    """SQLite's two files are committed one after the other: between them, too, what waits is under no day of before."""
+    main, today = sqlite_files(str(here.database.engine.url))
+    report(here)
+    here.turn_over()
+    CLOCK.day = MUCH_LATER
+    late, _, ids = report(here, blocks=1)
+    states: list[Path] = []
+
+    def copy(_: object = None) -> None:
+        states.append(tmp_path / f"state{len(states)}")
+        for file in (main, today):
+            states[-1].mkdir(exist_ok=True)
+            for each in (file, Path(f"{file}-wal")):
+                shutil.copy(each, states[-1])
+
+    event.listen(here.database.engine, "commit", copy)
+    here.accept(MUCH_LATER)
+    event.remove(here.database.engine, "commit", copy)
+    copy()
+    for before, behind in pairwise(states):  # today's file as it was before a commit, the main one as it was after
+        for each in (main, Path(f"{main}-wal")):
+            shutil.copy(behind / each.name, before)
+        blocks = shutil.copytree(tmp_path / "blocks", before / "blocks")
+        with closing(opened(f"sqlite:///{before / main.name}", blocks)) as store:
+            store.accept(MUCH_LATER)
+            store.sweep()
+            store.turn_over()
+            store.remove_due(ACTIVE)
+            assert (store.body(late.id), store.block(ids[0]) is None) == (late.body, False)
 
 
 def test_a_store_of_before_begins_with_its_newest_day(store: Store, url: str) -> None:

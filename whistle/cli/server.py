@@ -167,6 +167,8 @@ def _refuse_leap(instance: "Instance") -> None:
     now, waiting = instance.store.clock(), instance.store.oldest_waiting()
     if not now.leapt or now.last is None:
         return
+    if now.says < now.last:
+        click.echo("If you accept this day, all that came after it counts for it from then on; nothing undoes that.")
     oldest = now.says - datetime.timedelta(days=Limits().reviewers)
     if waiting and waiting < oldest:
         click.echo(f"If you accept this day, what came before {oldest.isoformat()} and was never collected is removed.")

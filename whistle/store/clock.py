@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 
-from sqlalchemy import Connection, Table, delete, insert, select, text, update
+from sqlalchemy import Connection, Table, delete, exists, insert, select, text, update
 
 from whistle.store.database import Database
 from whistle.store.days import bodiless, count_days
@@ -25,7 +25,7 @@ _LAST = select(clock.c.day)
 
 @dataclass(frozen=True)
 class Reading:
-    """The day that the clock says, and the last day seen, which is None where nothing was stored yet."""
+    """The day that the clock says, and the last day seen, which is None where nothing is stored yet."""
 
     says: date
     last: date | None
@@ -62,8 +62,11 @@ class Clock:
         """What the clock says, and the last day seen, for whoever writes nothing."""
         if self._today is None:
             says, last = connection.execute(_POSTGRESQL).one()
-            return Reading(_day(says), None if last is None else _day(last))
-        return Reading(self._today(), connection.scalar(_LAST))
+            found = Reading(_day(says), None if last is None else _day(last))
+        else:
+            found = Reading(self._today(), connection.scalar(_LAST))
+        # a machine that boots with a wrong date and is put right before anything comes has nothing to lose
+        return Reading(found.says, None) if found.leapt and _is_empty(connection) else found
 
     def take(self, connection: Connection) -> Reading:
         """The same in a transaction that writes; the day is now the last one seen, unless the clock has leapt."""
@@ -85,13 +88,17 @@ class Clock:
 
         What is stored under days that nobody has lived through yet, since the clock was wrong, then counts for it.
         """
-        with self._database.write() as connection:
-            reading = self.read(connection)
-            if day != reading.says:
-                raise WrongDay(f"the clock says {reading.says.isoformat()}")
-            if reading.leapt and reading.last:
-                _renumber(connection, min(reading.last, day), day)
-                _set(connection, day)
+        # SQLite commits its main file before today's.  Whoever is killed between the two must not leave what waits in
+        # today's under a day that is long over, so all of it is durable before the day is believed.
+        for believed in (False, True):
+            with self._database.write() as connection:
+                reading = self.read(connection)
+                if day != reading.says:
+                    raise WrongDay(f"the clock says {reading.says.isoformat()}")
+                if reading.leapt and reading.last:
+                    _renumber(connection, min(reading.last, day), day)
+                    if believed:
+                        _set(connection, day)
 
 
 def _system() -> date:
@@ -100,6 +107,11 @@ def _system() -> date:
 
 def _day(number: int) -> date:
     return EPOCH + timedelta(days=number)
+
+
+def _is_empty(connection: Connection) -> bool:
+    """Whether nothing is stored, nor remembered of what was."""
+    return not any(connection.scalar(select(exists().select_from(table))) for table in _tables())
 
 
 def _set(connection: Connection, day: date) -> None:

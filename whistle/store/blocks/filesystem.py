@@ -202,7 +202,8 @@ def _sync_folder(folder: Path) -> None:
 def _alone_in(part: Path) -> Iterator[int]:
     """Open `part` for writing, as the only writer among all threads and processes. A dead writer's lock is gone."""
     while True:
-        part.parent.mkdir(mode=0o700, exist_ok=True)  # `tidy` may be making it anew
+        with contextlib.suppress(FileExistsError):  # not exist_ok, which looks again: `tidy` may be making it anew
+            part.parent.mkdir(mode=0o700)
         try:
             file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except FileNotFoundError:
