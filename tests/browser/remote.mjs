@@ -70,7 +70,8 @@ const STEPS = {
 async function downloads(page, folder) {
   if (page.browser().protocol !== "cdp") return;
   const session = await page.createCDPSession();
-  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
+  const browserContextId = page.browserContext().id; // none of an ordinary window
+  await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder, browserContextId });
 }
 
 const TELLING = ["text", "value", "told", "isBlank", "dialogs"];
