@@ -1,5 +1,6 @@
 """The twelve words: what people type, and what they are told."""
 
+import itertools
 import os
 import unicodedata
 from collections.abc import Callable
@@ -138,3 +139,19 @@ def test_whatever_is_typed_gets_an_answer(typed: str) -> None:
         assert len(decode(typed)) == 16
     except WordsError as error:
         assert error.reason in {"count", "unknown", "checksum"}
+
+
+@pytest.mark.parametrize("heap", ["\u0301\u0327", "\u05b0\u0651\u0327"], ids=["Latin", "mixed"])
+def test_a_heap_of_marks_is_not_sorted(monkeypatch: pytest.MonkeyPatch, heap: str) -> None:
+    """Marks on one letter take the square of their number to sort, so a form full of them would stop the server."""
+    longest, normalize = [0], unicodedata.normalize
+
+    def watched(form: str, text: str) -> str:
+        found = itertools.groupby(text, lambda char: unicodedata.combining(char) > 0)
+        longest.append(max((len(list(run)) for is_mark, run in found if is_mark), default=0))
+        return normalize(form, text)
+
+    monkeypatch.setattr(unicodedata, "normalize", watched)
+    mine = " ".join(encode(ZERO))
+    assert holds_code(f"{heap * 1000} {mine}") and decode(f"{mine} {heap * 1000}") == ZERO
+    assert max(longest) <= 32

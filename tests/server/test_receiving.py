@@ -5,6 +5,7 @@ import hashlib
 import io
 import os
 import tempfile
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -140,6 +141,15 @@ def test_empty_inputs_are_skipped_and_empty_files_are_not(instance: Instance) ->
     arrived = take(instance, form(file("", b""), field("text", "t"), file("", b""), file("empty.txt", b"")))
     assert [(each.name, each.size) for each in arrived.attachments] == [("empty.txt", 0)]
     assert content(instance, arrived.attachments[0], arrived.blocks) == b""
+
+
+def test_a_name_without_end(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a name that no system has, the end is looked at: marks in it take the square of their number to sort."""
+    seen: list[int] = []
+    normalize = unicodedata.normalize
+    monkeypatch.setattr(unicodedata, "normalize", lambda to, text: (seen.append(len(text)), normalize(to, text))[1])
+    found = take(instance, form(file("\u0301\u0327" * 20_000 + ".png", b"x")))
+    assert found.attachments[0].name.endswith(".png") and max(seen) < 2_000
 
 
 def test_sixty_files(instance: Instance) -> None:

@@ -29,8 +29,10 @@ LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
 MOST = 2_000  # tokens that are read of what was typed: a copy of the whole page of the words has some two hundred
 LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
+MARKS = 30  # signs in a row that are looked at: more than stand on a letter in any script
 NOWHERE = (None,) * len(LANGUAGES)
 _TOKEN = re.compile(r"\w+")
+_HEAP = re.compile(rf"([^\w\s\x00-\x7f]{{{MARKS}}})[^\w\s\x00-\x7f]+")
 _WHOLE = operator.itemgetter(0)  # of a match
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 
@@ -117,7 +119,7 @@ def _holds_code(text: str, code: bytes | None) -> bool:
 def _may_hold(text: str, together: bool) -> bool:
     """Whether twelve tokens in a row begin like a word of any list or are numbers: seldom, and quickly known."""
     starts, run = _starts(), 0
-    for token in map(_WHOLE, _TOKEN.finditer(unicodedata.normalize("NFC", text))):
+    for token in map(_WHOLE, _TOKEN.finditer(_composed(text))):
         if not token.isascii():
             if together and _CHINESE.fullmatch(token):
                 return True
@@ -158,11 +160,19 @@ def _values(tokens: Iterable[str]) -> Iterator[int]:
 
 def _tokens(text: str, together: bool = True) -> Iterator[str]:
     """Words and numbers in plain form; characters of Chinese that stand ``together`` are taken apart."""
-    for match in _TOKEN.finditer(unicodedata.normalize("NFC", text)):
+    for match in _TOKEN.finditer(_composed(text)):
         if together and _CHINESE.fullmatch(match[0]):
             yield from match[0]
         else:
             yield _plain(match[0][:LONGEST])
+
+
+def _composed(text: str) -> str:
+    """NFC, which takes the square of the number of marks on one letter, so that a heap of them is made smaller first.
+
+    Words stay as they are, since marks in such a number part them, be it one more or less.
+    """
+    return unicodedata.normalize("NFC", _HEAP.sub(r"\1", text))
 
 
 def _plain(text: str) -> str:

@@ -33,6 +33,7 @@ URLENCODED = 64 * 1024  # bytes of a form without a place for text or files
 DRAIN_BYTES = 8 * 1024**3  # of a refused body
 DRAIN_SECONDS = 300.0
 NAME = 200  # characters of a field's name
+FILENAME = 1000  # characters at the end of a file's name that are looked at; no system has names as long
 TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 ANY_TYPE = "application/octet-stream"
 
@@ -315,7 +316,7 @@ class _File:
         if self._sealer is None:
             return
         type_ = self._type if TYPE.fullmatch(self._type) else ANY_TYPE
-        blocks, found = self._sealer.finish(safe_name(self._filename), type_)
+        blocks, found = self._sealer.finish(safe_name(self._filename[-FILENAME:]), type_)
         self._form.keep(blocks)
         self._form.keep_file(found, self._filename)
 
