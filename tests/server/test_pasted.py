@@ -13,6 +13,7 @@ from tests.server.visitor import Visitor, answer, opened, reported, site, store_
 from whistle.protocol import attachment, parcel, words
 from whistle.protocol.drafting import Draft, Writer
 from whistle.protocol.retrieval import Reporter, thing_id
+from whistle.server.config import Config, Rate
 from whistle.server.instance import Instance
 from whistle.store import Full, Heap
 
@@ -53,6 +54,17 @@ def test_pasting_it_again_stores_it_once(app: flask.Flask, org: parties.Organisa
     again = Visitor(app, "ar").tell("\r\n" + block.replace("\n", "\r\n") + "\n", channel="fraud")
     assert again.answer.status_code == 200 and "كلماتك الاثنتا عشرة هي التي عرضها حاسوبك" in again.text
     assert len(opened(app, org, "ombuds")) == 1
+
+
+def test_a_paste_with_anything_new_counts(tmp_path: Path, org: parties.Organisation, who: Reporter) -> None:
+    """A report that is here already, with another slip beside it, is stored no more often than any other."""
+    app = site(tmp_path, org, rates={**Config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")})
+    writer = Writer(org.known, parties.DAY, "device")
+    one, other = (writer.report(Draft("harassment", "en", TEXT), each) for each in (who, parties.reporter()))
+    mixed = parcel.Parcel((one.tokens[0], other.tokens[1]), (one.envelopes[0], other.envelopes[1]), ())
+    told = [Visitor(app).tell(parcel.armored(each)).answer.status_code for each in (one, mixed, one)]
+    assert told == [200, 429, 200]
+    assert not store_of(app).has(thing_id(other.tokens[1]))
 
 
 def test_a_pasted_report_may_bring_a_small_file(app: flask.Flask, org: parties.Organisation, who: Reporter) -> None:

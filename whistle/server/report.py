@@ -91,7 +91,7 @@ def _keep_sealed(visit: Visit) -> flask.Response:
         return again(visit, Problem("text", visit.t("error.sealed_alone")))
     try:
         sealed = parcel.dearmor(arrived.get("text"), visit.config.slots)
-        with limits.storing(again=visit.store.has(retrieval.thing_id(sealed.tokens[0]))):
+        with limits.storing(again=all(visit.store.has(retrieval.thing_id(token)) for token in sealed.tokens)):
             sealing.keep(sealed, (), visit.store)
     except NoRoom as error:
         return again(visit, forms.problem(visit.t, error, visit.bounds))
