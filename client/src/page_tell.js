@@ -2,19 +2,24 @@
 
 import { Failed } from "./page_line.js";
 import { showWords } from "./page_words.js";
-import { isArmored } from "./parcel.js";
+import { isWhole } from "./parcel.js";
 
 /** @import { Begun, Page } from "./page.js" */
 
 const ANSWER = "answer-";
 
 /**
- * Whether the form holds a report that was sealed on another device: the server takes that as it is.
+ * Whether the form holds a report that was sealed on another device, and nothing else: the server takes that as it is.
+ *
+ * Whatever only looks like a part of one, or has something beside it, is refused here instead: it may be open text.
  *
  * @param {HTMLFormElement} form
  */
 export function isSealed(form) {
-  return isArmored(String(new FormData(form).get("text") ?? ""));
+  const given = new FormData(form);
+  const beside = [...given].filter(([name]) => name === "without" || name === "files" || name.startsWith(ANSWER));
+  const isEmpty = (/** @type {FormDataEntryValue} */ each) => !(typeof each === "string" ? each.trim() : each.name || each.size);
+  return isWhole(String(given.get("text") ?? "")) && beside.every(([, each]) => isEmpty(each));
 }
 
 /**

@@ -35,7 +35,9 @@ const LABEL = "WHISTLESEALEDREPORT"; // without its spaces, which an editor may 
 const FRAGMENT = 1024; // characters of base64 in a text that may be a part of a sealed report
 const BETWEEN = /[>|\x00-\x20\x7f-\xa0\u3000]+/; // words
 const CODED = /^(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{32,}={0,2}$/;
-const NAMED = new RegExp(`${LABEL}|(?:begin|end)[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]*${LABEL.toLowerCase()}`);
+const DASH = "[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]"; // what editors make of a hyphen
+const NAMED = new RegExp(`${LABEL}|(?:begin|end)${DASH}*${LABEL.toLowerCase()}`);
+const WHOLE = new RegExp(`^${DASH}+BEGIN${LABEL}${DASH}+[A-Za-z0-9+/]*={0,2}${DASH}+END${LABEL}${DASH}+$`);
 
 /**
  * Whether a text is meant to be a sealed report or a part of one, whatever editors and mailers made of it (SPEC 9.6).
@@ -45,8 +47,22 @@ const NAMED = new RegExp(`${LABEL}|(?:begin|end)[-\u2010-\u2015\u2212\ufe58\ufe6
  * @param {string} text
  */
 export function isArmored(text) {
-  const flat = solid(text).replace(/[>|]/g, "");
+  const flat = flatten(text);
   return NAMED.test(flat) || NAMED.test(flat.toLowerCase()) || fragment(text) >= FRAGMENT;
+}
+
+/**
+ * Whether a text is a sealed report from its first line to its last and nothing else, so that it may be told to anybody.
+ *
+ * @param {string} text
+ */
+export function isWhole(text) {
+  return WHOLE.test(flatten(text));
+}
+
+/** @param {string} text */
+function flatten(text) {
+  return solid(text).replace(/[>|]/g, "");
 }
 
 /**

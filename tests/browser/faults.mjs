@@ -89,6 +89,19 @@ const SCENES = {
     return { told: await walker.text("main") };
   },
 
+  /** What looks like a part of a sealed report, or has something beside it, goes nowhere. */
+  async halfSealed(walker) {
+    await walker.tell("");
+    await walker.page.$eval("#text", (box, text) => (box.value = text), given.text);
+    if (given.beside) {
+      await walker.page.$eval("[name^=answer-]", (box, text) => (box.value = text), given.beside);
+    }
+    await walker.send("send");
+    await walker.see("main .summary");
+    await walker.look("half-sealed");
+    return { told: await walker.text(".summary"), text: await walker.page.$eval("#text", (box) => box.value) };
+  },
+
   /** Words that find nothing that can be read stay in their box. */
   async look(walker) {
     await walker.comeBack(given.words);

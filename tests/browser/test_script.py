@@ -196,6 +196,29 @@ def test_a_report_that_was_sealed_elsewhere(
     assert reported(app, org).case == who.case.hex() and "/api/store" not in served[1].asked
 
 
+OPEN = "He told me to change the books."
+BESIDE = {
+    "a mail with a picture in it": lambda block: ("\n".join([OPEN, *block.splitlines()[1:40]]), ""),
+    "a word about it": lambda block: (f"{OPEN} I had a WHISTLE SEALED REPORT before.", ""),
+    "a text behind": lambda block: (f"{block}\n{OPEN}", ""),
+    "an answer": lambda block: (block, OPEN),
+}
+
+
+@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("change", BESIDE)
+def test_an_open_text_that_looks_like_a_sealed_one(
+    org: parties.Organisation, served: tuple[str, Line], change: str, name: str
+) -> None:
+    """Open text, among what looks like a part of a sealed report or beside a whole one, stays in the browser."""
+    draft = Draft(channel="harassment", language="en", text=TEXTS["en"])
+    block = parcel.armored(Writer(org.known, parties.DAY, "device").report(draft, parties.reporter()))
+    text, answer = BESIDE[change](block)
+    told = scene(name, "halfSealed", served[0], text=text, beside=answer)
+    assert "attach it as a file" in told["told"] and OPEN in told["text"] + answer
+    assert not any(b"change+the+books" in each or b"change the books" in each for each in served[1].sent)
+
+
 @pytest.mark.parametrize("name", BROWSERS)
 def test_a_keyboard_is_enough(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str) -> None:
     """A report is told, and its words are kept, without a mouse."""
