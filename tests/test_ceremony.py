@@ -65,10 +65,17 @@ def test_what_must_travel_is_copied_and_compared(tmp_path: Path) -> None:
     stick.mkdir()
     disk.mkdir()
     (tmp_path / "file").write_text("x")
-    answers = [*ANSWERS[:-2], str(tmp_path / "none"), str(tmp_path / "file"), str(stick), "/nowhere", str(disk)]
+    (tmp_path / "link").symlink_to(tmp_path / "new")
+    inside = [str(tmp_path / "new" / "server"), str(tmp_path / "link" / "stick")]
+    unfit = ["~nobody-of-this-name/stick", "x" * 300]
+    none = [str(tmp_path / "none"), str(tmp_path / "file")]
+    answers = [*ANSWERS[:-2], *inside, *unfit, *none, str(stick), inside[0], "/nowhere", str(disk)]
     result = lead(tmp_path / "new", answers)
     assert result.exit_code == 0, result.output
     assert result.output.count("Sorry: there is no folder") == 3 and result.output.count("Copied and compared") == 2
+    assert result.output.count("Sorry: this folder is part of") == 3
+    assert result.output.count("Sorry: this folder cannot be used") == 2
+    assert sorted(path.name for path in (tmp_path / "new").rglob("*root.key")) == ["root.key"]
     assert (stick / "root.key").read_bytes() == (tmp_path / "new" / "root.key").read_bytes()
     assert roots.read_key_file((stick / "root.key").read_bytes(), ROOT)
     assert stat.S_IMODE((stick / "root.key").stat().st_mode) == 0o600

@@ -130,6 +130,9 @@ def test_a_second_server_at_a_live_socket_is_refused(tmp_path: Path) -> None:
     assert at.read_text() == "no socket"
     with pytest.raises(StartError, match="folder of the socket"):
         run._check_address(f"unix:{tmp_path}/none/socket")
+    for long in ("x" * 120, "x" * 300 + "/socket"):
+        with pytest.raises(StartError, match="cannot be used"):
+            run._check_address(f"unix:{tmp_path}/{long}")
 
 
 def test_the_second_server_leaves_the_first_alone(tmp_path: Path) -> None:

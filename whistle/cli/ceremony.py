@@ -133,8 +133,11 @@ def _copies(place: Place, passphrase: str, log_n: int) -> dict[str, str]:
         finally:
             station.close()
 
-    root = _copied("A folder on a stick for a copy of the root's key", lambda folder: travel.copy(place.root, folder))
-    backup = _copied("A folder on another disk for a backup of the vault", back_up)
+    def root_to(folder: Path) -> Path:
+        return travel.copy(place.root, folder)
+
+    root = _copied("A folder on a stick for a copy of the root's key", place, root_to)
+    backup = _copied("A folder on another disk for a backup of the vault", place, back_up)
     how = f"whistle workstation backup --folder {place.workstation(FIRST)} --to …"
     return {
         "root_copy": f"copied to {root} and compared; keep it apart" if root else "copy it to a stick of its own.",
@@ -142,17 +145,26 @@ def _copies(place: Place, passphrase: str, log_n: int) -> dict[str, str]:
     }
 
 
-def _copied(question: str, copy: Callable[[Path], Path]) -> Path | None:
+def _copied(question: str, place: Place, copy: Callable[[Path], Path]) -> Path | None:
     """Ask for a folder until a copy there is good; None where it is left for later."""
     while typed := click.prompt(f"{question} (Enter: later)", default="", show_default=False, err=True).strip():
         try:
-            made = copy(Path(typed).expanduser())
+            made = copy(_elsewhere(Path(typed).expanduser(), place))
         except (RootError, WorkstationError) as exc:
             click.echo(f"Sorry: {exc}; {exc.hint}.", err=True)
+        except (OSError, RuntimeError):  # a home that is nobody's, a folder of others, a name that is too long
+            click.echo("Sorry: this folder cannot be used; check the name, and that you may write there.", err=True)
         else:
             click.echo(f"Copied and compared: {made}")
             return made
     return None
+
+
+def _elsewhere(folder: Path, place: Place) -> Path:
+    """The folder, if it is outside the ceremony's own, whose parts go to the server and the courier."""
+    if folder.resolve().is_relative_to(place.folder.resolve()):
+        raise RootError("this folder is part of the new organisation's", "name one on a stick, or on another disk")
+    return folder
 
 
 def _what_next(place: Place, known: Known, reference: str, copies: dict[str, str]) -> str:

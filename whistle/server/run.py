@@ -351,22 +351,29 @@ def _check_address(bind: str) -> None:
 
 def _check_unix(path: Path) -> None:
     """Refuse a socket at which a server answers: gunicorn would take its place, and both would write to one store."""
+    try:
+        is_live = _answers(path)
+    except OSError as error:
+        raise _bad_address(0, error) from error
+    if is_live:
+        raise StartError("a server answers at this socket already", "stop it first, or choose another in whistle.toml")
+
+
+def _answers(path: Path) -> bool:
+    """Whether a server answers at a unix socket.  StartError if none can be there, OSError if nobody may look."""
     if not path.parent.is_dir():
         raise StartError("the folder of the socket does not exist", "make it, or mend bind in whistle.toml")
-    if not os.path.lexists(path):
-        return
-    if not path.is_socket():
+    if os.path.lexists(path) and not path.is_socket():
         raise StartError("what lies at the socket's path is no socket", "move it away, or mend bind in whistle.toml")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.settimeout(ANSWERS)
         try:
-            probe.connect(str(path))
-        except ConnectionRefusedError:
-            return  # left by one that was killed
-        except OSError as error:
-            if error.errno not in (errno.EAGAIN, errno.ETIMEDOUT) and not isinstance(error, TimeoutError):
-                raise _bad_address(0, error) from error
-    raise StartError("a server answers at this socket already", "stop it first, or choose another in whistle.toml")
+            probe.connect(str(path))  # of a path that is too long this says so, and gunicorn would only at the end
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False  # none yet, or left by one that was killed
+        except (BlockingIOError, TimeoutError):
+            return True  # it is busy
+    return True
 
 
 def _bad_address(port: int, error: OSError) -> StartError:
