@@ -126,7 +126,7 @@ def test_successors_of_all_readers(
     typed = " ".join(words.encode(told(app, TEXTS["en"]).code))
     org = successors(org, app.extensions["whistle"])
     unticked = "Will read it, except whoever you leave out above: New reader and Boss. "
-    changes = "If you change the boxes above, the next page says who will read it."
+    changes = "The boxes count as they are when you press Send. The next page then shows who will read it."
     now = who("en", "New reader", "Boss")
     with remote(name, address, axe=name == "chrome") as page:
         page("home")

@@ -92,7 +92,8 @@ def test_what_the_browser_keeps_is_said_before_anything_is_written(app: flask.Fl
     """History, private windows, files' names, and what leaving loses stand before whatever can be typed."""
     visitor = Visitor(app)
     assert 0 < visitor.html.index("keeps this visit in its history") < visitor.html.index('value="advice"')
-    parts = ("Tor Browser or a private window", "rename files neutrally", "“Back” in your browser loses it too")
+    loses = "Leaving or going back loses what you typed"
+    parts = ("Tor Browser or a private window", "Give files neutral names", loses)
     forms = {
         "tell": lambda: visitor.open("/en/").step("report").step("tell", {"channel": "harassment"}),
         "case": lambda: visitor.come_back(visitor.tell().words),

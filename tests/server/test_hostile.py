@@ -232,7 +232,7 @@ def test_another_channel_asks_for_the_files_again(org: parties.Organisation, tmp
     """Whoever sends the form to another channel looks at its readers first, and is told that files are not kept."""
     app = site(tmp_path, org)
     visitor = Visitor(app).tell("Fraud.", files=[("a.txt", b"evidence")], shown="fraud")
-    assert "Files must be chosen again" in visitor.text and store_of(app).days() == []
+    assert "Choose your files again" in visitor.text and store_of(app).days() == []
 
 
 def test_a_pasted_report_takes_nobodys_place(org: parties.Organisation, tmp_path: Path) -> None:

@@ -203,7 +203,7 @@ def test_too_much_at_once_is_told_kindly(tmp_path: Path, org: parties.Organisati
     visitor = Visitor(app).tell("A long story.")
     assert visitor.answer.status_code == 429 and visitor.answer.headers["Retry-After"] == "91"
     assert "Too much is arriving just now" in visitor.text and "Something is missing" not in visitor.text
-    assert "Nothing of this was stored. Please try again in 2 minutes" in visitor.text
+    assert "None of this was stored. Please try again in 2 minutes" in visitor.text
     assert ("text", "A long story.") in visitor.page.form("send").fields
 
 
@@ -242,8 +242,8 @@ def test_too_many_files_at_once_are_told_kindly(
     app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "upload": Rate("1 per hour", "1 per hour")}))
     assert Visitor(app).tell(files=[("a", b"one")]).answer.status_code == 200
     visitor = Visitor(app).tell("A long story.", files=[("a", b"one")])
-    assert "Too much is arriving just now" in visitor.text and "Nothing of this was stored" in visitor.text
-    assert "Files must be chosen again" in visitor.text
+    assert "Too much is arriving just now" in visitor.text and "None of this was stored" in visitor.text
+    assert "Choose your files again" in visitor.text
     assert ("text", "A long story.") in visitor.page.form("send").fields
 
 

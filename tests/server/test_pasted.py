@@ -157,7 +157,7 @@ def test_it_is_sealed_nowhere_as_a_text(
         visitor.tell("Before.").come_back(visitor.words)
         visitor = visitor.step("exposed") if where == "renew" else visitor
         visitor.step(where, {"text": pasted})
-    assert "This is a sealed report, or a part of one, and nothing of it was stored." in visitor.text
+    assert "This is a sealed report, or a part of one, and none of it was stored." in visitor.text
     assert [found.message.text for found in opened(app, org, "ombuds")] == ([] if where == "answer" else ["Before."])
 
 

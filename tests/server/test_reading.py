@@ -69,7 +69,7 @@ def test_what_stands_beside_send_is_true_whatever_is_ticked(form: Visitor) -> No
     [line] = said(form)
     assert line == (
         "Will read it, except whoever you leave out above: Ombudsperson and Ethics office. "
-        "If you change the boxes above, the next page says who will read it."
+        "The boxes count as they are when you press Send. The next page then shows who will read it."
     )
 
 
@@ -86,7 +86,8 @@ def test_the_page_of_an_error_repeats_the_choice(form: Visitor, without: list[st
     """A form that comes back says who would read it by the boxes as they were sent."""
     form.step("send", {"text": " ", "without": without})
     assert form.answer.status_code == 422
-    assert [line.partition(" If you change")[0] for line in said(form)] == [f"Your choice when you pressed Send: {who}"]
+    said_of = [line.partition(" The boxes count")[0] for line in said(form)]
+    assert said_of == [f"Your choice when you pressed Send: {who}"]
 
 
 def test_it_stands_on_every_page_after_that(form: Visitor) -> None:

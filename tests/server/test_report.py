@@ -119,7 +119,7 @@ def test_a_refused_report_is_given_back(app: flask.Flask, more: dict[str, str], 
     more = {"text": TEXT, "answer-when": "In May", **more}
     visitor = Visitor(app).tell(**more)
     assert visitor.answer.status_code == 422 and stored(app) == 0
-    assert said in visitor.text and "Files must be chosen again" not in visitor.text
+    assert said in visitor.text and "Choose your files again" not in visitor.text
     fields = visitor.page.form("send").fields
     assert ("text", more["text"]) in fields and ("answer-when", more["answer-when"]) in fields
     assert all(("without", each) in fields for each in more.get("without", ()))
@@ -127,7 +127,7 @@ def test_a_refused_report_is_given_back(app: flask.Flask, more: dict[str, str], 
 
 def test_files_are_asked_for_again(app: flask.Flask) -> None:
     """Whoever had chosen files reads that they must be chosen again."""
-    again(Visitor(app).tell(without=["ombuds", "ethics"], files=[("a", b"1")]), "Files must be chosen again")
+    again(Visitor(app).tell(without=["ombuds", "ethics"], files=[("a", b"1")]), "Choose your files again")
 
 
 def test_nobody_left_shows_other_places(app: flask.Flask) -> None:
@@ -141,7 +141,7 @@ def test_nobody_left_may_choose_another_channel(app: flask.Flask, org: parties.O
     visitor = Visitor(app).tell(without=["ombuds", "ethics"])
     visitor.step("send", {"channel": "fraud"})
     assert visitor.answer.status_code == 200 and stored(app) == 0
-    assert "This goes to: Fraud" in visitor.text and "Will read it: Staff counsel." in visitor.text
+    assert "You chose: Fraud" in visitor.text and "Will read it: Staff counsel." in visitor.text
     visitor.step("send")
     report = reported(app, org, "counsel")
     assert (report.text, report.channel, report.readers) == (TEXT, "fraud", ("counsel",))
@@ -182,7 +182,7 @@ def test_a_full_disk_is_told(app: flask.Flask, monkeypatch: pytest.MonkeyPatch) 
 
     visitor = Visitor(app)
     monkeypatch.setattr(type(store_of(app)), "put_block", full)
-    again(visitor.tell(files=[("a.txt", b"one")]), "Our server is full", "Files must be chosen again")
+    again(visitor.tell(files=[("a.txt", b"one")]), "Our server is full", "Choose your files again")
 
 
 def test_a_broken_upload_is_told(app: flask.Flask) -> None:
@@ -244,7 +244,7 @@ def test_who_will_not_come_back_carries_no_words_on(app: flask.Flask) -> None:
     visitor = Visitor(app).tell()
     code = visitor.words
     visitor.step("leave")
-    assert code not in visitor.html and "The readers can read the message all the same" in visitor.text
+    assert code not in visitor.html and "The readers can still read your message" in visitor.text
 
 
 def test_one_channel_needs_no_choice(tmp_path: Path, org: parties.Organisation) -> None:
