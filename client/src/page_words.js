@@ -42,6 +42,7 @@ export function showWords(page, shown, { wrong = false, list = page.list } = {})
   const reload = /** @type {Element} */ (part.lastElementChild);
   reload.className = "notice";
   reload.replaceChildren(page.kit.say("script.reload"));
+  part.querySelector(".code")?.before(reload);
   page.show(part, { guarded: true });
 }
 
