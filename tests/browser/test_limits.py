@@ -61,7 +61,7 @@ def test_it_is_asked_before_an_upload(
         said = page("text", "main .summary")
         page("look", "limited")
         assert ("Too much is arriving just now" if language == "en" else "يصل إلينا الآن أكثر مما نستطيع") in said
-        assert ("Nothing of this was stored" if language == "en" else "لم يُحفظ شيء من هذا") in said
+        assert ("None of this was stored" if language == "en" else "لم يُحفظ شيء من هذا") in said
         assert ("60 minutes" if language == "en" else "60 دقيقة") in said
         assert not page("told", "!!document.querySelector('main .summary [data-do=plain]')")
         assert page("value", "#text") == TEXTS[language]
