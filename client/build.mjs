@@ -10,12 +10,12 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
-import { FILES, fileName } from "./src/lists.js";
-import "./src/wordlists.js";
-import { wordlist } from "./src/words.js";
+import { FILES, fileName } from "./src/protocol/code/list_files.js";
+import "./src/protocol/code/word_lists.js";
+import { wordlist } from "./src/protocol/code/words.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
-const STATIC = fileURLToPath(new URL("../whistle/server/static/", import.meta.url));
+const STATIC = fileURLToPath(new URL("../whistle/server/reporter/static/", import.meta.url));
 const BANNER = "/*! Holds noble and scure, MIT License, (c) Paul Miller, paulmillr.com */";
 
 /**

@@ -11,12 +11,12 @@ from tests.serving import running
 from tests.workstation.carrying import station
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
-from whistle.protocol.manifest import Known
+from whistle.protocol.trust.manifest import Known
 from whistle.server.instance import here
-from whistle.workstation import cases
-from whistle.workstation.cases import Case
-from whistle.workstation.exchange import exchange
-from whistle.workstation.importing import Imported
+from whistle.workstation.cases import overview
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.exchange.imports import Imported
 from whistle.workstation.workstation import Workstation
 
 
@@ -73,7 +73,7 @@ class Office:
 
     def case(self, id_: str, name: str) -> Case:
         """A case as a reviewer has it now."""
-        return cases.load(self.stations[id_], name)
+        return overview.load(self.stations[id_], name)
 
     def install(self, **changes: Any) -> Known:
         """Root signs a next manifest, and the server has it."""

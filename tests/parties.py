@@ -7,11 +7,14 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from whistle.protocol import age, envelope, manifest, message, retrieval
+from whistle.protocol import age
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.enrolment import Period, ReviewerKeys
-from whistle.protocol.manifest import Channel, Courier, Known, Manifest, Reviewer, Signing
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol.case import envelope, message
+from whistle.protocol.code import retrieval
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.enrolment import Period, ReviewerKeys
+from whistle.protocol.trust.manifest import Channel, Courier, Known, Manifest, Reviewer, Signing
+from whistle.protocol.trust.minisign import SecretKey
 
 DAY = datetime.date(2026, 11, 22)
 WEEK = datetime.timedelta(days=7)

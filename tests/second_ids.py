@@ -5,8 +5,8 @@ from typing import Any
 
 from tests import parties
 from tests.parties import Organisation, Person
-from whistle.protocol import canonical, forms
-from whistle.protocol.manifest import Known
+from whistle.protocol import canonical, schema
+from whistle.protocol.trust.manifest import Known
 
 Value = dict[str, Any]
 OUT, NEW = "ethics", "morals"  # the id that a reporter left out, and the second one
@@ -23,7 +23,7 @@ def following(org: Organisation, before: Known, change: Callable[[Value], Any]) 
 
 def listed(who: Person, **changes: Any) -> Value:
     """How the JSON lists somebody."""
-    return {**forms.plain(who.listed()), **changes}
+    return {**schema.plain(who.listed()), **changes}
 
 
 def _of(value: Value, id_: str) -> Value:

@@ -14,14 +14,17 @@ from tests.office import Office, working
 from tests.server.visitor import turn
 from tests.workstation.carrying import attach
 from whistle.courier import Courier
-from whistle.protocol import bundle, message
-from whistle.protocol.attachment import Attachment
-from whistle.server.housekeeping import clean, warnings
+from whistle.protocol.case import message
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.transfer import bundle
 from whistle.server.instance import NAME
+from whistle.server.running.housekeeping import clean, warnings
 from whistle.store import Heap, Sealed
-from whistle.workstation import backup, cases, holdings, keyfile, outbox, saving, writing
+from whistle.workstation.cases import compose, overview, saved_files
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.exchange import outbox, received
+from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
-from whistle.workstation.writing import Upload
 
 PHOTO = bytes(range(256)) * 3000  # three blocks
 PASSPHRASE = "seven quiet otters swim"
@@ -87,7 +90,7 @@ def photo(office: Office, reviewer: str, case: str, to: Path) -> bytes:
     """The photo as this reviewer saves it."""
     [entry] = office.case(reviewer, case).entries
     record: Attachment = entry.attachments[0]
-    return saving.save(record, office.stations[reviewer].blocks, to / reviewer).read_bytes()
+    return saved_files.save(record, office.stations[reviewer].blocks, to / reviewer).read_bytes()
 
 
 @pytest.mark.parametrize("kind", ["envelopes", "blocks"])
@@ -110,7 +113,7 @@ def test_what_a_courier_alters_is_not_removed(
     assert any("another content" in line for line in said)
     store = office.app.extensions[NAME].store
     day = parties.DAY.isoformat()
-    assert {holdings.day_hash(each, day) for each in office.stations.values()} == {store.held(parties.DAY)}
+    assert {received.day_hash(each, day) for each in office.stations.values()} == {store.held(parties.DAY)}
     assert {photo(office, id_, case, tmp_path) for id_ in ("ombuds", "ethics")} == {PHOTO}
     assert days_later(office, 6) == []
     assert days_later(office, 1) == [parties.DAY]
@@ -130,11 +133,11 @@ def test_altered_blocks_after_the_right_ones_destroy_nothing(
     assert photo(office, "ombuds", case, tmp_path) == PHOTO
     saved = backup.write(office.stations["ombuds"], tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     again = backup.restore(saved, tmp_path / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: office.clock.day)
-    [entry] = cases.load(again, case).entries
-    assert saving.content(entry.attachments[0], again.blocks) == PHOTO
+    [entry] = overview.load(again, case).entries
+    assert saved_files.content(entry.attachments[0], again.blocks) == PHOTO
     again.close()
     round_by(office, office.courier)
-    stated = holdings.day_hash(office.stations["ombuds"], parties.DAY.isoformat())
+    stated = received.day_hash(office.stations["ombuds"], parties.DAY.isoformat())
     assert stated == office.app.extensions[NAME].store.held(parties.DAY)
 
 
@@ -143,7 +146,7 @@ def test_a_block_of_ones_own_goes_out_as_it_was_sealed(office: Office, case: str
     days_later(office, 1)
     round_by(office, office.courier)
     station = office.stations["ombuds"]
-    writing.note(station, office.case("ombuds", case), "See this.", [Upload("a.jpg", "image/jpeg", BytesIO(PHOTO))])
+    compose.note(station, office.case("ombuds", case), "See this.", [Upload("a.jpg", "image/jpeg", BytesIO(PHOTO))])
     before = set(sent_out(station, office.stick("ombuds")))
     for id_ in [bundle.member_id(name) for name, _ in before if name.startswith("blocks/")]:
         station.blocks.write(id_, os.urandom(bundle.BLOCK))

@@ -9,9 +9,9 @@ from tests.parties import report, reporter
 from tests.stock.programs import need, need_package
 from tests.stock.terminal import answer
 from tests.workstation.carrying import PASSPHRASE, World, attach
-from whistle.protocol import envelope, message
-from whistle.protocol.retrieval import Reporter
-from whistle.workstation import backup, keyfile
+from whistle.protocol.case import envelope, message
+from whistle.protocol.code.retrieval import Reporter
+from whistle.workstation.vault import backup, keyfile
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "SECURITY.md"

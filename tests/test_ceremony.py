@@ -7,13 +7,13 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
+from whistle.ceremony import first_report, travel
 from whistle.ceremony import root as roots
-from whistle.ceremony import travel, trial
 from whistle.ceremony.root import Keys
 from whistle.cli.ceremony import ceremony
-from whistle.protocol import manifest
-from whistle.protocol.message import Report
-from whistle.workstation import backup
+from whistle.protocol.case.message import Report
+from whistle.protocol.trust import manifest
+from whistle.workstation.vault import backup
 from whistle.workstation.workstation import Workstation
 
 ROOT, VAULT = "the first passphrase", "the second passphrase"
@@ -56,7 +56,7 @@ def test_one_session_ends_with_a_report_that_was_opened(tmp_path: Path) -> None:
     station = Workstation.open(tmp_path / "new" / "workstation-first", VAULT)
     reports = [station.message(hash_).message for case in station.case_ids() for hash_ in station.hashes(case)]
     station.close()
-    assert [each.text for each in reports if isinstance(each, Report)] == [trial.TEXT]
+    assert [each.text for each in reports if isinstance(each, Report)] == [first_report.TEXT]
 
 
 def test_what_must_travel_is_copied_and_compared(tmp_path: Path) -> None:

@@ -11,13 +11,16 @@ from tests import parties
 from tests.office import Office, working
 from tests.server.visitor import Visitor, turn
 from tests.workstation.carrying import PASSPHRASE
-from whistle.protocol import bundle, words
-from whistle.protocol.listing import Listing
-from whistle.protocol.message import Reply
-from whistle.protocol.retrieval import derive
-from whistle.server.housekeeping import clean
+from whistle.protocol.case.message import Reply
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import Listing
 from whistle.server.instance import NAME
-from whistle.workstation import backup, keyfile, outbox, sent, writing
+from whistle.server.running.housekeeping import clean
+from whistle.workstation.cases import compose
+from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
 
 ANSWER = "We read it, and we believe you."
@@ -47,7 +50,7 @@ def mine(office: Office) -> Workstation:
 def answer(office: Office, visitor: Visitor) -> str:
     """The ombudsperson answers; the case."""
     case = derive(words.decode(visitor.words)).case.hex()
-    writing.reply(office.stations["ombuds"], office.case("ombuds", case), ANSWER)
+    compose.reply(office.stations["ombuds"], office.case("ombuds", case), ANSWER)
     office.exchange("ombuds")
     return case
 
@@ -86,16 +89,16 @@ def test_what_was_only_claimed_is_missed_and_sent_again(office: Office, visitor:
     answer(office, visitor)
     claim(office, office.clock.day)
     assert outbox.pending(mine) == [] and found(office, visitor) == 0
-    assert "no copy came back yet" in next(iter(sent.all_of(mine).values())).words(office.clock.day)
+    assert "no copy came back yet" in next(iter(deliveries.all_of(mine).values())).words(office.clock.day)
     office.clock.day += datetime.timedelta(days=13)
-    assert sent.missed(mine) == []
+    assert deliveries.missed(mine) == []
     office.clock.day += datetime.timedelta(days=1)
-    [missed] = sent.missed(mine)
+    [missed] = deliveries.missed(mine)
     assert "NOT CONFIRMED" in missed.words(office.clock.day)
     assert outbox.send_again(mine, [missed.hash]) == 1
     deliver(office)
     assert found(office, visitor) == 1 and outbox.pending(mine) == []
-    [known] = sent.all_of(mine).values()
+    [known] = deliveries.all_of(mine).values()
     assert known.back == office.clock.day and "its copy came back" in known.words(office.clock.day)
 
 
@@ -103,14 +106,14 @@ def test_sending_again_what_arrived_changes_nothing(office: Office, visitor: Vis
     """Even when the reviewers' copy was removed since, the reporter finds one answer, and nothing is signed anew."""
     case = answer(office, visitor)
     deliver(office)
-    [known] = sent.all_of(mine).values()
+    [known] = deliveries.all_of(mine).values()
     assert known.back == office.clock.day
     for days in (0, 1, 8):
         instance = office.app.extensions[NAME]
         turn(instance, office.clock.day + datetime.timedelta(days=days))
         office.round()
         clean(instance)
-        assert outbox.send_again(mine, sent.all_of(mine)) == 1
+        assert outbox.send_again(mine, deliveries.all_of(mine)) == 1
         deliver(office)
         assert outbox.pending(mine) == [] and found(office, visitor) == 1
     assert office.app.extensions[NAME].store.days() == []
@@ -122,29 +125,29 @@ def test_junk_under_the_id_of_a_copy_confirms_nothing(office: Office, visitor: V
     """A copy came back only if it is the same to the last byte."""
     answer(office, visitor)
     [item] = [mine.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(mine)]
-    [copy] = sent.copies(item)
+    [copy] = deliveries.copies(item)
     junk, both = {copy: os.urandom(32)}, {bytes.fromhex(each["id"]) for each in item["envelopes"]}
     outbox.settle(mine, junk, set(), set(), office.clock.day)
     assert len(outbox.pending(mine)) == 1
     outbox.settle(mine, junk, both, set(), office.clock.day)
-    [known] = sent.all_of(mine).values()
+    [known] = deliveries.all_of(mine).values()
     assert known.back is None
 
 
 def test_a_claim_that_a_copy_was_taken_is_no_harm(office: Office, visitor: Visitor, mine: Workstation) -> None:
     """The copy's id is random, so nothing is signed anew for it; the message is kept like any other."""
     case = derive(words.decode(visitor.words)).case.hex()
-    note = writing.note(mine, office.case("ombuds", case), "For colleagues.")
-    [copy] = sent.copies(mine.vault.get(f"outbox/{note.hash}"))
+    note = compose.note(mine, office.case("ombuds", case), "For colleagues.")
+    [copy] = deliveries.copies(mine.vault.get(f"outbox/{note.hash}"))
     assert outbox.settle(mine, {}, set(), {copy}, office.clock.day) == []
-    assert list(sent.all_of(mine)) == [note.hash] and outbox.pending(mine) == []
+    assert list(deliveries.all_of(mine)) == [note.hash] and outbox.pending(mine) == []
 
 
 def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor: Visitor, mine: Workstation) -> None:
     """After 400 days, by this computer's clock and by the stick's, neither the list nor the envelopes are left."""
     answer(office, visitor)
     claim(office, office.clock.day)
-    [hash_] = sent.all_of(mine)
+    [hash_] = deliveries.all_of(mine)
     kept, late = office.clock.day + datetime.timedelta(days=400), office.clock.day + datetime.timedelta(days=401)
     for today, written in ((kept, kept), (late, kept), (kept, late)):  # the clock is wrong, or the courier's is
         office.clock.day = today
@@ -152,20 +155,20 @@ def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor:
         assert mine.vault.get(f"sent/{hash_}")
     office.clock.day = late
     outbox.settle(mine, {}, set(), set(), late)
-    assert sent.all_of(mine) == {} and mine.vault.get(f"sent/{hash_}") is None
+    assert deliveries.all_of(mine) == {} and mine.vault.get(f"sent/{hash_}") is None
 
 
 def test_a_backup_brings_back_what_is_not_confirmed(office: Office, visitor: Visitor, mine: Workstation) -> None:
     """The list comes back whole; of what was confirmed, the envelopes stay out of the backup."""
     answer(office, visitor)
     deliver(office)
-    [confirmed] = sent.all_of(mine)
+    [confirmed] = deliveries.all_of(mine)
     answer(office, visitor)
     claim(office, office.clock.day)
     saved = backup.write(mine, office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     again = backup.restore(saved, office.where / "again", PASSPHRASE, PASSPHRASE, "test", lambda: parties.DAY)
-    [claimed] = set(sent.all_of(again)) - {confirmed}
-    assert sent.all_of(again) == sent.all_of(mine)
+    [claimed] = set(deliveries.all_of(again)) - {confirmed}
+    assert deliveries.all_of(again) == deliveries.all_of(mine)
     assert outbox.send_again(again, [confirmed, claimed]) == 1 and outbox.pending(again) == [claimed]
-    assert list(sent.all_of(again)) == [confirmed]
+    assert list(deliveries.all_of(again)) == [confirmed]
     again.close()

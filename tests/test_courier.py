@@ -21,8 +21,10 @@ from tests.serving import WSGI, running
 from whistle import courier as couriers
 from whistle.cli.courier import courier as command
 from whistle.courier import Courier, CourierError, Settings, durable, folder
-from whistle.protocol import bundle, manifest, message, statement, tar
-from whistle.protocol.bundle import BLOCK, Listing
+from whistle.protocol.case import message
+from whistle.protocol.transfer import bundle, statement, tar
+from whistle.protocol.transfer.bundle import BLOCK, Listing
+from whistle.protocol.trust import manifest
 from whistle.server import create_app
 from whistle.server.config import Config
 from whistle.server.instance import NAME, Instance

@@ -11,9 +11,9 @@ from tests.server.visitor import Page
 from tests.trial.counts import full
 from tests.trial.serving import Server, Upload, today
 from tests.workstation.carrying import station
-from whistle.protocol import bundle
-from whistle.workstation import cases, saving, writing
-from whistle.workstation.exchange import exchange
+from whistle.protocol.transfer import bundle
+from whistle.workstation.cases import compose, overview, saved_files
+from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
 KILLS = full("COURIER_KILLS", 200, 3)
@@ -49,10 +49,10 @@ def whole(stick: Path) -> None:
 
 def answer(workstation: Workstation, answered: set[str]) -> None:
     """Reply to each case that has no reply yet, with what it said."""
-    for case in cases.queue(workstation):
+    for case in overview.queue(workstation):
         if case.id not in answered:
             text = next(entry.content.text for entry in case.entries if not entry.by)  # type: ignore[attr-defined]
-            writing.reply(workstation, case, f"Reply to: {text}")
+            compose.reply(workstation, case, f"Reply to: {text}")
             answered.add(case.id)
 
 
@@ -90,10 +90,12 @@ def test_a_courier_killed_at_any_moment(tmp_path: Path) -> None:
             answer(workstation, answered)
         courier.exchange(stick)
         assert all(page(server, words[text]).count(f"Reply to: {text}") == 1 for text in words)
-    queue = cases.queue(workstation)
+    queue = overview.queue(workstation)
     texts = Counter(entry.content.text for case in queue for entry in case.entries if not entry.by)  # type: ignore[attr-defined]
     assert texts == Counter(list(words)) and all(case.faults == [] for case in queue)
-    assert all(saving.content(record, workstation.blocks) == FILE for case in queue for _, record in cases.files(case))
+    assert all(
+        saved_files.content(record, workstation.blocks) == FILE for case in queue for _, record in overview.files(case)
+    )
     workstation.close()
     assert broken or KILLS < 20
     print(f"broken off: {broken} of {KILLS}")

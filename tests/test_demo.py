@@ -14,12 +14,12 @@ import pytest
 import requests
 
 from tests.patience import PATIENCE
-from whistle.ceremony import demo, serving, trial
+from whistle.ceremony import demo, first_report, server_process
 from whistle.ceremony.demo import Addresses, Ports
 from whistle.ceremony.root import Keys, RootError
-from whistle.ceremony.serving import ServingError
-from whistle.protocol import retrieval
-from whistle.protocol.manifest import Known
+from whistle.ceremony.server_process import ServingError
+from whistle.protocol.code import retrieval
+from whistle.protocol.trust.manifest import Known
 
 
 def free_port() -> int:
@@ -70,7 +70,7 @@ def press(pages: Addresses, button: str) -> str:
 def test_a_report_reaches_the_queue_with_one_button(folder: Path, pages: Addresses) -> None:
     """What is sealed to a channel stands in the ombudsperson's queue after the courier was let go."""
     today = datetime.datetime.now(datetime.UTC).date()
-    case = trial.report(pages.reporter.rstrip("/"), newest(folder), "fraud", today)
+    case = first_report.report(pages.reporter.rstrip("/"), newest(folder), "fraud", today)
     reference = retrieval.reference(bytes.fromhex(case))
     assert reference not in requests.get(pages.workstation, timeout=PATIENCE).text
     assert reference in press(pages, "carry")
@@ -154,4 +154,4 @@ def test_ctrl_c_stops_everything(tmp_path: Path, ports: Ports) -> None:
     assert process.stdout.read().endswith("Stopped.\n")
     process.stdout.close()
     for port in (mine.server, mine.workstation):
-        serving.check_free(port, "--port")
+        server_process.check_free(port, "--port")

@@ -14,9 +14,9 @@ from whistle.ceremony import root as roots
 from whistle.cli import asked
 from whistle.cli.main import cli
 from whistle.courier import folder as couriers
-from whistle.server import folder as servers
-from whistle.server import run
 from whistle.server.errors import StartError
+from whistle.server.running import gunicorn
+from whistle.server.running import setup as servers
 
 WHISTLE = str(Path(sys.executable).with_name("whistle"))
 PASSPHRASE = b"a passphrase of some length\n"
@@ -84,9 +84,7 @@ def listed(folder: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("typed", MISTYPED, ids=" ".join)
-def test_what_is_mistyped_is_told_in_two_lines(
-    place: Path, typed: list[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_is_mistyped_is_told_in_two_lines(place: Path, typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Never a traceback, nothing half made, and no error that only a programmer reads."""
     monkeypatch.chdir(place)
     before = listed(place)
@@ -119,20 +117,20 @@ def test_a_second_server_at_a_live_socket_is_refused(tmp_path: Path) -> None:
         first.listen(1)
         for busy in range(3):
             with pytest.raises(StartError, match="a server answers at this socket already"):
-                run._check_address(bind)
+                gunicorn._check_address(bind)
             assert at.is_socket(), busy
-    run._check_address(bind)  # closed: nobody answers
+    gunicorn._check_address(bind)  # closed: nobody answers
     at.unlink()
-    run._check_address(bind)
+    gunicorn._check_address(bind)
     at.write_text("no socket")
     with pytest.raises(StartError, match="is no socket"):
-        run._check_address(bind)
+        gunicorn._check_address(bind)
     assert at.read_text() == "no socket"
     with pytest.raises(StartError, match="folder of the socket"):
-        run._check_address(f"unix:{tmp_path}/none/socket")
+        gunicorn._check_address(f"unix:{tmp_path}/none/socket")
     for long in ("x" * 120, "x" * 300 + "/socket"):
         with pytest.raises(StartError, match="cannot be used"):
-            run._check_address(f"unix:{tmp_path}/{long}")
+            gunicorn._check_address(f"unix:{tmp_path}/{long}")
 
 
 def test_the_second_server_leaves_the_first_alone(tmp_path: Path) -> None:

@@ -24,23 +24,28 @@ from tests.workstation.carrying import PASSPHRASE
 from whistle.ceremony.root import Keys, write_outbox
 from whistle.courier.errors import BadServer
 from whistle.courier.manifests import Manifests
-from whistle.protocol import age, bundle, envelope, message, words
-from whistle.protocol.attachment import block_ids
-from whistle.protocol.drafting import Draft, NobodyLeft, Writer
+from whistle.protocol import age
+from whistle.protocol.case import envelope, message
+from whistle.protocol.case.attachment import block_ids
+from whistle.protocol.case.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter, derive, reply_tokens, thing_id
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.manifest import Known
-from whistle.protocol.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
-from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
+from whistle.protocol.reporter.compose import Draft, NobodyLeft, Writer
+from whistle.protocol.transfer import bundle
+from whistle.protocol.trust.manifest import Known
 from whistle.reporter import errors as reporter_errors
 from whistle.reporter import manifests as reporter_manifests
-from whistle.server import sealing
 from whistle.server.instance import here
-from whistle.workstation import backup, cases, chain, exporting, keyfile, outbox, writing
-from whistle.workstation.cases import Case
+from whistle.server.sealing import arrival
+from whistle.workstation.cases import case_export, chain, compose, overview
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused, Untrusted
-from whistle.workstation.exchange import exchange
-from whistle.workstation.vault import RECORDS
-from whistle.workstation.writing import Upload
+from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault.storage import RECORDS
 
 LONG = "The ethics office itself takes the money. " * 900  # travels as `rest`
 SAID = ["takes the money", "receipts", "Who signed", "Keep this", "Knows invoices", "Every month", "hushed"]
@@ -57,18 +62,18 @@ class Told:
         self.reporter: Reporter = derive(words.decode(self.visitor.words))
         self.case = self.reporter.case.hex()
         office.round("ombuds", OUT)
-        writing.grant(office.stations["ombuds"], office.case("ombuds", self.case), "counsel", "Knows invoices")
+        compose.grant(office.stations["ombuds"], office.case("ombuds", self.case), "counsel", "Knows invoices")
         office.round("ombuds", "counsel")
 
     def go_on(self) -> "Told":
         """With every kind of message, long ones, files, and a follow-up to whoever was let in too."""
         office, ombuds, counsel = self.office, self.office.stations["ombuds"], self.office.stations["counsel"]
-        writing.reply(ombuds, office.case("ombuds", self.case), "Who signed?" * 3000, [_file("Keep this.")])
-        writing.note(ombuds, office.case("ombuds", self.case), "Not a word to ethics: hushed.", [_file("hushed")])
-        writing.status(ombuds, office.case("ombuds", self.case), "open", text="hushed", claimed="ombuds")
+        compose.reply(ombuds, office.case("ombuds", self.case), "Who signed?" * 3000, [_file("Keep this.")])
+        compose.note(ombuds, office.case("ombuds", self.case), "Not a word to ethics: hushed.", [_file("hushed")])
+        compose.status(ombuds, office.case("ombuds", self.case), "open", text="hushed", claimed="ombuds")
         self.follow_up("Every month.", [("list.txt", b"Every month")])
         office.round("ombuds", "counsel")
-        writing.reply(counsel, office.case("counsel", self.case), "Thank you.", [_file("Thank you")])
+        compose.reply(counsel, office.case("counsel", self.case), "Thank you.", [_file("Thank you")])
         office.round()
         return self
 
@@ -101,11 +106,11 @@ def test_every_key_of_the_one_left_out_opens_nothing(told: Told) -> None:
     kinds = [entry.content.kind for entry in office.case("counsel", told.case).entries]
     assert {"report", "follow-up", "reply", "note", "status", "grant"} <= set(kinds)
     for id_ in ("ombuds", "counsel"):
-        writing.note(office.stations[id_], office.case(id_, told.case), "Still in the outbox: hushed.")
+        compose.note(office.stations[id_], office.case(id_, told.case), "Still in the outbox: hushed.")
         exchange(office.stations[id_], office.where / f"stick-{id_}")
         backup.write(office.stations[id_], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     case = office.case("ombuds", told.case)
-    exported, _ = exporting.export(office.stations["ombuds"], case, office.where / "exports")
+    exported, _ = case_export.export(office.stations["ombuds"], case, office.where / "exports")
     assert "takes the money" in (exported / "record.txt").read_text()
 
     keys = office.org.people[OUT].identities
@@ -154,7 +159,7 @@ def _nothing_in_the_vault(told: Told) -> None:
     rows = vault._connection.execute(RECORDS.select()).all()
     vault._connection.rollback()
     records = "\n".join(json.dumps(vault._open(row.name, row.body), ensure_ascii=False) for row in rows)
-    held = [record for _, record in cases.files(office.case("counsel", told.case))]
+    held = [record for _, record in overview.files(office.case("counsel", told.case))]
     hidden = [told.case, *SAID, *(each.seed for each in held), *(each.identity for each in held)]
     assert "The lift is broken." in records and not [each for each in hidden if each in records]
     assert told.case not in office.stations[OUT].case_ids()
@@ -167,9 +172,9 @@ def test_honest_programs_let_nobody_left_out_in(told: Told) -> None:
         case = office.case(id_, told.case)
         assert OUT in case.without and OUT not in case.allowed
         with pytest.raises(Refused, match="left ethics out"):
-            writing.grant(office.stations[id_], case, OUT)
+            compose.grant(office.stations[id_], case, OUT)
         with pytest.raises(Refused, match="reads the case"):
-            writing.status(office.stations[id_], case, "open", claimed=OUT)
+            compose.status(office.stations[id_], case, "open", claimed=OUT)
         for signed in case.messages:
             assert OUT not in signed.message.readers and signed.message.without == (OUT,)
 
@@ -197,7 +202,7 @@ def test_a_colluding_colleague_brings_nobody_in(told: Told, what: str) -> None:
     assert any(f"{OUT}, whom the reporter left out" in finding for finding in honest.findings)
     case = office.case("ombuds", told.case)
     assert OUT not in case.allowed and any("ethics" in fault for fault in case.faults)
-    assert OUT not in writing.note(office.stations["ombuds"], case, "Who was that?").message.readers
+    assert OUT not in compose.note(office.stations["ombuds"], case, "Who was that?").message.readers
     told.follow_up("Do they know now?")
     assert "Are you hushed" not in told.look()
     office.round("ombuds", OUT)
@@ -285,7 +290,7 @@ def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypat
         office.round()
         assert len(office.case("ombuds", told.case).by_reporter) == 1
         with office.app.app_context():
-            view = sealing.look(told.reporter, here().published, here().store, parties.DAY)
+            view = arrival.look(told.reporter, here().published, here().store, parties.DAY)
         assert view and OUT in view.replies[0].reply.readers
         with pytest.raises(NobodyLeft):
             Writer(office.org.known, parties.DAY, "device").follow_up(
@@ -307,12 +312,12 @@ def _new_manifest(told: Told, change: Any) -> None:
     office.round()
     case = office.case("ombuds", told.case)
     with pytest.raises(Refused, match=f"left {OUT} out"):
-        writing.grant(office.stations["ombuds"], case, OUT)
+        compose.grant(office.stations["ombuds"], case, OUT)
     rogue = _rogue(told, Grant, "whole", grantee=OUT, lane=8)
     reply = _rogue(told, Reply)
     for signed in (rogue, reply):
         _send(told, signed)
-    writing.note(office.stations["ombuds"], case, "Between the two of us.")
+    compose.note(office.stations["ombuds"], case, "Between the two of us.")
     told.follow_up("Is anybody there?")
     office.round()
     assert office.stations[OUT].case_ids() == []

@@ -10,10 +10,12 @@ from tests import parties
 from tests.office import Office, working
 from tests.server.visitor import Visitor
 from tests.workstation.carrying import PASSPHRASE
-from whistle.protocol import words
-from whistle.protocol.message import Reply
-from whistle.protocol.retrieval import derive
-from whistle.workstation import backup, keyfile, outbox, writing
+from whistle.protocol.case.message import Reply
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive
+from whistle.workstation.cases import compose
+from whistle.workstation.exchange import outbox
+from whistle.workstation.vault import backup, keyfile
 
 
 @pytest.fixture
@@ -52,7 +54,7 @@ def test_all_that_came_since_the_backup_comes_again(office: Office, rounds: int)
     second = Visitor(office.app).tell("The second report.")
     other = derive(words.decode(second.words)).case.hex()
     office.round("ombuds")
-    writing.reply(office.stations["ombuds"], office.case("ombuds", case), "We read it.")
+    compose.reply(office.stations["ombuds"], office.case("ombuds", case), "We read it.")
     office.exchange("ombuds")
     for _ in range(rounds):
         office.courier.push(office.stick("ombuds"))
@@ -74,10 +76,10 @@ def test_a_place_is_never_used_for_two_replies(office: Office) -> None:
     case = derive(words.decode(visitor.words)).case.hex()
     office.round("ombuds")
     saved = back_up(office)
-    writing.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply that was lost.")
+    compose.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply that was lost.")
     office.round("ombuds")
     lose(office, saved)
-    writing.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply after the loss.")
+    compose.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply after the loss.")
     for _ in range(4):
         office.round("ombuds")
     assert outbox.pending(office.stations["ombuds"]) == []

@@ -14,8 +14,9 @@ from tests.stock.terminal import answer
 from tests.test_ceremony import ANSWERS, ROOT, VAULT, lead
 from whistle.ceremony import root as roots
 from whistle.cli.main import cli
-from whistle.protocol import age, keyfile
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol import age
+from whistle.protocol.trust import keyfile
+from whistle.protocol.trust.minisign import SecretKey
 
 COMPOSED = "caf\u00e9 in \u1eb4n long enough \uac01 42"  # letters with one mark and with two, a Korean syllable
 APART = unicodedata.normalize("NFD", COMPOSED)

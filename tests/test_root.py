@@ -17,13 +17,14 @@ from whistle.ceremony import root as roots
 from whistle.ceremony.root import Draft, Keys
 from whistle.cli.courier import courier
 from whistle.cli.root import root
-from whistle.protocol import bundle, enrolment, manifest
-from whistle.protocol.enrolment import CourierKey
-from whistle.protocol.manifest import Known
-from whistle.protocol.minisign import PublicKey, SecretKey
+from whistle.protocol.transfer import bundle
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.enrolment import CourierKey
+from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.minisign import PublicKey, SecretKey
 from whistle.reporter import manifests
 from whistle.reporter.errors import Untrusted
-from whistle.server import folder
+from whistle.server.running import setup
 from whistle.workstation.trust import read_roots
 
 TODAY = datetime.datetime.now(datetime.UTC).date()
@@ -119,8 +120,8 @@ def test_what_went_through_windows_is_read_at_every_place(typed: list[str]) -> N
         path.write_bytes(mark + path.read_bytes().replace(b"\n", b"\r\n"))
     assert run("show").exit_code == 0
     known, [public] = newest(), Keys.read(Path("keys")).roots
-    folder.make(Path("server"), "Place", "127.0.0.1:8080", 8)
-    assert folder.install(Path("server"), Path("keys")) == manifest.fingerprint([public])
+    setup.make(Path("server"), "Place", "127.0.0.1:8080", 8)
+    assert setup.install(Path("server"), Path("keys")) == manifest.fingerprint([public])
     assert read_roots([Path("keys/root-1.pub")]) == [public]
     get = manifests.from_folder(Path("keys"))
     assert manifests.succession(get, manifests.offered(get), known.manifest.begins).current(TODAY) == known

@@ -10,11 +10,11 @@ from tests.serving import running
 from tests.workstation.carrying import station
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
-from whistle.protocol import words
-from whistle.workstation import cases, writing
-from whistle.workstation.exchange import exchange
-from whistle.workstation.saving import save
-from whistle.workstation.writing import Upload
+from whistle.protocol.code import words
+from whistle.workstation.cases import compose, overview
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.saved_files import save
+from whistle.workstation.exchange.exchange import exchange
 
 FILES = [("first.jpg", os.urandom(300_000)), ("second.jpg", os.urandom(262_144)), ("contract.pdf", os.urandom(5_000))]
 
@@ -37,15 +37,15 @@ def test_a_report_is_read_answered_and_followed_up(tmp_path: Path) -> None:
 
         courier.exchange(stick)
         exchange(workstation, stick)
-        [case] = cases.queue(workstation)
+        [case] = overview.queue(workstation)
         assert case.report is not None and case.report.text == "It happened in the lift."
-        saved = [save(each, workstation.blocks, tmp_path / "saved") for _, each in cases.files(case)]
+        saved = [save(each, workstation.blocks, tmp_path / "saved") for _, each in overview.files(case)]
         assert [path.read_bytes() for path in saved] == [content for _, content in FILES]
 
         again = Visitor(app).come_back(" ".join(twelve))
         assert "picked up" in again.text.lower() and "Are you safe?" not in again.html
         answer = Upload("advice.txt", "text/plain", io.BytesIO(b"Call us."))
-        writing.reply(workstation, case, "Are you safe?", [answer])
+        compose.reply(workstation, case, "Are you safe?", [answer])
         exchange(workstation, stick)
         courier.exchange(stick)
 
@@ -55,7 +55,7 @@ def test_a_report_is_read_answered_and_followed_up(tmp_path: Path) -> None:
 
         courier.exchange(stick)
         exchange(workstation, stick)
-        told = [entry.content.text for entry in cases.find(workstation, case.reference).entries if not entry.by]
+        told = [entry.content.text for entry in overview.find(workstation, case.reference).entries if not entry.by]
         assert told == ["It happened in the lift.", "Yes, but he calls me every day."]
         workstation.close()
     store_of(app).close()

@@ -1,9 +1,9 @@
 /** The one file that a page loads; the same file is the worker that the page starts. */
 
-import { start } from "./page.js";
-import { serve } from "./worker.js";
+import { start } from "./page/page.js";
+import { serve } from "./worker/worker.js";
 
-/** @import { Scope } from "./worker.js" */
+/** @import { Scope } from "./worker/worker.js" */
 
 if (typeof document === "undefined") {
   serve(/** @type {Scope} */ (/** @type {unknown} */ (self)));

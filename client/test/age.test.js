@@ -6,11 +6,11 @@ import test from "node:test";
 import { Decrypter, Encrypter } from "age-encryption";
 import { concatBytes } from "@noble/hashes/utils.js";
 
-import { HybridIdentity, Opener, Sealer, X25519Identity, decrypt, encrypt } from "../src/age/index.js";
-import * as bech32 from "../src/age/bech32.js";
-import { PayloadError } from "../src/age/errors.js";
-import { CHUNK, SEALED_CHUNK } from "../src/age/stream.js";
-import { NotForMe } from "../src/errors.js";
+import { HybridIdentity, Opener, Sealer, X25519Identity, decrypt, encrypt } from "../src/protocol/age/index.js";
+import * as bech32 from "../src/protocol/age/bech32.js";
+import { PayloadError } from "../src/protocol/age/errors.js";
+import { CHUNK, SEALED_CHUNK } from "../src/protocol/age/stream.js";
+import { NotForMe } from "../src/protocol/errors.js";
 
 const KINDS = [
   { name: "post-quantum", identity: HybridIdentity.generate(), stranger: HybridIdentity.generate() },

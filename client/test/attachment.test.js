@@ -5,7 +5,7 @@ import test from "node:test";
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-import * as attachment from "../src/attachment.js";
+import * as attachment from "../src/protocol/case/attachment.js";
 
 const PIECE = new Uint8Array(1_000_003).fill(5);
 

@@ -6,10 +6,10 @@ import test from "node:test";
 import vm from "node:vm";
 
 import { files, sizes } from "../build.mjs";
-import "../src/wordlists.js";
-import { encode } from "../src/words.js";
+import "../src/protocol/code/word_lists.js";
+import { encode } from "../src/protocol/code/words.js";
 
-const STATIC = new URL("../../whistle/server/static/", import.meta.url);
+const STATIC = new URL("../../whistle/server/reporter/static/", import.meta.url);
 const LIMITS = { "whistle.js": 65_000, "pictures.js": 11_000 }; // bytes, compressed by gzip
 const FORBIDDEN = ["eval(", "Function(", "WebAssembly", "import(", "importScripts", "://", "innerHTML", "localStorage"];
 

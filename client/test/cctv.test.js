@@ -7,9 +7,9 @@ import { inflateSync } from "node:zlib";
 
 import * as cctv from "cctv-age";
 
-import { HybridIdentity, LowOrderError, MacError, Opener, PayloadError, X25519Identity } from "../src/age/index.js";
-import { HeaderError } from "../src/age/errors.js";
-import { NotForMe } from "../src/errors.js";
+import { HybridIdentity, LowOrderError, MacError, Opener, PayloadError, X25519Identity } from "../src/protocol/age/index.js";
+import { HeaderError } from "../src/protocol/age/errors.js";
+import { NotForMe } from "../src/protocol/errors.js";
 
 const PIECE = 5000; // bytes fed at a time
 const EMPTY = createHash("sha256").digest("hex");

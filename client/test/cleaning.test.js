@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Cleaner, cleaned } from "../src/cleaning.js";
-import { serve } from "../src/metadata.js";
+import { Cleaner, cleaned } from "../src/pictures/cleaning.js";
+import { serve } from "../src/pictures/metadata.js";
 import { oddities } from "./odd_pictures.js";
 import { plantedPng } from "./pictures.js";
 

@@ -5,15 +5,15 @@ import test from "node:test";
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 
-import { HybridIdentity, parseHeader } from "../src/age/index.js";
-import * as envelope from "../src/envelope.js";
-import * as message from "../src/message.js";
-import { derive } from "../src/retrieval.js";
+import { HybridIdentity, parseHeader } from "../src/protocol/age/index.js";
+import * as envelope from "../src/protocol/case/envelope.js";
+import * as message from "../src/protocol/case/message.js";
+import { derive } from "../src/protocol/code/retrieval.js";
 
 const reporter = derive(new Uint8Array(16).fill(7));
 const reader = HybridIdentity.generate();
 const pool = Array.from({ length: 4 }, () => HybridIdentity.generate().recipient);
-/** @type {import("../src/kinds.js").Message} */
+/** @type {import("../src/protocol/case/message_kinds.js").Message} */
 const slip = {
   kind: "slip",
   case: bytesToHex(reporter.case),

@@ -4,10 +4,10 @@ import assert from "node:assert/strict";
 import { createHash, randomBytes } from "node:crypto";
 import { test } from "node:test";
 
-import { seal } from "../src/attachment.js";
-import { Hashing, hasher } from "../src/hashing.js";
+import { seal } from "../src/protocol/case/attachment.js";
+import { Hashing, hasher } from "../src/worker/hashing.js";
 
-/** @import { Hash, Step, Told } from "../src/hashing.js" */
+/** @import { Hash, Step, Told } from "../src/worker/hashing.js" */
 
 const PIECE = 100_000;
 const LARGE = 2_000_000; // bytes, enough for a worker

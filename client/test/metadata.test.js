@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clean } from "../src/metadata.js";
-import { profileLike } from "../src/colours.js";
+import { clean } from "../src/pictures/metadata.js";
+import { profileLike } from "../src/pictures/colours.js";
 import { PLAIN, oddities, within } from "./odd_pictures.js";
 import {
   SECRET,

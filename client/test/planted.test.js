@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { deflateRawSync, deflateSync, inflateSync } from "node:zlib";
 
-import { clean } from "../src/metadata.js";
+import { clean } from "../src/pictures/metadata.js";
 import { PLAIN } from "./odd_pictures.js";
 import { chunk, partsOf, profile, rowsOf, segment } from "./pictures.js";
 

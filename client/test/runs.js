@@ -5,27 +5,27 @@ import { readFileSync } from "node:fs";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
-import { HybridIdentity } from "../src/age/index.js";
-import * as attachment from "../src/attachment.js";
-import * as base64 from "../src/base64.js";
-import * as canonical from "../src/canonical.js";
-import * as envelope from "../src/envelope.js";
-import { Expired, ProtocolError } from "../src/errors.js";
-import * as forms from "../src/forms.js";
-import { isBlank } from "../src/invisible.js";
-import { CONTINUES, SENDER, isByReporter } from "../src/kinds.js";
-import * as manifest from "../src/manifest.js";
-import * as message from "../src/message.js";
-import { PublicKey } from "../src/minisign.js";
-import { safeName } from "../src/names.js";
-import * as parcel from "../src/parcel.js";
-import * as retrieval from "../src/retrieval.js";
-import * as signing from "../src/signing.js";
-import { Succession } from "../src/succession.js";
-import "../src/wordlists.js";
-import * as words from "../src/words.js";
+import { HybridIdentity } from "../src/protocol/age/index.js";
+import * as attachment from "../src/protocol/case/attachment.js";
+import * as base64 from "../src/protocol/base64.js";
+import * as canonical from "../src/protocol/canonical.js";
+import * as envelope from "../src/protocol/case/envelope.js";
+import { Expired, ProtocolError } from "../src/protocol/errors.js";
+import * as forms from "../src/protocol/schema.js";
+import { isBlank } from "../src/protocol/invisible_text.js";
+import { CONTINUES, SENDER, isByReporter } from "../src/protocol/case/message_kinds.js";
+import * as manifest from "../src/protocol/trust/manifest.js";
+import * as message from "../src/protocol/case/message.js";
+import { PublicKey } from "../src/protocol/trust/minisign.js";
+import { safeName } from "../src/protocol/file_names.js";
+import * as parcel from "../src/protocol/reporter/submission.js";
+import * as retrieval from "../src/protocol/code/retrieval.js";
+import * as signing from "../src/protocol/signing.js";
+import { Succession } from "../src/protocol/trust/manifest_chain.js";
+import "../src/protocol/code/word_lists.js";
+import * as words from "../src/protocol/code/words.js";
 
-/** @import { Signed } from "../src/message.js" */
+/** @import { Signed } from "../src/protocol/case/message.js" */
 
 export const FOLDER = new URL("../../tests/vectors/", import.meta.url);
 

@@ -3,10 +3,10 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Api, ApiError } from "../src/api.js";
-import { again, upload } from "../src/upload.js";
+import { Api, ApiError } from "../src/worker/server_api.js";
+import { again, upload } from "../src/worker/upload.js";
 
-/** @typedef {import("../src/attachment.js").Block} Block */
+/** @typedef {import("../src/protocol/case/attachment.js").Block} Block */
 
 /**
  * Blocks with their number as id.

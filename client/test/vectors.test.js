@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import test from "node:test";
 
-import { ProtocolError } from "../src/errors.js";
-import { WordsError } from "../src/words.js";
+import { ProtocolError } from "../src/protocol/errors.js";
+import { WordsError } from "../src/protocol/code/words.js";
 import { FOLDER, RUNS } from "./runs.js";
 
 /** What a browser has no use for. */

@@ -4,8 +4,8 @@ import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import test from "node:test";
 
-import "../src/wordlists.js";
-import * as words from "../src/words.js";
+import "../src/protocol/code/word_lists.js";
+import * as words from "../src/protocol/code/words.js";
 
 test("each list has 2,048 words that their first four letters tell apart", () => {
   for (const language of words.languages()) {
@@ -17,7 +17,7 @@ test("each list has 2,048 words that their first four letters tell apart", () =>
 
 test("only the languages that are known are tried", () => {
   const program = `
-    import * as words from "./src/words.js";
+    import * as words from "./src/protocol/code/words.js";
     import { wordlist } from "@scure/bip39/wordlists/english.js";
     const code = new Uint8Array(16).fill(9);
     const told = [words.languages().length];

@@ -21,9 +21,9 @@ const PATIENCE = 600_000; // milliseconds
 /** What the page can do: seal a file as the program does, and as the package does. */
 const PAGE = `
 import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
-import { seal } from "./src/attachment.js";
-import { Hashing } from "./src/hashing.js";
-import { piecesOf } from "./src/pieces.js";
+import { seal } from "./src/protocol/case/attachment.js";
+import { Hashing } from "./src/worker/hashing.js";
+import { piecesOf } from "./src/worker/file_pieces.js";
 
 async function ours(file) {
   const hashing = new Hashing(() => new Worker("worker.js"));
@@ -69,7 +69,7 @@ window.bench = {
 
 /** What hashes beside it. */
 const WORKER = `
-import { hasher } from "./src/hashing.js";
+import { hasher } from "./src/worker/hashing.js";
 const hash = hasher((told) => self.postMessage(told));
 self.onmessage = ({ data }) => hash(data);
 `;

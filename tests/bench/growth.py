@@ -15,8 +15,9 @@ from tests.bench import site as sites
 from tests.bench.figures import Figure, beside
 from tests.bench.serving import TEXT, people, usual_time
 from tests.bench.site import FORM, OCTETS, Site, fixed, records
-from whistle.protocol import canonical, request
-from whistle.protocol.envelope import size
+from whistle.protocol import canonical
+from whistle.protocol.case.envelope import size
+from whistle.protocol.transfer import courier_auth
 from whistle.store import sqlite_files
 
 DAY = datetime.timedelta(days=1)
@@ -49,8 +50,8 @@ def fill(site: Site, count: int, slots: int) -> None:
 def listing(site: Site, path: str, question: object) -> tuple[list[dict[str, Any]], str]:
     """A courier's request: its body, and its headers with a signature that holds for five minutes."""
     body, now = canonical.dumps(question), int(time.time())
-    digest = request.digest(body)
-    signature = request.sign_request(site.org.courier, "POST", path, now, digest)
+    digest = courier_auth.digest(body)
+    signature = courier_auth.sign_request(site.org.courier, "POST", path, now, digest)
     headers: dict[str, object] = {
         "Whistle-Courier": "courier",
         "Whistle-Time": now,

@@ -13,7 +13,7 @@ def main() -> None:
     """Import a part into a vault."""
     import datetime
 
-    from whistle.workstation.importing import import_files
+    from whistle.workstation.exchange.imports import import_files
     from whistle.workstation.workstation import Workstation
 
     asked = json.loads(sys.stdin.read())

@@ -16,10 +16,11 @@ from tests import parties
 from tests.bench import site as sites
 from tests.bench.figures import Figure, beside, interleaved
 from tests.workstation.carrying import PASSPHRASE, station
-from whistle.protocol import bundle, envelope, message
 from whistle.protocol.age import HybridIdentity, HybridRecipient
 from whistle.protocol.age.format import Stanza
-from whistle.protocol.listing import Listing
+from whistle.protocol.case import envelope, message
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import Listing
 
 ME, OTHER = "ombuds", "counsel"
 TEXT = "They take money for places in the school. " * 48

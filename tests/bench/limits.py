@@ -19,9 +19,9 @@ from typing import Any
 from werkzeug.http import parse_options_header
 from werkzeug.sansio import multipart
 
-from whistle.protocol import envelope
-from whistle.server import run
+from whistle.protocol.case import envelope
 from whistle.server.config import Config
+from whistle.server.running import gunicorn
 
 BLOCK = 262_144  # bytes
 PIECE = 65_536  # bytes read at a time
@@ -119,7 +119,7 @@ class Limits:
         return bytes(BLOCK)
 
 
-class Application(run.Application):
+class Application(gunicorn.Application):
     """gunicorn as Whistle runs it, with the limits in place of Whistle."""
 
     def load_config(self) -> None:
@@ -133,7 +133,7 @@ class Application(run.Application):
 
 
 if __name__ == "__main__":
-    run.harden()
+    gunicorn.harden()
     config = Config.load(Path(sys.argv[1]))
     shutil.rmtree(config.folder / FOLDER, ignore_errors=True)
     (config.folder / FOLDER / "files").mkdir(parents=True)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from nacl.bindings import crypto_aead_chacha20poly1305_ietf_encrypt
 
 from tests.bench.figures import Figure, beside, interleaved
-from whistle.protocol.attachment import Sealer
+from whistle.protocol.case.attachment import Sealer
 
 PIECE = os.urandom(65_536)
 MIB = 1024 * 1024

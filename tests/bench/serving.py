@@ -13,10 +13,11 @@ from tests import parties
 from tests.bench import site as sites
 from tests.bench.figures import Figure, beside, interleaved
 from tests.bench.site import FORM, LIMITS, OCTETS, Result, Site, fixed, memory, records
-from whistle.protocol import retrieval
-from whistle.protocol.retrieval import Reporter
-from whistle.server import forms, sealing
-from whistle.server.sealing import Draft
+from whistle.protocol.code import retrieval
+from whistle.protocol.code.retrieval import Reporter
+from whistle.server.reporter import fields
+from whistle.server.sealing import arrival
+from whistle.server.sealing.arrival import Draft
 
 MIB = 1024 * 1024
 CLIENTS = 8
@@ -102,7 +103,7 @@ def people(site: Site, count: int) -> list[Reporter]:
     with site.instance() as instance:
         found = [retrieval.derive(os.urandom(16)) for _ in range(count)]
         for each in found:
-            sealing.report(draft, each, instance.published, instance.store, sites.today())
+            arrival.report(draft, each, instance.published, instance.store, sites.today())
         return found
 
 
@@ -135,7 +136,7 @@ def beside_zeros(folder: Path, ours: Site, limit: Site, quick: bool) -> Iterator
 
 def look_page(folder: Path, known: Sequence[Reporter]) -> list[dict[str, Any]]:
     """The form of somebody who comes back, for each of these."""
-    typed = [forms.hidden_code(each.code).ljust(70) for each in known]
+    typed = [fields.hidden_code(each.code).ljust(70) for each in known]
     filled = [(sites.field("step", "look") + sites.field("words", words)).encode() for words in typed]
     return [*records(folder / "words", filled), fixed(f"--{sites.BOUNDARY}--\r\n")]
 

@@ -1,6 +1,6 @@
 // Shows odd pictures before and after they are cleaned, and says which look different.  node looks.mjs JSON
 
-import { clean } from "../../client/src/metadata.js";
+import { clean } from "../../client/src/pictures/metadata.js";
 import { oddities } from "../../client/test/odd_pictures.js";
 import { withBrowser } from "./walker.mjs";
 

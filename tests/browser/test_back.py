@@ -13,9 +13,9 @@ from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS
 from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
-from whistle.protocol import retrieval, words
-from whistle.protocol.message import FollowUp, Report
-from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
 
 pytestmark = pytest.mark.browser
 REPLY = "We have read it, and ask who else was there."

@@ -6,7 +6,7 @@ import pytest
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS, TEXTS
-from whistle.protocol import words
+from whistle.protocol.code import words
 
 pytestmark = pytest.mark.browser
 LISTS = {"on": ("fr", "zh"), "off": ("en", "es")}  # that are tried with script on and off

@@ -10,9 +10,9 @@ from tests.browser.remote import remote
 from tests.browser.serving import Line
 from tests.browser.test_back import collected, retired
 from tests.server.visitor import Visitor, answer, hide, opened, turn
-from whistle.protocol import retrieval, words
-from whistle.protocol.message import Report
-from whistle.protocol.retrieval import Reporter, thing_id
+from whistle.protocol.case.message import Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter, thing_id
 
 pytestmark = pytest.mark.browser
 

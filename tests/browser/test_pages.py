@@ -13,7 +13,7 @@ from tests import parties
 from tests.patience import WHOLE
 from tests.server.visitor import Visitor, answer, reported, site
 from tests.stock.programs import need, need_package
-from whistle.protocol import retrieval, words
+from whistle.protocol.code import retrieval, words
 
 SCRIPT = Path(__file__).with_name("pages.mjs")
 

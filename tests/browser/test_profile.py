@@ -25,8 +25,8 @@ from tests.browser.walks import BROWSERS, attached
 from tests.patience import until
 from tests.server.visitor import Visitor, answer, reported
 from tests.workstation.carrying import World
-from whistle.protocol import retrieval, words
-from whistle.workstation.app import create_app
+from whistle.protocol.code import retrieval, words
+from whistle.workstation.app.app import create_app
 
 pytestmark = pytest.mark.browser
 CONTROL = b"""<!doctype html><title>Control</title><form method="post"><textarea name="said"></textarea>

@@ -14,9 +14,11 @@ from tests.browser.serving import Line
 from tests.browser.walks import BROWSERS, HERE, TEXTS, attached, browser, content_of, go_on, scene, turn
 from tests.patience import PATIENCE, TRIAL
 from tests.server.visitor import answer, opened, reported
-from whistle.protocol import manifest, parcel, retrieval, words
-from whistle.protocol.drafting import Draft, Writer
-from whistle.protocol.message import FollowUp, Report
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.compose import Draft, Writer
+from whistle.protocol.trust import manifest
 
 LARGE = 300 if TRIAL else 20  # MiB
 SAFER = 5_000_000 if TRIAL else 200_000  # bytes
@@ -190,7 +192,7 @@ def test_a_report_that_was_sealed_elsewhere(
     """A block of text that another device sealed is not sealed once more; the server takes it as it is."""
     who = parties.reporter()
     draft = Draft(channel="harassment", language="en", text=TEXTS["en"])
-    block = parcel.armored(Writer(org.known, parties.DAY, "device").report(draft, who))
+    block = submission.armored(Writer(org.known, parties.DAY, "device").report(draft, who))
     told = scene(name, "pasted", served[0], text=PASTED[change](block))
     assert "stored" in told["told"]
     assert reported(app, org).case == who.case.hex() and "/api/store" not in served[1].asked

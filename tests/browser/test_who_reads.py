@@ -10,8 +10,8 @@ from tests.browser.test_back import told
 from tests.browser.walks import BROWSERS, TEXTS
 from tests.server.test_reading import successors
 from tests.server.visitor import opened, reported
-from whistle.protocol import words
-from whistle.protocol.message import FollowUp, Report
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import words
 from whistle.server import i18n
 
 pytestmark = pytest.mark.browser

@@ -11,8 +11,8 @@ import flask
 from tests.patience import PATIENCE, WHOLE
 from tests.server.visitor import store_of
 from tests.stock.programs import need, need_package
-from whistle.protocol import attachment
-from whistle.protocol.attachment import Attachment
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import Attachment
 from whistle.store import Heap
 
 HERE = Path(__file__).parent

@@ -7,7 +7,8 @@ from typing import Any
 from tests.making import cast
 from tests.making.cast import COURIER, DAY
 from tests.making.vector import Vector, secret
-from whistle.protocol import bundle, canonical, request, statement, tar
+from whistle.protocol import canonical
+from whistle.protocol.transfer import bundle, courier_auth, statement, tar
 
 ENVELOPE = b"\x01" * 8192
 FILES = {
@@ -190,8 +191,8 @@ def statements() -> Iterator[Vector]:
 
 def requests() -> Iterator[Vector]:
     """What a courier signs when it asks the server for something."""
-    time, digest = 1_795_348_800, request.digest(b"{}")
-    signature = request.sign_request(COURIER, "POST", "/courier/days", time, digest)
+    time, digest = 1_795_348_800, courier_auth.digest(b"{}")
+    signature = courier_auth.sign_request(COURIER, "POST", "/courier/days", time, digest)
     good: dict[str, Any] = {
         "method": "POST",
         "path": "/courier/days",
@@ -209,7 +210,7 @@ def requests() -> Iterator[Vector]:
         "other_method": ("another method", "forged", {"method": "GET"}),
         "other_path": ("another path", "forged", {"path": "/courier/ids"}),
         "other_time": ("another time", "forged", {"time": time + 1}),
-        "other_digest": ("another body", "forged", {"digest": request.digest(b"[]")}),
+        "other_digest": ("another body", "forged", {"digest": courier_auth.digest(b"[]")}),
         "other_key": ("another courier", "forged", {"key": cast.SIGNERS["ombuds"].public.key.hex()}),
         "path_line_end": ("a line end in the path", "malformed", {"path": "/courier/days\n"}),
         "digest_upper_case": ("a digest in capitals", "malformed", {"digest": digest.upper()}),

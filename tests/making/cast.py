@@ -7,13 +7,16 @@ from typing import Any
 from nacl.signing import SigningKey
 
 from tests.making.vector import secret, unsurprising
-from whistle.protocol import attachment, canonical, manifest, message, retrieval
+from whistle.protocol import canonical
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.attachment import Attachment, Block
-from whistle.protocol.enrolment import Period, ReviewerKeys
-from whistle.protocol.manifest import Channel, Courier, Known, Manifest, Reviewer, Signing
-from whistle.protocol.message import Keys, Message, Sender, Signed
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol.case import attachment, message
+from whistle.protocol.case.attachment import Attachment, Block
+from whistle.protocol.case.message import Keys, Message, Sender, Signed
+from whistle.protocol.code import retrieval
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.enrolment import Period, ReviewerKeys
+from whistle.protocol.trust.manifest import Channel, Courier, Known, Manifest, Reviewer, Signing
+from whistle.protocol.trust.minisign import SecretKey
 
 DAY = datetime.date(2026, 11, 22)
 SLOTS = 2

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.making.vector import Vector, secret, told
-from whistle.protocol import retrieval, words
-from whistle.protocol.retrieval import FormDigest, derive, reply_tokens, thing_id
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import FormDigest, derive, reply_tokens, thing_id
 
 ZERO, ONES, STEPS = bytes(16), b"\xff" * 16, bytes(range(16))
 ENGLISH = words.encode(STEPS)

@@ -10,10 +10,11 @@ from tests.making import cast
 from tests.making.cast import COURIER, MANIFEST, OTHER_ROOT, ROOT, known, minisign_key, periods, reviewer
 from tests.making.messages import SMALL, X25519
 from tests.making.vector import Vector, told
-from whistle.protocol import canonical, enrolment, forms, manifest, signing
-from whistle.protocol.enrolment import Period
-from whistle.protocol.manifest import Channel, Known, Recovery, Reviewer, Signing
-from whistle.protocol.minisign import PublicKey
+from whistle.protocol import canonical, schema, signing
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.enrolment import Period
+from whistle.protocol.trust.manifest import Channel, Known, Recovery, Reviewer, Signing
+from whistle.protocol.trust.minisign import PublicKey
 
 ONE = datetime.timedelta(days=1)
 PLAIN: dict[str, Any] = canonical.loads(manifest.encode(MANIFEST))
@@ -151,7 +152,7 @@ BAD: dict[str, tuple[str, Change]] = {
     "reader_retired": ("a channel read by somebody who left", _first("reviewers", retired=True)),
     "recovery_too_many": (
         "more readers than slots, the recovery identity among them",
-        _set(recovery=forms.plain(RECOVERY)),
+        _set(recovery=schema.plain(RECOVERY)),
     ),
     "recovery_x25519": (
         "a recovery identity that is not post-quantum",
@@ -162,7 +163,7 @@ BAD: dict[str, tuple[str, Change]] = {
     "courier_twice": ("a courier's id twice", lambda value: value["couriers"].append(value["couriers"][0])),
     "recipient_too_late": (
         "a key that begins after the end and 30 days",
-        lambda value: value["reviewers"][0]["recipients"].append(forms.plain(LATE)),
+        lambda value: value["reviewers"][0]["recipients"].append(schema.plain(LATE)),
     ),
     "recipients_same_day": (
         "two keys that begin on one day",
@@ -190,7 +191,7 @@ def _bad() -> Iterator[Vector]:
     yield shown("bad_not_canonical", "a space", "malformed", found)
     three = Channel("all", {}, {}, cast.IDS, "offline")
     people = tuple(map(reviewer, cast.IDS))
-    crowded = {**PLAIN, "channels": [forms.plain(three)], "reviewers": forms.plain(people)}
+    crowded = {**PLAIN, "channels": [schema.plain(three)], "reviewers": schema.plain(people)}
     yield shown("bad_too_many_readers", "a channel with more readers than slots", "malformed", known(crowded))
 
 
@@ -289,9 +290,9 @@ def minisign() -> Iterator[Vector]:
     data, key = b"what is signed", ROOT.public
     good = ROOT.sign(data, "a comment")
     first, signature, comment, seal, end = good.split(b"\n")
-    raw = bytearray(forms.unbase64(signature.decode()))
+    raw = bytearray(schema.unbase64(signature.decode()))
     old = cast.base64_of(b"Ed" + key.key_id + signing.sign(ROOT.signing, data)).encode()
-    old_seal = cast.base64_of(signing.sign(ROOT.signing, forms.unbase64(old.decode())[10:] + b"a comment")).encode()
+    old_seal = cast.base64_of(signing.sign(ROOT.signing, schema.unbase64(old.decode())[10:] + b"a comment")).encode()
     cases: dict[str, tuple[str, str, bytes]] = {
         "ok": ("a good one", "ok", good),
         "ok_untrusted_comment": ("another untrusted comment", "ok", good.replace(first, b"untrusted comment: x")),
@@ -350,8 +351,8 @@ def public_keys() -> Iterator[Vector]:
         "third_line": ("a third line", "malformed", key.file().decode() + "more\n"),
         "space": ("a space behind the line", "malformed", key.file().decode()[:-1] + " \n"),
         "line_end": ("the line with an end", "malformed", key.text + "\n"),
-        "short": ("a key of 31 bytes", "malformed", cast.base64_of(forms.unbase64(key.text)[:-1])),
-        "algorithm": ("another algorithm", "malformed", cast.base64_of(b"ED" + forms.unbase64(key.text)[2:])),
+        "short": ("a key of 31 bytes", "malformed", cast.base64_of(schema.unbase64(key.text)[:-1])),
+        "algorithm": ("another algorithm", "malformed", cast.base64_of(b"ED" + schema.unbase64(key.text)[2:])),
         "small_order": ("a key of small order", "malformed", cast.base64_of(b"Ed" + key.key_id + SMALL["one"])),
         "empty": ("nothing", "malformed", ""),
     }

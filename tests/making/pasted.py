@@ -6,9 +6,11 @@ from collections.abc import Callable, Iterator
 from tests.making import cast
 from tests.making.cast import IDENTITIES, PHOTO, REPORT, REPORTER, SLOTS
 from tests.making.vector import Vector
-from whistle.protocol import age, envelope, parcel
+from whistle.protocol import age
 from whistle.protocol.age import armor
-from whistle.protocol.parcel import LABEL, Parcel
+from whistle.protocol.case import envelope
+from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.submission import LABEL, Parcel
 
 OMBUDS, ETHICS = (IDENTITIES[id][0] for id in ("ombuds", "ethics"))
 READERS = [OMBUDS.recipient, ETHICS.recipient]
@@ -26,7 +28,7 @@ def _parcel(with_photo: bool = False) -> Parcel:
 
 
 def _text() -> bytes:
-    return parcel.armored(_parcel()).encode()
+    return submission.armored(_parcel()).encode()
 
 
 def _armored(body: bytes, label: str = LABEL) -> bytes:
@@ -37,7 +39,7 @@ def _body(**changes: object) -> bytes:
     """What is armoured, without its sum, of a parcel with changes."""
     found = _parcel()
     given = {"tokens": TOKENS, "envelopes": found.envelopes, "blocks": (), **changes}
-    return parcel.request(**given)  # type: ignore[arg-type]
+    return submission.request(**given)  # type: ignore[arg-type]
 
 
 def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Make:
@@ -151,7 +153,9 @@ def vectors() -> Iterator[Vector]:
     """All of this module."""
     yield _made("ok", "a report and its slip", "ok", _text)
     yield _made("crlf", "lines as browsers send them, with room around them", "ok", _from_a_browser)
-    yield _made("block", "with a photo in a block", "ok", lambda: parcel.armored(_parcel(True)).encode(), photo=True)
+    yield _made(
+        "block", "with a photo in a block", "ok", lambda: submission.armored(_parcel(True)).encode(), photo=True
+    )
     yield _made("slots", "sealed for another number of slots", "malformed", _text, slots=4)
     for name, (about, make) in EDITED.items():
         yield _made(name, about, "ok", make)

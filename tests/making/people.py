@@ -8,9 +8,9 @@ from tests.making import cast
 from tests.making.cast import MANIFEST, SIGNERS, known, minisign_key, periods, reviewer
 from tests.making.manifests import PLAIN, RECOVERY, chain, shown
 from tests.making.vector import Vector, secret
-from whistle.protocol import canonical, forms
+from whistle.protocol import canonical, schema
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.manifest import Manifest, Reviewer, Signing
+from whistle.protocol.trust.manifest import Manifest, Reviewer, Signing
 
 OMBUDS, ETHICS = MANIFEST.reviewers
 COUNSEL = reviewer("counsel")
@@ -19,7 +19,7 @@ Change = Callable[[dict[str, Any]], Any]
 
 def _more(who: Reviewer, **changes: Any) -> Change:
     """One more reviewer, with changes."""
-    return lambda value: value["reviewers"].append({**forms.plain(who), **changes})
+    return lambda value: value["reviewers"].append({**schema.plain(who), **changes})
 
 
 def _crowd(number: int, active: int) -> Change:
@@ -36,16 +36,16 @@ def _crowd(number: int, active: int) -> Change:
     ]
     away = active - len(MANIFEST.reviewers)
     crowd[away:] = [replace(each, retired=True, recipients=()) for each in crowd[away:]]
-    return lambda value: value["reviewers"].extend(forms.plain(crowd))
+    return lambda value: value["reviewers"].extend(schema.plain(crowd))
 
 
-LATER = forms.plain(periods("ombuds")[1])
+LATER = schema.plain(periods("ombuds")[1])
 OTHER_KEY_ID = cast.base64_of(b"Ed" + bytes(8) + SIGNERS["ombuds"].public.key)
 BAD: dict[str, tuple[str, Change]] = {
-    "signing_under_two_ids": ("a signing key under two ids", _more(COUNSEL, signing=forms.plain(OMBUDS.signing))),
+    "signing_under_two_ids": ("a signing key under two ids", _more(COUNSEL, signing=schema.plain(OMBUDS.signing))),
     "signing_under_two_ids_retired": (
         "a signing key under two ids, one of somebody who left",
-        _more(COUNSEL, signing=forms.plain(OMBUDS.signing), retired=True, recipients=[]),
+        _more(COUNSEL, signing=schema.plain(OMBUDS.signing), retired=True, recipients=[]),
     ),
     "signing_under_two_key_ids": (
         "a signing key under two ids, once with another key id of minisign's",

@@ -10,14 +10,15 @@ from typing import Any
 from tests.making import cast
 from tests.making.cast import IDENTITIES, PHOTO, REPORT, REPORTER, SLOTS
 from tests.making.vector import Vector, secret, told
-from whistle.protocol import age, attachment, envelope, forms, message
+from whistle.protocol import age, schema
 from whistle.protocol.age import HybridIdentity, HybridRecipient, Stanza, X25519Identity
 from whistle.protocol.age.format import parse_header, sealed_header
 from whistle.protocol.age.hybrid import ENCAPSULATED, KIND
 from whistle.protocol.age.primitives import POINT, decode_base64, encode_base64, seal
-from whistle.protocol.attachment import BLOCK, Attachment
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.attachment import BLOCK, Attachment
+from whistle.protocol.case.message import Signed
 from whistle.protocol.hkdf import hkdf
-from whistle.protocol.message import Signed
 
 OMBUDS, ETHICS, COUNSEL = (IDENTITIES[id][0] for id in cast.IDS)
 READERS = [OMBUDS.recipient, ETHICS.recipient]
@@ -338,7 +339,7 @@ def _blocks(
     files: dict[str, bytes] | None = None,
 ) -> Vector:
     """A vector of an attachment: its record and its blocks, each a file of the folder with a bit turned or not."""
-    shown = record if isinstance(record, dict) else forms.plain(record)
+    shown = record if isinstance(record, dict) else schema.plain(record)
     given = {"record": shown, "blocks": blocks}
     return Vector(f"attachment_{name}", about, expect, given, output or {}, dict(files or {}))
 
@@ -382,7 +383,7 @@ def attachments() -> Iterator[Vector]:
         (
             "header_altered",
             "a MAC with another last bit",
-            {**forms.plain(record), "header": _other_mac(record)},
+            {**schema.plain(record), "header": _other_mac(record)},
             blocks,
         ),
         *(
@@ -396,15 +397,15 @@ def attachments() -> Iterator[Vector]:
 
 def _spelled(record: Attachment) -> Iterator[tuple[str, dict[str, Any]]]:
     """The record with another spelling in its header, at each place that has spare bits."""
-    header = forms.unbase64(record.header)
+    header = schema.unbase64(record.header)
     file_key = X25519Identity.from_text(record.identity).unwrap(parse_header(header)[0].stanzas) or b""
     for place, key in (("share", file_key), ("body", b""), ("mac", b"")):
-        yield place, {**forms.plain(record), "header": cast.base64_of(_respelled(header, place, key))}
+        yield place, {**schema.plain(record), "header": cast.base64_of(_respelled(header, place, key))}
 
 
 def _other_mac(record: Attachment) -> str:
     """The header with one bit of its MAC turned."""
-    data = bytearray(forms.unbase64(record.header))
+    data = bytearray(schema.unbase64(record.header))
     at = data.index(b"\n--- ") + 5
     data[at] = ALPHABET[ALPHABET.index(data[at]) ^ 1]
     return cast.base64_of(bytes(data))

@@ -15,7 +15,8 @@ import pytest
 
 from tests import parties
 from tests.patience import PATIENCE
-from whistle.protocol import age, attachment, canonical, forms, message
+from whistle.protocol import age, canonical, schema
+from whistle.protocol.case import attachment, message
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
 
 ROOT = Path(__file__).parents[2]
@@ -121,7 +122,7 @@ class Sender:
 
     def __init__(self) -> None:
         self.who = parties.reporter()
-        self.keys = forms.plain(parties.sender(self.who))
+        self.keys = schema.plain(parties.sender(self.who))
 
 
 SENDERS = [Sender() for _ in range(4)]

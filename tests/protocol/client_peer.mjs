@@ -6,18 +6,18 @@ import vm from "node:vm";
 
 import { ed25519, ED25519_TORSION_SUBGROUP } from "../../client/node_modules/@noble/curves/ed25519.js";
 import { sha512 } from "../../client/node_modules/@noble/hashes/sha2.js";
-import { HybridIdentity, HybridRecipient, X25519Identity } from "../../client/src/age/index.js";
-import * as attachment from "../../client/src/attachment.js";
-import * as canonical from "../../client/src/canonical.js";
-import * as envelope from "../../client/src/envelope.js";
-import { ProtocolError } from "../../client/src/errors.js";
-import * as manifest from "../../client/src/manifest.js";
-import * as message from "../../client/src/message.js";
-import { PublicKey } from "../../client/src/minisign.js";
-import * as retrieval from "../../client/src/retrieval.js";
-import * as signing from "../../client/src/signing.js";
-import "../../client/src/wordlists.js";
-import * as words from "../../client/src/words.js";
+import { HybridIdentity, HybridRecipient, X25519Identity } from "../../client/src/protocol/age/index.js";
+import * as attachment from "../../client/src/protocol/case/attachment.js";
+import * as canonical from "../../client/src/protocol/canonical.js";
+import * as envelope from "../../client/src/protocol/case/envelope.js";
+import { ProtocolError } from "../../client/src/protocol/errors.js";
+import * as manifest from "../../client/src/protocol/trust/manifest.js";
+import * as message from "../../client/src/protocol/case/message.js";
+import { PublicKey } from "../../client/src/protocol/trust/minisign.js";
+import * as retrieval from "../../client/src/protocol/code/retrieval.js";
+import * as signing from "../../client/src/protocol/signing.js";
+import "../../client/src/protocol/code/word_lists.js";
+import * as words from "../../client/src/protocol/code/words.js";
 
 const hex = (data) => Buffer.from(data).toString("hex");
 const unhex = (text) => new Uint8Array(Buffer.from(text, "hex"));
@@ -101,7 +101,7 @@ function torsion({ seed, text, key, nonce, order }) {
 
 /** The built file, as a worker runs it. */
 function start(self) {
-  const built = readFileSync(new URL("../../whistle/server/static/whistle.js", import.meta.url), "utf8");
+  const built = readFileSync(new URL("../../whistle/server/reporter/static/whistle.js", import.meta.url), "utf8");
   vm.runInThisContext(`(function (self, document) {${built}\n})`)(self, undefined);
 }
 

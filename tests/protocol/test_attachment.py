@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whistle.protocol import attachment
-from whistle.protocol.attachment import BLOCK, MAX_SIZE, Attachment, Block, Opener, Sealer, blocks_for, capacity
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import BLOCK, MAX_SIZE, Attachment, Block, Opener, Sealer, blocks_for, capacity
 from whistle.protocol.errors import Malformed
 
 CHUNK = 65_536 + 16

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from nacl.signing import SigningKey
 
-from whistle.protocol import bundle, canonical, statement, tar
+from whistle.protocol import canonical
 from whistle.protocol.errors import Forged, Malformed
+from whistle.protocol.transfer import bundle, statement, tar
 
 DAY = datetime.date(2026, 11, 22)
 ENVELOPE, BLOCK = b"\x01" * 8192, b"\x02" * bundle.BLOCK

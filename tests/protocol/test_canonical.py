@@ -9,6 +9,8 @@ from whistle.protocol.errors import Malformed
 
 KEYS = st.text(st.characters(max_codepoint=127), max_size=5)
 LEAVES = st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text()
+
+
 def _nested(inner: st.SearchStrategy[object]) -> st.SearchStrategy[object]:
     return st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3)
 

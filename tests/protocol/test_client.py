@@ -25,7 +25,8 @@ from tests.protocol.browser import (
     some_attachment,
     some_message,
 )
-from whistle.protocol import age, attachment, canonical, envelope, forms, message
+from whistle.protocol import age, canonical, schema
+from whistle.protocol.case import attachment, envelope, message
 
 MESSAGES = 500 if os.environ.get("WHISTLE_TRIAL") != "1" else 5_000
 peer, chance = browser.peer, browser.chance
@@ -185,7 +186,7 @@ def test_a_long_message_folds_alike(peer: Peer, slots: int) -> None:
     text = "Was geschah, ist schwer zu erzählen. " * 1200
     for content in ("short", text):
         whole = parties.report(sender.who, parties.organisation(slots=slots), text=content)
-        value = {"kind": "report", **forms.plain(whole)}
+        value = {"kind": "report", **schema.plain(whole)}
         found = peer.ask("fold", value=value, slots=slots)
         folded = message.parse(bytes.fromhex(found["line"]))
         assert isinstance(folded, message.Report)
@@ -207,7 +208,7 @@ def test_what_a_rest_may_hold(peer: Peer, content: bytes) -> None:
     """Both sides take the same content of a `rest`."""
     chance = random.Random(1)
     folded = {name: item for name, item in some_message(chance, SENDERS[0]).items() if name in {"case", "readers"}}
-    told = {"kind": "report", **forms.plain(slip(SENDERS[0])), **folded, "rest": some_attachment(chance, "rest")}
+    told = {"kind": "report", **schema.plain(slip(SENDERS[0])), **folded, "rest": some_attachment(chance, "rest")}
     line = line_of(told)
     whole = message.parse(line)
     assert isinstance(whole, message.Body)
@@ -218,7 +219,7 @@ def test_what_a_rest_may_hold(peer: Peer, content: bytes) -> None:
 def test_a_case_continues(peer: Peer) -> None:
     """Python accepts the browser's proof that a new case continues an old one."""
     old, new = parties.reporter(), parties.reporter()
-    proof = forms.parse(message.Continues, peer.ask("continueCase", old=old.code.hex(), next=new.case.hex()))
+    proof = schema.parse(message.Continues, peer.ask("continueCase", old=old.code.hex(), next=new.case.hex()))
     message.check_continues(proof, parties.sender(old), new.case.hex())
     assert outcome(lambda: message.check_continues(proof, parties.sender(old), old.case.hex()))["refused"] == "forged"
 

@@ -10,8 +10,9 @@ import pytest
 
 from tests.protocol import browser
 from tests.protocol.browser import Peer, outcome
-from whistle.protocol import age, attachment, forms
-from whistle.protocol.attachment import Attachment
+from whistle.protocol import age, schema
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import Attachment
 
 peer, chance = browser.peer, browser.chance
 pytestmark = browser.needs_node
@@ -35,7 +36,7 @@ def test_attachments_over_the_edges_of_blocks(peer: Peer, chance: random.Random,
     """An attachment of any size that one side seals in pieces opens on the other to the same bytes."""
     content, pieces = chance.randbytes(size), pieces_of(chance, size)
     sealed = peer.ask("sealAttachment", content=content.hex(), pieces=pieces, name="a" * 300 + ".pdf", type="x/y")
-    record = forms.parse(Attachment, sealed["record"])
+    record = schema.parse(Attachment, sealed["record"])
     assert record.name == attachment.fitting_name("a" * 300 + ".pdf")
     assert [id for id, _ in sealed["blocks"]] == [id.hex() for id in attachment.block_ids(record)]
     opener = attachment.Opener(record)
@@ -46,7 +47,7 @@ def test_attachments_over_the_edges_of_blocks(peer: Peer, chance: random.Random,
     blocks = sealer.update(content)
     last, record = sealer.finish("b.txt", "x/y")
     bodies = [body.hex() for _, body in blocks + last]
-    assert peer.ask("openAttachment", record=forms.plain(record), blocks=bodies) == content.hex()
+    assert peer.ask("openAttachment", record=schema.plain(record), blocks=bodies) == content.hex()
 
 
 def test_the_number_of_blocks(peer: Peer, chance: random.Random) -> None:
@@ -75,7 +76,7 @@ def test_an_altered_attachment_is_refused_by_both(peer: Peer, change: Callable[.
     sealer = attachment.Sealer()
     blocks = sealer.update(os.urandom(EDGE) + b"x")
     last, record = sealer.finish("a", "b")
-    changed, bodies = change(forms.plain(record), [body for _, body in blocks + last])
+    changed, bodies = change(schema.plain(record), [body for _, body in blocks + last])
 
     def here() -> bytes:
         opener = attachment.Opener(Attachment(**changed))

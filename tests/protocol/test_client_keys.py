@@ -12,8 +12,9 @@ from nacl.signing import SigningKey
 from tests import parties
 from tests.protocol import browser
 from tests.protocol.browser import LOW_ORDER, READERS, Peer, altered, outcome
-from whistle.protocol import age, canonical, forms, manifest, signing
-from whistle.protocol.minisign import PublicKey, SecretKey
+from whistle.protocol import age, canonical, schema, signing
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
 peer, chance = browser.peer, browser.chance
 pytestmark = browser.needs_node
@@ -23,7 +24,7 @@ def manifest_answers(known: manifest.Known, day: datetime.date, roots: list[Publ
     """What Python says of a manifest, as the peer says it."""
     held = known.manifest
     return {
-        "keys": forms.plain(known.keys),
+        "keys": schema.plain(known.keys),
         "active": [each.id for each in held.active()],
         "recipients": [each.text for each in held.recipients(readers, day)],
         "standing": held.standing(day),

@@ -9,7 +9,8 @@ import pytest
 
 from tests.protocol import browser
 from tests.protocol.browser import Peer, outcome, some_text
-from whistle.protocol import canonical, retrieval, words
+from whistle.protocol import canonical
+from whistle.protocol.code import retrieval, words
 
 peer, chance = browser.peer, browser.chance
 pytestmark = browser.needs_node

@@ -9,10 +9,11 @@ from nacl.signing import SigningKey
 
 from tests import parties
 from tests.parties import DAY
-from whistle.protocol import canonical, enrolment, signing
-from whistle.protocol.enrolment import CourierKey, Period, ReviewerKeys
+from whistle.protocol import canonical, signing
 from whistle.protocol.errors import Forged, Malformed
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol.trust import enrolment
+from whistle.protocol.trust.enrolment import CourierKey, Period, ReviewerKeys
+from whistle.protocol.trust.minisign import SecretKey
 
 PERSON = parties.person("ombuds", "Ombudsperson")
 FILE = enrolment.reviewer_file(PERSON.keys, PERSON.secret)

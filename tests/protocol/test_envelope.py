@@ -9,10 +9,11 @@ import statistics
 import pytest
 
 from tests import parties
-from whistle.protocol import age, attachment, envelope, message
+from whistle.protocol import age
 from whistle.protocol.age import HybridIdentity
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import MAX_SLOTS, Body, Report, Status
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.protocol.message import MAX_SLOTS, Body, Report, Status
 
 WHO, ORG = parties.reporter(), parties.organisation()
 IDENTITIES = [HybridIdentity.generate() for _ in range(8)]

@@ -8,11 +8,12 @@ import pytest
 
 from tests import parties
 from tests.parties import DAY
-from whistle.protocol import canonical, forms, manifest
-from whistle.protocol.enrolment import Period
+from whistle.protocol import canonical, schema
 from whistle.protocol.errors import Expired, Forged, Malformed
-from whistle.protocol.manifest import Known, Manifest, Recovery, Reviewer
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.enrolment import Period
+from whistle.protocol.trust.manifest import Known, Manifest, Recovery, Reviewer
+from whistle.protocol.trust.minisign import SecretKey
 
 ORG = parties.organisation()
 ROOT = ORG.root.public
@@ -256,4 +257,4 @@ def test_the_roots_have_digits_together() -> None:
 
 def test_messages_name_it_by_serial_and_hash() -> None:
     """What stands in `keys` of a message is the serial and the SHA-256 of the very bytes."""
-    assert forms.plain(SECOND.keys) == {"serial": 2, "hash": SECOND.hash}
+    assert schema.plain(SECOND.keys) == {"serial": 2, "hash": SECOND.hash}

@@ -16,7 +16,7 @@ from nacl.bindings import (
 
 from tests.stock.programs import attempt, run
 from whistle.protocol.errors import Forged, Malformed
-from whistle.protocol.minisign import PublicKey, SecretKey
+from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
 DATA = b"the list of who may read\n"
 SECRET = SecretKey(bytes(range(8)), bytes(range(32)))

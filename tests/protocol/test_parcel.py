@@ -6,20 +6,20 @@ from hypothesis import strategies as st
 
 from tests.make_vectors import FOLDER
 from tests.making.cast import SLOTS
-from whistle.protocol import parcel
-from whistle.protocol.attachment import BLOCK
+from whistle.protocol.case.attachment import BLOCK
 from whistle.protocol.errors import Malformed
-from whistle.protocol.parcel import Parcel, TooLarge
+from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.submission import Parcel, TooLarge
 
 TEXT = (FOLDER / "pasted_ok.txt").read_text("ascii")
-FOUND = parcel.dearmor(TEXT, SLOTS)
-BODY = parcel.request(FOUND.tokens, FOUND.envelopes, [])
+FOUND = submission.dearmor(TEXT, SLOTS)
+BODY = submission.request(FOUND.tokens, FOUND.envelopes, [])
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def test_a_block_of_text_is_written_as_it_was_read() -> None:
     """Armour has one form, so that reading and writing again changes nothing."""
-    assert parcel.armored(FOUND) == TEXT
+    assert submission.armored(FOUND) == TEXT
 
 
 @pytest.mark.parametrize("blocks", [1, 2, 3])
@@ -27,10 +27,10 @@ def test_as_much_as_a_field_of_text_holds(blocks: int) -> None:
     """Two blocks of attachments fit; three do not, and that is told."""
     larger = Parcel(FOUND.tokens, FOUND.envelopes, tuple((bytes([n]) * 16, bytes(BLOCK)) for n in range(blocks)))
     if blocks < 3:
-        assert parcel.dearmor(parcel.armored(larger).replace("\n", "\r\n"), SLOTS) == larger
+        assert submission.dearmor(submission.armored(larger).replace("\n", "\r\n"), SLOTS) == larger
     else:
         with pytest.raises(TooLarge):
-            parcel.armored(larger)
+            submission.armored(larger)
 
 
 @quick
@@ -38,9 +38,9 @@ def test_as_much_as_a_field_of_text_holds(blocks: int) -> None:
 def test_a_text_with_another_letter_is_the_same_or_refused(place: int, letter: str) -> None:
     """Not one letter of it can be another, save what stands between its lines or in a row of hyphens."""
     altered = TEXT[:place] + letter + TEXT[place + 1 :]
-    assert parcel.is_armored(altered)
+    assert submission.is_armored(altered)
     try:
-        assert parcel.dearmor(altered, SLOTS) == FOUND
+        assert submission.dearmor(altered, SLOTS) == FOUND
     except Malformed:
         assert altered != TEXT
     else:
@@ -52,9 +52,9 @@ def test_a_text_with_another_letter_is_the_same_or_refused(place: int, letter: s
 def test_any_text_is_refused_or_no_parcel(text: str) -> None:
     """Whatever somebody types between the two lines does no harm."""
     first, last = TEXT.splitlines()[0], TEXT.splitlines()[-1]
-    assert parcel.is_armored(f"{first}\n{text}") and not parcel.is_armored(text)
+    assert submission.is_armored(f"{first}\n{text}") and not submission.is_armored(text)
     with pytest.raises(Malformed):
-        parcel.dearmor(f"{first}\n{text}\n{last}", SLOTS)
+        submission.dearmor(f"{first}\n{text}\n{last}", SLOTS)
 
 
 @quick
@@ -64,7 +64,7 @@ def test_a_request_with_another_byte_is_read_or_refused(place: int, change: int)
     altered = bytearray(BODY)
     altered[place] ^= change
     try:
-        found = parcel.parse(bytes(altered), SLOTS)
+        found = submission.parse(bytes(altered), SLOTS)
     except Malformed:
         return
     assert (found.tokens, found.envelopes) != (FOUND.tokens, FOUND.envelopes)
@@ -74,4 +74,4 @@ def test_a_request_with_another_byte_is_read_or_refused(place: int, change: int)
 def test_a_request_of_another_size_is_refused(body: bytes) -> None:
     """Nothing is cut off and nothing is passed over."""
     with pytest.raises(Malformed):
-        parcel.parse(body, SLOTS)
+        submission.parse(body, SLOTS)

@@ -19,25 +19,15 @@ from hypothesis import strategies as st
 
 from tests.make_vectors import FOLDER
 from tests.making import cast
-from whistle.protocol import (
-    age,
-    attachment,
-    bundle,
-    canonical,
-    enrolment,
-    envelope,
-    forms,
-    manifest,
-    message,
-    parcel,
-    request,
-    retrieval,
-    signing,
-    words,
-)
+from whistle.protocol import age, canonical, schema, signing
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.code import retrieval, words
 from whistle.protocol.errors import Malformed, ProtocolError
-from whistle.protocol.minisign import PublicKey, SecretKey
-from whistle.protocol.statement import ImportStatement
+from whistle.protocol.reporter import submission
+from whistle.protocol.transfer import bundle, courier_auth
+from whistle.protocol.transfer.statement import ImportStatement
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
 Json = Any
 KEYS = st.text(st.characters(max_codepoint=127), max_size=6)
@@ -71,8 +61,8 @@ ENVELOPE = (FOLDER / "envelope_ok.age").read_bytes()
 BUNDLE = (FOLDER / "bundle_to_workstation.tar").read_bytes()
 OUTBOX = (FOLDER / "bundle_to_server.tar").read_bytes()
 SIGNATURE = cast.ROOT.sign(MANIFEST, "a comment")
-PARCEL = parcel.request([b"t" * 16], [ENVELOPE], [b"b" * 16])
-PASTED = parcel.Parcel((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
+PARCEL = submission.request([b"t" * 16], [ENVELOPE], [b"b" * 16])
+PASTED = submission.Parcel((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
 STATEMENT = json.loads((FOLDER / "statement_ok.json").read_text("utf-8"))["input"]["record"]
 
 
@@ -142,9 +132,9 @@ def read_list(data: bytes) -> bytes:
 
 def read_record(data: bytes) -> bytes:
     """An attachment's record, opened as far as that goes."""
-    record = forms.parse(attachment.Attachment, canonical.loads(data))
+    record = schema.parse(attachment.Attachment, canonical.loads(data))
     attachment.Opener(record)
-    return canonical.dumps(forms.plain(record))
+    return canonical.dumps(schema.plain(record))
 
 
 def read_statement(data: bytes) -> bytes:
@@ -154,8 +144,8 @@ def read_statement(data: bytes) -> bytes:
 
 def read_original(data: bytes) -> bytes:
     """An original inside a grant."""
-    inside = forms.parse(message.Original, canonical.loads(data))
-    return canonical.dumps(forms.plain(message.original(message.from_original(inside))))
+    inside = schema.parse(message.Original, canonical.loads(data))
+    return canonical.dumps(schema.plain(message.original(message.from_original(inside))))
 
 
 def read_rest(data: bytes) -> bytes:
@@ -168,7 +158,7 @@ def read_rest(data: bytes) -> bytes:
 def read_enrolment(data: bytes) -> bytes:
     """A file for root, whose signature follows from its line."""
     keys = enrolment.read(data)
-    line = canonical.dumps({"v": 1, "kind": keys.kind, **forms.plain(keys)})
+    line = canonical.dumps({"v": 1, "kind": keys.kind, **schema.plain(keys)})
     return b"\n".join([line, *data.split(b"\n")[1:]])
 
 
@@ -176,9 +166,9 @@ JSONS: dict[str, tuple[Callable[[bytes], bytes], list[bytes]]] = {
     "message": (read_message, LINES),
     "manifest": (read_manifest, [MANIFEST]),
     "list": (read_list, [BUNDLE[512 : 512 + int(BUNDLE[124:135], 8)], OUTBOX[512 : 512 + int(OUTBOX[124:135], 8)]]),
-    "record": (read_record, [canonical.dumps(forms.plain(cast.PHOTO))]),
+    "record": (read_record, [canonical.dumps(schema.plain(cast.PHOTO))]),
     "statement": (read_statement, [canonical.dumps(STATEMENT)]),
-    "original": (read_original, [canonical.dumps(forms.plain(message.original(cast.REPORT)))]),
+    "original": (read_original, [canonical.dumps(schema.plain(message.original(cast.REPORT)))]),
     "rest": (read_rest, [message.content_of(cast.report(answers={"when": "now"}, attachments=(cast.PHOTO,)))]),
 }
 EXAMPLES = int(os.environ.get("WHISTLE_EXAMPLES", "40"))  # of each property; `make trial` gives many more
@@ -331,7 +321,7 @@ TEXTS: dict[str, tuple[Callable[[str], str], list[str]]] = {
         [OMBUDS.recipient.text, age.X25519Identity(bytes(32)).recipient.text],
     ),
     "identity": (lambda text: age.identity(text).text, [OMBUDS.text, cast.PHOTO.identity]),
-    "base64": (lambda text: base64.b64encode(forms.unbase64(text)).decode(), ["AAAA", "AAA=", "AA=="]),
+    "base64": (lambda text: base64.b64encode(schema.unbase64(text)).decode(), ["AAAA", "AAA=", "AA=="]),
 }
 
 
@@ -363,18 +353,18 @@ def test_texts(text: str) -> None:
         pass
 
 
-@given(altered([PARCEL, parcel.armored(PASTED).encode()]) | st.binary(max_size=200))
+@given(altered([PARCEL, submission.armored(PASTED).encode()]) | st.binary(max_size=200))
 @MANY
 def test_parcels(data: bytes) -> None:
     """What a reporter hands to the server, as a body or as text: in one form, line ends and white space apart."""
     try:
-        found = parcel.parse(data, 2)
-        assert parcel.request(found.tokens, found.envelopes, found.blocks) == data
+        found = submission.parse(data, 2)
+        assert submission.request(found.tokens, found.envelopes, found.blocks) == data
     except ProtocolError:
         pass
     text = data.decode("utf-8", "surrogateescape")
     try:
-        again = parcel.armored(parcel.dearmor(text, 2))
+        again = submission.armored(submission.dearmor(text, 2))
         assert again.split() == text.split()
     except ProtocolError:
         pass
@@ -401,7 +391,7 @@ def test_requests(method: str, path: str, time: int, digest: str, now: int) -> N
     """Whatever a courier's headers say, the answer is one of ours."""
     for given_method in (method, "POST"):
         with pytest.raises(ProtocolError):
-            request.check_request(
+            courier_auth.check_request(
                 bytes(cast.COURIER.verify_key), given_method, "/" + path, time, digest, bytes(64), now
             )
 

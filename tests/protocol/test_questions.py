@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from whistle.protocol import questions
 from whistle.protocol.errors import Malformed
-from whistle.protocol.questions import Question
+from whistle.protocol.reporter import questions
+from whistle.protocol.reporter.questions import Question
 
 WHEN = Question("when", {"en": "When?", "pt-BR": "Quando?"}, {"en": "A rough date will do."})
 GOOD = {"harassment": (WHEN, Question("where", {"en": "Where?"}, {})), "fraud": ()}

@@ -5,18 +5,18 @@ from typing import Any
 import pytest
 from nacl.signing import SigningKey
 
-from whistle.protocol import request
 from whistle.protocol.errors import Expired, Forged, Malformed
+from whistle.protocol.transfer import courier_auth
 
 KEY = SigningKey.generate()
 NOW = 1_795_348_800
-GOOD: dict[str, Any] = {"method": "POST", "path": "/courier/ids", "time": NOW, "digest": request.digest(b"{}")}
-SIGNATURE = request.sign_request(KEY, **GOOD)
+GOOD: dict[str, Any] = {"method": "POST", "path": "/courier/ids", "time": NOW, "digest": courier_auth.digest(b"{}")}
+SIGNATURE = courier_auth.sign_request(KEY, **GOOD)
 
 
 def check(now: int = NOW, signature: bytes = SIGNATURE, key: bytes = bytes(KEY.verify_key), **changes: Any) -> None:
     """Check the request with changes."""
-    request.check_request(key, **{**GOOD, **changes}, signature=signature, now=now)
+    courier_auth.check_request(key, **{**GOOD, **changes}, signature=signature, now=now)
 
 
 @pytest.mark.parametrize("late", [-300, 0, 300])
@@ -34,7 +34,7 @@ def test_a_request_from_another_time_has_expired(late: int) -> None:
 
 @pytest.mark.parametrize(
     "changes",
-    [{"method": "GET"}, {"path": "/courier/push"}, {"time": NOW + 1}, {"digest": request.digest(b"{ }")}],
+    [{"method": "GET"}, {"path": "/courier/push"}, {"time": NOW + 1}, {"digest": courier_auth.digest(b"{ }")}],
     ids=lambda changes: next(iter(changes)),
 )
 def test_the_signature_covers_all_of_it(changes: dict[str, Any]) -> None:

@@ -8,9 +8,9 @@ import pytest
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from whistle.protocol import retrieval
+from whistle.protocol.code import retrieval
+from whistle.protocol.code.retrieval import FormDigest, code_for, derive, reference, reply_tokens, thing_id
 from whistle.protocol.hkdf import hkdf
-from whistle.protocol.retrieval import FormDigest, code_for, derive, reference, reply_tokens, thing_id
 
 CODE = bytes(range(16))
 

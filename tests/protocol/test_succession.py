@@ -4,9 +4,9 @@ import dataclasses
 import datetime
 
 from tests import parties
-from whistle.protocol.manifest import Known, Reviewer, Signing
-from whistle.protocol.minisign import SecretKey
-from whistle.protocol.succession import Succession
+from whistle.protocol.trust.manifest import Known, Reviewer, Signing
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.minisign import SecretKey
 
 ORG = parties.organisation()
 FIRST = ORG.manifest.begins

@@ -12,31 +12,18 @@ import pytest
 
 from tests import make_vectors
 from tests.make_vectors import FOLDER, KEPT
-from whistle.protocol import (
-    age,
-    attachment,
-    bundle,
-    canonical,
-    enrolment,
-    envelope,
-    forms,
-    invisible,
-    manifest,
-    message,
-    names,
-    parcel,
-    request,
-    retrieval,
-    signing,
-    statement,
-    words,
-)
+from whistle.protocol import age, canonical, file_names, invisible_text, schema, signing
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import ByReporter, Continues, Report, Sender, Signed
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import FormDigest, derive, reply_tokens, thing_id
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
-from whistle.protocol.message import ByReporter, Continues, Report, Sender, Signed
-from whistle.protocol.minisign import PublicKey
-from whistle.protocol.retrieval import FormDigest, derive, reply_tokens, thing_id
-from whistle.protocol.statement import ImportStatement
-from whistle.protocol.succession import Succession
+from whistle.protocol.reporter import submission
+from whistle.protocol.transfer import bundle, courier_auth, statement
+from whistle.protocol.transfer.statement import ImportStatement
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.minisign import PublicKey
 
 Given = dict[str, Any]
 NAMES = sorted(path.stem for path in FOLDER.glob("*.json"))
@@ -67,12 +54,12 @@ def run_holds(given: Given) -> Given:
 
 def run_shown(given: Given) -> Given:
     """Says whether a text shows anything, and whether it may be a sealed report."""
-    return {"blank": invisible.is_blank(given["text"]), "sealed": parcel.is_armored(given["text"])}
+    return {"blank": invisible_text.is_blank(given["text"]), "sealed": submission.is_armored(given["text"])}
 
 
 def run_name(given: Given) -> Given:
     """Makes a file's name safe."""
-    return {"safe": names.safe_name(given["name"])}
+    return {"safe": file_names.safe_name(given["name"])}
 
 
 def run_code(given: Given) -> Given:
@@ -158,7 +145,7 @@ def run_rest(given: Given) -> Given:
 
 def run_continues(given: Given) -> Given:
     """Checks the proof."""
-    continues, old = forms.parse(Continues, given["continues"]), forms.parse(Sender, given["old"])
+    continues, old = schema.parse(Continues, given["continues"]), schema.parse(Sender, given["old"])
     message.check_continues(continues, old, given["case"])
     return {}
 
@@ -176,7 +163,7 @@ def run_envelope(given: Given) -> Given:
 
 def run_attachment(given: Given) -> Given:
     """Opens an attachment."""
-    record = forms.parse(attachment.Attachment, given["record"])
+    record = schema.parse(attachment.Attachment, given["record"])
     opener = attachment.Opener(record)
     content = b""
     for each in given["blocks"]:
@@ -258,7 +245,7 @@ def run_enrolment(given: Given) -> Given:
 
 def run_pasted(given: Given) -> Given:
     """Reads a sealed report as text, and opens both of its envelopes."""
-    found = parcel.dearmor(data(given["text"]).decode(), given["slots"])
+    found = submission.dearmor(data(given["text"]).decode(), given["slots"])
     identities = [age.HybridIdentity.from_text(text) for text in given["identities"]]
     opened = [envelope.open_(body, identities, given["slots"]) for body in found.envelopes]
     return {
@@ -288,7 +275,7 @@ def run_request(given: Given) -> Given:
     """Checks a courier's request."""
     asked = (given["method"], given["path"], given["time"], given["digest"])
     key, signature = bytes.fromhex(given["key"]), bytes.fromhex(given["signature"])
-    request.check_request(key, *asked, signature, given["now"])
+    courier_auth.check_request(key, *asked, signature, given["now"])
     return {}
 
 
@@ -323,14 +310,14 @@ def test_it_comes_out_as_it_says(name: str) -> None:
 
 def test_making_them_again_gives_the_same() -> None:
     """The folder is what `make vectors` would write, save for the randomness of post-quantum sealing."""
-    made, names = make_vectors.vectors(), set(KEPT)
+    made, file_names = make_vectors.vectors(), set(KEPT)
     for vector in made:
         assert (FOLDER / f"{vector.name}.json").read_bytes() == make_vectors.record(vector), vector.name
-        names |= {f"{vector.name}.json", *vector.files}
+        file_names |= {f"{vector.name}.json", *vector.files}
         for name, content in vector.files.items():
             if isinstance(content, bytes):
                 assert (FOLDER / name).read_bytes() == content, name
-    assert {path.name for path in FOLDER.iterdir()} == names
+    assert {path.name for path in FOLDER.iterdir()} == file_names
 
 
 def test_sealing_again_comes_out_the_same() -> None:

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mnemonic import Mnemonic
 
-from whistle.protocol import words
-from whistle.protocol.words import WordsError, decode, encode, holds_code, numbers
+from whistle.protocol.code import words
+from whistle.protocol.code.words import WordsError, decode, encode, holds_code, numbers
 
 CODES = st.binary(min_size=16, max_size=16)
 LANGUAGES = st.sampled_from(words.LANGUAGES)

@@ -25,11 +25,12 @@ from tests.patience import PATIENCE
 from tests.server.visitor import Clock, reported, site, store_of
 from tests.serving import WSGI, running
 from whistle.cli.reporter import reporter as command
-from whistle.protocol import attachment, words
-from whistle.protocol.attachment import Attachment
-from whistle.protocol.manifest import Known
-from whistle.protocol.message import Report
-from whistle.protocol.retrieval import Reporter, derive
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.case.message import Report
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter, derive
+from whistle.protocol.trust.manifest import Known
 from whistle.server.instance import NAME as EXTENSION
 from whistle.store import Heap
 

@@ -19,9 +19,9 @@ from tests.server.visitor import answer
 from tests.serving import WSGI, running
 from tests.stock.programs import need
 from tests.wire import wire
-from whistle.protocol import words
-from whistle.protocol.retrieval import Reporter
-from whistle.reporter import link
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter
+from whistle.reporter import connection
 
 
 def test_everything_goes_through_the_proxy(device: Device) -> None:
@@ -93,12 +93,12 @@ def test_a_server_that_never_answers_well(device: Device, path: str, said: str) 
     done = device.run("send", "--channel", "harassment", text=TEXT)
     assert (done.exit_code, done.stdout) == (1, "")
     assert said in done.stderr and TEXT[:12] not in done.output
-    assert device.requests.count(path) == 1 + (link.UNMET if path == "/manifest.json" else len(link.WAITS))
+    assert device.requests.count(path) == 1 + (connection.UNMET if path == "/manifest.json" else len(connection.WAITS))
 
 
 def test_a_server_that_stands_still(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer that does not come, or ends early, is given up and asked for again."""
-    monkeypatch.setattr(link, "TIMEOUT", (PATIENCE, 1))
+    monkeypatch.setattr(connection, "TIMEOUT", (PATIENCE, 1))
     slow, ended = [True, True], threading.Event()
 
     def slowly(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
@@ -115,7 +115,7 @@ def test_a_server_that_stands_still(device: Device, monkeypatch: pytest.MonkeyPa
     def short(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
         if environ["PATH_INFO"] != "/api/look":
             return application(environ, start)
-        start("200 OK", [("Content-Length", "262144"), ("Content-Type", link.OCTETS)])
+        start("200 OK", [("Content-Length", "262144"), ("Content-Type", connection.OCTETS)])
         return [bytes(1000)]
 
     device.between = short

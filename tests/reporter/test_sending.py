@@ -16,9 +16,10 @@ from tests.reporter.device import NAME as PHOTO
 from tests.reporter.device import TEXT, Device, connected, content, instead, large, photo, readable, twelve, typed
 from tests.server.visitor import Visitor, opened, store_of
 from tests.serving import WSGI
-from whistle.protocol import attachment, message, words
-from whistle.protocol.parcel import MAX_PASTED
-from whistle.protocol.retrieval import derive, reference, thing_id
+from whistle.protocol.case import attachment, message
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive, reference, thing_id
+from whistle.protocol.reporter.submission import MAX_PASTED
 from whistle.store import Heap
 
 MEASURED = """

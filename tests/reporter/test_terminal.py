@@ -10,11 +10,12 @@ from click.testing import CliRunner
 from tests.reporter.device import TEXT, Device, Terminal, connected, instead, twelve
 from tests.server.visitor import answer
 from tests.serving import WSGI
-from whistle.cli import typed
+from whistle.cli import prompts
 from whistle.cli.reporter import reporter as command
-from whistle.protocol import manifest, words
-from whistle.protocol.retrieval import derive
-from whistle.reporter import link
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive
+from whistle.protocol.trust import manifest
+from whistle.reporter import connection
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def test_digits_that_differ(today: Device) -> None:
 
 def test_after_many_tries_somebody_is_asked(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was typed is kept while the connection is away; each yes tries again, until it is stored once."""
-    monkeypatch.setattr(typed, "at_a_terminal", lambda: True)
-    away, tries = instead({"/api/store": b""}, 503), 2 * (1 + len(link.WAITS))
+    monkeypatch.setattr(prompts, "at_a_terminal", lambda: True)
+    away, tries = instead({"/api/store": b""}, 503), 2 * (1 + len(connection.WAITS))
 
     def between(application: WSGI, environ: dict[str, object], start: object) -> object:
         broken = device.requests.count("/api/store") <= tries
@@ -78,7 +79,7 @@ def test_after_many_tries_somebody_is_asked(device: Device, monkeypatch: pytest.
     done = CliRunner().invoke(command, ["send", *where], input=f"\n{TEXT}\x04", catch_exceptions=False)
     assert done.exit_code == 1, "nobody is there any more to say yes"
     device.requests.clear()
-    monkeypatch.setattr(typed, "text", lambda descriptor: TEXT)
+    monkeypatch.setattr(prompts, "text", lambda descriptor: TEXT)
     done = CliRunner().invoke(command, ["send", *where], input="\n\ny\ny\n", catch_exceptions=False)
     assert done.exit_code == 0 and done.stderr.count("Nothing is lost as long as this window stays open.") == 2
     assert device.report.case == derive(words.decode(twelve(done.stdout))).case.hex()

@@ -10,10 +10,10 @@ from tests import parties
 from tests.parties import DAY
 from tests.reporter.device import TEXT, Device, instead, publish, typed
 from tests.server.visitor import answer
-from whistle.cli import reaching
+from whistle.cli import reporter_options
 from whistle.cli.reporter import reporter as command
-from whistle.protocol import manifest
-from whistle.protocol.manifest import Recovery
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.manifest import Recovery
 
 
 def test_roots_by_their_digits(device: Device) -> None:
@@ -65,7 +65,7 @@ def test_the_dates_of_the_manifest(
     device: Device, monkeypatch: pytest.MonkeyPatch, days: int, code: int, said: str
 ) -> None:
     """Before its first day and 30 days after its last nothing is sealed; in between, past the end, with a notice."""
-    monkeypatch.setattr(reaching, "today", lambda: DAY + datetime.timedelta(days=days))
+    monkeypatch.setattr(reporter_options, "today", lambda: DAY + datetime.timedelta(days=days))
     done = device.run("send", "--channel", "harassment", text=TEXT)
     assert done.exit_code == code and said in done.output
 
@@ -74,7 +74,7 @@ def test_an_ended_manifest_still_lets_one_read(device: Device, monkeypatch: pyte
     """Reading never stops."""
     who = device.send()
     answer(device.app, device.org, who, device.report)
-    monkeypatch.setattr(reaching, "today", lambda: DAY + datetime.timedelta(days=200))
+    monkeypatch.setattr(reporter_options, "today", lambda: DAY + datetime.timedelta(days=200))
     assert "We read it." in device.run("replies", words=typed(who)).stdout
 
 

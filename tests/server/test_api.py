@@ -12,11 +12,13 @@ from werkzeug.test import TestResponse
 
 from tests import parties
 from tests.server.visitor import answer
-from whistle.protocol import attachment, canonical, envelope, message
-from whistle.protocol.message import Slip
-from whistle.protocol.retrieval import Reporter, thing_id
-from whistle.server import api, sealing
+from whistle.protocol import canonical
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import Slip
+from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.server.api import reporter
 from whistle.server.instance import Instance
+from whistle.server.sealing import arrival
 from whistle.store import Full, Heap, State
 
 OCTETS = "application/octet-stream"
@@ -78,10 +80,10 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     assert post(client, "store", body).status_code == 204
     assert post(client, "store", body).status_code == 204
     state, day, none = entries(look(client, who))[thing_id(who.report_token)]
-    assert (state, day, none) == (0, (parties.DAY - api.EPOCH).days, b"")
+    assert (state, day, none) == (0, (parties.DAY - reporter.EPOCH).days, b"")
     slip = entries(look(client, who))[thing_id(who.slip_token)][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
-    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.look(who, instance.published, instance.store, parties.DAY)
     assert view and view.slip and view.state is State.WAITING
     assert instance.store.block(ids[0], Heap.REVIEWERS)
 

@@ -18,13 +18,14 @@ from tests.server.visitor import Clock, Visitor, answer, reported, site, store_o
 from tests.serving import running
 from tests.trial.serving import FORM, WHISTLE, Server, Upload
 from whistle.cli import server as commands
-from whistle.cli.problem import Problem
-from whistle.protocol import envelope, retrieval, words
-from whistle.protocol.retrieval import thing_id
-from whistle.server import housekeeping
+from whistle.cli.errors import Problem
+from whistle.protocol.case import envelope
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import thing_id
 from whistle.server.config import Config
-from whistle.server.housekeeping import Housekeeper
 from whistle.server.instance import Instance, open_instance
+from whistle.server.running import housekeeping
+from whistle.server.running.housekeeping import Housekeeper
 from whistle.store import BLOCK, Heap, Sealed, State
 
 DAY = parties.DAY

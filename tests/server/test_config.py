@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from whistle.server import folder
 from whistle.server.config import Config, Rate, in_language
 from whistle.server.errors import ConfigError, StartError
+from whistle.server.running import setup
 
 FULL = """
 leave = "https://weather.example/"
@@ -63,7 +63,7 @@ WRONG = {
     "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
     "leave_without_scheme": ('leave = "weather.example"', "leave must be an address that begins with https://"),
     "bad_host": ('[server]\nhosts = ["https://report.example.org"]', "server.hosts must hold names like"),
-    "hosts_of_another_kind": ('[server]\nhosts = [1]', "server.hosts must be a list of texts"),
+    "hosts_of_another_kind": ("[server]\nhosts = [1]", "server.hosts must be a list of texts"),
     "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
 }
 
@@ -90,7 +90,7 @@ def test_reads_everything(tmp_path: Path) -> None:
 
 def test_what_init_writes_is_what_is_the_default(tmp_path: Path) -> None:
     """A new folder's file reads back as the defaults, with SQLite and blocks inside the folder."""
-    folder.make(tmp_path / "server", 'A "quoted" name', "127.0.0.1:1234", 4)
+    setup.make(tmp_path / "server", 'A "quoted" name', "127.0.0.1:1234", 4)
     config = Config.load(tmp_path / "server")
     usual = Config(tmp_path / "server")
     assert config.name == {"en": 'A "quoted" name'}
@@ -109,10 +109,10 @@ def test_what_init_writes_is_what_is_the_default(tmp_path: Path) -> None:
 
 def test_init_changes_nothing_that_is_there(tmp_path: Path) -> None:
     """A second init of the same folder is refused."""
-    folder.make(tmp_path)
+    setup.make(tmp_path)
     before = (tmp_path / "whistle.toml").read_bytes()
     with pytest.raises(StartError, match="already"):
-        folder.make(tmp_path, "Another")
+        setup.make(tmp_path, "Another")
     assert (tmp_path / "whistle.toml").read_bytes() == before
 
 

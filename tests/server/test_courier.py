@@ -18,11 +18,13 @@ from werkzeug.test import TestResponse
 from tests import parties
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import Clock, config, site, turn
-from whistle.protocol import bundle, canonical, envelope, message, request, statement, tar
-from whistle.protocol.bundle import Member
-from whistle.protocol.listing import Listing
-from whistle.protocol.manifest import Known
-from whistle.server import pushing
+from whistle.protocol import canonical
+from whistle.protocol.case import envelope, message
+from whistle.protocol.transfer import bundle, courier_auth, statement, tar
+from whistle.protocol.transfer.bundle import Member
+from whistle.protocol.transfer.listing import Listing
+from whistle.protocol.trust.manifest import Known
+from whistle.server.api import bundle_push
 from whistle.server.config import Rate
 from whistle.server.instance import Instance
 from whistle.store import Heap, Sealed, State, Taken
@@ -49,7 +51,7 @@ class Carrier:
         """A signed request."""
         digest = digest or hashlib.sha256(body).hexdigest()
         time = self.wrong["time"]
-        signature = request.sign_request(self.wrong["key"], "POST", self.wrong.get("path", path), time, digest)
+        signature = courier_auth.sign_request(self.wrong["key"], "POST", self.wrong.get("path", path), time, digest)
         headers = {
             "Whistle-Courier": self.wrong["id"],
             "Whistle-Time": str(time),
@@ -296,7 +298,7 @@ def test_push_is_bounded(
     carrier: Carrier, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch, instance: Instance
 ) -> None:
     """More envelopes than can be held at once are refused before any is read."""
-    monkeypatch.setattr(pushing, "MAX_ENVELOPES", 1)
+    monkeypatch.setattr(bundle_push, "MAX_ENVELOPES", 1)
     contents = [sealed(org), sealed(org)]
     assert carrier.push(listing(contents), contents).status_code == 413
 

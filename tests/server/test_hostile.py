@@ -12,12 +12,13 @@ import pytest
 from tests import parties
 from tests.server.test_replies import attached
 from tests.server.visitor import Page, Visitor, answer, opened, reported, site, store_of
-from whistle.protocol import parcel, retrieval, words
-from whistle.protocol.drafting import Draft, Writer
-from whistle.protocol.manifest import Recovery
-from whistle.protocol.message import Report
-from whistle.server import guidance
+from whistle.protocol.case.message import Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.compose import Draft, Writer
+from whistle.protocol.trust.manifest import Recovery
 from whistle.server.config import Emergency, Outside, Question, Step
+from whistle.server.reporter import guidance
 
 EVIL = "\"'><evil onload=x>{{7*7}}{% evil %}<!--</textarea></template></title>&lt;\u202e\u2066\u200f"
 TEXTS = {"en": EVIL, "ar": EVIL}
@@ -241,7 +242,7 @@ def test_a_pasted_report_takes_nobodys_place(org: parties.Organisation, tmp_path
     visitor = Visitor(app).tell("Mine.")
     who = retrieval.derive(words.decode(visitor.words))
     forged = Writer(org.known, parties.DAY, "device").report(Draft("fraud", "en", "Not mine."), who)
-    pasted = Visitor(app).tell(parcel.armored(forged))
+    pasted = Visitor(app).tell(submission.armored(forged))
     assert pasted.answer.status_code in (200, 422)
     assert reported(app, org).text == "Mine." and opened(app, org, "counsel") == []
 

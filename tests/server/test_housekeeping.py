@@ -9,10 +9,10 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Clock, config, opened, turn
-from whistle.protocol import envelope
-from whistle.server import chaff, housekeeping
-from whistle.server.housekeeping import Housekeeper
+from whistle.protocol.case import envelope
 from whistle.server.instance import Instance, open_instance
+from whistle.server.running import chaff, housekeeping
+from whistle.server.running.housekeeping import Housekeeper
 from whistle.store import Full, Heap, Sealed, State, StoreError
 
 DAY = parties.DAY

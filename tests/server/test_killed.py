@@ -14,9 +14,9 @@ from tests import parties
 from tests.server.visitor import Page
 from tests.trial.counts import full
 from tests.trial.serving import Server, Upload
-from whistle.protocol import attachment, envelope
+from whistle.protocol.case import attachment, envelope
+from whistle.protocol.case.message import Report
 from whistle.protocol.errors import NotForMe
-from whistle.protocol.message import Report
 from whistle.server.config import Config
 from whistle.server.instance import open_instance
 from whistle.store import BLOCK, Heap, Store

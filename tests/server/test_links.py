@@ -7,7 +7,7 @@ import pytest
 from tests import parties
 from tests.server.visitor import Visitor, site
 from whistle.server.config import Emergency, Outside
-from whistle.server.links import contact
+from whistle.server.reporter.links import contact
 
 ONION = f"{'abcdefg7' * 7}.onion"
 

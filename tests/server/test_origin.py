@@ -10,10 +10,10 @@ import pytest
 from tests import parties
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import TEXT, Page, Visitor, opened, site
-from whistle.server import pages
 from whistle.server.config import Config
 from whistle.server.instance import NAME
-from whistle.server.run import cautions
+from whistle.server.reporter import routes
+from whistle.server.running.gunicorn import cautions
 
 HERE = "http://localhost"
 THEIRS: dict[str, dict[str, str]] = {
@@ -44,7 +44,7 @@ OURS: dict[str, dict[str, str]] = {
     },
     "proxy that says what it changed": {"Origin": "https://us.example", "X-Forwarded-Host": "us.example"},
 }
-STEPS = (*pages.STEPS, "", "nothing")
+STEPS = (*routes.STEPS, "", "nothing")
 
 
 def fields(visitor: Visitor) -> dict[str, str]:
@@ -114,7 +114,7 @@ def test_the_operator_is_told_of_it(
     app: flask.Flask, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """When a browser says that a page is ours and its origin is none of ours, the log says so, once and of nobody."""
-    monkeypatch.setattr(pages, "_warned", [])
+    monkeypatch.setattr(routes, "_warned", [])
     headers = {"Sec-Fetch-Site": "same-origin", "Origin": "https://secret.example"}
     for _ in range(3):
         app.test_client().post("/en/", data={"step": "report"}, headers=headers)

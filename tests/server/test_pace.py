@@ -7,7 +7,7 @@ import pytest
 
 from tests.parties import Organisation
 from tests.server.visitor import Clock, Visitor, site, store_of
-from whistle.server.pace import on_the_beat
+from whistle.server.reporter.timing import on_the_beat
 
 
 @pytest.mark.parametrize(("work", "wait"), [(0.0, 0.0), (0.01, 0.24), (0.2, 0.05), (0.26, 0.24)])

@@ -238,7 +238,7 @@ def test_too_many_files_at_once_are_told_kindly(
 ) -> None:
     """When no more files can come in, they are not kept, and the text is given back."""
     for name in ("SMALL", "LARGE"):
-        monkeypatch.setattr(f"whistle.server.pages.{name}", 100)
+        monkeypatch.setattr(f"whistle.server.reporter.routes.{name}", 100)
     app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "upload": Rate("1 per hour", "1 per hour")}))
     assert Visitor(app).tell(files=[("a", b"one")]).answer.status_code == 200
     visitor = Visitor(app).tell("A long story.", files=[("a", b"one")])
@@ -253,7 +253,7 @@ def test_a_fault_of_ours_shows_nothing_of_it(app: flask.Flask, monkeypatch: pyte
     def broken(*_: object) -> None:
         raise RuntimeError("the secret of the third floor")
 
-    monkeypatch.setattr("whistle.server.sealing.first_report", broken)
+    monkeypatch.setattr("whistle.server.sealing.arrival.first_report", broken)
     app.config["PROPAGATE_EXCEPTIONS"] = False
     visitor = Visitor(app).tell("the third floor")
     assert visitor.answer.status_code == 500

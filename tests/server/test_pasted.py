@@ -10,9 +10,11 @@ import pytest
 from tests import parties
 from tests.make_vectors import FOLDER
 from tests.server.visitor import Visitor, answer, opened, reported, site, store_of
-from whistle.protocol import attachment, parcel, words
-from whistle.protocol.drafting import Draft, Writer
-from whistle.protocol.retrieval import Reporter, thing_id
+from whistle.protocol.case import attachment
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.compose import Draft, Writer
 from whistle.server.config import Config, Rate
 from whistle.server.instance import Instance
 from whistle.store import Full, Heap
@@ -24,7 +26,7 @@ COPY = "Copy all of it again, from its first line to its last"
 def sealed(org: parties.Organisation, who: Reporter, **changes: Any) -> str:
     """A report as a block of text, sealed on somebody's own computer."""
     draft = Draft("harassment", "en", TEXT, **changes)
-    return parcel.armored(Writer(org.known, parties.DAY, "device").report(draft, who))
+    return submission.armored(Writer(org.known, parties.DAY, "device").report(draft, who))
 
 
 @pytest.fixture
@@ -61,8 +63,8 @@ def test_a_paste_with_anything_new_counts(tmp_path: Path, org: parties.Organisat
     app = site(tmp_path, org, rates={**Config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")})
     writer = Writer(org.known, parties.DAY, "device")
     one, other = (writer.report(Draft("harassment", "en", TEXT), each) for each in (who, parties.reporter()))
-    mixed = parcel.Parcel((one.tokens[0], other.tokens[1]), (one.envelopes[0], other.envelopes[1]), ())
-    told = [Visitor(app).tell(parcel.armored(each)).answer.status_code for each in (one, mixed, one)]
+    mixed = submission.Parcel((one.tokens[0], other.tokens[1]), (one.envelopes[0], other.envelopes[1]), ())
+    told = [Visitor(app).tell(submission.armored(each)).answer.status_code for each in (one, mixed, one)]
     assert told == [200, 429, 200]
     assert not store_of(app).has(thing_id(other.tokens[1]))
 
@@ -72,7 +74,7 @@ def test_a_pasted_report_may_bring_a_small_file(app: flask.Flask, org: parties.O
     sealer = attachment.Sealer()
     blocks, record = sealer.finish("a.txt", "text/plain")
     made = Writer(org.known, parties.DAY, "device").report(Draft("fraud", "en", "", attachments=(record,)), who)
-    visitor = Visitor(app).tell(parcel.armored(parcel.Parcel(made.tokens, made.envelopes, tuple(blocks))))
+    visitor = Visitor(app).tell(submission.armored(submission.Parcel(made.tokens, made.envelopes, tuple(blocks))))
     assert visitor.answer.status_code == 200
     assert reported(app, org, "counsel").attachments == (record,)
     assert store_of(app).block(blocks[0][0], Heap.REVIEWERS) == blocks[0][1]
@@ -107,7 +109,7 @@ DAMAGE = {
     "some lines of it": lambda block: "\n".join(block.splitlines()[100:130]),
     "quoted, some lines of it": lambda block: "\n".join(f"> {line}" for line in block.splitlines()[100:130]),
     "one line of base64": lambda block: "".join(block.splitlines()[1:-1]),
-    "small letters": lambda block: block.replace(parcel.LABEL, parcel.LABEL.lower()),
+    "small letters": lambda block: block.replace(submission.LABEL, submission.LABEL.lower()),
     "first line alone": lambda block: block.partition("\n")[0],
     "its name alone": lambda _: "\u2014 WHISTLE SEALED\u00a0REPORT \u2014",
     "strange letters": lambda block: block[:5000] + block[5000:].replace("x", "х"),

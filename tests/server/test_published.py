@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests import parties
-from whistle.protocol.manifest import Signing
-from whistle.protocol.minisign import SecretKey
-from whistle.protocol.succession import offered
-from whistle.server import folder
+from whistle.protocol.trust.manifest import Signing
+from whistle.protocol.trust.manifest_chain import offered
+from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.errors import BadManifest, NoManifest
-from whistle.server.published import Published, next_collection, read_keys, write_roots
+from whistle.server.manifests import Published, next_collection, read_keys, write_roots
+from whistle.server.running import setup
 
 DAY = parties.DAY
 
@@ -162,19 +162,19 @@ def test_next_collection(org: parties.Organisation) -> None:
 
 def test_install_pins_the_roots_once(tmp_path: Path, org: parties.Organisation) -> None:
     """The first keys pin the roots; a folder of another root is refused ever after."""
-    folder.make(tmp_path / "server")
+    setup.make(tmp_path / "server")
     public = tmp_path / "public"
     public.mkdir()
     write_roots(public, [org.root.public])
     (public / "manifest.json").write_bytes(org.known.data)
     (public / "manifest.json.minisig").write_bytes(org.known.signature)
-    shown = folder.install(tmp_path / "server", public)
+    shown = setup.install(tmp_path / "server", public)
     assert len(shown.split()) == 10
-    assert folder.install(tmp_path / "server", public) == shown
+    assert setup.install(tmp_path / "server", public) == shown
     write_roots(public, [SecretKey.generate().public])
     with pytest.raises(BadManifest, match="other roots"):
-        folder.install(tmp_path / "server", public)
-    assert folder.slots_of(public) == 8
+        setup.install(tmp_path / "server", public)
+    assert setup.slots_of(public) == 8
 
 
 def test_a_folder_without_roots_is_refused(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Visitor, answer, hide, opened, reported, site
-from whistle.protocol import retrieval, words
-from whistle.protocol.manifest import Recovery
-from whistle.protocol.message import Report
-from whistle.protocol.retrieval import thing_id
+from whistle.protocol.case.message import Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import thing_id
+from whistle.protocol.trust.manifest import Recovery
 from whistle.server.instance import Instance
 from whistle.store import Store, StoreError
 

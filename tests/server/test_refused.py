@@ -11,7 +11,7 @@ from tests import parties
 from tests.server.test_api import head, post, sealed_report
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import TEXT, Visitor, config, site, still
-from whistle.protocol import words
+from whistle.protocol.code import words
 from whistle.server.config import Rate
 from whistle.server.instance import NAME, Instance
 from whistle.store import Full, Heap, Store, StoreError

@@ -9,10 +9,11 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of, turn
-from whistle.protocol import attachment, message, retrieval, words
-from whistle.protocol.attachment import Attachment
-from whistle.protocol.message import FollowUp, Report
-from whistle.protocol.retrieval import Reporter
+from whistle.protocol.case import attachment, message
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter
 from whistle.server.instance import Instance
 from whistle.store import Heap
 

@@ -10,11 +10,11 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import TEXT, Clock, Visitor, opened, reported, site, store_of
-from whistle.protocol import retrieval, words
-from whistle.protocol.manifest import Recovery
-from whistle.protocol.message import FollowUp, Report
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.trust.manifest import Recovery
 from whistle.server.instance import Instance
-from whistle.server.receiving import Bounds
+from whistle.server.sealing.multipart import Bounds
 from whistle.store import Full
 
 CODE = bytes(range(16))
@@ -168,7 +168,7 @@ def test_too_much_is_told_with_the_bound(
 ) -> None:
     """Whatever is too much, the page says how much may be sent, and gives the text back."""
     visitor = Visitor(app).step("report").step("tell", {"channel": "harassment"})
-    monkeypatch.setattr("whistle.server.visit.Bounds", lambda _: bounds)
+    monkeypatch.setattr("whistle.server.reporter.render.Bounds", lambda _: bounds)
     text = TEXT if files else TEXT * 200
     visitor.step("send", {"text": text}, [(f"{n}.txt", b"x" * 100) for n in range(files)])
     assert visitor.answer.status_code == 422 and said in visitor.text and TEXT in visitor.html

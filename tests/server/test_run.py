@@ -19,12 +19,12 @@ from click.testing import CliRunner
 from tests import parties
 from tests.patience import PATIENCE
 from whistle.cli import server as commands
-from whistle.cli.problem import Problem
-from whistle.server import folder, run
+from whistle.cli.errors import Problem
 from whistle.server.config import Config
 from whistle.server.errors import StartError
-from whistle.server.published import Published, write_roots
-from whistle.server.run import Socket
+from whistle.server.manifests import Published, write_roots
+from whistle.server.running import gunicorn, setup
+from whistle.server.running.gunicorn import Socket
 
 THREADS = 40
 
@@ -39,7 +39,7 @@ def free_port() -> int:
 def prepare(place: Path, port: int) -> parties.Organisation:
     """The folder of a server for today."""
     org = parties.organisation(datetime.datetime.now(datetime.UTC).date())
-    folder.make(place, bind=f"127.0.0.1:{port}")
+    setup.make(place, bind=f"127.0.0.1:{port}")
     text = (place / "whistle.toml").read_text("utf-8").replace("# threads = 400", f"threads = {THREADS}")
     (place / "whistle.toml").write_text(text, "utf-8")
     write_roots(place / "keys", [org.root.public])
@@ -169,16 +169,16 @@ def test_half_sent_requests_do_not_starve_others(running: Running, count: int, s
             connection.sendall(sent)
         begun = time.monotonic()
         assert running.ask("GET", "/en/")[0] == 200
-        assert time.monotonic() - begun < run.HEAD  # so not only when the others' time was over
+        assert time.monotonic() - begun < gunicorn.HEAD  # so not only when the others' time was over
 
 
 def test_more_visitors_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more connections are taken than the system's limit of open files bears."""
     limits = {"files": 1024}
-    monkeypatch.setattr(run.resource, "getrlimit", lambda _: (limits["files"], 1 << 20))
-    assert run.settings(Config(Path(), threads=400))["worker_connections"] == 400
-    limits["files"] = run.FILES
-    assert run.settings(Config(Path(), threads=400))["worker_connections"] == 4000
+    monkeypatch.setattr(gunicorn.resource, "getrlimit", lambda _: (limits["files"], 1 << 20))
+    assert gunicorn.settings(Config(Path(), threads=400))["worker_connections"] == 400
+    limits["files"] = gunicorn.FILES
+    assert gunicorn.settings(Config(Path(), threads=400))["worker_connections"] == 4000
 
 
 STRANGE = {
@@ -233,8 +233,8 @@ def test_a_busy_port_and_a_missing_folder(tmp_path: Path, monkeypatch: pytest.Mo
         other.listen()
         prepare(tmp_path / "server", other.getsockname()[1])
         with pytest.raises(StartError, match="is in use"):
-            run.check(tmp_path / "server")
-    monkeypatch.setattr(run, "harden", lambda: None)
+            gunicorn.check(tmp_path / "server")
+    monkeypatch.setattr(gunicorn, "harden", lambda: None)
     asked = CliRunner().invoke(commands.server, ["run", "--folder", str(tmp_path / "nowhere")], standalone_mode=False)
     assert isinstance(asked.exception, Problem)
     assert "there is no whistle.toml" in asked.exception.message and asked.exception.hint
@@ -242,14 +242,14 @@ def test_a_busy_port_and_a_missing_folder(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_a_wrong_address(tmp_path: Path) -> None:
     """A bind that is no address is said in one line."""
-    folder.make(tmp_path / "server", bind="127.0.0.1:no")
+    setup.make(tmp_path / "server", bind="127.0.0.1:no")
     with pytest.raises(StartError, match="bind"):
-        run.check(tmp_path / "server")
+        gunicorn.check(tmp_path / "server")
 
 
 def test_init_and_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """init makes the folder and pins the keys; purge cleans it; both say what they did."""
-    monkeypatch.setattr(run, "harden", lambda: None)  # the tests' own process stays as it is
+    monkeypatch.setattr(gunicorn, "harden", lambda: None)  # the tests' own process stays as it is
     public, place = tmp_path / "public", tmp_path / "server"
     public.mkdir()
     org = parties.organisation(datetime.datetime.now(datetime.UTC).date(), slots=4)
@@ -269,7 +269,7 @@ def test_init_and_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Socket, socket.socket]]:
     """Both ends of a connection, one of which loses patience after a second."""
-    monkeypatch.setattr(run, "STILL", 1)
+    monkeypatch.setattr(gunicorn, "STILL", 1)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield Socket(ours), theirs
@@ -278,21 +278,21 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Socket, socket.socke
 def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
     """Nothing for as long as patience lasts ends the read."""
     begun = time.monotonic()
-    with pytest.raises(run.GONE):
+    with pytest.raises(gunicorn.GONE):
         pair[0].recv(100)
     assert time.monotonic() - begun > 0.5
 
 
 def test_a_head_comes_soon_or_not_at_all(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     """For a head nobody is waited for long, even if some of it comes."""
-    monkeypatch.setattr(run, "HEAD", 1)
+    monkeypatch.setattr(gunicorn, "HEAD", 1)
     ours, theirs = pair
     ours.begin()
     theirs.sendall(bytes(10))
     assert len(ours.recv(10)) == 10
-    with pytest.raises(run.GONE):
+    with pytest.raises(gunicorn.GONE):
         ours.recv(10)
-    monkeypatch.setattr(run.time, "monotonic", iter(range(9)).__next__)
+    monkeypatch.setattr(gunicorn.time, "monotonic", iter(range(9)).__next__)
     ours.begin()
     theirs.sendall(bytes(5000))
     ours.recv(1000)
@@ -308,7 +308,7 @@ def test_a_trickle_is_given_up(pair: tuple[Socket, socket.socket], monkeypatch: 
         now[0] += 0.4
         return now[0]
 
-    monkeypatch.setattr(run.time, "monotonic", later)
+    monkeypatch.setattr(gunicorn.time, "monotonic", later)
     ours, theirs = pair
     theirs.sendall(bytes(100))
     with pytest.raises(TimeoutError):
@@ -320,7 +320,7 @@ def test_a_trickle_is_given_up(pair: tuple[Socket, socket.socket], monkeypatch: 
 
 def test_whoever_takes_nothing_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
     """An answer that nobody reads ends too."""
-    with pytest.raises(run.GONE):
+    with pytest.raises(gunicorn.GONE):
         pair[0].sendall(bytes(50_000_000))
 
 

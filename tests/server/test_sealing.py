@@ -10,16 +10,17 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Clock, answer, opened, turn
-from whistle.protocol import attachment, envelope, message, words
-from whistle.protocol.drafting import Empty, HoldsWords, NobodyLeft, TooLong
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter, derive, reply_tokens, thing_id
 from whistle.protocol.errors import Malformed
-from whistle.protocol.manifest import Recovery
-from whistle.protocol.message import FollowUp, Report
-from whistle.protocol.retrieval import Reporter, derive, reply_tokens, thing_id
-from whistle.server import sealing
+from whistle.protocol.reporter.compose import Empty, HoldsWords, NobodyLeft, TooLong
+from whistle.protocol.trust.manifest import Recovery
 from whistle.server.errors import NoManifest, NoRoom
 from whistle.server.instance import Instance
-from whistle.server.sealing import Draft, open_attachment
+from whistle.server.sealing import arrival
+from whistle.server.sealing.arrival import Draft, open_attachment
 from whistle.store import Full, Heap, Sealed, State
 
 DAY = parties.DAY
@@ -30,18 +31,18 @@ CODE = b"sixteen bytes ok"
 def send(instance: Instance, draft: Draft = DRAFT, code: bytes = CODE) -> Reporter:
     """Send a report."""
     reporter = derive(code)
-    sealing.report(draft, reporter, instance.published, instance.store, instance.today)
+    arrival.report(draft, reporter, instance.published, instance.store, instance.today)
     return reporter
 
 
 def add(instance: Instance, who: Reporter, draft: Draft, attempt: bytes = b"a" * 32, digest: bytes = b"d" * 32) -> None:
     """Send a follow-up."""
-    sealing.follow_up(draft, who, attempt, digest, instance.published, instance.store, instance.today)
+    arrival.follow_up(draft, who, attempt, digest, instance.published, instance.store, instance.today)
 
 
-def look(instance: Instance, who: Reporter) -> sealing.CaseView:
+def look(instance: Instance, who: Reporter) -> arrival.CaseView:
     """Come back; something is there."""
-    view = sealing.look(who, instance.published, instance.store, instance.today)
+    view = arrival.look(who, instance.published, instance.store, instance.today)
     assert view
     return view
 
@@ -200,7 +201,7 @@ def test_a_full_disk_keeps_nothing(instance: Instance, monkeypatch: pytest.Monke
     with pytest.raises(NoRoom):
         send(instance)
     monkeypatch.undo()
-    assert sealing.look(derive(CODE), instance.published, instance.store, DAY) is None
+    assert arrival.look(derive(CODE), instance.published, instance.store, DAY) is None
 
 
 def test_nothing_is_sealed_past_the_manifest(instance: Instance, clock: Clock, org: parties.Organisation) -> None:
@@ -227,9 +228,9 @@ def test_recovery_reads_unless_left_out(app: flask.Flask, instance: Instance, or
     """The recovery identity stands last among the readers; it may be left out; alone it is nobody."""
     spare = parties.person("spare", "Spare").identities[0]
     content = dataclasses.replace(org.manifest, recovery=Recovery("Two of three", spare.recipient.text))
-    assert sealing.readers_of(content, "fraud", ()) == ("counsel", "recovery")
-    assert sealing.readers_of(content, "fraud", ("recovery",)) == ("counsel",)
-    assert sealing.readers_of(content, "fraud", ("counsel",)) == ()
+    assert arrival.readers_of(content, "fraud", ()) == ("counsel", "recovery")
+    assert arrival.readers_of(content, "fraud", ("recovery",)) == ("counsel",)
+    assert arrival.readers_of(content, "fraud", ("counsel",)) == ()
     known = org.next(recovery=content.recovery)
     instance.published.install([(known.data, known.signature)])
     who = send(instance)
@@ -251,19 +252,19 @@ def test_a_report_under_new_words_proves_the_old(
 def test_withdrawn_while_waiting(instance: Instance) -> None:
     """A report goes while nobody has collected it, and not afterwards."""
     who = send(instance)
-    assert sealing.withdraw(who, instance.store) == "withdrawn"
+    assert arrival.withdraw(who, instance.store) == "withdrawn"
     assert look(instance, who).state is State.REMOVED
     other = send(instance, code=b"another 16 bytes")
     instance.store.collect([thing_id(other.report_token)])
-    assert sealing.withdraw(other, instance.store) == "collected"
+    assert arrival.withdraw(other, instance.store) == "collected"
     assert look(instance, other).state is State.COLLECTED
-    assert sealing.withdraw(parties.reporter(), instance.store) == "unknown"
+    assert arrival.withdraw(parties.reporter(), instance.store) == "unknown"
 
 
 def test_nothing_under_other_words(instance: Instance) -> None:
     """Words under which nothing lies find nothing."""
     send(instance)
-    assert sealing.look(parties.reporter(), instance.published, instance.store, DAY) is None
+    assert arrival.look(parties.reporter(), instance.published, instance.store, DAY) is None
 
 
 def test_a_reply_is_shown_with_who_wrote_it(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:

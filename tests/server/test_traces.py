@@ -10,8 +10,8 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Visitor, config, site, still
-from whistle.server import replies, visit
 from whistle.server.config import Rate
+from whistle.server.reporter import case, render
 
 ODD = (
     "/",
@@ -81,7 +81,7 @@ SHOWN: dict[str, Callable[[Visitor], Visitor]] = {
 @pytest.mark.parametrize("way", SHOWN.values(), ids=SHOWN)
 def test_a_length_tells_neither_channel_nor_words(app: flask.Flask, way: Callable[[Visitor], Visitor]) -> None:
     """All pages of a report have one length, whatever they show."""
-    assert len(way(Visitor(app)).answer.get_data()) == visit.PAGE
+    assert len(way(Visitor(app)).answer.get_data()) == render.PAGE
 
 
 @pytest.mark.parametrize("step", ["look", "withdraw", "withdraw-now", "stop", "exposed", "download", "follow-up"])
@@ -92,7 +92,7 @@ def test_no_step_tells_by_its_time_what_words_find(
     """Every answer about words, known or not, waits for the beat."""
     typed = Visitor(app).tell().words if known else " ".join(["1"] * 11 + ["4"])
     beats: list[float] = []
-    monkeypatch.setattr(replies, "on_the_beat", lambda beat, work: beats.append(beat) or work())
+    monkeypatch.setattr(case, "on_the_beat", lambda beat, work: beats.append(beat) or work())
     app.test_client().post("/en/", data={"step": step, "words": typed, "attempt": "00" * 32})
     assert len(beats) == 1
 

@@ -18,13 +18,14 @@ from tests.protocol import browser
 from tests.protocol.browser import Peer
 from tests.second_ids import AFTER, ALONE, following
 from tests.server.visitor import answer, hide, opened, reported, store_of
-from whistle.protocol import attachment, retrieval, words
-from whistle.protocol.manifest import Signing
-from whistle.protocol.message import FollowUp
-from whistle.protocol.minisign import SecretKey
-from whistle.protocol.retrieval import Reporter
-from whistle.server import sealing
+from whistle.protocol.case import attachment
+from whistle.protocol.case.message import FollowUp
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.trust.manifest import Signing
+from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.instance import Instance
+from whistle.server.sealing import arrival
 from whistle.store import Heap
 
 peer = browser.peer
@@ -132,7 +133,7 @@ def test_a_report_with_files(app: flask.Flask, org: parties.Organisation, instan
     assert [(record.name, record.type) for record in found.attachments] == [(f"{n}.bin", "x/y") for n in range(3)]
     assert outcome["progress"] == [[done, 6] for done in range(1, 7)]
     assert outcome["answer"]["reference"] == retrieval.reference(who.case)
-    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.look(who, instance.published, instance.store, parties.DAY)
     assert view and view.slip and view.slip.without == ("ethics",)
 
 
@@ -158,7 +159,7 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     first = answer(app, org, who, found, "We read it.", attachments=(record,))
     answer(app, org, who, found, "We all read it.", by="ethics", lane=1, readers=("ombuds", "ethics", "counsel"))
     answer(app, org, who, found, "In the place of another.", by="ethics", lane=2)
-    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.look(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(map(str, words.numbers(who.code))))["answer"]
     assert view and view.slip and view.state
     assert (there["state"], there["day"]) == (view.state.value, parties.DAY.isoformat())
@@ -166,9 +167,11 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     assert [(each["reviewer"]["id"], each["reply"]["text"]) for each in there["replies"]] == [
         (each.reviewer.id, each.reply.text) for each in view.replies
     ]
-    assert brought_in(there) == [("counsel", "ethics", parties.DAY)] == [
-        (each.reviewer.id, each.by.id, each.day) for each in view.brought_in
-    ]
+    assert (
+        brought_in(there)
+        == [("counsel", "ethics", parties.DAY)]
+        == [(each.reviewer.id, each.by.id, each.day) for each in view.brought_in]
+    )
     assert there["late"] == view.late == 1
     given = there["replies"][0]["reply"]["attachments"][0]
     assert page.ask("download", attachment=given)["answer"] == content.hex()
@@ -187,7 +190,7 @@ def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instanc
     who, all_of = who_sent(page.report()), ("ombuds", "ethics", "counsel")
     answer(app, org, who, reported(app, org), "", by="ethics", lane=1, readers=all_of)
     answer(app, org, who, reported(app, org), "We all read it.", readers=all_of, mark="feedback")
-    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.look(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and [each.reply.text for each in view.replies] == ["We all read it."]
     assert [each["reply"]["text"] for each in there["replies"]] == ["We all read it."]
@@ -220,7 +223,7 @@ def test_a_notice_that_is_made_up(
     fields = {"readers": ("ombuds", "counsel"), **FAKES[fake]}
     where = {"lane": fields.get("lane", 0), "n": 0}
     answer(app, org, who, reported(app, org), "", **{"by": "ombuds", **fields}, at=where)
-    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.look(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and view.brought_in == () and there["broughtIn"] == []
     assert view.late == there["late"] == (0 if "director" in fields["readers"] else 1)
@@ -385,7 +388,7 @@ def test_who_left_before_they_wrote(
         )
         last = parties.signed(content, org.root)
         instance.published.install([(last.data, last.signature)])
-    view = sealing.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.look(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     told = [f"Written on {parties.DAY - datetime.timedelta(days=4)}."]
     assert view and ([each.reply.text for each in view.replies], view.late) == (told, 1)

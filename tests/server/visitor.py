@@ -15,14 +15,14 @@ from werkzeug.datastructures import MultiDict
 from werkzeug.test import TestResponse
 
 from tests import parties
-from whistle.protocol import envelope, message
+from whistle.protocol.case import envelope, message
+from whistle.protocol.case.message import Have, Reply, Report, Signed
+from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
 from whistle.protocol.errors import NotForMe
-from whistle.protocol.message import Have, Reply, Report, Signed
-from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
 from whistle.server import create_app
 from whistle.server.config import Config, Emergency, Outside, Question, Step
 from whistle.server.instance import Instance, here
-from whistle.server.published import write_roots
+from whistle.server.manifests import write_roots
 from whistle.store import Heap, Sealed, Store
 
 CHOICES = ("checkbox", "radio")

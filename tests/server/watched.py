@@ -9,8 +9,8 @@ from tests.patience import PATIENCE
 from tests.server.visitor import Page
 from tests.trial.planted import files_of, found_in, secrets_of
 from tests.trial.serving import BOUNDARY, Server, Upload
-from whistle.protocol import words
-from whistle.protocol.retrieval import derive, thing_id
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive, thing_id
 
 ADDRESS = "127.0.0.77"  # of the visitor
 MARK = secrets.token_hex(16)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.store.things import DAY, NEXT, after, an_id, files, on, opened, put, report, rows, sealed
-from whistle.store import DayIds, Heap, Limits, Sealed, State, Store, held
+from whistle.store import DayIds, Heap, Limits, Sealed, State, Store, day_hash
 
 ACTIVE = ["ethics", "ombuds"]
 
@@ -35,7 +35,7 @@ def hashed(*things: tuple[bytes, bytes | None]) -> bytes:
 
 def test_the_hash_of_a_day_is_over_its_ids_and_contents(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """All envelopes and blocks to reviewers, sorted together, read two at a time; nothing else counts."""
-    monkeypatch.setattr(held, "PIECE", 2)
+    monkeypatch.setattr(day_hash, "PIECE", 2)
     reports = [report(store, blocks=blocks) for blocks in (1, 0, 2)]
     things = [(first.id, first.body) for first, _, _ in reports]
     blocks = [(id_, store.block(id_)) for _, _, ids in reports for id_ in ids]
@@ -64,7 +64,7 @@ def test_a_day_is_read_once(old: tuple[Store, Sealed, Sealed, bytes], monkeypatc
     """Its hash is remembered until its ids change, so that not every night reads the heap."""
     store, *_ = old
     before = store.held(DAY)
-    monkeypatch.setattr(held, "bodies_of", None)
+    monkeypatch.setattr(day_hash, "bodies_of", None)
     assert store.held(DAY) == before
     state(store, 1, *ACTIVE)
     assert on(store, after(8)).remove_due(ACTIVE) == [DAY]

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from whistle.protocol import retrieval, words
+from whistle.protocol.code import retrieval, words
 
 
 def forms_of(secret: bytes) -> Iterator[bytes]:

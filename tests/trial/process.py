@@ -9,9 +9,9 @@ from pathlib import Path
 
 from tests.workstation.carrying import PASSPHRASE
 from whistle.courier import Courier
-from whistle.workstation import cases, writing
-from whistle.workstation.exchange import exchange
-from whistle.workstation.saving import save
+from whistle.workstation.cases import compose, overview
+from whistle.workstation.cases.saved_files import save
+from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
 
@@ -26,12 +26,12 @@ def review(folder: Path, stick: Path, saved: Path) -> None:
     workstation = Workstation.open(folder, PASSPHRASE)
     exchange(workstation, stick)
     say()
-    [case] = cases.queue(workstation)
-    [(_, record)] = cases.files(case)
+    [case] = overview.queue(workstation)
+    [(_, record)] = overview.files(case)
     path = save(record, workstation.blocks, saved)
     say()
     with path.open("rb") as stream:
-        writing.reply(workstation, case, "Here it is.", [writing.Upload(path.name, "application/zip", stream)])
+        compose.reply(workstation, case, "Here it is.", [compose.Upload(path.name, "application/zip", stream)])
     say()
     exchange(workstation, stick)
     say()

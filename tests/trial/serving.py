@@ -19,7 +19,7 @@ from tests.server.visitor import Page
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
 from whistle.server.config import Config
-from whistle.server.published import Published, write_roots
+from whistle.server.manifests import Published, write_roots
 
 OFTEN = "1000000 per second"
 WHISTLE = "from whistle.cli.main import main; main()"

@@ -7,11 +7,15 @@ from datetime import date
 
 from tests.make_vectors import FOLDER
 from tests.making import cast
-from whistle.protocol import age, attachment, bundle, canonical, envelope, forms, manifest, message, words
+from whistle.protocol import age, canonical, schema
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.code import words
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.minisign import PublicKey, SecretKey
+from whistle.protocol.transfer import bundle
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.minisign import PublicKey, SecretKey
 from whistle.server.errors import FormError
-from whistle.server.receiving import Bounds, receive
+from whistle.server.sealing.multipart import Bounds, receive
 from whistle.store import Heap
 
 BOUNDS = Bounds(upload=1 << 20, text=4096, fields=20, files=5)
@@ -80,7 +84,7 @@ def code(data: bytes) -> None:
 
 def record(data: bytes) -> None:
     """An attachment's record."""
-    attachment.Opener(forms.parse(attachment.Attachment, canonical.loads(data)))
+    attachment.Opener(schema.parse(attachment.Attachment, canonical.loads(data)))
 
 
 def upload(data: bytes) -> None:
@@ -101,7 +105,7 @@ TARGETS = {
     "envelope": Target(lambda data: envelope.open_(data, [OMBUDS], 2), vectors("envelope_*.age"), 8192),
     "line": Target(message.parse, (*map(message.encode, MESSAGES), *vectors("message_*")), 20_000),
     "json": Target(canonical.loads, (*vectors("canonical_*"), MANIFEST), 20_000),
-    "record": Target(record, (canonical.dumps(forms.plain(PICTURE)),), 4000),
+    "record": Target(record, (canonical.dumps(schema.plain(PICTURE)),), 4000),
     "manifest": Target(manifest.parse, (MANIFEST, *vectors("manifest_*")), 40_000),
     "minisign": Target(keys, vectors("minisign_*", "signature_*", "publickey_*"), 4000),
     "bundle": Target(lambda data: bundle.verify(io.BytesIO(data)), vectors("bundle_*.tar"), 200_000),

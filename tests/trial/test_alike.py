@@ -17,8 +17,8 @@ from tests.server.visitor import Clock, Visitor, site, store_of
 from tests.trial.conftest import Measure
 from tests.trial.counts import full
 from whistle.protocol import age
-from whistle.server import housekeeping
 from whistle.server.instance import NAME
+from whistle.server.running import housekeeping
 from whistle.store import BLOCK, sqlite_files
 
 PAIRS = full("ALIKE", 40, 1)  # of each kind

@@ -27,14 +27,14 @@ from tests.trial.serving import BOUNDARY, PIECE, Server, Upload, today
 from tests.trial.world import World
 from tests.workstation.carrying import station
 from whistle.courier import CourierError
-from whistle.protocol.message import Report
+from whistle.protocol.case.message import Report
 from whistle.server import create_app
 from whistle.server.config import Config
 from whistle.server.instance import NAME, open_instance
 from whistle.store import BLOCK, StoreError
-from whistle.workstation import cases, saving, writing
+from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.errors import WorkstationError
-from whistle.workstation.exchange import exchange
+from whistle.workstation.exchange.exchange import exchange
 
 SMALL = os.urandom(1000)
 LARGE = os.urandom(9_000_000)
@@ -164,9 +164,9 @@ def test_cut_off_and_killed(tmp_path: Path) -> None:
         server.courier(tmp_path / "courier").exchange(tmp_path / "stick")
     exchange(workstation, tmp_path / "stick")
     found = {}
-    for case in cases.queue(workstation):
-        [(entry, record)] = cases.files(case)
-        found[entry.content.text] = saving.content(record, workstation.blocks)
+    for case in overview.queue(workstation):
+        [(entry, record)] = overview.files(case)
+        found[entry.content.text] = saved_files.content(record, workstation.blocks)
     workstation.close()
     assert found == {each.text: b"".join(each.content()) for each in uploads}
     later = datetime.now(UTC) + timedelta(days=2)
@@ -219,10 +219,10 @@ def exchanged(world: World, how: Callable[[Path, int], AbstractContextManager[La
         exchange(ombuds, stick)
     exchange(ombuds, stick)
     for step in range(80) if TRIAL else sorted(random.sample(range(40), 6)):
-        [case] = cases.queue(ombuds)
+        [case] = overview.queue(ombuds)
         if step % 8 == 0 or not TRIAL:
-            uploads = [writing.Upload("r.bin", "text/plain", io.BytesIO(SMALL))]
-            writing.reply(ombuds, case, f"Reply {step}.", uploads)
+            uploads = [compose.Upload("r.bin", "text/plain", io.BytesIO(SMALL))]
+            compose.reply(ombuds, case, f"Reply {step}.", uploads)
             done.append(f"Reply {step}.")
         visitor = world.visitor().come_back(visitor.words).step("follow-up", {"text": f"More {step}."})
         sides = {"carry": lambda: world.couriers["first"].exchange(stick), "take": lambda: exchange(ombuds, stick)}
@@ -242,7 +242,7 @@ def exchanged(world: World, how: Callable[[Path, int], AbstractContextManager[La
         if not open_steps:
             break
     exchange(ombuds, stick)
-    [case] = cases.queue(ombuds)
+    [case] = overview.queue(ombuds)
     texts = Counter(entry.content.text for entry in case.entries if not entry.by)  # type: ignore[attr-defined]
     assert set(texts.values()) == {1} and case.faults == []
     return counts

@@ -14,9 +14,9 @@ from tests import parties
 from tests.server.visitor import Visitor, answer, opened, site, store_of
 from tests.trial.conftest import Measure
 from tests.trial.counts import TRIAL, full
-from whistle.protocol import words
-from whistle.protocol.message import Report
-from whistle.protocol.retrieval import Reporter, derive, thing_id
+from whistle.protocol.case.message import Report
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter, derive, thing_id
 from whistle.server.config import Config, Rate
 
 SAMPLES = full("LOOKS", 10_000, 120)

@@ -12,7 +12,7 @@ from tests.trial.conftest import Measure
 from tests.trial.counts import TRIAL
 from tests.trial.planted import forms_of
 from tests.trial.serving import FORM, Server
-from whistle.protocol.attachment import capacity
+from whistle.protocol.case.attachment import capacity
 
 URL = os.environ.get("WHISTLE_TEST_POSTGRESQL", "")
 SIZES = (0, 1, capacity(1), 600_000, 3_000_000)

@@ -22,14 +22,15 @@ from tests.server.visitor import Visitor
 from tests.trial.conftest import Measure
 from tests.trial.counts import full
 from tests.trial.world import COLUMNS, COURIERS, PEOPLE, SLOTS, STATES, Case, Row, Said, World
-from whistle.protocol import words
-from whistle.protocol.message import Reply, Slip
-from whistle.protocol.retrieval import derive, thing_id
-from whistle.server.sealing import look
+from whistle.protocol.case.message import Reply, Slip
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive, thing_id
+from whistle.server.sealing.arrival import look
 from whistle.store import BLOCK, Heap, sqlite_files
-from whistle.workstation import cases, outbox, saving, writing
+from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.errors import Refused
-from whistle.workstation.holdings import day_hash, seen_ids
+from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange.received import day_hash, seen_ids
 from whistle.workstation.workstation import Workstation
 
 LONG = "It is a long story. " * 1500
@@ -152,16 +153,16 @@ class Promises(RuleBasedStateMachine):
         reviewer, case = self.pick(self.readable(), which)
         station, said = self.world.stations[reviewer], self.say(what, files)
         said.by = reviewer
-        shown = cases.find(station, case.name)
-        uploads = [writing.Upload(name, "image/jpeg", io.BytesIO(body)) for name, body in said.files.items()]
+        shown = overview.find(station, case.name)
+        uploads = [compose.Upload(name, "image/jpeg", io.BytesIO(body)) for name, body in said.files.items()]
         if what == "status":
-            writing.status(station, shown, "open", text=said.text)
+            compose.status(station, shown, "open", text=said.text)
             case.notes.append(said)
         elif what == "note":
-            writing.note(station, shown, said.text, uploads)
+            compose.note(station, shown, said.text, uploads)
             case.notes.append(said)
         elif shown.report:
-            writing.reply(station, shown, said.text, uploads)
+            compose.reply(station, shown, said.text, uploads)
             case.replies.append(said)
 
     @precondition(lambda self: self.readable())
@@ -169,9 +170,9 @@ class Promises(RuleBasedStateMachine):
     def grant(self, which: int, grantee: str) -> None:
         reviewer, case = self.pick(self.readable(), which)
         station = self.world.stations[reviewer]
-        shown = cases.find(station, case.name)
+        shown = overview.find(station, case.name)
         try:
-            writing.grant(station, shown, grantee)
+            compose.grant(station, shown, grantee)
             assert grantee not in case.without and grantee not in case.readers
             case.granted.add(grantee)
         except Refused:
@@ -313,7 +314,7 @@ class Promises(RuleBasedStateMachine):
     def everybody_reads_what_is_theirs(self) -> None:
         """Each reader has each message and each file, once; nobody has a fault."""
         for reviewer, station in self.world.stations.items():
-            shown = {case.id: case for case in cases.queue(station)}
+            shown = {case.id: case for case in overview.queue(station)}
             for case in self.world.cases:
                 told = case.told[1:] if case.state == "removed" else case.told
                 if reviewer not in case.readers or not told:
@@ -324,12 +325,12 @@ class Promises(RuleBasedStateMachine):
                 assert shown[case.name].faults == []
                 self.saves(station, shown[case.name], told)
 
-    def saves(self, station: Workstation, shown: cases.Case, told: list[Said]) -> None:
+    def saves(self, station: Workstation, shown: overview.Case, told: list[Said]) -> None:
         """The reporter's files come out as they went in."""
         wanted = {name: body for said in told for name, body in said.files.items()}
-        for entry, record in cases.files(shown):
+        for entry, record in overview.files(shown):
             if not entry.by and record.name in wanted:
-                assert saving.content(record, station.blocks) == wanted.pop(record.name)
+                assert saved_files.content(record, station.blocks) == wanted.pop(record.name)
         assert wanted == {}
 
     def nothing_readable(self) -> None:

@@ -17,7 +17,7 @@ from tests.trial.faults import Disk
 from tests.trial.planted import files_of, forms_of, found_in
 from tests.trial.serving import BOUNDARY, FORM, Server
 from tests.trial.tracing import Seen, Tracer
-from whistle.protocol.attachment import BLOCK, capacity
+from whistle.protocol.case.attachment import BLOCK, capacity
 
 FULL = capacity(1)
 SIZES = [0, 1, FULL - 1, FULL, FULL + 1, 3_000_000] if TRIAL else [1]

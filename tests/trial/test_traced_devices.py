@@ -26,10 +26,12 @@ from tests.trial.serving import WHISTLE, Server, Upload, today
 from tests.trial.tracing import Tracer
 from tests.workstation.carrying import PASSPHRASE, Carrier, attach
 from tests.workstation.test_commands import enlisted
-from whistle.protocol import enrolment, message, words
-from whistle.protocol.attachment import BLOCK
-from whistle.protocol.enrolment import ReviewerKeys
-from whistle.protocol.retrieval import derive
+from whistle.protocol.case import message
+from whistle.protocol.case.attachment import BLOCK
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import derive
+from whistle.protocol.trust import enrolment
+from whistle.protocol.trust.enrolment import ReviewerKeys
 from whistle.workstation.workstation import Workstation
 
 MARK = secrets.token_hex(16)

@@ -10,10 +10,10 @@ from tests.trial.conftest import Measure
 from tests.trial.counts import full
 from tests.trial.serving import PIECE, Server, Upload, today
 from tests.workstation.carrying import station
-from whistle.protocol.attachment import BLOCK, capacity
-from whistle.workstation import cases
-from whistle.workstation.exchange import exchange
-from whistle.workstation.saving import save
+from whistle.protocol.case.attachment import BLOCK, capacity
+from whistle.workstation.cases import overview
+from whistle.workstation.cases.saved_files import save
+from whistle.workstation.exchange.exchange import exchange
 
 COUNT = full("UPLOADS", 2000, 40)
 LARGEST = full("UPLOADS_LARGEST", 30_000_000, 1_200_000)  # bytes
@@ -71,8 +71,8 @@ def test_every_size_arrives_as_it_was(tmp_path: Path, measured: Measure) -> None
         server.courier(tmp_path / "courier").exchange(tmp_path / "stick")
     exchange(workstation, tmp_path / "stick")
     seen = {}
-    for case in cases.queue(workstation):
-        [(entry, record)] = cases.files(case)
+    for case in overview.queue(workstation):
+        [(entry, record)] = overview.files(case)
         path = save(record, workstation.blocks, tmp_path / "saved")
         seen[int(entry.content.text.split()[1])] = hashlib.sha256(path.read_bytes()).digest()
         path.unlink()

@@ -19,18 +19,19 @@ from tests.server.visitor import Clock, Visitor, config, site, turn
 from tests.workstation.carrying import station
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
-from whistle.protocol import attachment, envelope, message
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import Body, Message, Signed
+from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, NotForMe
-from whistle.protocol.manifest import Courier as Listed
-from whistle.protocol.message import Body, Message, Signed
-from whistle.protocol.retrieval import Reporter
-from whistle.server import create_app, housekeeping
+from whistle.protocol.trust.manifest import Courier as Listed
+from whistle.server import create_app
 from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, Instance
+from whistle.server.running import housekeeping
 from whistle.store import Heap, Store
 from whistle.store.models import PLACES
-from whistle.workstation import cases
-from whistle.workstation.exchange import exchange
+from whistle.workstation.cases import overview
+from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
 SLOTS = 4
@@ -231,7 +232,7 @@ class World:
 
     def said(self, reviewer: str) -> dict[str, Counter[str]]:
         """The texts that a workstation shows, by case."""
-        shown = cases.queue(self.stations[reviewer])
+        shown = overview.queue(self.stations[reviewer])
         return {case.id: Counter(getattr(entry.content, "text", "") for entry in case.entries) for case in shown}
 
     def _station(self, id: str) -> Workstation:

@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from tests.parties import DAY, Organisation, Person, organisation, report, reporter, sealed, sender
-from whistle.protocol import attachment, bundle, envelope, message
-from whistle.protocol.attachment import Attachment
-from whistle.protocol.listing import Listing
-from whistle.protocol.manifest import Known
-from whistle.protocol.message import FollowUp, Signed
-from whistle.protocol.retrieval import Reporter
-from whistle.workstation.exchange import Exchanged, exchange
-from whistle.workstation.identities import Period
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.case.message import FollowUp, Signed
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import Listing
+from whistle.protocol.trust.manifest import Known
+from whistle.workstation.exchange.exchange import Exchanged, exchange
+from whistle.workstation.vault.identities import Period
 from whistle.workstation.workstation import Workstation
 
 PASSPHRASE = "seven quiet otters swim"

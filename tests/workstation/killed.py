@@ -6,10 +6,11 @@ from pathlib import Path
 
 from tests.parties import DAY
 from tests.workstation.carrying import PASSPHRASE
-from whistle.workstation import backup, cases, keyfile, writing
-from whistle.workstation.exchange import exchange
+from whistle.workstation.cases import compose, overview
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
-from whistle.workstation.writing import Upload
 
 
 def text_of(number: int) -> str:
@@ -22,8 +23,8 @@ def _exchange(station: Workstation, stick: Path, number: int) -> None:
 
 
 def _reply(station: Workstation, stick: Path, number: int) -> None:
-    case = cases.load(station, station.case_ids()[0])
-    writing.reply(station, case, text_of(number), [Upload("plan", "text/plain", io.BytesIO(bytes(300_000)))])
+    case = overview.load(station, station.case_ids()[0])
+    compose.reply(station, case, text_of(number), [Upload("plan", "text/plain", io.BytesIO(bytes(300_000)))])
 
 
 def _backup(station: Workstation, stick: Path, number: int) -> None:

@@ -20,9 +20,10 @@ from tests import parties
 from tests.patience import PATIENCE
 from tests.workstation.carrying import World, attach
 from whistle.courier import ServerAway
-from whistle.protocol import message
-from whistle.workstation import cases, record, serving
-from whistle.workstation.app import create_app
+from whistle.protocol.case import message
+from whistle.workstation.app import local_server
+from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import overview, transcript
 
 HOST = "http://127.0.0.1:4711"
 ORIGIN = {"Origin": HOST}
@@ -31,9 +32,9 @@ ORIGIN = {"Origin": HOST}
 @pytest.fixture
 def page(world: World) -> FlaskClient:
     """The page of the ombudsperson, with one report that has a file and left nobody out."""
-    blocks, record = attach(b"a photograph", "\u202egpj.exe\x00")
+    blocks, transcript = attach(b"a photograph", "\u202egpj.exe\x00")
     world.carrier.put_blocks(blocks)
-    world.report(text="<script>alert(1)</script> third floor", attachments=(record,), without=("counsel",))
+    world.report(text="<script>alert(1)</script> third floor", attachments=(transcript,), without=("counsel",))
     app = create_app(world.station("ombuds"), world.stick, saved=world.folder / "saved", token="t")
     world.round("ombuds")
     return app.test_client()
@@ -79,8 +80,8 @@ def test_another_list_of_readers_is_shown(world: World) -> None:
     said = "was sealed with manifest 1, which is not the one known here"
     assert "look into this" in get(page)
     assert said in get(page, f"case/{case_of(page)}")
-    [case] = cases.queue(station)
-    assert [line for line in record.lines(station, case) if line.startswith("Look into this: ") and said in line]
+    [case] = overview.queue(station)
+    assert [line for line in transcript.lines(station, case) if line.startswith("Look into this: ") and said in line]
 
 
 def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClient) -> None:
@@ -91,7 +92,7 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     assert "waits for the next exchange" in get(page, f"case/{name}")
     assert "On the way: 2 messages." in post(page, "exchange")
     world.carrier.push(world.stick)
-    [case] = cases.queue(world.station("ombuds"))
+    [case] = overview.queue(world.station("ombuds"))
     kinds = [entry.content.kind for entry in case.entries]
     assert kinds == ["report", "reply", "note"]
 
@@ -130,10 +131,10 @@ def test_a_closed_case_to_which_the_reporter_wrote_is_marked(world: World) -> No
     world.round("ombuds")
     name = case_of(page)
     post(page, f"case/{name}/status", status="closed")
-    assert record.REOPENED not in get(page)
+    assert transcript.REOPENED not in get(page)
     world.follow_up(who)
     world.round("ombuds")
-    assert record.REOPENED in get(page) and record.REOPENED in get(page, f"case/{name}")
+    assert transcript.REOPENED in get(page) and transcript.REOPENED in get(page, f"case/{name}")
     assert "is in the past" in post(page, f"case/{name}/status", status="open", deadline="2026-11-21")
 
 
@@ -269,7 +270,7 @@ def test_uploads_never_touch_a_temporary_file(
 @pytest.fixture
 def served(world: World) -> Iterator[str]:
     """The address of a page that is served."""
-    server, address = serving.serve(world.station("ombuds"), world.stick)
+    server, address = local_server.serve(world.station("ombuds"), world.stick)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield address
@@ -324,7 +325,7 @@ def test_a_browser_keeps_nothing_of_a_case(world: World, page: FlaskClient) -> N
     shown = get(page, f"case/{name}")
     assert re.findall("<title>(.*?)</title>", get(page) + shown) == ["Workstation"] * 2
     addresses = " ".join(re.findall(r'(?:href|action)="([^"]*)"', get(page) + shown))
-    assert case not in addresses and cases.load(world.station("ombuds"), case).reference not in addresses
+    assert case not in addresses and overview.load(world.station("ombuds"), case).reference not in addresses
     other = create_app(world.station("ombuds"), world.stick, token="u").test_client()
     assert other.get(f"/u/case/{name}", base_url=HOST).status_code == 404
     areas = re.findall("<textarea[^>]*>", shown)

@@ -18,10 +18,11 @@ from tests.parties import Organisation, organisation, report, reporter, sealed, 
 from tests.patience import PATIENCE
 from tests.workstation.carrying import PASSPHRASE, Carrier, attach
 from whistle.cli.main import cli
-from whistle.protocol import enrolment, manifest, message
-from whistle.protocol.enrolment import ReviewerKeys
-from whistle.protocol.manifest import Known, Reviewer, Signing
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol.case import message
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.enrolment import ReviewerKeys
+from whistle.protocol.trust.manifest import Known, Reviewer, Signing
+from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation.workstation import Workstation, utc_today
 
 

@@ -3,9 +3,9 @@
 from io import BytesIO
 
 from tests.workstation.carrying import World
-from whistle.protocol.message import Reply
-from whistle.workstation import cases, writing
-from whistle.workstation.writing import Upload
+from whistle.protocol.case.message import Reply
+from whistle.workstation.cases import compose, overview
+from whistle.workstation.cases.compose import Upload
 
 
 def test_a_report_is_read_answered_and_answered_again(world: World) -> None:
@@ -13,22 +13,22 @@ def test_a_report_is_read_answered_and_answered_again(world: World) -> None:
     who = world.report(text="The third floor.")
     world.round("ombuds", "ethics")
     ombuds, ethics = world.station("ombuds"), world.station("ethics")
-    [case] = cases.queue(ombuds)
+    [case] = overview.queue(ombuds)
     assert case.report is not None and case.report.text == "The third floor."
-    writing.reply(ombuds, case, "We look into it.", [Upload("plan.pdf", "application/pdf", BytesIO(b"plan"))])
-    writing.note(ombuds, cases.find(ombuds, case.reference), "Seen this before.")
+    compose.reply(ombuds, case, "We look into it.", [Upload("plan.pdf", "application/pdf", BytesIO(b"plan"))])
+    compose.note(ombuds, overview.find(ombuds, case.reference), "Seen this before.")
     world.round("ombuds", "ethics")
     [reply] = world.replies(who)
     assert isinstance(reply.message, Reply) and reply.message.text == "We look into it."
     assert (reply.message.lane, reply.message.n, reply.message.have.count) == (0, 0, 1)
-    assert [entry.content.kind for entry in cases.find(ethics, case.reference).entries] == [
+    assert [entry.content.kind for entry in overview.find(ethics, case.reference).entries] == [
         "report", "reply", "note", "note",
     ]  # fmt: skip
     world.follow_up(who)
     world.round("ombuds", "ethics")
     assert ombuds.vault.get("outbox") == []
-    found = cases.find(ethics, case.reference)
+    found = overview.find(ethics, case.reference)
     assert not found.faults and [entry.by for entry in found.entries] == ["", "ombuds", "ombuds", "ombuds", ""]
-    writing.reply(ethics, found, "Thank you.")
+    compose.reply(ethics, found, "Thank you.")
     world.round("ethics")
     assert sorted((each.message.lane, each.message.have.count) for each in world.replies(who)) == [(0, 1), (1, 2)]

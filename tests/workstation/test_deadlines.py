@@ -7,11 +7,13 @@ import pytest
 from tests.parties import DAY
 from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
-from whistle.protocol.message import Status
-from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
-from whistle.workstation import backup, cases, deadlines, keyfile, outbox, record, writing
-from whistle.workstation.deadlines import Answer, Deadline
+from whistle.protocol.case.message import Status
+from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
+from whistle.workstation.cases import compose, duties, overview, transcript
+from whistle.workstation.cases.duties import Answer, Deadline
 from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import outbox
+from whistle.workstation.vault import backup, keyfile
 
 WEEK = DAY + datetime.timedelta(days=7)
 
@@ -43,7 +45,7 @@ def later(days: int) -> datetime.date:
 def test_the_duties(answers: list[tuple[str, int | None]], expected: Deadline | None) -> None:
     """Seven days to acknowledge; three months from then, or from the seventh day, for feedback."""
     given = [Answer(mark, None if days is None else later(days)) for mark, days in answers]
-    assert deadlines.duty(DAY, given) == expected
+    assert duties.duty(DAY, given) == expected
 
 
 def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
@@ -51,7 +53,7 @@ def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    signed = writing.reply(station, case_of(world, who), "We have it.", mark="acknowledgement")
+    signed = compose.reply(station, case_of(world, who), "We have it.", mark="acknowledgement")
     assert due(world, who) == [("acknowledge", WEEK, True)]
     world.day = later(5)
     world.round("ombuds")  # it goes; no stick has come back yet
@@ -61,7 +63,7 @@ def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
     assert due(world, who) == [("feedback", datetime.date(2027, 2, 28), False)]
     saved = backup.write(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     restored = backup.restore(saved, world.folder / "new", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
-    assert [each.what for each in cases.load(restored, who.case.hex()).deadlines] == ["feedback"]
+    assert [each.what for each in overview.load(restored, who.case.hex()).deadlines] == ["feedback"]
     restored.close()
     outbox.send_again(station, [signed.hash])
     assert due(world, who) == [("acknowledge", WEEK, True)]
@@ -72,7 +74,7 @@ def test_a_reply_whose_place_was_taken_counts_with_the_next(world: World) -> Non
     who = world.report()
     world.round("ombuds", "ethics")
     world.carrier.put(bytes(8 * 4096), heap="reporters", id_=thing_id(reply_tokens(who.replies, 0)[0]))
-    writing.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
+    compose.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
     world.round("ombuds", "ombuds")
     assert due(world, who) == [("acknowledge", WEEK, True)]
     world.day = later(4)
@@ -94,17 +96,19 @@ def test_a_colleagues_reply_counts_on_the_servers_day(world: World) -> None:
     world.send(marked, ("ombuds",))
     world.round("ombuds")
     assert due(world, who) == [("feedback", datetime.date(2027, 2, 25), False)]
-    assert "Acknowledgement of receipt by" in record.headline(world.station("ombuds"), case_of(world, who).entries[-1])
+    assert "Acknowledgement of receipt by" in transcript.headline(
+        world.station("ombuds"), case_of(world, who).entries[-1]
+    )
 
 
 def test_whoever_is_let_in_knows_what_was_done(world: World) -> None:
     """A reply that was handed over counts from its own day, so that no duty seems to begin anew."""
     who = world.report()
     world.round("ombuds")
-    writing.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
+    compose.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
     world.round("ombuds", "ombuds")
     world.day = later(40)
-    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.round("ombuds", "counsel")
     assert due(world, who, "counsel") == [("feedback", datetime.date(2027, 2, 22), False)]
 
@@ -114,13 +118,13 @@ def test_an_agreed_day_stands_beside_the_duty(world: World) -> None:
     who, other = world.report(), world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.status(station, case_of(world, other), "open", deadline=later(5))
-    writing.status(station, case_of(world, who), "open", deadline=later(300))
+    compose.status(station, case_of(world, other), "open", deadline=later(5))
+    compose.status(station, case_of(world, who), "open", deadline=later(300))
     assert due(world, who) == [("acknowledge", WEEK, False), ("agreed", later(300), False)]
-    assert [case.id for case in cases.queue(station)] == [other.case.hex(), who.case.hex()]
-    told = [line for line in record.lines(station, case_of(world, who)) if line.startswith("Due:")]
+    assert [case.id for case in overview.queue(station)] == [other.case.hex(), who.case.hex()]
+    told = [line for line in transcript.lines(station, case_of(world, who)) if line.startswith("Due:")]
     assert told == [f"Due: acknowledge receipt by {WEEK}", f"Due: as agreed by {later(300)}"]
-    writing.status(station, case_of(world, who), "closed", deadline=later(300))
+    compose.status(station, case_of(world, who), "closed", deadline=later(300))
     assert due(world, who) == [("acknowledge", WEEK, False)]
 
 
@@ -130,13 +134,13 @@ def test_a_day_in_the_past_is_refused(world: World) -> None:
     world.round("ombuds")
     station = world.station("ombuds")
     with pytest.raises(Refused, match="in the past"):
-        writing.status(station, case_of(world, who), "open", deadline=later(-1))
-    writing.status(station, case_of(world, who), "open", deadline=DAY)
+        compose.status(station, case_of(world, who), "open", deadline=later(-1))
+    compose.status(station, case_of(world, who), "open", deadline=DAY)
     world.day = later(2)
-    writing.status(station, case_of(world, who), "waiting", deadline=DAY)
+    compose.status(station, case_of(world, who), "waiting", deadline=DAY)
     assert ("agreed", DAY, False) in due(world, who)
     with pytest.raises(Refused, match="in the past"):
-        writing.status(station, case_of(world, who), "waiting", deadline=later(1))
+        compose.status(station, case_of(world, who), "waiting", deadline=later(1))
 
 
 def test_a_follow_up_to_a_closed_case_comes_first(world: World) -> None:
@@ -144,18 +148,18 @@ def test_a_follow_up_to_a_closed_case_comes_first(world: World) -> None:
     closed, urgent = world.report(), world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.status(station, case_of(world, closed), "closed")
-    writing.status(station, case_of(world, urgent), "open", labels=["urgent"])
+    compose.status(station, case_of(world, closed), "closed")
+    compose.status(station, case_of(world, urgent), "open", labels=["urgent"])
     first, last = closed.case.hex(), urgent.case.hex()
-    assert [case.id for case in cases.queue(station)] == [last, first]
+    assert [case.id for case in overview.queue(station)] == [last, first]
     world.follow_up(closed)
     world.round("ombuds")
-    assert [case.id for case in cases.queue(station)] == [first, last]
-    assert f"New: {record.REOPENED}" in record.lines(station, case_of(world, closed))
-    cases.mark_read(station, case_of(world, closed))
-    assert cases.queue(station)[0].reopened
-    writing.status(station, case_of(world, closed), "closed", text="We knew that.")
-    assert [case.id for case in cases.queue(station)] == [last, first]
+    assert [case.id for case in overview.queue(station)] == [first, last]
+    assert f"New: {transcript.REOPENED}" in transcript.lines(station, case_of(world, closed))
+    overview.mark_read(station, case_of(world, closed))
+    assert overview.queue(station)[0].reopened
+    compose.status(station, case_of(world, closed), "closed", text="We knew that.")
+    assert [case.id for case in overview.queue(station)] == [last, first]
 
 
 def test_a_colleague_who_closes_unseen_hides_nothing(world: World) -> None:

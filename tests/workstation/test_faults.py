@@ -13,11 +13,13 @@ from unittest import mock
 import pytest
 
 from tests.workstation.carrying import PASSPHRASE, World, attach
-from whistle.workstation import backup, cases, exporting, keyfile, outbox, writing
+from whistle.workstation.cases import case_export, compose, overview
+from whistle.workstation.cases.compose import Upload
 from whistle.workstation.errors import WorkstationError
-from whistle.workstation.exchange import exchange
+from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
-from whistle.workstation.writing import Upload
 
 STEPS = 400  # more than any of these takes
 
@@ -60,13 +62,13 @@ def ready(world: World) -> World:
 
 
 def _exchange(world: World, station: Workstation) -> None:
-    writing.note(station, cases.load(station, station.case_ids()[0]), "On its way.")
+    compose.note(station, overview.load(station, station.case_ids()[0]), "On its way.")
     exchange(station, world.stick)
 
 
 def _reply(world: World, station: Workstation) -> None:
     upload = Upload("plan", "text/plain", io.BytesIO(bytes(300_000)))
-    writing.reply(station, cases.load(station, station.case_ids()[0]), "We read it. " * 3000, [upload])
+    compose.reply(station, overview.load(station, station.case_ids()[0]), "We read it. " * 3000, [upload])
 
 
 def _backup(world: World, station: Workstation) -> None:
@@ -75,7 +77,7 @@ def _backup(world: World, station: Workstation) -> None:
 
 def _export(world: World, station: Workstation) -> None:
     try:
-        exporting.export(station, cases.load(station, station.case_ids()[-1]), world.folder / "out")
+        case_export.export(station, overview.load(station, station.case_ids()[-1]), world.folder / "out")
     except WorkstationError:
         assert not list((world.folder / "out").glob("*"))  # nothing of the case stays in the open
         raise
@@ -111,7 +113,7 @@ def test_whatever_step_fails_is_said_and_done_again(ready: World, do: Any, code:
         world.carrier.round(station, world.stick)
     assert outbox.pending(station) == [] and len(station.case_ids()) == 2 and not world.carrier.taken
     for case in station.case_ids():
-        places = [each.n for each in cases.load(station, case).replies]
+        places = [each.n for each in overview.load(station, case).replies]
         assert sorted(places) == list(range(len(places)))
 
 
@@ -119,11 +121,11 @@ def test_a_file_that_could_not_be_saved_leaves_nothing(ready: World) -> None:
     """When the disk is full, no part of what a stranger sent stays in the folder."""
     station = ready.station("ombuds")
     exchange(station, ready.stick)
-    case = cases.load(station, station.case_ids()[-1])
+    case = overview.load(station, station.case_ids()[-1])
     for step in range(1, 30):
         saved = []
         with failing(step, errno.ENOSPC), contextlib.suppress(WorkstationError):
-            saved, _ = exporting.save_all(station, case, ready.folder / "to")
+            saved, _ = case_export.save_all(station, case, ready.folder / "to")
         if saved:
             break
         assert not list((ready.folder / "to").rglob("*"))

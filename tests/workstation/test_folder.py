@@ -11,9 +11,11 @@ import pytest
 
 from tests.parties import DAY, report, reporter, sealed
 from tests.workstation.carrying import PASSPHRASE, World, attach
-from whistle.protocol import age, message
-from whistle.protocol.minisign import SecretKey
-from whistle.workstation import backup, cases, keyfile, record, writing
+from whistle.protocol import age
+from whistle.protocol.case import message
+from whistle.protocol.trust.minisign import SecretKey
+from whistle.workstation.cases import compose, overview, transcript
+from whistle.workstation.cases.compose import Upload
 from whistle.workstation.errors import (
     VaultError,
     VaultForeign,
@@ -21,9 +23,9 @@ from whistle.workstation.errors import (
     WorkstationError,
     WrongPassphrase,
 )
-from whistle.workstation.exchange import exchange
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
-from whistle.workstation.writing import Upload
 
 
 def filled(world: World) -> str:
@@ -33,10 +35,12 @@ def filled(world: World) -> str:
     who = world.report(text="plaintext-of-the-report", attachments=(attached,), answers={"where": "plaintext-answer"})
     world.round("ombuds")
     station = world.station("ombuds")
-    case = cases.load(station, who.case.hex())
+    case = overview.load(station, who.case.hex())
     files = [Upload("plaintext-reply-name.pdf", "text/plain", BytesIO(b"plaintext-reply-file"))]
-    writing.reply(station, case, "plaintext-of-the-reply", files)
-    writing.status(station, cases.load(station, case.id), "open", labels=["plaintext-label"], text="plaintext-reason")
+    compose.reply(station, case, "plaintext-of-the-reply", files)
+    compose.status(
+        station, overview.load(station, case.id), "open", labels=["plaintext-label"], text="plaintext-reason"
+    )
     world.round("ombuds")
     return case.id
 
@@ -76,17 +80,17 @@ def saved(world: World) -> Path:
 def test_a_backup_gives_back_everything(world: World, saved: Path) -> None:
     """A restored workstation shows the same case, opens its files, goes on in the chain and with the outbox."""
     old = world.station("ombuds")
-    writing.note(old, cases.queue(old)[0], "plaintext-after-the-backup")
-    [before] = cases.queue(old)
+    compose.note(old, overview.queue(old)[0], "plaintext-after-the-backup")
+    [before] = overview.queue(old)
     new = backup.restore(saved, world.folder / "new", PASSPHRASE, "another long passphrase", "test", lambda: DAY)
-    [after] = cases.queue(new)
-    assert record.lines(new, after) == record.lines(old, before)[: len(record.lines(new, after))]
+    [after] = overview.queue(new)
+    assert transcript.lines(new, after) == transcript.lines(old, before)[: len(transcript.lines(new, after))]
     assert list(new.blocks.ids()) == list(old.blocks.ids()) and new.me == "ombuds"
     world.round("ombuds")
     world.carrier.inbox(world.stick)
     exchange(new, world.stick)
-    assert [entry.signed.hash for entry in cases.queue(new)[0].entries] == [
-        entry.signed.hash for entry in cases.queue(old)[0].entries
+    assert [entry.signed.hash for entry in overview.queue(new)[0].entries] == [
+        entry.signed.hash for entry in overview.queue(old)[0].entries
     ]
     new.close()
 
@@ -156,7 +160,7 @@ def test_a_restore_that_was_cut_off_is_not_taken_for_a_workstation(world: World,
     """A computer that stops in the middle leaves a folder that says so, and no half of a case."""
     script = (
         "import os, pathlib, sys\n"
-        "from whistle.workstation import backup\n"
+        "from whistle.workstation.vault import backup\n"
         "backup._restore_messages = lambda *_: os.kill(os.getpid(), 9)\n"
         "backup.restore(*map(pathlib.Path, sys.argv[1:3]), sys.argv[3], sys.argv[3], 'test')\n"
     )

@@ -9,15 +9,17 @@ import pytest
 
 from tests.parties import DAY, organisation, report, reporter, sealed
 from tests.workstation.carrying import PASSPHRASE, World, attach
-from whistle.protocol import attachment, envelope, message
 from whistle.protocol.canonical import MAX_INTEGER
-from whistle.protocol.message import Grant, Have, Note, Reply, Signed, Status
-from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
-from whistle.workstation import backup, cases, importing, keyfile, outbox, record, writing
-from whistle.workstation.app import create_app
-from whistle.workstation.blocks import Blocks
-from whistle.workstation.cases import Case
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import Grant, Have, Note, Reply, Signed, Status
+from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
+from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import compose, overview, transcript
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import imports, outbox
+from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault.blocks import Blocks
 
 FIRST = "0" * 64
 _has = Blocks.has
@@ -25,7 +27,7 @@ _has = Blocks.has
 
 def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
     """The reporter's case as a reviewer has it now."""
-    return cases.load(world.station(id_), who.case.hex())
+    return overview.load(world.station(id_), who.case.hex())
 
 
 def by_ethics(world: World, who: Reporter, kind: type[Note | Reply | Grant | Status], **changes: object) -> Signed:
@@ -60,7 +62,7 @@ def test_a_colleague_cannot_use_up_anothers_places(world: World, n: int) -> None
     world.send(a_reply(world, who, lane=0, n=n), ("ombuds",))
     world.round("ombuds")
     assert "lies in another reviewer's lane" in case_of(world, who).faults[0]
-    signed = writing.reply(world.station("ombuds"), case_of(world, who), "We look into it.")
+    signed = compose.reply(world.station("ombuds"), case_of(world, who), "We look into it.")
     assert isinstance(signed.message, Reply) and (signed.message.lane, signed.message.n) == (0, 0)
 
 
@@ -69,13 +71,13 @@ def test_two_who_share_a_lane_keep_out_of_each_others_places(world: World) -> No
     who = world.report(readers=("ombuds",))
     world.round("ombuds")
     for id_ in ("ethics", "counsel"):
-        writing.grant(world.station("ombuds"), case_of(world, who), id_)
+        compose.grant(world.station("ombuds"), case_of(world, who), id_)
     world.round("ombuds", "ethics", "counsel", "ombuds", "ethics", "counsel")
     far = a_reply(world, who, readers=("ombuds", "ethics", "counsel"), lane=8, n=63)
     world.send(far, ("ombuds", "counsel"))
-    writing.reply(world.station("ethics"), case_of(world, who, "ethics"), "From ethics.")
+    compose.reply(world.station("ethics"), case_of(world, who, "ethics"), "From ethics.")
     world.round("ethics", "counsel")
-    signed = writing.reply(world.station("counsel"), case_of(world, who, "counsel"), "From counsel.")
+    signed = compose.reply(world.station("counsel"), case_of(world, who, "counsel"), "From counsel.")
     assert isinstance(signed.message, Reply) and (signed.message.lane, signed.message.n) == (8, 1)
 
 
@@ -103,7 +105,7 @@ def test_a_place_that_was_taken_is_not_forgotten_while_nothing_may_be_signed(wor
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.reply(station, case_of(world, who), "We look into it.")
+    compose.reply(station, case_of(world, who), "We look into it.")
     place = thing_id(reply_tokens(who.replies, 0)[0])
     world.carrier.put(bytes(8 * 4096), heap="reporters", id_=place)
     world.round("ombuds")
@@ -123,7 +125,7 @@ def test_a_follow_up_reaches_a_grantee_even_if_it_came_while_nothing_could_be_si
     """What could not be handed on at once is handed on with the next exchange, though nothing new has come."""
     who = world.report()
     world.round("ombuds")
-    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.round("ombuds", "counsel")
     world.follow_up(who)
     world.day = DAY - datetime.timedelta(days=30)
@@ -144,10 +146,10 @@ def test_a_reader_whose_first_key_is_yet_to_begin_is_passed_over(world: World) -
     who = world.report()
     world.carrier.manifests = [world.org.known, world.org.next(reviewers=listed)]
     world.round("ombuds")
-    signed = writing.note(world.station("ombuds"), case_of(world, who), "Soon there will be two of us.")
+    signed = compose.note(world.station("ombuds"), case_of(world, who), "Soon there will be two of us.")
     assert signed.message.readers == ("ombuds",)
     with pytest.raises(Refused, match="has begun yet"):
-        writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+        compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
 
 
 HEADING = "\n\n--- Note by Ethics office (ethics), 2026-11-22\n    (sealed and signed at a reviewer's workstation)\n"
@@ -160,7 +162,7 @@ def test_nothing_that_a_stranger_writes_looks_like_the_programs_own_words(world:
         text="Hello." + HEADING + "Send it all.", answers={"when": "Monday" + HEADING}, attachments=(attached,)
     )
     world.round("ombuds")
-    shown = record.lines(world.station("ombuds"), case_of(world, who))
+    shown = transcript.lines(world.station("ombuds"), case_of(world, who))
     own = [line for line in shown if not line.startswith("| ")]
     assert not any("\n" in line for line in shown)
     assert [line for line in own if "---" in line] == ["--- Report by the reporter, 2026-11-22"]
@@ -171,7 +173,7 @@ def test_a_colleague_who_floods_the_waiting_room_crowds_nobody_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many messages for no case one reviewer sends, another's grant goes on waiting for its report."""
-    monkeypatch.setattr(importing, "LONGEST_WAIT", 5)
+    monkeypatch.setattr(imports, "LONGEST_WAIT", 5)
     who = reporter()
     for seq in range(12):
         elsewhere = reporter()
@@ -190,11 +192,11 @@ def test_two_cases_of_one_reference_can_be_told_apart(world: World, monkeypatch:
     """A reporter can search for keys whose case has another's reference: then the cases' full names do."""
     names = [world.report().case.hex(), world.report().case.hex()]
     world.round("ombuds")
-    monkeypatch.setattr(cases, "reference", lambda case: "1234-5678-9012")
+    monkeypatch.setattr(overview, "reference", lambda case: "1234-5678-9012")
     with pytest.raises(Refused, match="2 cases have this reference") as caught:
-        cases.find(world.station("ombuds"), "1234-5678-9012")
+        overview.find(world.station("ombuds"), "1234-5678-9012")
     said = caught.value.hint.removeprefix("say which: ").split(", ")
-    assert {cases.find(world.station("ombuds"), each).id for each in said} == set(names)
+    assert {overview.find(world.station("ombuds"), each).id for each in said} == set(names)
 
 
 def test_pieces_that_are_claimed_and_never_sent_cost_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -228,7 +230,7 @@ def test_a_status_from_the_far_future_is_overruled(world: World) -> None:
     world.send(early, ("ombuds",))
     world.round("ombuds")
     assert case_of(world, who).status == "closed"
-    writing.status(world.station("ombuds"), case_of(world, who), "open", text="There is.")
+    compose.status(world.station("ombuds"), case_of(world, who), "open", text="There is.")
     case = case_of(world, who)
     assert case.status == "open" and [each.day for each in case.deadlines] == [datetime.date(2027, 2, 22)]
 
@@ -248,6 +250,6 @@ def test_more_readers_than_slots_stop_nobody_from_writing(tmp_path: Path, by: st
     else:
         world.follow_up(who, readers=("ombuds", "counsel"))
         world.round("ombuds")
-    signed = writing.note(world.station("ombuds"), case_of(world, who), "Still between the two of us.")
+    signed = compose.note(world.station("ombuds"), case_of(world, who), "Still between the two of us.")
     assert signed.message.readers == ("ombuds", "ethics")
     world.close()

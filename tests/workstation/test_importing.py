@@ -9,13 +9,14 @@ import pytest
 
 from tests.parties import DAY, report, reporter, sealed, sender
 from tests.workstation.carrying import World, attach
-from whistle.protocol import message, statement
-from whistle.protocol.message import FollowUp, Note
-from whistle.protocol.retrieval import Reporter
-from whistle.workstation import cases, record, saving, writing
+from whistle.protocol.case import message
+from whistle.protocol.case.message import FollowUp, Note
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.transfer import statement
+from whistle.workstation.cases import compose, overview, saved_files, transcript
 from whistle.workstation.errors import CannotSave, Refused, Untrusted
-from whistle.workstation.exchange import exchange
-from whistle.workstation.importing import Imported
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.exchange.imports import Imported
 
 
 def taken(world: World, id_: str = "ombuds") -> Imported:
@@ -62,18 +63,18 @@ def test_a_stick_that_is_cut_off_is_refused_and_then_taken(world: World) -> None
 
 def test_a_left_out_reviewer_opens_nothing(world: World) -> None:
     """Somebody whom the reporter left out finds nothing of the case, reports, notes, replies and files included."""
-    blocks, record = attach(b"a photograph")
+    blocks, transcript = attach(b"a photograph")
     world.carrier.put_blocks(blocks)
-    world.report(without=("counsel",), attachments=(record,), text="It is about counsel.")
+    world.report(without=("counsel",), attachments=(transcript,), text="It is about counsel.")
     world.round("ombuds", "counsel")
-    case = cases.queue(world.station("ombuds"))[0]
-    writing.note(world.station("ombuds"), case, "Counsel must not know.")
-    writing.reply(world.station("ombuds"), case, "We know.")
+    case = overview.queue(world.station("ombuds"))[0]
+    compose.note(world.station("ombuds"), case, "Counsel must not know.")
+    compose.reply(world.station("ombuds"), case, "We know.")
     world.round("ombuds", "counsel")
     counsel = world.station("counsel")
     assert counsel.case_ids() == [] and taken(world, "counsel").kept == []
     with pytest.raises(Refused, match="left counsel out"):
-        writing.grant(world.station("ombuds"), case, "counsel")
+        compose.grant(world.station("ombuds"), case, "counsel")
 
 
 @pytest.mark.parametrize(("without", "told"), [((), 1), (("ombuds",), 0)], ids=["others", "me as left out"])
@@ -137,7 +138,7 @@ def test_what_claims_to_be_a_colleagues_is_nonsense_and_no_alarm(world: World, s
     who = world.report()
     world.send(note(world, who.case.hex(), sender=sender), ("ombuds",))
     result = taken(world)
-    case = cases.load(world.station("ombuds"), who.case.hex())
+    case = overview.load(world.station("ombuds"), who.case.hex())
     assert (result.damaged, result.findings, case.faults) == (1, [], [])
     assert [entry.content.kind for entry in case.entries] == ["report"]
 
@@ -147,7 +148,7 @@ def test_a_reviewers_message_to_whom_the_reporter_left_out_is_shown_as_such(worl
     who = world.report(without=("counsel",))
     world.send(note(world, who.case.hex(), readers=("ombuds", "ethics", "counsel")), ("ombuds",))
     result = taken(world)
-    case = cases.load(world.station("ombuds"), who.case.hex())
+    case = overview.load(world.station("ombuds"), who.case.hex())
     assert [entry.content.kind for entry in case.entries] == ["report"]
     assert "whom the reporter left out" in result.findings[0] and "whom the reporter left out" in case.faults[0]
 
@@ -169,33 +170,33 @@ def test_gaps_and_forks_in_a_chain_are_shown(world: World) -> None:
     for signed in (first, third):
         world.send(signed, ("ombuds", "ethics"))
     world.round("ombuds")
-    case = cases.load(world.station("ombuds"), who.case.hex())
+    case = overview.load(world.station("ombuds"), who.case.hex())
     assert case.faults == ["ethics's message number 2 in this case has not come"]
     world.send(second, ("ombuds", "ethics"))
     world.send(note(world, who.case.hex(), text="Another story."), ("ombuds", "ethics"))
     world.round("ombuds")
-    case = cases.load(world.station("ombuds"), who.case.hex())
+    case = overview.load(world.station("ombuds"), who.case.hex())
     assert case.faults == ["two different messages of ethics have the number 1"]
 
 
 def test_a_block_that_has_not_come_is_no_error(world: World) -> None:
     """An attachment is incomplete until its last block came; until then nothing of it is saved."""
-    blocks, record = attach(bytes(400_000))
-    who = world.report(attachments=(record,))
+    blocks, transcript = attach(bytes(400_000))
+    who = world.report(attachments=(transcript,))
     world.carrier.put_blocks(blocks[:-1])
     world.round("ombuds")
     station = world.station("ombuds")
     with pytest.raises(CannotSave, match="1 of 2 pieces"):
-        saving.save(record, station.blocks, world.folder / "to")
+        saved_files.save(transcript, station.blocks, world.folder / "to")
     world.carrier.put_blocks(blocks)
     world.round("ombuds")
-    assert saving.save(record, station.blocks, world.folder / "to").stat().st_size == 400_000
-    assert not cases.load(station, who.case.hex()).faults
+    assert saved_files.save(transcript, station.blocks, world.folder / "to").stat().st_size == 400_000
+    assert not overview.load(station, who.case.hex()).faults
 
 
 def test_a_long_report_is_whole_once_its_rest_came(world: World) -> None:
     """A text that travels in blocks is shown when these are there."""
-    from whistle.protocol import envelope
+    from whistle.protocol.case import envelope
 
     who = reporter()
     folded, blocks = envelope.fold(report(who, world.org, text="third floor " * 9000), world.org.manifest.slots)
@@ -203,10 +204,10 @@ def test_a_long_report_is_whole_once_its_rest_came(world: World) -> None:
     world.send(signed, ("ombuds",))
     world.round("ombuds")
     station = world.station("ombuds")
-    assert not cases.load(station, who.case.hex()).entries[0].complete
+    assert not overview.load(station, who.case.hex()).entries[0].complete
     world.carrier.put_blocks(blocks)
     world.round("ombuds")
-    [entry] = cases.load(station, who.case.hex()).entries
+    [entry] = overview.load(station, who.case.hex()).entries
     assert entry.complete and len(entry.content.text) == 108_000  # type: ignore[attr-defined]
 
 
@@ -251,7 +252,7 @@ def test_the_message_says_which_manifest_it_was_sealed_with(world: World) -> Non
     signed = message.sign(report(who, world.org, keys=other.keys), who.signing)
     world.carrier.put(sealed(signed, world.org, ("ombuds",)))
     world.round("ombuds")
-    [fault] = cases.load(world.station("ombuds"), who.case.hex()).faults
+    [fault] = overview.load(world.station("ombuds"), who.case.hex()).faults
     assert "sealed with manifest 1, which is not the one known here" in fault
 
 
@@ -262,9 +263,9 @@ def test_a_day_that_a_reporter_makes_up_does_no_harm(world: World, day: datetime
     """Deadlines follow the server's day, so that no report hides itself or breaks the queue."""
     who = world.report(day=day)
     world.round("ombuds")
-    [case] = cases.queue(world.station("ombuds"))
+    [case] = overview.queue(world.station("ombuds"))
     assert [each.day for each in case.deadlines] == [DAY + datetime.timedelta(days=7)]
-    writing.reply(world.station("ombuds"), case, "Thank you.")
+    compose.reply(world.station("ombuds"), case, "Thank you.")
     assert len(world.station("ombuds").hashes(who.case.hex())) == 2
 
 
@@ -277,10 +278,10 @@ def test_who_has_left_goes_on_reading_and_signs_nothing(world: World) -> None:
     reviewers = tuple(each.listed(retired=each.id != "counsel") for each in people.values())
     world.carrier.manifests = [world.org.known, world.org.next(reviewers=reviewers, channels=channels)]
     world.round("ethics")
-    case = cases.load(world.station("ethics"), who.case.hex())
-    assert record.lines(world.station("ethics"), case)[-1] == "| Something happened on the third floor."
+    case = overview.load(world.station("ethics"), who.case.hex())
+    assert transcript.lines(world.station("ethics"), case)[-1] == "| Something happened on the third floor."
     with pytest.raises(Refused, match="retired"):
-        writing.note(world.station("ethics"), case, "One more thing.")
+        compose.note(world.station("ethics"), case, "One more thing.")
 
 
 def test_two_reports_under_the_same_words_are_shown(world: World) -> None:
@@ -288,6 +289,6 @@ def test_two_reports_under_the_same_words_are_shown(world: World) -> None:
     who = world.report()
     world.report(who, text="Another story.")
     world.round("ombuds")
-    assert cases.load(world.station("ombuds"), who.case.hex()).faults == [
+    assert overview.load(world.station("ombuds"), who.case.hex()).faults == [
         "more than one report was signed with the keys of this case"
     ]

@@ -11,11 +11,13 @@ from tests.parties import DAY
 from tests.trial.counts import full
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from tests.workstation.killed import text_of
-from whistle.protocol import bundle
-from whistle.protocol.message import Reply
-from whistle.workstation import backup, cases, outbox, record
+from whistle.protocol.case.message import Reply
+from whistle.protocol.transfer import bundle
+from whistle.workstation.cases import overview, transcript
 from whistle.workstation.errors import VaultError, WorkstationError
-from whistle.workstation.exchange import exchange
+from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.vault import backup
 from whistle.workstation.workstation import Workstation
 
 KILLS = full("WORKSTATION_KILLS", 600, 6)  # a third each amid Exchange, replies and backups
@@ -89,9 +91,11 @@ def test_a_workstation_killed_at_any_moment(world: World) -> None:
 
 
 def _said_once(world: World, station: Workstation, name: str, promised: set[int]) -> None:
-    case = cases.load(station, name)
+    case = overview.load(station, name)
     assert not case.faults
-    said = Counter(record.text(entry).partition(".")[0] for entry in case.entries if isinstance(entry.content, Reply))
+    said = Counter(
+        transcript.text(entry).partition(".")[0] for entry in case.entries if isinstance(entry.content, Reply)
+    )
     assert set(said.values()) <= {1} and {text_of(n).partition(".")[0] for n in promised} <= set(said)
     places = [entry.content.n for entry in case.entries if isinstance(entry.content, Reply)]
     assert sorted(places) == list(range(len(places)))
@@ -103,7 +107,7 @@ def _restores_or_says_why(world: World, finished: bool) -> None:
         return
     try:
         restored = backup.restore(newest, world.folder / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
-        assert all(cases.load(restored, name).entries for name in restored.case_ids())
+        assert all(overview.load(restored, name).entries for name in restored.case_ids())
         restored.vault.destroy()
     except VaultError:
         raise

@@ -10,35 +10,35 @@ import pytest
 from tests.making.codes import NAMES
 from tests.workstation.carrying import attach
 from whistle import newfile
-from whistle.protocol import names
-from whistle.protocol.attachment import BLOCK, block_ids
-from whistle.workstation import saving
-from whistle.workstation.blocks import Blocks
+from whistle.protocol import file_names
+from whistle.protocol.case.attachment import BLOCK, block_ids
+from whistle.workstation.cases import saved_files
 from whistle.workstation.errors import CannotSave
+from whistle.workstation.vault.blocks import Blocks
 
 
 def test_a_lone_surrogate_is_left_out() -> None:
     """What cannot be written as UTF-8 is no part of a name."""
-    assert names.safe_name("\ud800a.txt") == "a.txt"
+    assert file_names.safe_name("\ud800a.txt") == "a.txt"
 
 
 @pytest.mark.parametrize("letter", ["a", "ش", "𝔸"])
 def test_a_long_name_is_cut_and_keeps_its_ending(letter: str) -> None:
     """4,000 characters of any script become at most 200 bytes, whole characters, the ending kept, numbered or not."""
-    for name in (names.safe_name(letter * 4000 + ".jpeg"), names.numbered(letter * 4000 + ".jpeg", 12)):
+    for name in (file_names.safe_name(letter * 4000 + ".jpeg"), file_names.numbered(letter * 4000 + ".jpeg", 12)):
         assert len(name.encode()) <= 200 and name.endswith(".jpeg") and len(name.encode()) > 190
-    assert names.numbered(letter * 4000 + ".jpeg", 12).endswith(" (12).jpeg")
-    assert len(names.safe_name("a." + letter * 4000).encode()) <= 200
+    assert file_names.numbered(letter * 4000 + ".jpeg", 12).endswith(" (12).jpeg")
+    assert len(file_names.safe_name("a." + letter * 4000).encode()) <= 200
 
 
 @pytest.mark.parametrize("count", [1, 2, 12])
 @pytest.mark.parametrize("name", sorted({given for given, _ in NAMES.values()}))
 def test_a_name_is_safe_with_any_number(name: str, count: int) -> None:
     """Whatever number a name gets, it stays as short, keeps its ending, and is not made worse by being made safe."""
-    found = names.numbered(name, count)
-    assert len(found.encode()) <= 200 and names.safe_name(found) == found
-    _, dot, ending = names.safe_name(name).rpartition(".")
-    assert not dot or len(ending) > names.LONGEST_ENDING or found.endswith(dot + ending)
+    found = file_names.numbered(name, count)
+    assert len(found.encode()) <= 200 and file_names.safe_name(found) == found
+    _, dot, ending = file_names.safe_name(name).rpartition(".")
+    assert not dot or len(ending) > file_names.LONGEST_ENDING or found.endswith(dot + ending)
 
 
 @pytest.mark.parametrize("name", ["desktop.ini", "Report.lnk", "con.txt", "photo.jpg:x.exe"])
@@ -47,7 +47,7 @@ def test_what_windows_acts_on_is_saved_under_another_name(tmp_path: Path, blocks
     sealed, record = attach(b"content", name)
     for id_, body in sealed:
         blocks.write(id_, body)
-    path = saving.save(record, blocks, tmp_path / "to")
+    path = saved_files.save(record, blocks, tmp_path / "to")
     assert path.name != name and path.read_bytes() == b"content" and ":" not in path.name
     assert path.suffix not in (".lnk", ".ini") or path.name.startswith("_")
 
@@ -64,7 +64,7 @@ def test_nothing_is_overwritten(tmp_path: Path, blocks: Blocks) -> None:
         sealed, record = attach(content)
         for id_, body in sealed:
             blocks.write(id_, body)
-        saving.save(record, blocks, tmp_path / "to")
+        saved_files.save(record, blocks, tmp_path / "to")
     found = {path.name: path.read_bytes() for path in (tmp_path / "to").iterdir()}
     assert found == {"photo.jpg": b"one", "photo (2).jpg": b"two"}
     assert all(path.stat().st_mode & 0o777 == 0o600 for path in (tmp_path / "to").iterdir())
@@ -84,7 +84,7 @@ def test_a_faulty_attachment_leaves_nothing_behind(tmp_path: Path, blocks: Block
     else:
         blocks.path(last).write_bytes(blocks.read(first))
     with pytest.raises(CannotSave):
-        saving.save(record, blocks, tmp_path / "to")
+        saved_files.save(record, blocks, tmp_path / "to")
     assert not (tmp_path / "to").exists() or not list((tmp_path / "to").iterdir())
 
 
@@ -118,7 +118,7 @@ def test_of_several_versions_of_blocks_those_are_taken_that_open(tmp_path: Path,
         for version in [(altered, body), (body, altered), (body, altered, bytes(BLOCK)), (body,)][index % 4]:
             blocks.write(id_, version)
     assert blocks.missing(block_ids(record)) == []
-    assert saving.save(record, blocks, tmp_path / "to").read_bytes() == content
+    assert saved_files.save(record, blocks, tmp_path / "to").read_bytes() == content
     assert list(blocks.ids()) == sorted(block_ids(record))
 
 
@@ -133,7 +133,7 @@ def test_what_systems_lay_beside_blocks_is_no_block(tmp_path: Path, blocks: Bloc
             (folder / name).write_bytes(b"Bud1")
     assert list(blocks.ids()) == [id_ for id_, _ in sealed]
     assert [len(blocks.versions(id_)) for id_, _ in sealed] == [2]
-    assert saving.save(record, blocks, tmp_path / "to").read_bytes() == b"content"
+    assert saved_files.save(record, blocks, tmp_path / "to").read_bytes() == b"content"
 
 
 def test_when_no_version_of_a_block_opens_nothing_is_saved(tmp_path: Path, blocks: Blocks) -> None:
@@ -143,7 +143,7 @@ def test_when_no_version_of_a_block_opens_nothing_is_saved(tmp_path: Path, block
         blocks.write(id_, body[:-1] + bytes([body[-1] ^ 1]))
         blocks.write(id_, body[:-1] + bytes([body[-1] ^ 2]))
     with pytest.raises(CannotSave, match="damaged"):
-        saving.save(record, blocks, tmp_path / "to")
+        saved_files.save(record, blocks, tmp_path / "to")
     assert not list((tmp_path / "to").iterdir())
 
 
@@ -156,5 +156,5 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path, blocks: Blocks) -> No
     folder.mkdir(parents=True)
     target.write_bytes(b"old")
     (folder / "photo.jpg").symlink_to(target)
-    assert saving.save(record, blocks, folder).name == "photo (2).jpg"
+    assert saved_files.save(record, blocks, folder).name == "photo (2).jpg"
     assert target.read_bytes() == b"old"

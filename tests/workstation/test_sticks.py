@@ -10,13 +10,14 @@ import pytest
 
 from tests.parties import DAY, report, reporter, sealed
 from tests.workstation.carrying import World, attach
-from whistle.protocol import bundle, message
-from whistle.protocol.attachment import BLOCK
-from whistle.protocol.listing import Listing
-from whistle.workstation import holdings, importing, outbox
-from whistle.workstation import stick as sticks
+from whistle.protocol.case import message
+from whistle.protocol.case.attachment import BLOCK
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import Listing
 from whistle.workstation.errors import Untrusted
-from whistle.workstation.exchange import exchange
+from whistle.workstation.exchange import imports, outbox, received
+from whistle.workstation.exchange import stick as sticks
+from whistle.workstation.exchange.exchange import exchange
 
 
 @pytest.fixture
@@ -142,10 +143,10 @@ def test_a_stick_that_shows_another_part_at_the_second_look_is_refused(world: Wo
         def open(self, *_: object) -> Swapping:
             return Swapping(verified, first)
 
-    done = importing.import_files(station, [Path_(first)])
+    done = imports.import_files(station, [Path_(first)])
     assert len(done.altered) == 1 and not done.kept and not station.case_ids()
     assert not station.vault.get("imported") and not station.vault.get("days") and not station.blocks.has(id_)
-    assert len(importing.import_files(station, [verified]).kept) == 1 and station.vault.get("days")
+    assert len(imports.import_files(station, [verified]).kept) == 1 and station.vault.get("days")
     assert station.blocks.has(id_)
 
 
@@ -162,11 +163,11 @@ def test_what_stands_before_an_altered_member_is_not_taken(world: World) -> None
     data[-20_000] ^= 1
     part.write_bytes(data)
     station = world.station("ombuds")
-    done = importing.import_files(station, [part])
+    done = imports.import_files(station, [part])
     assert len(done.altered) == 1 and not done.kept and not done.manifests
     assert not station.case_ids() and not station.blocks.has(id_) and not station.trust.serials()
     part.write_bytes(whole)
-    done = importing.import_files(station, [part])
+    done = imports.import_files(station, [part])
     assert (len(done.kept), done.manifests, done.altered) == (3, 1, [])
 
 
@@ -180,7 +181,7 @@ def test_what_was_replaced_on_the_way_is_opened_when_the_right_one_comes(world: 
     world.round("ombuds")
     station = world.station("ombuds")
     assert station.case_ids() == [who.case.hex()]
-    assert holdings.seen_ids(station, DAY) == sorted({id_, *world.carrier.heaps})
+    assert received.seen_ids(station, DAY) == sorted({id_, *world.carrier.heaps})
 
 
 def test_a_block_under_an_envelopes_name_is_refused(world: World) -> None:
@@ -198,7 +199,7 @@ def test_the_vault_of_an_earlier_version_gets_a_day_again(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     [before] = outbox.statements(station)
-    traces = [bundle.member_id(name).hex() + sha[:16] for name, sha in holdings.held(station, DAY.isoformat()).items()]
+    traces = [bundle.member_id(name).hex() + sha[:16] for name, sha in received.held(station, DAY.isoformat()).items()]
     station.vault.put(f"day/{DAY}", traces)
     station.vault.put("imported", [])
     assert outbox.statements(station) == []
@@ -213,4 +214,4 @@ def test_a_list_of_the_largest_size_is_no_harm(world: World) -> None:
     ids = tuple(number.to_bytes(16) for number in range(50_000))
     listing = Listing("workstation", DAY, (), 1, 1, taken=ids, stored=ids)
     path.write_bytes(b"".join(bundle.stream(listing, lambda _: [])))
-    assert importing.import_files(world.station("ombuds"), [path]).parts == 1
+    assert imports.import_files(world.station("ombuds"), [path]).parts == 1

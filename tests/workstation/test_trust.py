@@ -7,7 +7,7 @@ import pytest
 
 from tests.parties import DAY
 from tests.workstation.carrying import World
-from whistle.protocol.manifest import Known
+from whistle.protocol.trust.manifest import Known
 from whistle.workstation.errors import Untrusted
 
 

@@ -14,8 +14,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from whistle.workstation import passphrase
-from whistle.workstation import vault as vaults
 from whistle.workstation.errors import (
     Refused,
     VaultError,
@@ -25,7 +23,9 @@ from whistle.workstation.errors import (
     VaultReadOnly,
     WrongPassphrase,
 )
-from whistle.workstation.vault import DATABASE, PAD, SETTINGS, Vault
+from whistle.workstation.vault import passphrase
+from whistle.workstation.vault import storage as vaults
+from whistle.workstation.vault.storage import DATABASE, PAD, SETTINGS, Vault
 
 SECRET = "seven quiet otters swim"
 DOINGS = st.sampled_from(["put", "put", "remove", "get", "nested"])
@@ -106,8 +106,8 @@ def test_a_killed_program_leaves_the_last_whole_state(folder: Path) -> None:
     """A process that dies in the middle of a transaction loses that transaction and nothing else, written or not."""
     script = (
         "import os, pathlib, sys\n"
-        "from whistle.workstation import vault as vaults\n"
-        "from whistle.workstation.vault import Vault\n"
+        "from whistle.workstation.vault import storage as vaults\n"
+        "from whistle.workstation.vault.storage import Vault\n"
         "vaults.HELD = 100\n"
         "vault = Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
         "vault.put('kept', 1)\n"
@@ -223,7 +223,7 @@ def test_a_folder_that_takes_no_writing_is_named(folder: Path) -> None:
     script = (
         "import os, pathlib, sys\n"
         "from whistle.workstation.errors import VaultReadOnly\n"
-        "from whistle.workstation.vault import Vault\n"
+        "from whistle.workstation.vault.storage import Vault\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "for folder in sys.argv[1:]:\n"
         "    try:\n"
@@ -251,9 +251,9 @@ def test_a_full_disk_loses_nothing(folder: Path, doing: str) -> None:
     """When there is no room for a record it is refused, and the vault opens with what it had."""
     script = (
         "import pathlib, resource, signal, sys\n"
-        "from whistle.workstation import vault as vaults\n"
+        "from whistle.workstation.vault import storage as vaults\n"
         "from whistle.workstation.errors import VaultReadOnly\n"
-        "from whistle.workstation.vault import Vault\n"
+        "from whistle.workstation.vault.storage import Vault\n"
         "vaults.HELD = 8\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
         "vault = Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"
@@ -305,7 +305,7 @@ def test_too_little_memory_is_said(folder: Path) -> None:
     script = (
         "import pathlib, resource, sys\n"
         "from whistle.workstation.errors import VaultError\n"
-        "from whistle.workstation.vault import Vault\n"
+        "from whistle.workstation.vault.storage import Vault\n"
         "resource.setrlimit(resource.RLIMIT_AS, (2**29, 2**29))\n"
         "try:\n"
         "    Vault.open(pathlib.Path(sys.argv[1]), sys.argv[2])\n"

@@ -9,22 +9,24 @@ import pytest
 
 from tests.parties import DAY, organisation, reporter, sender
 from tests.workstation.carrying import World
-from whistle.protocol import attachment, bundle, envelope, message
-from whistle.protocol.judgement import Thing, judge
-from whistle.protocol.listing import Listing
-from whistle.protocol.message import FollowUp, Grant, Reply, Slip, Status
-from whistle.protocol.retrieval import Reporter, reply_tokens, thing_id
-from whistle.protocol.succession import Succession
-from whistle.workstation import cases, exporting, outbox, record, saving, writing
-from whistle.workstation.cases import Case
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import FollowUp, Grant, Reply, Slip, Status
+from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
+from whistle.protocol.reporter.reply_validation import Thing, judge
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import Listing
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.workstation.cases import case_export, compose, overview, saved_files, transcript
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import ClockBehind, Refused
-from whistle.workstation.exchange import exchange
-from whistle.workstation.writing import Upload
+from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange.exchange import exchange
 
 
 def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
     """The reporter's case as a reviewer has it now."""
-    return cases.load(world.station(id_), who.case.hex())
+    return overview.load(world.station(id_), who.case.hex())
 
 
 def test_a_reply_lies_where_the_reporter_looks(world: World) -> None:
@@ -32,7 +34,7 @@ def test_a_reply_lies_where_the_reporter_looks(world: World) -> None:
     who = world.report()
     world.round("ethics")
     for text in ("One.", "Two."):
-        writing.reply(world.station("ethics"), case_of(world, who, "ethics"), text)
+        compose.reply(world.station("ethics"), case_of(world, who, "ethics"), text)
     world.round("ethics")
     found = {reply.message.n: reply for reply in world.replies(who)}  # type: ignore[attr-defined]
     assert sorted(found) == [0, 1]
@@ -51,7 +53,7 @@ def test_files_of_a_reply_open_for_the_reporter_and_for_the_readers(world: World
     world.round("ombuds")
     content = bytes(range(256)) * 2000
     files = [Upload("plan.pdf", "application/pdf", BytesIO(content))]
-    writing.reply(world.station("ombuds"), case_of(world, who), "See the plan.", files)
+    compose.reply(world.station("ombuds"), case_of(world, who), "See the plan.", files)
     world.round("ombuds", "ethics")
     [reply] = world.replies(who)
     [attached] = reply.message.attachments  # type: ignore[attr-defined]
@@ -60,21 +62,21 @@ def test_files_of_a_reply_open_for_the_reporter_and_for_the_readers(world: World
     assert {heap for heap, _ in stored} == {"reporters"}
     assert b"".join([*(opener.update(body) for _, body in stored), opener.finish()]) == content
     ethics = world.station("ethics")
-    saved, failed = exporting.save_all(ethics, case_of(world, who, "ethics"), world.folder / "all")
+    saved, failed = case_export.save_all(ethics, case_of(world, who, "ethics"), world.folder / "all")
     assert [path.name for path in saved] == ["plan.pdf"] and not failed
     [(_, copy)] = [
-        (entry, file) for entry, file in cases.files(case_of(world, who, "ethics")) if entry.content.kind == "note"
+        (entry, file) for entry, file in overview.files(case_of(world, who, "ethics")) if entry.content.kind == "note"
     ]
-    assert saving.save(copy, ethics.blocks, world.folder / "to").read_bytes() == content
+    assert saved_files.save(copy, ethics.blocks, world.folder / "to").read_bytes() == content
 
 
 def test_a_long_reply_reaches_everybody(world: World) -> None:
     """A text that does not fit an envelope travels in blocks, the readers' copy in a note."""
     who = world.report()
     world.round("ombuds")
-    writing.reply(world.station("ombuds"), case_of(world, who), "long " * 9000)
+    compose.reply(world.station("ombuds"), case_of(world, who), "long " * 9000)
     world.round("ombuds", "ethics")
-    texts = [record.text(entry) for entry in case_of(world, who, "ethics").entries]
+    texts = [transcript.text(entry) for entry in case_of(world, who, "ethics").entries]
     assert any("long " * 9000 in text for text in texts)
 
 
@@ -83,14 +85,14 @@ def test_the_65th_reply_is_refused(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.reply(station, case_of(world, who), "The first.")
+    compose.reply(station, case_of(world, who), "The first.")
     [_, first] = station.hashes(who.case.hex())
     old = station.message(first)
     assert isinstance(old.message, Reply)
     last = replace(old.message, n=63, seq=1, prev=old.hash)
     station.keep(message.sign(last, station.signing.signing), "own")
     with pytest.raises(Refused, match="64 replies"):
-        writing.reply(station, case_of(world, who), "One too many.")
+        compose.reply(station, case_of(world, who), "One too many.")
 
 
 def test_a_reply_whose_place_was_taken_is_signed_again(world: World) -> None:
@@ -98,7 +100,7 @@ def test_a_reply_whose_place_was_taken_is_signed_again(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.reply(station, case_of(world, who), "We look into it.", [Upload("a", "text/plain", BytesIO(b"a"))])
+    compose.reply(station, case_of(world, who), "We look into it.", [Upload("a", "text/plain", BytesIO(b"a"))])
     world.carrier.put(bytes(8 * 4096), heap="reporters", id_=thing_id(reply_tokens(who.replies, 0)[0]))
     world.round("ombuds")
     assert not world.carrier.taken - set(world.carrier.heaps)
@@ -118,7 +120,7 @@ def test_the_outbox_forgets_nothing_until_it_has_arrived(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.reply(station, case_of(world, who), "We look into it.")
+    compose.reply(station, case_of(world, who), "We look into it.")
     for _ in range(2):
         world.carrier.inbox(world.stick)
         assert exchange(station, world.stick).waiting == 1
@@ -145,14 +147,14 @@ def test_a_grantee_reads_all_and_answers_in_a_lane_of_its_own(world: World) -> N
     """Somebody let in reads what was said before, replies at slots + the granter's place, and gets what comes."""
     who = world.report()
     world.round("ombuds", "ethics")
-    writing.note(world.station("ethics"), case_of(world, who, "ethics"), "Who knows about invoices?")
+    compose.note(world.station("ethics"), case_of(world, who, "ethics"), "Who knows about invoices?")
     world.round("ethics", "ombuds")
-    writing.grant(world.station("ombuds"), case_of(world, who), "counsel", "Knows invoices")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel", "Knows invoices")
     world.round("ombuds", "counsel", "ethics")
     counsel = world.station("counsel")
     kinds = [entry.content.kind for entry in case_of(world, who, "counsel").entries]
     assert kinds == ["report", "note", "grant", "reply"]
-    writing.reply(counsel, case_of(world, who, "counsel"), "I was asked to help.")
+    compose.reply(counsel, case_of(world, who, "counsel"), "I was asked to help.")
     world.round("counsel", "ethics", "ombuds")
     [reply] = [each for each in world.replies(who) if each.message.sender == "counsel"]  # type: ignore[attr-defined]
     assert isinstance(reply.message, Reply)
@@ -172,7 +174,7 @@ def told(world: World, who: Reporter) -> list[tuple[str, str]]:
     world.carrier.put(body, heap="reporters", id_=thing_id(who.slip_token))
     heaps, wanted = world.carrier.heaps, who.look_ids(8)
     things = {id_: Thing(DAY, heaps[id_][1]) for id_ in wanted if id_ in heaps and heaps[id_][0] == "reporters"}
-    view = judge(things, who, Succession([world.org.known]), 8, lambda record: b"")
+    view = judge(things, who, Succession([world.org.known]), 8, lambda transcript: b"")
     assert not view.replies and not view.late
     return [(each.reviewer.id, each.by.id) for each in view.brought_in]
 
@@ -181,7 +183,7 @@ def test_the_reporter_is_told_with_the_grant(world: World) -> None:
     """Whoever was let in is shown to the reporter once the grant is delivered, though nobody has replied."""
     who = world.report()
     world.round("ombuds")
-    assert writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    assert compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     assert told(world, who) == []
     world.round("ombuds")
     assert told(world, who) == [("counsel", "ombuds")]
@@ -189,7 +191,7 @@ def test_the_reporter_is_told_with_the_grant(world: World) -> None:
     for id_ in ("ombuds", "ethics", "counsel"):
         case = case_of(world, who, id_)
         notice = next(entry for entry in case.entries if entry.content.kind == "reply")
-        assert "The reporter is told who reads the case" in record.headline(world.station(id_), notice)
+        assert "The reporter is told who reads the case" in transcript.headline(world.station(id_), notice)
         assert not case.faults and case.allowed == ("ombuds", "ethics", "counsel")
     assert outbox.pending(world.station("ombuds")) == []
 
@@ -199,7 +201,7 @@ def test_the_reporter_is_told_though_the_place_was_taken(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     world.carrier.put(bytes(8 * 4096), heap="reporters", id_=thing_id(reply_tokens(who.replies, 0)[0]))
-    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.round("ombuds", "ombuds", "ombuds")
     del world.carrier.heaps[thing_id(reply_tokens(who.replies, 0)[0])]
     assert told(world, who) == [("counsel", "ombuds")]
@@ -210,24 +212,24 @@ def test_who_has_no_place_left_lets_somebody_in(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
-    writing.reply(station, case_of(world, who), "The first.")
+    compose.reply(station, case_of(world, who), "The first.")
     old = station.message(station.hashes(who.case.hex())[-1])
     assert isinstance(old.message, Reply)
     last = replace(old.message, n=63, seq=1, prev=old.hash)
     station.keep(message.sign(last, station.signing.signing), "own")
-    assert not writing.grant(station, case_of(world, who), "counsel")
+    assert not compose.grant(station, case_of(world, who), "counsel")
     assert case_of(world, who).allowed == ("ombuds", "ethics", "counsel")
     other = reporter()
     world.follow_up(other)
     world.round("ombuds")
-    assert not writing.grant(station, case_of(world, other), "counsel")
+    assert not compose.grant(station, case_of(world, other), "counsel")
 
 
 def test_a_follow_up_that_omits_a_grantee_is_granted_again(world: World) -> None:
     """The workstation that let somebody in hands on what was not sealed to that reviewer, once."""
     who = world.report()
     world.round("ombuds")
-    writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.round("ombuds", "counsel")
     world.follow_up(who, text="It happened again.")
     world.round("ombuds", "ethics", "counsel", "ombuds", "counsel", "ombuds")
@@ -254,7 +256,7 @@ def test_a_grant_that_breaks_the_reporters_wish_is_refused_by_everybody(world: W
     assert world.station("counsel").case_ids() == []
     case = case_of(world, who)
     assert case.allowed == ("ombuds", "ethics") and "counsel, whom the reporter left out" in case.faults[0]
-    signed = writing.note(world.station("ombuds"), case, "Counsel is not to know.")
+    signed = compose.note(world.station("ombuds"), case, "Counsel is not to know.")
     assert signed.message.readers == ("ombuds", "ethics") and signed.message.without == ("counsel",)
 
 
@@ -264,7 +266,7 @@ def test_a_case_has_no_more_readers_than_slots(tmp_path: Path) -> None:
     who = world.report()
     world.round("ombuds")
     with pytest.raises(Refused, match="at most 2 readers"):
-        writing.grant(world.station("ombuds"), case_of(world, who), "counsel")
+        compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.close()
 
 
@@ -277,10 +279,10 @@ def test_a_retired_reader_gets_nothing_new(world: World) -> None:
     channels = tuple(replace(each, readers=("counsel",)) for each in world.org.manifest.channels)
     world.carrier.manifests = [world.org.known, world.org.next(reviewers=reviewers, channels=channels)]
     world.round("ombuds")
-    signed = writing.note(world.station("ombuds"), case_of(world, who), "Ethics has left.")
+    signed = compose.note(world.station("ombuds"), case_of(world, who), "Ethics has left.")
     assert signed.message.readers == ("ombuds",)
     with pytest.raises(Refused, match="no active reviewer"):
-        writing.grant(world.station("ombuds"), case_of(world, who), "ethics")
+        compose.grant(world.station("ombuds"), case_of(world, who), "ethics")
 
 
 def test_status_tells_who_answers_and_by_when(world: World) -> None:
@@ -288,14 +290,14 @@ def test_status_tells_who_answers_and_by_when(world: World) -> None:
     first, second, third = world.report(), world.report(), world.report()
     world.round("ombuds", "ethics")
     station = world.station("ombuds")
-    writing.status(station, case_of(world, second), "open", labels=["urgent", " "], claimed="ombuds")
-    writing.status(station, case_of(world, first), "closed", text="Nothing to it.")
+    compose.status(station, case_of(world, second), "open", labels=["urgent", " "], claimed="ombuds")
+    compose.status(station, case_of(world, first), "closed", text="Nothing to it.")
     world.round("ombuds", "ethics")
-    queue = cases.queue(world.station("ethics"))
+    queue = overview.queue(world.station("ethics"))
     assert [case.id for case in queue] == [who.case.hex() for who in (second, third, first)]
     assert queue[0].urgent and isinstance(queue[0].standing, Status) and queue[0].standing.claimed == "ombuds"
     with pytest.raises(Refused, match="reads the case"):
-        writing.status(station, case_of(world, second), "open", claimed="counsel")
+        compose.status(station, case_of(world, second), "open", claimed="counsel")
 
 
 @pytest.mark.parametrize("what", ["reply", "note", "grant"])
@@ -306,7 +308,7 @@ def test_nothing_is_signed_with_a_clock_that_went_back(world: World, what: str) 
     station = world.station("ombuds")
     station.trust.check_clock()
     world.day = DAY - datetime.timedelta(days=300)
-    do = getattr(writing, what)
+    do = getattr(compose, what)
     with pytest.raises(ClockBehind) as caught:
         do(station, case_of(world, who), "counsel")
     assert "clock" in caught.value.message and station.hashes(who.case.hex()) and len(station.trust.notices()) == 1
@@ -321,11 +323,11 @@ def test_sealing_stops_thirty_days_after_the_manifests_end(world: World) -> None
     world.round("ombuds")
     end = world.org.manifest.expires
     world.day = end + datetime.timedelta(days=30)
-    writing.note(world.station("ombuds"), case_of(world, who), "In time.")
+    compose.note(world.station("ombuds"), case_of(world, who), "In time.")
     assert "ended" in world.station("ombuds").trust.notices()[0]
     world.day = end + datetime.timedelta(days=31)
     with pytest.raises(Refused, match="more than 30 days"):
-        writing.note(world.station("ombuds"), case_of(world, who), "Too late.")
+        compose.note(world.station("ombuds"), case_of(world, who), "Too late.")
     assert len(case_of(world, who).entries) == 2
 
 
@@ -333,6 +335,6 @@ def test_an_empty_message_is_refused(world: World) -> None:
     """Neither a reply nor a note without text or file is signed."""
     who = world.report()
     world.round("ombuds")
-    for write in (writing.reply, writing.note):
+    for write in (compose.reply, compose.note):
         with pytest.raises(Refused, match="nothing to send"):
             write(world.station("ombuds"), case_of(world, who), " \n\u200b\u3164\u2800")

@@ -13,18 +13,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whistle import courier
-from whistle.ceremony import founding
 from whistle.ceremony import root as roots
-from whistle.ceremony.founding import Person, Place
+from whistle.ceremony import steps
 from whistle.ceremony.organisation import Decisions
 from whistle.ceremony.root import Keys
-from whistle.ceremony.serving import HOST, check_free, serving
+from whistle.ceremony.server_process import HOST, check_free, serving
+from whistle.ceremony.steps import Person, Place
 from whistle.protocol.age.passphrase import LOG_N
-from whistle.protocol.manifest import Channel
-from whistle.server import folder as servers
+from whistle.protocol.trust.manifest import Channel
 from whistle.server.config import Config
 from whistle.server.instance import open_instance
-from whistle.workstation.serving import serve
+from whistle.server.running import setup as servers
+from whistle.workstation.app.local_server import serve
 from whistle.workstation.workstation import Workstation
 
 PASSPHRASE = "only a demo, nothing real"  # noqa: S105 (published: it protects nothing)
@@ -161,19 +161,19 @@ def _make(place: Place, ports: Ports, profile: str, log_n: int) -> None:
     place.folder.mkdir(parents=True)
     place.stick.mkdir()
     place.public.mkdir()
-    secret = founding.make_root(place, PASSPHRASE, log_n)
+    secret = steps.make_root(place, PASSPHRASE, log_n)
     with contextlib.ExitStack() as stack:
         stations = []
         for id_, person in REVIEWERS.items():
-            station = founding.make_workstation(place, id_, person, PASSPHRASE, profile)
+            station = steps.make_workstation(place, id_, person, PASSPHRASE, profile)
             stack.callback(station.close)
             stations.append(station)
             (place.public / f"{id_}.reviewer").write_bytes(station.public_file())
-        carrier = founding.make_courier(place, f"http://{HOST}:{ports.server}", "Courier")
-        known = founding.sign(place, secret, [*_public_files(place), carrier], DECISIONS, _today())
+        carrier = steps.make_courier(place, f"http://{HOST}:{ports.server}", "Courier")
+        known = steps.sign(place, secret, [*_public_files(place), carrier], DECISIONS, _today())
         for station in stations:  # so that nobody has to carry the first manifest before the first report
             station.trust.take({"manifest.json": known.data, "manifest.json.minisig": known.signature})
-    founding.make_server(place, "Demo", ports.server)
+    steps.make_server(place, "Demo", ports.server)
     _write_settings(place.server / "whistle.toml")
 
 
@@ -187,7 +187,7 @@ def _renew(place: Place) -> None:
     if newest is None or (newest.manifest.expires - _today()).days > RENEW:
         return
     secret = roots.read_key_file(place.root.read_bytes(), PASSPHRASE)
-    founding.sign(place, secret, _public_files(place), DECISIONS, _today())
+    steps.sign(place, secret, _public_files(place), DECISIONS, _today())
     servers.install(place.server, place.keys)
 
 

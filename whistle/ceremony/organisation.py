@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from whistle.ceremony.root import Draft, RootError
-from whistle.protocol import forms
+from whistle.protocol import schema
 from whistle.protocol.errors import Malformed
-from whistle.protocol.manifest import WEEKDAYS, Channel, Recovery
+from whistle.protocol.trust.manifest import WEEKDAYS, Channel, Recovery
 
 HINT = 'a channel has title = {en = "…"}, purpose = {en = "…"}, readers = ["id", …], workstation = "offline"'
 
@@ -54,13 +54,13 @@ def set_readers(draft: Draft, id_: str, readers: Sequence[str]) -> None:
 def _decisions(table: dict[str, Any]) -> Decisions:
     if not isinstance(table.get("channels", {}), dict):
         raise Malformed("`channels` holds a table for each channel")
-    channels = [forms.parse(Channel, {"id": id_, **each}) for id_, each in table.pop("channels", {}).items()]
+    channels = [schema.parse(Channel, {"id": id_, **each}) for id_, each in table.pop("channels", {}).items()]
     days = table.pop("collection", None)
     recovery = table.pop("recovery", None)
     if table:
         raise Malformed(f"unknown: {', '.join(table)}")
     return Decisions(
         tuple(channels),
-        days if days is None else forms.many(forms.one_of(*WEEKDAYS), 7, unique=True)(days),
-        recovery and forms.parse(Recovery, recovery),
+        days if days is None else schema.many(schema.one_of(*WEEKDAYS), 7, unique=True)(days),
+        recovery and schema.parse(Recovery, recovery),
     )

@@ -13,12 +13,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from whistle.protocol import bundle, invisible, keyfile, manifest
+from whistle.protocol import invisible_text
 from whistle.protocol.age.passphrase import LOG_N
-from whistle.protocol.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
-from whistle.protocol.manifest import Channel, Courier, Known, Manifest, Recovery, Reviewer, Signing
-from whistle.protocol.minisign import PublicKey, SecretKey
+from whistle.protocol.transfer import bundle
+from whistle.protocol.trust import keyfile, manifest
+from whistle.protocol.trust.enrolment import CourierKey, Period, ReviewerKeys
+from whistle.protocol.trust.manifest import Channel, Courier, Known, Manifest, Recovery, Reviewer, Signing
+from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
 MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age refuses unknown lines in an identity file
 SLOTS = 8
@@ -266,12 +268,12 @@ def _names(before: Iterable[Known]) -> dict[str, set[str]]:
 
 def _folded(said: str) -> str:
     """A name as it is compared: what looks alike is the same (SPEC 7.3)."""
-    plain = unicodedata.normalize("NFKC", invisible.without(said)).translate(CAPITALS)
+    plain = unicodedata.normalize("NFKC", invisible_text.without(said)).translate(CAPITALS)
     return " ".join(plain.casefold().translate(ALIKE).split())
 
 
 def _check_seen(said: str) -> None:
-    if invisible.without(said) != said or any(unicodedata.category(char) == "Cc" for char in said):
+    if invisible_text.without(said) != said or any(unicodedata.category(char) == "Cc" for char in said):
         raise RootError(
             "a name or role in this file holds characters that nobody sees, as if to pass for another",
             "ask for a new public file, made under a plain name",

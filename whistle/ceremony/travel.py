@@ -5,7 +5,8 @@ from pathlib import Path
 
 from whistle.ceremony.root import RootError
 from whistle.protocol.errors import ProtocolError
-from whistle.workstation import backup, durable, keyfile
+from whistle.workstation import durable
+from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
 
 

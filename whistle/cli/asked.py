@@ -8,11 +8,11 @@ from urllib.parse import urlsplit
 
 import click
 
-from whistle.cli.problem import Problem
-from whistle.protocol import forms
+from whistle.cli.errors import Problem
+from whistle.protocol import schema
 from whistle.protocol.errors import Malformed
-from whistle.protocol.invisible import is_blank, without
-from whistle.protocol.manifest import WEEKDAYS
+from whistle.protocol.invisible_text import is_blank, without
+from whistle.protocol.trust.manifest import WEEKDAYS
 
 T = TypeVar("T")
 LONGEST_NAME = 128  # characters, as in the manifest
@@ -50,7 +50,7 @@ class Id(click.ParamType[str]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The id."""
         try:
-            return str(forms.name(value))
+            return str(schema.name(value))
         except Malformed:
             self.fail(f"{str(value)!r} is no id; it has small letters, digits and hyphens, at most 32", param, ctx)
 

@@ -7,21 +7,21 @@ from pathlib import Path
 
 import click
 
-from whistle.ceremony import founding, serving, travel, trial
-from whistle.ceremony.founding import Person, Place
+from whistle.ceremony import first_report, server_process, steps, travel
+from whistle.ceremony.first_report import TrialError
 from whistle.ceremony.organisation import Decisions
 from whistle.ceremony.root import Keys, RootError, free_id, id_of
-from whistle.ceremony.serving import ServingError
-from whistle.ceremony.trial import TrialError
+from whistle.ceremony.server_process import ServingError
+from whistle.ceremony.steps import Person, Place
 from whistle.cli import asked
 from whistle.cli import passphrase as passphrases
-from whistle.cli.problem import Problem
+from whistle.cli.errors import Problem
 from whistle.courier import CourierError
-from whistle.protocol import enrolment, manifest
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.manifest import Channel, Known
-from whistle.protocol.minisign import SecretKey
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.manifest import Channel, Known
+from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.errors import ServerError
 from whistle.store import StoreError
 from whistle.workstation.errors import WorkstationError
@@ -75,22 +75,22 @@ def ceremony(folder: Path, port: int) -> None:
 
 
 def _lead(folder: Path, port: int, profile: str) -> None:
-    serving.check_free(port, "--port")
-    place = founding.Place(folder)
+    server_process.check_free(port, "--port")
+    place = steps.Place(folder)
     click.echo(BEGIN.format(folder=folder, steps=STEPS).strip())
     log_n = LOG_N if profile == "standard" else CHEAP_LOG_N
     root_passphrase, secret = _root(place, log_n)
     passphrase, person, public = _workstation(place, root_passphrase, profile)
     _step(3, "The courier: it carries what it cannot open.")
     name = asked.prompt("What the published manifest calls the courier", asked.name, "Courier")
-    carrier = founding.make_courier(place, f"http://{serving.HOST}:{port}", name)
+    carrier = steps.make_courier(place, f"http://{server_process.HOST}:{port}", name)
     _step(4, "The manifest: the signed list of who may read what.")
     decisions = _decisions(person)
     _compare(public, carrier)
-    known = founding.sign(place, secret, [public, carrier], decisions, _today())
+    known = steps.sign(place, secret, [public, carrier], decisions, _today())
     click.echo(f"Signed manifest {known.manifest.serial}, until {known.manifest.expires}.")
     _step(5, "The server: what reporters will meet.")
-    founding.make_server(place, asked.prompt("The organisation's name, as reporters know it", asked.sentence), port)
+    steps.make_server(place, asked.prompt("The organisation's name, as reporters know it", asked.sentence), port)
     _step(6, "A trial report: sealed, carried, opened.")
     reference = _try(place, port, known, passphrase)
     click.echo("It came through: sealed here, carried by the courier, opened in the vault.")
@@ -101,7 +101,7 @@ def _lead(folder: Path, port: int, profile: str) -> None:
 def _root(place: Place, log_n: int) -> tuple[str, SecretKey]:
     _step(1, "The root: the key that signs who may read.")
     passphrase = passphrases.ask_new(None, "A passphrase for the root")
-    secret = founding.make_root(place, passphrase, log_n)
+    secret = steps.make_root(place, passphrase, log_n)
     digits = manifest.fingerprint(Keys.read(place.keys).roots)
     click.echo(f"The roots' digits. Write them down: {digits}")
     return passphrase, secret
@@ -110,7 +110,7 @@ def _root(place: Place, log_n: int) -> tuple[str, SecretKey]:
 def _workstation(place: Place, root_passphrase: str, profile: str) -> tuple[str, Person, bytes]:
     _step(2, "The workstation: where reports are read.")
     person, passphrase = _person(root_passphrase)
-    station = founding.make_workstation(place, FIRST, person, passphrase, profile)
+    station = steps.make_workstation(place, FIRST, person, passphrase, profile)
     try:
         return passphrase, person, station.public_file()
     finally:
@@ -118,9 +118,9 @@ def _workstation(place: Place, root_passphrase: str, profile: str) -> tuple[str,
 
 
 def _try(place: Place, port: int, known: Known, passphrase: str) -> str:
-    with serving.serving(place.server, port) as url:
-        case = trial.report(url, known, known.manifest.channels[0].id, _today())
-        return trial.fetch(place, FIRST, passphrase, case)
+    with server_process.serving(place.server, port) as url:
+        case = first_report.report(url, known, known.manifest.channels[0].id, _today())
+        return first_report.fetch(place, FIRST, passphrase, case)
 
 
 def _copies(place: Place, passphrase: str, log_n: int) -> dict[str, str]:

@@ -9,11 +9,11 @@ import click
 
 from whistle import courier as couriers
 from whistle.cli import asked
-from whistle.cli.problem import Problem
+from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
-from whistle.protocol import enrolment, manifest
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.minisign import PublicKey
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.minisign import PublicKey
 
 LABELS = {"push": "sending the outbox", "pull": "fetching", "write": "writing the stick"}
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,8 +9,8 @@ import click
 
 from whistle.ceremony import demo as demos
 from whistle.ceremony.root import RootError
-from whistle.ceremony.serving import ServingError
-from whistle.cli.problem import Problem
+from whistle.ceremony.server_process import ServingError
+from whistle.cli.errors import Problem
 from whistle.courier import CourierError
 from whistle.server.errors import ServerError, StartError
 from whistle.workstation.errors import WorkstationError

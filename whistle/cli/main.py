@@ -6,7 +6,7 @@ import sys
 import click
 
 from whistle import __version__
-from whistle.cli.problem import Problem
+from whistle.cli.errors import Problem
 from whistle.workstation import hardening
 
 ACTORS = {

@@ -6,8 +6,8 @@ from typing import Any
 
 import click
 
-from whistle.cli.problem import Problem
-from whistle.protocol.keyfile import SHORTEST, composed
+from whistle.cli.errors import Problem
+from whistle.protocol.trust.keyfile import SHORTEST, composed
 
 LONGEST = 1024  # bytes
 GIVEN = "give its line: --passphrase-fd 3 3<file"

@@ -9,26 +9,27 @@ from typing import Any
 import click
 
 from whistle import reporter as reporters
-from whistle.cli import told, typed
-from whistle.cli.problem import Problem
+from whistle.cli import output, prompts
+from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
-from whistle.cli.reaching import FILE, Place, Trust, ask_again, pinned, place, plainly, reaching
-from whistle.protocol import age, drafting, forms, parcel
-from whistle.protocol.drafting import Draft
+from whistle.cli.reporter_options import FILE, Place, Trust, ask_again, pinned, place, plainly, reaching
+from whistle.protocol import age, schema
+from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, ProtocolError
-from whistle.protocol.manifest import RECOVERY
-from whistle.protocol.questions import WAY, Questions
-from whistle.protocol.retrieval import Reporter
-from whistle.protocol.succession import offered
+from whistle.protocol.reporter import compose, submission
+from whistle.protocol.reporter.compose import Draft
+from whistle.protocol.reporter.questions import WAY, Questions
+from whistle.protocol.trust.manifest import RECOVERY
+from whistle.protocol.trust.manifest_chain import offered
 from whistle.reporter import Api, CaseView, Course, File, manifests
 
 LABELS = {"send": "sending", "fetch": "fetching"}
 NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
 
 files_argument = click.argument("files", nargs=-1, type=FILE)
-words_option = click.option("--words-fd", type=typed.Descriptor(), help="Read your words from this file descriptor.")
+words_option = click.option("--words-fd", type=prompts.Descriptor(), help="Read your words from this file descriptor.")
 text_option = click.option(
-    "--text-fd", type=typed.Descriptor(), help="Read the text from this file descriptor; - is standard input."
+    "--text-fd", type=prompts.Descriptor(), help="Read the text from this file descriptor; - is standard input."
 )
 
 
@@ -43,7 +44,7 @@ def reporter() -> None:
 
 def _language(ctx: click.Context, param: click.Parameter, value: str) -> str:
     try:
-        return str(forms.name(value))
+        return str(schema.name(value))
     except Malformed as exc:
         raise click.BadParameter("a language is a code like en or ar") from exc
 
@@ -63,7 +64,7 @@ def written(command: Callable[..., Any]) -> Any:
             "--answer-fd",
             "given",
             multiple=True,
-            type=typed.Answer(),
+            type=prompts.Answer(),
             help="Read the answer to one of the channel's questions from a file descriptor.",
         ),
         files_argument,
@@ -83,9 +84,9 @@ def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], *
     with _opened(files) as uploads:
         who = reporters.send(api, here.writer, draft, uploads, _course())
     click.echo("It is stored.")
-    _say(told.reading(here.manifests, *here.writer.readers(draft)))
+    _say(output.reading(here.manifests, *here.writer.readers(draft)))
     click.echo("These are your twelve words:\n")
-    _say([*told.twelve(who, draft.language), "", *told.ABOUT_WORDS])
+    _say([*output.twelve(who, draft.language), "", *output.ABOUT_WORDS])
 
 
 @reporter.command()
@@ -98,9 +99,9 @@ def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], *
 def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> None:
     """Where your report stands, and the replies to it."""
     here = place(api.published, trust)
-    who = typed.reporter(words_fd)
+    who = prompts.reporter(words_fd)
     view = _look(api, here, who)
-    _say(told.case(view, who, here.manifests, here.day))
+    _say(output.case(view, who, here.manifests, here.day))
     for record in [record for found in view.replies for record in found.attachments] if save else ():
         path = reporters.save(api, record, save or Path(), Progress(LABELS))
         click.echo(f"Saved: {path.name}")
@@ -122,13 +123,13 @@ def follow_up(
     if words_fd is not None and words_fd == (text_fd or 0):
         raise click.UsageError("words and text come from two descriptors")
     here = place(api.published, trust)
-    who = typed.reporter(words_fd)
+    who = prompts.reporter(words_fd)
     view = _look(api, here, who)
     instead, left_out = _present(here, view, chosen["instead"], chosen["without"])
     draft = Draft("", chosen["language"], "", readers=instead)
     readers, without = here.writer.follow_up_readers(draft, view)
-    _say(told.reading(here.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
-    draft = Draft("", draft.language, typed.text(text_fd), readers=draft.readers)
+    _say(output.reading(here.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
+    draft = Draft("", draft.language, prompts.text(text_fd), readers=draft.readers)
     with _opened(files) as uploads:
         reporters.follow_up(api, here.writer, draft, uploads, who, view, _course())
     click.echo("Your follow-up is stored. It waits, locked, for the next pick-up.")
@@ -140,10 +141,10 @@ def follow_up(
 @reaching
 def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
     """Take your report back, while nobody has picked it up."""
-    who = typed.reporter(words_fd)
+    who = prompts.reporter(words_fd)
     if not yes:
         click.echo("Nobody will be able to read it. This cannot be undone; follow-ups stay where they are.", err=True)
-        if not typed.at_a_terminal():
+        if not prompts.at_a_terminal():
             raise Problem("nobody is there to be asked", "give --yes to withdraw it without a question")
         click.confirm("Withdraw it now?", default=False, abort=True, err=True)
     outcome = api.withdraw([who.report_token, who.slip_token])
@@ -176,11 +177,11 @@ def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...
     try:
         with _opened(files) as uploads:
             who, sealed = reporters.seal(here.writer, draft, uploads)
-        block = parcel.armored(sealed)
-    except parcel.TooLarge as exc:
+        block = submission.armored(sealed)
+    except submission.TooLarge as exc:
         raise Problem("this is too large for a block of text", "leave files out, or use `send`") from exc
     click.echo("Your twelve words. They open nothing before the block below is sent:\n", err=True)
-    _say([*told.twelve(who, draft.language), "", *told.ABOUT_WORDS, ""], err=True)
+    _say([*output.twelve(who, draft.language), "", *output.ABOUT_WORDS, ""], err=True)
     click.echo("Paste all of this, and nothing else, into the field for your message, and send the form:\n", err=True)
     click.echo(block, nl=False)
 
@@ -199,33 +200,33 @@ def _draft(
 ) -> Draft:
     """What the options and somebody at the terminal say of a new report.  Raises Problem, Refused."""
     manifest = here.writer.known.manifest
-    channels = {each.id: told.title(each.title, language) for each in manifest.channels}
+    channels = {each.id: output.title(each.title, language) for each in manifest.channels}
     if channel is None and len(channels) == 1:
         (channel,) = channels
-    chosen = typed.one_of("channel", channels, channel, "--channel")
-    people = told.people(manifest, offered(manifest, here.day))
-    left_out = _left_out(people, drafting.readers_of(manifest, chosen, ()), without)
+    chosen = prompts.one_of("channel", channels, channel, "--channel")
+    people = output.people(manifest, offered(manifest, here.day))
+    left_out = _left_out(people, compose.readers_of(manifest, chosen, ()), without)
     draft = Draft(chosen, language, "", without=left_out)
-    _say(told.reading(here.manifests, *here.writer.readers(draft)), err=True)
+    _say(output.reading(here.manifests, *here.writer.readers(draft)), err=True)
     asked = {
-        each.id: (told.title(each.label, language), told.title(each.hint, language))
+        each.id: (output.title(each.label, language), output.title(each.hint, language))
         for each in questions.get(chosen, ())
     }
     if (text_fd or 0) in [number for _, number in given]:
         raise click.UsageError("text and answers come from descriptors of their own")
-    text, answers = typed.text(text_fd), typed.answers(asked, given)
+    text, answers = prompts.text(text_fd), prompts.answers(asked, given)
     way = {WAY: "advice"} if advice else {}
     return Draft(chosen, language, text, {**answers, **way}, without=left_out)
 
 
 def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:
     """Who must not read it: whoever is named, or else whom somebody at the terminal names."""
-    if not without and typed.at_a_terminal():
+    if not without and prompts.at_a_terminal():
         for id, name in people.items():
             about = ", will read it" if id in readers else ", could be let in later"
             click.echo(f"  {id}: {name}{'' if id == RECOVERY else about}", err=True)
     question = "Leave anyone out who is involved, or works for or is close to someone involved? (ids, or nothing)"
-    return typed.some_of(question, people, without, "--leave-out")
+    return prompts.some_of(question, people, without, "--leave-out")
 
 
 def _present(
@@ -237,21 +238,21 @@ def _present(
     manifest = here.writer.known.manifest
     if view.slip is None:
         raise Problem("nothing here tells any more who reads your case, or whom you left out", "send a new report")
-    if drafting.follow_up_readers(view, manifest):
+    if compose.follow_up_readers(view, manifest):
         return (), ()
-    readers = drafting.readers_of(manifest, view.slip.channel, view.slip.without)
-    people = {id: told.names(here.manifests, [id]) for id in readers}
-    if not readers or not (instead or typed.at_a_terminal()):
+    readers = compose.readers_of(manifest, view.slip.channel, view.slip.without)
+    people = {id: output.names(here.manifests, [id]) for id in readers}
+    if not readers or not (instead or prompts.at_a_terminal()):
         raise Problem("nobody who reads your case is a reader any more", "with --instead it goes to the present ones")
     for id, name in people.items():
         click.echo(f"  {id}: {name}", err=True)
     question = "Nobody who reads your case is left; these people would read it. Leave out whom? (ids, or nothing)"
-    left_out = typed.some_of(question, people, without, "--leave-out")
+    left_out = prompts.some_of(question, people, without, "--leave-out")
     return tuple(id for id in readers if id not in left_out) or _nobody(), left_out
 
 
 def _nobody() -> tuple[str, ...]:
-    raise drafting.NobodyLeft("everybody was left out")
+    raise compose.NobodyLeft("everybody was left out")
 
 
 def _look(api: Api, here: Place, who: Reporter) -> CaseView:

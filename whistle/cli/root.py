@@ -13,13 +13,13 @@ from whistle.ceremony import root as roots
 from whistle.ceremony.root import Draft, Keys
 from whistle.cli import passphrase
 from whistle.cli.asked import Day, Id, Pair, Weekdays
-from whistle.cli.problem import Problem
-from whistle.protocol import enrolment, manifest
-from whistle.protocol.enrolment import CourierKey, ReviewerKeys
+from whistle.cli.errors import Problem
+from whistle.protocol.case.message import MAX_SLOTS
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.message import MAX_SLOTS
-from whistle.protocol.minisign import SecretKey
-from whistle.protocol.strangers import one_line
+from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.enrolment import CourierKey, ReviewerKeys
+from whistle.protocol.trust.minisign import SecretKey
+from whistle.protocol.untrusted_text import one_line
 
 F = TypeVar("F", bound=Callable[..., Any])
 E = TypeVar("E", ReviewerKeys, CourierKey)
@@ -98,9 +98,7 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
 @click.option("--yes", is_flag=True, help="All digits were compared already.")
 @passphrase.option
 @plainly
-def sign(
-    key: Path, keys: Path, begins: datetime.date | None, days: int, stick: Path | None, **options: Any
-) -> None:
+def sign(key: Path, keys: Path, begins: datetime.date | None, days: int, stick: Path | None, **options: Any) -> None:
     """Draft the next manifest, show it, and sign it once all digits were compared."""
     published = Keys.read(keys)
     if not published.roots:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from whistle.cli.asked import Bind
-from whistle.cli.problem import Problem
+from whistle.cli.errors import Problem
 from whistle.server.errors import BadManifest, ConfigError, StartError
 from whistle.store import Limits, StoreError, WrongDay
 
@@ -61,8 +61,8 @@ def plainly(command: F) -> F:
 @plainly
 def init(folder: Path, keys: Path | None, name: str, bind: str) -> None:
     """Make a server's folder, or add the first keys to one."""
-    from whistle.server import folder as folders
     from whistle.server.config import FILE
+    from whistle.server.running import setup as folders
 
     if not (folder / FILE).exists() or keys is None:
         folders.make(folder, name, bind, folders.slots_of(keys) if keys else 8)
@@ -80,8 +80,8 @@ def init(folder: Path, keys: Path | None, name: str, bind: str) -> None:
 @plainly
 def run(folder: Path) -> None:
     """Serve reporters and couriers until stopped."""
-    from whistle.server import housekeeping
-    from whistle.server import run as running
+    from whistle.server.running import gunicorn as running
+    from whistle.server.running import housekeeping
 
     running.harden()
     config = running.check(folder)
@@ -99,7 +99,7 @@ def run(folder: Path) -> None:
 @plainly
 def purge(folder: Path) -> None:
     """Do at once what the server does each night: turn over, sweep, remove what has been kept long enough."""
-    from whistle.server import housekeeping
+    from whistle.server.running import housekeeping
 
     with _opened(folder) as instance:
         removed = housekeeping.clean(instance)
@@ -140,11 +140,11 @@ def clock(folder: Path, day: datetime.datetime | None) -> None:
 @contextlib.contextmanager
 def _opened(folder: Path) -> "Iterator[Instance]":
     """The server's store and manifests, in this process."""
-    from whistle.server import run
     from whistle.server.config import Config
     from whistle.server.instance import open_instance
+    from whistle.server.running import gunicorn
 
-    run.harden()
+    gunicorn.harden()
     instance = open_instance(Config.load(folder))
     try:
         yield instance

@@ -8,20 +8,32 @@ from pathlib import Path
 
 import click
 
-from whistle.cli import asked, casework
+from whistle.cli import asked, case
 from whistle.cli import passphrase as passphrases
-from whistle.cli.problem import Problem
+from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
-from whistle.cli.unlocked import ANYTHING, FILE, FOLDER, NEW_FILE, folder_option, plainly, say, to_option, unlocked
-from whistle.protocol import age, enrolment
+from whistle.cli.workstation_options import (
+    ANYTHING,
+    FILE,
+    FOLDER,
+    NEW_FILE,
+    folder_option,
+    plainly,
+    say,
+    to_option,
+    unlocked,
+)
+from whistle.protocol import age
 from whistle.protocol.errors import ProtocolError
-from whistle.workstation import backup as backups
-from whistle.workstation import durable, keyfile
-from whistle.workstation import exchange as exchanges
+from whistle.protocol.trust import enrolment
+from whistle.workstation import durable
 from whistle.workstation.errors import WorkstationError
-from whistle.workstation.importing import Imported, import_files
+from whistle.workstation.exchange import exchange as exchanges
+from whistle.workstation.exchange.imports import Imported, import_files
 from whistle.workstation.trust import read_roots
-from whistle.workstation.vault import Vault
+from whistle.workstation.vault import backup as backups
+from whistle.workstation.vault import keyfile
+from whistle.workstation.vault.storage import Vault
 from whistle.workstation.workstation import Workstation, check_profile
 
 PROFILE = "WHISTLE_VAULT_PROFILE"
@@ -215,10 +227,10 @@ def open_(
 
     The page is for this computer and this user alone; Ctrl-C locks the vault again. STICK is where it is mounted.
     """
-    from whistle.workstation import serving  # Flask is loaded only for the page
+    from whistle.workstation.app import local_server  # Flask is loaded only for the page
 
     _pin(station, roots)
-    server, address = serving.serve(station, stick, port, saved, courier)
+    server, address = local_server.serve(station, stick, port, saved, courier)
     click.echo(f"The workstation is open: {address}")
     click.echo("Ctrl-C locks it.")
     if browser and sys.stdout.isatty():
@@ -260,5 +272,5 @@ def _progress(step: str) -> Callable[[int, int], None]:
     return lambda done, total: shown(step, done, total)
 
 
-for each in casework.COMMANDS:
+for each in case.COMMANDS:
     workstation.add_command(each)

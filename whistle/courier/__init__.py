@@ -1,9 +1,9 @@
 """Carries sealed bundles between a server and a stick; holds a key that opens nothing."""
 
+from whistle.courier.connection import Progress
 from whistle.courier.errors import BadServer, BadStick, CourierError, Refused, ServerAway
 from whistle.courier.exchange import LEAPT, Courier, Exchanged, Pulled, Pushed, quiet
 from whistle.courier.folder import PUBLIC, Settings, create, move
-from whistle.courier.link import Progress
 
 __all__ = [
     "LEAPT",

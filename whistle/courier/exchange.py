@@ -13,15 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from whistle.courier import folder as folders
+from whistle.courier.connection import Link, Progress, Server
 from whistle.courier.errors import BadServer, CourierError, ServerAway, disk
 from whistle.courier.folder import Receipt
-from whistle.courier.link import Link, Progress, Server
 from whistle.courier.manifests import Manifests
 from whistle.courier.mirror import Mirror, pieces
 from whistle.courier.stick import Outgoing, Stick
-from whistle.protocol import bundle, manifest
 from whistle.protocol.errors import Malformed, ProtocolError
-from whistle.protocol.listing import MAX_IDS
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import MAX_IDS
+from whistle.protocol.trust import manifest
 
 BATCH = 500  # envelopes, or blocks, that are asked for at once
 LEAPT = "The server's clock may be wrong: tell its operator. Nothing expires there until the operator has looked."

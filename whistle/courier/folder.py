@@ -12,9 +12,9 @@ from nacl.signing import SigningKey
 
 from whistle.courier import durable
 from whistle.courier.errors import CourierError
-from whistle.protocol import enrolment
 from whistle.protocol.errors import Malformed
-from whistle.protocol.minisign import PublicKey
+from whistle.protocol.trust import enrolment
+from whistle.protocol.trust.minisign import PublicKey
 
 SETTINGS, KEY, PUBLIC, RECEIPTS = "courier.json", "courier.key", "courier.public", "receipts.json"
 SECRET = "WHISTLE-SECRET-COURIER-"  # noqa: S105 (the form of a secret, so that a leak can be searched for)

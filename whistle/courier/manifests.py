@@ -10,9 +10,9 @@ from pathlib import Path
 
 from whistle.courier import durable
 from whistle.courier.errors import BadServer
-from whistle.protocol import manifest
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.minisign import PublicKey
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.minisign import PublicKey
 
 FILE = re.compile(r"manifest-([1-9][0-9]{0,8})\.json")
 DAMAGED = "tell the operator: somebody's editor changed what is published, and it has to be published again as it was"

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from whistle.courier import durable
 from whistle.courier.errors import BadServer
-from whistle.protocol import bundle, statement, tar
+from whistle.protocol.transfer import bundle, statement, tar
 
 PIECE = 1024**2  # bytes
 DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")

@@ -12,8 +12,8 @@ from pathlib import Path
 
 from whistle.courier import durable
 from whistle.courier.errors import BadStick, disk
-from whistle.protocol import bundle
 from whistle.protocol.errors import Malformed
+from whistle.protocol.transfer import bundle
 
 Progress = Callable[[str, int, int], None]
 

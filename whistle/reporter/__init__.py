@@ -1,10 +1,10 @@
 """Sealing and reading on the reporter's own device; nothing of it is ever written to a disk, unless asked for."""
 
 from whistle.reporter.api import Api
+from whistle.reporter.connection import Link, Server
+from whistle.reporter.delivery import SEALED, Course, File, follow_up, seal, send
 from whistle.reporter.errors import Away, BadServer, CannotSave, Declined, ReporterError, TooMuch, Untrusted
-from whistle.reporter.link import Link, Server
-from whistle.reporter.looking import CaseView, look, save
-from whistle.reporter.sending import SEALED, Course, File, follow_up, seal, send
+from whistle.reporter.lookup import CaseView, look, save
 
 __all__ = [
     "SEALED",

@@ -6,12 +6,13 @@ import struct
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from whistle.protocol import envelope, parcel
-from whistle.protocol.attachment import BLOCK, Block
-from whistle.protocol.manifest import MAX_FILE
-from whistle.protocol.retrieval import TOKEN
+from whistle.protocol.case import envelope
+from whistle.protocol.case.attachment import BLOCK, Block
+from whistle.protocol.code.retrieval import TOKEN
+from whistle.protocol.reporter import submission
+from whistle.protocol.trust.manifest import MAX_FILE
+from whistle.reporter.connection import Link
 from whistle.reporter.errors import BadServer
-from whistle.reporter.link import Link
 
 PAD = 262_144  # bytes; an answer to a look is a multiple of it
 ENTRY = struct.Struct(f">{TOKEN}sBII")  # id, state, day, length of the body
@@ -58,7 +59,7 @@ class Api:
 
     def store(self, tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
         """Have envelopes kept under their tokens, with blocks that were put; the same again changes nothing."""
-        self._link.post("/api/store", parcel.request(tokens, envelopes, blocks), 0)
+        self._link.post("/api/store", submission.request(tokens, envelopes, blocks), 0)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
         """What lies under the sorted ids of one reporter."""

@@ -8,13 +8,13 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from whistle.protocol import manifest
-from whistle.protocol import questions as asked
 from whistle.protocol.errors import Expired, ProtocolError
-from whistle.protocol.manifest import Known
-from whistle.protocol.minisign import PublicKey
-from whistle.protocol.questions import Questions
-from whistle.protocol.succession import Succession
+from whistle.protocol.reporter import questions as asked
+from whistle.protocol.reporter.questions import Questions
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.minisign import PublicKey
 from whistle.reporter.errors import ReporterError, Untrusted
 
 MOST_ROOTS = 9

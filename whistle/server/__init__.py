@@ -4,10 +4,13 @@ from pathlib import Path
 
 import flask
 
-from whistle.server import api, courier, headers, limits, pages
+from whistle.server import headers, limits
+from whistle.server.api.courier import blueprint as couriers
+from whistle.server.api.reporter import blueprint as reporters_programs
 from whistle.server.config import Config
 from whistle.server.counting import Memory
 from whistle.server.instance import Clock, attach, open_instance
+from whistle.server.reporter import routes
 
 
 def create_app(config: Config | Path, now: Clock | None = None, memory: Memory | None = None) -> flask.Flask:
@@ -18,13 +21,13 @@ def create_app(config: Config | Path, now: Clock | None = None, memory: Memory |
     """
     if isinstance(config, Path):
         config = Config.load(config)
-    app = flask.Flask(__name__)
+    app = flask.Flask(__name__, template_folder="reporter/templates", static_folder="reporter/static")
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # such redirects would repeat host and query
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     attach(app, open_instance(config, now))
     limits.init(app, config, memory)
     headers.init(app)
-    app.register_error_handler(404, pages.fault)
-    for module in (api, courier, pages):
-        app.register_blueprint(module.blueprint)
+    app.register_error_handler(404, routes.fault)
+    for blueprint in (reporters_programs, couriers, routes.blueprint):
+        app.register_blueprint(blueprint)
     return app

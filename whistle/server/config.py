@@ -13,10 +13,10 @@ from typing import Any
 
 import limits
 
-from whistle.protocol.message import MARKS, MAX_SLOTS
-from whistle.protocol.questions import WAY, Question
+from whistle.protocol.case.message import MARKS, MAX_SLOTS
+from whistle.protocol.reporter.questions import WAY, Question
 from whistle.server.errors import ConfigError
-from whistle.server.tables import Reader, Texts
+from whistle.server.toml_reader import Reader, Texts
 
 FILE = "whistle.toml"
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")

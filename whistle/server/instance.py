@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import flask
 
-from whistle.protocol import envelope
+from whistle.protocol.case import envelope
 from whistle.server.config import Config
-from whistle.server.published import Published
+from whistle.server.manifests import Published
 from whistle.store import Reading, Store, StoreError, open_store
 
 NAME = "whistle"

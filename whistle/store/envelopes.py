@@ -133,9 +133,7 @@ def has(connection: Connection, id_: bytes) -> bool:
     return bool(_rows(connection, [id_]))
 
 
-def look(
-    connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]
-) -> list[Found]:
+def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]) -> list[Found]:
     """The envelopes under the ids in these heaps, in order of id; with bodies where their heap is in `bodies`."""
     heaps, with_body = set(heaps), set(bodies)
     rows = [row for row in _rows(connection, ids) if row.heap in heaps]

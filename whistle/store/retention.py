@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, func, select
 from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
 from whistle.store.database import Database
+from whistle.store.day_hash import Held
 from whistle.store.days import count_days, day_ids
 from whistle.store.envelopes import drop_bodies, remove
-from whistle.store.held import Held
 from whistle.store.models import MAIN, PLACES, TODAY, Heap, State, imports, visits
 from whistle.store.uploads import drop_if_unlisted
 

@@ -9,9 +9,9 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Engine, inspect, text
 
-from whistle.store.alone import alone
 from whistle.store.database import SCHEMA, Database, plainly
 from whistle.store.errors import StoreError
+from whistle.store.job_lock import alone
 from whistle.store.models import REVISION, TODAY
 
 

@@ -7,14 +7,14 @@ from datetime import date
 from pathlib import Path
 
 from whistle.store import envelopes, retention, schema, turnover, uploads
-from whistle.store.alone import alone
 from whistle.store.blocks import Blocks, open_blocks
 from whistle.store.clock import Clock, Reading, Today
 from whistle.store.database import Database
+from whistle.store.day_hash import Held
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Found, Sealed
 from whistle.store.errors import Unfit
-from whistle.store.held import Held
+from whistle.store.job_lock import alone
 from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.retention import Limits
 

@@ -2,7 +2,7 @@
 
 import datetime
 
-from whistle.protocol.succession import Succession
+from whistle.protocol.trust.manifest_chain import Succession
 
 
 class People:

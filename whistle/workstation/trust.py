@@ -11,14 +11,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from whistle.protocol import manifest as manifests
 from whistle.protocol.errors import Expired, Forged, Malformed, ProtocolError
-from whistle.protocol.manifest import Known, Manifest, Reviewer
-from whistle.protocol.minisign import PublicKey
-from whistle.protocol.succession import Succession
+from whistle.protocol.trust import manifest as manifests
+from whistle.protocol.trust.manifest import Known, Manifest, Reviewer
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.minisign import PublicKey
 from whistle.workstation.errors import ClockBehind, Refused, Untrusted
 from whistle.workstation.people import People
-from whistle.workstation.vault import Vault
+from whistle.workstation.vault.storage import Vault
 
 FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
 

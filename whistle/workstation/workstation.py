@@ -8,20 +8,22 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import enrolment, forms, message
+from whistle.protocol import schema
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.enrolment import ReviewerKeys
+from whistle.protocol.case import message
+from whistle.protocol.case.message import Signed
 from whistle.protocol.errors import Malformed
-from whistle.protocol.invisible import is_blank, without
-from whistle.protocol.manifest import Known, Reviewer
-from whistle.protocol.message import Signed
-from whistle.protocol.minisign import SecretKey
-from whistle.workstation import identities
-from whistle.workstation.blocks import Blocks
+from whistle.protocol.invisible_text import is_blank, without
+from whistle.protocol.trust import enrolment
+from whistle.protocol.trust.enrolment import ReviewerKeys
+from whistle.protocol.trust.manifest import Known, Reviewer
+from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation.errors import Refused, VaultForeign
-from whistle.workstation.identities import Period
 from whistle.workstation.trust import Trust
-from whistle.workstation.vault import Vault
+from whistle.workstation.vault import identities
+from whistle.workstation.vault.blocks import Blocks
+from whistle.workstation.vault.identities import Period
+from whistle.workstation.vault.storage import Vault
 
 MOST_FAULTS = 50  # in a case; whoever floods it says nothing new
 SOON = datetime.timedelta(days=120)  # before the last identity ends, new ones are asked for
@@ -47,7 +49,7 @@ def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
                 f"this is no {what} for the manifest", f"one line of 1 to {LONGEST_NAME} characters that can be seen"
             )
     try:
-        forms.many(forms.name, MOST_LANGUAGES, unique=True)(list(languages))
+        schema.many(schema.name, MOST_LANGUAGES, unique=True)(list(languages))
     except Malformed as exc:
         raise Refused("these are no languages for the manifest", "codes like en or pt-br, each once") from exc
 

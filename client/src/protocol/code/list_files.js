@@ -1,0 +1,42 @@
+/** The lists of words are not part of the program but files beside it, taken only when they are what they were. */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex } from "@noble/hashes/utils.js";
+
+import { Malformed } from "../errors.js";
+import { LANGUAGES, know, languages } from "./words.js";
+
+/** @import { Language } from "./words.js" */
+
+/** @type {Record<Language, string>} SHA-256 of each file, in hexadecimal */
+export const FILES = {
+  en: "2f5eed53a4727b4bf8880d8f3f199efc90e58503646d9ff8eff3a2ed3b24dbda",
+  es: "0c639b0d58b6e56c18dcf418017ff341418a129e45fbf303361e8569edb02efe",
+  fr: "431c1d074225d2b7e82db857d7c3ea58051df546e7c8b74c1f6dcab36351fd56",
+  zh: "5c5942792bd8340cb8b27cd592f1015edf56a8c5b26276ee18a482428e7c5726",
+};
+
+/**
+ * The name of a language's file.
+ *
+ * @param {Language} language
+ */
+export function fileName(language) {
+  return `words.${language}.txt`;
+}
+
+/**
+ * Make languages known, by their files.
+ *
+ * @param {(name: string) => Promise<Uint8Array>} read
+ * @param {Language[]} [wanted]
+ */
+export async function load(read, wanted = LANGUAGES) {
+  for (const language of wanted.filter((each) => !languages().includes(each))) {
+    const data = await read(fileName(language));
+    if (bytesToHex(sha256(data)) !== FILES[language]) {
+      throw new Malformed("a list of words is not the one that belongs to this program");
+    }
+    know(language, new TextDecoder().decode(data).trimEnd().split("\n"));
+  }
+}

@@ -1,0 +1,395 @@
+/**
+ * The retrieval code as twelve words, and back from whatever a person typed (SPEC 2).
+ *
+ * The words and their four bits of checksum are BIP39's; its key derivation is not used.  No list is part of this
+ * module; `know` takes them, and before all are known an answer is one for the known languages.
+ */
+
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, hexToBytes } from "@noble/hashes/utils.js";
+
+import { Malformed } from "../errors.js";
+import { readings as readingsOf } from "../invisible_text.js";
+import { closeMatches } from "./suggestions.js";
+import { CODE } from "./retrieval.js";
+
+export const COUNT = 12; // words
+const LIST = 2048; // words in a list
+const LONGEST = 64; // letters of a token that are looked at; no word of a list has as many
+const PREFIX = 4; // letters that tell a word from all others of its list
+const CHECKSUM = 4n; // bits
+const WORD = 11n; // bits
+
+/** @typedef {"en" | "es" | "fr" | "zh"} Language */
+
+/**
+ * In the order in which they are tried.
+ *
+ * @type {Language[]}
+ */
+export const LANGUAGES = ["en", "es", "fr", "zh"];
+
+/** @type {Map<Language, Index>} */
+const INDEXES = new Map();
+
+/** @typedef {{ list: string[], whole: Map<string, number>, short: Map<string, Known> }} Index */
+/** @typedef {{ word: string, number: number }} Known */
+
+/**
+ * What was typed is not a retrieval code.
+ *
+ * `reason` is `count` (then `found` tells how many words there were), `unknown` (then `word` is the first that is on
+ * no list and `neighbours` are those that resemble it) or `checksum`.
+ */
+export class WordsError extends Malformed {
+  /**
+   * @param {"count" | "unknown" | "checksum"} reason
+   * @param {{ found?: number, word?: string, neighbours?: string[] }} [details]
+   */
+  constructor(reason, { found = 0, word = "", neighbours = [] } = {}) {
+    super(`not a retrieval code: ${reason}`);
+    this.reason = reason;
+    this.found = found;
+    this.word = word;
+    this.neighbours = neighbours;
+  }
+}
+
+/**
+ * Take in the 2,048 words of a language, in BIP39's order.
+ *
+ * @param {Language} language
+ * @param {string[]} words
+ */
+export function know(language, words) {
+  const list = words.map((word) => word.normalize("NFC"));
+  const known = list.map((word, place) => ({ word: plain(word), number: place + 1 }));
+  INDEXES.set(language, {
+    list,
+    whole: new Map(known.map(({ word, number }) => [word, number])),
+    short: new Map(known.map((each) => [each.word.slice(0, PREFIX), each])),
+  });
+}
+
+/** The languages whose words are known. */
+export function languages() {
+  return LANGUAGES.filter((language) => INDEXES.has(language));
+}
+
+/**
+ * The 2,048 words of a known language, in NFC, in BIP39's order.
+ *
+ * @param {Language} language
+ */
+export function wordlist(language) {
+  return indexOf(language).list;
+}
+
+/**
+ * The twelve numbers, 1 to 2048, that stand for a code of 16 bytes.
+ *
+ * @param {Uint8Array} code
+ */
+export function numbers(code) {
+  if (code.length !== CODE) {
+    throw new RangeError("a retrieval code has 16 bytes");
+  }
+  const value = (BigInt(`0x${bytesToHex(code)}`) << CHECKSUM) | BigInt(checksum(code));
+  return Array.from({ length: COUNT }, (_, place) => {
+    return Number((value >> (WORD * BigInt(COUNT - 1 - place))) & BigInt(LIST - 1)) + 1;
+  });
+}
+
+/**
+ * The twelve words of a code of 16 bytes.
+ *
+ * @param {Uint8Array} code
+ * @param {Language} [language]
+ */
+export function encode(code, language = "en") {
+  const list = wordlist(language);
+  return numbers(code).map((number) => list[number - 1]);
+}
+
+/**
+ * The 16 bytes behind words or numbers as a person types them; WordsError otherwise.
+ *
+ * Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.  The first
+ * four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.  What nobody
+ * sees counts for nothing, or else for spaces.
+ *
+ * @param {string} typed
+ * @returns {Uint8Array}
+ */
+export function decode(typed) {
+  const read = readingsOf(typed).map((text) => twelve(tokensOf(text)));
+  const tokens = read.find(({ length }) => length === COUNT) ?? read[0];
+  if (tokens.length !== COUNT) {
+    throw new WordsError("count", { found: tokens.length });
+  }
+  const known = languages();
+  const readings = known.map((language) => tokens.map((token) => numberOf(token, language)));
+  const whole = readings.filter((reading) => !reading.includes(0));
+  for (const reading of whole) {
+    const code = codeOf(reading);
+    if (code) {
+      return code;
+    }
+  }
+  if (whole.length) {
+    throw new WordsError("checksum");
+  }
+  const unknown = readings.map((reading) => reading.filter((number) => !number).length);
+  const best = unknown.indexOf(Math.min(...unknown));
+  const word = tokens[readings[best].indexOf(0)];
+  throw new WordsError("unknown", { word, neighbours: neighboursOf(word, known[best]) });
+}
+
+/**
+ * Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one `code`.
+ *
+ * Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
+ * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.  What nobody
+ * sees hides no words, within them or between.
+ *
+ * @param {string} text
+ * @param {Uint8Array} [code]
+ */
+export function holdsCode(text, code) {
+  return readingsOf(text).some((reading) => holdsWords(reading, code));
+}
+
+/**
+ * @param {string} text
+ * @param {Uint8Array} [code]
+ */
+function holdsWords(text, code) {
+  const tokens = tokensOf(text, Boolean(code));
+  const wanted = code && bytesToHex(code);
+  const once = saidOnce(tokens);
+  return [tokens, ...numbered(tokens), once, ...numbered(once)].some((some) => {
+    return languages().some((language) => {
+      return codesIn(some.map((token) => numberOf(token, language))).some((held) => !wanted || held === wanted);
+    });
+  });
+}
+
+/**
+ * The code, in hexadecimal, of every twelve numbers in a row with a valid checksum.
+ *
+ * @param {number[]} reading
+ */
+function codesIn(reading) {
+  const codes = [];
+  let run = 0;
+  for (const [place, number] of reading.entries()) {
+    run = number ? run + 1 : 0;
+    const code = run >= COUNT ? codeOf(reading.slice(place + 1 - COUNT, place + 1)) : null;
+    if (code) {
+      codes.push(bytesToHex(code));
+    }
+  }
+  return codes;
+}
+
+/**
+ * The twelve words wherever they stand with 1 to 12 in front of them.
+ *
+ * @param {string[]} tokens
+ */
+function numbered(tokens) {
+  const starts = tokens.flatMap((token, place) => (digits(token) === 1 ? [place] : []));
+  return starts.map((start) => unnumbered(tokens.slice(start, start + 2 * COUNT))).filter((words) => words.length);
+}
+
+/**
+ * Words and numbers in plain form; characters of Chinese that stand `together` are taken apart.
+ *
+ * @param {string} text
+ * @param {boolean} [together]
+ */
+export function tokensOf(text, together = true) {
+  return found(text).flatMap((token) => {
+    const isChinese = together && /^[\u3400-\u9fff]+$/.test(token);
+    return isChinese ? Array.from(token) : plain(Array.from(token.slice(0, 2 * LONGEST)).slice(0, LONGEST).join(""));
+  });
+}
+
+/** @param {string} text */
+function found(text) {
+  return text.normalize("NFC").match(/[\p{L}\p{N}_]+/gu) ?? [];
+}
+
+/**
+ * NFKD without marks, case folded.
+ *
+ * @param {string} text
+ */
+function plain(text) {
+  if (/^[ -~]*$/.test(text)) {
+    return text.toLowerCase();
+  }
+  const spread = Array.from(text, folded).join("").normalize("NFKD");
+  return Array.from(spread)
+    .filter((char) => !isCombining(char))
+    .join("");
+}
+
+/**
+ * Unicode's full case folding of one character.
+ *
+ * Small letters of capital ones of small ones, but for Cherokee, which folds to capitals, and the dotless i.
+ *
+ * @param {string} char
+ */
+function folded(char) {
+  if (/\p{Script=Cherokee}/u.test(char)) {
+    return char.toUpperCase();
+  }
+  const lower = char.toLowerCase();
+  return lower === "\u0131" ? lower : Array.from(lower.toUpperCase(), (upper) => upper.toLowerCase()).join("");
+}
+
+/**
+ * Whether a character's combining class is not 0: normalisation then moves it past a mark of another class.
+ *
+ * @param {string} char
+ */
+function isCombining(char) {
+  return /\p{M}/u.test(char) && [`a${char}\u0334`, `a\u0301${char}`].some((text) => text.normalize("NFD") !== text);
+}
+
+/**
+ * The twelve words of what was typed, however they are numbered; else all of it.
+ *
+ * @param {string[]} tokens
+ */
+function twelve(tokens) {
+  const found = tokens.length === COUNT ? tokens : [unnumbered(tokens), shown(tokens)].find((words) => words.length);
+  return found ?? tokens;
+}
+
+/**
+ * Twelve words that were typed with 1 to 12 in front of them, without those numbers; else nothing.
+ *
+ * @param {string[]} tokens
+ */
+function unnumbered(tokens) {
+  const words = tokens.filter((_, place) => place % 2);
+  const counts = tokens.filter((_, place) => place % 2 === 0);
+  return tokens.length === 2 * COUNT && counts.every((token, place) => digits(token) === place + 1) ? words : [];
+}
+
+/**
+ * The twelve words of a text that stand in a row, each with its own number behind it; else nothing.
+ *
+ * So the page of the words shows them; other numbers, such as their places, are passed over.
+ *
+ * @param {string[]} tokens
+ */
+function shown(tokens) {
+  /** @type {string[][]} */
+  const runs = [[]];
+  tokens.forEach((token, place) => {
+    if (saysAgain(token, tokens[place + 1] ?? "")) {
+      runs[runs.length - 1].push(token);
+    } else if (!/^\p{Nd}+$/u.test(token)) {
+      runs.push([]);
+    }
+  });
+  const found = runs.filter((run) => run.length === COUNT);
+  return found.length === 1 ? found[0] : [];
+}
+
+/**
+ * The tokens without each number that stands right behind the word whose number it is.
+ *
+ * @param {string[]} tokens
+ */
+function saidOnce(tokens) {
+  return tokens.filter((token, place) => !saysAgain(tokens[place - 1] ?? "", token));
+}
+
+/**
+ * Whether that is the number of this word, in some list.
+ *
+ * @param {string} word
+ * @param {string} number
+ */
+function saysAgain(word, number) {
+  const said = digits(word) === null && digits(number);
+  return Boolean(said) && languages().some((language) => numberOf(word, language) === said);
+}
+
+/**
+ * The value of up to four digits of any script; null for anything else.
+ *
+ * @param {string} token
+ */
+function digits(token) {
+  return /^\p{Nd}{1,4}$/u.test(token) ? Array.from(token).reduce((value, char) => 10 * value + digit(char), 0) : null;
+}
+
+/**
+ * The value of a decimal digit: how many such digits stand before it in Unicode's row of ten.
+ *
+ * @param {string} char
+ */
+function digit(char) {
+  const place = /** @type {number} */ (char.codePointAt(0));
+  let zero = place;
+  while (place - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) {
+    zero--;
+  }
+  return place - zero;
+}
+
+/**
+ * A token's number in a language's list, 1 to 2048; 0 if it has none.
+ *
+ * @param {string} token
+ * @param {Language} language
+ */
+function numberOf(token, language) {
+  const number = digits(token);
+  if (number !== null) {
+    return number <= LIST ? number : 0;
+  }
+  const { whole, short } = indexOf(language);
+  const known = token.length >= PREFIX ? short.get(token.slice(0, PREFIX)) : undefined;
+  return whole.get(token) ?? (known?.word.startsWith(token) ? known.number : 0);
+}
+
+/** @param {Language} language */
+function indexOf(language) {
+  const index = INDEXES.get(language);
+  if (!index) {
+    throw new RangeError(`the words of ${language} are not known here`);
+  }
+  return index;
+}
+
+/**
+ * The code of twelve numbers, or null where the checksum is another.
+ *
+ * @param {number[]} reading
+ */
+function codeOf(reading) {
+  const value = reading.reduce((high, number) => (high << WORD) | BigInt(number - 1), 0n);
+  const code = hexToBytes((value >> CHECKSUM).toString(16).padStart(2 * CODE, "0"));
+  return Number(value & 15n) === checksum(code) ? code : null;
+}
+
+/** @param {Uint8Array} code */
+function checksum(code) {
+  return sha256(code)[0] >> 4;
+}
+
+/**
+ * @param {string} word
+ * @param {Language} language
+ */
+function neighboursOf(word, language) {
+  const known = new Map(wordlist(language).map((each) => [plain(each), each]));
+  return closeMatches(word, [...known.keys()]).map((near) => /** @type {string} */ (known.get(near)));
+}

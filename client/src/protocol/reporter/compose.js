@@ -1,0 +1,287 @@
+/**
+ * The reporter's half of sealing: what was written becomes a report with its slip, or a follow-up.
+ *
+ * It refuses what nobody could read, what holds the twelve words, and what says nothing (SPEC 2.3, 4).
+ */
+
+import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+
+import * as envelope from "../case/envelope.js";
+import { Malformed } from "../errors.js";
+import { isShort } from "../schema.js";
+import { isBlank } from "../invisible_text.js";
+import { MAX_TEXT } from "../case/message_kinds.js";
+import * as manifest from "../trust/manifest.js";
+import * as message from "../case/message.js";
+import { isArmored } from "./submission.js";
+import { FormDigest } from "../code/retrieval.js";
+import { holdsCode } from "../code/words.js";
+
+/** @import { HybridRecipient } from "../age/index.js" */
+/** @import { Attachment } from "../case/attachment.js" */
+/** @import { Message } from "../case/message_kinds.js" */
+/** @import { Known, Manifest } from "../trust/manifest.js" */
+/** @import { Conversation } from "./reply_validation.js" */
+/** @import { Parcel } from "./submission.js" */
+/** @import { Reporter } from "../code/retrieval.js" */
+
+const SEALED = "browser";
+const WAY = "way"; // the answer under which a request for advice says that it is one, which alone says nothing
+
+/**
+ * What a reporter wrote.  `readers`: empty for the channel's own, or for a follow-up the case's own; else whom the
+ * reporter chose.  `continues`: whoever the reporter was under the words that somebody saw.
+ *
+ * @typedef {object} Draft
+ * @property {string} [channel]
+ * @property {string} language
+ * @property {string} text
+ * @property {Record<string, string>} [answers]
+ * @property {string[]} [readers]
+ * @property {string[]} [without]
+ * @property {number} [files] how many attachments follow
+ * @property {Reporter} [continues]
+ *
+ * Seals a draft that was found good, once its files are sealed.
+ *
+ * @typedef {(attachments: Attachment[]) => Sealed} Finish
+ *
+ * What is to be kept, whom it is sealed to, and who was left out.
+ *
+ * @typedef {Parcel & { readers: string[], without: string[] }} Sealed
+ */
+
+/** What was written cannot be sealed: `empty`, `holds-words`, `holds-sealed`, `nobody-left` or `too-long`. */
+export class Refused extends Error {
+  /** @param {"empty" | "holds-words" | "holds-sealed" | "nobody-left" | "too-long"} kind */
+  constructor(kind) {
+    super(`refused: ${kind}`);
+    this.kind = kind;
+  }
+}
+
+/**
+ * Who reads a report to a channel when some are left out: reviewers, then the recovery identity if there is one.
+ *
+ * Empty when no reviewer is left, whatever the recovery identity could open.
+ *
+ * @param {Manifest} found
+ * @param {string} channel
+ * @param {string[]} without
+ */
+export function readersOf(found, channel, without) {
+  const readers = (manifest.channel(found, channel)?.readers ?? []).filter((id) => !without.includes(id));
+  return withRecovery(found, readers, without);
+}
+
+/**
+ * Who reads a follow-up: the slip's readers and those of every notice and reply, still active, less who was left
+ * out.
+ *
+ * Nobody where there is no slip: no reply can be believed about who was left out (SPEC 4.7).
+ *
+ * @param {Conversation} conversation
+ * @param {Manifest} found
+ */
+export function followUpReaders(conversation, found) {
+  const { slip, notices, replies } = conversation;
+  if (!slip) {
+    return [];
+  }
+  const active = manifest.active(found).map(({ id }) => id);
+  const named = [...slip.readers, ...[...notices, ...replies].flatMap(({ reply }) => reply.readers)];
+  const readers = [...new Set(named)].filter((id) => active.includes(id) && !slip.without.includes(id));
+  return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), slip.without);
+}
+
+/**
+ * A report and its slip; what cannot be sealed is refused before any file is.
+ *
+ * @param {Draft} draft
+ * @param {Reporter} reporter
+ * @param {Known} known
+ * @param {string} day
+ * @returns {Finish}
+ */
+export function report(draft, reporter, known, day) {
+  check(draft);
+  const { channel = "", answers = {}, continues } = draft;
+  const without = listed(known.manifest, draft.without ?? []);
+  const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
+  const usual = readersOf(known.manifest, channel, without);
+  const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
+  const shared = common(draft, reporter, known, day, readers, without);
+  const answered = Object.entries(answers).filter(([, text]) => !isBlank(text));
+  const whole = {
+    ...shared,
+    kind: "report",
+    channel,
+    text: lines(draft.text),
+    answers: Object.fromEntries(answered.map(([id, text]) => [id, lines(text)])),
+    continues: continues && message.continueCase(continues, reporter.case),
+  };
+  const recipients = manifest.recipients(known.manifest, readers, day);
+  return (attachments) => {
+    const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
+    const slip = seal({ ...shared, kind: "slip", channel }, reporter, known, [reporter.mailbox.recipient]);
+    const tokens = [reporter.reportToken, reporter.slipToken];
+    return { tokens, envelopes: [body, slip.body], blocks, readers, without };
+  };
+}
+
+/**
+ * A follow-up to whoever reads the case, or to `draft.readers`; `attempt` is 32 random bytes of this one message.
+ *
+ * @param {Draft} draft
+ * @param {Reporter} reporter
+ * @param {Conversation} conversation
+ * @param {Uint8Array} attempt
+ * @param {Known} known
+ * @param {string} day
+ * @returns {Finish}
+ */
+export function followUp(draft, reporter, conversation, attempt, known, day) {
+  check(draft, reporter.code);
+  const without = conversation.slip?.without ?? listed(known.manifest, draft.without ?? []);
+  const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
+  const usual = followUpReaders(conversation, known.manifest);
+  const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
+  const shared = common(draft, reporter, known, day, readers, without);
+  const whole = { ...shared, kind: "follow-up", text: lines(draft.text) };
+  const recipients = manifest.recipients(known.manifest, readers, day);
+  return (attachments) => {
+    const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
+    const tokens = [reporter.followUpToken(attempt, digestOf(draft.text, attachments))];
+    return { tokens, envelopes: [body], blocks, readers, without };
+  };
+}
+
+/**
+ * What every message of one reporter on one day holds.
+ *
+ * @param {Draft} draft
+ * @param {Reporter} reporter
+ * @param {Known} known
+ * @param {string} day
+ * @param {string[]} readers
+ * @param {string[]} without
+ */
+function common(draft, reporter, known, day, readers, without) {
+  if (!readers.some((id) => id !== manifest.RECOVERY)) {
+    throw new Refused("nobody-left");
+  }
+  return {
+    case: bytesToHex(reporter.case),
+    readers,
+    without,
+    keys: manifest.keys(known),
+    from: message.sender(reporter),
+    sealed: /** @type {"browser"} */ (SEALED),
+    day,
+    language: draft.language,
+  };
+}
+
+/**
+ * @param {Message} whole
+ * @param {Reporter} reporter
+ * @param {Known} known
+ * @param {HybridRecipient[]} recipients
+ */
+function seal(whole, reporter, known, recipients) {
+  const { slots } = known.manifest;
+  const { folded, blocks } = fold(whole, slots);
+  return { body: envelope.seal(message.sign(folded, reporter.signing), recipients, slots), blocks };
+}
+
+/**
+ * @param {Message} whole
+ * @param {number} slots
+ */
+function fold(whole, slots) {
+  try {
+    return envelope.fold(whole, slots);
+  } catch (error) {
+    throw error instanceof Malformed ? new Refused("too-long") : error;
+  }
+}
+
+/**
+ * @param {Draft} draft
+ * @param {Uint8Array} [code] its own words are looked for; any, when there are none yet
+ */
+function check({ text, answers = {}, files = 0 }, code) {
+  const texts = [text, ...Object.values(answers)];
+  const said = [text, ...Object.entries(answers).flatMap(([id, each]) => (id === WAY ? [] : [each]))];
+  if (!files && said.every(isBlank)) {
+    throw new Refused("empty");
+  }
+  if (!texts.every((each) => isShort(each, MAX_TEXT))) {
+    throw new Refused("too-long");
+  }
+  if (texts.some(isArmored)) {
+    throw new Refused("holds-sealed");
+  }
+  if (texts.some((each) => holdsCode(each, code))) {
+    throw new Refused("holds-words");
+  }
+}
+
+/**
+ * What a follow-up holds, as a form of it would say (SPEC 2.4).
+ *
+ * @param {string} text
+ * @param {Attachment[]} attachments
+ */
+function digestOf(text, attachments) {
+  const form = new FormDigest();
+  form.field("text", utf8ToBytes(text));
+  for (const { name, sha256 } of attachments) {
+    form.file(name, hexToBytes(sha256));
+  }
+  return form.digest();
+}
+
+/**
+ * Those of the readers who can be sealed to on a day and were not left out, as many as there are slots.
+ *
+ * @param {Manifest} found
+ * @param {string[]} readers
+ * @param {string[]} without
+ * @param {string} day
+ */
+function chosen(found, readers, without, day) {
+  const offered = manifest.offered(found, day).map(({ id }) => id);
+  const able = [...offered, ...(found.recovery ? [manifest.RECOVERY] : [])].filter((id) => !without.includes(id));
+  return [...new Set(readers)].filter((id) => able.includes(id)).slice(0, found.slots);
+}
+
+/**
+ * Those of the ids that the manifest knows, each once, in a fixed order.
+ *
+ * @param {Manifest} found
+ * @param {string[]} ids
+ */
+function listed(found, ids) {
+  const known = [...found.reviewers.map(({ id }) => id), ...(found.recovery ? [manifest.RECOVERY] : [])];
+  return known.filter((id) => ids.includes(id)).sort();
+}
+
+/**
+ * @param {Manifest} found
+ * @param {string[]} readers
+ * @param {string[]} without
+ */
+function withRecovery(found, readers, without) {
+  const added = found.recovery && !without.includes(manifest.RECOVERY) ? [manifest.RECOVERY] : [];
+  return readers.length ? [...readers, ...added] : [];
+}
+
+/**
+ * Line ends as this program writes them; browsers send CR LF.
+ *
+ * @param {string} text
+ */
+function lines(text) {
+  return text.replace(/\r\n?/g, "\n");
+}

@@ -1,0 +1,370 @@
+/** The manifest: the list, signed by a root, of who may read (SPEC 7). */
+
+import { blake2b } from "@noble/hashes/blake2.js";
+import { sha256 } from "@noble/hashes/sha2.js";
+import { bytesToHex, concatBytes, hexToBytes } from "@noble/hashes/utils.js";
+
+import { HybridRecipient } from "../age/index.js";
+import * as canonical from "../canonical.js";
+import { MIN_SLOTS } from "../case/envelope.js";
+import { Expired, Forged, Malformed } from "../errors.js";
+import * as forms from "../schema.js";
+import { RECOVERY, checkIds, owners } from "./key_owners.js";
+import { MAX_SLOTS, mailbox } from "../case/message_kinds.js";
+import { PublicKey } from "./minisign.js";
+import * as signing from "../signing.js";
+
+/** @import { Keys } from "../case/message_kinds.js" */
+
+export { RECOVERY };
+
+const MAX_FILE = 2_097_152; // bytes
+const MAX_DAYS = 100; // of validity
+const GRACE = 30; // days in which sealing goes on past the end, with a notice
+const WARNING = 50; // days before the end
+const MAX_REVIEWERS = 256; // who left included, since nobody is ever taken off the list
+const MAX_ACTIVE = 64;
+const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
+const TEXTS = forms.mapping(forms.name, forms.text(2000), 64);
+const NAME = forms.text(128);
+const LANGUAGES = forms.many(forms.name, 32, true);
+
+/**
+ * What a report is about, and who reads it.
+ *
+ * @typedef {object} Channel
+ * @property {string} id
+ * @property {Record<string, string>} title
+ * @property {Record<string, string>} purpose
+ * @property {string[]} readers
+ * @property {"offline" | "connected"} workstation
+ *
+ * Somebody who may read.
+ *
+ * @typedef {object} Reviewer
+ * @property {string} id
+ * @property {string} name
+ * @property {string} role
+ * @property {string[]} languages
+ * @property {boolean} retired
+ * @property {{ key: string, last: string | null }[]} signing
+ * @property {{ recipient: string, first: string, last: string }[]} recipients
+ *
+ * A manifest as it was signed.
+ *
+ * @typedef {object} Manifest
+ * @property {number} serial
+ * @property {string | null} previous
+ * @property {string} from
+ * @property {string} expires
+ * @property {number} slots
+ * @property {Channel[]} channels
+ * @property {Reviewer[]} reviewers
+ * @property {{ name: string, recipient: string } | null} recovery
+ * @property {{ id: string, name: string, key: string }[]} couriers
+ * @property {string[]} collection
+ *
+ * A manifest with the exact bytes that were signed and their SHA-256.
+ *
+ * @typedef {{ data: Uint8Array, hash: string, manifest: Manifest }} Known
+ */
+
+const CHANNEL = {
+  name: "Channel",
+  fields: {
+    id: forms.name,
+    title: TEXTS,
+    purpose: TEXTS,
+    readers: forms.many(forms.name, MAX_SLOTS, true),
+    workstation: forms.oneOf("offline", "connected"),
+  },
+};
+const SIGNING = { name: "Signing", fields: { key: signingKey, last: forms.maybe(forms.day) } };
+const PERIOD = {
+  name: "Period",
+  fields: { recipient: mailbox, first: forms.day, last: forms.day },
+  check(/** @type {{ first: string, last: string }} */ { first, last }) {
+    require(first <= last, "a period ends before it begins");
+  },
+};
+const REVIEWER = {
+  name: "Reviewer",
+  fields: {
+    id: forms.name,
+    name: NAME,
+    role: NAME,
+    languages: LANGUAGES,
+    retired: forms.flag,
+    signing: forms.many(forms.record(SIGNING), 64),
+    recipients: forms.many(forms.record(PERIOD), 64),
+  },
+};
+const RECOVERY_KEY = { name: "Recovery", fields: { name: NAME, recipient: mailbox } };
+const COURIER = { name: "Courier", fields: { id: forms.name, name: NAME, key: verifyKey } };
+const MANIFEST = {
+  name: "Manifest",
+  fields: {
+    serial: forms.integer(1, canonical.MAX_INTEGER),
+    previous: forms.maybe(forms.hexadecimal(32)),
+    from: forms.day,
+    expires: forms.day,
+    slots: forms.integer(MIN_SLOTS, MAX_SLOTS),
+    channels: forms.many(forms.record(CHANNEL), 32),
+    reviewers: forms.many(forms.record(REVIEWER), MAX_REVIEWERS),
+    recovery: forms.maybe(forms.record(RECOVERY_KEY)),
+    couriers: forms.many(forms.record(COURIER), 16),
+    collection: forms.many(forms.oneOf(...WEEKDAYS), 7, true),
+  },
+  check(/** @type {Manifest} */ manifest) {
+    checkDates(manifest);
+    checkPeople(manifest);
+    owners(manifest);
+  },
+};
+
+/**
+ * The manifest that the bytes hold; no signature is looked at.
+ *
+ * @param {Uint8Array} data
+ * @returns {Manifest}
+ */
+export function parse(data) {
+  require(data.length <= MAX_FILE, "a manifest is too large");
+  const { v, kind, ...fields } = Object(canonical.loads(data));
+  require(v === 1 && kind === "manifest", "not a manifest of version 1");
+  return forms.parse(MANIFEST, fields);
+}
+
+/**
+ * A manifest that one of `roots` signed; Forged otherwise, Malformed for bytes that begin or end as none does.
+ *
+ * @param {Uint8Array} data
+ * @param {Uint8Array} signature
+ * @param {PublicKey[]} roots
+ * @returns {Known}
+ */
+export function verify(data, signature, roots) {
+  const isWhole = data[0] === 0x7b && data.at(-1) === 0x7d; // else an editor changed it, and nobody forged anything
+  require(isWhole, "the manifest's bytes were changed on the way, perhaps by an editor");
+  if (!roots.some((root) => isSignedBy(root, data, signature))) {
+    throw new Forged("the manifest is not signed by a root that is pinned here");
+  }
+  return { data, hash: bytesToHex(sha256(data)), manifest: parse(data) };
+}
+
+/**
+ * How messages name a manifest.
+ *
+ * @param {Known} known
+ * @returns {Keys}
+ */
+export function keys(known) {
+  return { serial: known.manifest.serial, hash: known.hash };
+}
+
+/**
+ * Raise unless `next` follows `old` directly: the next serial, `previous`, the same slots and ids (SPEC 7.3).
+ *
+ * @param {Known} old
+ * @param {Known} next
+ */
+export function checkNext(old, next) {
+  if (next.manifest.serial < old.manifest.serial) {
+    throw new Expired("the manifest is older than one that was seen before");
+  }
+  if (next.manifest.serial === old.manifest.serial) {
+    throw new Forged("another manifest has the same serial");
+  }
+  const follows = next.manifest.serial === old.manifest.serial + 1 && next.manifest.previous === old.hash;
+  require(follows, "the manifest does not follow the one before it");
+  require(next.manifest.slots === old.manifest.slots, "the number of slots is fixed for the life of an instance");
+  checkIds(old.manifest, next.manifest);
+}
+
+/**
+ * The common fingerprint of the roots: 10 groups of 4 digits.
+ *
+ * @param {PublicKey[]} roots
+ */
+export function fingerprint(roots) {
+  const halves = roots.map((root) => bytesToHex(root.key)).sort();
+  const number = BigInt(`0x${bytesToHex(blake2b(concatBytes(...halves.map(hexToBytes)), { dkLen: 16 }))}`);
+  return /** @type {RegExpMatchArray} */ (String(number).padStart(40, "0").match(/.{4}/g)).join(" ");
+}
+
+/**
+ * The reviewer of that id, retired or not.
+ *
+ * @param {Manifest} manifest
+ * @param {string} id
+ */
+export function reviewer(manifest, id) {
+  return manifest.reviewers.find((known) => known.id === id);
+}
+
+/**
+ * The channel of that id.
+ *
+ * @param {Manifest} manifest
+ * @param {string} id
+ */
+export function channel(manifest, id) {
+  return manifest.channels.find((known) => known.id === id);
+}
+
+/**
+ * Every reviewer who is not retired.
+ *
+ * @param {Manifest} manifest
+ */
+export function active(manifest) {
+  return manifest.reviewers.filter((known) => !known.retired);
+}
+
+/**
+ * Every active reviewer who can be sealed to on a day; reporters may leave out any of them.
+ *
+ * @param {Manifest} manifest
+ * @param {string} day
+ */
+export function offered(manifest, day) {
+  return active(manifest).filter((known) => known.recipients.some((period) => period.first <= day));
+}
+
+/**
+ * The newest recipient of a reviewer that has begun by `day`, even past its last day; Expired if none has.
+ *
+ * @param {Reviewer} known
+ * @param {string} day
+ */
+export function recipient(known, day) {
+  const begun = known.recipients.filter((period) => period.first <= day);
+  if (!begun.length) {
+    throw new Expired(`no key of reviewer ${known.id} has begun`);
+  }
+  const newest = begun.reduce((best, period) => (period.first > best.first ? period : best));
+  return HybridRecipient.fromText(newest.recipient);
+}
+
+/**
+ * The recipients of active readers, in the order given; Malformed for one who is unknown or retired.
+ *
+ * @param {Manifest} manifest
+ * @param {string[]} readers
+ * @param {string} day
+ */
+export function recipients(manifest, readers, day) {
+  return readers.map((id) => {
+    if (id === RECOVERY && manifest.recovery) {
+      return HybridRecipient.fromText(manifest.recovery.recipient);
+    }
+    const known = reviewer(manifest, id);
+    if (!known || known.retired) {
+      throw new Malformed(`the manifest has no active reviewer ${id}`);
+    }
+    return recipient(known, day);
+  });
+}
+
+/**
+ * `ahead` of its first day, `current`, in `grace` after its end, or `closed`.
+ *
+ * @param {Manifest} manifest
+ * @param {string} day
+ */
+export function standing(manifest, day) {
+  if (day < manifest.from) {
+    return "ahead";
+  }
+  if (day <= manifest.expires) {
+    return "current";
+  }
+  return daysFrom(manifest.expires, day) <= GRACE ? "grace" : "closed";
+}
+
+/**
+ * The days that are left once they are 50 or fewer; negative past the end.
+ *
+ * @param {Manifest} manifest
+ * @param {string} day
+ */
+export function warning(manifest, day) {
+  const left = daysFrom(day, manifest.expires);
+  return left <= WARNING ? left : null;
+}
+
+/** @type {forms.Form} */
+function signingKey(value) {
+  require(typeof value === "string" && PublicKey.fromText(value).text === value, "not a minisign public key");
+  return value;
+}
+
+/** @type {forms.Form} */
+function verifyKey(value) {
+  signing.checkKey(hexToBytes(forms.hexadecimal(32)(value)));
+  return value;
+}
+
+/**
+ * @param {PublicKey} root
+ * @param {Uint8Array} data
+ * @param {Uint8Array} signature
+ */
+function isSignedBy(root, data, signature) {
+  try {
+    root.verify(data, signature);
+    return true;
+  } catch (error) {
+    if (error instanceof Forged) {
+      return false;
+    }
+    throw error;
+  }
+}
+
+/** @param {Manifest} manifest */
+function checkDates({ from, expires, serial, previous, reviewers }) {
+  const days = daysFrom(from, expires);
+  require(0 <= days && days <= MAX_DAYS, `a manifest is valid for at most ${MAX_DAYS} days`);
+  require((serial === 1) === (previous === null), "the first manifest, and no other, has no previous one");
+  for (const { recipients } of reviewers) {
+    const days = recipients.map((period) => period.first);
+    require(new Set(days).size === days.length, "two keys of a reviewer begin on one day");
+    require(days.every((first) => daysFrom(expires, first) <= GRACE), "a reviewer's key begins too late to be listed");
+  }
+}
+
+/** @param {Manifest} manifest */
+function checkPeople(manifest) {
+  for (const listed of [manifest.reviewers, manifest.channels, manifest.couriers]) {
+    require(new Set(listed.map((each) => each.id)).size === listed.length, "an id stands twice in the manifest");
+  }
+  require(!reviewer(manifest, RECOVERY), `no reviewer may have the id ${RECOVERY}`);
+  const readers = active(manifest);
+  require(readers.length <= MAX_ACTIVE, `more than ${MAX_ACTIVE} reviewers are active`);
+  require(readers.every((known) => known.recipients.length && known.signing.length), "an active reviewer has no keys");
+  for (const { id, readers: chosen } of manifest.channels) {
+    const known = chosen.every((reader) => readers.some((each) => each.id === reader));
+    require(chosen.length && known, `channel ${id} needs readers who are active`);
+    const count = chosen.length + Number(Boolean(manifest.recovery));
+    require(count <= manifest.slots, `channel ${id} has more readers than slots`);
+  }
+}
+
+/**
+ * @param {string} from
+ * @param {string} to
+ */
+function daysFrom(from, to) {
+  return forms.dayNumber(to) - forms.dayNumber(from);
+}
+
+/**
+ * @param {unknown} good
+ * @param {string} what
+ */
+function require(good, what) {
+  if (!good) {
+    throw new Malformed(what);
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * The manifests of one instance: which one is in force on a day, and whose signatures count (SPEC 7).
+ *
+ * Whoever makes one has checked that a pinned root signed each manifest and that each follows the one before it.
+ */
+
+import { bytesToHex } from "@noble/hashes/utils.js";
+
+import { Expired } from "../errors.js";
+import * as manifest from "./manifest.js";
+import { PublicKey } from "./minisign.js";
+
+/** @import { Known } from "./manifest.js" */
+
+/** Manifests by serial. */
+export class Succession {
+  /** @param {Known[]} known in any order */
+  constructor(known) {
+    this.known = [...known].sort((one, other) => one.manifest.serial - other.manifest.serial);
+  }
+
+  /**
+   * The one in force on a day: the newest that has begun, even past its end.  Expired if there is none.
+   *
+   * @param {string} day
+   */
+  current(day) {
+    const found = newest(this.known, (known) => known.manifest.from <= day);
+    if (!found) {
+      throw new Expired("no manifest has begun");
+    }
+    return found;
+  }
+
+  /**
+   * Whether any has begun by a day.
+   *
+   * @param {string} day
+   */
+  hasBegun(day) {
+    return this.known.some((known) => known.manifest.from <= day);
+  }
+
+  /**
+   * The one in force on a day if one may still seal by it; Expired 30 days after its end.
+   *
+   * @param {string} day
+   */
+  sealing(day) {
+    const known = this.current(day);
+    if (manifest.standing(known.manifest, day) === "closed") {
+      throw new Expired("the manifest has ended");
+    }
+    return known;
+  }
+
+  /**
+   * A reviewer as the newest manifest that lists them does, retired or not.
+   *
+   * @param {string} id
+   */
+  reviewer(id) {
+    const lists = newest(this.known, (known) => Boolean(manifest.reviewer(known.manifest, id)));
+    return lists && manifest.reviewer(lists.manifest, id);
+  }
+
+  /**
+   * The Ed25519 keys whose signatures by a reviewer count for a message of that day.
+   *
+   * The newest manifest that lists a key decides until when it counts; predecessors only add keys, and tell since
+   * when somebody who left is away (SPEC 7.5).
+   *
+   * @param {string} id
+   * @param {string} day
+   */
+  signingKeys(id, day) {
+    /** @type {Map<string, { raw: Uint8Array, end: string | null, away: boolean }>} */
+    const keys = new Map();
+    const newestFirst = [...this.known].reverse();
+    for (const known of newestFirst) {
+      const reviewer = manifest.reviewer(known.manifest, id);
+      for (const { key, last } of reviewer?.signing ?? []) {
+        const raw = PublicKey.fromText(key).key;
+        const open = known === newestFirst[0] ? null : known.manifest.expires;
+        const found = keys.get(bytesToHex(raw)) ?? { raw, end: last ?? open, away: last === null };
+        found.away &&= Boolean(reviewer?.retired); // as long as no manifest lists its owner as active
+        found.end = found.away ? known.manifest.from : found.end;
+        keys.set(bytesToHex(raw), found);
+      }
+    }
+    return [...keys.values()].filter(({ end }) => end === null || day <= end).map(({ raw }) => raw);
+  }
+}
+
+/**
+ * The last of a list that is so.
+ *
+ * @param {Known[]} known by serial
+ * @param {(known: Known) => boolean} isSo
+ */
+function newest(known, isSo) {
+  return known.filter(isSo).pop();
+}

@@ -1,0 +1,245 @@
+"""The reviewer's commands on one case: show it, answer, say where it stands, let somebody in, take it out."""
+
+import datetime
+import mimetypes
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import click
+
+from whistle.cli.errors import Problem
+from whistle.cli.workstation_options import FILE, say, to_option, unlocked
+from whistle.protocol.case.message import MARKS
+from whistle.protocol.untrusted_text import one_line, plain
+from whistle.workstation.cases import case_export, compose, transcript
+from whistle.workstation.cases import overview as case_list
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.workstation import Workstation
+
+NEITHER = "neither"
+TEXT = click.File("r", encoding="utf-8")
+attach_option = click.option(
+    "--attach", "attached", multiple=True, type=FILE, help="A file to send with it; once for each file."
+)
+text_option = click.option("--text-file", type=TEXT, default="-", help="Where the text is; standard input otherwise.")
+reason_option = click.option(  # not the reason itself: every user of a computer can read the arguments of a program
+    "--reason-file", type=TEXT, help="Where it says why, for those who read the case; - is standard input."
+)
+
+
+@click.command()
+@unlocked
+def cases(station: Workstation) -> None:
+    """List the cases, those that want something first.
+
+    Closed ones to which the reporter wrote again stand first, then urgent ones, then new ones, then the others by what
+    is due; other closed ones last.
+    """
+    for case in case_list.queue(station):
+        due = "; ".join(map(transcript.due, case.deadlines)) or "nothing due"
+        new = f"{case.unread} new" if case.unread else ""
+        marks = ["URGENT" if case.urgent else "", transcript.REOPENED.upper() if case.reopened else ""]
+        parts = [case.reference, transcript.STATUS[case.status], *marks, new, due]
+        click.echo("  ".join(filter(None, [*parts, transcript.channel(station, case)])))
+    if station.trust.serials():
+        click.echo("Reviewers: " + ", ".join(each.id for each in station.trust.newest().manifest.active()))
+
+
+@click.command()
+@unlocked
+@click.argument("case")
+def show(station: Workstation, case: str) -> None:
+    """Show a CASE.
+
+    It is named by its reference or the beginning of that, here and everywhere.
+    """
+    found = case_list.find(station, case)
+    say(transcript.lines(station, found))
+    case_list.mark_read(station, found)
+
+
+@click.command()
+@unlocked
+@click.argument("case")
+@text_option
+@attach_option
+@click.option(
+    "--as",
+    "counts",
+    type=click.Choice([*MARKS, NEITHER]),
+    help="What it counts as once it is delivered; the first reply of a case acknowledges unless you say otherwise.",
+)
+def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...], counts: str | None) -> None:
+    """Answer the reporter.
+
+    They cannot see what they wrote: do not quote it. Feedback tells what was done or is planned, and why; it fulfils
+    the duty of the three months, and acknowledges too.
+    """
+    found = case_list.find(station, case)
+    mark = compose.usual_mark(found) if counts is None else counts.replace(NEITHER, "")
+    with _uploads(attached) as uploads:
+        compose.reply(station, found, _text(text_file), uploads, mark)
+    said = f"Signed and sealed as {mark}" if mark else "Signed and sealed"
+    click.echo(f"{said}; {len(outbox.pending(station))} message(s) wait for the next exchange.")
+
+
+@click.command()
+@unlocked
+@click.argument("case")
+@text_option
+@attach_option
+def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
+    """Say something to the other readers."""
+    found = case_list.find(station, case)
+    with _uploads(attached) as uploads:
+        compose.note(station, found, _text(text_file), uploads)
+    click.echo("Signed and sealed for those who read the case.")
+
+
+@click.command()
+@unlocked
+@click.argument("case")
+@click.option(
+    "--set", "state", required=True, type=click.Choice(list(transcript.STATUS)), help="Where the case stands."
+)
+@click.option("--label", "labels", multiple=True, help="`urgent` puts it first; once for each label.")
+@click.option("--deadline", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="An agreed day, such as 2026-12-31.")
+@click.option("--claim", is_flag=True, help="You answer it.")
+@reason_option
+def status(
+    station: Workstation,
+    case: str,
+    state: str,
+    labels: tuple[str, ...],
+    deadline: datetime.datetime | None,
+    claim: bool,
+    reason_file: Any,
+) -> None:
+    """State where a CASE stands.
+
+    What is not named stays as it was.
+    """
+    found = case_list.find(station, case)
+    old = found.standing
+    day = deadline.date() if deadline else old.deadline if old else None
+    claimed = station.me if claim else old.claimed if old else ""
+    kept = labels or (old.labels if old else ())
+    compose.status(station, found, state, labels=kept, deadline=day, claimed=claimed, text=_text(reason_file))
+    click.echo("Signed and sealed for those who read the case.")
+
+
+@click.command()
+@unlocked
+@click.argument("case")
+@click.argument("reviewer")
+@reason_option
+def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> None:
+    """Let REVIEWER into a CASE.
+
+    They can then read all that was said so far, and the reporter sees who they are.
+    """
+    told = compose.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
+    click.echo(f"{reviewer} will read the case after the next exchange.")
+    click.echo("The reporter is told so with it." if told else compose.NOT_TOLD)
+
+
+@click.command("sent")
+@unlocked
+@click.argument("case", required=False)
+@click.option("--again", is_flag=True, help="Send them again: those of CASE, or all that are not confirmed.")
+def sent_(station: Workstation, case: str | None, again: bool) -> None:
+    """Show what a courier says was delivered, in a CASE or in all.
+
+    Nobody but the courier says so, and a copy that came back shows only that no accident happened. When a reporter
+    says that no answer came, send it again: a server that has it changes nothing.
+    """
+    wanted = [case_list.find(station, case)] if case else case_list.queue(station)
+    known = deliveries.all_of(station)
+    chosen = [(each, entry) for each in wanted for entry in each.entries if entry.signed.hash in known]
+    if not again:
+        for of, entry in chosen:
+            words = known[entry.signed.hash].words(station.today())
+            click.echo(f"{of.reference}  {entry.content.kind} of {entry.arrived}: {words}")
+        if not chosen:
+            click.echo("No courier has said of anything that it was delivered.")
+        return
+    hashes = [entry.signed.hash for _, entry in chosen if case or known[entry.signed.hash].missed(station.today())]
+    count = outbox.send_again(station, hashes)
+    click.echo(f"{count} message(s) go again; {len(outbox.pending(station))} wait for the next exchange.")
+    if count < len(hashes):
+        raise Problem(f"{len(hashes) - count} message(s) are not here any more", "write the reply anew")
+
+
+@click.group()
+def attachments() -> None:
+    """The files that came with a case."""
+
+
+@attachments.command()
+@unlocked
+@click.argument("case")
+@to_option
+def save(station: Workstation, case: str, to: Path) -> None:
+    """Save all files of a CASE.
+
+    They leave the vault: mind where.
+    """
+    saved, failed = case_export.save_all(station, case_list.find(station, case), to)
+    say([f"Saved: {plain(path.name)}" for path in saved])
+    if failed:
+        raise Problem(f"{len(failed)} file(s) could not be saved: {failed[0]}", "import the next stick and try again")
+
+
+@click.command()
+@unlocked
+@click.argument("case")
+@to_option
+def export(station: Workstation, case: str, to: Path) -> None:
+    """Write a CASE as a text with its files.
+
+    It leaves the vault: mind where.
+    """
+    found: Case = case_list.find(station, case)
+    folder, failed = case_export.export(station, found, to)
+    click.echo(f"Written to {folder}")
+    if failed:
+        raise Problem(
+            f"{len(failed)} file(s) could not be saved: {failed[0]}",
+            "import the next stick, then export to another folder",
+        )
+
+
+def _text(file: Any) -> str:
+    if file is None:
+        return ""
+    if file is sys.stdin and sys.stdin.isatty():
+        click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
+    text: str = file.read()
+    return text.strip("\n")
+
+
+@contextmanager
+def _uploads(paths: tuple[Path, ...]) -> Iterator[list[Upload]]:
+    with ExitStack() as stack:
+        yield [Upload(path.name, _type(path), stack.enter_context(_opened(path))) for path in paths]
+
+
+def _opened(path: Path) -> BinaryIO:
+    if not path.is_file():
+        raise Problem(f"{one_line(path.name)} is no file that can be sent", "save it as a file first")
+    try:
+        return path.open("rb")
+    except OSError as exc:
+        raise Problem(f"{one_line(path.name)} cannot be read: {exc.strerror}", "nothing was signed") from exc
+
+
+def _type(path: Path) -> str:
+    return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+
+
+COMMANDS = (cases, show, reply, note, status, grant, sent_, attachments, export)

@@ -1,0 +1,136 @@
+"""What a reporter is told: the twelve words, where the case stands, and the replies, in words that claim only what is
+known.  What reviewers wrote is shown so that it can be taken for nothing else.
+"""
+
+import datetime
+from collections.abc import Iterable, Iterator
+
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.reporter.reply_validation import FoundReply
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.untrusted_text import one_line, quoted
+from whistle.reporter import CaseView
+
+STATES = {
+    "waiting": "Waiting. Nobody has picked it up yet.",
+    "collected": "Picked up on {day}. We do not know yet whether it was read.",
+    "answered": "Picked up on {day}. There is a reply.",
+    "removed": "Removed on {day}. Either it was withdrawn with your words, or nobody picked it up in time.",
+    "gone": "The report itself is no longer listed here. What is left is shown below.",
+}
+
+
+def twelve(who: Reporter, language: str) -> Iterator[str]:
+    """The words of a list, with their numbers, and the case reference."""
+    shown = words.encode(who.code, language if language in words.LANGUAGES else "en")
+    width = max(map(len, shown))
+    for place, (word, number) in enumerate(zip(shown, words.numbers(who.code), strict=True), 1):
+        yield f"{place:>4}. {word:<{width}}  {number}"
+    yield ""
+    yield f"Case reference: {retrieval.reference(who.case)}"
+    yield "It opens nothing. Lost your words? Quote it in a new report and we can connect the two."
+
+
+ABOUT_WORDS = (
+    "They are the only way to read our replies. We cannot find them for you.",
+    "Write them by hand, on paper: printers and photographs keep copies.",
+    "The numbers in the same order open the same thing. None of it has to do with a crypto wallet.",
+    "Whoever has the words can read our replies, and write to us or withdraw in your place.",
+    "Nobody can use them to read what you wrote.",
+    "Then close this window: a terminal keeps what it showed.",
+)
+
+
+def reading(manifests: Succession, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
+    """Who will read a message, and who was left out."""
+    yield f"Will read it: {names(manifests, readers)}."
+    yield _out(manifests, without)
+
+
+def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.date) -> Iterator[str]:
+    """Who can read a case, where it stands, and its replies, the newest first."""
+    found = manifests.current(today).manifest
+    yield from _readers(view, manifests)
+    yield _state(view)
+    if view.sent:
+        yield f"You sent it on {view.sent}."
+    if due := next_collection(found, today):
+        yield f"Next pick-up: {due:%A}, {due}."
+    if view.last_day:
+        yield f"Replies stay there until {view.last_day}."
+    yield f"Case reference: {retrieval.reference(who.case)}"
+    yield from _replies(view)
+
+
+def _readers(view: CaseView, manifests: Succession) -> Iterator[str]:
+    if view.slip:
+        yield f"Can read your report: {names(manifests, view.slip.readers)}."
+        yield _out(manifests, view.slip.without)
+    else:
+        yield "We cannot show who reads this case, or whom you left out: that part is damaged or missing on the server."
+    for each in view.brought_in:
+        yield f"Let in later: {person(each.reviewer)}. {person(each.by)} says so in a signed message of {each.day}."
+
+
+def _out(manifests: Succession, without: Iterable[str]) -> str:
+    return f"Left out: {names(manifests, without) or 'nobody'}."
+
+
+def _state(view: CaseView) -> str:
+    key = "answered" if view.state == "collected" and view.replies else view.state or "gone"
+    return STATES[key].format(day=view.state_day)
+
+
+def _replies(view: CaseView) -> Iterator[str]:
+    if not view.replies:
+        yield "No reply yet."
+    for found in reversed(view.replies):
+        yield ""
+        yield from _reply(found)
+    if view.late:
+        yield ""
+        yield f"{view.late} more thing(s) stored under your words could not be checked, and are not shown."
+
+
+def _reply(found: FoundReply) -> Iterator[str]:
+    reply = found.reply
+    yield f"From {person(found.reviewer)}, {found.day}; signature checked:"
+    yield from quoted(reply.text)
+    for each in found.attachments:
+        yield f"  With a file: {one_line(each.name)} ({each.size} bytes)"
+    yield f"  When they wrote this they had {reply.have.count} message(s) from you, the newest of {reply.have.day}."
+
+
+def person(reviewer: Reviewer) -> str:
+    """A reviewer's name and role; once where they are the same."""
+    name, role = one_line(reviewer.name), one_line(reviewer.role)
+    return name if role in ("", name) else f"{name} ({role})"
+
+
+def people(found: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
+    """Reviewers by their ids, and the recovery identity where there is one."""
+    listed = {reviewer.id: person(reviewer) for reviewer in reviewers}
+    reserve = f"{one_line(found.recovery.name)} (in reserve)" if found.recovery else ""
+    return listed | ({RECOVERY: reserve} if reserve else {})
+
+
+def names(manifests: Succession, ids: Iterable[str]) -> str:
+    """People by their names and roles, or the id of somebody whom no manifest lists any more."""
+    newest = manifests.newest
+    reserve = newest and newest.manifest.recovery
+    known = {RECOVERY: f"{one_line(reserve.name)} (in reserve)"} if reserve else {}
+    return ", ".join(person(each) if (each := manifests.reviewer(id)) else known.get(id, id) for id in ids)
+
+
+def title(texts: dict[str, str], language: str) -> str:
+    """A text of the manifest in a language, else in English, else in the first that there is."""
+    return one_line(texts.get(language) or texts.get("en") or next(iter(texts.values()), ""))
+
+
+def next_collection(found: Manifest, day: datetime.date) -> datetime.date | None:
+    """The next day, today included, on which a courier is due."""
+    days = (day + datetime.timedelta(days=ahead) for ahead in range(7))
+    return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in found.collection), None)

@@ -1,0 +1,101 @@
+"""What all commands of the workstation share: its folder, its passphrase, and how its errors are said."""
+
+import functools
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from whistle.cli import passphrase as passphrases
+from whistle.cli.errors import Problem
+from whistle.courier import CourierError
+from whistle.protocol.untrusted_text import one_line
+from whistle.workstation.errors import WorkstationError
+from whistle.workstation.vault.storage import Vault
+from whistle.workstation.workstation import Workstation
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+class Place(click.Path):
+    """A file or folder; what is wrong with it is said as everything is."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """The path."""
+        try:
+            return super().convert(value, param, ctx)
+        except click.BadParameter as exc:
+            said = exc.message.rstrip(".")
+            raise Problem(one_line(said[:1].lower() + said[1:]), "check the name") from exc
+
+
+FILE = Place(path_type=Path, exists=True, dir_okay=False)
+NEW_FILE = Place(path_type=Path, dir_okay=False)
+FOLDER = Place(path_type=Path, file_okay=False)
+ANYTHING = Place(path_type=Path, exists=True)
+
+folder_option = click.option(
+    "--folder",
+    envvar="WHISTLE_WORKSTATION",
+    type=FOLDER,
+    default=lambda: Path.home() / ".whistle-workstation",
+    show_default="~/.whistle-workstation",
+    help="The workstation's own folder (or WHISTLE_WORKSTATION).",
+)
+to_option = click.option("--to", required=True, type=FOLDER, help="The folder to write into.")
+
+
+def plainly(command: F) -> F:
+    """Say the workstation's errors as the command line says them."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return command(*args, **kwargs)
+        except WorkstationError as exc:
+            raise Problem(exc.message, exc.hint or "nothing was changed") from exc
+        except CourierError as exc:
+            raise Problem(str(exc), exc.hint) from exc
+        except UnicodeError as exc:
+            if sys.stderr.isatty():
+                click.echo(err=True)  # a question for a passphrase may stand on this line
+            raise Problem(
+                "what was typed or read is no text in UTF-8", "set the terminal to UTF-8, or save the file so"
+            ) from exc
+
+    return wrapped  # type: ignore[return-value]
+
+
+def unlocked(command: Callable[..., Any]) -> Any:
+    """A command on an open workstation, which it gets as its first argument."""
+
+    @folder_option
+    @passphrases.option
+    @plainly
+    @functools.wraps(command)
+    def wrapped(folder: Path, passphrase_fd: int | None, *args: Any, **kwargs: Any) -> Any:
+        with _opened(folder, passphrase_fd) as station:
+            return command(station, *args, **kwargs)
+
+    return wrapped
+
+
+@contextmanager
+def _opened(folder: Path, descriptor: int | None) -> Iterator[Workstation]:
+    Vault.look(folder)
+    station = Workstation.open(folder, passphrases.ask(descriptor))
+    try:
+        for notice in station.notices():
+            click.echo(notice, err=True)
+        yield station
+    finally:
+        station.close()
+
+
+def say(lines: list[str]) -> None:
+    """Print lines on standard output."""
+    for line in lines:
+        click.echo(line)

@@ -1,0 +1,373 @@
+"""The messages: what each kind holds, in canonical JSON, and its signature (SPEC 4).
+
+A kind is a dataclass here, a line in KINDS and a paragraph in SPEC.md.
+"""
+
+import base64
+import datetime
+import functools
+import hashlib
+from dataclasses import dataclass, fields, replace
+from typing import Any, ClassVar
+
+from nacl.signing import SigningKey
+
+from whistle.protocol import canonical, schema, signing
+from whistle.protocol.age import HybridRecipient
+from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment
+from whistle.protocol.code.retrieval import PLACES, case_of
+from whistle.protocol.errors import Forged, Malformed, ProtocolError
+
+LABEL = b"whistle/v1 "
+LABEL_CONTINUES = b"whistle/v1 continues\n"
+VERSION = 1
+MAX_SLOTS = 16
+MAX_TEXT = 4_194_304  # characters
+MAX_ATTACHMENTS = 500
+MAX_REST = 16_777_216  # bytes; parsing JSON takes many times its length of memory
+MAX_LINE = 65_536  # bytes
+MAX_ORIGINALS = 10_000
+RECIPIENT = 1_959  # characters of a hybrid recipient's text
+CONTENT = ("text", "answers", "attachments", "originals")
+HASH = schema.hexadecimal(32)
+PEOPLE = schema.many(schema.name, 64, unique=True)
+MARKS = ("acknowledgement", "feedback")  # what a reply can count as (SPEC 4.8)
+
+
+def mailbox(value: Any) -> str:
+    """The form of a hybrid recipient's text."""
+    if not isinstance(value, str) or len(value) != RECIPIENT:
+        raise Malformed("not a recipient")
+    HybridRecipient.from_text(value)  # which reads no second spelling of a key
+    return value
+
+
+@dataclass(frozen=True)
+class Keys:
+    """The manifest that the sealer used: its serial and SHA-256."""
+
+    serial: int = schema.field(schema.integer(1, canonical.MAX_INTEGER))
+    hash: str = schema.field(HASH)
+
+
+@dataclass(frozen=True)
+class Sender:
+    """The reporter's public keys; the name of the case commits to them."""
+
+    sign: str = schema.field(schema.hexadecimal(32))
+    mailbox: str = schema.field(schema.text(RECIPIENT))
+    replies: str = schema.field(schema.hexadecimal(32))
+
+    def __post_init__(self) -> None:
+        self.case()
+
+    def case(self) -> str:
+        """The name of the case that these keys make, in hexadecimal; Malformed unless the mailbox is a recipient."""
+        return self._case
+
+    @functools.cached_property
+    def _case(self) -> str:
+        raw = HybridRecipient.from_text(self.mailbox).raw
+        return case_of(bytes.fromhex(self.sign), raw, bytes.fromhex(self.replies)).hex()
+
+
+@dataclass(frozen=True)
+class Continues:
+    """The case that a report continues under new words, with the old key's signature over the new case."""
+
+    case: str = schema.field(HASH)
+    sign: str = schema.field(schema.hexadecimal(32))
+    signature: str = schema.field(schema.base64_of(64))
+
+
+@dataclass(frozen=True)
+class Have:
+    """How many messages of the reporter had arrived when a reply was written, and the day of the newest."""
+
+    count: int = schema.field(schema.integer(1, canonical.MAX_INTEGER))
+    day: datetime.date = schema.field(schema.day)
+
+
+@dataclass(frozen=True)
+class Original:
+    """A message inside a grant, as it was signed."""
+
+    kind: str = schema.field(schema.text(16))
+    line: str = schema.field(schema.text(MAX_LINE))
+    signature: str = schema.field(schema.base64_of(64))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Message:
+    """What every kind holds."""
+
+    kind: ClassVar[str]
+    case: str = schema.field(HASH)
+    readers: tuple[str, ...] = schema.field(PEOPLE)
+    without: tuple[str, ...] = schema.field(PEOPLE)
+    keys: Keys = schema.field(schema.record(Keys))
+
+    def __post_init__(self) -> None:
+        if set(self.readers) & set(self.without):
+            raise Malformed("a message names someone as reader and as left out")
+
+    @functools.cached_property
+    def line(self) -> bytes:
+        """Line 1."""
+        return canonical.dumps({"v": VERSION, "kind": self.kind, **schema.plain(self)})
+
+    @functools.cached_property
+    def readable(self) -> bytes:
+        """Line 1, once it has been read back; Malformed for one that no reader would take, since it would be lost."""
+        parse(self.line)
+        return self.line
+
+
+@dataclass(frozen=True, kw_only=True)
+class Body(Message):
+    """What a message that people write holds; `rest` stands for all of it when line 1 would be too long."""
+
+    text: str = schema.field(schema.text(MAX_TEXT), default="")
+    attachments: tuple[Attachment, ...] = schema.field(
+        schema.many(schema.record(Attachment), MAX_ATTACHMENTS), default=()
+    )
+    rest: Attachment | None = schema.field(schema.record(Attachment), default=None)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.rest and any(getattr(self, name, None) for name in CONTENT):
+            raise Malformed("a message's rest and its content exclude each other")
+        if self.rest and (self.rest.kind != "rest" or self.rest.size > MAX_REST):
+            raise Malformed("a message's rest is of another kind or too long")
+        if any(each.kind != "file" for each in self.attachments):
+            raise Malformed("a message's attachments are files")
+        if sum(each.blocks for each in self.attachments) > MAX_BLOCKS:
+            raise Malformed("a message's attachments are too large together")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByReporter(Message):
+    """What the reporter's messages hold."""
+
+    sender: Sender = schema.field(schema.record(Sender), name="from")
+    sealed: str = schema.field(schema.one_of("device", "browser", "arrival"))
+    day: datetime.date = schema.field(schema.day)
+    language: str = schema.field(schema.name)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.sender.case() != self.case:
+            raise Malformed("a message's case is not that of its sender's keys")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Report(Body, ByReporter):
+    """The first message of a case."""
+
+    kind = "report"
+    channel: str = schema.field(schema.name)
+    answers: dict[str, str] | None = schema.field(schema.mapping(schema.name, schema.text(MAX_TEXT), 64), default=None)
+    continues: Continues | None = schema.field(schema.record(Continues), default=None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class FollowUp(Body, ByReporter):
+    """A later message of the reporter."""
+
+    kind = "follow-up"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Slip(ByReporter):
+    """What tells a returning reporter who reads the case and who was left out."""
+
+    kind = "slip"
+    channel: str = schema.field(schema.name)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ByReviewer(Message):
+    """What the reviewers' messages hold: their chain in the case, and what they had seen."""
+
+    sender: str = schema.field(schema.name, name="from")
+    day: datetime.date = schema.field(schema.day)
+    seq: int = schema.field(schema.integer(0, canonical.MAX_INTEGER))
+    prev: str | None = schema.field(schema.maybe(HASH))
+    seen: tuple[str, ...] = schema.field(schema.many(HASH, 64, unique=True))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if (self.seq == 0) != (self.prev is None):
+            raise Malformed("a chain begins with 0 and has a previous message ever after")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply(Body, ByReviewer):
+    """A reviewer's answer to the reporter; one without content is a notice, which tells who reads the case."""
+
+    kind = "reply"
+    to: str = schema.field(mailbox)
+    lane: int = schema.field(schema.integer(0, 2 * MAX_SLOTS - 1))
+    n: int = schema.field(schema.integer(0, PLACES - 1))
+    have: Have = schema.field(schema.record(Have))
+    language: str = schema.field(schema.name)
+    mark: str = schema.field(schema.one_of(*MARKS), default="")
+    replaces: str = schema.field(HASH, default="")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.mark and self.is_notice:
+            raise Malformed("a reply without content is marked")
+
+    @property
+    def is_notice(self) -> bool:
+        """Whether it has no content."""
+        return not (self.text or self.attachments or self.rest)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Note(Body, ByReviewer):
+    """What reviewers write to each other."""
+
+    kind = "note"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Status(ByReviewer):
+    """Where a case stands."""
+
+    kind = "status"
+    status: str = schema.field(schema.one_of("new", "triage", "open", "waiting", "closed"))
+    labels: tuple[str, ...] = schema.field(schema.many(schema.text(64), 16, unique=True), default=())
+    deadline: datetime.date | None = schema.field(schema.day, default=None)
+    claimed: str = schema.field(schema.name, default="")
+    text: str = schema.field(schema.text(4096), default="")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grant(Body, ByReviewer):
+    """Lets one more reviewer into a case, with what was said before."""
+
+    kind = "grant"
+    grantee: str = schema.field(schema.name)
+    lane: int = schema.field(schema.integer(0, 2 * MAX_SLOTS - 1))
+    originals: tuple[Original, ...] = schema.field(schema.many(schema.record(Original), MAX_ORIGINALS), default=())
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.grantee not in self.readers:
+            raise Malformed("a grant is not sealed to the reviewer whom it lets in")
+
+
+KINDS: dict[str, type[Message]] = {kind.kind: kind for kind in (Report, FollowUp, Slip, Reply, Note, Status, Grant)}
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A message with the exact bytes that were signed."""
+
+    line: bytes
+    signature: bytes
+    message: Message
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """SHA-256 of line 1, in hexadecimal: the message's name in chains."""
+        return hashlib.sha256(self.line).hexdigest()
+
+    @functools.cached_property
+    def is_by_reporter(self) -> bool:
+        """Whether it is a reporter's and signed by the key that it names; found out once."""
+        try:
+            check_reporter(self)
+        except ProtocolError:
+            return False
+        return True
+
+
+def encode(message: Message) -> bytes:
+    """Line 1 of a message."""
+    return message.line
+
+
+def parse(line: bytes) -> Message:
+    """The message of a line 1; Malformed unless it is canonical and has just the fields of its kind."""
+    kind, value = schema.opened(line, VERSION)
+    if kind not in KINDS:
+        raise Malformed("a message of an unknown kind")
+    return schema.parse(KINDS[kind], value)
+
+
+def sign(message: Message, key: SigningKey) -> Signed:
+    """Sign a message; Malformed for one that no reader would take, since it would be lost."""
+    line = message.readable
+    return Signed(line, signing.sign(key, _signed(message, line)), message)
+
+
+def check(signed: Signed, verify_key: bytes) -> None:
+    """Raise Forged unless the signature is by ``verify_key``."""
+    signing.verify(verify_key, _signed(signed.message, signed.line), signed.signature)
+
+
+def check_reporter(signed: Signed) -> None:
+    """Raise Forged unless a reporter's message is signed by the key that it names."""
+    if not isinstance(signed.message, ByReporter):
+        raise Malformed("not a message of a reporter")
+    check(signed, bytes.fromhex(signed.message.sender.sign))
+
+
+def original(signed: Signed) -> Original:
+    """A message as it stands inside a grant."""
+    return Original(signed.message.kind, signed.line.decode(), base64.b64encode(signed.signature).decode())
+
+
+def from_original(inside: Original) -> Signed:
+    """The message that stands inside a grant, its signature not yet checked."""
+    line = inside.line.encode()
+    message = parse(line)
+    if message.kind != inside.kind:
+        raise Malformed("an original is of another kind than it says")
+    return Signed(line, schema.unbase64(inside.signature), message)
+
+
+def continue_case(old: SigningKey, old_case: bytes, new_case: bytes) -> Continues:
+    """The proof that the holder of the old words began the new case."""
+    signature = signing.sign(old, LABEL_CONTINUES + old_case + new_case)
+    return Continues(old_case.hex(), bytes(old.verify_key).hex(), base64.b64encode(signature).decode())
+
+
+def check_continues(continues: Continues, old: Sender, new_case: str) -> None:
+    """Raise Forged unless the sender of the old case signed that the new one continues it."""
+    if continues.case != old.case() or continues.sign != old.sign:
+        raise Forged("the case that it says it continues has other keys")
+    told = LABEL_CONTINUES + bytes.fromhex(continues.case) + bytes.fromhex(new_case)
+    signing.verify(bytes.fromhex(continues.sign), told, schema.unbase64(continues.signature))
+
+
+def content_of(message: Body) -> bytes:
+    """What `rest` holds: the message's text, answers, attachments and originals as canonical JSON."""
+    names = {each.name for each in fields(message)} & set(CONTENT)
+    held = {name: schema.plain(getattr(message, name)) for name in names if getattr(message, name)}
+    return canonical.dumps(held)
+
+
+def with_rest(message: Body, rest: Attachment) -> Body:
+    """The message with its content moved into ``rest``."""
+    empty: dict[str, Any] = {each.name: each.default for each in fields(message) if each.name in CONTENT}
+    return replace(message, **empty, rest=rest)
+
+
+def with_content(message: Body, content: bytes) -> Body:
+    """The message with the content that its `rest` held, for reading; it is not what was signed."""
+    value = canonical.loads(content)
+    known = {each.name: each.metadata["form"] for each in fields(message) if each.name in CONTENT}
+    if not isinstance(value, dict) or not set(value) <= set(known):
+        raise Malformed("a message's rest holds an unknown field")
+    if not all(value.values()):
+        raise Malformed("a message's rest holds an empty field")
+    found = {name: known[name](item) for name, item in value.items()}
+    return replace(message, rest=None, **found)
+
+
+def _signed(message: Message, line: bytes) -> bytes:
+    return LABEL + message.kind.encode() + b"\n" + line

@@ -1,0 +1,149 @@
+"""Everything that follows from a retrieval code: keys, tokens, ids, the name of the case (SPEC 2).
+
+The server's names of things are hashes of tokens, so that reading asks by id and withdrawing by token.
+"""
+
+import functools
+import hashlib
+import hmac
+import struct
+from dataclasses import dataclass
+
+from nacl.signing import SigningKey
+
+from whistle.protocol.age import HybridIdentity
+from whistle.protocol.code.words import CODE
+from whistle.protocol.hkdf import hkdf
+
+SALT = b"whistle/v1"
+TOKEN = 16  # bytes
+ATTEMPT = 32  # bytes
+PLACES = 64  # reply places in a lane
+LABEL_MAILBOX, LABEL_SIGN, LABEL_SENT, LABEL_REPLIES = b"mailbox", b"sign", b"sent", b"replies"
+LABEL_CASE = b"whistle/v1 case"
+LABEL_LANES = b"whistle/v1 replies"
+REFERENCE_BITS = 39
+REFERENCE_DIGITS = 12
+
+
+def thing_id(token: bytes) -> bytes:
+    """The server's id, 16 bytes, of the thing that a token of 16 bytes names."""
+    if len(token) != TOKEN:
+        raise ValueError("a token has 16 bytes")
+    return hashlib.blake2b(token, digest_size=TOKEN).digest()
+
+
+def case_of(verify_key: bytes, mailbox: bytes, replies: bytes) -> bytes:
+    """The name of a case, 32 bytes, from its verify key, mailbox recipient (raw) and replies key."""
+    if (len(verify_key), len(mailbox), len(replies)) != (32, 1216, 32):
+        raise ValueError("keys of 32, 1216 and 32 bytes")
+    return hashlib.blake2b(LABEL_CASE + verify_key + mailbox + replies, digest_size=32).digest()
+
+
+def reference(case: bytes) -> str:
+    """The case reference that people may quote: twelve digits in three groups.  It opens nothing."""
+    value = int.from_bytes(case[:8]) >> (64 - REFERENCE_BITS)
+    digits = str(value).zfill(REFERENCE_DIGITS)
+    return "-".join(digits[start : start + 4] for start in range(0, REFERENCE_DIGITS, 4))
+
+
+def reply_tokens(replies: bytes, lane: int) -> list[bytes]:
+    """The 64 tokens of a lane, 0 to 255."""
+    stream = hashlib.shake_256(LABEL_LANES + replies + bytes([lane])).digest(PLACES * TOKEN)
+    return [stream[start : start + TOKEN] for start in range(0, len(stream), TOKEN)]
+
+
+def code_for(attempt: bytes, digest: bytes) -> bytes:
+    """The code of 16 bytes for a form's 32 random bytes and the digest of what it holds."""
+    if (len(attempt), len(digest)) != (ATTEMPT, 32):
+        raise ValueError("an attempt and a digest have 32 bytes each")
+    return hmac.digest(attempt, digest, "sha256")[:CODE]
+
+
+@dataclass(frozen=True)
+class Reporter:
+    """What only the holder of the words can compute; ``derive`` makes it."""
+
+    code: bytes
+    mailbox: HybridIdentity
+    signing: SigningKey
+    sent: bytes
+    replies: bytes
+
+    @property
+    def verify_key(self) -> bytes:
+        """The public half of the signing key, 32 bytes."""
+        return bytes(self.signing.verify_key)
+
+    @functools.cached_property
+    def case(self) -> bytes:
+        """The name of the case, 32 bytes."""
+        return case_of(self.verify_key, self.mailbox.recipient.raw, self.replies)
+
+    @property
+    def report_token(self) -> bytes:
+        """The token of the report."""
+        return self._sent(b"report")
+
+    @property
+    def slip_token(self) -> bytes:
+        """The token of the report's slip."""
+        return self._sent(b"slip")
+
+    def follow_up_token(self, attempt: bytes, digest: bytes) -> bytes:
+        """The token of the follow-up that a form's attempt and digest stand for."""
+        return self._sent(attempt + digest)
+
+    def look_ids(self, slots: int) -> list[bytes]:
+        """All ids that a look asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes."""
+        tokens = [token for lane in range(2 * slots) for token in reply_tokens(self.replies, lane)]
+        return sorted(map(thing_id, [self.report_token, self.slip_token, *tokens]))
+
+    def _sent(self, what: bytes) -> bytes:
+        return hmac.digest(self.sent, what, "sha256")[:TOKEN]
+
+
+def derive(code: bytes) -> Reporter:
+    """The reporter behind a code of 16 bytes."""
+    if len(code) != CODE:
+        raise ValueError("a retrieval code has 16 bytes")
+    return Reporter(
+        code,
+        HybridIdentity.from_seed(hkdf(code, SALT, LABEL_MAILBOX)),
+        SigningKey(hkdf(code, SALT, LABEL_SIGN)),
+        hkdf(code, SALT, LABEL_SENT),
+        hkdf(code, SALT, LABEL_REPLIES),
+    )
+
+
+class FormDigest:
+    """SHA-256 over a form in its order: each field, then each file (SPEC 2.4).
+
+    ``attempt`` and ``words`` are not part of it.  ValueError for a field after the first file.
+    """
+
+    LEFT_OUT = frozenset({"attempt", "words"})
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._files = False
+
+    def field(self, name: str, value: bytes) -> None:
+        """Add a field with its value as it came."""
+        if self._files:
+            raise ValueError("a field after the first file")
+        if name not in self.LEFT_OUT:
+            self._add(name.encode("utf-8", "surrogatepass"), value)
+
+    def file(self, filename: str, sha256: bytes) -> None:
+        """Add a file by its name, as the browser gave it, and the SHA-256 of its content."""
+        self._files = True
+        self._add(filename.encode("utf-8", "surrogatepass"), sha256)
+
+    def digest(self) -> bytes:
+        """The 32 bytes."""
+        return self._hash.digest()
+
+    def _add(self, name: bytes, value: bytes) -> None:
+        self._hash.update(struct.pack(">I", len(name)) + name + struct.pack(">Q", len(value)))
+        self._hash.update(value)

@@ -1,0 +1,154 @@
+"""What a reporter hands to the server: envelopes, the tokens to keep them under, and their blocks (SPEC 9.1, 9.6).
+
+It travels as the body of a request, or, where only a field of text is open, as one armoured block that holds all of it.
+Nothing in it can be opened by whoever carries or keeps it.
+"""
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from whistle.protocol import canonical, invisible_text
+from whistle.protocol.age import armor
+from whistle.protocol.case import envelope
+from whistle.protocol.case.attachment import BLOCK, Block
+from whistle.protocol.code.retrieval import TOKEN
+from whistle.protocol.errors import Malformed
+from whistle.protocol.schema import hexadecimal, many
+
+MAX_BLOCKS = 20_000  # of one parcel
+MAX_HEAD = 1024 * 1024  # bytes of the JSON before the envelopes
+REPORT = 2  # envelopes: a report and its slip
+LABEL = "WHISTLE SEALED REPORT"
+SUM = 32  # bytes: SHA-256 of all before it, since whoever stores a block could not tell otherwise that it is damaged
+MAX_PASTED = 1_000_000  # bytes of an armoured block, its lines ending in CR LF as browsers send them
+FRAGMENT = 1024  # characters of base64 in a text that may be a part of one
+_DASHES = "[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+"  # what editors make of a row of hyphens
+_JOINED = LABEL.replace(" ", "")
+_QUOTES = re.compile("[>|]")  # what mailers put before each line
+_WHOLE = re.compile(f"{_DASHES}BEGIN{_JOINED}{_DASHES}([A-Za-z0-9+/]*={{0,2}}){_DASHES}END{_JOINED}{_DASHES}")
+_NAMED = re.compile(f"{_JOINED}|(?:begin|end){_DASHES[:-1]}*{_JOINED.lower()}")
+_BETWEEN = re.compile("[>|\x00-\x20\x7f-\xa0\u3000]+")  # words
+_CODED = re.compile("(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{32,}={0,2}")
+
+
+class TooLarge(Malformed):
+    """A sealed report does not fit into a field of text."""
+
+
+@dataclass(frozen=True)
+class Parcel:
+    """A report and its slip, or a follow-up alone, in that order; `blocks` are those that were made with them."""
+
+    tokens: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[bytes, ...] = field(repr=False)
+    blocks: tuple[Block, ...] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Request:
+    """The same as the server takes it, its blocks put before and only named."""
+
+    tokens: tuple[bytes, ...] = field(repr=False)
+    envelopes: tuple[bytes, ...] = field(repr=False)
+    blocks: tuple[bytes, ...] = field(repr=False)
+
+
+def request(tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
+    """The body of a request to store envelopes under their tokens; ``blocks`` are ids."""
+    head = {"tokens": [token.hex() for token in tokens], "blocks": [id.hex() for id in blocks]}
+    return b"".join([canonical.dumps(head), b"\n", *envelopes])
+
+
+def parse(body: bytes, slots: int) -> Request:
+    """The body of a request; Malformed unless each envelope has the size and form of an instance with ``slots``."""
+    found, rest = _parse(body, slots)
+    if rest:
+        raise Malformed("a parcel goes on after its envelopes")
+    return found
+
+
+def armored(parcel: Parcel) -> str:
+    """A sealed report as a block of text, blocks of attachments and all; TooLarge above `MAX_PASTED`."""
+    body = request(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
+    whole = b"".join([body, *(block for _, block in parcel.blocks)])
+    text = armor.encode(whole + hashlib.sha256(whole).digest(), LABEL)
+    if len(text) + text.count(b"\n") > MAX_PASTED:
+        raise TooLarge("a sealed report is too large for a block of text")
+    return text.decode("ascii")
+
+
+def is_armored(text: str) -> bool:
+    """Whether a text is meant to be a sealed report or a part of one, whatever editors and mailers made of it.
+
+    It names the label, or holds much base64 that stands under no other label.
+    """
+    flat = _flat(text)
+    return bool(_NAMED.search(flat) or _NAMED.search(flat.lower())) or _fragment(text) >= FRAGMENT
+
+
+def dearmor(text: str, slots: int) -> Parcel:
+    """The sealed report that a text is; Malformed if it is damaged or is anything beside.
+
+    What editors and mailers do to lines is passed over, since the sum shows that nothing is missing.
+    """
+    if len(text) > 2 * MAX_PASTED:
+        raise TooLarge("a block of text is too large")
+    data = armor.decode(_straight(text).encode("utf-8", "replace"), LABEL)
+    if hashlib.sha256(data[:-SUM]).digest() != data[-SUM:]:
+        raise Malformed("a sealed report is damaged")
+    found, rest = _parse(data[:-SUM], slots)
+    if len(found.tokens) != REPORT:
+        raise Malformed("a sealed report is two envelopes")
+    if len(rest) != BLOCK * len(found.blocks):
+        raise Malformed("a sealed report has another number of blocks than it says")
+    bodies = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
+    return Parcel(found.tokens, found.envelopes, tuple(zip(found.blocks, bodies, strict=True)))
+
+
+def _flat(text: str) -> str:
+    return _QUOTES.sub("", invisible_text.solid(text))
+
+
+def _straight(text: str) -> str:
+    """A sealed report with its lines as they were written; any other text as it is."""
+    found = _WHOLE.fullmatch(_flat(text))
+    return armor.lines(found[1].encode("ascii"), LABEL).decode("ascii") if found else text
+
+
+def _fragment(text: str) -> int:
+    """How many characters of base64 a text holds that stand in armour of no other label."""
+    count, other = 0, ""
+    for line in re.split("[\r\n]", invisible_text.without(text)):
+        words = [word for word in _BETWEEN.split(line) if word]
+        said = " ".join(words)
+        if said.startswith("-----BEGIN ") and not other:
+            other = said.replace("BEGIN", "END", 1)
+        elif said == other:
+            other = ""
+        elif not other:
+            count += sum(len(word) for word in words if _CODED.fullmatch(word))
+    return count
+
+
+def _parse(body: bytes, slots: int) -> tuple[Request, bytes]:
+    """The head and the envelopes that ``body`` begins with, and what follows them."""
+    head, newline, _ = body[:MAX_HEAD].partition(b"\n")
+    value = canonical.loads(head)
+    if not newline or not isinstance(value, dict) or set(value) != {"tokens", "blocks"}:
+        raise Malformed("a parcel has no head")
+    tokens = _ids(value["tokens"], REPORT)
+    blocks = _ids(value["blocks"], MAX_BLOCKS)
+    start, size = len(head) + 1, envelope.size(slots)
+    end = start + size * len(tokens)
+    bodies = tuple(body[at : at + size] for at in range(start, end, size))
+    if not tokens or len(body) < end:
+        raise Malformed("a parcel has another size")
+    for each in bodies:
+        envelope.check_form(each, slots)
+    return Request(tokens, bodies, blocks), body[end:]
+
+
+def _ids(value: object, limit: int) -> tuple[bytes, ...]:
+    return tuple(bytes.fromhex(id) for id in many(hexadecimal(TOKEN), limit, unique=True)(value))

@@ -1,0 +1,1 @@
+"""What couriers carry, and how they prove who they are (SPEC 8, 9.2)."""

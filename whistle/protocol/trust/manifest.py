@@ -1,0 +1,303 @@
+"""The manifest: the list, signed by a root, of who may read (SPEC 7)."""
+
+import datetime
+import functools
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from whistle.protocol import canonical, schema
+from whistle.protocol.age import HybridRecipient
+from whistle.protocol.age.hybrid import MLKEM_PUBLIC
+from whistle.protocol.case.envelope import MIN_SLOTS
+from whistle.protocol.case.message import MAX_SLOTS, Keys, mailbox
+from whistle.protocol.errors import Expired, Forged, Malformed
+from whistle.protocol.trust.enrolment import Period, grouped, signing_key, verify_key
+from whistle.protocol.trust.minisign import PublicKey
+
+MAX_FILE = 2_097_152  # bytes
+MAX_DAYS = 100  # of validity
+GRACE = datetime.timedelta(days=30)  # in which sealing goes on past the end, with a notice
+WARNINGS = (50, 25, 10)  # days before the end
+MAX_REVIEWERS = 256  # who left included, since nobody is ever taken off the list
+MAX_ACTIVE = 64
+RECOVERY = "recovery"  # the reader id of the recovery identity
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+TEXTS = schema.mapping(schema.name, schema.text(2000), 64)
+
+
+@dataclass(frozen=True)
+class Channel:
+    """What a report is about, and who reads it."""
+
+    id: str = schema.field(schema.name)
+    title: dict[str, str] = schema.field(TEXTS)
+    purpose: dict[str, str] = schema.field(TEXTS)
+    readers: tuple[str, ...] = schema.field(schema.many(schema.name, MAX_SLOTS, unique=True))
+    workstation: str = schema.field(schema.one_of("offline", "connected"))
+
+
+@dataclass(frozen=True)
+class Signing:
+    """A signing key that a reviewer ever used, with its last day once it is out of use."""
+
+    key: str = schema.field(signing_key)
+    last: datetime.date | None = schema.field(schema.maybe(schema.day))
+
+    @property
+    def raw(self) -> bytes:
+        """The Ed25519 key, 32 bytes."""
+        return PublicKey.from_text(self.key).key
+
+
+@dataclass(frozen=True)
+class Reviewer:
+    """Somebody who may read."""
+
+    id: str = schema.field(schema.name)
+    name: str = schema.field(schema.text(128))
+    role: str = schema.field(schema.text(128))
+    languages: tuple[str, ...] = schema.field(schema.many(schema.name, 32, unique=True))
+    retired: bool = schema.field(schema.flag)
+    signing: tuple[Signing, ...] = schema.field(schema.many(schema.record(Signing), 64))
+    recipients: tuple[Period, ...] = schema.field(schema.many(schema.record(Period), 64))
+
+    def recipient(self, day: datetime.date) -> HybridRecipient:
+        """The newest recipient that has begun by ``day``, even past its last day; Expired if none has."""
+        begun = [period for period in self.recipients if period.first <= day]
+        if not begun:
+            raise Expired(f"no key of reviewer {self.id} has begun")
+        return max(begun, key=lambda period: period.first).key
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """The recovery identity, listed openly among the readers."""
+
+    name: str = schema.field(schema.text(128))
+    recipient: str = schema.field(mailbox)
+
+    @functools.cached_property
+    def key(self) -> HybridRecipient:
+        """The recipient itself."""
+        return HybridRecipient.from_text(self.recipient)
+
+
+@dataclass(frozen=True)
+class Courier:
+    """A machine that may fetch and bring sealed things."""
+
+    id: str = schema.field(schema.name)
+    name: str = schema.field(schema.text(128))
+    key: str = schema.field(verify_key)
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """A manifest as it was signed; ``parse`` and ``verify`` make it from bytes."""
+
+    serial: int = schema.field(schema.integer(1, canonical.MAX_INTEGER))
+    previous: str | None = schema.field(schema.maybe(schema.hexadecimal(32)))
+    begins: datetime.date = schema.field(schema.day, name="from")
+    expires: datetime.date = schema.field(schema.day)
+    slots: int = schema.field(schema.integer(MIN_SLOTS, MAX_SLOTS))
+    channels: tuple[Channel, ...] = schema.field(schema.many(schema.record(Channel), 32))
+    reviewers: tuple[Reviewer, ...] = schema.field(schema.many(schema.record(Reviewer), MAX_REVIEWERS))
+    recovery: Recovery | None = schema.field(schema.maybe(schema.record(Recovery)))
+    couriers: tuple[Courier, ...] = schema.field(schema.many(schema.record(Courier), 16))
+    collection: tuple[str, ...] = schema.field(schema.many(schema.one_of(*WEEKDAYS), 7, unique=True))
+
+    def __post_init__(self) -> None:
+        _check_dates(self)
+        _check_people(self)
+        owners(self)
+
+    def reviewer(self, id: str) -> Reviewer | None:
+        """The reviewer of that id, retired or not."""
+        return next((known for known in self.reviewers if known.id == id), None)
+
+    def channel(self, id: str) -> Channel | None:
+        """The channel of that id."""
+        return next((known for known in self.channels if known.id == id), None)
+
+    def courier(self, id: str) -> Courier | None:
+        """The courier of that id."""
+        return next((known for known in self.couriers if known.id == id), None)
+
+    def active(self) -> tuple[Reviewer, ...]:
+        """Every reviewer who is not retired."""
+        return tuple(known for known in self.reviewers if not known.retired)
+
+    def recipients(self, readers: Iterable[str], day: datetime.date) -> list[HybridRecipient]:
+        """The recipients of active readers, in the order given; Malformed for one who is unknown or retired."""
+        found = []
+        for id in readers:
+            reviewer = self.reviewer(id)
+            if id == RECOVERY and self.recovery:
+                found.append(self.recovery.key)
+            elif reviewer is None or reviewer.retired:
+                raise Malformed(f"the manifest has no active reviewer {id}")
+            else:
+                found.append(reviewer.recipient(day))
+        return found
+
+    def standing(self, day: datetime.date) -> str:
+        """``ahead`` of its first day, ``current``, in ``grace`` after its end, or ``closed``."""
+        if day < self.begins:
+            return "ahead"
+        if day <= self.expires:
+            return "current"
+        return "grace" if day <= self.expires + GRACE else "closed"
+
+    def warning(self, day: datetime.date) -> int | None:
+        """The days that are left once they are 50 or fewer; negative past the end."""
+        left = (self.expires - day).days
+        return left if left <= WARNINGS[0] else None
+
+
+@dataclass(frozen=True)
+class Known:
+    """A manifest with the exact bytes that were signed and their signature file."""
+
+    data: bytes
+    signature: bytes
+    manifest: Manifest
+
+    @functools.cached_property
+    def hash(self) -> str:
+        """SHA-256 of the bytes, in hexadecimal."""
+        return hashlib.sha256(self.data).hexdigest()
+
+    @property
+    def keys(self) -> Keys:
+        """How messages name it."""
+        return Keys(self.manifest.serial, self.hash)
+
+
+def encode(manifest: Manifest) -> bytes:
+    """The bytes of a manifest, to be signed."""
+    return canonical.dumps({"v": 1, "kind": "manifest", **schema.plain(manifest)})
+
+
+def parse(data: bytes) -> Manifest:
+    """The manifest that the bytes hold; no signature is looked at."""
+    if len(data) > MAX_FILE:
+        raise Malformed("a manifest is too large")
+    kind, value = schema.opened(data)
+    if kind != "manifest":
+        raise Malformed("not a manifest")
+    return schema.parse(Manifest, value)
+
+
+class Altered(Malformed):
+    """An editor or a transfer changed a file on its way; nobody forged anything."""
+
+
+def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
+    """A manifest that one of ``roots`` signed; Forged otherwise, Malformed if it breaks a rule.
+
+    Altered if the bytes begin or end as no manifest does, or the signature's file cannot be read.
+    """
+    if not (data.startswith(b"{") and data.endswith(b"}")):
+        raise Altered("the manifest's bytes were changed on the way, perhaps by an editor: copy it again as it was")
+    for root in roots:
+        try:
+            root.verify(data, signature)
+        except Forged:
+            continue
+        except Malformed as exc:
+            raise Altered(str(exc)) from exc
+        return Known(data, signature, parse(data))
+    raise Forged("the manifest is not signed by a root that is pinned here")
+
+
+def check_next(old: Known, new: Known) -> None:
+    """Raise unless ``new`` follows ``old`` directly: the next serial, `previous`, the same slots and ids (SPEC 7.3)."""
+    if new.manifest.serial < old.manifest.serial:
+        raise Expired("the manifest is older than one that was seen before")
+    if new.manifest.serial == old.manifest.serial:
+        raise Forged("another manifest has the same serial")
+    if new.manifest.serial != old.manifest.serial + 1 or new.manifest.previous != old.hash:
+        raise Malformed("the manifest does not follow the one before it")
+    if new.manifest.slots != old.manifest.slots:
+        raise Malformed("the number of slots is fixed for the life of an instance")
+    _check_ids(old.manifest, new.manifest)
+
+
+def check_after(before: Sequence[Known], new: Known) -> None:
+    """Raise unless ``new`` follows the last of ``before``, and gives another id to no key that any of them lists.
+
+    The newest need not list recipients of long ago, so it alone does not tell whose they were.
+    """
+    check_next(before[-1], new)
+    known: dict[bytes, str] = {}
+    for each in before:
+        known = {**owners(each.manifest), **known}
+    owners(new.manifest, known)
+
+
+def owners(manifest: Manifest, known: Mapping[bytes, str] | None = None) -> dict[bytes, str]:
+    """Whose id each key stands under, those of ``known`` too; Malformed for a key under two ids (SPEC 7.2, 7.3).
+
+    A signing key is told by its 32 bytes, a recipient by its ML-KEM half, which has one encoding only.
+    """
+    found = dict(known or {})
+    for id, key in _keys(manifest):
+        if found.setdefault(key, id) != id:
+            raise Malformed(f"a key of {found[key]} is listed under {id} too: nobody has two ids")
+    return found
+
+
+def fingerprint(roots: Sequence[PublicKey]) -> str:
+    """The common fingerprint of the roots: 10 groups of 4 digits."""
+    halves = sorted(root.key for root in roots)
+    return grouped(hashlib.blake2b(b"".join(halves), digest_size=16).digest())
+
+
+def _keys(manifest: Manifest) -> Iterator[tuple[str, bytes]]:
+    for reviewer in manifest.reviewers:
+        yield from ((reviewer.id, key.raw) for key in reviewer.signing)
+        yield from ((reviewer.id, period.key.raw[:MLKEM_PUBLIC]) for period in reviewer.recipients)
+    if manifest.recovery:
+        yield RECOVERY, manifest.recovery.key.raw[:MLKEM_PUBLIC]
+
+
+def _check_ids(old: Manifest, new: Manifest) -> None:
+    """A reporter leaves out ids, so an id means the same person for ever."""
+    owners(new, owners(old))
+    for reviewer in old.reviewers:
+        now = new.reviewer(reviewer.id)
+        if now is None:
+            raise Malformed(f"the manifest drops {reviewer.id}; whoever left stays listed as retired")
+        if not {key.raw for key in reviewer.signing} <= {key.raw for key in now.signing}:
+            raise Malformed(f"the manifest drops a signing key of {reviewer.id}; one out of use gets a last day")
+
+
+def _check_dates(manifest: Manifest) -> None:
+    if not 0 <= (manifest.expires - manifest.begins).days <= MAX_DAYS:
+        raise Malformed(f"a manifest is valid for at most {MAX_DAYS} days")
+    if (manifest.serial == 1) != (manifest.previous is None):
+        raise Malformed("the first manifest, and no other, has no previous one")
+    for reviewer in manifest.reviewers:
+        if len({period.first for period in reviewer.recipients}) != len(reviewer.recipients):
+            raise Malformed(f"two keys of reviewer {reviewer.id} begin on one day")
+        if any(period.first > manifest.expires + GRACE for period in reviewer.recipients):
+            raise Malformed(f"a key of reviewer {reviewer.id} begins too late to be listed")
+
+
+def _check_people(manifest: Manifest) -> None:
+    for listed in (manifest.reviewers, manifest.channels, manifest.couriers):
+        if len({each.id for each in listed}) != len(listed):
+            raise Malformed("an id stands twice in the manifest")
+    if manifest.reviewer(RECOVERY):
+        raise Malformed(f"no reviewer may have the id {RECOVERY}")
+    active = {reviewer.id: reviewer for reviewer in manifest.active()}
+    if len(active) > MAX_ACTIVE:
+        raise Malformed(f"more than {MAX_ACTIVE} reviewers are active")
+    if any(not (reviewer.recipients and reviewer.signing) for reviewer in active.values()):
+        raise Malformed("an active reviewer has no keys")
+    for channel in manifest.channels:
+        if not channel.readers or not set(channel.readers) <= set(active):
+            raise Malformed(f"channel {channel.id} needs readers who are active")
+        if len(channel.readers) + bool(manifest.recovery) > manifest.slots:
+            raise Malformed(f"channel {channel.id} has more readers than slots")

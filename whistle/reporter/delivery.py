@@ -1,0 +1,223 @@
+"""Sealing on the reporter's own device, and having it kept: blocks first, then report and slip in one request.
+
+Files are read once and sealed as they are read, in constant memory; nothing is written to a disk.
+"""
+
+import contextlib
+import os
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import BinaryIO
+
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import BLOCK, Attachment, Block
+from whistle.protocol.code.retrieval import ATTEMPT, FormDigest, Reporter, derive
+from whistle.protocol.code.words import CODE
+from whistle.protocol.reporter import compose
+from whistle.protocol.reporter.compose import Draft, Writer
+from whistle.protocol.reporter.reply_validation import Conversation
+from whistle.protocol.reporter.submission import MAX_BLOCKS, MAX_PASTED, Parcel, TooLarge
+from whistle.reporter.api import Api
+from whistle.reporter.errors import Away, ReporterError, TooMuch
+
+SEALED = "device"
+PIECE = 1_048_576  # bytes of a file in memory
+PARALLEL = 3  # blocks under way
+
+Progress = Callable[[str, int, int], None]
+Again = Callable[[Away], bool]  # whether to try once more, after many times
+
+
+@dataclass(frozen=True)
+class File:
+    """A file to send: its name as the readers will see it, what it says it is, and where its bytes come from."""
+
+    name: str = field(repr=False)
+    type: str
+    stream: BinaryIO = field(repr=False)
+
+    @property
+    def size(self) -> int:
+        """Its size in bytes, 0 for what has none before it is read."""
+        return os.fstat(self.stream.fileno()).st_size
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a sending goes: whom it tells how far it is, and whom it asks when the connection stays away."""
+
+    progress: Progress = lambda step, done, total: None
+    again: Again = lambda error: False
+
+    def persist(self, action: Callable[[], None]) -> None:
+        """Do something until it is done, or nobody wants to try any more.  Raises ReporterError."""
+        while True:
+            try:
+                return action()
+            except Away as error:
+                if not self.again(error):
+                    raise
+
+
+def send(api: Api, writer: Writer, draft: Draft, files: Sequence[File], course: Course) -> Reporter:
+    """Have a report kept; who came to be its reporter.  Raises drafting.Refused, ReporterError, OSError.
+
+    What cannot be sealed is refused before the first byte of it is sent.
+    """
+    compose.check(draft, files=len(files))
+    writer.readers(draft)
+    reporter = derive(os.urandom(CODE))
+    with _uploading(api, course) as ids:
+        attachments = _put_files(api, files, course, ids)
+        parcel = writer.report(replace(draft, attachments=attachments), reporter)
+        _store(api, parcel, ids, course)
+    return reporter
+
+
+def follow_up(
+    api: Api,
+    writer: Writer,
+    draft: Draft,
+    files: Sequence[File],
+    reporter: Reporter,
+    case: Conversation,
+    course: Course,
+) -> None:
+    """Have a follow-up kept.  Raises as `send` does."""
+    compose.check(draft, reporter.code, files=len(files))
+    writer.follow_up_readers(draft, case)
+    with _uploading(api, course) as ids:
+        attachments = _put_files(api, files, course, ids)
+        digest = _digest(draft.text, attachments)
+        draft = replace(draft, attachments=attachments)
+        parcel = writer.follow_up(draft, reporter, case, os.urandom(ATTEMPT), digest)
+        _store(api, parcel, ids, course)
+
+
+def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Parcel]:
+    """A report for a block of text, all of it in memory.  Raises drafting.Refused, parcel.TooLarge, OSError."""
+    compose.check(draft, files=len(files))
+    blocks: list[Block] = []
+    reporter, attachments = derive(os.urandom(CODE)), []
+    for file in files:
+        sealer = attachment.Sealer()
+        for some in _sealed(file, sealer):
+            blocks += some
+            if len(blocks) * BLOCK > MAX_PASTED:
+                raise TooLarge("the files are too large for a block of text")
+        last, record = sealer.finish(file.name, file.type)
+        blocks += last
+        attachments.append(record)
+    parcel = writer.report(replace(draft, attachments=tuple(attachments)), reporter)
+    return reporter, replace(parcel, blocks=(*blocks, *parcel.blocks))
+
+
+@contextlib.contextmanager
+def _uploading(api: Api, course: Course) -> Iterator[list[bytes]]:
+    """Ask the server first; then the ids of the blocks that are sent, which are taken back when it comes to nothing."""
+    course.persist(api.ready)
+    ids: list[bytes] = []
+    try:
+        yield ids
+    except BaseException:
+        api.drop(ids)
+        raise
+
+
+def _store(api: Api, parcel: Parcel, ids: list[bytes], course: Course) -> None:
+    for block in parcel.blocks:
+        ids.append(block[0])
+        course.persist(lambda block=block: api.put_block(block))  # type: ignore[misc]
+    try:
+        course.persist(lambda: api.store(parcel.tokens, parcel.envelopes, ids))
+    except TooMuch:
+        raise
+    except Away as exc:
+        raise Away(
+            "the connection broke at the last step: it is not known whether your message was stored",
+            "send it again; at worst the readers see it twice",
+        ) from exc
+
+
+def _put_files(api: Api, files: Sequence[File], course: Course, ids: list[bytes]) -> tuple[Attachment, ...]:
+    """Seal files into blocks that the server keeps; their records.  The ids of all blocks are added to `ids`."""
+    total = sum(attachment.blocks_for(file.size) for file in files)
+    if total > MAX_BLOCKS:
+        raise ReporterError(
+            "the files are too large together", "send fewer of them, or some with a follow-up; 4.8 GiB go at once"
+        )
+    uploads = _Uploads(api.put_block, course, total, ids)
+    attachments: list[Attachment] = []
+    for file in files:
+        sealer = attachment.Sealer()
+        for blocks in _sealed(file, sealer):
+            uploads.add(blocks)
+        last, record = sealer.finish(file.name, file.type)
+        uploads.add(last)
+        attachments.append(record)
+    uploads.finish()
+    return tuple(attachments)
+
+
+def _sealed(file: File, sealer: attachment.Sealer) -> Iterator[list[Block]]:
+    while piece := file.stream.read(PIECE):
+        yield sealer.update(piece)
+
+
+class _Uploads:
+    """Blocks on their way to the server, a few at a time; one that does not arrive is sent again."""
+
+    def __init__(self, put: Callable[[Block], None], course: Course, total: int, ids: list[bytes]) -> None:
+        self.ids = ids
+        self._put, self._course, self._total = put, course, total
+        self._under = self._arrived = 0
+        self._ended: queue.SimpleQueue[tuple[Block, BaseException | None]] = queue.SimpleQueue()
+
+    def add(self, blocks: Sequence[Block]) -> None:
+        """Send blocks; waits while there are enough under way."""
+        for block in blocks:
+            self.ids.append(block[0])
+            if len(self.ids) > MAX_BLOCKS:
+                raise ReporterError("the files are too large together", "send fewer of them")
+            while self._under >= PARALLEL:
+                self._settle()
+            self._start(block)
+
+    def finish(self) -> None:
+        """Wait until all have arrived."""
+        while self._under:
+            self._settle()
+
+    def _start(self, block: Block) -> None:
+        self._under += 1
+        threading.Thread(target=self._run, args=(block,), daemon=True).start()
+
+    def _run(self, block: Block) -> None:
+        try:
+            self._put(block)
+        except BaseException as error:  # the thread's outermost edge: `_settle` raises it
+            self._ended.put((block, error))
+        else:
+            self._ended.put((block, None))
+
+    def _settle(self) -> None:
+        block, error = self._ended.get()
+        self._under -= 1
+        if error is None:
+            self._arrived += 1
+            self._course.progress("send", self._arrived, max(self._total, self._arrived))
+        elif isinstance(error, Away) and self._course.again(error):
+            self._start(block)
+        else:
+            raise error
+
+
+def _digest(text: str, attachments: Sequence[Attachment]) -> bytes:
+    """What a follow-up holds, as a form of it would say (SPEC 2.4)."""
+    form = FormDigest()
+    form.field("text", text.encode("utf-8", "replace"))
+    for each in attachments:
+        form.file(each.name, bytes.fromhex(each.sha256))
+    return form.digest()

@@ -1,0 +1,101 @@
+"""What the twelve words find: where the report stands, what is proven to be a reply, and the files that came with it.
+
+Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
+"""
+
+import datetime
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from whistle.newfile import new_file
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.errors import Malformed
+from whistle.protocol.file_names import numbered
+from whistle.protocol.reporter import reply_validation
+from whistle.protocol.reporter.reply_validation import Conversation, Thing
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.reporter.api import TOGETHER, Api, Found
+from whistle.reporter.errors import CannotSave
+
+KEPT = datetime.timedelta(days=400)  # of the reporters' heap (SPEC 9.5)
+
+Progress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class CaseView(Conversation):
+    """What the words find.  `state` and `state_day` are the report's; None when only replies are left of it.
+
+    `sent` is the day on which it came, where that is still known; `last_day` the first on which something goes.
+    """
+
+    state: str | None
+    state_day: datetime.date | None
+    sent: datetime.date | None
+    last_day: datetime.date | None
+
+
+def look(api: Api, reporter: Reporter, manifests: Succession, today: datetime.date) -> CaseView | None:
+    """Everything that is stored under a reporter's words; None when nothing is.  Raises ReporterError."""
+    slots = manifests.current(today).manifest.slots
+    found = {each.id: each for each in api.look(reporter.look_ids(slots), slots)}
+    if not found:
+        return None
+    report = found.pop(thing_id(reporter.report_token), None)
+    things = {id: Thing(each.day, each.body) for id, each in found.items() if each.body}
+    told = reply_validation.judge(things, reporter, manifests, slots, lambda record: b"".join(content(api, record)))
+    sent = _sent(report, found.get(thing_id(reporter.slip_token)))
+    last = min((reply.day for reply in told.replies), default=sent)
+    return CaseView(
+        slip=told.slip,
+        replies=told.replies,
+        notices=told.notices,
+        brought_in=told.brought_in,
+        late=told.late,
+        state=report.state if report else None,
+        state_day=report.day if report else None,
+        sent=sent,
+        last_day=last + KEPT if last else None,
+    )
+
+
+def content(api: Api, record: Attachment, progress: Progress = lambda step, done, total: None) -> Iterator[bytes]:
+    """The content of an attachment as its blocks arrive; what came before a Malformed is not to be used."""
+    opener, ids = attachment.Opener(record), attachment.block_ids(record)
+    for at in range(0, len(ids), TOGETHER):
+        for block in api.blocks(ids[at : at + TOGETHER]):
+            if block is None:
+                raise Malformed("an attachment has not wholly arrived")
+            yield opener.update(block)
+        progress("fetch", min(at + TOGETHER, len(ids)), len(ids))
+    yield opener.finish()
+
+
+def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path:
+    """Save a reply's file, whole or not at all, under a name that can do no harm.  Raises CannotSave, ReporterError."""
+    try:
+        folder.mkdir(mode=0o700, exist_ok=True)
+        with new_file(folder) as (file, name_it):
+            for piece in content(api, record, progress):
+                file.write(piece)
+            return name_it(lambda count: numbered(record.name, count))
+    except Malformed as exc:
+        raise CannotSave(
+            "a file of a reply has not wholly arrived, or is damaged; nothing of it was saved", "try again in some days"
+        ) from exc
+    except FileExistsError as exc:
+        raise CannotSave("there are too many files of one name", "save to an empty folder") from exc
+    except OSError as exc:
+        raise CannotSave(
+            f"a file could not be saved: {exc.strerror}", "choose a folder of yours with more room"
+        ) from exc
+
+
+def _sent(report: Found | None, slip: Found | None) -> datetime.date | None:
+    """The day on which the report came: its own while it waits, else that of the slip, which came with it."""
+    if report and report.state == "waiting":
+        return report.day
+    return slip.day if slip and slip.state == "waiting" else None

@@ -1,0 +1,1 @@
+"""What programs ask: reporters' programs and couriers."""

@@ -1,0 +1,116 @@
+"""Takes a bundle that a courier brought from a workstation: manifests, import statements, envelopes and blocks.
+
+Each member's size and hash is held to the list as it streams in.  Blocks wait as uploads do; envelopes are committed
+in one transaction, only when all of the bundle has come and nothing else.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from whistle.protocol.case import envelope
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.transfer import bundle, tar
+from whistle.protocol.transfer.statement import ImportStatement
+from whistle.server.errors import BadManifest, Refusal
+from whistle.server.instance import Instance
+from whistle.server.manifests import SIGNATURE, Signed
+from whistle.server.sealing.multipart import discard
+from whistle.store import Heap, Missing, Sealed, Taken
+
+MAX_ENVELOPES = 8192  # in one bundle; they are held in memory until all of it has come
+
+
+@dataclass
+class _Load:
+    """What has come of a bundle so far."""
+
+    files: dict[str, bytes] = field(default_factory=dict)
+    envelopes: list[Sealed] = field(default_factory=list)
+    blocks: list[bytes] = field(default_factory=list)
+
+
+def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, Any]:
+    """Take a bundle whose list has the SHA-256 `digest`; the answer to the courier.
+
+    Raises Refusal, Malformed for what is not as listed, Broken, or Full.  Bringing the same again changes nothing.
+    """
+    reader = bundle.Reader(source)
+    if reader.digest != digest:
+        raise Refusal(403, "the bundle is not what was signed", "push it again")
+    _check(reader.listing)
+    load = _Load()
+    try:
+        for member, body in reader:
+            _receive(load, member, b"".join(body.pieces()), instance)
+        told = _install(load.files, instance)
+        imports = sum(_state(statement, instance) for statement in reader.listing.imports)
+        return {**_commit(load, instance), "manifest": told, "imports": imports}
+    finally:
+        discard(instance.store, load.blocks)  # of a bundle that was refused; what a commit has named stays
+
+
+def _check(listing: bundle.Listing) -> None:
+    sealed = [member for member in listing.members if member.id]
+    if listing.to != "server" or any(member.heap is None for member in sealed):
+        raise Refusal(400, "the bundle is not for a server", "push what lies in the stick's outbox")
+    if sum(member.is_envelope for member in sealed) > MAX_ENVELOPES:
+        raise Refusal(413, "the bundle holds too many envelopes", "exchange more often, with fewer replies at a time")
+
+
+def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Instance) -> None:
+    if member.id is None or member.heap is None:
+        load.files[member.name] = content
+    elif member.is_envelope:
+        envelope.check_form(content, instance.config.slots)
+        load.envelopes.append(Sealed(member.id, Heap(member.heap), content))
+    else:
+        try:
+            instance.store.put_block(member.id, content, Heap(member.heap))
+        except Taken as error:
+            raise Refusal(409, "another block has the same id", "attach the file again and reply anew") from error
+        load.blocks.append(member.id)
+
+
+def _install(files: dict[str, bytes], instance: Instance) -> str:
+    pairs: list[Signed] = [
+        (data, files[name + SIGNATURE]) for name, data in files.items() if not name.endswith(SIGNATURE)
+    ]
+    if not pairs:
+        return "none"
+    try:
+        return instance.published.install(pairs)
+    except BadManifest as error:
+        return f"refused: {error}"
+
+
+def _state(statement: ImportStatement, instance: Instance) -> bool:
+    """Keep what a workstation states to hold, when its reviewer signed it; the removal compares it."""
+    for key in instance.published.signing_keys(statement.reviewer, instance.today):
+        try:
+            statement.check(key)
+        except ProtocolError:
+            continue
+        return instance.store.record_import(statement.reviewer, statement.day, statement.hash)
+    return False
+
+
+def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
+    """One transaction for all envelopes whose places are free; those that are taken do not stop the others."""
+    here = {each.id for each in load.envelopes if instance.store.has(each.id)}
+    taken: set[bytes] = set()
+    while True:
+        left = [each for each in load.envelopes if each.id not in taken]
+        try:
+            instance.store.commit(left, load.blocks)
+        except Taken as error:
+            if not set(error.ids) - taken:
+                raise
+            taken.update(error.ids)
+        except Missing as error:
+            raise Refusal(409, "a block went missing meanwhile", "push it again") from error
+        else:
+            return {
+                "stored": sorted(each.id.hex() for each in left if each.id not in here),
+                "same": sorted(each.id.hex() for each in left if each.id in here),
+                "taken": sorted(id.hex() for id in taken),
+            }

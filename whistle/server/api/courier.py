@@ -1,0 +1,224 @@
+"""What a courier asks: what there is of a day, envelopes and blocks by id, and the push of a workstation's outbox.
+
+Each request is signed by a courier of the manifest in force.  A courier opens nothing and can forge nothing: it may
+bring whatever fits, and a wrong thing in a reply's place is found out by whoever opens it.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import flask
+from werkzeug.exceptions import NotFound, RequestEntityTooLarge
+
+from whistle.protocol import canonical, schema
+from whistle.protocol.code.retrieval import TOKEN
+from whistle.protocol.errors import Expired, Malformed, ProtocolError
+from whistle.protocol.reporter import questions as asked
+from whistle.protocol.transfer import bundle, courier_auth, tar
+from whistle.protocol.transfer.listing import MAX_PART
+from whistle.protocol.trust.manifest import Courier, Known
+from whistle.server import limits
+from whistle.server.api import responses
+from whistle.server.api.bundle_push import take
+from whistle.server.errors import Broken, NoManifest, Refusal
+from whistle.server.instance import Instance, here
+from whistle.server.sealing.multipart import Body
+from whistle.store import Full, Heap, Store
+
+ASK = 64 * 1024  # bytes of a question, at most
+FETCH = 500  # envelopes, and blocks, in one answer
+TIME = re.compile(r"[0-9]{1,12}")
+DIGEST = re.compile(r"[0-9a-f]{64}")
+
+blueprint = flask.Blueprint("courier", __name__)
+responses.init(blueprint)
+
+
+@blueprint.get("/manifest.json")
+@blueprint.get("/manifest.json.minisig")
+def manifest() -> flask.Response:
+    """The manifest in force today, or its signature."""
+    limits.count("page")
+    instance = here()
+    try:
+        return _published(instance.published.current(instance.today))
+    except NoManifest as error:
+        raise NotFound from error
+
+
+@blueprint.get("/manifest-<int:serial>.json")
+@blueprint.get("/manifest-<int:serial>.json.minisig")
+def numbered(serial: int) -> flask.Response:
+    """A manifest by its serial, be it past, in force or signed in advance, or its signature."""
+    limits.count("page")
+    known = here().published.numbered(serial)
+    if known is None:
+        raise NotFound
+    return _published(known)
+
+
+@blueprint.get("/root-<int:number>.pub")
+def root(number: int) -> flask.Response:
+    """A root's public key, counted from 1.  Whoever pins it compares the digits of all of them by another way."""
+    limits.count("page")
+    roots = here().published.roots
+    if not 1 <= number <= len(roots):
+        raise NotFound
+    return flask.Response(roots[number - 1].file(), mimetype="text/plain")
+
+
+@blueprint.get("/questions.json")
+def questions() -> flask.Response:
+    """What each channel asks beside the text, for programs that have no page to show it."""
+    limits.count("page")
+    return flask.Response(asked.encode(here().config.questions), mimetype="application/json")
+
+
+@blueprint.post("/courier/days")
+def days() -> flask.Response:
+    """Every day of which the reviewers' heap still holds something."""
+    courier, instance = _enter(), here()
+    _question(set())
+    instance.store.visit(courier.id)
+    newest = instance.published.newest
+    counts = [
+        {"day": each.day.isoformat(), "envelopes": each.envelopes, "blocks": each.blocks}
+        for each in instance.store.days()
+    ]
+    serial = newest.manifest.serial if newest else 0
+    return responses.record({"days": counts, "leapt": instance.clock.leapt, "serial": serial})
+
+
+@blueprint.post("/courier/ids")
+def ids() -> flask.Response:
+    """The ids of one day."""
+    _enter()
+    try:
+        day = schema.day(_question({"day"})["day"])
+    except Malformed as error:
+        raise _unknown_form() from error
+    found = here().store.day_ids(day)
+    return responses.record(
+        {"envelopes": [id.hex() for id in found.envelopes], "blocks": [id.hex() for id in found.blocks]}
+    )
+
+
+@blueprint.post("/courier/fetch")
+def fetch() -> flask.Response:
+    """A tar of envelopes and blocks; collected is recorded before its first byte."""
+    _enter()
+    question, instance = _question({"envelopes", "blocks"}), here()
+    try:
+        asked = schema.many(schema.hexadecimal(TOKEN), FETCH, unique=True)
+        envelopes, blocks = ([bytes.fromhex(id) for id in asked(question[kind])] for kind in ("envelopes", "blocks"))
+    except Malformed as error:
+        raise _unknown_form() from error
+    collected = instance.store.collect(envelopes)
+    return flask.Response(_tar(instance.store, collected, blocks), mimetype="application/x-tar")
+
+
+@blueprint.post("/courier/push")
+def push() -> flask.Response:
+    """A bundle of a workstation's outbox."""
+    _enter()
+    length = flask.request.content_length or 0
+    if length > MAX_PART:
+        raise RequestEntityTooLarge
+    body = Body(flask.request.stream, length)
+    try:
+        answer = take(body, bytes.fromhex(flask.request.headers["Whistle-Digest"]), here())
+    except Refusal:
+        body.drain()
+        raise
+    except (ProtocolError, Broken) as error:
+        body.drain()
+        raise Refusal(400, "the bundle is damaged", "copy it to the stick again; nothing of it was kept") from error
+    except Full as error:
+        body.drain()
+        raise Refusal(507, "the server's disk is full", "tell the operator, then push again") from error
+    return responses.record(answer)
+
+
+def _enter() -> Courier:
+    """The courier who signed the request; Refusal for anybody else, who takes nothing from a courier's share."""
+    try:
+        courier = _signer()
+    except Refusal:
+        limits.count("page")
+        raise
+    limits.count("courier")
+    return courier
+
+
+def _signer() -> Courier:
+    instance = here()
+    try:
+        known = instance.published.current(instance.today)
+    except NoManifest as error:
+        raise Refusal(503, "this server has no manifest yet", "the operator installs the first one") from error
+    courier = known.manifest.courier(flask.request.headers.get("Whistle-Courier", ""))
+    if courier is None:
+        raise Refusal(403, "this courier is not in the manifest", "a root signs a manifest that names it")
+    _check_signature(courier, instance)
+    return courier
+
+
+def _check_signature(courier: Courier, instance: Instance) -> None:
+    headers = flask.request.headers
+    time, digest = headers.get("Whistle-Time", ""), headers.get("Whistle-Digest", "")
+    now = int(instance.now().timestamp())
+    try:
+        if not TIME.fullmatch(time) or not DIGEST.fullmatch(digest):
+            raise Malformed("no courier's headers")
+        signature = schema.unbase64(headers.get("Whistle-Signature", ""))
+        key, asked = bytes.fromhex(courier.key), flask.request
+        courier_auth.check_request(key, asked.method, asked.path, int(time), digest, signature, now)
+    except Expired as error:
+        apart = f"the courier's clock and the server's are {abs(now - int(time)) // 60} minutes apart"
+        raise Refusal(403, apart, "set the clock, then try again") from error
+    except ProtocolError as error:
+        raise Refusal(403, "the request is not signed by this courier", "run it with this courier's key") from error
+
+
+def _question(names: set[str]) -> dict[str, Any]:
+    """The JSON body of a signed request, with just these names."""
+    length = flask.request.content_length or 0
+    if length > ASK:
+        raise RequestEntityTooLarge
+    body, data = Body(flask.request.stream, length), b""
+    try:
+        while piece := body.read():
+            data += piece
+        value = canonical.loads(data)
+    except (Broken, Malformed) as error:
+        raise _unknown_form() from error
+    if hashlib.sha256(data).hexdigest() != flask.request.headers["Whistle-Digest"]:
+        raise Refusal(403, "the request is not what was signed", "try again")
+    if not isinstance(value, dict) or set(value) != names:
+        raise _unknown_form()
+    return value
+
+
+def _tar(store: Store, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> Iterator[bytes]:
+    for id in envelopes:
+        yield from _member(bundle.envelope_name(id), store.body(id))
+    for id in blocks:
+        yield from _member(bundle.block_name(id), store.block(id, Heap.REVIEWERS))
+    yield tar.END
+
+
+def _member(name: str, content: bytes | None) -> Iterator[bytes]:
+    if content is not None:
+        yield tar.header(name, len(content)) + content + tar.padding(len(content))
+
+
+def _published(known: Known) -> flask.Response:
+    if flask.request.path.endswith(".minisig"):
+        return flask.Response(known.signature, mimetype="text/plain")
+    return flask.Response(known.data, mimetype="application/json")
+
+
+def _unknown_form() -> Refusal:
+    return Refusal(400, "the request is not of the form that this server knows", "use the version the operator runs")

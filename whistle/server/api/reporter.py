@@ -1,0 +1,200 @@
+"""What programs of reporters ask: the browser's half and the command line.  Everything by POST, in exact sizes.
+
+No id or token ever stands in an address.  Bodies are `application/octet-stream`, which no page of another site can
+send without asking first.
+"""
+
+import itertools
+import struct
+from collections.abc import Iterator
+from datetime import date
+
+import flask
+from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, UnsupportedMediaType
+
+from whistle.protocol.case import envelope
+from whistle.protocol.case.attachment import BLOCK
+from whistle.protocol.code.retrieval import PLACES, TOKEN, thing_id
+from whistle.protocol.errors import Malformed
+from whistle.protocol.reporter import submission
+from whistle.server import limits, origin
+from whistle.server.api import responses
+from whistle.server.errors import Broken, Refusal
+from whistle.server.instance import here
+from whistle.server.sealing.multipart import Body
+from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
+
+OCTETS = "application/octet-stream"
+PAD = 262_144  # bytes; an answer to a look is a multiple of it, so that up to six replies look like none
+FETCH = 64  # blocks in one answer
+EPOCH = date(1970, 1, 1)
+STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
+WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
+
+blueprint = flask.Blueprint("api", __name__, url_prefix="/api")
+responses.init(blueprint)
+
+
+@blueprint.before_request
+def refuse_other_sites() -> None:
+    """No page of another site asks here, whatever its browser lets it send."""
+    if not origin.is_ours(flask.request.environ, here().config.hosts):
+        raise Refusal(403, "this came from another site's page", "open this server's own page, in a newer browser")
+
+
+@blueprint.post("/ready")
+def ready() -> flask.Response:
+    """Whether a message would be taken now, before anything of it is sent; it keeps no place for it."""
+    limits.count("page")
+    _body(0, 0)
+    limits.check("send")
+    limits.check("block")
+    try:
+        here().store.check_room()
+    except Full as error:
+        raise _full() from error
+    return _nothing()
+
+
+@blueprint.post("/block")
+def put_block() -> flask.Response:
+    """Keep a block for a report that follows: id, then 262,144 bytes."""
+    with limits.uploading():
+        body = _body(TOKEN + BLOCK, TOKEN + BLOCK)
+    limits.count("block")
+    instance = here()
+    try:
+        instance.store.put_block(body[:TOKEN], body[TOKEN:], Heap.REVIEWERS)
+    except Taken as error:
+        raise _taken() from error
+    except Full as error:
+        raise _full() from error
+    return _nothing()
+
+
+@blueprint.post("/drop")
+def drop_blocks() -> flask.Response:
+    """Take back blocks that no report has named, of somebody who sends none after all."""
+    limits.count("page")
+    here().store.drop(_cut(_body(TOKEN, submission.MAX_BLOCKS * TOKEN)))
+    return _nothing()
+
+
+@blueprint.post("/store")
+def store_envelopes() -> flask.Response:
+    """Keep one envelope, or a report with its slip, under their tokens, and the blocks that were put for them."""
+    instance = here()
+    size = envelope.size(instance.config.slots)
+    with limits.uploading():
+        body = _body(size, submission.MAX_HEAD + submission.REPORT * size)
+    asked = _parse_store(body, instance.config.slots)
+    named = zip(asked.tokens, (Heap.REVIEWERS, Heap.REPORTERS), asked.envelopes, strict=False)
+    sealed = [Sealed(thing_id(token), heap, each) for token, heap, each in named]
+    again = all(instance.store.has(each.id) for each in sealed)
+    if not again:  # what is stored is never said to be refused
+        limits.count("page")
+    try:
+        with limits.storing(again):
+            instance.store.commit(sealed, asked.blocks)
+    except Taken as error:
+        raise _taken() from error
+    except Missing as error:
+        raise _unknown() from error
+    except Full as error:
+        raise _full() from error
+    return _nothing()
+
+
+@blueprint.post("/look")
+def look() -> flask.Response:
+    """The state of what lies under a reporter's ids, and what was written to them (SPEC 9.1)."""
+    limits.count("look")
+    instance = here()
+    size = (2 + 2 * instance.config.slots * PLACES) * TOKEN
+    ids = _cut(_body(size, size))
+    if any(one >= two for one, two in itertools.pairwise(ids)):
+        raise _unknown()
+    found = instance.store.look(ids)
+    told = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
+    return _octets(told.ljust(len(told) + -len(told) % PAD, b"\0"))
+
+
+@blueprint.post("/blocks")
+def fetch_blocks() -> flask.Response:
+    """Blocks of replies, each as 1 and its bytes, or 0."""
+    limits.count("fetch")
+    ids = _cut(_body(TOKEN, FETCH * TOKEN))
+    kept = here().store
+    return flask.Response(_blocks(kept, ids), mimetype=OCTETS)
+
+
+@blueprint.post("/withdraw")
+def withdraw() -> flask.Response:
+    """Take a report and its slip back, by their tokens, while nobody has collected them."""
+    limits.count("withdraw")
+    ids = [thing_id(token) for token in _cut(_body(2 * TOKEN, 2 * TOKEN))]
+    return _octets(bytes([WITHDRAWN[here().store.withdraw(ids)]]))
+
+
+def _body(low: int, high: int) -> bytes:
+    """The whole body of the request at hand, of `low` to `high` bytes."""
+    request = flask.request
+    length = request.content_length or 0
+    if "Transfer-Encoding" in request.headers:
+        raise LengthRequired
+    if request.mimetype != OCTETS:
+        raise UnsupportedMediaType
+    if length > high:
+        raise RequestEntityTooLarge
+    if length < low:
+        raise _unknown()
+    try:
+        return Body(request.environ["wsgi.input"], length).whole()
+    except Broken as error:
+        raise _unknown() from error
+
+
+def _parse_store(body: bytes, slots: int) -> submission.Request:
+    try:
+        return submission.parse(body, slots)
+    except Malformed as error:
+        raise _unknown() from error
+
+
+def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
+    for id in ids:
+        found = kept.block(id, Heap.REPORTERS)
+        yield b"\0" if found is None else b"\1" + found
+
+
+def _cut(body: bytes) -> list[bytes]:
+    if len(body) % TOKEN:
+        raise _unknown()
+    return list(struct.unpack(f"{TOKEN}s" * (len(body) // TOKEN), body))
+
+
+def _octets(answer: bytes) -> flask.Response:
+    return flask.Response(answer, content_type=OCTETS)
+
+
+def _nothing() -> flask.Response:
+    return flask.Response(status=204)
+
+
+def _entry(found: Found) -> bytes:
+    # Never the report's own body: whoever has the words is not shown what was written.
+    shown = found.body if found.body and found.heap == Heap.REPORTERS else b""
+    day = (found.state_day - EPOCH).days  # of the state: it came, was collected or removed on that day
+    return found.id + struct.pack(">BII", STATES[found.state], day, len(shown)) + shown
+
+
+def _unknown() -> Refusal:
+    return Refusal(400, "the request is not of the known form", "use the version that the operator runs")
+
+
+def _taken() -> Refusal:
+    return Refusal(409, "something else is stored under this token", "begin again with a new code")
+
+
+def _full() -> Refusal:
+    return Refusal(507, "the server's disk is full", "try again later; nothing of it was kept")

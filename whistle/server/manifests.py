@@ -1,0 +1,197 @@
+"""The manifests on the server's disk: which one is in force on a day, and which new one may be taken (SPEC 7).
+
+The folder holds `root-1.pub` … (pinned by the operator), and each manifest as `manifest-<serial>.json` with its
+signature; `manifest.json` is a copy of the newest.  Nothing that no pinned root signed is ever used or written.
+"""
+
+import contextlib
+import datetime
+import os
+import re
+import threading
+from collections.abc import Iterable
+from pathlib import Path
+
+from whistle.protocol.errors import Expired, ProtocolError
+from whistle.protocol.trust import manifest
+from whistle.protocol.trust.manifest import Known, Manifest, Reviewer
+from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.minisign import PublicKey
+from whistle.server.errors import BadManifest, NoManifest
+
+NEWEST = "manifest.json"
+SIGNATURE = ".minisig"
+NUMBERED = re.compile(r"manifest-([1-9][0-9]{0,15})\.json")
+ROOT = re.compile(r"root-[1-9][0-9]?\.pub")
+
+Signed = tuple[bytes, bytes]  # a manifest's bytes and its signature file
+
+
+class Published:
+    """The roots and manifests of one folder; sees at once what another process has installed there."""
+
+    def __init__(self, folder: Path, slots: int) -> None:
+        """Reads the folder; BadManifest when what lies there is not what a pinned root signed."""
+        self._folder = folder
+        self._slots = slots
+        self._lock = threading.Lock()
+        self._seen: tuple[int, int] | None = None
+        self._known: tuple[Known, ...] = ()
+        self.roots: tuple[PublicKey, ...] = ()
+        self._refresh()
+
+    @property
+    def known(self) -> tuple[Known, ...]:
+        """Every manifest here, by serial."""
+        with self._lock, contextlib.suppress(BadManifest):  # what was good before stays in use
+            self._refresh()
+        return self._known
+
+    @property
+    def succession(self) -> Succession:
+        """The same as one thing."""
+        return Succession(self.known)
+
+    @property
+    def newest(self) -> Known | None:
+        """The one with the highest serial, be it in force yet or not."""
+        return self.succession.newest
+
+    def current(self, day: datetime.date) -> Known:
+        """The one in force on a day: the newest that has begun, even past its end.  NoManifest if there is none."""
+        try:
+            return self.succession.current(day)
+        except Expired as error:
+            raise NoManifest(str(error)) from error
+
+    def sealing(self, day: datetime.date) -> Known:
+        """The one in force on a day if one may still seal by it; NoManifest 30 days after its end."""
+        try:
+            return self.succession.sealing(day)
+        except Expired as error:
+            raise NoManifest(str(error)) from error
+
+    def numbered(self, serial: int) -> Known | None:
+        """The one with that serial."""
+        return self.succession.numbered(serial)
+
+    def reviewer(self, id: str) -> Reviewer | None:
+        """A reviewer as the newest manifest that lists them does, retired or not."""
+        return self.succession.reviewer(id)
+
+    def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
+        """The Ed25519 keys whose signatures by a reviewer count for a message of that day."""
+        return self.succession.signing_keys(id, day)
+
+    def install(self, given: Iterable[Signed]) -> str:
+        """Take manifests, in any order: "installed" if one was new, else "same".  BadManifest refuses all of them.
+
+        Each must be signed by a pinned root and follow the one before it; the first of all may have any serial.
+        """
+        with self._lock:
+            self._refresh()
+            chain = {known.manifest.serial: known for known in self._known}
+            new = sorted((self._verify(*pair) for pair in given), key=lambda known: known.manifest.serial)
+            added = [known for known in new if self._adds(chain, known)]
+            for known in added:
+                _write(self._folder, f"manifest-{known.manifest.serial}.json", known)
+            if added:
+                _write(self._folder, NEWEST, added[-1])
+            self._seen = None
+            self._refresh()
+        return "installed" if added else "same"
+
+    def _adds(self, chain: dict[int, Known], known: Known) -> bool:
+        serial = known.manifest.serial
+        if serial in chain and chain[serial].data == known.data:
+            return False
+        if chain and serial < min(chain):
+            return False  # a predecessor from before this server's first; nobody needs it here
+        if chain:
+            try:
+                manifest.check_after([chain[each] for each in sorted(chain)], known)
+            except ProtocolError as error:
+                raise BadManifest(str(error)) from error
+        chain[serial] = known
+        return True
+
+    def _verify(self, data: bytes, signature: bytes) -> Known:
+        try:
+            known = manifest.verify(data, signature, self.roots)
+        except ProtocolError as error:
+            raise BadManifest(str(error)) from error
+        if known.manifest.slots != self._slots:
+            raise BadManifest("the manifest has another number of slots than this server")
+        return known
+
+    def _refresh(self) -> None:
+        seen = _stamp(self._folder)
+        if seen == self._seen:
+            return
+        self.roots = tuple(_roots(self._folder))
+        chain: dict[int, Known] = {}
+        found = [self._verify(*pair) for pair in _pairs(self._folder)]
+        for known in sorted(found, key=lambda known: known.manifest.serial):
+            self._adds(chain, known)
+        self._known = tuple(chain[serial] for serial in sorted(chain))
+        self._seen = seen
+
+
+def next_collection(found: Manifest, day: datetime.date) -> datetime.date | None:
+    """The next day, today included, on which a courier is due."""
+    days = (day + datetime.timedelta(days=ahead) for ahead in range(7))
+    return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in found.collection), None)
+
+
+def read_keys(folder: Path) -> tuple[list[PublicKey], list[Signed]]:
+    """The roots' public keys and the manifests of a published folder, nothing verified yet; BadManifest if none."""
+    roots, pairs = list(_roots(folder)), list(_pairs(folder))
+    if not roots:
+        raise BadManifest("there is no root-1.pub in this folder")
+    return roots, pairs
+
+
+def write_roots(folder: Path, roots: Iterable[PublicKey]) -> None:
+    """Pin the roots; done once, by the operator, who has compared their fingerprint."""
+    for number, root in enumerate(roots, 1):
+        _durable(folder / f"root-{number}.pub", root.file())
+
+
+def _stamp(folder: Path) -> tuple[int, int]:
+    try:
+        found = (folder / NEWEST).stat()
+    except FileNotFoundError:
+        return (0, 0)
+    return found.st_mtime_ns, found.st_ino
+
+
+def _roots(folder: Path) -> Iterable[PublicKey]:
+    for path in sorted(folder.glob("root-*.pub")):
+        if ROOT.fullmatch(path.name):
+            try:
+                yield PublicKey.from_file(path.read_bytes())
+            except ProtocolError as error:
+                raise BadManifest(f"{path.name} is no public key") from error
+
+
+def _pairs(folder: Path) -> Iterable[Signed]:
+    for path in sorted(folder.glob("manifest*.json")):
+        signature = path.with_name(path.name + SIGNATURE)
+        if (path.name == NEWEST or NUMBERED.fullmatch(path.name)) and signature.exists():
+            yield path.read_bytes(), signature.read_bytes()
+
+
+def _write(folder: Path, name: str, known: Known) -> None:
+    # The signature first: a manifest without one is not looked at.
+    _durable(folder / (name + SIGNATURE), known.signature)
+    _durable(folder / name, known.data)
+
+
+def _durable(path: Path, data: bytes) -> None:
+    part = path.with_name(path.name + ".part")
+    with part.open("wb") as stream:
+        stream.write(data)
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.chmod(0o644)
+    part.replace(path)

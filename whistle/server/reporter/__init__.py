@@ -1,0 +1,1 @@
+"""The reporters' pages, which work without script."""

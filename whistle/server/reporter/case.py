@@ -1,0 +1,250 @@
+"""The way back: the twelve words, where the case stands, the replies and their files (SPEC 2, 4, 6).
+
+It claims no more than is known, and shows nothing that is not signed by a reviewer.
+"""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import flask
+from markupsafe import Markup
+
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.code.words import WordsError
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.file_names import safe_name
+from whistle.protocol.trust.manifest import Known
+from whistle.server.reporter import fields, readers_line
+from whistle.server.reporter.fields import Problem
+from whistle.server.reporter.render import Visit, due, files_hint, notice, outside, page, plan, shown, tickable
+from whistle.server.reporter.timing import on_the_beat
+from whistle.server.sealing import arrival
+from whistle.server.sealing.case_view import CaseView, FoundReply
+from whistle.store import State, StoreError
+
+ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")  # of a file's name
+LOOK_STATUS = 200  # whatever was found, so that not even a status tells
+
+
+@dataclass(frozen=True)
+class Back:
+    """A visit of somebody who came back, with what the words found."""
+
+    visit: Visit
+    known: Known
+    reporter: Reporter
+    view: CaseView
+
+    @property
+    def code(self) -> str:
+        """The words for the hidden fields of the next page."""
+        return fields.hidden_code(self.reporter.code)
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Who was left out by the report."""
+        return self.view.slip.without if self.view.slip else ()
+
+    @property
+    def over(self) -> bool:
+        """Whether the report was removed, and nothing else is left of the case."""
+        return self.view.state is State.REMOVED and not (self.view.replies or self.view.late)
+
+    @property
+    def readers(self) -> tuple[str, ...]:
+        """Who would read a follow-up; empty when none of them is active any more."""
+        return arrival.follow_up_readers(self.view, self.known.manifest)
+
+    @property
+    def instead(self) -> tuple[str, ...]:
+        """The present readers of the channel, less who was left out: for a case that has no reader any more."""
+        slip = self.view.slip
+        return arrival.readers_of(self.known.manifest, slip.channel, slip.without) if slip else ()
+
+    @property
+    def chosen(self) -> tuple[str, ...]:
+        """Those of `instead` whom the form that came leaves."""
+        return tuple(id for id in self.instead if id not in self.unwanted)
+
+    @property
+    def unwanted(self) -> tuple[str, ...]:
+        """Who was left out by the report, and where nobody of its readers is left by the form that came."""
+        ticked = () if self.readers else fields.left_out(self.visit.arrived, self.known.manifest)
+        return tuple(dict.fromkeys((*self.without, *ticked)))
+
+
+def ask(visit: Visit, *problems: Problem, padded: bool = False) -> flask.Response:
+    """The box for the words."""
+    return page(visit, "replies.html", typed=visit.arrived.get("words"), problems=problems, padded=padded)
+
+
+def begin(visit: Visit) -> flask.Response:
+    """The box for the words, for somebody who chose to read replies."""
+    return ask(visit)
+
+
+def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
+    """The answer for whoever holds the words in the form; the box again, filled up alike, when they find nothing.
+
+    It leaves on the beat, whatever is asked with the words.
+    """
+    return on_the_beat(visit.config.beat, lambda: _with_case(visit, answer))
+
+
+def _with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
+    try:
+        reporter = retrieval.derive(words.decode(visit.arrived.get("words")))
+    except WordsError as error:
+        return ask(visit, fields.words_problem(visit.t, error), padded=True)
+    known = visit.published.current(visit.day)
+    view = arrival.look(reporter, visit.published, visit.store, visit.day)
+    if view is None:
+        return ask(visit, Problem("words", visit.t("replies.nothing")), padded=True)
+    return answer(Back(visit, known, reporter, view))
+
+
+def look(visit: Visit) -> flask.Response:
+    """The case."""
+    return with_case(visit, case)
+
+
+def case(back: Back, *problems: Problem) -> flask.Response:
+    """The page of a case, filled up; with what is wrong with a follow-up, if it was that."""
+    visit, view = back.visit, back.view
+    typed = fields.attempt(visit.arrived) if problems else None
+    return page(
+        visit,
+        "case.html",
+        padded=True,
+        problems=problems,
+        reading="" if back.over and not view.slip else readers_line.case(visit, back.known, view),
+        state=_state(back),
+        facts=list(_facts(back)),
+        plan=plan(visit, view.day, view.done) if view.day and view.state is not State.REMOVED else (),
+        replies=[_reply(visit, found) for found in reversed(view.replies)],
+        late=view.late,
+        code=back.code,
+        attempt=typed.hex() if typed else fields.new_attempt(),
+        text=visit.arrived.get("text"),
+        choices=_choices(back),
+        over=back.over,
+        files_hint=files_hint(visit),
+        **_follow_up(back, problems),
+    )
+
+
+def download(visit: Visit) -> flask.Response:
+    """A file of a reply; up to 8 MiB nothing of it is sent before all of it is verified."""
+
+    def give(back: Back) -> flask.Response:
+        found = _find(back.view.replies, fields.file_key(visit.arrived.get("file")))
+        try:
+            if found is not None:
+                record, place = found
+                return _file(record, place, flask.Response(arrival.open_attachment(visit.store, record)))
+        except (ProtocolError, StoreError):
+            pass
+        return notice(visit, "notice.removed_file", status=404, code=back.code)
+
+    return with_case(visit, give)
+
+
+STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {"replies": begin, "look": look, "download": download}
+
+
+def saved_as(name: str, place: int) -> str:
+    """A name that tells nothing but the kind: browsers list what they have saved, with the time and our address."""
+    ending = ENDING.search(name)
+    return f"file-{place + 1}{ending[0] if ending else ''}"
+
+
+def _file(record: Attachment, place: int, response: flask.Response) -> flask.Response:
+    """As something to keep, never to show: whatever it is, the browser must not run it here."""
+    response.mimetype = "application/octet-stream"
+    response.content_length = record.size
+    response.headers.set("Content-Disposition", "attachment", filename=saved_as(safe_name(record.name), place))
+    return response
+
+
+def _find(replies: Sequence[FoundReply], key: tuple[int, int, int] | None) -> tuple[Attachment, int] | None:
+    for found in replies:
+        if key and (found.reply.lane, found.reply.n) == key[:2] and key[2] < len(found.attachments):
+            return found.attachments[key[2]], key[2]
+    return None
+
+
+def _state(back: Back) -> Markup:
+    t, view = back.visit.t, back.view
+    day = t.day(view.state_day or view.day) if view.day else ""
+    if view.state is State.WAITING:
+        return t("case.waiting")
+    if view.state is State.COLLECTED:
+        return t("case.answered" if view.replies else "case.collected", day=day)
+    return t("case.removed", day=day) if view.state is State.REMOVED else t("case.gone")
+
+
+def _facts(back: Back) -> Sequence[Markup]:
+    """What is known beside the state, a line each."""
+    visit, view, t = back.visit, back.view, back.visit.t
+    planned = "" if back.over else due(visit, back.known)
+    lines: dict[str, dict[str, Any] | None] = {
+        "sent": {"day": t.day(view.day)} if view.day else None,
+        "pickup": {"day": planned} if planned else None,
+        "last_day": {"day": t.day(view.last_day)} if view.last_day and not (back.over or visit.leapt) else None,
+        "reference": {"reference": retrieval.reference(back.reporter.case)},
+    }
+    return [t(f"case.{key}", **values) for key, values in lines.items() if values]
+
+
+def _choices(back: Back) -> list[str]:
+    view = back.view
+    stop = ["stop"] if back.readers else []  # of those who had the case, and nobody who came after them
+    first = {State.WAITING: ["withdraw"], State.COLLECTED: stop}
+    return [*(first.get(view.state, []) if view.state else []), *(["exposed"] if view.slip else [])]
+
+
+def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
+    """Whom a follow-up would reach, or who is offered instead, or where else to turn."""
+    visit = back.visit
+    nobody = any(problem.nobody for problem in problems)
+    return {
+        "open": back.known.manifest.standing(visit.day) != "closed",
+        "nobody": nobody,
+        "outside": () if back.readers and not nobody else outside(visit),
+        **whom(back, "follow_up"),
+    }
+
+
+def whom(back: Back, about: str) -> dict[str, Any]:
+    """Who will read the next message; or who is offered instead, each to be left out as the texts `about` it say."""
+    visit, known = back.visit, back.known
+    if back.readers or not back.instead:
+        return {
+            "whom": readers_line.line(visit, known, back.readers, back.without) if back.readers else "",
+            "readers": (),
+        }
+    return {
+        "readers": tickable(visit, known, back.instead, only=back.instead),
+        "about": about,
+        "choosing": readers_line.offered(visit, known, back.chosen, back.unwanted),
+    }
+
+
+def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
+    reply, t = found.reply, visit.t
+    files = [
+        {"key": f"{reply.lane}-{reply.n}-{place}", "name": safe_name(each.name), "size": t.size(each.size)}
+        for place, each in enumerate(found.attachments)
+    ]
+    return {
+        "from": shown(found.reviewer),
+        "day": t.day(found.day),
+        "text": reply.text,
+        "language": reply.language,
+        "arrived": t("case.arrived", reply.have.count, day=t.day(reply.have.day)),
+        "files": files,
+    }

@@ -1,0 +1,137 @@
+"""What the browser's program is given beside itself: the pages it fills in, and the words it says.
+
+The pages are those of the script-off way, with marks where something goes in, so that each text is translated once
+and looks the same.  Nothing of anybody is asked for here and nothing of anybody is in it.
+"""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import flask
+from markupsafe import Markup
+
+from whistle.protocol.code import words
+from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest_chain import offered
+from whistle.server.config import Step
+from whistle.server.reporter.render import Visit, channels, files_hint, outside, page, pickup, plan, rendered, tickable
+from whistle.server.sealing.case_view import KEPT
+
+FIELDS = (
+    *("word", "number", "reference", "state", "fact", "day", "step", "from", "text", "language", "arrived"),
+    *("name", "size", "reading", "whom", "list", "why", "problem", "field", "digits", "heading"),
+)
+SPOKEN = (
+    *("case.", "error.", "replies.", "script.", "size.", "wait.", "notice.limit", "notice.busy_text"),
+    *("stop.message", "exposed.message", "reading."),
+)
+BARE = "script/bare.html"
+
+
+def mark(name: str) -> Markup:
+    """Where the program puts a value in."""
+    return Markup("⟦{}⟧").format(name)
+
+
+MARKS = {name: mark(name) for name in FIELDS}
+
+
+def kit(visit: Visit) -> flask.Response:
+    """Every page that the program shows, and what it says in them."""
+    known = visit.published.current(visit.day)
+    pages = {name: Markup(html) for name, html in _pages(visit, known).items()}  # noqa: S704  made of our templates
+    return page(visit, "script/kit.html", pages=pages, settings=_settings(visit))
+
+
+def _settings(visit: Visit) -> str:
+    t = visit.t
+    found = {
+        "date": t.date,
+        "months": list(t.months),
+        "weekdays": list(t.weekdays),
+        "comma": t.comma,
+        "last": t.last,
+        "decimal": t.decimal,
+        "words": t.words,
+        "texts": {key: said for key, said in t.messages.items() if key.startswith(SPOKEN)},
+        "plan": [] if visit.leapt else [_step(visit, step) for step in visit.config.plan],
+        "leapt": visit.leapt,
+        "kept": KEPT.days,
+        "files": visit.bounds.files,
+        "upload": visit.bounds.upload,
+    }
+    return json.dumps(found, ensure_ascii=False, default=dict)
+
+
+def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
+    t = visit.t
+    waits = pickup(visit, known, "done.pickup")
+    shown = {
+        "words": ("words.html", _words()),
+        "keep": ("keep.html", {"places": range(1, words.COUNT + 1)}),
+        "kept": ("done.html", {"kept": True, "waits": waits, "plan": plan(visit, visit.day)}),
+        "left": ("done.html", {"kept": False, "waits": waits, "plan": ()}),
+        "case": ("case.html", _case(visit)),
+        "replies": ("replies.html", {"typed": ""}),
+        "withdraw": ("confirm.html", {"what": "withdraw", "step": "withdraw-now", "parts": ("text", "follow_ups")}),
+        "stop": (
+            "confirm.html",
+            {"what": "stop", "step": "stop-now", "parts": ("text", "may"), "message": t("stop.message")},
+        ),
+        "exposed": ("exposed.html", {"text": "", "readers": (), "outside": ()}),
+        "sent": ("notice.html", _notice(visit, "follow_up.sent", code=" ", reading=MARKS["reading"])),
+        "withdrawn": ("notice.html", _notice(visit, "withdraw.done")),
+        "late": ("notice.html", _notice(visit, "withdraw.late", code=" ", step="stop")),
+        "instead-follow-up": ("script/instead.html", _people(visit, known, "follow_up")),
+        "instead-renew": ("script/instead.html", _people(visit, known, "tell")),
+        "nobody": ("parts/follow_up.html", {"open": True, "whom": "", "readers": (), "outside": outside(visit)}),
+        "closed": ("parts/follow_up.html", {"open": False, "outside": outside(visit)}),
+        "outside": ("parts/outside.html", {"outside": outside(visit)}),
+        "other": ("script/other.html", {"channels": channels(visit, known)}),
+        "summary": ("parts/summary.html", {"problems": ({"field": MARKS["field"], "text": MARKS["problem"]},)}),
+        "cleaning": ("script/cleaning.html", {}),
+        "sealed": ("script/sealed.html", {}),
+        "sending": ("script/sending.html", {"title": t("script.sending"), "plain": t("script.plain_send")}),
+        "looking": ("script/sending.html", {"title": t("script.looking"), "plain": t("script.plain_look")}),
+        "failed-send": ("script/failed.html", {"plain": t("script.plain_send")}),
+        "failed-look": ("script/failed.html", {"plain": t("script.plain_look")}),
+    }
+    return {name: _rendered(visit, template, values) for name, (template, values) in shown.items()}
+
+
+def _rendered(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
+    empty = {"code": "", "attempt": "", "problems": ()}
+    return rendered(visit, template, **{**MARKS, **empty, "layout": BARE, **values})
+
+
+def _step(visit: Visit, step: Step) -> dict[str, Any]:
+    return {"days": step.days, "text": visit.said(step.text), "doneBy": step.done_by}
+
+
+def _words() -> dict[str, Any]:
+    return {"words": ((MARKS["word"], MARKS["number"]),), "lists": words.LANGUAGES, "wrong": True}
+
+
+def _case(visit: Visit) -> dict[str, Any]:
+    file = {"key": "", "name": MARKS["name"], "size": MARKS["size"]}
+    return {
+        "facts": (MARKS["fact"],),
+        "plan": ({"day": MARKS["day"], "text": MARKS["step"]},),
+        "replies": ({**MARKS, "files": (file,)},),
+        "late": 1,
+        "open": True,
+        "readers": (),
+        "text": "",
+        "files_hint": files_hint(visit),
+        "choices": ("withdraw", "stop", "exposed"),
+    }
+
+
+def _people(visit: Visit, known: Known, about: str) -> dict[str, Any]:
+    everybody = [reviewer.id for reviewer in offered(known.manifest, visit.day)]
+    return {"readers": tickable(visit, known, everybody), "about": about}
+
+
+def _notice(visit: Visit, key: str, **more: str) -> dict[str, Any]:
+    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), "text": "", "reading": "", **more}

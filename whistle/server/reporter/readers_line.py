@@ -1,0 +1,74 @@
+"""Who will read a message and who was left out, in one line: beside Send, once it is stored, and in the case.
+
+Nothing here decides who reads; it says what the form chose or the slip holds, and that it does not know where it
+does not.
+"""
+
+import contextlib
+from collections.abc import Iterable
+
+from markupsafe import Markup
+
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.reporter.compose import Draft, NobodyLeft
+from whistle.protocol.reporter.reply_validation import BroughtIn
+from whistle.protocol.trust.manifest import RECOVERY, Channel, Known
+from whistle.server.i18n import Translation
+from whistle.server.reporter import fields
+from whistle.server.reporter.render import Visit, names, shown
+from whistle.server.sealing import arrival
+from whistle.server.sealing.case_view import CaseView
+from whistle.store import StoreError
+
+
+def line(visit: Visit, known: Known, readers: Iterable[str], without: Iterable[str]) -> Markup:
+    """Who will read it, and who was left out."""
+    t, able = visit.t, tuple(readers)
+    some = any(id != RECOVERY for id in able)  # nothing is sealed to the key in reserve alone
+    said = t("reading.will", names=names(visit, known, able)) if some else t("reading.nobody")
+    return Markup("<strong>{}</strong> {}").format(said, _out(visit, known, without))
+
+
+def chosen(visit: Visit, known: Known, channel: Channel) -> Markup:
+    """Beside Send of a report: the readers of the channel, or what the boxes were when the form came."""
+    without = fields.left_out(visit.arrived, known.manifest)
+    draft = Draft(channel.id, visit.t.code, "", without=without)
+    readers: tuple[str, ...] = ()
+    with contextlib.suppress(NobodyLeft):
+        readers = arrival.report_readers(draft, known, visit.day)
+    return offered(visit, known, readers, without)
+
+
+def offered(visit: Visit, known: Known, readers: Iterable[str], without: Iterable[str]) -> Markup:
+    """The line of a form with boxes; it stays true when a box is ticked after the page was made."""
+    if not visit.arrived.all("without"):
+        return visit.t("reading.before", names=names(visit, known, readers))
+    return Markup("{} {}").format(visit.t("reading.chosen"), line(visit, known, readers, without))
+
+
+def stored(visit: Visit, reporter: Reporter) -> Markup:
+    """Of a report that is stored: what its slip says."""
+    with contextlib.suppress(StoreError):
+        if slip := arrival.slip(reporter, visit.store, visit.config.slots):
+            return line(visit, visit.published.current(visit.day), slip.readers, slip.without)
+    return visit.t("reading.unknown")
+
+
+def case(visit: Visit, known: Known, view: CaseView) -> Markup:
+    """Who can read the report of a case, who was left out, and who was let in later."""
+    t = visit.t
+    if view.slip is None:
+        return t("case.no_slip")
+    said = t("reading.can", names=names(visit, known, view.slip.readers))
+    later = [_later(visit.t, each) for each in view.brought_in]
+    more = Markup(" ").join([_out(visit, known, view.slip.without), *later])
+    return Markup("<strong>{}</strong> {}").format(said, more)
+
+
+def _later(t: Translation, each: BroughtIn) -> Markup:
+    return t("reading.later", name=shown(each.reviewer), by=shown(each.by), day=t.day(each.day))
+
+
+def _out(visit: Visit, known: Known, without: Iterable[str]) -> Markup:
+    out = names(visit, known, without)
+    return visit.t("reading.out", names=out) if out else visit.t("reading.nobody_out")

@@ -1,0 +1,271 @@
+"""One visit of a reporter: what the pages share, and how an answer is made of a template.
+
+A visit has no session: everything that a step needs arrives with its form and leaves with its page.
+"""
+
+import datetime
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import flask
+from markupsafe import Markup
+
+from whistle.protocol.trust.manifest import RECOVERY, Channel, Known, Reviewer
+from whistle.protocol.trust.manifest_chain import offered
+from whistle.server import headers, i18n
+from whistle.server.config import Config, Emergency, in_language
+from whistle.server.errors import NoManifest
+from whistle.server.i18n import Translation
+from whistle.server.instance import Instance
+from whistle.server.manifests import Published, next_collection
+from whistle.server.reporter.links import contact
+from whistle.server.sealing.multipart import Arrived, Bounds
+from whistle.store import Store
+
+PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 9.1)
+PAGE = 16_384  # bytes: any other is a multiple of this, whichever channel or words it shows
+FILLER = (b"<!-- ", b" -->")
+NOTHING = Arrived(())
+LAYOUT = "base.html"
+NUMBER = Markup('<bdi dir="ltr">{}</bdi>')
+SENTENCE = Markup('<bdi dir="{}">{}</bdi>')
+SCRIPTED = {"tell.html": "script.plain_send", "replies.html": "script.plain_look"}  # where the program is loaded, and
+# how the way without it is offered
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who answers, in which language, on which day, and what the form held."""
+
+    instance: Instance
+    t: Translation
+    day: datetime.date
+    leapt: bool = False  # the clock has, so no day to come is named
+    arrived: Arrived = NOTHING
+
+    @property
+    def config(self) -> Config:
+        """What the operator decided."""
+        return self.instance.config
+
+    @property
+    def store(self) -> Store:
+        """Where sealed things rest."""
+        return self.instance.store
+
+    @property
+    def published(self) -> Published:
+        """The manifests."""
+        return self.instance.published
+
+    @property
+    def bounds(self) -> Bounds:
+        """How much a form may hold."""
+        return Bounds(self.config.max_upload)
+
+    @classmethod
+    def now(cls, instance: Instance, t: Translation) -> "Visit":
+        """A visit that begins."""
+        clock = instance.clock
+        return cls(instance, t, clock.day, clock.leapt)
+
+    def holding(self, fields: Arrived) -> "Visit":
+        """The same visit with what its form held, which may have taken past midnight to arrive."""
+        return replace(Visit.now(self.instance, self.t), arrived=fields)
+
+    def said(self, texts: Mapping[str, str]) -> str:
+        """A text of the organisation's, in this visit's language where there is one."""
+        return in_language(texts, self.t.code)
+
+
+def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
+    """The answer made of a template, filled up to a multiple of 16 KiB, or if ``padded`` of 256 KiB."""
+    html = rendered(visit, template, **values).encode()
+    return flask.Response(fill(html, PAD if padded else PAGE), status=status, mimetype="text/html")
+
+
+def rendered(visit: Visit, template: str, **values: Any) -> str:
+    """The HTML made of a template."""
+    script = _script(visit, SCRIPTED[template]) if template in SCRIPTED else None
+    shared = {**_shared(visit), "layout": LAYOUT, "script": script}
+    return flask.render_template(template, **{**shared, **values})
+
+
+def fill(html: bytes, whole: int) -> bytes:
+    """The page with a comment behind it, so that its length tells next to nothing of what it shows."""
+    opening, closing = FILLER
+    rest = -(len(html) + len(opening) + len(closing)) % whole
+    return html + opening + b"." * rest + closing
+
+
+def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any) -> flask.Response:
+    """A page that says one thing: the messages ``key`` and ``key``_text, or the lines given."""
+    said = lines or (visit.t(f"{key}_text"),)
+    return page(visit, "notice.html", status=status, heading=visit.t(key), lines=said, **values)
+
+
+def pickup(visit: Visit, known: Known, key: str) -> Markup:
+    """When somebody comes next, by the message ``key``.
+
+    By ``key``_none where no day is fixed, by ``key``_leapt where none can be named.
+    """
+    if visit.leapt:
+        return visit.t(f"{key}_leapt")
+    day = due(visit, known)
+    return visit.t(key, day=day) if day else visit.t(f"{key}_none")
+
+
+def due(visit: Visit, known: Known) -> str:
+    """The day of the next planned pick-up, if one can be named.  On such a day also the next: today's may be over."""
+    day, t = None if visit.leapt else next_collection(known.manifest, visit.day), visit.t
+    if day is None or day != visit.day:
+        return long_day(t, day) if day else ""
+    after = next_collection(known.manifest, day + datetime.timedelta(days=1))
+    assert after  # in a week at the latest
+    return t("case.today", today=t.weekdays[day.weekday()], day=long_day(t, after))
+
+
+def collection_days(visit: Visit, known: Known) -> Markup:
+    """The days of the week on which somebody comes, in a sentence."""
+    days = [visit.t.weekday(name) for name in known.manifest.collection]
+    return visit.t("land.pickup", days=visit.t.listed(days)) if days else visit.t("land.pickup_none")
+
+
+def long_day(t: Translation, day: datetime.date) -> str:
+    """A day with its day of the week."""
+    return t.comma.join((t.weekdays[day.weekday()], t.day(day)))
+
+
+def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] | None = None) -> list[dict[str, str]]:
+    """What the organisation plans to do, each with its last day, and with the day on which it was ``done``, if it was.
+
+    ``done`` has days by the marks of replies.  Nothing is planned while no day to come can be named.
+    """
+    if visit.leapt:
+        return []
+    on = {mark: visit.t.day(day) for mark, day in (done or {}).items()}
+    return [
+        {
+            "day": visit.t.day(since + datetime.timedelta(days=step.days)),
+            "text": visit.said(step.text),
+            "done": on.get(step.done_by, ""),
+        }
+        for step in visit.config.plan
+    ]
+
+
+def outside(visit: Visit) -> list[dict[str, str | Markup]]:
+    """Other places to turn to."""
+    places = visit.config.outside
+    return [
+        {"name": visit.said(place.name), "contact": contact(place.contact), "about": visit.said(place.about)}
+        for place in places
+    ]
+
+
+def names(visit: Visit, known: Known, ids: Iterable[str]) -> Markup:
+    """People by their names and roles, as the manifest has them."""
+    return visit.t.listed([person(visit, known, id) for id in ids])
+
+
+def person(visit: Visit, known: Known, id: str) -> str:
+    """One person's name and role, or the id of somebody whom no manifest lists any more."""
+    if id == RECOVERY and known.manifest.recovery:
+        return visit.t("reading.reserve", name=known.manifest.recovery.name)
+    reviewer = known.manifest.reviewer(id) or visit.published.reviewer(id)
+    return shown(reviewer) if reviewer else id
+
+
+def shown(reviewer: Reviewer) -> str:
+    """A reviewer's name and role; once where they are the same."""
+    return reviewer.name if reviewer.role in ("", reviewer.name) else f"{reviewer.name} ({reviewer.role})"
+
+
+def channels(visit: Visit, known: Known) -> list[dict[str, str]]:
+    """The channels as pages show them."""
+    return [channel(visit, known, each) for each in known.manifest.channels]
+
+
+def channel(visit: Visit, known: Known, each: Channel) -> dict[str, str]:
+    """One channel as pages show it."""
+    return {
+        "id": each.id,
+        "title": visit.said(each.title),
+        "purpose": visit.said(each.purpose),
+        "names": names(visit, known, each.readers),
+        "workstation": each.workstation,
+    }
+
+
+def tickable(visit: Visit, known: Known, readers: Sequence[str], only: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Everybody who could read, each with a box to leave them out, in groups: the readers, who could be let in later,
+    and the key in reserve; ``only`` some of them where it is given.
+    """
+    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known.manifest, visit.day)]
+    if known.manifest.recovery:
+        people.append((RECOVERY, known.manifest.recovery.name))
+    ticked = visit.arrived.all("without")
+    groups: dict[str, list[dict[str, object]]] = {"reads": [], "could": [], "reserve": []}
+    for id, name in people:
+        if not only or id in only:
+            kind = "reserve" if id == RECOVERY else "reads" if id in readers else "could"
+            groups[kind].append({"id": id, "shown": name, "ticked": id in ticked})
+    for place, each in enumerate((each for group in groups.values() for each in group), 1):
+        each["control"] = "without" if place == 1 else f"without-{place}"  # a problem's link leads to the first
+    return [{"kind": kind, "people": group} for kind, group in groups.items() if group]
+
+
+def files_hint(visit: Visit) -> Markup:
+    """How many files, and how much, one form takes."""
+    bounds = visit.bounds
+    count = visit.t.text("tell.count", bounds.files)
+    return visit.t("tell.files_hint", count=count, size=visit.t.size(bounds.upload))
+
+
+def _shared(visit: Visit) -> dict[str, Any]:
+    return {
+        "t": visit.t,
+        "name": visit.said(visit.config.name),
+        "leave": visit.config.leave,
+        "here": flask.url_for("pages.show", language=visit.t.code),
+        "comes": _comes(visit),
+        "danger": _danger(visit),
+        "leapt": visit.leapt,
+        "languages": [i18n.load(code) for code in languages(visit.config)],
+    }
+
+
+def _script(visit: Visit, plain: str) -> dict[str, str]:
+    """What the program must know of this server: the roots that are pinned here, and the day."""
+    headers.allow_script()
+    roots = " ".join(root.text for root in visit.published.roots)
+    said = {"checking": visit.t.text("script.checking"), "failed": visit.t.text("script.failed")}
+    said["plain"] = visit.t.text(plain)
+    return {"roots": roots, "day": visit.day.isoformat(), **said}
+
+
+def _comes(visit: Visit) -> Markup:
+    """Whether and when somebody comes for messages, as far as the signed list tells."""
+    try:
+        return pickup(visit, visit.published.sealing(visit.day), "page.pickup")
+    except NoManifest:
+        return visit.t("page.closed")
+
+
+def _danger(visit: Visit) -> Markup:
+    numbers = [_number(visit, emergency) for emergency in visit.config.emergency]
+    return visit.t("page.danger_call", numbers=visit.t.listed(numbers)) if numbers else visit.t("page.danger_local")
+
+
+def _number(visit: Visit, emergency: Emergency) -> Markup:
+    label = visit.said(emergency.label)
+    number = NUMBER.format(emergency.number)
+    shown = visit.t("page.danger_number", number=number, label=label) if label else number
+    return contact(emergency.number, SENTENCE.format(visit.t.direction, shown))
+
+
+def languages(config: Config) -> list[str]:
+    """The languages that have both a name in the configuration and a translation; the first is the default."""
+    known = i18n.available()
+    return [code for code in config.languages if code in known] or ["en"]

@@ -1,0 +1,275 @@
+"""The way in: choose a channel, tell, keep the words (SPEC 2, 6).
+
+No words are shown before the report is stored, and the same form sent again shows the same words.
+"""
+
+import contextlib
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+
+import flask
+from markupsafe import Markup
+
+from whistle.protocol.code import retrieval, words
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.code.words import WordsError
+from whistle.protocol.errors import Malformed
+from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.compose import Refused
+from whistle.protocol.reporter.questions import WAY
+from whistle.protocol.trust.manifest import Channel, Known
+from whistle.server import limits
+from whistle.server.errors import NoRoom
+from whistle.server.reporter import fields, readers_line
+from whistle.server.reporter.fields import Problem
+from whistle.server.reporter.render import (
+    Visit,
+    channel,
+    channels,
+    files_hint,
+    notice,
+    outside,
+    page,
+    pickup,
+    plan,
+    tickable,
+)
+from whistle.server.sealing import arrival
+from whistle.server.sealing.arrival import Draft
+from whistle.store import State, Taken
+
+Answer = Callable[[Visit], flask.Response]
+_random = secrets.SystemRandom()
+
+
+def choose(visit: Visit) -> flask.Response:
+    """The channels, or at once the form where there is one channel only."""
+    known = visit.published.sealing(visit.day)
+    way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
+    if len(known.manifest.channels) == 1:
+        return _form(visit, known, known.manifest.channels[0], way, ())
+    return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=())
+
+
+def tell(visit: Visit) -> flask.Response:
+    """The form of the channel that was chosen."""
+    known, way = visit.published.sealing(visit.day), fields.way(visit.arrived)
+    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    if chosen is None:
+        problem = Problem("channel", visit.t("channel.missing"))
+        return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=(problem,))
+    return _form(visit, known, chosen, way, ())
+
+
+def send(visit: Visit) -> flask.Response:
+    """Store the report and show its words; or give the form back with what is wrong."""
+    if submission.is_armored(visit.arrived.get("text")):
+        return _keep_sealed(visit)
+    attempt = fields.attempt(visit.arrived)
+    if attempt is None:
+        return again(visit, Problem("", visit.t("error.old_form")))
+    reporter = retrieval.derive(retrieval.code_for(attempt, visit.arrived.digest))
+    if arrival.is_stored(reporter, visit.store):
+        return stored(visit, reporter)
+    known = visit.published.sealing(visit.day)
+    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    if chosen and chosen.id != visit.arrived.get("shown"):
+        # Another channel has other readers, who are to be looked at first.
+        return _form(visit, known, chosen, fields.way(visit.arrived), files_problem(visit))
+    if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
+        return again(visit, Problem("without", visit.t("error.renewed")))
+    try:
+        with limits.storing():
+            arrival.first_report(_draft(visit, known, chosen), reporter, visit.published, visit.store, visit.day)
+    except (NoRoom, Refused) as error:
+        return again(visit, fields.problem(visit.t, error, visit.bounds))
+    return words_page(visit, reporter)
+
+
+def _keep_sealed(visit: Visit) -> flask.Response:
+    """Store a report that was sealed elsewhere and pasted (SPEC 9.6); its words are not known here."""
+    arrived = visit.arrived
+    beside = [value for name, value in arrived.fields if name == "without" or name.startswith(fields.ANSWER)]
+    if arrived.attachments or any(map(str.strip, beside)):
+        return again(visit, Problem("text", visit.t("error.sealed_alone")))
+    try:
+        sealed = submission.dearmor(arrived.get("text"), visit.config.slots)
+        with limits.storing(again=all(visit.store.has(retrieval.thing_id(token)) for token in sealed.tokens)):
+            arrival.keep(sealed, (), visit.store)
+    except NoRoom as error:
+        return again(visit, fields.problem(visit.t, error, visit.bounds))
+    except Malformed:
+        return again(visit, Problem("text", visit.t("error.sealed_damaged")))
+    except Taken:
+        return again(visit, Problem("text", visit.t("error.sealed_gone")))
+    return done(visit, visit.t("reading.sealed"), kept=True, sealed=True)
+
+
+def again(visit: Visit, problem: Problem) -> flask.Response:
+    """The form with what was typed, and what is wrong with it; files must be chosen again."""
+    known = visit.published.sealing(visit.day)
+    named = (known.manifest.channel(visit.arrived.get(name)) for name in ("channel", "shown"))
+    chosen = next(filter(None, named), known.manifest.channels[0])  # never lose a text for a channel that is gone
+    return _form(visit, known, chosen, fields.way(visit.arrived), problems_of(visit, problem))
+
+
+def problems_of(visit: Visit, problem: Problem) -> tuple[Problem, ...]:
+    """A problem, and the one that follows where files were, or may have been, chosen: a browser never keeps them."""
+    return (problem, *(files_problem(visit) if problem.field != "files" else ()))
+
+
+def files_problem(visit: Visit) -> tuple[Problem, ...]:
+    """That files must be chosen again, where some were, or may have been."""
+    had_files = visit.arrived.attachments or not visit.arrived.digest
+    return (Problem("files", visit.t("error.files_again")),) if had_files else ()
+
+
+def show_words(visit: Visit) -> flask.Response:
+    """The words once more, in the list that was chosen."""
+    return _with_code(visit, lambda code: words_page(visit, retrieval.derive(code)))
+
+
+def keep(visit: Visit) -> flask.Response:
+    """Ask three of the words back."""
+
+    def ask(code: bytes) -> flask.Response:
+        places = sorted(_random.sample(range(1, words.COUNT + 1), fields.PLACES))
+        return page(visit, "keep.html", code=fields.hidden_code(code), list=_list(visit), places=places)
+
+    return _with_code(visit, ask)
+
+
+def kept(visit: Visit) -> flask.Response:
+    """Done, when three words were typed right; else the words again."""
+
+    def compare(code: bytes) -> flask.Response:
+        if fields.matches(code, visit.arrived):
+            return done(visit, readers_line.stored(visit, retrieval.derive(code)), kept=True)
+        return words_page(visit, retrieval.derive(code), wrong=True)
+
+    return _with_code(visit, compare)
+
+
+def leave(visit: Visit) -> flask.Response:
+    """Done, for somebody who will not come back."""
+    who = Markup()
+    with contextlib.suppress(WordsError):  # it is stored, whatever this form lacks
+        who = readers_line.stored(visit, retrieval.derive(words.decode(visit.arrived.get("words"))))
+    return done(visit, who, kept=False)
+
+
+def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False) -> flask.Response:
+    """Who reads it and what happens next; ``sealed`` where the words are known to the reporter's own device only."""
+    known = visit.published.current(visit.day)
+    return page(
+        visit,
+        "done.html",
+        kept=kept,
+        sealed=sealed,
+        reading=who,
+        waits=pickup(visit, known, "done.pickup"),
+        plan=plan(visit, visit.day) if kept else (),
+    )
+
+
+STEPS: Mapping[str, Answer] = {
+    "report": choose,
+    "advice": choose,
+    "tell": tell,
+    "send": send,
+    "words": show_words,
+    "keep": keep,
+    "kept": kept,
+    "leave": leave,
+}
+
+
+def _draft(visit: Visit, known: Known, chosen: Channel) -> Draft:
+    arrived = visit.arrived
+    text, answers = fields.text(arrived), fields.answers(arrived, visit.config.questions.get(chosen.id, ()))
+    if fields.way(arrived) == "advice":
+        answers[WAY] = "advice"
+    return Draft(
+        channel=chosen.id,
+        language=visit.t.code,
+        text=text,
+        answers=answers,
+        without=fields.left_out(arrived, known.manifest),
+        attachments=arrived.attachments,
+        blocks=arrived.blocks,
+    )
+
+
+def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Sequence[Problem]) -> flask.Response:
+    arrived = visit.arrived
+    nobody = any(problem.nobody for problem in problems)
+    typed = fields.attempt(arrived)
+    return page(
+        visit,
+        "tell.html",
+        status=422 if problems else 200,
+        way=way,
+        channel=channel(visit, known, chosen),
+        chosen=chosen.id,
+        channels=channels(visit, known) if nobody and len(known.manifest.channels) > 1 else (),
+        serial=known.manifest.serial,
+        attempt=typed.hex() if typed else fields.new_attempt(),
+        text=arrived.get("text"),
+        questions=_questions(visit, chosen),
+        readers=tickable(visit, known, chosen.readers),
+        about="tell",
+        choosing=readers_line.chosen(visit, known, chosen),
+        nobody=nobody,
+        outside=outside(visit) if nobody else (),
+        files_hint=files_hint(visit),
+        plan=plan(visit, visit.day),
+        problems=problems,
+    )
+
+
+def _questions(visit: Visit, chosen: Channel) -> list[dict[str, str]]:
+    return [
+        {
+            "id": question.id,
+            "label": visit.said(question.label),
+            "hint": visit.said(question.hint),
+            "answer": visit.arrived.get(fields.ANSWER + question.id),
+        }
+        for question in visit.config.questions.get(chosen.id, ())
+    ]
+
+
+def _with_code(visit: Visit, answer: Callable[[bytes], flask.Response]) -> flask.Response:
+    try:
+        return answer(words.decode(visit.arrived.get("words")))
+    except WordsError:
+        return notice(visit, "notice.unreadable", status=400)
+
+
+def _list(visit: Visit) -> str:
+    chosen = visit.arrived.get("list")
+    return chosen if chosen in words.LANGUAGES else visit.t.words
+
+
+def stored(visit: Visit, reporter: Reporter) -> flask.Response:
+    """The words of a report that was stored before; of one that was removed since, that it was."""
+    for found in visit.store.look([retrieval.thing_id(reporter.report_token)]):
+        if found.state is State.REMOVED:
+            return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(found.state_day)))
+    return words_page(visit, reporter)
+
+
+def words_page(visit: Visit, reporter: Reporter, wrong: bool = False) -> flask.Response:
+    """The twelve words of a report that is stored."""
+    shown, code = _list(visit), reporter.code
+    return page(
+        visit,
+        "words.html",
+        words=list(zip(words.encode(code, shown), words.numbers(code), strict=True)),
+        code=fields.hidden_code(code),
+        list=shown,
+        lists=words.LANGUAGES,
+        reference=retrieval.reference(reporter.case),
+        reading=readers_line.stored(visit, reporter),
+        wrong=wrong,
+    )

@@ -1,0 +1,237 @@
+"""The reporter's addresses: one for each language, for every step; the form says which step it is.
+
+No cookie, no session, and nothing of anybody in any address.
+"""
+
+import contextlib
+from collections.abc import Callable, Mapping
+
+import flask
+from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
+
+from whistle.protocol.trust.manifest import GRACE, Known
+from whistle.server import i18n, limits, origin
+from whistle.server.errors import FormError, NoManifest, TooBig
+from whistle.server.instance import here
+from whistle.server.logs import LOG, describe
+from whistle.server.reporter import case, case_actions, client_kit, fields, guidance, report
+from whistle.server.reporter.fields import Busy, Problem
+from whistle.server.reporter.render import Visit, channels, collection_days, languages, notice, outside, page, plan
+from whistle.server.sealing.multipart import Arrived, Body, Bounds, discard, receive
+from whistle.store import StoreError
+
+blueprint = flask.Blueprint("pages", __name__)
+
+Step = Callable[[Visit], flask.Response]
+STEPS: Mapping[str, Step] = {**report.STEPS, **case.STEPS, **case_actions.STEPS, "script": client_kit.kit}
+AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose form is given back
+    "send": report.again,
+    "follow-up": case_actions.follow_up_again,
+}
+STORING = ("send", "follow-up", "stop-now", "renew")
+LOOKING = ("look", "withdraw", "stop", "exposed", "follow-up", "stop-now", "renew")
+COUNTED = dict.fromkeys(LOOKING, "look")  # as actions of Config.rates; what is stored counts as `send` beside it
+COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as `page`
+SMALL = 16 * 1024  # bytes of a body up to which it takes none of the places for uploads
+LARGE = 2 * 1024 * 1024  # bytes of a body from which it counts as an upload
+DRAINED = 64 * 1024 * 1024  # bytes that are still read when no place is free, so that texts can be given back
+HIDDEN = (  # said once by each process: more often would keep the times of visits in the system's log
+    "a proxy in front of this server changes the host that visitors ask for, so forms from old browsers are refused; "
+    "let it hand on Host, or name the host in whistle.toml: hosts"
+)
+_warned: list[bool] = []
+FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable"}
+
+
+@blueprint.get("/")
+def choose_language() -> flask.Response:
+    """To the page in the language that the browser asks for."""
+    code = i18n.negotiate(flask.request.accept_languages, languages(here().config))
+    response = flask.Response(status=303)
+    response.headers["Location"] = flask.url_for("pages.show", language=code)
+    response.headers["Vary"] = "Accept-Language"
+    return response
+
+
+@blueprint.get("/<language>/")
+def show(language: str) -> flask.Response:
+    """The first page."""
+    visit = _visit(language)
+    limits.count("page")
+    return land(visit)
+
+
+@blueprint.post("/<language>/")
+def act(language: str) -> flask.Response:
+    """Whatever step the form is for; what another site's page sends is a first visit, of which nothing is taken."""
+    visit, problem = _visit(language), None
+    if not origin.is_ours(flask.request.environ, visit.config.hosts):
+        return _from_elsewhere(visit)
+    _watch(visit)
+    try:
+        visit = visit.holding(_receive(visit))
+    except FormError as error:
+        visit = visit.holding(Arrived(error.fields))
+        problem = fields.problem(visit.t, error, visit.bounds)
+    try:
+        return _answer(visit, problem)
+    finally:
+        discard(visit.store, visit.arrived.blocks)  # what a commit has named stays
+
+
+def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
+    name = visit.arrived.get("step")
+    if name == "away":  # whoever leaves is never refused
+        return away(visit)
+    action = COUNTED.get(name, "page")
+    try:
+        limits.count(action)
+    except TooManyRequests as error:
+        return _refused(visit, fields.limited(visit.t, limits.wait(error)), again=action == "page")
+    try:
+        return _refused(visit, problem) if problem else STEPS.get(name, land)(visit)
+    except TooManyRequests as error:
+        return _refused(visit, fields.limited(visit.t, limits.wait(error)))
+    except NoManifest:
+        return closed(visit)
+    except StoreError as error:
+        if name not in STORING:
+            raise
+        LOG.error(describe(error))
+        return _refused(visit, Problem("", visit.t("error.unsure")), 500)
+
+
+def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
+    """Where everybody begins; closed when nothing can be sealed.  `elsewhere`: a form was not taken for one of ours."""
+    try:
+        known = visit.published.sealing(visit.day)
+    except NoManifest:
+        return closed(visit)
+    text = visit.said(visit.config.guidance)
+    return page(
+        visit,
+        "land.html",
+        elsewhere=elsewhere,
+        channels=channels(visit, known),
+        recovery=known.manifest.recovery.name if known.manifest.recovery else "",
+        days=collection_days(visit, known),
+        plan=plan(visit, visit.day),
+        outdated=_outdated(visit, known),
+        guidance=guidance.render(text) if text else "",
+        outside=outside(visit),
+    )
+
+
+def away(visit: Visit) -> flask.Response:
+    """Nothing, and then the address that hides where somebody has been."""
+    return page(visit, "away.html")
+
+
+def closed(visit: Visit) -> flask.Response:
+    """Nothing can be sealed: other places to turn to, and the text that was typed, if any."""
+    text = visit.arrived.get("text")
+    return page(visit, "closed.html", status=503, ever=bool(visit.published.known), text=text, outside=outside(visit))
+
+
+@blueprint.errorhandler(HTTPException)
+def fault(error: HTTPException) -> flask.Response:
+    """A page for an address that is none, for too much at once, for a fault of ours."""
+    language = flask.request.path.strip("/")
+    known = languages(here().config)
+    code = language if language in known else i18n.negotiate(flask.request.accept_languages, known)
+    status, visit = error.code or 500, _visit(code)
+    if isinstance(error, TooManyRequests):
+        return _told(visit, fields.limited(visit.t, limits.wait(error)), 429)
+    if status < 500 and status not in FAULTS:  # no step was begun
+        return notice(visit, "notice.refused", visit.t("error.not_stored"), status=status)
+    return notice(visit, FAULTS.get(status, "notice.fault"), status=status)
+
+
+def _from_elsewhere(visit: Visit) -> flask.Response:
+    """The first page; where an old browser may have been misunderstood, it says why, before anybody has written."""
+    limits.count("page")
+    environ = flask.request.environ
+    body = Body(flask.request.stream, flask.request.content_length or 0)
+    if body.length <= SMALL:
+        body.drain()
+    else:
+        with contextlib.suppress(ServiceUnavailable), limits.giving_back():
+            body.drain()
+    return land(visit, elsewhere=not origin.is_told(environ))
+
+
+def _watch(visit: Visit) -> None:
+    if origin.is_hidden(flask.request.environ, visit.config.hosts) and not _warned:
+        _warned.append(True)
+        LOG.warning(HIDDEN)
+
+
+def _visit(language: str) -> Visit:
+    instance = here()
+    if language not in languages(instance.config):
+        raise NotFound
+    return Visit.now(instance, i18n.load(language))
+
+
+def _receive(visit: Visit) -> Arrived:
+    length = flask.request.content_length or 0
+    if length <= SMALL:
+        return _read(visit, visit.bounds)
+    try:
+        with limits.uploading():
+            if length <= LARGE:
+                return _read(visit, visit.bounds)
+            limits.check("upload")
+            arrived = _read(visit, visit.bounds)
+            with contextlib.suppress(TooManyRequests):
+                limits.count("upload")  # when it has come whole
+            return arrived
+    except (ServiceUnavailable, TooManyRequests) as error:
+        if length > DRAINED:
+            raise
+        wait = limits.wait(error)
+    try:
+        with limits.giving_back():
+            return _read(visit, Bounds(upload=0))
+    except TooBig as error:
+        raise Busy("too many files arrive at once", error.fields, wait) from error
+
+
+def _read(visit: Visit, bounds: Bounds) -> Arrived:
+    request = flask.request
+    kind = request.headers.get("Content-Type", "")
+    return receive(request.stream, kind, request.content_length, visit.store, bounds)
+
+
+def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = True) -> flask.Response:
+    """The form with what was typed; or what was typed alone, where the form has none or cannot be had just now."""
+    name = visit.arrived.get("step")
+    if again and name in AGAIN:
+        try:
+            return _waiting(AGAIN[name](visit, problem), problem)
+        except NoManifest:
+            return closed(visit)
+        except StoreError as error:
+            LOG.error(describe(error))
+    return _told(visit, problem, status)
+
+
+def _told(visit: Visit, problem: Problem, status: int) -> flask.Response:
+    key = "notice.refused" if problem.heading == "page.problem" else problem.heading
+    return _waiting(notice(visit, key, problem.text, status=status, text=visit.arrived.get("text")), problem)
+
+
+def _waiting(answer: flask.Response, problem: Problem) -> flask.Response:
+    """An answer that also says to programs after how many seconds the same may be taken, if only that is at fault."""
+    if problem.heading == "notice.limit":
+        answer.status_code = 429
+    if problem.wait:
+        answer.headers["Retry-After"] = str(problem.wait)
+    return answer
+
+
+def _outdated(visit: Visit, known: Known) -> str:
+    if visit.leapt or known.manifest.standing(visit.day) != "grace":
+        return ""
+    t, ends = visit.t, known.manifest.expires
+    return t("land.outdated", day=t.day(ends), last=t.day(ends + GRACE))

@@ -1,0 +1,88 @@
+"""Envelopes and blocks that nobody can open, made like real ones, at random times: they hide a day, not a trend."""
+
+import os
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.attachment import Block
+from whistle.protocol.case.message import Sender, Slip
+from whistle.protocol.code.retrieval import TOKEN, derive, thing_id
+from whistle.protocol.code.words import CODE
+from whistle.protocol.trust.manifest import Known
+from whistle.server.sealing.arrival import throwaways
+from whistle.store import Heap, Sealed, Store
+
+DAY = 86_400  # seconds
+RANDOM = random.SystemRandom()
+WITH_BLOCKS = 0.4  # of all
+ONE_MORE = 0.75  # the chance of one more block, so that a file has four on average
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """What a kind of message puts where: its envelopes by heap, and the heaps of its blocks."""
+
+    envelopes: tuple[Heap, ...]
+    blocks: tuple[Heap, ...]
+
+
+REPORT = Likeness((Heap.REVIEWERS, Heap.REPORTERS), (Heap.REVIEWERS,))
+FOLLOW_UP = Likeness((Heap.REVIEWERS,), (Heap.REVIEWERS,))
+REPLY = Likeness((Heap.REVIEWERS, Heap.REPORTERS), (Heap.REVIEWERS, Heap.REPORTERS))
+LIKENESSES = (REPORT, REPORT, FOLLOW_UP, REPLY)  # each as often as it stands here
+
+
+def pause(mean: float) -> float:
+    """Seconds until the next, when there are `mean` a day on average (Poisson)."""
+    return RANDOM.expovariate(mean / DAY)
+
+
+def scatter(store: Store, known: Known, day: date) -> None:
+    """Store one message's worth, as if written on this day.  Raises StoreError as for a real one."""
+    kind = RANDOM.choice(LIKENESSES)
+    ids = []
+    if RANDOM.random() < WITH_BLOCKS:
+        for id, body in _blocks(_count()):
+            for heap in kind.blocks:
+                store.put_block(id, body, heap)
+            ids.append(id)
+    sealed = [Sealed(thing_id(os.urandom(TOKEN)), heap, _envelope(known, day)) for heap in kind.envelopes]
+    store.commit(sealed, ids)
+
+
+def _count() -> int:
+    count = 1
+    while RANDOM.random() < ONE_MORE:
+        count += 1
+    return count
+
+
+def _blocks(count: int) -> Iterator[Block]:
+    sealer = attachment.Sealer()
+    size = attachment.capacity(count - 1) + 1
+    while size:
+        piece = min(size, attachment.BLOCK)
+        yield from sealer.update(bytes(piece))
+        size -= piece
+    yield from sealer.finish("", "")[0]
+
+
+def _envelope(known: Known, day: date) -> bytes:
+    nobody = derive(os.urandom(CODE))
+    sender = Sender(nobody.verify_key.hex(), nobody.mailbox.recipient.text, nobody.replies.hex())
+    whole = Slip(
+        case=nobody.case.hex(),
+        readers=(),
+        without=(),
+        keys=known.keys,
+        sender=sender,
+        sealed="arrival",
+        day=day,
+        language="en",
+        channel="none",
+    )
+    spare = throwaways()
+    return envelope.seal(message.sign(whole, nobody.signing), spare[:1], known.manifest.slots, spare[1:])

@@ -1,0 +1,68 @@
+"""Makes a server's folder: a commented whistle.toml, a place for guidance, keys/ for what is published, data/."""
+
+import json
+from importlib import resources
+from pathlib import Path
+
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.trust import manifest
+from whistle.server.config import FILE, Config
+from whistle.server.errors import BadManifest, StartError
+from whistle.server.manifests import Published, read_keys, write_roots
+
+GUIDANCE = "guidance.en.md"
+TEMPLATE = "whistle.toml"
+
+
+def make(folder: Path, name: str = "Whistle", bind: str = Config.bind, slots: int = Config.slots) -> None:
+    """Make a new server's folder.  StartError when there is one already; nothing that is there is changed."""
+    if (folder / FILE).exists():
+        raise StartError(
+            "there is a server in this folder already", "choose another folder, or give --keys to add keys"
+        )
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for inner in (folder / "keys", folder / "data"):
+            inner.mkdir(mode=0o700, exist_ok=True)
+        template = resources.files(__package__).joinpath(TEMPLATE)
+        values = {"{name}": _quoted(name), "{bind}": _quoted(bind), "{slots}": str(slots)}
+        text = template.read_text("utf-8")
+        for mark, value in values.items():
+            text = text.replace(mark, value)
+        (folder / GUIDANCE).touch()
+        (folder / FILE).write_text(text, "utf-8")
+    except OSError as error:
+        raise StartError(
+            "the folder cannot be made", "see that you may write there and that the disk has room"
+        ) from error
+
+
+def install(folder: Path, keys: Path) -> str:
+    """Pin the roots of a published folder, if none are pinned yet, and take its manifests; the roots' fingerprint.
+
+    BadManifest when other roots are pinned, or no pinned root signed what is there.
+    """
+    config = Config.load(folder)
+    roots, pairs = read_keys(keys)
+    published = Published(config.keys, config.slots)
+    if not published.roots:
+        write_roots(config.keys, roots)
+        published = Published(config.keys, config.slots)
+    elif set(published.roots) != set(roots):
+        raise BadManifest("other roots are pinned here")
+    published.install(pairs)
+    return manifest.fingerprint(published.roots)
+
+
+def slots_of(keys: Path) -> int:
+    """The number of slots of the manifests in a published folder; the usual one when there are none yet."""
+    _, pairs = read_keys(keys)
+    try:
+        return manifest.parse(pairs[0][0]).slots if pairs else Config.slots
+    except ProtocolError as error:
+        raise BadManifest("a manifest in the published folder is damaged") from error
+
+
+def _quoted(text: str) -> str:
+    """A TOML basic string; JSON's strings are such."""
+    return json.dumps(text)

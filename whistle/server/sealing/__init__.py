@@ -1,0 +1,1 @@
+"""Script off: forms are sealed while they stream in, and cases are opened for their page."""

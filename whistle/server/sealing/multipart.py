@@ -1,0 +1,327 @@
+"""A form as it streams in: texts stay in memory, files go piece by piece into sealed blocks.
+
+Never Flask's own parsing, which writes files to a temporary folder: here no plaintext reaches a disk at any size.
+Texts come first, files after them.  Whatever is refused, the rest of the body is read (within bounds) and thrown away,
+so that the browser sees the answer instead of a broken connection; the texts that had arrived stand in the error.
+"""
+
+import re
+import time
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from typing import Protocol
+from urllib.parse import parse_qsl
+
+from werkzeug.exceptions import RequestEntityTooLarge
+from werkzeug.http import parse_options_header
+from werkzeug.sansio import multipart
+
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.code.retrieval import FormDigest
+from whistle.protocol.file_names import safe_name
+from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig, Unkept
+from whistle.server.logs import LOG, describe
+from whistle.store import Full, Heap, Store, StoreError
+
+PIECE = 65_536  # bytes read at a time
+PENDING = 4 * PIECE  # bytes that may wait in the decoder, for a part's head is never longer
+EDGE = 8  # bytes behind a boundary without which werkzeug's decoder may take the line end before it for content
+BOUNDARY = 200  # bytes of a boundary; RFC 2046 allows 70, and some programs send a few more
+URLENCODED = 64 * 1024  # bytes of a form without a place for text or files
+DRAIN_BYTES = 8 * 1024**3  # of a refused body
+DRAIN_SECONDS = 300.0
+NAME = 200  # characters of a field's name
+FILENAME = 1000  # characters at the end of a file's name that are looked at; no system has names as long
+TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
+ANY_TYPE = "application/octet-stream"
+
+
+class Stream(Protocol):
+    """A request's body."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How much one form may hold."""
+
+    upload: int  # bytes of the whole body
+    text: int = 1024 * 1024  # bytes of all texts together
+    fields: int = 1000
+    files: int = 500
+
+
+@dataclass(frozen=True)
+class Arrived:
+    """A form that came whole.  `blocks` are the ids of all blocks, in the store but not yet committed."""
+
+    fields: tuple[tuple[str, str], ...]
+    attachments: tuple[Attachment, ...] = ()
+    blocks: tuple[bytes, ...] = ()
+    digest: bytes = b""
+
+    def get(self, name: str, default: str = "") -> str:
+        """The first text under a name."""
+        return next((value for field, value in self.fields if field == name), default)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Every text under a name."""
+        return tuple(value for field, value in self.fields if field == name)
+
+
+class Body:
+    """A body of known length; `read` raises Broken when it ends early, or stands still until the socket gives up."""
+
+    def __init__(self, stream: Stream, length: int) -> None:
+        self.length = length
+        self._left = length
+        self._stream = stream
+
+    def read(self, size: int = PIECE, /) -> bytes:
+        """The next piece, of `size` bytes at most; b"" at the end."""
+        if not self._left or not size:
+            return b""
+        try:
+            piece = self._stream.read(min(size, self._left))
+        except OSError as error:
+            self._left = 0
+            raise Broken("the connection stood still") from error
+        if not piece:
+            self._left = 0
+            raise Broken("the form ended early")
+        self._left -= len(piece)
+        return piece
+
+    def whole(self) -> bytes:
+        """All that is left, in memory."""
+        pieces = []
+        while piece := self.read():
+            pieces.append(piece)
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+    def drain(self) -> None:
+        """Read what is left and throw it away, within bounds of bytes and time."""
+        end, floor = time.monotonic() + DRAIN_SECONDS, self._left - DRAIN_BYTES
+        try:
+            while self._left > floor and time.monotonic() < end and self.read():
+                pass
+        except Broken:
+            pass
+
+
+def receive(stream: Stream, content_type: str, content_length: int | None, store: Store, bounds: Bounds) -> Arrived:
+    """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store.
+
+    Raises FormError: FieldAfterFile, TooBig, NoRoom, Unkept, Broken; each holds the texts that had arrived, and the
+    store holds nothing of the files any more.
+    """
+    body = Body(stream, content_length or 0)
+    form = _Form(store, bounds, body.length)
+    try:
+        kind, options = parse_options_header(content_type)
+        if kind == "multipart/form-data" and options.get("boundary"):
+            _multipart(body, form, options["boundary"])
+        elif kind == "application/x-www-form-urlencoded":
+            _urlencoded(body, form)
+        elif body.length:
+            raise Broken("no form")
+        return form.arrived()
+    except FormError as error:
+        form.discard()
+        body.drain()
+        error.fields = form.typed()
+        raise
+
+
+def discard(store: Store, blocks: Sequence[bytes]) -> None:
+    """Take blocks out of the store that no commit has named; where it fails, the nightly sweep does it."""
+    try:
+        store.drop(blocks)
+    except StoreError as error:
+        LOG.error(describe(error))
+
+
+def _multipart(body: Body, form: "_Form", boundary: str) -> None:
+    try:
+        # Inputs left empty are parts too; with as many as there may be files, all count twice.
+        parts = form.bounds.fields + 2 * form.bounds.files
+        if len(boundary) > BOUNDARY:
+            raise Broken("no well-formed form")
+        decoder = multipart.MultipartDecoder(boundary.encode("ascii"), PENDING, max_parts=parts)
+        part: _Text | _File | None = None
+        while not isinstance(event := decoder.next_event(), multipart.Epilogue):
+            if isinstance(event, multipart.NeedData):
+                decoder.receive_data(_piece(body, b"--" + decoder.boundary) or None)
+            elif isinstance(event, multipart.Field):
+                part = form.begin_text(event.name)
+            elif isinstance(event, multipart.File):
+                part = form.begin_file(event.filename, event.headers.get("content-type", ""))
+            elif isinstance(event, multipart.Data) and part:
+                part.add(event.data)
+                if not event.more_data:
+                    part.end()
+    except (ValueError, RequestEntityTooLarge) as error:
+        raise Broken("no well-formed form") from error
+
+
+def _piece(body: Body, boundary: bytes) -> bytes:
+    """The next piece, which ends neither at a boundary nor right behind it, or is the last.
+
+    Broken for a body that is nothing but boundaries, which would wait here without end: in a form heads lie between.
+    """
+    edge = len(boundary) + EDGE
+    piece = body.read()
+    while piece and (len(piece) < edge or boundary in piece[-edge:]):
+        if len(piece) > PIECE + 8 * edge:
+            raise Broken("no well-formed form")
+        more = body.read(edge)
+        if not more:
+            break
+        piece += more
+    return piece
+
+
+def _urlencoded(body: Body, form: "_Form") -> None:
+    if body.length > URLENCODED:
+        raise TooBig("text")
+    raw = b""
+    while piece := body.read():
+        raw += piece
+    try:
+        pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000)
+    except ValueError as error:
+        raise Broken("no well-formed form") from error
+    for name, value in pairs:
+        text = form.begin_text(name)
+        text.add(value.encode())
+        text.end()
+
+
+class _Form:
+    """What has arrived of a form so far."""
+
+    def __init__(self, store: Store, bounds: Bounds, length: int) -> None:
+        self.bounds = bounds
+        self.digest = FormDigest()
+        self.room = bounds.text
+        self._store = store
+        self._length = length
+        self._texts: list[_Text] = []
+        self._attachments: list[Attachment] = []
+        self._blocks: list[bytes] = []
+        self._thread: ThreadPoolExecutor | None = None
+        self._last: Future[None] | None = None  # the block that is being written
+
+    def begin_text(self, name: str | None) -> "_Text":
+        if self._attachments:
+            raise FieldAfterFile("a text came after the first file")
+        if not name or len(name) > NAME:
+            raise Broken("a field has no name")
+        if len(self._texts) == self.bounds.fields:
+            raise TooBig("fields")
+        self._texts.append(_Text(self, name))
+        return self._texts[-1]
+
+    def begin_file(self, filename: str, type_: str) -> "_File":
+        return _File(self, filename, type_)
+
+    def check_file(self) -> None:
+        """Whether one more file may come; asked when it turns out not to be an empty input."""
+        if self._length > self.bounds.upload:
+            raise TooBig("bytes")
+        if len(self._attachments) == self.bounds.files:
+            raise TooBig("files")
+
+    def keep(self, blocks: list[tuple[bytes, bytes]]) -> None:
+        """Write blocks, each on a second thread while the next is received and sealed."""
+        for id_, block in blocks:
+            self._settle()
+            self._thread = self._thread or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
+            self._last = self._thread.submit(self._store.put_block, id_, block, Heap.REVIEWERS)
+            self._blocks.append(id_)
+
+    def _settle(self) -> None:
+        """Wait until the last block is on the disk; NoRoom or Unkept when it could not be written."""
+        try:
+            if self._last:
+                self._last.result()
+        except Full as error:
+            raise NoRoom("the disk is full") from error
+        except StoreError as error:
+            LOG.error(describe(error))
+            raise Unkept("the store failed") from error
+
+    def discard(self) -> None:
+        """Take the blocks back out of the store."""
+        if self._last:
+            wait([self._last])
+        discard(self._store, self._blocks)
+
+    def keep_file(self, found: Attachment, filename: str) -> None:
+        self._attachments.append(found)
+        self.digest.file(filename, bytes.fromhex(found.sha256))
+
+    def typed(self) -> tuple[tuple[str, str], ...]:
+        return tuple((text.name, text.value("replace")) for text in self._texts)
+
+    def arrived(self) -> Arrived:
+        try:
+            fields = tuple((text.name, text.value("strict")) for text in self._texts)
+        except UnicodeDecodeError as error:
+            raise Broken("a text is not UTF-8") from error
+        self._settle()
+        return Arrived(fields, tuple(self._attachments), tuple(self._blocks), self.digest.digest())
+
+
+class _Text:
+    """A field while it arrives."""
+
+    def __init__(self, form: _Form, name: str) -> None:
+        self.name = name
+        self._form = form
+        self._data = bytearray()
+
+    def add(self, data: bytes) -> None:
+        self._data += data[: self._form.room]
+        if len(data) > self._form.room:
+            raise TooBig("text")
+        self._form.room -= len(data)
+
+    def end(self) -> None:
+        self._form.digest.field(self.name, bytes(self._data))
+
+    def value(self, errors: str) -> str:
+        return self._data.decode("utf-8", errors)
+
+
+class _File:
+    """A file while it arrives; an input left empty never becomes one."""
+
+    def __init__(self, form: _Form, filename: str, type_: str) -> None:
+        self._form = form
+        self._filename = filename
+        self._type = type_.strip().lower()
+        self._sealer: attachment.Sealer | None = None
+        if filename:
+            self._begin()
+
+    def add(self, data: bytes) -> None:
+        if data:
+            self._form.keep(self._begin().update(data))
+
+    def end(self) -> None:
+        if self._sealer is None:
+            return
+        type_ = self._type if TYPE.fullmatch(self._type) else ANY_TYPE
+        blocks, found = self._sealer.finish(safe_name(self._filename[-FILENAME:]), type_)
+        self._form.keep(blocks)
+        self._form.keep_file(found, self._filename)
+
+    def _begin(self) -> attachment.Sealer:
+        if self._sealer is None:
+            self._form.check_file()
+            self._sealer = attachment.Sealer()
+        return self._sealer

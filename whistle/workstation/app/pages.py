@@ -1,0 +1,247 @@
+"""The pages of the workstation: the queue, one case, and what a reviewer does there.
+
+Every form is answered by a redirection, so that a reload repeats nothing and no browser writes down what was sent; a
+form that is refused comes back with what was typed.
+"""
+
+import datetime
+import hashlib
+import mimetypes
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, BinaryIO, cast
+
+import flask
+from werkzeug.datastructures import FileStorage
+from werkzeug.exceptions import BadRequest, NotFound
+from werkzeug.wrappers import Response
+
+from whistle.courier.errors import CourierError
+from whistle.workstation.app.refused_forms import Form
+from whistle.workstation.app.session import Desk
+from whistle.workstation.app.uploads import Request
+from whistle.workstation.cases import compose, overview, saved_files, transcript
+from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.exchange import deliveries, outbox
+
+TOO_MUCH = (
+    "that was too much at once",
+    "larger files go by the command line: whistle workstation reply CASE --attach FILE",
+)
+
+pages = flask.Blueprint("pages", __name__, template_folder="templates", static_folder="static")
+
+
+def desk() -> Desk:
+    """What this page works on."""
+    found: Desk = flask.current_app.config["WHISTLE_DESK"]
+    return found
+
+
+@pages.context_processor
+def _terms() -> dict[str, Any]:
+    here = desk()
+    return {
+        "desk": here,
+        "record": transcript,
+        "profile": here.workstation.profile,
+        "notices": here.workstation.notices(),
+        "today": here.workstation.today(),
+        "waiting": len(outbox.pending(here.workstation)),
+        "missed": len(deliveries.missed(here.workstation)),
+        "said": here.take_said(),
+        "name_of": name_of,
+        "size": size,
+        "most": size(flask.current_app.config["WHISTLE_MOST"]),
+    }
+
+
+@pages.get("/")
+def queue() -> str:
+    """All cases, those that want something first."""
+    here = desk()
+    return flask.render_template("queue.html", queue=overview.queue(here.workstation), here=here.workstation)
+
+
+@pages.post("/exchange")
+def exchange() -> Response:
+    """Exchange with the stick."""
+    return _done(desk().exchange)
+
+
+@pages.post("/carry")
+def carry() -> Response:
+    """Let the courier go to the server and back."""
+    return _done(desk().carry)
+
+
+@pages.get("/case/<name>")
+def case(name: str) -> str:
+    """One case."""
+    found = _case(name)
+    shown = _show(found)
+    overview.mark_read(desk().workstation, found)
+    return shown
+
+
+@pages.post("/case/<name>/reply")
+def reply(name: str) -> Response:
+    """Answer the reporter."""
+    mark = _text("mark")
+    if mark not in transcript.MARKS:
+        raise BadRequest
+    here = desk().workstation
+    return _written(name, "reply", lambda case: compose.reply(here, case, _text("text"), _uploads(), mark))
+
+
+@pages.post("/case/<name>/note")
+def note(name: str) -> Response:
+    """Say something to the other readers."""
+    return _written(name, "note", lambda case: compose.note(desk().workstation, case, _text("text"), _uploads()))
+
+
+@pages.post("/case/<name>/grant")
+def grant(name: str) -> Response:
+    """Let one more reviewer in."""
+    return _written(name, "grant", _let_in)
+
+
+@pages.post("/case/<name>/status")
+def status(name: str) -> Response:
+    """State where the case stands."""
+    return _written(name, "status", _state)
+
+
+@pages.post("/case/<name>/save")
+def save(name: str) -> Response:
+    """Save one file of the case."""
+    found, here = _case(name), desk()
+    entry = next((each for each in found.entries if each.signed.hash == _text("message")), None)
+    number = _text("number")
+    if entry is None or not number.isdecimal() or int(number) >= len(entry.attachments):
+        raise NotFound
+    attached = entry.attachments[int(number)]
+
+    def do() -> None:
+        path = saved_files.save(attached, here.workstation.blocks, here.saved / found.reference)
+        here.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
+
+    return _done(do, flask.url_for("pages.case", name=name))
+
+
+def name_of(case: str) -> str:
+    """A case's name in addresses, until the vault is locked: no browser's history tells which cases there are."""
+    key = str(flask.current_app.config["WHISTLE_PATH"]).encode()[: hashlib.blake2b.MAX_KEY_SIZE]
+    return hashlib.blake2b(case.encode(), key=key, digest_size=16).hexdigest()
+
+
+def size(count: int) -> str:
+    """A size for people."""
+    if count == 1:
+        return "1 byte"
+    for unit in ("bytes", "KB", "MB"):
+        if count < 1000:
+            return f"{count:.0f} {unit}"
+        count = count // 1000
+    return f"{count} GB"
+
+
+def _let_in(case: Case) -> None:
+    if not compose.grant(desk().workstation, case, _text("grantee")):
+        desk().say(compose.NOT_TOLD, good=False)
+
+
+def _state(case: Case) -> object:
+    state, day = _text("status"), _text("deadline").strip()
+    if state not in transcript.STATUS:
+        raise BadRequest
+    try:
+        deadline = datetime.date.fromisoformat(day) if day else None
+    except ValueError as exc:
+        raise Refused("this is not a day", "write it as 2026-12-31") from exc
+    return compose.status(
+        desk().workstation,
+        case,
+        state,
+        labels=_text("labels").split(","),
+        deadline=deadline,
+        claimed=_text("claimed"),
+        text=_text("text"),
+    )
+
+
+def _case(name: str) -> Case:
+    here = desk()
+    found = next((case for case in here.workstation.case_ids() if name_of(case) == name), None)
+    if found is None:
+        raise NotFound
+    return overview.load(here.workstation, found)
+
+
+def _show(case: Case) -> str:
+    here = desk().workstation
+    active = here.trust.newest().manifest.active()
+    others = [each.id for each in active if each.id not in {*case.allowed, *case.without}]
+    return flask.render_template(
+        "case.html",
+        case=case,
+        typed=desk().typed[case.id],
+        person=partial(transcript.person, here),
+        headline=partial(transcript.headline, here),
+        channel=transcript.channel(here, case),
+        continues=transcript.continues(here, case),
+        incomplete=partial(_incomplete, case),
+        pending=set(outbox.pending(here)),
+        sent=deliveries.all_of(here),
+        usual=compose.usual_mark(case),
+        others=others,
+        me=here.me,
+    )
+
+
+def _incomplete(case: Case, entry: Entry, number: int) -> bool:
+    return not desk().workstation.blocks.complete(entry.attachments[number])
+
+
+def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
+    found = _case(name)
+    refused = desk().typed[found.id].forms
+    try:
+        write(found)
+        refused.pop(form, None)
+        desk().say("Signed and sealed. It goes with the next exchange.")
+    except WorkstationError as exc:
+        refused[form] = Form(exc.message, exc.hint, flask.request.form.to_dict())
+    return flask.redirect(flask.url_for("pages.case", name=name), 303)
+
+
+def _done(do: Callable[[], None], to: str = "") -> Response:
+    try:
+        do()
+    except WorkstationError as exc:
+        desk().say(_sentence(exc.message), _sentence(exc.hint), good=False)
+    except CourierError as exc:
+        desk().say(_sentence(str(exc)), _sentence(exc.hint), good=False)
+    return flask.redirect(to or flask.url_for("pages.queue"), 303)
+
+
+def _sentence(words: str) -> str:
+    return words and words[0].upper() + words[1:].rstrip(".") + "."
+
+
+def _text(name: str) -> str:
+    return flask.request.form.get(name, "").replace("\r\n", "\n")
+
+
+def _uploads() -> list[Upload]:
+    if cast(Request, flask.request).too_much:
+        raise Refused(*TOO_MUCH)
+    files: list[FileStorage] = [each for each in flask.request.files.getlist("files") if each.filename]
+    return [Upload(Path(each.filename or "").name, _type(each), cast(BinaryIO, each.stream)) for each in files]
+
+
+def _type(file: FileStorage) -> str:
+    return mimetypes.guess_type(file.filename or "")[0] or "application/octet-stream"

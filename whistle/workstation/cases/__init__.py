@@ -1,0 +1,1 @@
+"""What the messages of a case mean, and what a reviewer says in it."""

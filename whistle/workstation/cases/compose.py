@@ -1,0 +1,358 @@
+"""What a reviewer says: replies, notes, status and grants, signed, sealed and put in the outbox.
+
+Whoever the reporter left out never becomes a reader of anything in the case: each message is refused before it is
+signed, whatever it was asked to do (SPEC 4.7).
+"""
+
+import datetime
+import secrets
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, BinaryIO
+
+from whistle.protocol.age import HybridRecipient
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment, block_ids
+from whistle.protocol.case.message import (
+    MAX_ATTACHMENTS,
+    MAX_TEXT,
+    Body,
+    ByReviewer,
+    Grant,
+    Have,
+    Note,
+    Reply,
+    Report,
+    Signed,
+    Status,
+)
+from whistle.protocol.code.retrieval import PLACES, reply_tokens, thing_id
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.invisible_text import is_blank
+from whistle.protocol.transfer.listing import Heap
+from whistle.protocol.trust.manifest import RECOVERY, Known
+from whistle.workstation.cases import chain, overview
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange.outbox import Sealed
+from whistle.workstation.workstation import Workstation
+
+PIECE = 1024 * 1024  # bytes
+MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
+LAST_DAY = datetime.date(2999, 12, 31)
+TOO_LARGE = ("the files are more than 64 GiB together", "send fewer at once")
+NOT_TOLD = "The reporter sees it with the next reply of somebody who reads the case: you cannot reply in it now."
+COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
+
+
+class NoPlace(Refused):
+    """No place is left in a lane."""
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file that goes out with a message; its stream can be read twice."""
+
+    name: str
+    type: str
+    stream: BinaryIO
+
+
+def usual_mark(case: Case) -> str:
+    """What the next reply counts as unless its writer says otherwise: the first acknowledges, later ones nothing."""
+    return "" if case.answers else "acknowledgement"
+
+
+def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = (), mark: str = "") -> Signed:
+    """Answer the reporter: written once, sealed to the mailbox at its reply place and to the readers.
+
+    `mark`: acknowledgement, feedback, or empty for neither.
+    """
+    _something(text, uploads)
+    known = workstation.trust.sealing()
+    if case.sender is None or case.report is None:
+        raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
+    whole = _notice(workstation, case, case.report, known)
+    records = _seal_files(workstation, uploads)
+    whole = replace(whole, text=text, attachments=records, mark=mark)
+    with workstation.change():
+        signed = _send(workstation, whole, known, "reporters")
+        if records or signed.message != whole:
+            copied = text if signed.message != whole else ""
+            _copies(workstation, case.id, uploads, copied)
+    return signed
+
+
+def _notice(workstation: Workstation, case: Case, report: Report, known: Known) -> Reply:
+    """A reply without content, for the next place: it tells who reads the case (SPEC 4.8)."""
+    common = _common(workstation, case, known)
+    lane = case.lane(workstation.me, known.manifest.slots)
+    return Reply(
+        **common,
+        to=report.sender.mailbox,
+        lane=lane,
+        n=_place(workstation, case, lane),
+        have=_have(case),
+        language=report.language,
+    )
+
+
+def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
+    """Say something to the other readers."""
+    _something(text, uploads)
+    known = workstation.trust.sealing()
+    common = _common(workstation, case, known)
+    whole = Note(**common, text=text, attachments=_seal_files(workstation, uploads))
+    return _send(workstation, whole, known, "reviewers")
+
+
+def status(
+    workstation: Workstation,
+    case: Case,
+    state: str,
+    *,
+    labels: Iterable[str] = (),
+    deadline: datetime.date | None = None,
+    claimed: str = "",
+    text: str = "",
+) -> Signed:
+    """State where the case stands, and why."""
+    known = workstation.trust.sealing()
+    common = _common(workstation, case, known)
+    if claimed and claimed not in common["readers"]:
+        if case.standing is None or claimed != case.standing.claimed:
+            raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
+        claimed = ""  # whoever answered has left
+    cleaned = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
+    if len(cleaned) > MOST_LABELS or any(len(label) > LONGEST_LABEL for label in cleaned):
+        raise Refused(
+            f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter ones"
+        )
+    _check_agreed(deadline, case, common["day"])
+    if len(text) > LONGEST_REASON:
+        raise Refused(f"the reason has at most {LONGEST_REASON} characters", "say more in a note")
+    whole = Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
+    return _send(workstation, whole, known, "reviewers")
+
+
+def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -> None:
+    """A day that was agreed on before may stay, so that what was missed is not hidden by the next status."""
+    if day is None or (case.standing and day == case.standing.deadline):
+        return
+    if day < today:
+        raise Refused(f"{day} is in the past: it is {today}", "agree on today or a later day")
+    if day > LAST_DAY:
+        raise Refused("this day is too far away to be agreed on", "write it as 2026-12-31")
+
+
+def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") -> bool:
+    """Let one more reviewer into the case, with all that was said so far, and tell the reporter.
+
+    False if there is no way to tell: no report yet, or no place left in this reviewer's lane.
+    """
+    known = workstation.trust.sealing()
+    listed = known.manifest.reviewer(grantee)
+    if grantee in case.without:
+        raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
+    if listed is None or listed.retired:
+        raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
+    if not _reads(known, grantee, workstation.today()):
+        raise Refused(f"no key of {grantee} has begun yet", "let this reviewer in when it has; the manifest says when")
+    if grantee in case.named or grantee in case.grants:
+        raise Refused(f"{grantee} reads this case already", "nothing has to be granted")
+    with workstation.change():
+        _grant(workstation, case, grantee, case.messages, known, text)
+        return _tell_reporter(workstation, case.id, known)
+
+
+def _tell_reporter(workstation: Workstation, case_id: str, known: Known) -> bool:
+    case = overview.load(workstation, case_id)
+    if case.report is None:
+        return False
+    try:
+        notice = _notice(workstation, case, case.report, known)
+    except NoPlace:
+        return False
+    _send(workstation, notice, known, "reporters")
+    return True
+
+
+def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
+    """Grant what came since and names other readers than a grantee whom this reviewer let in."""
+    case = overview.load(workstation, case_id)
+    sent = []
+    for grantee, first in case.grants.items():
+        if first.sender != workstation.me or grantee == workstation.me:
+            continue
+        missing = _missing_for(case, grantee)
+        if missing:
+            known = workstation.trust.sealing()
+            if _reads(known, grantee, workstation.today()):
+                sent.append(_grant(workstation, case, grantee, missing, known, ""))
+    return sent
+
+
+def send_again(workstation: Workstation, hash_: str) -> Signed:
+    """Sign a reply whose place was taken afresh, for the next place."""
+    old = workstation.message(hash_).message
+    assert isinstance(old, Reply)
+    case = overview.load(workstation, old.case)
+    known = workstation.trust.sealing()
+    place = _place(workstation, case, old.lane)
+    new = replace(old, **_common(workstation, case, known), n=place, have=_have(case), replaces=hash_)
+    return _send(workstation, new, known, "reporters", new_blocks=False)
+
+
+def _missing_for(case: Case, grantee: str) -> list[Signed]:
+    granted = [each.content for each in case.entries if isinstance(each.content, Grant)]
+    lines = {inside.line for one in granted if one.grantee == grantee for inside in one.originals}
+    return [
+        signed
+        for signed in case.messages
+        if grantee not in signed.message.readers and signed.line.decode() not in lines
+    ]
+
+
+def _grant(
+    workstation: Workstation, case: Case, grantee: str, inside: Sequence[Signed], known: Known, text: str
+) -> Signed:
+    slots = known.manifest.slots
+    common = _common(workstation, case, known, also=grantee)
+    me = workstation.me
+    lane = case.lane(me, slots)
+    whole = Grant(
+        **common,
+        grantee=grantee,
+        lane=lane if lane >= slots else lane + slots,
+        originals=tuple(message.original(signed) for signed in inside),
+        text=text,
+    )
+    return _send(workstation, whole, known, "reviewers")
+
+
+def _common(workstation: Workstation, case: Case, known: Known, also: str = "") -> dict[str, Any]:
+    """What every reviewer's message holds.  Raises Refused when this reviewer may not write in the case."""
+    me = workstation.me
+    if me not in case.allowed:
+        raise Refused("you do not read this case", "somebody who reads it can grant it to you")
+    today = workstation.today()
+    everyone = dict.fromkeys([*case.allowed, *([also] if also else [])])
+    readers = [id_ for id_ in everyone if _reads(known, id_, today)]
+    if set(case.without) & set(readers):
+        raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
+    if me not in readers:
+        raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
+    slots = known.manifest.slots
+    if me not in readers[:slots] or (also and len(readers) > slots):
+        raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
+    return {
+        "case": case.id,
+        "readers": tuple(readers[:slots]),  # those of the report first, then those let in, then whom it named later
+        "without": case.without,
+        "keys": known.keys,
+        "sender": me,
+        "day": today,
+        **chain.follow(case.messages, me),
+    }
+
+
+def _reads(known: Known, id_: str, today: datetime.date) -> bool:
+    if id_ == RECOVERY:
+        return known.manifest.recovery is not None
+    reviewer = known.manifest.reviewer(id_)
+    begun = reviewer is not None and any(period.first <= today for period in reviewer.recipients)
+    return reviewer is not None and begun and not reviewer.retired
+
+
+def _place(workstation: Workstation, case: Case, lane: int) -> int:
+    """The next place after one's own that nobody whose lane it is has used; what others claim of it counts nothing."""
+    me, slots = workstation.me, workstation.trust.newest().manifest.slots
+    here = [each for each in case.replies if each.lane == lane]
+    used = {each.n for each in here if each.sender in case.allowed and case.lane(each.sender, slots) == lane}
+    first = max((each.n for each in here if each.sender == me), default=-1) + 1
+    place = next((n for n in range(first, PLACES) if n not in used), None)
+    if place is None:
+        raise NoPlace(
+            f"this case has had {PLACES} replies from you, and there is no place for more",
+            "another reader of the case can reply, or ask the reporter in a last reply to begin a new report",
+        )
+    return place
+
+
+def _have(case: Case) -> Have:
+    return Have(len(case.by_reporter), max(each.day for each in case.by_reporter))
+
+
+def _send(workstation: Workstation, whole: Body | Status, known: Known, heap: Heap, new_blocks: bool = True) -> Signed:
+    """Sign, seal, keep and put in the outbox, all in one transaction."""
+    slots = known.manifest.slots
+    assert isinstance(whole, ByReviewer)
+    try:
+        folded, blocks = envelope.fold(whole, slots)
+        signed = message.sign(folded, workstation.signing.signing)
+        recipients = known.manifest.recipients(whole.readers, workstation.today())
+        copies = [Sealed(secrets.token_bytes(16), "reviewers", envelope.seal(signed, recipients, slots))]
+        if isinstance(folded, Reply):
+            copies.insert(0, _to_mailbox(workstation, folded, signed, slots))
+    except ProtocolError as exc:
+        raise Refused(f"this cannot be sealed: {exc}", "shorten it, or send fewer files at once") from exc
+    for id_, body in blocks:
+        workstation.blocks.write(id_, body)
+    ids = [id_ for id_, _ in blocks] + (_file_blocks(whole) if new_blocks else [])
+    with workstation.change():
+        workstation.keep(signed, "own")
+        outbox.add(workstation, signed.hash, copies, ids, heap)
+    return signed
+
+
+def _to_mailbox(workstation: Workstation, folded: Reply, signed: Signed, slots: int) -> Sealed:
+    case = overview.load(workstation, folded.case)
+    assert case.sender is not None
+    token = reply_tokens(bytes.fromhex(case.sender.replies), folded.lane)[folded.n]
+    mailbox = [HybridRecipient.from_text(folded.to)]
+    return Sealed(thing_id(token), "reporters", envelope.seal(signed, mailbox, slots))
+
+
+def _file_blocks(whole: Body | Status) -> list[bytes]:
+    records = whole.attachments if isinstance(whole, Body) else ()
+    return [id_ for record in records for id_ in block_ids(record)]
+
+
+def _seal_files(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
+    records = tuple(_seal_file(workstation, upload) for upload in uploads)
+    if sum(record.blocks for record in records) > MAX_BLOCKS:
+        raise Refused(*TOO_LARGE)
+    return records
+
+
+def _seal_file(workstation: Workstation, upload: Upload) -> Attachment:
+    sealer = attachment.Sealer()
+    upload.stream.seek(0)
+    while piece := upload.stream.read(PIECE):
+        try:
+            blocks = sealer.update(piece)
+        except ValueError as exc:
+            raise Refused(*TOO_LARGE) from exc
+        for id_, body in blocks:
+            workstation.blocks.write(id_, body)
+    last, record = sealer.finish(upload.name, upload.type)
+    for id_, body in last:
+        workstation.blocks.write(id_, body)
+    return record
+
+
+def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:
+    """A note with the reply's files sealed anew: its own blocks go to reporters, whom no courier serves."""
+    case = overview.load(workstation, case_id)
+    if len(case.allowed) > 1:
+        note(workstation, case, COPIES + ("\n\n" + text if text else ""), uploads)
+
+
+def _something(text: str, uploads: Sequence[Upload]) -> None:
+    if is_blank(text) and not uploads:
+        raise Refused("there is nothing to send", "write something, or add a file")
+    if len(text) > MAX_TEXT:
+        raise Refused(f"a text has at most {MAX_TEXT} characters", "send it as a file")
+    if len(uploads) > MAX_ATTACHMENTS:
+        raise Refused(f"a message takes at most {MAX_ATTACHMENTS} files", "send the others with another one")

@@ -1,0 +1,313 @@
+"""Cases as a reviewer sees them.  Nothing here is kept: all follows from the case's messages."""
+
+import datetime
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from whistle.protocol.case import message
+from whistle.protocol.case.attachment import Attachment, block_ids
+from whistle.protocol.case.message import (
+    Body,
+    ByReporter,
+    ByReviewer,
+    Grant,
+    Message,
+    Reply,
+    Report,
+    Sender,
+    Signed,
+    Status,
+)
+from whistle.protocol.code.retrieval import reference
+from whistle.protocol.errors import Malformed
+from whistle.workstation.cases import chain, duties, saved_files
+from whistle.workstation.cases.duties import Answer, Deadline
+from whistle.workstation.errors import Refused
+from whistle.workstation.workstation import Workstation
+
+URGENT = "urgent"  # the label that puts a case first
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One message of a case; `content` is it with its `rest` opened, `complete` whether that was there."""
+
+    signed: Signed
+    content: Message
+    complete: bool
+    via: str
+    arrived: datetime.date
+    server: datetime.date | None = None
+    stored: datetime.date | None = None  # when a courier said so of a reply that this vault sent
+
+    @property
+    def delivered(self) -> datetime.date | None:
+        """The day on which a reviewer's message was at the server, as far as is known here; None while it is not.
+
+        What others wrote was there when it came from there.  Of what was handed over only its own day is known.
+        """
+        if self.via == "grant":
+            return min(_written(self), self.arrived)
+        return self.stored if self.via == "own" else self.server or self.arrived
+
+    @property
+    def by(self) -> str:
+        """The reviewer's id, or an empty text for the reporter."""
+        return self.content.sender if isinstance(self.content, ByReviewer) else ""
+
+    @property
+    def attachments(self) -> tuple[Attachment, ...]:
+        """The files that came with it."""
+        return self.content.attachments if isinstance(self.content, Body) else ()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A case: its messages in the order in which they came, and the faults that were found on the way."""
+
+    id: str
+    entries: tuple[Entry, ...]
+    found: tuple[str, ...]
+    opened: int
+
+    @property
+    def reference(self) -> str:
+        """The reference that people may quote."""
+        return reference(bytes.fromhex(self.id))
+
+    @cached_property
+    def messages(self) -> list[Signed]:
+        """The messages as they were signed."""
+        return [entry.signed for entry in self.entries]
+
+    @cached_property
+    def by_reporter(self) -> list[ByReporter]:
+        """The reporter's messages."""
+        return [entry.content for entry in self.entries if isinstance(entry.content, ByReporter)]
+
+    @cached_property
+    def report(self) -> Report | None:
+        """The first message, if it has come."""
+        return next((each for each in self.by_reporter if isinstance(each, Report)), None)
+
+    @property
+    def sender(self) -> Sender | None:
+        """The reporter's public keys."""
+        return self.by_reporter[0].sender if self.by_reporter else None
+
+    @property
+    def without(self) -> tuple[str, ...]:
+        """Everyone whom the reporter left out, in any message."""
+        return tuple(dict.fromkeys(id_ for each in self.by_reporter for id_ in each.without))
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The readers of the report or, until it has come, of the first message that did; their order gives lanes."""
+        first = self.report or (self.by_reporter[0] if self.by_reporter else None)
+        return first.readers if first else ()
+
+    @property
+    def added(self) -> tuple[str, ...]:
+        """Those whom only a later message of the reporter names."""
+        later = dict.fromkeys(id_ for each in self.by_reporter for id_ in each.readers)
+        return tuple(id_ for id_ in later if id_ not in self.named and id_ not in self.without)
+
+    @cached_property
+    def grants(self) -> dict[str, Grant]:
+        """The first valid grant of each grantee: by somebody who may read, for nobody who was left out."""
+        waiting = [each.content for each in self.entries if isinstance(each.content, Grant)]
+        found: dict[str, Grant] = {}
+        for known in (set(self.named), {*self.named, *self.added}):
+            grown = True
+            while grown:
+                new = next((each for each in waiting if self._lets_in(each, known | set(found))), None)
+                grown = new is not None
+                if new is not None:
+                    found[new.grantee] = new
+        return found
+
+    def _lets_in(self, grant: Grant, known: set[str]) -> bool:
+        return grant.sender in known - set(self.without) and grant.grantee not in known | set(self.without)
+
+    @property
+    def allowed(self) -> tuple[str, ...]:
+        """Everyone who may read the case."""
+        everyone = dict.fromkeys([*self.named, *self.grants, *self.added])
+        return tuple(id_ for id_ in everyone if id_ not in self.without)
+
+    def lane(self, reviewer: str, slots: int) -> int:
+        """Where this reviewer's replies lie.  Raises Refused for one who may not read the case."""
+        root = reviewer
+        while root in self.grants:  # ends: each grantee was let in by somebody known before
+            root = self.grants[root].sender
+        listed = [each.readers for each in self.by_reporter if root in each.readers]
+        if not listed:
+            raise Refused("this reviewer does not read the case", "somebody who reads it must grant it first")
+        position = (self.named if root in self.named else listed[0]).index(root)
+        return position if root == reviewer else slots + position
+
+    @cached_property
+    def replies(self) -> list[Reply]:
+        """All replies that are known, those whose place was taken too."""
+        return [entry.content for entry in self.entries if isinstance(entry.content, Reply)]
+
+    @cached_property
+    def standing(self) -> Status | None:
+        """The newest status, by its day and then by when it came; no day is later than that on which it came."""
+        stated = [entry for entry in self.entries if isinstance(entry.content, Status)]
+        newest = sorted(stated, key=_day)[-1].content if stated else None
+        return newest if isinstance(newest, Status) else None
+
+    @property
+    def status(self) -> str:
+        """new, triage, open, waiting or closed."""
+        return self.standing.status if self.standing else "new"
+
+    @property
+    def urgent(self) -> bool:
+        """Whether a reviewer labelled it so."""
+        return bool(self.standing and URGENT in self.standing.labels)
+
+    @property
+    def reopened(self) -> bool:
+        """Whether the reporter wrote something that whoever closed the case had not seen."""
+        closing = self.standing
+        if closing is None or self.status != "closed":
+            return False
+        chain = [each for each in self.entries if isinstance(each.content, ByReviewer) and each.by == closing.sender]
+        seen = {hash_ for each in chain if _seq(each) <= closing.seq for hash_ in _seen(each)}
+        return any(isinstance(each.content, ByReporter) and each.signed.hash not in seen for each in self.entries)
+
+    @property
+    def unread(self) -> int:
+        """How many messages came since the case was last looked at."""
+        return sum(each.via != "own" for each in self.entries[self.opened :])
+
+    @cached_property
+    def answers(self) -> list[Answer]:
+        """The replies that count as acknowledgement or feedback, without those whose place was taken."""
+        replies = [each for each in self.entries if isinstance(each.content, Reply)]
+        gone = {(each.by, each.content.replaces) for each in replies if isinstance(each.content, Reply)}
+        return [
+            Answer(each.content.mark, each.delivered)
+            for each in replies
+            if isinstance(each.content, Reply) and each.content.mark and (each.by, each.signed.hash) not in gone
+        ]
+
+    @property
+    def deadlines(self) -> list[Deadline]:
+        """What the case wants, the first day first: the law's next duty, closed or not, and beside it an agreed day."""
+        if not self.by_reporter:
+            return []
+        found = duties.duty(self._reported(), self.answers)
+        agreed = self.standing.deadline if self.standing and self.status != "closed" else None
+        both = [found, Deadline(agreed, "agreed") if agreed else None]
+        return sorted((each for each in both if each), key=lambda each: each.day)
+
+    def _reported(self) -> datetime.date:
+        """The server's day of the first message; what the reporter says stands in, but is never in the future."""
+        first = next(entry for entry in self.entries if isinstance(entry.content, ByReporter))
+        return min(first.server or first.content.day, first.arrived)  # type: ignore[attr-defined]
+
+    @cached_property
+    def faults(self) -> list[str]:
+        """What reviewers should know of: faults found while importing, and gaps in the chains."""
+        reports = sum(isinstance(each, Report) for each in self.by_reporter)
+        twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
+        return [*self.found, *twice, *chain.faults(self.messages)]
+
+
+def _day(entry: Entry) -> datetime.date:
+    return min(_written(entry), entry.arrived)
+
+
+def _written(entry: Entry) -> datetime.date:
+    assert isinstance(entry.content, ByReviewer)
+    return entry.content.day
+
+
+def _seq(entry: Entry) -> int:
+    assert isinstance(entry.content, ByReviewer)
+    return entry.content.seq
+
+
+def _seen(entry: Entry) -> tuple[str, ...]:
+    assert isinstance(entry.content, ByReviewer)
+    return entry.content.seen
+
+
+def entry(workstation: Workstation, hash_: str) -> Entry:
+    """A message that is kept, with its `rest` opened when all of that has come."""
+    signed, kept = workstation.message(hash_), workstation.kept(hash_)
+    content, complete = opened(workstation, signed.message)
+    arrived, server, stored = (_day_of(kept.get(name)) for name in ("arrived", "server", "stored"))
+    assert arrived
+    return Entry(signed, content, complete, kept["via"], arrived, server, stored)
+
+
+def _day_of(kept: str | None) -> datetime.date | None:
+    return datetime.date.fromisoformat(kept) if kept else None
+
+
+def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
+    """A message with the content of its `rest`, and whether that was there and sound."""
+    if not isinstance(content, Body) or content.rest is None:
+        return content, True
+    rest = content.rest
+    if workstation.blocks.missing(block_ids(rest)):
+        return content, False
+    try:
+        return message.with_content(content, saved_files.content(rest, workstation.blocks)), True
+    except Malformed:
+        return content, False
+
+
+def load(workstation: Workstation, case: str) -> Case:
+    """A case from its messages."""
+    record = workstation.case_record(case)
+    entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
+    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0))
+
+
+def mark_read(workstation: Workstation, case: Case) -> None:
+    """Remember that a reviewer has looked at all of it."""
+    if case.unread:
+        record = workstation.case_record(case.id)
+        workstation.vault.put(f"case/{case.id}", {**record, "opened": len(case.entries)})
+
+
+def queue(workstation: Workstation) -> list[Case]:
+    """All cases: closed ones to which the reporter has written since first, then urgent ones, then new ones, then by
+    what is due; other closed ones last.
+    """
+    return sorted((load(workstation, case) for case in workstation.case_ids()), key=_order)
+
+
+def _order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
+    day = min((each.day for each in case.deadlines), default=datetime.date.max)
+    return not case.reopened, case.status == "closed", not case.urgent, case.status != "new", day, case.id
+
+
+def find(workstation: Workstation, named: str) -> Case:
+    """The case with this reference, or whose reference or hexadecimal name begins so.  Raises Refused."""
+    wanted = "".join(named.split()).replace("-", "").lower()
+    found = [case for case in workstation.case_ids() if wanted and _called(case, wanted)]
+    if len(found) != 1:
+        if len({reference(bytes.fromhex(case)) for case in found}) == 1:  # which a reporter can bring about
+            raise Refused(
+                f"{len(found)} cases have this reference", "say which: " + ", ".join(each[:16] for each in found)
+            )
+        several = f"{len(found)} cases begin so" if found else "there is no such case"
+        raise Refused(several, "`whistle workstation cases` lists them with their references")
+    return load(workstation, found[0])
+
+
+def _called(case: str, wanted: str) -> bool:
+    digits = reference(bytes.fromhex(case)).replace("-", "")
+    return digits.startswith(wanted) or (len(wanted) > 12 and case.startswith(wanted))
+
+
+def files(case: Case) -> Iterable[tuple[Entry, Attachment]]:
+    """Every attachment of the case with the message that it came with."""
+    return [(each, record) for each in case.entries for record in each.attachments]

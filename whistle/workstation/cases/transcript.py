@@ -1,0 +1,153 @@
+"""A case in words: for the terminal, for an export, and the terms in which the local page says the same.
+
+What strangers wrote is shown without control characters and without marks that change the direction of what follows,
+and in a case in words each line of it begins with a bar, so that nobody can make up what this program says.
+"""
+
+from collections.abc import Callable
+
+from whistle.protocol.case.message import (
+    Body,
+    ByReporter,
+    ByReviewer,
+    Continues,
+    Grant,
+    Reply,
+    Report,
+    Status,
+    check_continues,
+)
+from whistle.protocol.code.retrieval import reference
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.trust.manifest import RECOVERY
+from whistle.protocol.untrusted_text import one_line, plain, quoted
+from whistle.workstation.cases import overview
+from whistle.workstation.cases.duties import Deadline
+from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.workstation import Workstation
+
+SEALED = {
+    "device": "says it was sealed on the reporter's own device",
+    "browser": "says it was sealed in the reporter's browser, by a program that our server sent",
+    "arrival": "says it was sealed by our server as it arrived: for that moment it could be read there",
+}
+STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiting", "closed": "closed"}
+DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "as agreed"}
+MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
+REOPENED = "the reporter wrote after it was closed"
+INCOMPLETE = "[parts of this message have not come yet]"
+
+
+def person(workstation: Workstation, id_: str) -> str:
+    """A reviewer's role and id, as the newest manifest has it."""
+    newest = workstation.trust.newest().manifest
+    if id_ == RECOVERY and newest.recovery:
+        return f"{plain(newest.recovery.name)} ({RECOVERY})"
+    listed = newest.reviewer(id_)
+    return f"{plain(listed.role or listed.name)} ({id_})" if listed else f"{id_}, no longer listed"
+
+
+def channel(workstation: Workstation, case: Case) -> str:
+    """The title of the report's channel."""
+    if case.report is None:
+        return "the report has not come yet"
+    listed = workstation.trust.newest().manifest.channel(case.report.channel)
+    titles = listed.title if listed else {}
+    return plain(titles.get("en") or next(iter(titles.values()), case.report.channel))
+
+
+def headline(workstation: Workstation, entry: Entry) -> str:
+    """Who said it and what kind of message it is."""
+    what = {"report": "Report", "follow-up": "Follow-up", "note": "Note", "status": "Status"}
+    by = person(workstation, entry.by) if entry.by else "the reporter"
+    if isinstance(entry.content, Grant):
+        return f"{person(workstation, entry.content.grantee)} was let in by {by}"
+    if isinstance(entry.content, Reply):
+        told = "The reporter is told who reads the case" if entry.content.is_notice else MARKS[entry.content.mark]
+        return f"{told}, by {by}" if entry.content.is_notice else f"{told} by {by}"
+    return f"{what.get(entry.content.kind, entry.content.kind)} by {by}"
+
+
+def provenance(entry: Entry) -> str:
+    """How it says it was sealed, and how it came here."""
+    if isinstance(entry.content, ByReporter):
+        said = SEALED[entry.content.sealed]
+    else:
+        said = "sealed and signed at a reviewer's workstation"
+    return said + (", handed over with the case" if entry.via == "grant" else "")
+
+
+def text(entry: Entry) -> str:
+    """What it says."""
+    content = entry.content
+    if not entry.complete:
+        return INCOMPLETE
+    if isinstance(content, Status):
+        return plain("\n".join(filter(None, [_status(content), content.text])))
+    return plain(content.text) if isinstance(content, Body) else ""
+
+
+def _status(status: Status) -> str:
+    said = [f"The case is {STATUS[status.status]}."]
+    if status.labels:
+        said.append("Labels: " + ", ".join(status.labels) + ".")
+    if status.deadline:
+        said.append(f"Agreed day: {status.deadline}.")
+    if status.claimed:
+        said.append(f"Answered by {status.claimed}.")
+    return " ".join(said)
+
+
+def continues(workstation: Workstation, case: Case) -> str:
+    """What is to be said of a report that continues another case; empty when it does not."""
+    told: Continues | None = case.report.continues if case.report else None
+    if told is None:
+        return ""
+    name = reference(bytes.fromhex(told.case))
+    old = overview.load(workstation, told.case)
+    if old.sender is None:
+        return f"It says that it continues the case {name}, which is not here."
+    try:
+        check_continues(told, old.sender, case.id)
+    except ProtocolError:
+        return f"It says that it continues the case {name}, but that is not signed by the reporter of that case."
+    return f"It continues the case {name}; the reporter of that case signed this."
+
+
+def due(deadline: Deadline) -> str:
+    """What is due, by when, and whether it is written already."""
+    written = ", written and not delivered yet" if deadline.written else ""
+    return f"{DUE[deadline.what]} by {deadline.day}{written}"
+
+
+def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], str] | None = None) -> list[str]:
+    """The whole case; `saved` gives the name under which an attachment was exported."""
+    found = [f"Case {case.reference}", f"Channel: {channel(workstation, case)}", f"Status: {STATUS[case.status]}"]
+    found.append("Readers: " + ", ".join(person(workstation, id_) for id_ in case.allowed))
+    if case.without:
+        left_out = ", ".join(person(workstation, id_) for id_ in case.without)
+        found.append(f"Left out by the reporter: {left_out}")
+    if case.reopened:
+        found.append(f"New: {REOPENED}")
+    found += [f"Due: {due(each)}" for each in case.deadlines]
+    if continues(workstation, case):
+        found.append(continues(workstation, case))
+    found += [f"Look into this: {fault}" for fault in case.faults]
+    for entry in case.entries:
+        found += ["", *_entry(workstation, entry, saved)]
+    return found
+
+
+def _entry(workstation: Workstation, entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
+    content = entry.content
+    assert isinstance(content, ByReporter | ByReviewer)
+    found = [f"--- {headline(workstation, entry)}, {content.day}", f"    ({provenance(entry)})"]
+    if isinstance(content, Reply) and content.replaces:
+        found.append("    (sent again: the place of the reply before it was taken)")
+    if isinstance(content, Report) and content.answers:
+        found += quoted("\n".join(f"{question}: {answer}" for question, answer in sorted(content.answers.items())))
+    found += quoted(text(entry))
+    for number, attached in enumerate(entry.attachments):
+        where = f" -> {saved(entry, number)}" if saved else ""
+        found.append(f"| [file: {one_line(attached.name)}, {attached.size} bytes{where}]")
+    return found

@@ -1,0 +1,1 @@
+"""What comes and goes: bundles in, bundles out."""

@@ -1,0 +1,215 @@
+"""What is on its way to the server.  Nothing leaves the outbox until a stick came back that says it has arrived.
+
+An item is what belongs to one message: its envelopes and the blocks of its attachments.  An envelope has arrived when
+a courier lists it as stored, or when it came back among what the server gives to reviewers; it is kept nevertheless, by
+`sent`.  No envelope travels in an earlier part than any block, and a courier stops at a part that fails: with the
+envelopes, the blocks have arrived.
+"""
+
+import base64
+import datetime
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from whistle.protocol.transfer import bundle, statement, tar
+from whistle.protocol.transfer.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
+from whistle.protocol.transfer.statement import ImportStatement
+from whistle.workstation import durable
+from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.exchange import deliveries, received
+from whistle.workstation.exchange.deliveries import Came
+from whistle.workstation.workstation import Workstation
+
+STATED = 400  # server days of which the workstation states what it has
+
+ENVELOPES = 4096  # in one part; the server holds a part's envelopes in memory
+
+
+@dataclass(frozen=True)
+class Sealed:
+    """An envelope on its way."""
+
+    id: bytes
+    heap: Heap
+    body: bytes
+
+    def record(self) -> dict[str, str]:
+        """What the vault keeps."""
+        return {"id": self.id.hex(), "heap": self.heap, "body": base64.b64encode(self.body).decode()}
+
+
+def add(workstation: Workstation, hash_: str, envelopes: Sequence[Sealed], blocks: Iterable[bytes], heap: Heap) -> None:
+    """Put a message's envelopes and the ids of its blocks in the outbox; the blocks lie in the vault's folder."""
+    item = {
+        "envelopes": [sealed.record() for sealed in envelopes],
+        "blocks": [{"id": id_.hex(), "heap": heap, "sha256": _sha256(workstation.blocks.read(id_))} for id_ in blocks],
+        "day": workstation.today().isoformat(),
+    }
+    with workstation.change():
+        workstation.vault.put(f"outbox/{hash_}", item)
+        workstation.vault.put("outbox", [*pending(workstation), hash_])
+
+
+def pending(workstation: Workstation) -> list[str]:
+    """The hashes of the messages that are on their way."""
+    found: list[str] = workstation.vault.get("outbox", [])
+    return found
+
+
+def settle(
+    workstation: Workstation, came: Came, stored: set[bytes], taken: set[bytes], written: datetime.date
+) -> list[str]:
+    """Let go of what has arrived; the hashes of replies whose place was taken, to be signed again.
+
+    `came` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says, as it does
+    the day on which the stick was `written`.
+    """
+    again, left = [], []
+    with workstation.change():
+        deliveries.settle(workstation, came, written)
+        for hash_ in pending(workstation):
+            item = workstation.vault.get(f"outbox/{hash_}")
+            if _settle(item, came, stored, taken, workstation.today().isoformat()):
+                again.append(hash_)
+            if _waiting(item):
+                workstation.vault.put(f"outbox/{hash_}", item)
+                left.append(hash_)
+                continue
+            workstation.vault.remove(f"outbox/{hash_}")
+            if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was taken is not among them
+                workstation.note_stored(hash_, workstation.today())
+            if item["envelopes"]:
+                deliveries.keep(workstation, hash_, item)
+        workstation.vault.put("outbox", left)
+    return again
+
+
+def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
+    """Put messages that were said to be delivered into the outbox again, the same bytes; how many.
+
+    A server that has them changes nothing.
+    """
+    with workstation.change():
+        found = deliveries.take(workstation, hashes)
+        for hash_, item in found.items():
+            workstation.vault.put(f"outbox/{hash_}", item)
+            workstation.note_stored(hash_, None)
+        workstation.vault.put("outbox", [*pending(workstation), *found])
+    return len(found)
+
+
+def _settle(item: deliveries.Item, came: Came, stored: set[bytes], taken: set[bytes], today: str) -> bool:
+    """Note in an item what has arrived, and drop a reply whose place was taken; whether there was one."""
+    copies = deliveries.copies(item)
+    back = deliveries.is_back(copies, came)
+    item["back"] = item.get("back") or (today if back else None)
+    # A copy's id is random: where it is taken, the copy was there, and the reviewers had it before it was removed.
+    arrived = stored | {id_ for id_ in copies if back or id_ in taken}
+    lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken - arrived]
+    item["arrived"] = [*item.get("arrived", []), *_arrived(_waiting(item), arrived)]
+    item["envelopes"] = [each for each in item["envelopes"] if each not in lost]
+    return bool(lost)
+
+
+def _waiting(item: deliveries.Item) -> list[dict[str, Any]]:
+    """The envelopes of an item that have not arrived."""
+    return [each for each in item["envelopes"] if each["id"] not in item.get("arrived", [])]
+
+
+def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> list[str]:
+    """Those that have arrived.  In a reply's place there may be another reply, of which a backup knew nothing: it is
+    this one only if the readers' copy, whose id is random, is there too.
+    """
+    there = [each for each in envelopes if bytes.fromhex(each["id"]) in arrived]
+    copied = all(each in there for each in envelopes if each["heap"] == "reviewers")
+    return [each["id"] for each in there if copied or each["heap"] == "reviewers"]
+
+
+def statements(workstation: Workstation) -> list[ImportStatement]:
+    """What this workstation has of each server day, signed; none while nothing may be signed."""
+    try:
+        workstation.trust.check_clock()
+        me, key = workstation.me, workstation.signing.signing
+    except (Refused, Untrusted):  # no manifest yet, not listed, or the clock is behind
+        return []
+    days = workstation.vault.get("days", [])[-min(STATED, MAX_STATEMENTS) :]
+    found = []
+    for day in days:
+        if hash_ := received.day_hash(workstation, day):
+            found.append(statement.sign(me, datetime.date.fromisoformat(day), hash_, key))
+    return found
+
+
+def write(workstation: Workstation, stick: Path) -> int:
+    """Write all that is pending into the stick's outbox, in place of what this vault wrote there before; the parts."""
+    folder = stick / "outbox"
+    if folder.is_symlink():
+        raise Untrusted("the stick's outbox is a link to somewhere else", "use another stick; no courier made this one")
+    station = workstation.profile["station"]
+    contents, told = _contents(workstation), statements(workstation)
+    parts = lay_out([member for member, _ in contents.values()]) if contents or told else []
+    try:
+        folder.mkdir(exist_ok=True)
+        for path in folder.glob(f"{station}-*.tar"):  # first, so that a stick pulled out holds no part without its like
+            path.unlink()
+        for number, members in enumerate(parts, start=1):
+            imports = tuple(told) if number == 1 else ()
+            listing = Listing("server", workstation.today(), tuple(members), number, len(parts), imports=imports)
+            path = folder / f"{station}-{number:04}-of-{len(parts):04}.tar"
+            _write(path, bundle.stream(listing, lambda member: [contents[member.name][1]()]))
+        durable.sync_folder(folder)
+    except OSError as exc:
+        raise durable.cannot_write(folder, exc) from exc
+    return len(parts)
+
+
+def lay_out(members: Sequence[Member]) -> list[list[Member]]:
+    """The blocks, as many parts as they need; the envelopes in the last of these, and in further ones."""
+    envelopes = [member for member in members if member.is_envelope]
+    first, rest = envelopes[:ENVELOPES], envelopes[ENVELOPES:]
+    room = sum(tar.span(member.size) for member in first)
+    blocks = bundle.split([member for member in members if member.is_block], MAX_PART - room, MAX_MEMBERS - ENVELOPES)
+    rest.sort(key=lambda member: member.name)
+    more = [rest[start : start + ENVELOPES] for start in range(0, len(rest), ENVELOPES)]
+    return [*blocks[:-1], sorted([*first, *blocks[-1]], key=lambda member: rank(member.name)), *more]
+
+
+def _contents(workstation: Workstation) -> dict[str, Any]:
+    """By name: the member, and a function that gives its bytes."""
+    found: dict[str, Any] = {}
+    for hash_ in pending(workstation):
+        item = workstation.vault.get(f"outbox/{hash_}")
+        for each in _waiting(item):
+            body = base64.b64decode(each["body"])
+            name = bundle.envelope_name(bytes.fromhex(each["id"]))
+            found[name] = (bundle.member(name, body, heap=each["heap"]), _given(body))
+        for each in item["blocks"]:
+            id_ = bytes.fromhex(each["id"])
+            name = bundle.block_name(id_)
+            block = partial(_block, workstation, id_, each.get("sha256"))
+            found[name] = (bundle.member(name, block(), heap=each["heap"]), block)
+    return found
+
+
+def _given(body: bytes) -> Any:
+    return lambda: body
+
+
+def _block(workstation: Workstation, id_: bytes, sha256: str | None) -> bytes:
+    """A block as it was sealed here, though a courier may have brought another; earlier versions kept no hash."""
+    versions = workstation.blocks.versions(id_)
+    return versions[0] if len(versions) == 1 else next((v for v in versions if _sha256(v) == sha256), versions[0])
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def _write(path: Path, pieces: Iterator[bytes]) -> None:
+    beside = path.with_name(f".{path.name}.part")
+    durable.write_pieces(beside, pieces, 0o644)  # ciphertext; the courier reads it
+    beside.replace(path)

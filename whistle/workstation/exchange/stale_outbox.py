@@ -1,0 +1,56 @@
+"""What an earlier vault of the same reviewer left in a stick's outbox, before a backup took its place.
+
+It stays until all of it has arrived, since the backup may know nothing of it.  Then it goes: its statement would have
+the courier believe that this vault, too, has what came since the backup.
+"""
+
+import re
+from collections.abc import Iterable
+from pathlib import Path
+
+from whistle.protocol.errors import ProtocolError
+from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import Listing
+from whistle.workstation import durable
+from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.exchange.stick import bundles
+from whistle.workstation.workstation import Workstation
+
+PART = re.compile(r"([0-9a-f]{12})-[0-9]{4}-of-[0-9]{4}\.tar")
+
+
+def tidy(workstation: Workstation, stick: Path, inbox: Iterable[Path]) -> None:
+    """Remove the parts of earlier vaults of this reviewer whose envelopes and blocks have all arrived."""
+    try:
+        me = workstation.me
+    except (Refused, Untrusted):  # not listed, or no manifest yet
+        return
+    stations: dict[str, dict[Path, Listing]] = {}
+    for path, listing in _listings(bundles(stick / "outbox")).items():
+        if (found := PART.fullmatch(path.name)) and found[1] != workstation.profile["station"]:
+            stations.setdefault(found[1], {})[path] = listing
+    arrived = {id_ for listing in _listings(inbox).values() for id_ in (*listing.stored, *listing.taken)}
+    for parts in stations.values():
+        stated = [statement for listing in parts.values() for statement in listing.imports]
+        sent = {member.id for listing in parts.values() for member in listing.members}
+        if stated and all(statement.reviewer == me for statement in stated) and sent <= arrived:
+            _remove(parts)
+
+
+def _listings(paths: Iterable[Path]) -> dict[Path, Listing]:
+    found = {}
+    for path in paths:
+        try:
+            with path.open("rb") as file:
+                found[path] = bundle.Reader(file).listing
+        except (ProtocolError, OSError):
+            continue
+    return found
+
+
+def _remove(parts: Iterable[Path]) -> None:
+    for path in parts:
+        try:
+            path.unlink()
+        except OSError as exc:
+            raise durable.cannot_write(path.parent, exc) from exc

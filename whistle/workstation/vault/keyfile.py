@@ -1,0 +1,70 @@
+"""The key file: an age file, sealed with a passphrase, around an age identity file.  Stock `age` opens it.
+
+The signing key stands in a comment, since age refuses lines that it does not know.
+"""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from whistle.protocol.age import HybridIdentity
+from whistle.protocol.errors import Malformed, NotForMe
+from whistle.protocol.trust import keyfile
+from whistle.protocol.trust.minisign import SecretKey
+from whistle.workstation.errors import WorkstationError, WrongPassphrase
+from whistle.workstation.vault.identities import Period
+
+SECRET = "# WHISTLE-SECRET-MINISIGN "  # noqa: S105 (the form of a secret, so that a leak can be searched for)
+PERIOD = "# period "
+LOG_N = 18  # 256 MiB of memory for each guess
+CHEAP_LOG_N = 8  # for tests
+
+
+@dataclass(frozen=True)
+class Keys:
+    """What a key file holds."""
+
+    signing: SecretKey
+    periods: tuple[Period, ...]
+
+
+def write(keys: Keys, passphrase: str, log_n: int = LOG_N) -> bytes:
+    """The key file's bytes."""
+    lines = ["# A reviewer's keys. Whoever reads this reads the reviewer's cases.", SECRET + keys.signing.text]
+    for period in keys.periods:
+        lines += [f"{PERIOD}{period.first} {period.last}", period.identity.text]
+    return keyfile.seal("\n".join(lines) + "\n", passphrase, log_n)
+
+
+def read(data: bytes, passphrase: str) -> Keys:
+    """The keys of a key file.  Raises WrongPassphrase, WorkstationError when it is none."""
+    try:
+        text = keyfile.unseal(data, passphrase)
+        return Keys(_signing(text), tuple(_periods(text.splitlines())))
+    except NotForMe as exc:
+        raise WrongPassphrase(
+            "this passphrase does not open the key file", "it is the one that was chosen when the backup was made"
+        ) from exc
+    except (Malformed, ValueError) as exc:
+        raise WorkstationError("this is not a reviewer's key file, or it is damaged", "try another copy") from exc
+
+
+def _signing(text: str) -> SecretKey:
+    found = [line.removeprefix(SECRET) for line in text.splitlines() if line.startswith(SECRET)]
+    if len(found) != 1:
+        raise Malformed("no signing key")
+    return SecretKey.from_text(found[0])
+
+
+def _periods(lines: Sequence[str]) -> list[Period]:
+    found, days = [], None
+    for line in lines:
+        if line.startswith(PERIOD):
+            first, last = line.removeprefix(PERIOD).split(" ")
+            days = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)
+        elif not line.startswith("#") and days:
+            found.append(Period(*days, HybridIdentity.from_text(line)))
+            days = None
+    if not found:
+        raise Malformed("no identity")
+    return found

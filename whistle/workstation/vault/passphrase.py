@@ -1,0 +1,63 @@
+"""From a passphrase to the key that unwraps a vault's key: Argon2id (RFC 9106), slow on purpose.
+
+SPEC 1.1.  The parameters stand beside the vault, since they are needed before anything can be opened; whoever
+changes them gets another key, so they need no protection but bounds.
+"""
+
+from dataclasses import dataclass
+
+from argon2.exceptions import HashingError
+from argon2.low_level import Type, hash_secret_raw
+
+from whistle.protocol.trust.keyfile import SHORTEST, composed
+from whistle.workstation.errors import Refused, VaultError, VaultForeign
+
+SALT = 16  # bytes
+KEY = 32  # bytes
+MEMORY_LIMIT = 4 * 1024 * 1024  # KiB; more in a vault.json is no setting of ours
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What one guess costs: memory in KiB, passes, lanes."""
+
+    memory: int
+    time: int
+    lanes: int
+
+
+PROFILES = {"standard": Cost(memory=512 * 1024, time=3, lanes=4), "test": Cost(memory=64, time=1, lanes=1)}
+
+
+def cost(profile: str) -> Cost:
+    """The cost of a named profile.  Raises Refused for a name that is none."""
+    if profile not in PROFILES:
+        raise Refused(f"there is no vault profile {profile!r}", "use one of: " + ", ".join(PROFILES))
+    return PROFILES[profile]
+
+
+def check_new(passphrase: str) -> str:
+    """The passphrase, if it may protect a new vault.  Raises Refused when it is short."""
+    if len(composed(passphrase)) < SHORTEST:
+        raise Refused(
+            f"a passphrase has at least {SHORTEST} characters",
+            "six or more words chosen by dice are easy to keep and hard to guess",
+        )
+    return passphrase
+
+
+def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
+    """The 32 bytes of key.  Raises VaultForeign for settings that are not ours, VaultError without memory, Refused."""
+    sound = len(salt) == SALT and 8 * price.lanes <= price.memory <= MEMORY_LIMIT
+    if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
+        raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")
+    try:
+        secret = composed(passphrase).encode()
+        return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
+    except UnicodeEncodeError as exc:
+        raise Refused("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
+    except HashingError as exc:
+        raise VaultError(
+            f"unlocking takes {price.memory // 1024} MiB of memory, and there is not so much",
+            "close other programs and try again; nothing was changed",
+        ) from exc

@@ -1,0 +1,354 @@
+"""The one place where anything decrypted is kept: a folder of sealed records that only the passphrase opens.
+
+`vault.json` holds the parameters of Argon2id and the vault's key, wrapped; `vault.sqlite` holds records whose names are
+keyed hashes and whose bodies are sealed with XChaCha20-Poly1305, the name as associated data, padded to a multiple of
+256 bytes.  A copy of the folder shows how many records there are, about how long each is and, by where they lie in the
+file, which were written about the same time; nothing else.  It cannot tell a whole folder that was put back from an
+older copy.
+"""
+
+import base64
+import hashlib
+import json
+import secrets
+import sqlite3
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from nacl.exceptions import CryptoError
+from nacl.secret import Aead
+from sqlalchemy import (
+    URL,
+    Column,
+    Connection,
+    Engine,
+    LargeBinary,
+    MetaData,
+    StaticPool,
+    Table,
+    bindparam,
+    create_engine,
+    event,
+    select,
+)
+from sqlalchemy.exc import DBAPIError
+
+from whistle.workstation import durable
+from whistle.workstation.errors import (
+    VaultError,
+    VaultForeign,
+    VaultLocked,
+    VaultMissing,
+    VaultReadOnly,
+    WrongPassphrase,
+)
+from whistle.workstation.vault import passphrase
+
+SETTINGS = "vault.json"
+DATABASE = "vault.sqlite"
+REMEMBERED = 1000  # records that a transaction may read again without opening them
+HELD = 4096  # changed records that a transaction holds before it writes them, many at once and in order of their names
+PAD = 256  # bytes; a body's length is a multiple of it
+NONCE = Aead.NONCE_SIZE  # random; 24 bytes never meet twice
+MARK = "vault"  # the record that shows that both files belong together
+LOCKED = ("database is locked", "database table is locked")
+READ_ONLY = ("readonly database", "unable to open database file", "disk I/O error", "database or disk is full")
+
+WRITER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+RECORDS = Table(
+    "records",
+    MetaData(),
+    Column("name", LargeBinary, primary_key=True),
+    Column("body", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,  # a row id would keep the order in which records came
+)
+READ = select(RECORDS.c.body).where(RECORDS.c.name == bindparam("name"))
+# Put to the driver as they are, since an import writes thousands.
+REMOVE = "DELETE FROM records WHERE name = ?"
+WRITE = "INSERT INTO records (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+
+
+class Vault:
+    """Sealed records of JSON values by name.  Open with `Vault.open`, make with `Vault.create`."""
+
+    def __init__(self, folder: Path, key: bytes) -> None:
+        self.folder = folder
+        self._names = _subkey(key, b"whistle/v1 vault names")
+        self._bodies = Aead(_subkey(key, b"whistle/v1 vault bodies"))
+        self._lock = threading.RLock()
+        self._inside = False  # a transaction
+        self._known: dict[str, str | None] = {}  # what it read or changed of late, as JSON; None where nothing is
+        self._rows: dict[bytes, bytes | None] = {}  # what it will write, under hashed names; None where it will delete
+        self._written: dict[bytes, bool] = {}  # what it has written already, and whether that is there now
+        self._fault: BaseException | None = None  # for which it could not be written
+        self._engine = _engine(folder / DATABASE)
+        self._connection = self._connect()
+        self._there = self._list()  # hashed names; nobody else writes while this program has the files
+
+    @classmethod
+    def create(cls, folder: Path, secret: str, records: Mapping[str, Any], profile: str = "standard") -> "Vault":
+        """Make a vault with its first records.  Raises Refused, VaultReadOnly, VaultError where one is already."""
+        price = passphrase.cost(profile)
+        passphrase.check_new(secret)
+        cls.free(folder)
+        durable.private_folder(folder)
+        key = secrets.token_bytes(passphrase.KEY)
+        salt = secrets.token_bytes(passphrase.SALT)
+        wrapped = Aead(passphrase.derive(secret, salt, price)).encrypt(key, MARK.encode())
+        vault = cls(folder, key)
+        with vault.transaction():
+            vault.put(MARK, {"v": 1})
+            for name, value in records.items():
+                vault.put(name, value)
+        settings = {"v": 1, "kind": "whistle vault", "memory": price.memory, "time": price.time, "lanes": price.lanes}
+        settings |= {"salt": base64.b64encode(salt).decode(), "key": base64.b64encode(bytes(wrapped)).decode()}
+        durable.write(folder / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())  # last: now it is a vault
+        return vault
+
+    @classmethod
+    def open(cls, folder: Path, secret: str) -> "Vault":
+        """Unlock the vault.  Raises VaultMissing, WrongPassphrase, VaultForeign, VaultLocked, VaultReadOnly."""
+        price, salt, wrapped = _settings(folder)
+        if not (folder / DATABASE).is_file():
+            raise VaultForeign(f"{DATABASE} is missing beside {SETTINGS}", "bring the folder back from a backup")
+        try:
+            key = Aead(passphrase.derive(secret, salt, price)).decrypt(wrapped, MARK.encode())
+        except CryptoError as exc:
+            raise WrongPassphrase(
+                "this passphrase does not open the vault", "check the keyboard and try again"
+            ) from exc
+        vault = cls(folder, key)
+        try:
+            if vault.get(MARK) != {"v": 1}:
+                raise VaultForeign(
+                    f"{SETTINGS} and {DATABASE} do not belong together", "bring both back from the same backup"
+                )
+        except BaseException:
+            vault.close()
+            raise
+        return vault
+
+    @staticmethod
+    def free(folder: Path) -> None:
+        """See whether a vault can be made here.  Raises VaultError where one is already."""
+        if any((folder / name).exists() for name in (SETTINGS, DATABASE)):
+            raise VaultError(
+                "there is a vault in this folder already",
+                "choose another folder with --folder; if an `init` was cut off here, remove the folder first",
+            )
+
+    @staticmethod
+    def look(folder: Path) -> None:
+        """See whether there is a vault, before anybody is asked for a passphrase.  Raises VaultError."""
+        _settings(folder)
+
+    def close(self) -> None:
+        """Let go of the files, after what is being written; another program may open the vault then."""
+        with self._lock:
+            self._connection.close()
+            self._engine.dispose()
+
+    def destroy(self) -> None:
+        """Close, and remove the vault's files."""
+        self.close()
+        for name in (SETTINGS, DATABASE):
+            (self.folder / name).unlink(missing_ok=True)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """The value of a record, or `default`.  Raises VaultForeign when its body was changed."""
+        with self._lock:
+            text = self._known[name] if name in self._known else self._read(name)
+        return default if text is None else json.loads(text)
+
+    def put(self, name: str, value: Any) -> None:
+        """Write one record, at once or with the transaction around it."""
+        self._change(name, WRITER.encode(value))
+
+    def remove(self, name: str) -> None:
+        """Delete one record; the space is overwritten (`secure_delete`), as far as the disk lets it."""
+        self._change(name, None)
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """All that is written inside is kept, durably and at its end, or none of it; may be nested."""
+        with self._lock:
+            if self._inside:
+                yield
+                return
+            with _named_errors():
+                around = self._connection.begin()
+            self._inside = True
+            try:
+                yield
+                with _named_errors():
+                    self._write()
+                    kept = {name for name, is_there in self._written.items() if is_there}
+                    gone = self._written.keys() - kept
+                    around.commit()
+                self._there.update(kept)
+                self._there.difference_update(gone)
+            except BaseException:
+                self._connection.rollback()  # also after a commit for which there was no room
+                raise
+            finally:
+                self._inside = False
+                self._known.clear()
+                self._rows.clear()
+                self._written.clear()
+                self._fault = None
+
+    def _change(self, name: str, text: str | None) -> None:
+        hashed = self._hash(name)
+        body = None if text is None else self._seal(hashed, text)
+        with self.transaction():
+            self._rows[hashed] = body
+            self._remember(name, text)
+            if len(self._rows) >= HELD:
+                with _named_errors():
+                    self._write()
+
+    def _read(self, name: str) -> str | None:
+        hashed = self._hash(name)
+        body = self._rows[hashed] if hashed in self._rows else self._stored(hashed)
+        text = None if body is None else self._open(hashed, body)
+        if self._inside:
+            self._remember(name, text)
+        return text
+
+    def _stored(self, hashed: bytes) -> bytes | None:
+        if not self._written.get(hashed, hashed in self._there):  # as of most cases in an import
+            return None
+        with _named_errors():
+            body: bytes | None = self._connection.execute(READ, {"name": hashed}).scalar()
+            if not self._inside:
+                self._connection.rollback()
+        return body
+
+    def _remember(self, name: str, text: str | None) -> None:
+        if len(self._known) >= REMEMBERED:
+            self._known.clear()
+        self._known[name] = text
+
+    def _write(self) -> None:
+        """Write what the transaction has changed, in order of its hashed name.
+
+        Once that has failed it fails again: SQLite itself may have undone all of it by then.
+        """
+        if self._fault:
+            raise self._fault
+        changed = sorted(self._rows.items())
+        kept = [(name, body) for name, body in changed if body is not None]
+        gone = [(name,) for name, body in changed if body is None]
+        try:
+            for statement, rows in ((WRITE, kept), (REMOVE, gone)):
+                if rows:
+                    self._connection.exec_driver_sql(statement, rows)
+        except BaseException as fault:
+            self._fault = fault
+            raise
+        self._written.update((name, body is not None) for name, body in changed)
+        self._rows.clear()
+
+    def _connect(self) -> Connection:
+        with _named_errors():
+            connection = self._engine.connect()
+            RECORDS.metadata.create_all(connection)
+            connection.commit()
+            return connection
+
+    def _list(self) -> set[bytes]:
+        with _named_errors():
+            found = set(self._connection.execute(select(RECORDS.c.name)).scalars())
+            self._connection.rollback()
+            return found
+
+    def _hash(self, name: str) -> bytes:
+        return hashlib.blake2b(name.encode(), key=self._names, digest_size=32).digest()
+
+    def _seal(self, name: bytes, text: str) -> bytes:
+        plain = text.encode()
+        plain = len(plain).to_bytes(4, "big") + plain
+        overhead = NONCE + Aead.MACBYTES
+        return bytes(self._bodies.encrypt(plain + bytes(-(len(plain) + overhead) % PAD), name))
+
+    def _open(self, name: bytes, body: bytes) -> str:
+        try:
+            plain = self._bodies.decrypt(body, name)
+        except CryptoError as exc:
+            raise VaultForeign(
+                f"a record of {DATABASE} was changed or belongs elsewhere", "bring the folder back from a backup"
+            ) from exc
+        return plain[4 : 4 + int.from_bytes(plain[:4], "big")].decode()
+
+
+def _subkey(key: bytes, label: bytes) -> bytes:
+    return hashlib.blake2b(label, key=key, digest_size=32).digest()
+
+
+def _settings(folder: Path) -> tuple[passphrase.Cost, bytes, bytes]:
+    try:
+        raw = (folder / SETTINGS).read_bytes()
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise VaultMissing(
+            "there is no vault in this folder", "make one with `whistle workstation init`, or name its folder: --folder"
+        ) from exc
+    except OSError as exc:
+        raise VaultReadOnly(f"cannot read {SETTINGS}: {exc.strerror}", "is it a file, and the folder yours?") from exc
+    try:
+        found = json.loads(raw)
+        if found["v"] != 1 or found["kind"] != "whistle vault":
+            raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
+        price = passphrase.Cost(int(found["memory"]), int(found["time"]), int(found["lanes"]))
+        salt, wrapped = (base64.b64decode(found[name], validate=True) for name in ("salt", "key"))
+        if len(wrapped) != NONCE + passphrase.KEY + Aead.MACBYTES:
+            raise ValueError("not a wrapped key")
+        return price, salt, wrapped
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
+        raise VaultForeign(f"{SETTINGS} is damaged", "bring it back from a backup; nothing was changed") from exc
+
+
+def _engine(path: Path) -> Engine:
+    engine = create_engine(
+        URL.create("sqlite", database=str(path)),
+        poolclass=StaticPool,
+        connect_args={"check_same_thread": False, "timeout": 1.0},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(raw: sqlite3.Connection, _: object) -> None:
+        path.chmod(0o600)
+        raw.isolation_level = None  # this module begins transactions itself
+        raw.execute("PRAGMA synchronous=FULL")
+        raw.execute("PRAGMA secure_delete=ON")
+        raw.execute("PRAGMA temp_store=MEMORY")
+        raw.execute("PRAGMA locking_mode=EXCLUSIVE")  # one program at a time, by the system's own locks
+        raw.execute("PRAGMA journal_mode=TRUNCATE")
+        raw.execute("BEGIN EXCLUSIVE")
+        raw.execute("COMMIT")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+@contextmanager
+def _named_errors() -> Iterator[None]:
+    try:
+        yield
+    except (DBAPIError, sqlite3.Error, PermissionError) as exc:
+        text = str(exc)
+        if any(words in text for words in LOCKED):
+            raise VaultLocked(
+                "the vault is open in another program", "close the other window or `whistle workstation open` first"
+            ) from exc
+        if isinstance(exc, PermissionError) or any(words in text for words in READ_ONLY):
+            raise VaultReadOnly(
+                "the vault's folder takes no writing", "is the disk full or read-only, or the folder another user's?"
+            ) from exc
+        raise VaultForeign(f"{DATABASE} is damaged", "bring the folder back from a backup") from exc
