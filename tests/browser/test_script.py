@@ -214,7 +214,7 @@ def test_an_open_text_that_looks_like_a_sealed_one(
 ) -> None:
     """Open text, among what looks like a part of a sealed report or beside a whole one, stays in the browser."""
     draft = Draft(channel="harassment", language="en", text=TEXTS["en"])
-    block = parcel.armored(Writer(org.known, parties.DAY, "device").report(draft, parties.reporter()))
+    block = submission.armored(Writer(org.known, parties.DAY, "device").report(draft, parties.reporter()))
     text, answer = BESIDE[change](block)
     told = scene(name, "halfSealed", served[0], text=text, beside=answer)
     assert "attach it as a file" in told["told"] and OPEN in told["text"] + answer
