@@ -104,6 +104,26 @@ def test_pages_of_a_server_whose_clock_leapt(
         assert "Next planned" in visitor.text and "Our plan" in visitor.text and "stay here until" in visitor.text
 
 
+def test_no_report_goes_to_somebody_whom_a_newer_manifest_may_have_retired(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, clock: Clock
+) -> None:
+    """After days switched off, or with a wrong clock, nothing is sealed by a list that may be over; no text is lost."""
+    visitor = Visitor(app)
+    form = visitor.step("report").step("tell", {"channel": "harassment"}).page
+    visitor.step("send", {"text": "It happened."})
+    newer = org.next(begins=DAY + 3 * ONE)
+    instance.published.install([(newer.data, newer.signature)])
+    clock.day = DAY + 4 * ONE
+    visitor.page = form
+    visitor.step("send", {"text": "It happened again."})
+    assert "We cannot take messages now" in visitor.text and "It happened again." in visitor.text
+    assert [each.envelopes for each in instance.store.days()] == [1]
+    instance.store.accept(clock.day)
+    visitor.open(visitor.here)
+    visitor.tell()
+    assert [each.envelopes for each in instance.store.days()] == [1, 1]
+
+
 def test_replies_are_read_while_the_clock_is_wrong(app: flask.Flask, org: parties.Organisation, clock: Clock) -> None:
     """A reply is shown, a follow-up is taken and a report is withdrawn, whatever the clock says."""
     visitor = Visitor(app)

@@ -41,6 +41,7 @@ class Visit:
     instance: Instance
     t: Translation
     day: datetime.date
+    says: datetime.date  # the clock's day, which is another one where it has leapt
     leapt: bool = False  # the clock has, so no day to come is named
     arrived: Arrived = NOTHING
 
@@ -68,7 +69,19 @@ class Visit:
     def now(cls, instance: Instance, t: Translation) -> "Visit":
         """A visit that begins."""
         clock = instance.clock
-        return cls(instance, t, clock.day, clock.leapt)
+        return cls(instance, t, clock.day, clock.says, clock.leapt)
+
+    @property
+    def sealing(self) -> Known:
+        """The manifest by which a report is sealed now; NoManifest when there is none.
+
+        There is none either while the clock has leapt past the beginning of a newer one, which may have retired the
+        person of whom the report speaks.
+        """
+        known = self.published.sealing(self.day)
+        if self.leapt and self.published.current(max(self.day, self.says)) != known:
+            raise NoManifest("a newer manifest may have begun")
+        return known
 
     def holding(self, fields: Arrived) -> "Visit":
         """The same visit with what its form held, which may have taken past midnight to arrive."""
@@ -248,7 +261,7 @@ def _script(visit: Visit, plain: str) -> dict[str, str]:
 def _comes(visit: Visit) -> Markup:
     """Whether and when somebody comes for messages, as far as the signed list tells."""
     try:
-        return pickup(visit, visit.published.sealing(visit.day), "page.pickup")
+        return pickup(visit, visit.sealing, "page.pickup")
     except NoManifest:
         return visit.t("page.closed")
 

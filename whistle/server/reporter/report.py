@@ -44,7 +44,7 @@ _random = secrets.SystemRandom()
 
 def choose(visit: Visit) -> flask.Response:
     """The channels, or at once the form where there is one channel only."""
-    known = visit.published.sealing(visit.day)
+    known = visit.sealing
     way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
     if len(known.manifest.channels) == 1:
         return _form(visit, known, known.manifest.channels[0], way, ())
@@ -53,7 +53,7 @@ def choose(visit: Visit) -> flask.Response:
 
 def tell(visit: Visit) -> flask.Response:
     """The form of the channel that was chosen."""
-    known, way = visit.published.sealing(visit.day), fields.way(visit.arrived)
+    known, way = visit.sealing, fields.way(visit.arrived)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen is None:
         problem = Problem("channel", visit.t("channel.missing"))
@@ -71,7 +71,7 @@ def send(visit: Visit) -> flask.Response:
     reporter = retrieval.derive(retrieval.code_for(attempt, visit.arrived.digest))
     if arrival.is_stored(reporter, visit.store):
         return stored(visit, reporter)
-    known = visit.published.sealing(visit.day)
+    known = visit.sealing
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen and chosen.id != visit.arrived.get("shown"):
         # Another channel has other readers, who are to be looked at first.
@@ -107,7 +107,7 @@ def _keep_sealed(visit: Visit) -> flask.Response:
 
 def again(visit: Visit, problem: Problem) -> flask.Response:
     """The form with what was typed, and what is wrong with it; files must be chosen again."""
-    known = visit.published.sealing(visit.day)
+    known = visit.sealing
     named = (known.manifest.channel(visit.arrived.get(name)) for name in ("channel", "shown"))
     chosen = next(filter(None, named), known.manifest.channels[0])  # never lose a text for a channel that is gone
     return _form(visit, known, chosen, fields.way(visit.arrived), problems_of(visit, problem))

@@ -104,7 +104,7 @@ def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
 def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
     """Where everybody begins; closed when nothing can be sealed.  `elsewhere`: a form was not taken for one of ours."""
     try:
-        known = visit.published.sealing(visit.day)
+        known = visit.sealing
     except NoManifest:
         return closed(visit)
     text = visit.said(visit.config.guidance)
