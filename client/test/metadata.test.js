@@ -2,9 +2,11 @@
 
 import assert from "node:assert/strict";
 import test from "node:test";
+import { deflateSync } from "node:zlib";
 
 import { clean } from "../src/pictures/metadata.js";
 import { profileLike } from "../src/pictures/colours.js";
+import { Rows } from "../src/pictures/rows.js";
 import { PLAIN, oddities, within } from "./odd_pictures.js";
 import {
   SECRET,
@@ -110,6 +112,19 @@ const truncated = (/** @type {number} */ marker, /** @type {number} */ by) => {
   const length = plain.readUInt16BE(at + 2) - by;
   return Buffer.concat([plain.subarray(0, at), segment(marker, plain.subarray(at + 4, at + 2 + length)), plain.subarray(at + 2 + length + by)]);
 };
+/**
+ * A grey PNG of one pixel across.
+ *
+ * @param {number} height
+ */
+function narrow(height) {
+  const told = Buffer.alloc(13);
+  told.writeUInt32BE(1);
+  told.writeUInt32BE(height, 4);
+  told[8] = 8;
+  return Buffer.concat([start, chunk("IHDR", told), chunk("IDAT", deflateSync(Buffer.alloc(2 * height))), end]);
+}
+
 const BAD = {
   "a PNG that moves": Buffer.concat([start, header, chunk("acTL", Buffer.alloc(8)), data, end]),
   "a PNG with an unknown critical chunk": Buffer.concat([start, chunk("CgBI", Buffer.alloc(4)), header, data, end]),
@@ -123,6 +138,7 @@ const BAD = {
   "a PNG with two transparent colours": Buffer.concat([start, header, chunk("tRNS", Buffer.alloc(12)), data, end]),
   "a PNG whose data is in two places": Buffer.concat([start, header, data, chunk("tEXt", Buffer.alloc(4)), data, end]),
   "a PNG with a wrong check": Buffer.concat([start, header.map((byte, at) => (at === 24 ? byte ^ 1 : byte)), data, end]),
+  "a PNG that is taller than any that is shown": narrow(1_000_001),
   "a JPEG without a picture": Buffer.from("ffd8ffd9", "hex"),
   "a JPEG with an unknown part": within(jpeg(), segment(0xf0, Buffer.from(SECRET))),
   "a JPEG in hierarchical frames": within(jpeg(), segment(0xde, Buffer.alloc(6))),
@@ -142,6 +158,17 @@ const BAD = {
 for (const [name, bytes] of Object.entries(BAD)) {
   test(`${name} is refused`, () => refused(bytes));
 }
+
+test("rows that come together go on together, since a file of some kilobytes may hold a million", async () => {
+  const rows = new Rows({ width: 1, height: 1_000, depth: 8, type: 0, interlaced: false }, 0);
+  /** @type {number[]} */
+  const sizes = [];
+  const out = { enqueue: (/** @type {Uint8Array} */ { length }) => void sizes.push(length) };
+  [1_201, 799].forEach((size) => rows.transform(new Uint8Array(size), out));
+  rows.flush();
+  assert.deepEqual(sizes, [1_200, 800]);
+  assert.deepEqual(rowsOf(await bytesOf(narrow(3_000))), rowsOf(narrow(3_000)));
+});
 
 for (const [name, { bytes, alters }] of oddities()) {
   test(`${name} is ${alters ? "not cleaned, unless it may look different" : "cleaned"}`, async () => {

@@ -121,6 +121,16 @@ test("values and symbols of a table that the picture does not need", async () =>
   assert.ok(await isGone(flat));
 });
 
+test("restarts that never come", async () => {
+  for (const name of ["baseline.jpg", "progressive.jpg"]) {
+    const whole = plain(name);
+    const scans = partsOf(whole).filter(({ marker }) => marker === 0xda).reverse();
+    const planted = scans.reduce((found, { start }) => put(found, start, start, segment(0xdd, Buffer.from("Jn"))), whole);
+    assert.ok(planted.includes("Jn"));
+    assert.deepEqual(await bytesOf(planted), await bytesOf(whole));
+  }
+});
+
 test("the bits that fill the last bytes between restarts", async () => {
   const flat = (/** @type {Buffer} */ data) =>
     Buffer.concat([

@@ -15,6 +15,7 @@ export class Cleaner {
   constructor(start) {
     /** @type {Other | null} */
     this._worker = null;
+    this._answered = (/** @type {Answered} */ _) => {};
     try {
       this._worker = start();
     } catch {
@@ -34,6 +35,7 @@ export class Cleaner {
       throw new Unclean("no worker");
     }
     const answer = await new Promise((/** @type {(answer: Answered) => void} */ resolve) => {
+      this._answered = resolve;
       worker.onmessage = (/** @type {{ data: Answered }} */ { data }) => resolve(data);
       worker.onerror = () => resolve({ failed: true });
       worker.postMessage({ file, altered });
@@ -47,8 +49,10 @@ export class Cleaner {
     return new File([answer.clean], file.name, { type: file.type });
   }
 
+  /** Whatever is under way fails. */
   close() {
     this._worker?.terminate();
+    this._answered({ failed: true });
   }
 }
 

@@ -167,7 +167,8 @@ class Reading {
     const [from, to, bits] = content.subarray(1 + 2 * count);
     const isProgressive = frame.progressive;
     const told = isProgressive ? { from, to, high: bits >> 4, low: bits & 15 } : { from: 0, to: 63, high: 0, low: 0 };
-    const header = { parts, ...told, restart: this._restart };
+    const restart = this._restart < frame.unitsOf(parts) ? this._restart : 0; // later than the end there is none
+    const header = { parts, ...told, restart };
     const length = frame.follow(header, raw, (fill) => this._filled(fill));
     const tables = this._tablesOf(header, names);
     this._scans.push({ header, names, tables, start, end: start + length });

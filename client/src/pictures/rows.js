@@ -11,6 +11,7 @@ const WHOLE = [[0, 0, 1, 1]];
 /** @type {[number, number, number, number][]} */
 const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
 const MOST = 2 ** 30; // bytes of all rows
+const MOST_SIDE = 1_000_000; // pixels: what browsers show; without a bound one small file takes hours
 
 /**
  * What a byte is told from, by the kind of filter: what is left of it, above it, and in the corner.
@@ -47,7 +48,7 @@ export class Rows {
       .filter(([across, rows]) => across > 0 && rows > 0)
       .map(([across, rows]) => ({ across, rows, size: 1 + Math.ceil((across * bits) / 8) }));
     const total = this._passes.reduce((sum, { rows, size }) => sum + rows * size, 0);
-    if (!width || !height || total > MOST) {
+    if (!width || !height || Math.max(width, height) > MOST_SIDE || total > MOST) {
       throw new Unclean("no size, or too large");
     }
     this._row = new Uint8Array(0);
@@ -58,17 +59,21 @@ export class Rows {
 
   /**
    * @param {Uint8Array} data
-   * @param {{ enqueue: (row: Uint8Array) => void }} out
+   * @param {{ enqueue: (rows: Uint8Array) => void }} out
    */
   transform(data, out) {
+    const rows = [];
     for (let at = 0; at < data.length && this._passes.length; ) {
       const piece = data.subarray(at, at + this._row.length - this._filled);
       this._row.set(piece, this._filled);
       this._filled += piece.length;
       at += piece.length;
       if (this._filled === this._row.length) {
-        out.enqueue(this._taken());
+        rows.push(this._taken());
       }
+    }
+    if (rows.length) {
+      out.enqueue(joined(rows)); // together, since each piece takes far longer on its way than a short row does here
     }
   }
 
@@ -147,4 +152,15 @@ export class Rows {
 function nearest(left, up, corner) {
   const [fromLeft, fromUp, fromCorner] = [Math.abs(up - corner), Math.abs(left - corner), Math.abs(left + up - 2 * corner)];
   return fromLeft <= fromUp && fromLeft <= fromCorner ? left : fromUp <= fromCorner ? up : corner;
+}
+
+/** @param {Uint8Array[]} parts */
+function joined(parts) {
+  const whole = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0));
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
 }

@@ -79,6 +79,16 @@ export class Frame {
   }
 
   /**
+   * How many units a scan of these parts has: of one alone its blocks.
+   *
+   * @param {Part[]} parts
+   */
+  unitsOf(parts) {
+    const [{ component }] = parts;
+    return parts.length === 1 ? component.wide * component.high : this.units;
+  }
+
+  /**
    * Follow a scan; how many bytes of `raw` are the picture's.
    *
    * @param {ScanHeader} scan
@@ -87,8 +97,8 @@ export class Frame {
    */
   follow(scan, raw, onFill) {
     this._tell(scan);
-    const [only] = scan.parts.length === 1 ? scan.parts : [];
-    const total = only ? only.component.wide * only.component.high : this.units;
+    const only = scan.parts.length === 1;
+    const total = this.unitsOf(scan.parts);
     const unit = scan.parts.flatMap((part) => {
       const { across, down } = part.component;
       return Array(only ? 1 : across * down).fill(blockOf(this.progressive, scan, part));

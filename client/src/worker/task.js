@@ -290,6 +290,7 @@ export class Task {
    */
   async _cleaned(files, how) {
     const cleaner = new Cleaner(() => new Worker(`${this._question.place.folder}${PICTURES}`));
+    this._course.signal?.addEventListener("abort", () => cleaner.close());
     try {
       return await cleaned(files, how, cleaner);
     } finally {
