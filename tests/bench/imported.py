@@ -1,21 +1,17 @@
-"""One import at a workstation, in a program of its own: reads which as JSON, writes the seconds that it took.
+"""One import at a workstation, in a program of its own: reads which as JSON, writes the seconds that it took."""
 
-Nothing is imported before it runs, since its processes would import the same again.
-"""
-
+import datetime
 import json
 import sys
 import time
 from pathlib import Path
 
+from whistle.workstation.exchange.imports import import_files
+from whistle.workstation.workstation import Workstation
+
 
 def main() -> None:
     """Import a part into a vault."""
-    import datetime
-
-    from whistle.workstation.exchange.imports import import_files
-    from whistle.workstation.workstation import Workstation
-
     asked = json.loads(sys.stdin.read())
     day = datetime.date.fromisoformat(asked["day"])
     workstation = Workstation.open(Path(asked["folder"]), asked["passphrase"], lambda: day)

@@ -47,7 +47,7 @@ def idle(folder: Path, quick: bool) -> Iterator[Figure]:
     ours = Site.make(folder / "whistle", parties.organisation(sites.today()))
     with ours.served() as pid:
         time.sleep(1)
-        yield Figure("server and workers, idle", "MB", memory(pid), need="<= 110", note="PSS")
+        yield Figure("server and workers, idle", "MB", memory(pid), need="<= 95", note="PSS")
         yield first_page(ours)
 
 
