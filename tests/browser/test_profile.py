@@ -112,6 +112,12 @@ class Window:
         """Send the form of a step that has a text."""
         self.follow(f'form:has([name="step"][value="{step}"]) > button', then)
 
+    def pick(self, path: str) -> None:
+        """Choose a file, to be sent as it is."""
+        if not self.off:
+            self.page("uncleaned")
+        self.page("pick", "#files", path)
+
     def until_written(self) -> None:
         """Wait until what is done now in another tab is in the profile: what was done before is there, if ever."""
         planted = Planted()
@@ -150,7 +156,7 @@ def tell(found: Window, planted: Planted, folder: Path) -> bytes:
     page("type", "[name^=answer-]", planted("answer"))
     page("click", "#without")
     evidence = planted.file(folder, "evidence")
-    page("pick", "#files", evidence)
+    found.pick(evidence)
     planted.texts["attempt"] = page("value", "[name=attempt]")
     planted.texts["left out"] = page("value", "#without")
     found.until_written()
@@ -200,7 +206,7 @@ def go_on(found: Window, planted: Planted, folder: Path) -> None:
     """Add a follow-up with a file, move to new words, and take that back."""
     page = found.page
     page("type", "#text", planted("follow-up"))
-    page("pick", "#files", planted.file(folder, "more evidence"))
+    found.pick(planted.file(folder, "more evidence"))
     found.until_written()
     found.send("follow-up", "main [value=look]")
     found.follow("main [value=look]", "main article")
