@@ -10,8 +10,7 @@ import pytest
 
 from tests import parties
 from tests.browser.remote import remote
-from tests.browser.serving import Line
-from tests.browser.test_copying import plain
+from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS, TEXTS
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import Visitor, config, still
@@ -128,7 +127,7 @@ def test_the_plain_way(
 ) -> None:
     """With script off the form comes back with a heading that says so, for how long, and what was typed."""
     address, line = served
-    line.answer = plain
+    line.answer = without_script
     limit(app, tmp_path, send=Rate("1 per 4 minutes", "1 per 4 minutes"))
     Visitor(app).tell("The first.")
     with remote(name, address, language, axe=name == "chrome") as page:

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.parties import DAY
 from tests.reporter.device import TEXT, Device, instead, photo
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import config
@@ -52,7 +51,7 @@ def test_what_is_refused_is_gone(device: Device, path: str) -> None:
 def test_nothing_else_is_taken_back(device: Device) -> None:
     """What others have put, and what is stored, stays."""
     store, other = device.app.extensions[NAME].store, (os.urandom(16), bytes(262_144))
-    store.put_block(*other, Heap.REVIEWERS, DAY)
+    store.put_block(*other, Heap.REVIEWERS)
     device.send(str(photo(device, 1_000_000)))
     assert "/api/drop" not in device.requests
     assert on_disk(device.app.extensions[NAME]) == 2 * device.report.attachments[0].blocks + 3

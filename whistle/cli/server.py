@@ -89,7 +89,7 @@ def run(folder: Path) -> None:
         if leap := housekeeping.leapt(instance.clock):
             click.echo(f"Warning: {leap}.")
     for caution in running.cautions(config):
-        click.echo(f"Warning: {caution}.", err=True)
+        click.echo(f"Warning: {caution}.")
     click.echo(f"Whistle listens at {config.bind}.  Stop it with Ctrl-C.")
     running.serve(config)
 
