@@ -54,7 +54,8 @@ def test_it_is_asked_before_an_upload(
     file.write_bytes(os.urandom(600_000))
     with remote(name, address, language, axe=name == "chrome") as page:
         page("tell", TEXTS[language], [str(file)])
-        page("see", ".sealing b")
+        page("see", "#clean")
+        page("click", "#clean")  # no picture, and so not to be cleaned
         page("send", "send")
         page("see", "main .summary")
         said = page("text", "main .summary")
@@ -106,6 +107,8 @@ def test_what_is_stopped_is_gone(app: flask.Flask, served: tuple[str, Line], tmp
     file.write_bytes(os.urandom(600_000))
     with remote(name, address, axe=False) as page:
         page("tell", TEXTS["en"], [str(file)])
+        page("see", "#clean")
+        page("click", "#clean")
         page("send", "send")
         page("see", "[data-do=plain]")
         assert on_disk(instance) >= 6
