@@ -30,7 +30,9 @@ def test_pictures_are_cleaned_unless_unticked(
     with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) as walking:
         held = turn(walking)
         assert "notes.txt" in held["told"] and "odd.jpg" in held["told"] and "photo.jpg" not in held["told"]
-        assert {"en": "no longer the same as the originals", "ar": "لا تبقى الملفات مطابقة للأصل"}[language] in held["hint"]
+        assert {"en": "no longer the same as the originals", "ar": "لا تبقى الملفات مطابقة للأصل"}[language] in held[
+            "hint"
+        ]
         go_on(walking)
         held = turn(walking)
         assert "odd.jpg" in held["told"] and "notes.txt" not in held["told"]

@@ -122,7 +122,7 @@ def test_a_reply_is_shown_with_who_wrote_it(
     visitor.come_back(code)
     assert "Picked up on 22 November 2026. There is a reply." in visitor.text
     assert "From Ombudsperson" in visitor.text and "signature checked" in visitor.text
-    assert "they had 1 message from you, of 22 November 2026" in visitor.text
+    assert "they had 1 message from you, dated 22 November 2026" in visitor.text
     assert "Are you &lt;b&gt;safe&lt;/b&gt;?\nTell us." in visitor.html
     assert ("div", {"class": "text", "lang": "en", "dir": "auto", "translate": "no"}) in visitor.page.tags
 
@@ -162,7 +162,7 @@ def test_who_was_let_in_is_told_without_a_reply(app: flask.Flask, org: parties.O
     text = visitor.come_back(code).text
     assert "Let in later: Staff counsel. Ombudsperson says so in a signed message of 22 November 2026." in text
     assert "No reply yet." in text and "There is a reply" not in text
-    assert "It goes to: Ombudsperson, Ethics office and Staff counsel." in text
+    assert "Will read it: Ombudsperson, Ethics office and Staff counsel." in text
 
 
 def test_a_reply_that_nobody_signed_is_counted_and_not_shown(
