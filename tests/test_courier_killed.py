@@ -57,7 +57,7 @@ def answer(workstation: Workstation, answered: set[str]) -> None:
 
 
 def page(server: Server, words: str) -> str:
-    """What a look shows."""
+    """What a lookup shows."""
     body = f"step=look&words={words.replace(' ', '+')}".encode()
     kind = {"Content-Type": "application/x-www-form-urlencoded"}
     return Page(server.post("/en/", [body], len(body), kind)[1].decode()).text

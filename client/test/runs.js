@@ -90,7 +90,7 @@ function derive(given) {
     first_reply_token: bytesToHex(lane(0)[0]),
     last_reply_token_of_lane_15: bytesToHex(lane(15)[63]),
     lane_sha256: Object.fromEntries([0, 1, 15, 255].map((number) => [String(number), hashOf(lane(number))])),
-    look_sha256: Object.fromEntries([2, 8, 16].map((slots) => [String(slots), hashOf(who.lookIds(slots))])),
+    lookup_sha256: Object.fromEntries([2, 8, 16].map((slots) => [String(slots), hashOf(who.lookIds(slots))])),
   };
 }
 

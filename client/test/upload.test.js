@@ -115,7 +115,7 @@ test("a connection on which nothing moves counts as none", async (context) => {
   await assert.rejects(new Api("https://whistle.test", undefined, 5).get("/manifest.json"), { kind: "offline" });
 });
 
-const BAD_LOOKS = {
+const BAD_LOOKUPS = {
   "not filled up": new Uint8Array(100),
   empty: new Uint8Array(0),
   "more than is there": filled([0, 0, 0, 2]),
@@ -130,14 +130,14 @@ function filled(start) {
   return answer;
 }
 
-for (const [name, answer] of Object.entries(BAD_LOOKS)) {
-  test(`an answer to a look that is ${name} is refused`, async (context) => {
+for (const [name, answer] of Object.entries(BAD_LOOKUPS)) {
+  test(`an answer to a lookup that is ${name} is refused`, async (context) => {
     context.mock.method(globalThis, "fetch", async () => new Response(answer));
     await assert.rejects(new Api("https://whistle.test").look([]), { kind: "refused" });
   });
 }
 
-test("an answer to a look is read", async (context) => {
+test("an answer to a lookup is read", async (context) => {
   const answer = new Uint8Array(262_144);
   answer.set([0, 0, 0, 1, ...Array(16).fill(7), 1, 0, 0, 0x51, 0x2b, 0, 0, 0, 2, 8, 9]);
   context.mock.method(globalThis, "fetch", async () => new Response(answer));

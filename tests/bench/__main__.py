@@ -17,7 +17,7 @@ MEASURES: dict[str, Measure] = {
     "sealing": lambda folder, quick: sealing.measure(quick),
     "idle": serving.idle,
     "reports": serving.reports,
-    "looks": serving.looks,
+    "lookups": serving.lookups,
     "crowd": serving.crowd,
     "upload": serving.upload,
     "importing": importing.measure,

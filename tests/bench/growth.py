@@ -66,8 +66,8 @@ def timed(folder: Path, site: Site, what: str) -> float:
     """The usual time in ms of one kind of request."""
     if what == "report":
         return usual_time(site, "/en/", site.report(TEXT), FORM)
-    if what == "look":
-        return usual_time(site, "/api/look", [{"file": str(folder / "ids"), "records": 16, "size": 16_416}], OCTETS)
+    if what == "lookup":
+        return usual_time(site, "/api/lookup", [{"file": str(folder / "ids"), "records": 16, "size": 16_416}], OCTETS)
     path, asked = "/courier/days", {}
     if what == "a day's list":
         path, asked = "/courier/ids", {"day": (sites.today() - 2 * DAY).isoformat()}
@@ -76,7 +76,7 @@ def timed(folder: Path, site: Site, what: str) -> float:
 
 
 def measure(folder: Path, quick: bool) -> Iterator[Figure]:
-    """Submit, look and a courier's lists."""
+    """Submit, look up and a courier's lists."""
     slots, many, few = 8, 20_000 if quick else 200_000, 1000
     if shutil.disk_usage(folder).free < ROOM * many * size(slots):
         yield Figure("a full store", "", 0, note="not tried: too little room on the disk")
@@ -86,8 +86,8 @@ def measure(folder: Path, quick: bool) -> Iterator[Figure]:
     for site, count in ((full, many), (empty, few)):
         fill(site, count, slots)
     sites.settle()
-    records(folder / "ids", [b"".join(each.look_ids(slots)) for each in people(full, 8) + people(empty, 8)])
-    asked = {"report": "", "look": "<= 3", "a day's list": "", "the list of days": ""}  # ms
+    records(folder / "ids", [b"".join(each.lookup_ids(slots)) for each in people(full, 8) + people(empty, 8)])
+    asked = {"report": "", "lookup": "<= 3", "a day's list": "", "the list of days": ""}  # ms
     with full.served(), empty.served():
         for what, need in asked.items():
             pairs = [(timed(folder, full, what), timed(folder, empty, what)) for _ in range(3 if quick else 5)]

@@ -3,7 +3,7 @@
 `python -m tests.bench.limits FOLDER` serves at the address of FOLDER's whistle.toml:
 POST /upload   parse a form, hash its file, write it as files of 256 KiB with the same fsyncs
 POST /rows     insert the two rows of a report, as durably, and nothing else
-POST /zeros    read a look's ids, answer 256 KiB of zeros
+POST /zeros    read a lookup's ids, answer 256 KiB of zeros
 """
 
 import hashlib

@@ -1,4 +1,4 @@
-"""What reporters meet: uploads, reports, looks, a crowd of half-sent requests; each beside the limit server."""
+"""What reporters meet: uploads, reports, lookups, a crowd of half-sent requests; each beside the limit server."""
 
 import contextlib
 import os
@@ -107,34 +107,34 @@ def people(site: Site, count: int) -> list[Reporter]:
         return found
 
 
-def looks(folder: Path, quick: bool) -> Iterator[Figure]:
-    """Looks by program and by page, of people half of whom have reported."""
+def lookups(folder: Path, quick: bool) -> Iterator[Figure]:
+    """Lookups by program and by page, of people half of whom have reported."""
     with both(folder) as (ours, limit, _):
         yield from beside_zeros(folder, ours, limit, quick)
 
 
 def beside_zeros(folder: Path, ours: Site, limit: Site, quick: bool) -> Iterator[Figure]:
-    """Looks beside zeros, as many of them as a look answers with."""
+    """Lookups beside zeros, as many of them as a lookup answers with."""
     known = people(ours, 16) + [retrieval.derive(os.urandom(16)) for _ in range(16)]
-    ids = records(folder / "ids", [b"".join(each.look_ids(8)) for each in known])
+    ids = records(folder / "ids", [b"".join(each.lookup_ids(8)) for each in known])
     count, rounds = (300, 5) if quick else (800, 11)
 
     def look(site: Site, path: str, clients: int) -> float:
         return without_errors(site.load(path, ids, count, clients=clients, headers=[OCTETS])).rate
 
-    look(ours, "/api/look", 1)
-    pairs = interleaved(lambda: look(ours, "/api/look", 4), lambda: look(limit, "/zeros", 4), rounds)
-    yield beside("looks by program, 4 clients", "/s", ">= 0.4", pairs)
-    page = look_page(folder, known)
+    look(ours, "/api/lookup", 1)
+    pairs = interleaved(lambda: look(ours, "/api/lookup", 4), lambda: look(limit, "/zeros", 4), rounds)
+    yield beside("lookups by program, 4 clients", "/s", ">= 0.4", pairs)
+    page = lookup_page(folder, known)
 
     def by_page() -> float:
         return without_errors(ours.load("/en/", page, count // 2, clients=32, headers=[FORM])).rate
 
     pairs = interleaved(by_page, lambda: look(limit, "/zeros", 4), rounds)
-    yield beside("looks by page, script off, 32 clients", "/s", "", pairs)
+    yield beside("lookups by page, script off, 32 clients", "/s", "", pairs)
 
 
-def look_page(folder: Path, known: Sequence[Reporter]) -> list[dict[str, Any]]:
+def lookup_page(folder: Path, known: Sequence[Reporter]) -> list[dict[str, Any]]:
     """The form of somebody who comes back, for each of these."""
     typed = [fields.hidden_code(each.code).ljust(70) for each in known]
     filled = [(sites.field("step", "look") + sites.field("words", words)).encode() for words in typed]
@@ -142,7 +142,7 @@ def look_page(folder: Path, known: Sequence[Reporter]) -> list[dict[str, Any]]:
 
 
 def crowd(folder: Path, quick: bool) -> Iterator[Figure]:
-    """A look and a report while 200 requests stand half-sent."""
+    """A lookup and a report while 200 requests stand half-sent."""
     ours = Site.make(folder / "whistle", parties.organisation(sites.today()))
     with ours.served():
         yield from among_half_sent(folder, ours, quick)
@@ -150,10 +150,10 @@ def crowd(folder: Path, quick: bool) -> Iterator[Figure]:
 
 def among_half_sent(folder: Path, ours: Site, quick: bool) -> Iterator[Figure]:
     """Both, without them and with them."""
-    ids = records(folder / "crowd", [b"".join(each.look_ids(8)) for each in people(ours, 8)])
+    ids = records(folder / "crowd", [b"".join(each.lookup_ids(8)) for each in people(ours, 8)])
     parts = ours.report(TEXT)
     asked = {
-        "look": ("/api/look", ids, OCTETS),
+        "lookup": ("/api/lookup", ids, OCTETS),
         "report": ("/en/", parts, FORM),
     }
     times: dict[str, list[tuple[float, float]]] = {name: [] for name in asked}

@@ -19,12 +19,12 @@ from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
 
 pytestmark = pytest.mark.browser
 REPLY = "We have read it, and ask who else was there."
-HEAD = 29  # bytes of an entry of a look's answer before its body: id, state, day, length
+HEAD = 29  # bytes of an entry of a lookup's answer before its body: id, state, day, length
 NOT_PROVEN = "could not be checked and is not shown"
 
 
 def entries(look: bytes) -> dict[bytes, bytes]:
-    """What an answer to a look holds: by id, the rest of the entry."""
+    """What an answer to a lookup holds: by id, the rest of the entry."""
     count, at, found = struct.unpack(">I", look[:4])[0], 4, {}
     for _ in range(count):
         end = at + HEAD - 4 + struct.unpack(">I", look[at + HEAD - 8 : at + HEAD - 4])[0]
@@ -85,7 +85,7 @@ def test_replies_that_prove_nothing(
     mine, other = told(app, "Money was taken."), told(app, "So was the bus.")
     for who in (mine, other):
         answer(app, org, who, report_of(app, org, who), REPLY)
-    theirs = entries(app.test_client().post("/api/look", data=b"".join(other.look_ids(8)),
+    theirs = entries(app.test_client().post("/api/lookup", data=b"".join(other.lookup_ids(8)),
                                             content_type="application/octet-stream").data)  # fmt: skip
     typed = " ".join(words.encode(mine.code))
     with remote(name, address, axe=name == "chrome") as page:
@@ -94,7 +94,7 @@ def test_replies_that_prove_nothing(
         for what, (change, shown) in WRONG.items():
 
             def changed(path: str, body: bytes, change: Callable[..., None] = change) -> bytes:
-                if path != "/api/look":
+                if path != "/api/lookup":
                     return body
                 found = entries(body)
                 change(found, mine, other, theirs)
@@ -121,7 +121,7 @@ def test_answers_that_do_not_come(
     answer(app, org, who, report_of(app, org, who), REPLY)
     typed, more = " ".join(words.encode(who.code)), "One more thing that I saw."
     with remote(name, address, axe=False) as page:
-        line.fault = lambda path, number: fault if path == "/api/look" and number <= 2 else ""
+        line.fault = lambda path, number: fault if path == "/api/lookup" and number <= 2 else ""
         page("comeBack", typed)
         page("see", "main section[aria-labelledby=sending] [role=status]")
         if fault != "slow":

@@ -167,9 +167,9 @@ def test_a_program_that_comes_in_parts(app: flask.Flask, org: parties.Organisati
 
 
 def test_an_altered_answer(served: tuple[str, Line]) -> None:
-    """An answer to a look that is none is said to be none; the words stay where they were typed."""
+    """An answer to a lookup that is none is said to be none; the words stay where they were typed."""
     address, line = served
-    line.fault = lambda path, number: "altered" if path == "/api/look" else ""
+    line.fault = lambda path, number: "altered" if path == "/api/lookup" else ""
     typed = " ".join(words.encode(bytes(16)))
     told = scene("chrome", "look", address, words=typed)
     assert "This did not work in your browser" in told["told"]

@@ -171,7 +171,7 @@ def _derived(name: str, code: bytes) -> Vector:
     lanes = {
         str(lane): hashlib.sha256(b"".join(reply_tokens(who.replies, lane))).hexdigest() for lane in (0, 1, 15, 255)
     }
-    looks = {str(slots): hashlib.sha256(b"".join(who.look_ids(slots))).hexdigest() for slots in (2, 8, 16)}
+    lookups = {str(slots): hashlib.sha256(b"".join(who.lookup_ids(slots))).hexdigest() for slots in (2, 8, 16)}
     output: dict[str, Any] = {
         "mailbox_seed": who.mailbox.seed.hex(),
         "mailbox": who.mailbox.recipient.text,
@@ -189,7 +189,7 @@ def _derived(name: str, code: bytes) -> Vector:
         "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
         "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),
         "lane_sha256": lanes,
-        "look_sha256": looks,
+        "lookup_sha256": lookups,
     }
     given = {"code": code.hex(), "attempt": attempt.hex(), "digest": digest.hex()}
     return Vector(f"derive_{name}", "everything that follows from a code", "ok", given, output)

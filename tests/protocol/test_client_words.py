@@ -17,7 +17,7 @@ pytestmark = browser.needs_node
 
 
 def test_everything_that_follows_from_the_words(peer: Peer, chance: random.Random) -> None:
-    """Keys, tokens, look ids, the case and its reference are the same on both sides."""
+    """Keys, tokens, the ids of a lookup, the case and its reference are the same on both sides."""
     for _ in range(8):
         code, attempt, digest = chance.randbytes(16), chance.randbytes(32), chance.randbytes(32)
         who, slots, form = retrieval.derive(code), chance.randint(2, 16), retrieval.FormDigest()
@@ -32,7 +32,7 @@ def test_everything_that_follows_from_the_words(peer: Peer, chance: random.Rando
             "case": who.case.hex(),
             "reference": retrieval.reference(who.case),
             "tokens": [token.hex() for token in tokens],
-            "look": [id.hex() for id in who.look_ids(slots)],
+            "look": [id.hex() for id in who.lookup_ids(slots)],
             "code": retrieval.code_for(attempt, digest).hex(),
             "form": form.digest().hex(),
         }

@@ -50,18 +50,18 @@ def test_a_reference_is_the_first_39_bits() -> None:
 def test_lanes_do_not_meet() -> None:
     """Every place of every lane, the report's and the slip's id are distinct."""
     who = derive(CODE)
-    ids = who.look_ids(8)
+    ids = who.lookup_ids(8)
     assert len(set(ids)) == len(ids) == 2 + 16 * 64 == 1026
     assert ids == sorted(ids)
     assert thing_id(who.report_token) in ids and thing_id(reply_tokens(who.replies, 15)[63]) in ids
 
 
 def test_a_follow_up_has_a_token_of_its_own() -> None:
-    """A follow-up's token follows from the attempt and the digest, and is none of a look's."""
+    """A follow-up's token follows from the attempt and the digest, and is none of a lookup's."""
     who = derive(CODE)
     token = who.follow_up_token(bytes(32), bytes(32))
     assert token == hmac.digest(who.sent, bytes(64), "sha256")[:16]
-    assert thing_id(token) not in who.look_ids(8)
+    assert thing_id(token) not in who.lookup_ids(8)
 
 
 def test_the_digest_is_over_lengths_names_and_values() -> None:

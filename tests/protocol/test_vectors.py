@@ -72,7 +72,7 @@ def run_derive(given: Given) -> Given:
     """Derives everything."""
     who = derive(bytes.fromhex(given["code"]))
     follow_up = who.follow_up_token(bytes.fromhex(given["attempt"]), bytes.fromhex(given["digest"]))
-    lanes, looks = (0, 1, 15, 255), (2, 8, 16)
+    lanes, lookups = (0, 1, 15, 255), (2, 8, 16)
     return {
         "mailbox_seed": who.mailbox.seed.hex(),
         "mailbox": who.mailbox.recipient.text,
@@ -90,7 +90,7 @@ def run_derive(given: Given) -> Given:
         "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
         "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),
         "lane_sha256": {str(n): hashlib.sha256(b"".join(reply_tokens(who.replies, n))).hexdigest() for n in lanes},
-        "look_sha256": {str(n): hashlib.sha256(b"".join(who.look_ids(n))).hexdigest() for n in looks},
+        "lookup_sha256": {str(n): hashlib.sha256(b"".join(who.lookup_ids(n))).hexdigest() for n in lookups},
     }
 
 

@@ -113,7 +113,7 @@ def test_a_server_that_stands_still(device: Device, monkeypatch: pytest.MonkeyPa
     assert device.report.case == who.case.hex()
 
     def short(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
-        if environ["PATH_INFO"] != "/api/look":
+        if environ["PATH_INFO"] != "/api/lookup":
             return application(environ, start)
         start("200 OK", [("Content-Length", "262144"), ("Content-Type", connection.OCTETS)])
         return [bytes(1000)]
@@ -123,7 +123,7 @@ def test_a_server_that_stands_still(device: Device, monkeypatch: pytest.MonkeyPa
     assert done.exit_code == 1 and "the connection broke" in done.stderr
 
 
-LOOKS = {
+LOOKUPS = {
     "nothing": b"",
     "another length": bytes(1000),
     "too many": (9).to_bytes(4) + bytes(262_140),
@@ -134,10 +134,10 @@ LOOKS = {
 }
 
 
-@pytest.mark.parametrize("body", LOOKS.values(), ids=LOOKS)
+@pytest.mark.parametrize("body", LOOKUPS.values(), ids=LOOKUPS)
 def test_an_answer_of_another_form(device: Device, body: bytes) -> None:
-    """An answer to a look that is none is told as such, and no trace is shown."""
-    device.between = instead({"/api/look": body})
+    """An answer to a lookup that is none is told as such, and no trace is shown."""
+    device.between = instead({"/api/lookup": body})
     done = device.run("replies", words=typed(parties.reporter()))
     assert done.exit_code == 1
     assert "the server's answer" in done.stderr and done.stderr.count("\n") == 3
@@ -154,7 +154,7 @@ def test_a_withdrawal_that_is_not_answered(device: Device, answered: bytes) -> N
 @pytest.mark.parametrize("status", [301, 302, 400, 401, 404, 410])
 def test_a_server_that_is_something_else(device: Device, status: int) -> None:
     """Redirects are not followed, and a strange status ends the command in one line."""
-    device.between = instead({"/api/look": b""}, status)
+    device.between = instead({"/api/lookup": b""}, status)
     done = device.run("replies", words=typed(parties.reporter()))
     assert done.exit_code == 1 and re.search("does not understand|no such address", done.stderr)
 

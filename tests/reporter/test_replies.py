@@ -117,7 +117,7 @@ def _reply_altered(device: Device, who: Reporter) -> None:
     answer(device.app, device.org, who, device.report, "Come at night.")
 
     def altered(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
-        if environ["PATH_INFO"] != "/api/look":
+        if environ["PATH_INFO"] != "/api/lookup":
             return application(environ, start)
         body = bytearray(b"".join(application(environ, start)))
         place = body.index(thing_id(reply_tokens(who.replies, 0)[0]))
@@ -131,7 +131,7 @@ def _move(device: Device, old: bytes, new: bytes) -> None:
     """Have the server show under one id what lies under another."""
 
     def moved(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
-        if environ["PATH_INFO"] != "/api/look":
+        if environ["PATH_INFO"] != "/api/lookup":
             return application(environ, start)
         store, asked = store_of(device.app), environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
         found = store.look([asked[at : at + 16] for at in range(0, len(asked), 16)])

@@ -25,7 +25,7 @@ def today(tmp_path: Path) -> Iterator[Device]:
         yield found
 
 
-def test_a_report_and_a_look_at_a_terminal(today: Device) -> None:
+def test_a_report_and_a_lookup_at_a_terminal(today: Device) -> None:
     """Digits, channel, whom to leave out and the text are asked for; later the words, until they are right."""
     send = Terminal(today, "send", "--server", today.url)
     send.type("Are they the same? [y/N]: ", "y\n")

@@ -50,7 +50,7 @@ def head(who: Reporter, blocks: list[bytes] | None = None) -> bytes:
 
 
 def entries(data: bytes) -> dict[bytes, tuple[int, int, bytes]]:
-    """What an answer to a look holds: by id, state, day and body."""
+    """What an answer to a lookup holds: by id, state, day and body."""
     found, place = {}, 4
     for _ in range(struct.unpack(">I", data[:4])[0]):
         id, state, day, length = struct.unpack(">16sBII", data[place : place + 25])
@@ -62,8 +62,8 @@ def entries(data: bytes) -> dict[bytes, tuple[int, int, bytes]]:
 
 
 def look(client: FlaskClient, who: Reporter) -> bytes:
-    """The answer to a look."""
-    answered = post(client, "look", b"".join(who.look_ids(8)))
+    """The answer to a lookup."""
+    answered = post(client, "lookup", b"".join(who.lookup_ids(8)))
     assert answered.status_code == 200
     return answered.data
 
@@ -91,7 +91,7 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
 def test_the_reports_own_body_is_never_shown(
     client: FlaskClient, instance: Instance, org: parties.Organisation
 ) -> None:
-    """A look shows the report's state, before and after its collection, and never what was written."""
+    """A lookup shows the report's state, before and after its collection, and never what was written."""
     who = parties.reporter()
     report, slip = sealed_report(who, org)
     post(client, "store", head(who) + report + slip)
@@ -168,7 +168,7 @@ def test_a_full_disk_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatc
 
 
 WHO = parties.reporter()
-IDS = WHO.look_ids(8)
+IDS = WHO.lookup_ids(8)
 ENVELOPE = bytes(SIZE)
 TOKEN = "0123456789abcdef0123456789abcdef"
 WRONG = {
@@ -181,10 +181,10 @@ WRONG = {
     "store_same_token": ("store", canonical.dumps({"tokens": [TOKEN] * 2, "blocks": []}) + b"\n" + ENVELOPE * 2, 400),
     "store_not_canonical": ("store", b'{"tokens": [], "blocks": []}\n' + ENVELOPE, 400),
     "store_more_fields": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": [], "x": 1}) + b"\n" + ENVELOPE, 400),
-    "look_one_less": ("look", b"".join(IDS[:-1]), 400),
-    "look_one_more": ("look", b"".join([*IDS, b"\xff" * 16]), 413),
-    "look_unsorted": ("look", b"".join(reversed(IDS)), 400),
-    "look_repeated": ("look", b"".join([IDS[0], *IDS[:-1]]), 400),
+    "lookup_one_less": ("lookup", b"".join(IDS[:-1]), 400),
+    "lookup_one_more": ("lookup", b"".join([*IDS, b"\xff" * 16]), 413),
+    "lookup_unsorted": ("lookup", b"".join(reversed(IDS)), 400),
+    "lookup_repeated": ("lookup", b"".join([IDS[0], *IDS[:-1]]), 400),
     "blocks_none": ("blocks", b"", 400),
     "blocks_cut": ("blocks", bytes(17), 400),
     "blocks_many": ("blocks", bytes(65 * 16), 413),
@@ -202,23 +202,23 @@ def test_every_other_size_and_form_is_refused(client: FlaskClient, path: str, bo
 
 def test_only_octets_and_only_post(client: FlaskClient) -> None:
     """A form of another site's page cannot be one of these requests, and nothing is answered by GET."""
-    assert client.post("/api/look", data=b"".join(IDS), content_type="text/plain").status_code == 415
-    assert all(client.get(f"/api/{path}").status_code == 405 for path in ("block", "store", "look", "blocks"))
+    assert client.post("/api/lookup", data=b"".join(IDS), content_type="text/plain").status_code == 415
+    assert all(client.get(f"/api/{path}").status_code == 405 for path in ("block", "store", "lookup", "blocks"))
 
 
-def test_a_look_that_breaks_off_is_refused(app: flask.Flask) -> None:
+def test_a_lookup_that_breaks_off_is_refused(app: flask.Flask) -> None:
     """A body that ends early, has no length or one that is no number is not of the known form."""
     whole = b"".join(IDS)
     with app.test_client() as client:
-        short = client.open("/api/look", method="POST", input_stream=io.BytesIO(whole[:-1]),
+        short = client.open("/api/lookup", method="POST", input_stream=io.BytesIO(whole[:-1]),
                             content_type=OCTETS, content_length=len(whole))  # fmt: skip
-        chunked = post(client, "look", whole, {"HTTP_TRANSFER_ENCODING": "chunked"})
-        nonsense = post(client, "look", whole, {"CONTENT_LENGTH": "many"})
+        chunked = post(client, "lookup", whole, {"HTTP_TRANSFER_ENCODING": "chunked"})
+        nonsense = post(client, "lookup", whole, {"CONTENT_LENGTH": "many"})
     assert [each.status_code for each in (short, chunked, nonsense)] == [400, 411, 400]
     assert all(set(each.get_json()) == {"error", "hint"} for each in (short, chunked, nonsense))
 
 
-def test_a_look_at_a_store_that_fails_tells_nothing(
+def test_a_lookup_at_a_store_that_fails_tells_nothing(
     client: FlaskClient, instance: Instance, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """The program is told to turn to the operator, whose log names the fault's kind and place, and no id."""
@@ -236,11 +236,11 @@ def test_a_look_at_a_store_that_fails_tells_nothing(
 
 
 def look_at(client: FlaskClient) -> TestResponse:
-    """A look with ids under which nothing lies."""
-    return post(client, "look", b"".join(IDS))
+    """A lookup with ids under which nothing lies."""
+    return post(client, "lookup", b"".join(IDS))
 
 
-def test_a_look_has_the_headers_of_every_answer(client: FlaskClient) -> None:
+def test_a_lookup_has_the_headers_of_every_answer(client: FlaskClient) -> None:
     """What stands in front of Flask is not in front of what every answer needs."""
     seen = look_at(client).headers
     assert {"Content-Security-Policy", "X-Content-Type-Options", "Referrer-Policy"} <= set(seen.keys())

@@ -28,7 +28,7 @@ done_by = "acknowledgement"
 text.en = "We answer."
 [limits]
 storage = "redis://127.0.0.1:6379"
-look = { each = "3 per minute" }
+lookup = { each = "3 per minute" }
 [server]
 bind = "127.0.0.1:9000"
 behind_tor = false
@@ -45,7 +45,7 @@ WRONG = {
     "flag_as_number": ("[server]\nbehind_tor = 1", "server.behind_tor must be true or false"),
     "number_as_flag": ("[server]\nthreads = true", "server.threads must be a whole number"),
     "out_of_range": ("[server]\nslots = 99", "server.slots must be from 2 to 16"),
-    "bad_rate": ('[limits]\nlook = { each = "often" }', "limits.look.each must be a rate"),
+    "bad_rate": ('[limits]\nlookup = { each = "often" }', "limits.lookup.each must be a rate"),
     "unknown_action": ('[limits]\nsing = { each = "1 per day" }', "limits.sing is not known here"),
     "bad_question_id": ('[[channels.fraud.questions]]\nid = "When?"\nlabel.en = "When?"', "must be made of a to z"),
     "question_twice": (
@@ -80,7 +80,7 @@ def test_reads_everything(tmp_path: Path) -> None:
     assert config.outside[0].contact == "https://council.example"
     assert config.guidance == {"en": "# Guide"}
     assert config.plan[0].days == 7 and config.plan[0].done_by == "acknowledgement"
-    assert config.rates["look"] == Rate("3 per minute", Config(tmp_path).rates["look"].all)
+    assert config.rates["lookup"] == Rate("3 per minute", Config(tmp_path).rates["lookup"].all)
     assert config.hosts == ("report.example.org", "[::1]:8080")
     assert config.rates_storage == "redis://127.0.0.1:6379"
     assert (config.bind, config.behind_tor, config.trusted_proxies) == ("127.0.0.1:9000", False, 1)

@@ -16,11 +16,11 @@ def test_counts_until_the_time_of_the_first_is_over() -> None:
     """What is counted adds up, apart from other keys, until the time that began with the first is over."""
     time = [1000.0]
     counts = counting(time)
-    assert [counts.incr("look", 10), counts.incr("look", 10, 2), counts.incr("send", 10)] == [1, 3, 1]
+    assert [counts.incr("lookup", 10), counts.incr("lookup", 10, 2), counts.incr("send", 10)] == [1, 3, 1]
     time[0] += 9
-    assert (counts.incr("look", 10), counts.get("look"), counts.get_expiry("look")) == (4, 4, 1010.0)
+    assert (counts.incr("lookup", 10), counts.get("lookup"), counts.get_expiry("lookup")) == (4, 4, 1010.0)
     time[0] += 1
-    assert (counts.get("look"), counts.incr("look", 10)) == (0, 1)
+    assert (counts.get("lookup"), counts.incr("lookup", 10)) == (0, 1)
 
 
 def test_a_window_slides() -> None:
@@ -31,7 +31,7 @@ def test_a_window_slides() -> None:
     def taken(key: str = "send") -> int:
         return sum(counts.acquire_sliding_window_entry(key, 10, 10) for _ in range(20))
 
-    assert (taken(), taken(), taken("look")) == (10, 0, 10)
+    assert (taken(), taken(), taken("lookup")) == (10, 0, 10)
     assert counts.get_sliding_window("send", 10) == (0, 0.0, 10, 20.0)
     time[0] += 15
     assert counts.get_sliding_window("send", 10) == (10, 5.0, 0, 15.0)
@@ -63,14 +63,14 @@ def test_processes_count_together() -> None:
 
     def count() -> None:
         for _ in range(500):
-            counts.incr("look", 10)
+            counts.incr("lookup", 10)
 
     processes = [fork.Process(target=count) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:
         process.join()
-    assert counts.get("look") == 1500
+    assert counts.get("lookup") == 1500
     assert memory.bytes[:HEAD] == b"k" * HEAD
 
 
@@ -85,7 +85,7 @@ def test_whoever_dies_while_counting_holds_nobody_up() -> None:
     process = multiprocessing.get_context("fork").Process(target=die)
     process.start()
     process.join()
-    assert counting([1000.0], memory).incr("look", 10) == 1
+    assert counting([1000.0], memory).incr("lookup", 10) == 1
 
 
 def test_too_many_visitors_take_nothing_from_everybody() -> None:

@@ -259,7 +259,7 @@ def test_a_taken_place_does_not_stop_the_others(
 def test_two_new_replies_for_one_place_in_a_race(
     carrier: Carrier, instance: Instance, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A place that is taken between the look and the commit is reported like any other."""
+    """A place that is taken between the lookup and the commit is reported like any other."""
     reply, other = sealed(org), sealed(org)
     commit, calls = type(instance.store).commit, []
 

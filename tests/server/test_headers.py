@@ -8,7 +8,7 @@ from flask.testing import FlaskClient
 
 from whistle.server import headers, logs
 
-PATHS = ("/en/", "/", "/nowhere", "/static/pictures.js", "/manifest.json", "/api/look", "/courier/days")
+PATHS = ("/en/", "/", "/nowhere", "/static/pictures.js", "/manifest.json", "/api/lookup", "/courier/days")
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -61,7 +61,7 @@ def test_script_only_where_it_is_served(app: flask.Flask) -> None:
 
 def test_a_chunked_body_is_refused(client: FlaskClient) -> None:
     """A body of no stated length gets 411, and a page that says that nothing was stored."""
-    for path in ("/api/look", "/en/"):
+    for path in ("/api/lookup", "/en/"):
         chunked = client.post(path, data=b"x", headers={"Transfer-Encoding": "chunked"})
         assert chunked.status_code == 411
     assert "Nothing was stored" in chunked.get_data(as_text=True)

@@ -22,7 +22,7 @@ from whistle.server.counting import EVERYBODY, Counting
 from whistle.server.limits import Limits, Passing, told
 
 REDIS = os.environ.get("WHISTLE_TEST_REDIS", "")
-RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "look": Rate("2 per hour", "5 per hour")}
+RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "lookup": Rate("2 per hour", "5 per hour")}
 
 
 def limited(tmp_path: Path, **changes: object) -> tuple[flask.Flask, Limits]:
@@ -49,14 +49,14 @@ def test_each_address_and_everybody_together(tmp_path: Path) -> None:
     assert [asked(app, limits, "send") for _ in range(3)] == [True, True, False]
     assert [asked(app, limits, "send", "192.0.2.2") for _ in range(3)] == [True, True, False]
     assert [asked(app, limits, "send", "192.0.2.3") for _ in range(2)] == [True, False]
-    assert asked(app, limits, "look")
+    assert asked(app, limits, "lookup")
 
 
 def test_behind_tor_only_everybody_counts(tmp_path: Path) -> None:
-    """Where all share one address, one visitor's limit is not everybody's; looks keep their own share."""
+    """Where all share one address, one visitor's limit is not everybody's; lookups keep their own share."""
     app, limits = limited(tmp_path, behind_tor=True)
     assert [asked(app, limits, "send", "127.0.0.1") for _ in range(6)] == [True] * 5 + [False]
-    assert asked(app, limits, "look", "127.0.0.1")
+    assert asked(app, limits, "lookup", "127.0.0.1")
 
 
 def test_only_what_a_trusted_proxy_wrote_counts(tmp_path: Path) -> None:
@@ -173,8 +173,8 @@ def test_a_program_is_told_to_wait(client: FlaskClient, app: flask.Flask) -> Non
     """Too much gets 429 with a hint."""
     limits = still(app).extensions["whistle_limits"]
     once = Rate("1 per day", "1 per day")
-    limits._config = config(Path(), rates={**RATES, "look": once, "withdraw": once})
-    for path, body in (("withdraw", bytes(32)), ("look", b"".join(parties.reporter().look_ids(8)))):
+    limits._config = config(Path(), rates={**RATES, "lookup": once, "withdraw": once})
+    for path, body in (("withdraw", bytes(32)), ("lookup", b"".join(parties.reporter().lookup_ids(8)))):
         asked = [client.post(f"/api/{path}", data=body, content_type="application/octet-stream") for _ in range(2)]
         assert [each.status_code for each in asked] == [200, 429]
         assert asked[1].headers["Retry-After"] == str(86_400 - 30 + 1)

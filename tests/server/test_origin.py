@@ -84,7 +84,7 @@ def test_our_own_forms_are_taken(app: flask.Flask, headers: dict[str, str]) -> N
     assert "Keep these twelve words" in visitor.text
 
 
-@pytest.mark.parametrize("path", ["ready", "block", "drop", "store", "look", "blocks", "withdraw"])
+@pytest.mark.parametrize("path", ["ready", "block", "drop", "store", "lookup", "blocks", "withdraw"])
 def test_no_other_site_asks_as_a_program(app: flask.Flask, path: str) -> None:
     """Whatever type a browser may be brought to send, a page of another site gets nothing done."""
     client = app.test_client()

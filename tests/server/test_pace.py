@@ -1,4 +1,4 @@
-"""The beat on which looks are answered."""
+"""The beat on which lookups are answered."""
 
 import time
 from pathlib import Path
@@ -24,8 +24,8 @@ def test_without_a_beat_nothing_is_waited() -> None:
 
 
 @pytest.mark.parametrize("words", ["", "1 2 3", " ".join(["1"] * 12)], ids=["none", "three", "twelve"])
-def test_a_look_keeps_the_beat(tmp_path: Path, org: Organisation, words: str) -> None:
-    """The page that answers a look comes no sooner than the beat, whatever was typed."""
+def test_a_lookup_keeps_the_beat(tmp_path: Path, org: Organisation, words: str) -> None:
+    """The page that answers a lookup comes no sooner than the beat, whatever was typed."""
     app = site(tmp_path, org, Clock(), beat=0.3)
     visitor = Visitor(app).step("replies")
     begun = time.monotonic()

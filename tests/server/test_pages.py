@@ -105,7 +105,7 @@ def test_weighs_little(app: flask.Flask, way: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("way", PADDED)
-def test_the_answer_to_a_look_always_has_the_same_length(app: flask.Flask, way: str) -> None:
+def test_the_answer_to_a_lookup_always_has_the_same_length(app: flask.Flask, way: str) -> None:
     """Whether the words find something, nothing, or are none, the page has 256 KiB."""
     assert len(PADDED[way](Visitor(app)).answer.get_data()) == 262_144
 
@@ -217,7 +217,7 @@ def test_a_first_page_that_is_asked_for_too_often(tmp_path: Path, org: parties.O
 
 def test_what_is_refused_leaves_room_for_reports(tmp_path: Path, org: parties.Organisation) -> None:
     """Any number of empty, broken or unreadable forms closes reporting to nobody; what is stored counts, and once."""
-    rates = {"send": Rate("2 per hour", "2 per hour"), "page": OFTEN, "look": OFTEN}
+    rates = {"send": Rate("2 per hour", "2 per hour"), "page": OFTEN, "lookup": OFTEN}
     app = still(site(tmp_path, org, rates={**config(tmp_path).rates, **rates}))
     client, flooding = app.test_client(), Visitor(app)
     words = flooding.tell().words

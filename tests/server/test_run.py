@@ -119,13 +119,13 @@ def running(place: Path) -> Iterator[Running]:
 
 
 def test_it_answers(running: Running) -> None:
-    """Pages, the manifest and looks are answered; no answer names the program or the time, no cookie is set."""
+    """Pages, the manifest and lookups are answered; no answer names the program or the time, no cookie is set."""
     status, page, headers = running.ask("GET", "/en/")
     assert status == 200 and b"<form" in page
     assert not {"Server", "Date", "Set-Cookie"} & set(headers)
     assert running.ask("GET", "/manifest.json")[0] == 200
-    ids = b"".join(parties.reporter().look_ids(8))
-    status, body, _ = running.ask("POST", "/api/look", ids, **{"Content-Type": "application/octet-stream"})
+    ids = b"".join(parties.reporter().lookup_ids(8))
+    status, body, _ = running.ask("POST", "/api/lookup", ids, **{"Content-Type": "application/octet-stream"})
     assert (status, len(body)) == (200, 262_144)
 
 

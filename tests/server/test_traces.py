@@ -23,7 +23,7 @@ ODD = (
     "/static",
     "/nowhere",
     "/manifest.json/",
-    "/api/look/",
+    "/api/lookup/",
     "/courier/days/",
     "/EN/",
     "/%2f%2fevil.example/",
@@ -107,15 +107,15 @@ TWICE = Rate("2 per hour", "2 per hour")
 
 @pytest.mark.parametrize("step", ["withdraw", "stop", "exposed"])
 def test_no_step_is_a_cheaper_look(tmp_path: Path, org: parties.Organisation, step: str) -> None:
-    """Whatever step words are tried with, it counts as a look."""
-    client = limited(tmp_path, org, look=TWICE).test_client()
+    """Whatever step words are tried with, it counts as a lookup."""
+    client = limited(tmp_path, org, lookup=TWICE).test_client()
     asked = [client.post("/en/", data={"step": step, "words": "1 " * 12}).status_code for _ in range(3)]
     assert asked == [200, 200, 429]
 
 
 def test_broken_forms_count_too(tmp_path: Path, org: parties.Organisation) -> None:
     """A form that breaks off costs its sender as much as a whole one; and the case is not looked up for nothing."""
-    app = limited(tmp_path, org, send=TWICE, look=TWICE)
+    app = limited(tmp_path, org, send=TWICE, lookup=TWICE)
     client = app.test_client()
     body = b"".join(
         b'--b\r\nContent-Disposition: form-data; name="%b"\r\n\r\n%b\r\n' % pair

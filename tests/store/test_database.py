@@ -97,7 +97,7 @@ def test_a_commit_is_one_transaction(store: Store) -> None:
 
 
 def test_days_and_looks_use_indexes(here: Store) -> None:
-    """Listing days reads only the index, and a look only what it asks for, so both stay quick with many envelopes."""
+    """Listing days reads only the index, and a lookup only what it asks for, so both stay quick with many envelopes."""
     asked = []
     event.listen(here.database.engine, "before_cursor_execute", lambda *call: asked.append((call[2], call[3])))
     report(here)

@@ -17,7 +17,7 @@ turned = pytest.mark.parametrize("turned", [False, True], ids=["today", "turned 
 
 
 def test_a_report_and_its_slip_are_found(store: Store) -> None:
-    """A look finds both, waiting since their day, in order of id, and gives only the slip's body."""
+    """A lookup finds both, waiting since their day, in order of id, and gives only the slip's body."""
     first, slip, _ = report(store)
     expected = [
         Found(first.id, Heap.REVIEWERS, State.WAITING, DAY, DAY, None),
@@ -96,14 +96,14 @@ def test_without_its_blocks_nothing_is_stored(store: Store) -> None:
     assert store.day_ids(DAY).blocks == tuple(sorted([there, absent]))
 
 
-def test_a_look_keeps_to_the_heaps_asked_for(store: Store) -> None:
+def test_a_lookup_keeps_to_the_heaps_asked_for(store: Store) -> None:
     """Envelopes of another heap are not found, and bodies are given only of the heaps named."""
     first, slip, _ = report(store)
     found = store.look([first.id, slip.id], heaps=[Heap.REVIEWERS], bodies=[Heap.REVIEWERS])
     assert [(each.id, each.body) for each in found] == [(first.id, first.body)]
 
 
-def test_a_look_takes_as_many_ids_as_a_case_has_places(store: Store) -> None:
+def test_a_lookup_takes_as_many_ids_as_a_case_has_places(store: Store) -> None:
     """Among 1,026 ids those that are stored are found, today's and older ones."""
     pairs = [report(store)[1] for _ in range(3)]
     on(store, NEXT).turn_over()

@@ -1,4 +1,4 @@
-"""A look finds what other processes brought or moved, also while they do."""
+"""A lookup finds what other processes brought or moved, also while they do."""
 
 import threading
 from collections.abc import Iterator
@@ -19,12 +19,12 @@ def other(here: Store, tmp_path: Path) -> Iterator[Store]:
 
 
 def seen(store: Store, ids: list[bytes]) -> set[bytes]:
-    """What a look finds among many ids under which nothing lies."""
+    """What a lookup finds among many ids under which nothing lies."""
     return {found.id for found in store.look(sorted([*ids, *(an_id() for _ in range(1000))]))}
 
 
 def test_what_another_process_brought_or_settled_is_found(here: Store, other: Store) -> None:
-    """A look finds what came to today's tables and what was moved from them, by this process or another one."""
+    """A lookup finds what came to today's tables and what was moved from them, by this process or another one."""
     ids: list[bytes] = []
     for bringing, settling in ((here, here), (here, other), (other, here), (other, other)):
         assert seen(here, ids) == seen(other, ids) == set(ids)
@@ -34,7 +34,7 @@ def test_what_another_process_brought_or_settled_is_found(here: Store, other: St
         assert seen(here, ids) == seen(other, ids) == set(ids)
 
 
-def test_a_look_during_a_turn_over_misses_nothing(here: Store, other: Store) -> None:
+def test_a_lookup_during_a_turn_over_misses_nothing(here: Store, other: Store) -> None:
     """While days are moved by another process, whoever looks finds every envelope each time."""
     ids = [each.id for _ in range(40) for each in report(here)[:2]]
     missed: list[set[bytes]] = []

@@ -92,7 +92,7 @@ class Server:
         while time.monotonic() < end:
             assert self.processes[-1].poll() is None, (self.folder / "said.log").read_text()
             with contextlib.suppress(OSError, http.client.HTTPException):
-                if self.post("/api/look", [], 0, {})[0] == 415:
+                if self.post("/api/lookup", [], 0, {})[0] == 415:
                     return
             time.sleep(0.05)
         raise AssertionError("the server did not start in time")

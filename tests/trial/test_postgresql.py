@@ -67,7 +67,7 @@ def database() -> Iterator[str]:
 
 
 def test_postgresql_gets_nothing_in_clear(tmp_path: Path, database: str, measured: Measure) -> None:
-    """Reports, looks, and a withdrawal: its tables, write-ahead log and log hold sealed bodies, and nothing planted."""
+    """Reports, lookups, a withdrawal: its tables, write-ahead log and log hold sealed bodies and nothing planted."""
     server = Server.make(tmp_path / "s", 24, f'database = "{database}"')
     ids = []
     with server.running():

@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
     """A server that refuses nothing for being asked too often."""
     with Server.make(tmp_path / "server").running() as running:
         yield running
-        assert running.post("/api/look", [], 0, {})[0] == 415  # it still answers
+        assert running.post("/api/lookup", [], 0, {})[0] == 415  # it still answers
     said = (tmp_path / "server" / "said.log").read_text()
     assert "ERROR" not in said, said
 

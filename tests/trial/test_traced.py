@@ -65,7 +65,7 @@ def goes_wrong(watched: Watched, size: int) -> None:
 
 
 def test_a_server_writes_nothing_in_clear(tmp_path: Path, tracer: Tracer, measured: Measure) -> None:
-    """Uploads of every kind of size, looks, a follow-up, a withdrawal, and whatever may go wrong."""
+    """Uploads of every kind of size, lookups, a follow-up, a withdrawal, and whatever may go wrong."""
     with traced(tmp_path / "s", tracer).running() as server:
         watched = Watched(server)
         for size in SIZES:

@@ -151,7 +151,7 @@ class World:
     def replies(self, who: Reporter) -> list[Signed]:
         """What the reporter finds under the words, opened."""
         found = []
-        for id_ in who.look_ids(self.org.manifest.slots):
+        for id_ in who.lookup_ids(self.org.manifest.slots):
             if id_ in self.carrier.heaps and self.carrier.heaps[id_][0] == "reporters":
                 body = self.carrier.heaps[id_][1]
                 found.append(envelope.open_(body, [who.mailbox], self.org.manifest.slots))

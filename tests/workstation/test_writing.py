@@ -172,7 +172,7 @@ def told(world: World, who: Reporter) -> list[tuple[str, str]]:
     )  # fmt: skip
     body = envelope.seal(message.sign(slip, who.signing), [who.mailbox.recipient], 8)
     world.carrier.put(body, heap="reporters", id_=thing_id(who.slip_token))
-    heaps, wanted = world.carrier.heaps, who.look_ids(8)
+    heaps, wanted = world.carrier.heaps, who.lookup_ids(8)
     things = {id_: Thing(DAY, heaps[id_][1]) for id_ in wanted if id_ in heaps and heaps[id_][0] == "reporters"}
     view = judge(things, who, Succession([world.org.known]), 8, lambda transcript: b"")
     assert not view.replies and not view.late

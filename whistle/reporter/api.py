@@ -14,7 +14,7 @@ from whistle.protocol.trust.manifest import MAX_FILE
 from whistle.reporter.connection import Link
 from whistle.reporter.errors import BadServer
 
-PAD = 262_144  # bytes; an answer to a look is a multiple of it
+PAD = 262_144  # bytes; an answer to a lookup is a multiple of it
 ENTRY = struct.Struct(f">{TOKEN}sBII")  # id, state, day, length of the body
 STATES = ("waiting", "collected", "removed")
 WITHDRAWN = ("withdrawn", "collected", "unknown")
@@ -64,7 +64,7 @@ class Api:
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
         """What lies under the sorted ids of one reporter."""
         most = 4 + len(ids) * (ENTRY.size + envelope.size(slots))
-        return _parse_look(self._link.post("/api/look", b"".join(ids), most + PAD), set(ids), envelope.size(slots))
+        return _parse_look(self._link.post("/api/lookup", b"".join(ids), most + PAD), set(ids), envelope.size(slots))
 
     def blocks(self, ids: Sequence[bytes]) -> list[bytes | None]:
         """Blocks of replies, at most 64; None for one that is not there."""

@@ -41,7 +41,7 @@ class CaseView(Conversation):
 def look(api: Api, reporter: Reporter, manifests: Succession, today: datetime.date) -> CaseView | None:
     """Everything that is stored under a reporter's words; None when nothing is.  Raises ReporterError."""
     slots = manifests.current(today).manifest.slots
-    found = {each.id: each for each in api.look(reporter.look_ids(slots), slots)}
+    found = {each.id: each for each in api.look(reporter.lookup_ids(slots), slots)}
     if not found:
         return None
     report = found.pop(thing_id(reporter.report_token), None)

@@ -63,7 +63,7 @@ class Rate:
 
 def _rates() -> dict[str, Rate]:
     return {
-        "look": Rate("30 per minute", "1200 per minute"),
+        "lookup": Rate("30 per minute", "1200 per minute"),
         "send": Rate("5 per minute", "10 per 10 seconds"),  # what is stored, and no other form
         "upload": Rate("5 per minute", "60 per minute"),  # large forms without script
         "block": Rate("2400 per minute", "12000 per minute"),
@@ -99,7 +99,7 @@ class Config:
     blocks_url: str = ""  # empty: `blocks` in the folder
     max_upload: int = 4096 * MIB  # bytes of one form, files included
     chaff: float = 4.0  # mean a day
-    beat: float = 0.25  # seconds; pages that answer a look leave on it
+    beat: float = 0.25  # seconds; pages that answer a lookup leave on it
 
     @classmethod
     def load(cls, folder: Path) -> "Config":

@@ -26,7 +26,7 @@ CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn
 # the connection that was used last is used next: what it has read of the database is still in its memory
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
-CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a look reads in all of its rows
+CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a lookup reads in all of its rows
 SCHEMA = "schema"  # the lock of whoever makes the database, or changes its tables
 WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full

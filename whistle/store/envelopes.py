@@ -42,7 +42,7 @@ class Sealed:
 
 @dataclass(frozen=True)
 class Found:
-    """An envelope as a look finds it; `body` is None where it was not asked for or is gone."""
+    """An envelope as a lookup finds it; `body` is None where it was not asked for or is gone."""
 
     id: bytes
     heap: Heap

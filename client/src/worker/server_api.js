@@ -9,7 +9,7 @@ import { TOKEN } from "../protocol/code/retrieval.js";
 /** @import { Block } from "../protocol/case/attachment.js" */
 
 const OCTETS = "application/octet-stream";
-const PAD = 262_144; // bytes; an answer to a look is a multiple of it
+const PAD = 262_144; // bytes; an answer to a lookup is a multiple of it
 const ENTRY = TOKEN + 9; // bytes of what is found, without its body
 const DAY = 86_400_000; // milliseconds
 const KEPT_ALIVE = 60_000; // bytes that a browser still sends when the page is gone
@@ -99,7 +99,7 @@ export class Api {
    * @param {Uint8Array[]} ids sorted
    */
   async look(ids) {
-    return parseLook(await this._post("/api/look", concatBytes(...ids)));
+    return parseLook(await this._post("/api/lookup", concatBytes(...ids)));
   }
 
   /**

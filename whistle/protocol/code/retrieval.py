@@ -94,8 +94,8 @@ class Reporter:
         """The token of the follow-up that a form's attempt and digest stand for."""
         return self._sent(attempt + digest)
 
-    def look_ids(self, slots: int) -> list[bytes]:
-        """All ids that a look asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes."""
+    def lookup_ids(self, slots: int) -> list[bytes]:
+        """All ids that a lookup asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes."""
         tokens = [token for lane in range(2 * slots) for token in reply_tokens(self.replies, lane)]
         return sorted(map(thing_id, [self.report_token, self.slip_token, *tokens]))
 

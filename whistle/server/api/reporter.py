@@ -25,7 +25,7 @@ from whistle.server.sealing.multipart import Body
 from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
 
 OCTETS = "application/octet-stream"
-PAD = 262_144  # bytes; an answer to a look is a multiple of it, so that up to six replies look like none
+PAD = 262_144  # bytes; an answer to a lookup is a multiple of it, so that up to six replies look like none
 FETCH = 64  # blocks in one answer
 EPOCH = date(1970, 1, 1)
 STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
@@ -105,10 +105,10 @@ def store_envelopes() -> flask.Response:
     return _nothing()
 
 
-@blueprint.post("/look")
-def look() -> flask.Response:
+@blueprint.post("/lookup")
+def lookup() -> flask.Response:
     """The state of what lies under a reporter's ids, and what was written to them (SPEC 9.1)."""
-    limits.count("look")
+    limits.count("lookup")
     instance = here()
     size = (2 + 2 * instance.config.slots * PLACES) * TOKEN
     ids = _cut(_body(size, size))

@@ -23,7 +23,7 @@ from whistle.server.reporter.links import contact
 from whistle.server.sealing.multipart import Arrived, Bounds
 from whistle.store import Store
 
-PAD = 262_144  # bytes: the answer to a look is a multiple of it (SPEC 9.1)
+PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
 PAGE = 16_384  # bytes: any other is a multiple of this, whichever channel or words it shows
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())

@@ -30,7 +30,7 @@ AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps who
 }
 STORING = ("send", "follow-up", "stop-now", "renew")
 LOOKING = ("look", "withdraw", "stop", "exposed", "follow-up", "stop-now", "renew")
-COUNTED = dict.fromkeys(LOOKING, "look")  # as actions of Config.rates; what is stored counts as `send` beside it
+COUNTED = dict.fromkeys(LOOKING, "lookup")  # as actions of Config.rates; what is stored counts as `send` beside it
 COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as `page`
 SMALL = 16 * 1024  # bytes of a body up to which it takes none of the places for uploads
 LARGE = 2 * 1024 * 1024  # bytes of a body from which it counts as an upload

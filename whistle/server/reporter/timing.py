@@ -1,6 +1,6 @@
-"""Pages that answer a look leave on a beat, so that on the wire their time tells no more than their size does.
+"""Pages that answer a lookup leave on a beat, so that on the wire their time tells no more than their size does.
 
-To open a reply takes milliseconds, which would count the replies.  A program's look opens nothing and needs no beat.
+To open a reply takes milliseconds, which would count the replies.  A program's lookup opens nothing and needs no beat.
 Not hidden: work that takes longer than a beat, as on a machine that is too busy.
 """
 

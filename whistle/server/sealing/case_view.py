@@ -37,7 +37,7 @@ class CaseView(Conversation):
 def look(reporter: Reporter, published: Published, store: Store, day: datetime.date) -> CaseView | None:
     """Everything that is stored under a reporter's words; None when nothing is.  NoManifest before the first one."""
     slots = published.current(day).manifest.slots
-    found = {each.id: each for each in store.look(reporter.look_ids(slots))}
+    found = {each.id: each for each in store.look(reporter.lookup_ids(slots))}
     if not found:
         return None
     report = found.pop(thing_id(reporter.report_token), None)

@@ -115,7 +115,7 @@ export class Reporter {
   }
 
   /**
-   * All ids that a look asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes.
+   * All ids that a lookup asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes.
    *
    * @param {number} slots
    */

@@ -1,4 +1,4 @@
-"""Looks tell nobody on the wire what they found: answers of one size, at times that are hardly told apart."""
+"""Lookups tell nobody on the wire what they found: answers of one size, at times that are hardly told apart."""
 
 import math
 import os
@@ -19,9 +19,9 @@ from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive, thing_id
 from whistle.server.config import Config, Rate
 
-SAMPLES = full("LOOKS", 10_000, 120)
+SAMPLES = full("LOOKUPS", 10_000, 120)
 BEAT = 0.05 if TRIAL else 0.3  # seconds; a trial has the machine for itself
-PAGES = full("LOOKS_PAGES", 10_000, 10)
+PAGES = full("LOOKUPS_PAGES", 10_000, 10)
 SLOTS = 8
 OFTEN = Rate("1000000 per second", "1000000 per second")
 OCTETS = "application/octet-stream"
@@ -84,7 +84,7 @@ def times(asks: Mapping[str, Ask], count: int) -> dict[str, list[float]]:
 
 
 def by_page(app: flask.Flask, who: Callable[[], Reporter]) -> Ask:
-    """A look with script off."""
+    """A lookup with script off."""
 
     def ready() -> Callable[[], bytes]:
         body = f"step=look&words={'+'.join(map(str, words.numbers(who().code)))}".encode()
@@ -130,7 +130,7 @@ def shown(found: Mapping[str, Sequence[float]], against: str, measured: Measure)
     return told
 
 
-def test_pages_of_looks(app: flask.Flask, org: parties.Organisation, measured: Measure) -> None:
+def test_pages_of_lookups(app: flask.Flask, org: parties.Organisation, measured: Measure) -> None:
     """Unknown words, a case without reply and one with six: pages of one size, on the beat at the same times."""
     none, six = reported(app, org, 0), reported(app, org, REPLIES)
     asks = {"nothing": stranger, "no reply": lambda: none, "six replies": lambda: six}
@@ -145,26 +145,26 @@ def test_pages_of_looks(app: flask.Flask, org: parties.Organisation, measured: M
 
 
 @pytest.mark.parametrize("app", [0.0], indirect=True)
-def test_looks_of_programs(app: flask.Flask, org: parties.Organisation, measured: Measure) -> None:
+def test_lookups_of_programs(app: flask.Flask, org: parties.Organisation, measured: Measure) -> None:
     """By program, up to six replies look in size like none, and cost little more."""
     none, six = reported(app, org, 0), reported(app, org, REPLIES)
-    strangers = [b"".join(stranger().look_ids(SLOTS)) for _ in range(200)]
+    strangers = [b"".join(stranger().lookup_ids(SLOTS)) for _ in range(200)]
     asks = {
         "nothing": lambda: random.choice(strangers),
-        "no reply": lambda: b"".join(none.look_ids(SLOTS)),
-        "six replies": lambda: b"".join(six.look_ids(SLOTS)),
+        "no reply": lambda: b"".join(none.lookup_ids(SLOTS)),
+        "six replies": lambda: b"".join(six.lookup_ids(SLOTS)),
     }
-    found = times({name: by_program(app, "look", ids) for name, ids in asks.items()}, SAMPLES)
+    found = times({name: by_program(app, "lookup", ids) for name, ids in asks.items()}, SAMPLES)
     shown(found, "nothing", measured)
     assert usual(found["six replies"]) - usual(found["nothing"]) < 10 * NEAR
 
 
 @pytest.mark.parametrize("app", [0.0], indirect=True)
-def test_the_first_look_and_the_thousandth(app: flask.Flask, measured: Measure) -> None:
-    """Nothing is remembered of a look: words never typed before take as long as words typed a thousand times."""
+def test_the_first_lookup_and_the_thousandth(app: flask.Flask, measured: Measure) -> None:
+    """Nothing is remembered of a lookup: words never typed before take as long as words typed a thousand times."""
     often = stranger()
     again = by_page(app, lambda: often)
-    for _ in range(full("LOOKS_BEFORE", 1000, 100)):
+    for _ in range(full("LOOKUPS_BEFORE", 1000, 100)):
         again()()
     told = shown(times({"first": by_page(app, stranger), "thousandth": again}, SAMPLES), "first", measured)
     assert abs(told["thousandth"] - 0.5) < chance(SAMPLES) + 0.1 * (SAMPLES < 1000)
