@@ -11,7 +11,7 @@ from tests.serving import running
 from tests.workstation.carrying import station
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.instance import here
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
@@ -75,7 +75,7 @@ class Office:
         """A case as a reviewer has it now."""
         return overview.load(self.stations[id_], name)
 
-    def install(self, **changes: Any) -> Known:
+    def install(self, **changes: Any) -> SignedManifest:
         """Root signs a next manifest, and the server has it."""
         self.org.known = known = self.org.next(**changes)
         with self.app.app_context():

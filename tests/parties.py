@@ -13,7 +13,7 @@ from whistle.protocol.case import envelope, message
 from whistle.protocol.code import retrieval
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.enrolment import Period, ReviewerKeys
-from whistle.protocol.trust.manifest import Channel, Courier, Known, Manifest, Reviewer, Signing
+from whistle.protocol.trust.manifest import Channel, Courier, Manifest, Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.minisign import SecretKey
 
 DAY = datetime.date(2026, 11, 22)
@@ -62,26 +62,26 @@ class Organisation:
     root: SecretKey
     people: dict[str, Person]
     courier: SigningKey
-    known: Known
+    known: SignedManifest
 
     @property
     def manifest(self) -> Manifest:
         """The manifest in force."""
         return self.known.manifest
 
-    def sign(self, **changes: Any) -> Known:
+    def sign(self, **changes: Any) -> SignedManifest:
         """The manifest with changes, signed by the root."""
         return signed(replace(self.manifest, **changes), self.root)
 
-    def next(self, **changes: Any) -> Known:
+    def next(self, **changes: Any) -> SignedManifest:
         """The manifest that follows, with changes."""
         return self.sign(serial=self.manifest.serial + 1, previous=self.known.hash, **changes)
 
 
-def signed(content: Manifest, root: SecretKey) -> Known:
+def signed(content: Manifest, root: SecretKey) -> SignedManifest:
     """A manifest signed by a root."""
     data = manifest.encode(content)
-    return Known(data, root.sign(data, "whistle manifest"), content)
+    return SignedManifest(data, root.sign(data, "whistle manifest"), content)
 
 
 def organisation(day: datetime.date = DAY, slots: int = 8) -> Organisation:

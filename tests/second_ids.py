@@ -6,24 +6,24 @@ from typing import Any
 from tests import parties
 from tests.parties import Organisation, Person
 from whistle.protocol import canonical, schema
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 
 Value = dict[str, Any]
 OUT, NEW = "ethics", "morals"  # the id that a reporter left out, and the second one
 
 
-def following(org: Organisation, before: Known, change: Callable[[Value], Any]) -> Known:
+def following(org: Organisation, before: SignedManifest, change: Callable[[Value], Any]) -> SignedManifest:
     """The manifest after one, with a change to its JSON; nothing checks what it says."""
     value = canonical.loads(before.data)
     value.update(serial=before.manifest.serial + 1, previous=before.hash)
     change(value)
     data = canonical.dumps(value)
-    return Known(data, org.root.sign(data, "whistle manifest"), before.manifest)
+    return SignedManifest(data, org.root.sign(data, "whistle manifest"), before.manifest)
 
 
 def listed(who: Person, **changes: Any) -> Value:
     """How the JSON lists somebody."""
-    return {**schema.plain(who.listed()), **changes}
+    return {**schema.to_json(who.listed()), **changes}
 
 
 def _of(value: Value, id_: str) -> Value:
@@ -74,7 +74,7 @@ def _in_another_role(value: Value) -> None:
     _again(value, signing=True)
 
 
-def _after_a_while(org: Organisation) -> list[Known]:
+def _after_a_while(org: Organisation) -> list[SignedManifest]:
     """Once other recipients are listed, the old ones come back under another id, with a fresh signing key."""
     others = listed(parties.person(OUT, "Ethics"))["recipients"]
     old = listed(org.people[OUT])["recipients"]
@@ -97,7 +97,7 @@ AFTER: dict[str, Callable[[Value], Any]] = {
     "two ids swapped": _swapped,
     "listed no more": _dropped,
 }
-SECOND_IDS: dict[str, Callable[[Organisation], list[Known]]] = {
+SECOND_IDS: dict[str, Callable[[Organisation], list[SignedManifest]]] = {
     name: lambda org, change=change: [following(org, org.known, change)]  # type: ignore[misc]
     for name, change in {**ALONE, **AFTER}.items()
 } | {"recipients of long ago under another id": _after_a_while}

@@ -589,7 +589,7 @@ def _form_of(place: Place) -> bytes:
     return sealed(message.sign(report(who, place.org), who.signing), place.org, ("ombuds",), TODAY)
 
 
-def _replace_manifest(place: Place, known: manifest.Known) -> None:
+def _replace_manifest(place: Place, known: manifest.SignedManifest) -> None:
     def other(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
         files = {"/manifest.json": known.data, "/manifest.json.minisig": known.signature}
         if environ["PATH_INFO"] not in files:

@@ -19,7 +19,7 @@ from whistle.ceremony.demo import Addresses, Ports
 from whistle.ceremony.root import Keys, RootError
 from whistle.ceremony.server_process import ServingError
 from whistle.protocol.code import retrieval
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 
 
 def free_port() -> int:
@@ -51,7 +51,7 @@ def pages(folder: Path, ports: Ports) -> Iterator[Addresses]:
         yield addresses
 
 
-def newest(folder: Path) -> Known:
+def newest(folder: Path) -> SignedManifest:
     """The demo's manifest."""
     found = Keys.read(folder / "keys").newest
     assert found

@@ -29,11 +29,11 @@ from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import block_ids
 from whistle.protocol.case.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import Reporter, derive, reply_tokens, thing_id
+from whistle.protocol.code.retrieval import Reporter, derive, id_from_token, reply_tokens
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter.compose import Draft, NobodyLeft, Writer
 from whistle.protocol.transfer import bundle
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.reporter import errors as reporter_errors
 from whistle.reporter import manifests as reporter_manifests
 from whistle.server.instance import here
@@ -246,7 +246,7 @@ def _send(told: Told, signed: Signed) -> None:
     body = envelope.seal(signed, keys, office.org.manifest.slots, parties.POOL)
     copies = [outbox.Sealed(os.urandom(16), "reviewers", body)]
     if isinstance(signed.message, Reply):
-        place = thing_id(reply_tokens(told.reporter.replies, signed.message.lane)[signed.message.n])
+        place = id_from_token(reply_tokens(told.reporter.replies, signed.message.lane)[signed.message.n])
         mailbox = [told.reporter.mailbox.recipient]
         copies.append(outbox.Sealed(place, "reporters", envelope.seal(signed, mailbox, office.org.manifest.slots)))
     counsel = office.stations["counsel"]
@@ -284,7 +284,7 @@ def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypat
         told.look()
         rogue = _rogue(told, Reply)
         _send(told, rogue)
-        hide(monkeypatch, thing_id(told.reporter.slip_token))
+        hide(monkeypatch, id_from_token(told.reporter.slip_token))
         assert "Nobody who may read your case" in told.visitor.step("follow-up", {"text": "Is anybody there?"}).text
         assert "Are you hushed" in told.look() and "damaged or missing" in told.look()
         office.round()
@@ -351,7 +351,7 @@ def test_no_program_takes_a_manifest_with_a_second_id(told: Told, tmp_path: Path
         assert [known.manifest.serial for known in here().published.known] == [1]
 
 
-def _published(chain: Sequence[Known]) -> dict[str, bytes]:
+def _published(chain: Sequence[SignedManifest]) -> dict[str, bytes]:
     """Manifests as a server publishes them, and a bundle holds them."""
     named = [(f"manifest-{number}", each) for number, each in enumerate(chain, 1)] + [("manifest", chain[-1])]
     files = {f"{name}.json": each.data for name, each in named}

@@ -20,7 +20,7 @@ from whistle.cli.root import root
 from whistle.protocol.transfer import bundle
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.enrolment import CourierKey
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.minisign import PublicKey, SecretKey
 from whistle.reporter import manifests
 from whistle.reporter.errors import Untrusted
@@ -93,7 +93,7 @@ def organised(typed: list[str], *more: str) -> Result:
     return run("sign", *people, *options, descriptor=typed)
 
 
-def newest() -> Known:
+def newest() -> SignedManifest:
     """The manifest that was published last."""
     found = Keys.read(Path("keys")).newest
     assert found

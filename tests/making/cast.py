@@ -15,7 +15,7 @@ from whistle.protocol.case.message import Keys, Message, Sender, Signed
 from whistle.protocol.code import retrieval
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.enrolment import Period, ReviewerKeys
-from whistle.protocol.trust.manifest import Channel, Courier, Known, Manifest, Reviewer, Signing
+from whistle.protocol.trust.manifest import Channel, Courier, Manifest, Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.minisign import SecretKey
 
 DAY = datetime.date(2026, 11, 22)
@@ -80,10 +80,10 @@ MANIFEST = Manifest(
 )
 
 
-def known(content: Manifest | dict[str, Any] = MANIFEST, root: SecretKey = ROOT) -> Known:
+def known(content: Manifest | dict[str, Any] = MANIFEST, root: SecretKey = ROOT) -> SignedManifest:
     """A manifest with its signature; a plain object is signed whether it is a good one or not."""
     data = canonical.dumps(content) if isinstance(content, dict) else manifest.encode(content)
-    return Known(data, root.sign(data, "whistle manifest"), MANIFEST if isinstance(content, dict) else content)
+    return SignedManifest(data, root.sign(data, "whistle manifest"), MANIFEST if isinstance(content, dict) else content)
 
 
 KEYS: Keys = known().keys

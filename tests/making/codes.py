@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.making.vector import Vector, secret, told
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import FormDigest, derive, reply_tokens, thing_id
+from whistle.protocol.code.retrieval import FormDigest, derive, id_from_token, reply_tokens
 
 ZERO, ONES, STEPS = bytes(16), b"\xff" * 16, bytes(range(16))
 ENGLISH = words.encode(STEPS)
@@ -182,9 +182,9 @@ def _derived(name: str, code: bytes) -> Vector:
         "case": who.case.hex(),
         "reference": retrieval.reference(who.case),
         "report_token": who.report_token.hex(),
-        "report_id": thing_id(who.report_token).hex(),
+        "report_id": id_from_token(who.report_token).hex(),
         "slip_token": who.slip_token.hex(),
-        "slip_id": thing_id(who.slip_token).hex(),
+        "slip_id": id_from_token(who.slip_token).hex(),
         "follow_up_token": who.follow_up_token(attempt, digest).hex(),
         "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
         "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),

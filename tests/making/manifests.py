@@ -13,7 +13,7 @@ from tests.making.vector import Vector, told
 from whistle.protocol import canonical, schema, signing
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.enrolment import Period
-from whistle.protocol.trust.manifest import Channel, Known, Recovery, Reviewer, Signing
+from whistle.protocol.trust.manifest import Channel, Recovery, Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.minisign import PublicKey
 
 ONE = datetime.timedelta(days=1)
@@ -33,7 +33,7 @@ GONE = reviewer(
 Change = Callable[[dict[str, Any]], Any]
 
 
-def shown(name: str, about: str, expect: str, found: Known, **given: Any) -> Vector:
+def shown(name: str, about: str, expect: str, found: SignedManifest, **given: Any) -> Vector:
     """A vector of a manifest; `roots` and `day` are the usual ones where nothing else is said."""
     files = {f"manifest_{name}.manifest": found.data, f"manifest_{name}.minisig": found.signature}
     shown: dict[str, Any] = {
@@ -47,7 +47,7 @@ def shown(name: str, about: str, expect: str, found: Known, **given: Any) -> Vec
     return Vector(f"manifest_{name}", about, expect, shown, output, dict(files))
 
 
-def _output(found: Known, day: datetime.date) -> dict[str, Any]:
+def _output(found: SignedManifest, day: datetime.date) -> dict[str, Any]:
     begun = [each for each in found.manifest.active() if any(period.first <= day for period in each.recipients)]
     return {
         "hash": found.hash,
@@ -152,7 +152,7 @@ BAD: dict[str, tuple[str, Change]] = {
     "reader_retired": ("a channel read by somebody who left", _first("reviewers", retired=True)),
     "recovery_too_many": (
         "more readers than slots, the recovery identity among them",
-        _set(recovery=schema.plain(RECOVERY)),
+        _set(recovery=schema.to_json(RECOVERY)),
     ),
     "recovery_x25519": (
         "a recovery identity that is not post-quantum",
@@ -163,7 +163,7 @@ BAD: dict[str, tuple[str, Change]] = {
     "courier_twice": ("a courier's id twice", lambda value: value["couriers"].append(value["couriers"][0])),
     "recipient_too_late": (
         "a key that begins after the end and 30 days",
-        lambda value: value["reviewers"][0]["recipients"].append(schema.plain(LATE)),
+        lambda value: value["reviewers"][0]["recipients"].append(schema.to_json(LATE)),
     ),
     "recipients_same_day": (
         "two keys that begin on one day",
@@ -187,11 +187,11 @@ def _bad() -> Iterator[Vector]:
         change(value)
         yield shown(f"bad_{name}", about, "malformed", known(value))
     spaced = manifest.encode(MANIFEST).replace(b'":', b'": ', 1)
-    found = Known(spaced, ROOT.sign(spaced, "whistle manifest"), MANIFEST)
+    found = SignedManifest(spaced, ROOT.sign(spaced, "whistle manifest"), MANIFEST)
     yield shown("bad_not_canonical", "a space", "malformed", found)
     three = Channel("all", {}, {}, cast.IDS, "offline")
     people = tuple(map(reviewer, cast.IDS))
-    crowded = {**PLAIN, "channels": [schema.plain(three)], "reviewers": schema.plain(people)}
+    crowded = {**PLAIN, "channels": [schema.to_json(three)], "reviewers": schema.to_json(people)}
     yield shown("bad_too_many_readers", "a channel with more readers than slots", "malformed", known(crowded))
 
 
@@ -212,7 +212,7 @@ def _following() -> Iterator[Vector]:
         yield chain(name, about, expect, seen, new)
 
 
-def chain(name: str, about: str, expect: str, seen: Known, new: Known) -> Vector:
+def chain(name: str, about: str, expect: str, seen: SignedManifest, new: SignedManifest) -> Vector:
     """A vector of a manifest that was seen and of one that may follow it."""
     given = {part: {"text": value.data.decode()} for part, value in (("seen", seen), ("new", new))}
     return Vector(f"chain_{name}", about, expect, given)

@@ -146,14 +146,14 @@ def _file(**changes: Any) -> Callable[[dict[str, Any]], Any]:
 
 def _sized(record: Attachment, size: int) -> dict[str, Any]:
     """A record that claims another size, with the number of blocks that goes with it."""
-    return {**schema.plain(record), "size": size, "blocks": attachment.blocks_for(size)}
+    return {**schema.to_json(record), "size": size, "blocks": attachment.blocks_for(size)}
 
 
 def _rest_instead(**changes: Any) -> Callable[[dict[str, Any]], Any]:
     return lambda value: [
         value.pop("text"),
         value.pop("attachments"),
-        value.update(rest={**schema.plain(REST), **changes}),
+        value.update(rest={**schema.to_json(REST), **changes}),
     ]
 
 
@@ -228,10 +228,10 @@ BAD_REPORTS: dict[str, Change] = {
         "a short signature of the old key",
         _set(continues={"case": HEX, "sign": HEX, "signature": "AAAA"}),
     ),
-    "rest_and_text": ("rest and text", _set(rest=schema.plain(REST))),
+    "rest_and_text": ("rest and text", _set(rest=schema.to_json(REST))),
     "rest_is_file": ("a file as rest", _rest_instead(kind="file")),
     "rest_too_long": ("a rest of more than 16 MiB", _rest_instead(**_sized(REST, 2**24 + 1))),
-    "attachment_rest": ("a rest among the files", _set(attachments=[schema.plain(REST)])),
+    "attachment_rest": ("a rest among the files", _set(attachments=[schema.to_json(REST)])),
     "attachments_too_large": ("files of more than 64 GiB together", _set(attachments=[_sized(PHOTO, 2**35)] * 3)),
     "attachment_too_large": ("a file of more than 64 GiB", _file(**_sized(PHOTO, 2**36 + 1))),
     "attachment_blocks": ("a number of blocks that the size does not give", _file(blocks=2)),
@@ -277,7 +277,7 @@ BAD_STATUSES: dict[str, Change] = {
     "unknown": ("a status that there is not", _set(status="lost")),
     "label_twice": ("a label twice", _set(labels=["a", "a"])),
     "deadline_null": ("null for no deadline", _set(deadline=None)),
-    "rest": ("a status never has a rest", _set(rest=schema.plain(REST))),
+    "rest": ("a status never has a rest", _set(rest=schema.to_json(REST))),
 }
 BAD_GRANTS: dict[str, Change] = {
     "grantee_not_named": ("sealed to others than whom it lets in", _set(readers=["ombuds", "ethics"])),
@@ -351,7 +351,7 @@ def rests() -> Iterator[Vector]:
         ("bad_empty_field", "an empty text", b'{"answers":{"when":"now"},"text":""}'),
         ("bad_not_canonical", "a space", b'{"text": "hello"}'),
         ("bad_list", "a list", b'["hello"]'),
-        ("bad_rest_within", "another rest", canonical.dumps({"rest": schema.plain(REST)})),
+        ("bad_rest_within", "another rest", canonical.dumps({"rest": schema.to_json(REST)})),
     ]
     for name, about, content in cases:
         given = {"line": told(folded), "content": told(content)}
@@ -375,8 +375,8 @@ def continued() -> Iterator[Vector]:
     ]
     for name, about, expect, continues in cases:
         given = {
-            "continues": schema.plain(continues),
-            "old": schema.plain(cast.sender(STRANGER)),
+            "continues": schema.to_json(continues),
+            "old": schema.to_json(cast.sender(STRANGER)),
             "case": REPORTER.case.hex(),
         }
         yield Vector(f"continues_{name}", about, expect, given)

@@ -10,7 +10,7 @@ from whistle.protocol import age
 from whistle.protocol.age import armor
 from whistle.protocol.case import envelope
 from whistle.protocol.reporter import submission
-from whistle.protocol.reporter.submission import LABEL, Parcel
+from whistle.protocol.reporter.submission import LABEL, Submission
 
 OMBUDS, ETHICS = (IDENTITIES[id][0] for id in ("ombuds", "ethics"))
 READERS = [OMBUDS.recipient, ETHICS.recipient]
@@ -21,10 +21,10 @@ TOKENS = (REPORTER.report_token, REPORTER.slip_token)
 Make = Callable[[], bytes]
 
 
-def _parcel(with_photo: bool = False) -> Parcel:
+def _parcel(with_photo: bool = False) -> Submission:
     report = envelope.seal(WITH_PHOTO if with_photo else REPORT, READERS, SLOTS)
     slip = envelope.seal(SLIP, [REPORTER.mailbox.recipient], SLOTS)
-    return Parcel(TOKENS, (report, slip), (BLOCK,) if with_photo else ())
+    return Submission(TOKENS, (report, slip), (BLOCK,) if with_photo else ())
 
 
 def _text() -> bytes:
@@ -39,7 +39,7 @@ def _body(**changes: object) -> bytes:
     """What is armoured, without its sum, of a parcel with changes."""
     found = _parcel()
     given = {"tokens": TOKENS, "envelopes": found.envelopes, "blocks": (), **changes}
-    return submission.request(**given)  # type: ignore[arg-type]
+    return submission.encode(**given)  # type: ignore[arg-type]
 
 
 def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Make:

@@ -19,7 +19,7 @@ Change = Callable[[dict[str, Any]], Any]
 
 def _more(who: Reviewer, **changes: Any) -> Change:
     """One more reviewer, with changes."""
-    return lambda value: value["reviewers"].append({**schema.plain(who), **changes})
+    return lambda value: value["reviewers"].append({**schema.to_json(who), **changes})
 
 
 def _crowd(number: int, active: int) -> Change:
@@ -36,16 +36,16 @@ def _crowd(number: int, active: int) -> Change:
     ]
     away = active - len(MANIFEST.reviewers)
     crowd[away:] = [replace(each, retired=True, recipients=()) for each in crowd[away:]]
-    return lambda value: value["reviewers"].extend(schema.plain(crowd))
+    return lambda value: value["reviewers"].extend(schema.to_json(crowd))
 
 
-LATER = schema.plain(periods("ombuds")[1])
+LATER = schema.to_json(periods("ombuds")[1])
 OTHER_KEY_ID = cast.base64_of(b"Ed" + bytes(8) + SIGNERS["ombuds"].public.key)
 BAD: dict[str, tuple[str, Change]] = {
-    "signing_under_two_ids": ("a signing key under two ids", _more(COUNSEL, signing=schema.plain(OMBUDS.signing))),
+    "signing_under_two_ids": ("a signing key under two ids", _more(COUNSEL, signing=schema.to_json(OMBUDS.signing))),
     "signing_under_two_ids_retired": (
         "a signing key under two ids, one of somebody who left",
-        _more(COUNSEL, signing=schema.plain(OMBUDS.signing), retired=True, recipients=[]),
+        _more(COUNSEL, signing=schema.to_json(OMBUDS.signing), retired=True, recipients=[]),
     ),
     "signing_under_two_key_ids": (
         "a signing key under two ids, once with another key id of minisign's",

@@ -339,7 +339,7 @@ def _blocks(
     files: dict[str, bytes] | None = None,
 ) -> Vector:
     """A vector of an attachment: its record and its blocks, each a file of the folder with a bit turned or not."""
-    shown = record if isinstance(record, dict) else schema.plain(record)
+    shown = record if isinstance(record, dict) else schema.to_json(record)
     given = {"record": shown, "blocks": blocks}
     return Vector(f"attachment_{name}", about, expect, given, output or {}, dict(files or {}))
 
@@ -383,7 +383,7 @@ def attachments() -> Iterator[Vector]:
         (
             "header_altered",
             "a MAC with another last bit",
-            {**schema.plain(record), "header": _other_mac(record)},
+            {**schema.to_json(record), "header": _other_mac(record)},
             blocks,
         ),
         *(
@@ -400,7 +400,7 @@ def _spelled(record: Attachment) -> Iterator[tuple[str, dict[str, Any]]]:
     header = schema.unbase64(record.header)
     file_key = X25519Identity.from_text(record.identity).unwrap(parse_header(header)[0].stanzas) or b""
     for place, key in (("share", file_key), ("body", b""), ("mac", b"")):
-        yield place, {**schema.plain(record), "header": cast.base64_of(_respelled(header, place, key))}
+        yield place, {**schema.to_json(record), "header": cast.base64_of(_respelled(header, place, key))}
 
 
 def _other_mac(record: Attachment) -> str:

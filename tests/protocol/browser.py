@@ -122,7 +122,7 @@ class Sender:
 
     def __init__(self) -> None:
         self.who = parties.reporter()
-        self.keys = schema.plain(parties.sender(self.who))
+        self.keys = schema.to_json(parties.sender(self.who))
 
 
 SENDERS = [Sender() for _ in range(4)]

@@ -186,7 +186,7 @@ def test_a_long_message_folds_alike(peer: Peer, slots: int) -> None:
     text = "Was geschah, ist schwer zu erzählen. " * 1200
     for content in ("short", text):
         whole = parties.report(sender.who, parties.organisation(slots=slots), text=content)
-        value = {"kind": "report", **schema.plain(whole)}
+        value = {"kind": "report", **schema.to_json(whole)}
         found = peer.ask("fold", value=value, slots=slots)
         folded = message.parse(bytes.fromhex(found["line"]))
         assert isinstance(folded, message.Report)
@@ -208,7 +208,7 @@ def test_what_a_rest_may_hold(peer: Peer, content: bytes) -> None:
     """Both sides take the same content of a `rest`."""
     chance = random.Random(1)
     folded = {name: item for name, item in some_message(chance, SENDERS[0]).items() if name in {"case", "readers"}}
-    told = {"kind": "report", **schema.plain(slip(SENDERS[0])), **folded, "rest": some_attachment(chance, "rest")}
+    told = {"kind": "report", **schema.to_json(slip(SENDERS[0])), **folded, "rest": some_attachment(chance, "rest")}
     line = line_of(told)
     whole = message.parse(line)
     assert isinstance(whole, message.Body)

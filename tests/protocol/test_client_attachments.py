@@ -37,7 +37,7 @@ def test_attachments_over_the_edges_of_blocks(peer: Peer, chance: random.Random,
     content, pieces = chance.randbytes(size), pieces_of(chance, size)
     sealed = peer.ask("sealAttachment", content=content.hex(), pieces=pieces, name="a" * 300 + ".pdf", type="x/y")
     record = schema.parse(Attachment, sealed["record"])
-    assert record.name == attachment.fitting_name("a" * 300 + ".pdf")
+    assert record.name == attachment.shortened_name("a" * 300 + ".pdf")
     assert [id for id, _ in sealed["blocks"]] == [id.hex() for id in attachment.block_ids(record)]
     opener = attachment.Opener(record)
     opened = b"".join(opener.update(bytes.fromhex(body)) for _, body in sealed["blocks"]) + opener.finish()
@@ -47,7 +47,7 @@ def test_attachments_over_the_edges_of_blocks(peer: Peer, chance: random.Random,
     blocks = sealer.update(content)
     last, record = sealer.finish("b.txt", "x/y")
     bodies = [body.hex() for _, body in blocks + last]
-    assert peer.ask("openAttachment", record=schema.plain(record), blocks=bodies) == content.hex()
+    assert peer.ask("openAttachment", record=schema.to_json(record), blocks=bodies) == content.hex()
 
 
 def test_the_number_of_blocks(peer: Peer, chance: random.Random) -> None:
@@ -76,7 +76,7 @@ def test_an_altered_attachment_is_refused_by_both(peer: Peer, change: Callable[.
     sealer = attachment.Sealer()
     blocks = sealer.update(os.urandom(EDGE) + b"x")
     last, record = sealer.finish("a", "b")
-    changed, bodies = change(schema.plain(record), [body for _, body in blocks + last])
+    changed, bodies = change(schema.to_json(record), [body for _, body in blocks + last])
 
     def here() -> bytes:
         opener = attachment.Opener(Attachment(**changed))
@@ -91,4 +91,4 @@ def test_an_altered_attachment_is_refused_by_both(peer: Peer, change: Callable[.
 )
 def test_names_of_files_are_cut_alike(peer: Peer, name: str) -> None:
     """Both sides make the same fitting name of a file."""
-    assert peer.ask("fittingName", name=name) == attachment.fitting_name(name)
+    assert peer.ask("fittingName", name=name) == attachment.shortened_name(name)

@@ -20,11 +20,13 @@ peer, chance = browser.peer, browser.chance
 pytestmark = browser.needs_node
 
 
-def manifest_answers(known: manifest.Known, day: datetime.date, roots: list[PublicKey], readers: list[str]) -> Any:
+def manifest_answers(
+    known: manifest.SignedManifest, day: datetime.date, roots: list[PublicKey], readers: list[str]
+) -> Any:
     """What Python says of a manifest, as the peer says it."""
     held = known.manifest
     return {
-        "keys": schema.plain(known.keys),
+        "keys": schema.to_json(known.keys),
         "active": [each.id for each in held.active()],
         "recipients": [each.text for each in held.recipients(readers, day)],
         "standing": held.standing(day),

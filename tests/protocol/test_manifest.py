@@ -12,7 +12,7 @@ from whistle.protocol import canonical, schema
 from whistle.protocol.errors import Expired, Forged, Malformed
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.enrolment import Period
-from whistle.protocol.trust.manifest import Known, Manifest, Recovery, Reviewer
+from whistle.protocol.trust.manifest import Manifest, Recovery, Reviewer, SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
 
 ORG = parties.organisation()
@@ -244,7 +244,7 @@ def test_nothing_else_follows(error: type[Exception], new: Any) -> None:
         manifest.check_next(SECOND, new())
 
 
-SECOND: Known = ORG.next()
+SECOND: SignedManifest = ORG.next()
 
 
 def test_the_roots_have_digits_together() -> None:
@@ -257,4 +257,4 @@ def test_the_roots_have_digits_together() -> None:
 
 def test_messages_name_it_by_serial_and_hash() -> None:
     """What stands in `keys` of a message is the serial and the SHA-256 of the very bytes."""
-    assert schema.plain(SECOND.keys) == {"serial": 2, "hash": SECOND.hash}
+    assert schema.to_json(SECOND.keys) == {"serial": 2, "hash": SECOND.hash}

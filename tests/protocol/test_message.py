@@ -197,7 +197,7 @@ def test_rest_holds_content_and_nothing_else(content: bytes) -> None:
 def test_the_whole_of_a_messages_files_is_limited() -> None:
     """Nobody makes a workstation reckon with more than 64 GiB of blocks by one envelope."""
     claimed = {"size": 2**35, "blocks": attachment.blocks_for(2**35)}
-    large = {**schema.plain(sealed(b"x")), **claimed}
+    large = {**schema.to_json(sealed(b"x")), **claimed}
     message.parse(with_json(REPORT, attachments=[large]))
     with pytest.raises(Malformed):
         message.parse(with_json(REPORT, attachments=[large] * 3))
@@ -206,7 +206,7 @@ def test_the_whole_of_a_messages_files_is_limited() -> None:
 def test_a_rest_is_limited() -> None:
     """A rest is read into memory, so it cannot be longer than 16 MiB."""
     size = message.MAX_REST + 1
-    claimed = {**schema.plain(sealed(b"x", "rest")), "size": size, "blocks": attachment.blocks_for(size)}
+    claimed = {**schema.to_json(sealed(b"x", "rest")), "size": size, "blocks": attachment.blocks_for(size)}
     line = canonical.loads(message.encode(dataclasses.replace(REPORT, text="")))
     with pytest.raises(Malformed):
         message.parse(canonical.dumps({**line, "rest": claimed}))

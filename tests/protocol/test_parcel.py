@@ -9,11 +9,11 @@ from tests.making.cast import SLOTS
 from whistle.protocol.case.attachment import BLOCK
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
-from whistle.protocol.reporter.submission import Parcel, TooLarge
+from whistle.protocol.reporter.submission import Submission, TooLarge
 
 TEXT = (FOLDER / "pasted_ok.txt").read_text("ascii")
 FOUND = submission.dearmor(TEXT, SLOTS)
-BODY = submission.request(FOUND.tokens, FOUND.envelopes, [])
+BODY = submission.encode(FOUND.tokens, FOUND.envelopes, [])
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -25,7 +25,7 @@ def test_a_block_of_text_is_written_as_it_was_read() -> None:
 @pytest.mark.parametrize("blocks", [1, 2, 3])
 def test_as_much_as_a_field_of_text_holds(blocks: int) -> None:
     """Two blocks of attachments fit; three do not, and that is told."""
-    larger = Parcel(FOUND.tokens, FOUND.envelopes, tuple((bytes([n]) * 16, bytes(BLOCK)) for n in range(blocks)))
+    larger = Submission(FOUND.tokens, FOUND.envelopes, tuple((bytes([n]) * 16, bytes(BLOCK)) for n in range(blocks)))
     if blocks < 3:
         assert submission.dearmor(submission.armored(larger).replace("\n", "\r\n"), SLOTS) == larger
     else:

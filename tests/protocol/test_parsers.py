@@ -61,8 +61,8 @@ ENVELOPE = (FOLDER / "envelope_ok.age").read_bytes()
 BUNDLE = (FOLDER / "bundle_to_workstation.tar").read_bytes()
 OUTBOX = (FOLDER / "bundle_to_server.tar").read_bytes()
 SIGNATURE = cast.ROOT.sign(MANIFEST, "a comment")
-PARCEL = submission.request([b"t" * 16], [ENVELOPE], [b"b" * 16])
-PASTED = submission.Parcel((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
+PARCEL = submission.encode([b"t" * 16], [ENVELOPE], [b"b" * 16])
+PASTED = submission.Submission((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
 STATEMENT = json.loads((FOLDER / "statement_ok.json").read_text("utf-8"))["input"]["record"]
 
 
@@ -134,7 +134,7 @@ def read_record(data: bytes) -> bytes:
     """An attachment's record, opened as far as that goes."""
     record = schema.parse(attachment.Attachment, canonical.loads(data))
     attachment.Opener(record)
-    return canonical.dumps(schema.plain(record))
+    return canonical.dumps(schema.to_json(record))
 
 
 def read_statement(data: bytes) -> bytes:
@@ -145,7 +145,7 @@ def read_statement(data: bytes) -> bytes:
 def read_original(data: bytes) -> bytes:
     """An original inside a grant."""
     inside = schema.parse(message.Original, canonical.loads(data))
-    return canonical.dumps(schema.plain(message.original(message.from_original(inside))))
+    return canonical.dumps(schema.to_json(message.original(message.from_original(inside))))
 
 
 def read_rest(data: bytes) -> bytes:
@@ -158,7 +158,7 @@ def read_rest(data: bytes) -> bytes:
 def read_enrolment(data: bytes) -> bytes:
     """A file for root, whose signature follows from its line."""
     keys = enrolment.read(data)
-    line = canonical.dumps({"v": 1, "kind": keys.kind, **schema.plain(keys)})
+    line = canonical.dumps({"v": 1, "kind": keys.kind, **schema.to_json(keys)})
     return b"\n".join([line, *data.split(b"\n")[1:]])
 
 
@@ -166,9 +166,9 @@ JSONS: dict[str, tuple[Callable[[bytes], bytes], list[bytes]]] = {
     "message": (read_message, LINES),
     "manifest": (read_manifest, [MANIFEST]),
     "list": (read_list, [BUNDLE[512 : 512 + int(BUNDLE[124:135], 8)], OUTBOX[512 : 512 + int(OUTBOX[124:135], 8)]]),
-    "record": (read_record, [canonical.dumps(schema.plain(cast.PHOTO))]),
+    "record": (read_record, [canonical.dumps(schema.to_json(cast.PHOTO))]),
     "statement": (read_statement, [canonical.dumps(STATEMENT)]),
-    "original": (read_original, [canonical.dumps(schema.plain(message.original(cast.REPORT)))]),
+    "original": (read_original, [canonical.dumps(schema.to_json(message.original(cast.REPORT)))]),
     "rest": (read_rest, [message.content_of(cast.report(answers={"when": "now"}, attachments=(cast.PHOTO,)))]),
 }
 EXAMPLES = int(os.environ.get("WHISTLE_EXAMPLES", "40"))  # of each property; `make trial` gives many more
@@ -359,7 +359,7 @@ def test_parcels(data: bytes) -> None:
     """What a reporter hands to the server, as a body or as text: in one form, line ends and white space apart."""
     try:
         found = submission.parse(data, 2)
-        assert submission.request(found.tokens, found.envelopes, found.blocks) == data
+        assert submission.encode(found.tokens, found.envelopes, found.blocks) == data
     except ProtocolError:
         pass
     text = data.decode("utf-8", "surrogateescape")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from whistle.protocol.code import retrieval
-from whistle.protocol.code.retrieval import FormDigest, code_for, derive, reference, reply_tokens, thing_id
+from whistle.protocol.code.retrieval import FormDigest, code_for, derive, id_from_token, reference, reply_tokens
 from whistle.protocol.hkdf import hkdf
 
 CODE = bytes(range(16))
@@ -53,7 +53,7 @@ def test_lanes_do_not_meet() -> None:
     ids = who.lookup_ids(8)
     assert len(set(ids)) == len(ids) == 2 + 16 * 64 == 1026
     assert ids == sorted(ids)
-    assert thing_id(who.report_token) in ids and thing_id(reply_tokens(who.replies, 15)[63]) in ids
+    assert id_from_token(who.report_token) in ids and id_from_token(reply_tokens(who.replies, 15)[63]) in ids
 
 
 def test_a_follow_up_has_a_token_of_its_own() -> None:
@@ -61,7 +61,7 @@ def test_a_follow_up_has_a_token_of_its_own() -> None:
     who = derive(CODE)
     token = who.follow_up_token(bytes(32), bytes(32))
     assert token == hmac.digest(who.sent, bytes(64), "sha256")[:16]
-    assert thing_id(token) not in who.lookup_ids(8)
+    assert id_from_token(token) not in who.lookup_ids(8)
 
 
 def test_the_digest_is_over_lengths_names_and_values() -> None:

@@ -4,8 +4,8 @@ import dataclasses
 import datetime
 
 from tests import parties
-from whistle.protocol.trust.manifest import Known, Reviewer, Signing
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest import Reviewer, SignedManifest, Signing
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import SecretKey
 
 ORG = parties.organisation()
@@ -16,11 +16,11 @@ STEP = datetime.timedelta(days=60)
 ONE = datetime.timedelta(days=1)
 
 
-def row(*listed: Reviewer | None) -> Succession:
+def row(*listed: Reviewer | None) -> ManifestChain:
     """A manifest every 60 days, in each of which `ethics` is listed so, or not at all; nobody reads for them."""
     others = tuple(each for each in ORG.manifest.reviewers if each.id != "ethics")
     channels = tuple(each for each in ORG.manifest.channels if "ethics" not in each.readers)
-    known: list[Known] = []
+    known: list[SignedManifest] = []
     for place, reviewer in enumerate(listed):
         content = dataclasses.replace(
             ORG.manifest,
@@ -32,10 +32,10 @@ def row(*listed: Reviewer | None) -> Succession:
             channels=channels,
         )
         known.append(parties.signed(content, ORG.root))
-    return Succession(tuple(known))
+    return ManifestChain(tuple(known))
 
 
-def ends(manifests: Succession) -> datetime.date | None:
+def ends(manifests: ManifestChain) -> datetime.date | None:
     """The last day for which the key of `ethics` counts, in the first three hundred; None if it does not end."""
     days = [FIRST + day * ONE for day in range(301)]
     good = [day for day in days if KEY in manifests.signing_keys("ethics", day)]

@@ -16,13 +16,13 @@ from whistle.protocol import age, canonical, file_names, invisible_text, schema,
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import ByReporter, Continues, Report, Sender, Signed
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import FormDigest, derive, reply_tokens, thing_id
+from whistle.protocol.code.retrieval import FormDigest, derive, id_from_token, reply_tokens
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
 from whistle.protocol.reporter import submission
 from whistle.protocol.transfer import bundle, courier_auth, statement
 from whistle.protocol.transfer.statement import ImportStatement
 from whistle.protocol.trust import enrolment, manifest
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 
 Given = dict[str, Any]
@@ -83,9 +83,9 @@ def run_derive(given: Given) -> Given:
         "case": who.case.hex(),
         "reference": retrieval.reference(who.case),
         "report_token": who.report_token.hex(),
-        "report_id": thing_id(who.report_token).hex(),
+        "report_id": id_from_token(who.report_token).hex(),
         "slip_token": who.slip_token.hex(),
-        "slip_id": thing_id(who.slip_token).hex(),
+        "slip_id": id_from_token(who.slip_token).hex(),
         "follow_up_token": follow_up.hex(),
         "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
         "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),
@@ -207,7 +207,9 @@ def run_manifest(given: Given) -> Given:
 
 def run_chain(given: Given) -> Given:
     """Lets one manifest follow another."""
-    seen, new = (manifest.Known(data(given[name]), b"", manifest.parse(data(given[name]))) for name in ("seen", "new"))
+    seen, new = (
+        manifest.SignedManifest(data(given[name]), b"", manifest.parse(data(given[name]))) for name in ("seen", "new")
+    )
     manifest.check_next(seen, new)
     return {}
 
@@ -215,9 +217,9 @@ def run_chain(given: Given) -> Given:
 def run_signers(given: Given) -> Given:
     """Asks whose signatures count."""
     files = [data(each) for each in given["manifests"]]
-    known = tuple(manifest.Known(file, b"", manifest.parse(file)) for file in files)
+    known = tuple(manifest.SignedManifest(file, b"", manifest.parse(file)) for file in files)
     day = datetime.date.fromisoformat(given["day"])
-    keys = Succession(known).signing_keys(given["reviewer"], day)
+    keys = ManifestChain(known).signing_keys(given["reviewer"], day)
     return {"keys": sorted(key.hex() for key in keys)}
 
 

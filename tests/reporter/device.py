@@ -30,7 +30,7 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import Report
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.instance import NAME as EXTENSION
 from whistle.store import Heap
 
@@ -159,7 +159,7 @@ def attached(device: Device, data: bytes, name: str) -> Attachment:
     return record
 
 
-def publish(device: Device, *known: Known) -> None:
+def publish(device: Device, *known: SignedManifest) -> None:
     """Install more manifests."""
     device.app.extensions[EXTENSION].published.install([(each.data, each.signature) for each in known])
 

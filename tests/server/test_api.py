@@ -15,7 +15,7 @@ from tests.server.visitor import answer
 from whistle.protocol import canonical
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import Slip
-from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.code.retrieval import Reporter, id_from_token
 from whistle.server.api import reporter
 from whistle.server.instance import Instance
 from whistle.server.sealing import arrival
@@ -79,9 +79,9 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     body = head(who, ids) + b"".join(sealed_report(who, org))
     assert post(client, "store", body).status_code == 204
     assert post(client, "store", body).status_code == 204
-    state, day, none = entries(look(client, who))[thing_id(who.report_token)]
+    state, day, none = entries(look(client, who))[id_from_token(who.report_token)]
     assert (state, day, none) == (0, (parties.DAY - reporter.EPOCH).days, b"")
-    slip = entries(look(client, who))[thing_id(who.slip_token)][2]
+    slip = entries(look(client, who))[id_from_token(who.slip_token)][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
     view = arrival.look(who, instance.published, instance.store, parties.DAY)
     assert view and view.slip and view.state is State.WAITING
@@ -95,9 +95,9 @@ def test_the_reports_own_body_is_never_shown(
     who = parties.reporter()
     report, slip = sealed_report(who, org)
     post(client, "store", head(who) + report + slip)
-    instance.store.collect([thing_id(who.report_token)])
+    instance.store.collect([id_from_token(who.report_token)])
     data = look(client, who)
-    assert entries(data)[thing_id(who.report_token)][0] == 1
+    assert entries(data)[id_from_token(who.report_token)][0] == 1
     assert report[2000:2100] not in data
 
 
@@ -142,9 +142,9 @@ def test_withdraw(client: FlaskClient, instance: Instance, org: parties.Organisa
     one, other = parties.reporter(), parties.reporter()
     for who in (one, other):
         post(client, "store", head(who) + b"".join(sealed_report(who, org)))
-    instance.store.collect([thing_id(other.report_token)])
+    instance.store.collect([id_from_token(other.report_token)])
     assert post(client, "withdraw", one.report_token + one.slip_token).data == b"\0"
-    assert entries(look(client, one))[thing_id(one.report_token)][0] == 2
+    assert entries(look(client, one))[id_from_token(one.report_token)][0] == 2
     assert post(client, "withdraw", other.report_token + other.slip_token).data == b"\1"
     assert post(client, "withdraw", os.urandom(32)).data == b"\2"
 

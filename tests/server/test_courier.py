@@ -23,7 +23,7 @@ from whistle.protocol.case import envelope, message
 from whistle.protocol.transfer import bundle, courier_auth, statement, tar
 from whistle.protocol.transfer.bundle import Member
 from whistle.protocol.transfer.listing import Listing
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.api import bundle_push
 from whistle.server.config import Rate
 from whistle.server.instance import Instance
@@ -108,7 +108,7 @@ def block(id: bytes, heap: str = "reporters") -> Content:
     return bundle.member(bundle.block_name(id), data, heap=heap), data  # type: ignore[arg-type]
 
 
-def files(known: Known) -> list[Content]:
+def files(known: SignedManifest) -> list[Content]:
     """A manifest and its signature as members."""
     name = "manifest.json"
     given = {name: known.data, f"{name}.minisig": known.signature}

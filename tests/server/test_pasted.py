@@ -12,7 +12,7 @@ from tests.make_vectors import FOLDER
 from tests.server.visitor import Visitor, answer, opened, reported, site, store_of
 from whistle.protocol.case import attachment
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.code.retrieval import Reporter, id_from_token
 from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.compose import Draft, Writer
 from whistle.server.config import Config, Rate
@@ -63,10 +63,10 @@ def test_a_paste_with_anything_new_counts(tmp_path: Path, org: parties.Organisat
     app = site(tmp_path, org, rates={**Config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")})
     writer = Writer(org.known, parties.DAY, "device")
     one, other = (writer.report(Draft("harassment", "en", TEXT), each) for each in (who, parties.reporter()))
-    mixed = submission.Parcel((one.tokens[0], other.tokens[1]), (one.envelopes[0], other.envelopes[1]), ())
+    mixed = submission.Submission((one.tokens[0], other.tokens[1]), (one.envelopes[0], other.envelopes[1]), ())
     told = [Visitor(app).tell(submission.armored(each)).answer.status_code for each in (one, mixed, one)]
     assert told == [200, 429, 200]
-    assert not store_of(app).has(thing_id(other.tokens[1]))
+    assert not store_of(app).has(id_from_token(other.tokens[1]))
 
 
 def test_a_pasted_report_may_bring_a_small_file(app: flask.Flask, org: parties.Organisation, who: Reporter) -> None:
@@ -74,7 +74,7 @@ def test_a_pasted_report_may_bring_a_small_file(app: flask.Flask, org: parties.O
     sealer = attachment.Sealer()
     blocks, record = sealer.finish("a.txt", "text/plain")
     made = Writer(org.known, parties.DAY, "device").report(Draft("fraud", "en", "", attachments=(record,)), who)
-    visitor = Visitor(app).tell(submission.armored(submission.Parcel(made.tokens, made.envelopes, tuple(blocks))))
+    visitor = Visitor(app).tell(submission.armored(submission.Submission(made.tokens, made.envelopes, tuple(blocks))))
     assert visitor.answer.status_code == 200
     assert reported(app, org, "counsel").attachments == (record,)
     assert store_of(app).block(blocks[0][0], Heap.REVIEWERS) == blocks[0][1]
@@ -190,7 +190,7 @@ def test_one_that_was_withdrawn_is_not_said_to_be_stored(
     """What is gone stays gone, and the page does not claim otherwise."""
     block = sealed(org, who)
     Visitor(app).tell(block)
-    assert store_of(app).withdraw([thing_id(who.report_token), thing_id(who.slip_token)]) == "withdrawn"
+    assert store_of(app).withdraw([id_from_token(who.report_token), id_from_token(who.slip_token)]) == "withdrawn"
     visitor = Visitor(app).tell(block)
     assert visitor.answer.status_code == 422 and "perhaps because it was withdrawn" in visitor.text
 

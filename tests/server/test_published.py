@@ -24,12 +24,12 @@ def keys(tmp_path: Path, org: parties.Organisation) -> Path:
     return tmp_path
 
 
-def pair(known: parties.Known) -> tuple[bytes, bytes]:
+def pair(known: parties.SignedManifest) -> tuple[bytes, bytes]:
     """A manifest as it is brought."""
     return known.data, known.signature
 
 
-def follow(org: parties.Organisation, known: parties.Known, **changes: object) -> parties.Known:
+def follow(org: parties.Organisation, known: parties.SignedManifest, **changes: object) -> parties.SignedManifest:
     """The manifest after ``known``."""
     content = dataclasses.replace(known.manifest, serial=known.manifest.serial + 1, previous=known.hash, **changes)  # type: ignore[arg-type]
     return parties.signed(content, org.root)

@@ -14,7 +14,7 @@ from whistle.protocol.case.message import FollowUp, Signed
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.exchange.exchange import Exchanged, exchange
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.workstation import Workstation
@@ -33,7 +33,7 @@ class Carrier:
     days: dict[bytes, date] = field(default_factory=dict)
     taken: set[bytes] = field(default_factory=set)
     stored: set[bytes] = field(default_factory=set)
-    manifests: list[Known] = field(default_factory=list)
+    manifests: list[SignedManifest] = field(default_factory=list)
     today: date = DAY
 
     def put(self, body: bytes, day: date | None = None, heap: str = "reviewers", id_: bytes | None = None) -> bytes:

@@ -21,7 +21,7 @@ from whistle.cli.main import cli
 from whistle.protocol.case import message
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.enrolment import ReviewerKeys
-from whistle.protocol.trust.manifest import Known, Reviewer, Signing
+from whistle.protocol.trust.manifest import Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation.workstation import Workstation, utc_today
 
@@ -57,7 +57,7 @@ def two_lines(done: Result, told: str) -> None:
     assert done.exit_code == 1
 
 
-def enlisted(org: Organisation, keys: ReviewerKeys) -> Known:
+def enlisted(org: Organisation, keys: ReviewerKeys) -> SignedManifest:
     """A manifest of today that lists these keys as the ombudsperson's."""
     listed = Reviewer("ombuds", keys.name, keys.role, keys.languages, False, (Signing(keys.signing, None),), ())
     end = org.manifest.expires + manifest.GRACE

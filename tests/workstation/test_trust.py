@@ -7,11 +7,11 @@ import pytest
 
 from tests.parties import DAY
 from tests.workstation.carrying import World
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.errors import Untrusted
 
 
-def files(*chain: Known) -> dict[str, bytes]:
+def files(*chain: SignedManifest) -> dict[str, bytes]:
     """Manifests as a bundle holds them."""
     found: dict[str, bytes] = {}
     for known in chain:

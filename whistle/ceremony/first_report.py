@@ -14,7 +14,7 @@ from whistle.protocol import canonical
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.message import Report, Sender, Slip
 from whistle.protocol.code import retrieval
-from whistle.protocol.trust.manifest import RECOVERY, Known
+from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
@@ -30,7 +30,7 @@ class TrialError(Exception):
         self.hint = hint
 
 
-def report(url: str, known: Known, channel: str, day: datetime.date) -> str:
+def report(url: str, known: SignedManifest, channel: str, day: datetime.date) -> str:
     """Seal a trial report for a channel and hand it to the server; gives its case. Raises TrialError."""
     reporter = retrieval.derive(secrets.token_bytes(16))
     found = known.manifest.channel(channel)

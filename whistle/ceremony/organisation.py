@@ -61,6 +61,6 @@ def _decisions(table: dict[str, Any]) -> Decisions:
         raise Malformed(f"unknown: {', '.join(table)}")
     return Decisions(
         tuple(channels),
-        days if days is None else schema.many(schema.one_of(*WEEKDAYS), 7, unique=True)(days),
+        days if days is None else schema.list_of(schema.one_of(*WEEKDAYS), 7, unique=True)(days),
         recovery and schema.parse(Recovery, recovery),
     )

@@ -19,7 +19,7 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.protocol.transfer import bundle
 from whistle.protocol.trust import keyfile, manifest
 from whistle.protocol.trust.enrolment import CourierKey, Period, ReviewerKeys
-from whistle.protocol.trust.manifest import Channel, Courier, Known, Manifest, Recovery, Reviewer, Signing
+from whistle.protocol.trust.manifest import Channel, Courier, Manifest, Recovery, Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
 MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age refuses unknown lines in an identity file
@@ -68,10 +68,10 @@ class Keys:
 
     folder: Path
     roots: tuple[PublicKey, ...]
-    manifests: tuple[Known, ...]
+    manifests: tuple[SignedManifest, ...]
 
     @property
-    def newest(self) -> Known | None:
+    def newest(self) -> SignedManifest | None:
         """The manifest with the highest serial, None before the first."""
         return self.manifests[-1] if self.manifests else None
 
@@ -98,13 +98,13 @@ class Keys:
         _write(path, public.file())
         return path
 
-    def sign(self, data: bytes, secret: SecretKey) -> Known:
+    def sign(self, data: bytes, secret: SecretKey) -> SignedManifest:
         """Sign and publish a drafted manifest. Raises RootError when the key is not a published root's."""
         if secret.public not in self.roots:
             raise RootError("this key is no root of this folder", "name the folder whose root-1.pub belongs to the key")
         found = manifest.parse(data)
         comment = f"whistle manifest {found.serial} from {found.begins} to {found.expires}"
-        known = Known(data, secret.sign(data, comment), found)
+        known = SignedManifest(data, secret.sign(data, comment), found)
         for name in (f"manifest-{found.serial}.json", NEWEST):
             _write(self.folder / f"{name}.minisig", known.signature)
             _write(self.folder / name, data)
@@ -117,7 +117,7 @@ class Draft:
     A reporter leaves out ids, so nobody gets a second one: not by a key that is known, and not unasked by a name.
     """
 
-    def __init__(self, before: Sequence[Known] = (), slots: int = SLOTS, namesakes: bool = False) -> None:
+    def __init__(self, before: Sequence[SignedManifest] = (), slots: int = SLOTS, namesakes: bool = False) -> None:
         """After all manifests before it; `namesakes`: whoever comes under a known name or role is somebody else."""
         self._before = tuple(before)
         self._base = before[-1] if before else None
@@ -214,13 +214,13 @@ class Draft:
             )
             data = manifest.encode(found)
             if self._before:
-                manifest.check_after(self._before, Known(data, b"", manifest.parse(data)))
+                manifest.check_after(self._before, SignedManifest(data, b"", manifest.parse(data)))
         except Malformed as exc:
             raise RootError(f"nothing was signed: {exc}", "change what is listed and sign again") from exc
         return data
 
 
-def warnings(known: Known, day: datetime.date) -> list[str]:
+def warnings(known: SignedManifest, day: datetime.date) -> list[str]:
     """What a root keeper should see to, in sentences; empty when all is well."""
     found = []
     left = known.manifest.warning(day)
@@ -257,7 +257,7 @@ def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) 
     return replace(reviewer, recipients=tuple(sorted(kept, key=lambda period: period.first)))
 
 
-def _names(before: Iterable[Known]) -> dict[str, set[str]]:
+def _names(before: Iterable[SignedManifest]) -> dict[str, set[str]]:
     """The ids under which each name and role was ever listed."""
     found: dict[str, set[str]] = {}
     for reviewer in itertools.chain.from_iterable(known.manifest.reviewers for known in before):
@@ -268,19 +268,19 @@ def _names(before: Iterable[Known]) -> dict[str, set[str]]:
 
 def _folded(said: str) -> str:
     """A name as it is compared: what looks alike is the same (SPEC 7.3)."""
-    plain = unicodedata.normalize("NFKC", invisible_text.without(said)).translate(CAPITALS)
+    plain = unicodedata.normalize("NFKC", invisible_text.strip_invisible(said)).translate(CAPITALS)
     return " ".join(plain.casefold().translate(ALIKE).split())
 
 
 def _check_seen(said: str) -> None:
-    if invisible_text.without(said) != said or any(unicodedata.category(char) == "Cc" for char in said):
+    if invisible_text.strip_invisible(said) != said or any(unicodedata.category(char) == "Cc" for char in said):
         raise RootError(
             "a name or role in this file holds characters that nobody sees, as if to pass for another",
             "ask for a new public file, made under a plain name",
         )
 
 
-def _known(path: Path, roots: Sequence[PublicKey]) -> Known:
+def _known(path: Path, roots: Sequence[PublicKey]) -> SignedManifest:
     return manifest.verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes(), roots)
 
 

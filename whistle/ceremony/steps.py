@@ -15,7 +15,7 @@ from whistle.ceremony.root import Draft, Keys
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.enrolment import CourierKey, ReviewerKeys
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.running import setup as servers
 from whistle.workstation.workstation import Workstation
@@ -106,7 +106,7 @@ def sign(
     decisions: Decisions,
     day: datetime.date,
     days: int = manifest.MAX_DAYS,
-) -> Known:
+) -> SignedManifest:
     """The next manifest, with the people of these public files. Raises RootError, ProtocolError."""
     published = Keys.read(place.keys)
     draft = Draft(published.manifests)

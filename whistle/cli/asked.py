@@ -11,7 +11,7 @@ import click
 from whistle.cli.errors import Problem
 from whistle.protocol import schema
 from whistle.protocol.errors import Malformed
-from whistle.protocol.invisible_text import is_blank, without
+from whistle.protocol.invisible_text import is_blank, strip_invisible
 from whistle.protocol.trust.manifest import WEEKDAYS
 
 T = TypeVar("T")
@@ -50,7 +50,7 @@ class Id(click.ParamType[str]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The id."""
         try:
-            return str(schema.name(value))
+            return str(schema.identifier(value))
         except Malformed:
             self.fail(f"{str(value)!r} is no id; it has small letters, digits and hyphens, at most 32", param, ctx)
 
@@ -114,7 +114,7 @@ def languages(text: str) -> tuple[str, ...]:
 
 def name(text: str) -> str:
     """A name or role as the manifest takes it.  Raises ValueError with what it is."""
-    if is_blank(text) or without(text) != text or not text.isprintable() or len(text) > LONGEST_NAME:
+    if is_blank(text) or strip_invisible(text) != text or not text.isprintable() or len(text) > LONGEST_NAME:
         raise ValueError(f"it is one line of 1 to {LONGEST_NAME} characters that can be seen")
     return text.strip()
 

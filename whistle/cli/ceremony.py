@@ -20,7 +20,7 @@ from whistle.courier import CourierError
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment, manifest
-from whistle.protocol.trust.manifest import Channel, Known
+from whistle.protocol.trust.manifest import Channel, SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.errors import ServerError
 from whistle.store import StoreError
@@ -117,7 +117,7 @@ def _workstation(place: Place, root_passphrase: str, profile: str) -> tuple[str,
         station.close()
 
 
-def _try(place: Place, port: int, known: Known, passphrase: str) -> str:
+def _try(place: Place, port: int, known: SignedManifest, passphrase: str) -> str:
     with server_process.serving(place.server, port) as url:
         case = first_report.report(url, known, known.manifest.channels[0].id, _today())
         return first_report.fetch(place, FIRST, passphrase, case)
@@ -167,7 +167,7 @@ def _elsewhere(folder: Path, place: Place) -> Path:
     return folder
 
 
-def _what_next(place: Place, known: Known, reference: str, copies: dict[str, str]) -> str:
+def _what_next(place: Place, known: SignedManifest, reference: str, copies: dict[str, str]) -> str:
     channel = known.manifest.channels[0]
     return END.format(
         digits=manifest.fingerprint(Keys.read(place.keys).roots),

@@ -10,7 +10,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.reporter.reply_validation import FoundReply
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.untrusted_text import one_line, quoted
 from whistle.reporter import CaseView
 
@@ -44,13 +44,13 @@ ABOUT_WORDS = (
 )
 
 
-def reading(manifests: Succession, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
+def reading(manifests: ManifestChain, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
     """Who will read a message, and who was left out."""
     yield f"Will read it: {names(manifests, readers)}."
     yield _out(manifests, without)
 
 
-def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.date) -> Iterator[str]:
+def case(view: CaseView, who: Reporter, manifests: ManifestChain, today: datetime.date) -> Iterator[str]:
     """Who can read a case, where it stands, and its replies, the newest first."""
     found = manifests.current(today).manifest
     yield from _readers(view, manifests)
@@ -65,7 +65,7 @@ def case(view: CaseView, who: Reporter, manifests: Succession, today: datetime.d
     yield from _replies(view)
 
 
-def _readers(view: CaseView, manifests: Succession) -> Iterator[str]:
+def _readers(view: CaseView, manifests: ManifestChain) -> Iterator[str]:
     if view.slip:
         yield f"Can read your report: {names(manifests, view.slip.readers)}."
         yield _out(manifests, view.slip.without)
@@ -75,7 +75,7 @@ def _readers(view: CaseView, manifests: Succession) -> Iterator[str]:
         yield f"Let in later: {person(each.reviewer)}. {person(each.by)} says so in a signed message of {each.day}."
 
 
-def _out(manifests: Succession, without: Iterable[str]) -> str:
+def _out(manifests: ManifestChain, without: Iterable[str]) -> str:
     return f"Left out: {names(manifests, without) or 'nobody'}."
 
 
@@ -117,7 +117,7 @@ def people(found: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
     return listed | ({RECOVERY: reserve} if reserve else {})
 
 
-def names(manifests: Succession, ids: Iterable[str]) -> str:
+def names(manifests: ManifestChain, ids: Iterable[str]) -> str:
     """People by their names and roles, or the id of somebody whom no manifest lists any more."""
     newest = manifests.newest
     reserve = newest and newest.manifest.recovery

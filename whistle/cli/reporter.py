@@ -44,7 +44,7 @@ def reporter() -> None:
 
 def _language(ctx: click.Context, param: click.Parameter, value: str) -> str:
     try:
-        return str(schema.name(value))
+        return str(schema.identifier(value))
     except Malformed as exc:
         raise click.BadParameter("a language is a code like en or ar") from exc
 

@@ -15,7 +15,7 @@ from whistle.cli.errors import Problem
 from whistle.protocol.reporter import compose
 from whistle.protocol.reporter.compose import Writer
 from whistle.protocol.trust import manifest
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.reporter import SEALED, Api, Away, Link, ReporterError, Server, manifests
 
@@ -26,7 +26,7 @@ REFUSED = {
         "the text holds twelve secret words: whoever reads it could read your replies",
         "take them out; nothing was sent",
     ),
-    compose.HoldsSealed: (
+    compose.HoldsSealedReport: (
         "this is a sealed report, or a part of one: nothing was sent",
         "paste it whole into the form of the page, or attach it as a file if it is something else",
     ),
@@ -50,7 +50,7 @@ def today() -> datetime.date:
 class Place:
     """The manifests that are trusted, and the day."""
 
-    manifests: Succession
+    manifests: ManifestChain
     day: datetime.date
 
     @functools.cached_property

@@ -126,7 +126,7 @@ class Courier:
         self._deliver(place, mirror, members, _union(self._receipts_of(parts)))
         return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched, altered)
 
-    def _enter(self) -> manifest.Known:
+    def _enter(self) -> manifest.SignedManifest:
         """The newest manifest, in which this courier must stand; proves to the server that it does."""
         try:
             known = self._manifests.refresh(self._link.public, self._today())

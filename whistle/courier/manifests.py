@@ -28,12 +28,12 @@ class Manifests:
         self._folder = folder
         self._roots = roots
 
-    def newest(self) -> manifest.Known | None:
+    def newest(self) -> manifest.SignedManifest | None:
         """The one with the highest serial, None before the first."""
         serials = self._serials()
         return self._load(serials[-1]) if serials else None
 
-    def refresh(self, get: Get, today: datetime.date) -> manifest.Known:
+    def refresh(self, get: Get, today: datetime.date) -> manifest.SignedManifest:
         """Take over what the server publishes; gives the one in force. `get` gives a public file. Raises BadServer."""
         found = self._published(get, "manifest")
         if found is None:
@@ -68,18 +68,18 @@ class Manifests:
             found[f"{name}.json.minisig"] = known.signature
         return found
 
-    def _published(self, get: Get, name: str) -> manifest.Known | None:
+    def _published(self, get: Get, name: str) -> manifest.SignedManifest | None:
         data, signature = get(f"{name}.json"), get(f"{name}.json.minisig")
         return None if data is None or signature is None else self._verify(data, signature)
 
-    def _take(self, known: manifest.Known) -> manifest.Known:
+    def _take(self, known: manifest.SignedManifest) -> manifest.SignedManifest:
         before = [self._load(serial) for serial in self._serials()]
         if before and before[-1].data != known.data:
             _follow(before, known)
         self._save(known)
         return known
 
-    def _verify(self, data: bytes, signature: bytes) -> manifest.Known:
+    def _verify(self, data: bytes, signature: bytes) -> manifest.SignedManifest:
         try:
             return manifest.verify(data, signature, self._roots)
         except manifest.Altered as exc:
@@ -91,18 +91,18 @@ class Manifests:
         matches = [FILE.fullmatch(path.name) for path in self._folder.glob("manifest-*.json")]
         return sorted(int(match[1]) for match in matches if match)
 
-    def _load(self, serial: int) -> manifest.Known:
+    def _load(self, serial: int) -> manifest.SignedManifest:
         path = self._folder / f"manifest-{serial}.json"
         return self._verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes())
 
-    def _save(self, known: manifest.Known) -> None:
+    def _save(self, known: manifest.SignedManifest) -> None:
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"manifest-{known.manifest.serial}.json"
         durable.write(path.with_name(path.name + ".minisig"), [known.signature])
         durable.write(path, [known.data])
 
 
-def _follow(before: Sequence[manifest.Known], new: manifest.Known) -> None:
+def _follow(before: Sequence[manifest.SignedManifest], new: manifest.SignedManifest) -> None:
     try:
         manifest.check_after(before, new)
     except ProtocolError as exc:

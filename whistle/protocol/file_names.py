@@ -31,7 +31,7 @@ FOLLOWED = {
 def safe_name(name: str, reserve: int = 0) -> str:
     """A name that every system takes as that of a plain file in the folder at hand, `reserve` bytes left free."""
     last = re.split(r"[/\\]", name)[-1]
-    seen = unicodedata.normalize("NFC", SENSELESS.sub("", invisible_text.without(last)))
+    seen = unicodedata.normalize("NFC", SENSELESS.sub("", invisible_text.strip_invisible(last)))
     stem, ending = _parted(last, FORBIDDEN.sub("_", SPACES.sub(" ", seen)).rstrip(" ."))
     if _folded(ending[1:]) in FOLLOWED:
         ending += "_"

@@ -6,7 +6,7 @@ No property of Unicode decides, since that changes with a table's age, and both 
 import re
 
 # What is left out before anything is looked for in a text: joiners, marks of direction, fillers, tags and the like.
-UNSEEN = (
+INVISIBLE = (
     (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
     (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x2D7F, 0x2D7F), (0x3164, 0x3164),
     (0xFE00, 0xFE0F), (0xFEFF, 0xFEFF), (0xFFA0, 0xFFA0), (0xFFF0, 0xFFFC), (0x13430, 0x13442), (0x16FE4, 0x16FE4),
@@ -23,15 +23,15 @@ def _any(*ranges: tuple[int, int]) -> re.Pattern[str]:
     return re.compile("[" + "".join(f"{re.escape(chr(first))}-{re.escape(chr(last))}" for first, last in ranges) + "]+")
 
 
-_UNSEEN, _BLANK = _any(*UNSEEN), _any(*UNSEEN, *SPACE)
+_INVISIBLE, _BLANK = _any(*INVISIBLE), _any(*INVISIBLE, *SPACE)
 
 
-def without(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """The text without what nobody sees; spaces stay."""
-    return _UNSEEN.sub("", text)
+    return _INVISIBLE.sub("", text)
 
 
-def solid(text: str) -> str:
+def strip_blank(text: str) -> str:
     """The same without controls, spaces and line ends."""
     return _BLANK.sub("", text)
 
@@ -43,5 +43,5 @@ def is_blank(text: str) -> bool:
 
 def readings(text: str) -> tuple[str, ...]:
     """How a text may be read: without what nobody sees, and with spaces in its place where there is any."""
-    shown = without(text)
-    return (shown,) if shown == text else (shown, _UNSEEN.sub(" ", text))
+    shown = strip_invisible(text)
+    return (shown,) if shown == text else (shown, _INVISIBLE.sub(" ", text))

@@ -52,7 +52,7 @@ def _fields(record: type) -> tuple[tuple[str, str, Form, Any], ...]:
     return tuple((each.metadata["name"] or each.name, each.name, each.metadata["form"], each.default) for each in known)
 
 
-def opened(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
+def parse_object(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
     """The kind of a canonical object of that version, and its other fields."""
     value = canonical.loads(data)
     if not isinstance(value, dict) or type(value.get("v")) is not int or value.pop("v") != version:
@@ -63,19 +63,19 @@ def opened(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
     return kind, value
 
 
-def plain(value: Any) -> Any:
+def to_json(value: Any) -> Any:
     """The JSON value of a record, a tuple, a day or anything that is JSON already."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         held = [(name, getattr(value, attribute), default) for name, attribute, _, default in _fields(type(value))]
         return {
-            name: plain(item)
+            name: to_json(item)
             for name, item, default in held
             if default is dataclasses.MISSING or item not in (default, "", (), {})
         }
     if isinstance(value, tuple | list):
-        return [plain(item) for item in value]
+        return [to_json(item) for item in value]
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}
+        return {key: to_json(item) for key, item in value.items()}
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
@@ -84,7 +84,7 @@ def text(limit: int) -> Form:
     return lambda value: _require(isinstance(value, str) and len(value) <= limit, value, "text")
 
 
-def name(value: Any) -> Any:
+def identifier(value: Any) -> Any:
     """An id that people chose: lower-case letters, digits and hyphens, at most 32."""
     return _require(isinstance(value, str) and _NAME.fullmatch(value), value, "id")
 
@@ -117,7 +117,7 @@ def integer(low: int, high: int) -> Form:
     return lambda value: _require(type(value) is int and low <= value <= high, value, "integer")
 
 
-def flag(value: Any) -> Any:
+def boolean(value: Any) -> Any:
     """True or false."""
     return _require(isinstance(value, bool), value, "flag")
 
@@ -136,12 +136,12 @@ def one_of(*values: object) -> Form:
     return lambda value: _require(any(type(value) is type(known) and value == known for known in values), value, "word")
 
 
-def maybe(form: Form) -> Form:
+def nullable(form: Form) -> Form:
     """That form, or null."""
     return lambda value: None if value is None else form(value)
 
 
-def many(form: Form, limit: int, unique: bool = False) -> Form:
+def list_of(form: Form, limit: int, unique: bool = False) -> Form:
     """A list of at most ``limit`` values of one form, as a tuple."""
 
     def read(value: Any) -> tuple[Any, ...]:

@@ -59,7 +59,7 @@ class Api:
 
     def store(self, tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
         """Have envelopes kept under their tokens, with blocks that were put; the same again changes nothing."""
-        self._link.post("/api/store", submission.request(tokens, envelopes, blocks), 0)
+        self._link.post("/api/store", submission.encode(tokens, envelopes, blocks), 0)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
         """What lies under the sorted ids of one reporter."""

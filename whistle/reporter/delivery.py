@@ -18,7 +18,7 @@ from whistle.protocol.code.words import CODE
 from whistle.protocol.reporter import compose
 from whistle.protocol.reporter.compose import Draft, Writer
 from whistle.protocol.reporter.reply_validation import Conversation
-from whistle.protocol.reporter.submission import MAX_BLOCKS, MAX_PASTED, Parcel, TooLarge
+from whistle.protocol.reporter.submission import MAX_BLOCKS, MAX_PASTED, Submission, TooLarge
 from whistle.reporter.api import Api
 from whistle.reporter.errors import Away, ReporterError, TooMuch
 
@@ -96,7 +96,7 @@ def follow_up(
         _store(api, parcel, ids, course)
 
 
-def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Parcel]:
+def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Submission]:
     """A report for a block of text, all of it in memory.  Raises drafting.Refused, parcel.TooLarge, OSError."""
     compose.check(draft, files=len(files))
     blocks: list[Block] = []
@@ -126,7 +126,7 @@ def _uploading(api: Api, course: Course) -> Iterator[list[bytes]]:
         raise
 
 
-def _store(api: Api, parcel: Parcel, ids: list[bytes], course: Course) -> None:
+def _store(api: Api, parcel: Submission, ids: list[bytes], course: Course) -> None:
     for block in parcel.blocks:
         ids.append(block[0])
         course.persist(lambda block=block: api.put_block(block))  # type: ignore[misc]

@@ -11,12 +11,12 @@ from pathlib import Path
 from whistle.newfile import new_file
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.code.retrieval import Reporter, id_from_token
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
 from whistle.protocol.reporter import reply_validation
-from whistle.protocol.reporter.reply_validation import Conversation, Thing
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.reporter.reply_validation import Conversation, StoredBody
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave
 
@@ -38,16 +38,16 @@ class CaseView(Conversation):
     last_day: datetime.date | None
 
 
-def look(api: Api, reporter: Reporter, manifests: Succession, today: datetime.date) -> CaseView | None:
+def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime.date) -> CaseView | None:
     """Everything that is stored under a reporter's words; None when nothing is.  Raises ReporterError."""
     slots = manifests.current(today).manifest.slots
     found = {each.id: each for each in api.look(reporter.lookup_ids(slots), slots)}
     if not found:
         return None
-    report = found.pop(thing_id(reporter.report_token), None)
-    things = {id: Thing(each.day, each.body) for id, each in found.items() if each.body}
-    told = reply_validation.judge(things, reporter, manifests, slots, lambda record: b"".join(content(api, record)))
-    sent = _sent(report, found.get(thing_id(reporter.slip_token)))
+    report = found.pop(id_from_token(reporter.report_token), None)
+    things = {id: StoredBody(each.day, each.body) for id, each in found.items() if each.body}
+    told = reply_validation.validate(things, reporter, manifests, slots, lambda record: b"".join(content(api, record)))
+    sent = _sent(report, found.get(id_from_token(reporter.slip_token)))
     last = min((reply.day for reply in told.replies), default=sent)
     return CaseView(
         slip=told.slip,

@@ -12,8 +12,8 @@ from whistle.protocol.errors import Expired, ProtocolError
 from whistle.protocol.reporter import questions as asked
 from whistle.protocol.reporter.questions import Questions
 from whistle.protocol.trust import manifest
-from whistle.protocol.trust.manifest import Known
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest import SignedManifest
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.reporter.errors import ReporterError, Untrusted
 
@@ -68,7 +68,7 @@ def pinned_by(digits: str, get: Get) -> tuple[PublicKey, ...]:
     return roots
 
 
-def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Succession:
+def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> ManifestChain:
     """The published manifests, in order, the newest with as many before it as there are.  Raises Untrusted."""
     newest = _published(get, "manifest", roots)
     if newest is None:
@@ -82,7 +82,7 @@ def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Su
             manifest.check_after(chain[:-1], newest)
     except ProtocolError as exc:
         raise Untrusted(f"the manifests do not follow each other: {exc}", SUSPECT) from exc
-    found = Succession(tuple(chain))
+    found = ManifestChain(tuple(chain))
     try:
         found.current(today)
     except Expired as exc:
@@ -92,7 +92,7 @@ def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Su
     return found
 
 
-def sealing(found: Succession, today: datetime.date) -> Known:
+def sealing(found: ManifestChain, today: datetime.date) -> SignedManifest:
     """The manifest by which one may seal on a day.  Raises Untrusted 30 days after its end."""
     try:
         return found.sealing(today)
@@ -112,7 +112,7 @@ def questions(get: Get) -> Questions:
         raise Untrusted(f"what the server says that the channels ask is refused: {exc}", SUSPECT) from exc
 
 
-def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> Known | None:
+def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> SignedManifest | None:
     data, signature = get(f"{name}.json"), get(f"{name}.json.minisig")
     if data is None or signature is None:
         return None
@@ -124,5 +124,5 @@ def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> Known | None:
         raise Untrusted(f"the manifest is refused: {exc}", SUSPECT) from exc
 
 
-def _numbered(known: Known) -> str:
+def _numbered(known: SignedManifest) -> str:
     return f"manifest-{known.manifest.serial - 1}"

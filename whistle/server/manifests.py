@@ -14,8 +14,8 @@ from pathlib import Path
 
 from whistle.protocol.errors import Expired, ProtocolError
 from whistle.protocol.trust import manifest
-from whistle.protocol.trust.manifest import Known, Manifest, Reviewer
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.server.errors import BadManifest, NoManifest
 
@@ -36,42 +36,42 @@ class Published:
         self._slots = slots
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
-        self._known: tuple[Known, ...] = ()
+        self._known: tuple[SignedManifest, ...] = ()
         self.roots: tuple[PublicKey, ...] = ()
         self._refresh()
 
     @property
-    def known(self) -> tuple[Known, ...]:
+    def known(self) -> tuple[SignedManifest, ...]:
         """Every manifest here, by serial."""
         with self._lock, contextlib.suppress(BadManifest):  # what was good before stays in use
             self._refresh()
         return self._known
 
     @property
-    def succession(self) -> Succession:
+    def succession(self) -> ManifestChain:
         """The same as one thing."""
-        return Succession(self.known)
+        return ManifestChain(self.known)
 
     @property
-    def newest(self) -> Known | None:
+    def newest(self) -> SignedManifest | None:
         """The one with the highest serial, be it in force yet or not."""
         return self.succession.newest
 
-    def current(self, day: datetime.date) -> Known:
+    def current(self, day: datetime.date) -> SignedManifest:
         """The one in force on a day: the newest that has begun, even past its end.  NoManifest if there is none."""
         try:
             return self.succession.current(day)
         except Expired as error:
             raise NoManifest(str(error)) from error
 
-    def sealing(self, day: datetime.date) -> Known:
+    def sealing(self, day: datetime.date) -> SignedManifest:
         """The one in force on a day if one may still seal by it; NoManifest 30 days after its end."""
         try:
             return self.succession.sealing(day)
         except Expired as error:
             raise NoManifest(str(error)) from error
 
-    def numbered(self, serial: int) -> Known | None:
+    def numbered(self, serial: int) -> SignedManifest | None:
         """The one with that serial."""
         return self.succession.numbered(serial)
 
@@ -101,7 +101,7 @@ class Published:
             self._refresh()
         return "installed" if added else "same"
 
-    def _adds(self, chain: dict[int, Known], known: Known) -> bool:
+    def _adds(self, chain: dict[int, SignedManifest], known: SignedManifest) -> bool:
         serial = known.manifest.serial
         if serial in chain and chain[serial].data == known.data:
             return False
@@ -115,7 +115,7 @@ class Published:
         chain[serial] = known
         return True
 
-    def _verify(self, data: bytes, signature: bytes) -> Known:
+    def _verify(self, data: bytes, signature: bytes) -> SignedManifest:
         try:
             known = manifest.verify(data, signature, self.roots)
         except ProtocolError as error:
@@ -129,7 +129,7 @@ class Published:
         if seen == self._seen:
             return
         self.roots = tuple(_roots(self._folder))
-        chain: dict[int, Known] = {}
+        chain: dict[int, SignedManifest] = {}
         found = [self._verify(*pair) for pair in _pairs(self._folder)]
         for known in sorted(found, key=lambda known: known.manifest.serial):
             self._adds(chain, known)
@@ -181,7 +181,7 @@ def _pairs(folder: Path) -> Iterable[Signed]:
             yield path.read_bytes(), signature.read_bytes()
 
 
-def _write(folder: Path, name: str, known: Known) -> None:
+def _write(folder: Path, name: str, known: SignedManifest) -> None:
     # The signature first: a manifest without one is not looked at.
     _durable(folder / (name + SIGNATURE), known.signature)
     _durable(folder / name, known.data)

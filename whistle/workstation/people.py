@@ -2,13 +2,13 @@
 
 import datetime
 
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest_chain import ManifestChain
 
 
 class People:
     """Everyone in these manifests."""
 
-    def __init__(self, manifests: Succession) -> None:
+    def __init__(self, manifests: ManifestChain) -> None:
         self._manifests = manifests
         self._signers: dict[tuple[str, datetime.date], list[bytes]] = {}
 

@@ -13,8 +13,8 @@ from pathlib import Path
 
 from whistle.protocol.errors import Expired, Forged, Malformed, ProtocolError
 from whistle.protocol.trust import manifest as manifests
-from whistle.protocol.trust.manifest import Known, Manifest, Reviewer
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.workstation.errors import ClockBehind, Refused, Untrusted
 from whistle.workstation.people import People
@@ -29,7 +29,7 @@ class Trust:
     def __init__(self, vault: Vault, today: Callable[[], datetime.date]) -> None:
         self._vault = vault
         self._today = today
-        self._known: dict[int, Known] = {}
+        self._known: dict[int, SignedManifest] = {}
         self._people: tuple[tuple[int, ...], People] | None = None
 
     def roots(self) -> list[PublicKey]:
@@ -58,15 +58,15 @@ class Trust:
         """The serials of all manifests seen, ascending."""
         return sorted(self._vault.get("manifests", []))
 
-    def manifest(self, serial: int) -> Known:
+    def manifest(self, serial: int) -> SignedManifest:
         """A manifest seen before, by its serial."""
         if serial not in self._known:
             kept = self._vault.get(f"manifest/{serial}")
             data, signature = base64.b64decode(kept["data"]), base64.b64decode(kept["signature"])
-            self._known[serial] = Known(data, signature, manifests.parse(data))
+            self._known[serial] = SignedManifest(data, signature, manifests.parse(data))
         return self._known[serial]
 
-    def newest(self) -> Known:
+    def newest(self) -> SignedManifest:
         """The manifest of the highest serial, in force or not yet.  Raises Untrusted when none came yet."""
         serials = self.serials()
         if not serials:
@@ -75,7 +75,7 @@ class Trust:
             )
         return self.manifest(serials[-1])
 
-    def on(self, day: datetime.date) -> Known:
+    def on(self, day: datetime.date) -> SignedManifest:
         """The manifest in force on a day: the newest that had begun, else the first that is known."""
         known = [self.manifest(serial) for serial in self.serials()] or [self.newest()]
         begun = [each for each in known if each.manifest.begins <= day]
@@ -107,10 +107,10 @@ class Trust:
                 "ask the courier for all of them; if that does not help, tell the root's keeper",
             ) from exc
 
-    def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> Known:
+    def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> SignedManifest:
         return manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
 
-    def _follow(self, found: list[Known]) -> int:
+    def _follow(self, found: list[SignedManifest]) -> int:
         serials = self.serials()
         if serials and found[-1].manifest.serial < serials[-1]:
             raise Expired("the manifest is older than one that was seen before")
@@ -124,7 +124,7 @@ class Trust:
         self._keep(new)
         return len(new)
 
-    def _keep(self, new: list[Known]) -> None:
+    def _keep(self, new: list[SignedManifest]) -> None:
         with self._vault.transaction():
             for each in new:
                 self._known[each.manifest.serial] = each
@@ -138,7 +138,7 @@ class Trust:
         """Whom the manifests seen list, as one."""
         serials = tuple(self.serials())
         if self._people is None or self._people[0] != serials:
-            self._people = serials, People(Succession(tuple(map(self.manifest, serials))))
+            self._people = serials, People(ManifestChain(tuple(map(self.manifest, serials))))
         return self._people[1]
 
     def listed(self, signing: PublicKey) -> Reviewer | None:
@@ -150,7 +150,7 @@ class Trust:
                     return reviewer
         return None
 
-    def sealing(self) -> Known:
+    def sealing(self) -> SignedManifest:
         """The manifest to seal with today.  Raises Refused past its end and thirty days, ClockBehind."""
         self.check_clock()
         known, today = self.on(self._today()), self._today()

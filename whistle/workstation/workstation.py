@@ -13,10 +13,10 @@ from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import message
 from whistle.protocol.case.message import Signed
 from whistle.protocol.errors import Malformed
-from whistle.protocol.invisible_text import is_blank, without
+from whistle.protocol.invisible_text import is_blank, strip_invisible
 from whistle.protocol.trust import enrolment
 from whistle.protocol.trust.enrolment import ReviewerKeys
-from whistle.protocol.trust.manifest import Known, Reviewer
+from whistle.protocol.trust.manifest import Reviewer, SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation.errors import Refused, VaultForeign
 from whistle.workstation.trust import Trust
@@ -43,13 +43,13 @@ def utc_today() -> datetime.date:
 def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
     """Raise Refused for what no manifest takes as a reviewer's name, role and languages."""
     for what, text in (("name", name), ("role", role)):
-        hides = without(text) != text or not text.isprintable()
+        hides = strip_invisible(text) != text or not text.isprintable()
         if is_blank(text) or hides or len(text) > LONGEST_NAME:
             raise Refused(
                 f"this is no {what} for the manifest", f"one line of 1 to {LONGEST_NAME} characters that can be seen"
             )
     try:
-        schema.many(schema.name, MOST_LANGUAGES, unique=True)(list(languages))
+        schema.list_of(schema.identifier, MOST_LANGUAGES, unique=True)(list(languages))
     except Malformed as exc:
         raise Refused("these are no languages for the manifest", "codes like en or pt-br, each once") from exc
 
@@ -63,7 +63,7 @@ class Workstation:
         self.blocks = Blocks(vault.folder / "blocks")
         self.trust = Trust(vault, today)
         self._messages: dict[str, Signed] = {}
-        self._me: tuple[Known, Reviewer | None] | None = None  # as the newest manifest lists this reviewer
+        self._me: tuple[SignedManifest, Reviewer | None] | None = None  # as the newest manifest lists this reviewer
         self._changing = False
         self._new_cases: list[str] = []  # that a change has begun
 

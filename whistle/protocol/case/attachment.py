@@ -86,7 +86,7 @@ def block_ids(attachment: Attachment) -> list[bytes]:
     return [block_id(seed, index) for index in range(attachment.blocks)]
 
 
-def fitting_name(name: str) -> str:
+def shortened_name(name: str) -> str:
     """A file's name cut to what a record holds, its ending kept; made valid Unicode."""
     valid = _valid(name)
     if len(valid) <= MAX_NAME:
@@ -170,7 +170,7 @@ class Sealer:
         blocks += self._cut(self._age.finish())
         return blocks, Attachment(
             kind=kind,
-            name=fitting_name(name),
+            name=shortened_name(name),
             type=_valid(type)[:MAX_TYPE],
             size=self._size,
             sha256=self._hash.hexdigest(),

@@ -30,7 +30,7 @@ MAX_ORIGINALS = 10_000
 RECIPIENT = 1_959  # characters of a hybrid recipient's text
 CONTENT = ("text", "answers", "attachments", "originals")
 HASH = schema.hexadecimal(32)
-PEOPLE = schema.many(schema.name, 64, unique=True)
+PEOPLE = schema.list_of(schema.identifier, 64, unique=True)
 MARKS = ("acknowledgement", "feedback")  # what a reply can count as (SPEC 4.8)
 
 
@@ -114,7 +114,7 @@ class Message:
     @functools.cached_property
     def line(self) -> bytes:
         """Line 1."""
-        return canonical.dumps({"v": VERSION, "kind": self.kind, **schema.plain(self)})
+        return canonical.dumps({"v": VERSION, "kind": self.kind, **schema.to_json(self)})
 
     @functools.cached_property
     def readable(self) -> bytes:
@@ -129,7 +129,7 @@ class Body(Message):
 
     text: str = schema.field(schema.text(MAX_TEXT), default="")
     attachments: tuple[Attachment, ...] = schema.field(
-        schema.many(schema.record(Attachment), MAX_ATTACHMENTS), default=()
+        schema.list_of(schema.record(Attachment), MAX_ATTACHMENTS), default=()
     )
     rest: Attachment | None = schema.field(schema.record(Attachment), default=None)
 
@@ -152,7 +152,7 @@ class ByReporter(Message):
     sender: Sender = schema.field(schema.record(Sender), name="from")
     sealed: str = schema.field(schema.one_of("device", "browser", "arrival"))
     day: datetime.date = schema.field(schema.day)
-    language: str = schema.field(schema.name)
+    language: str = schema.field(schema.identifier)
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -165,8 +165,10 @@ class Report(Body, ByReporter):
     """The first message of a case."""
 
     kind = "report"
-    channel: str = schema.field(schema.name)
-    answers: dict[str, str] | None = schema.field(schema.mapping(schema.name, schema.text(MAX_TEXT), 64), default=None)
+    channel: str = schema.field(schema.identifier)
+    answers: dict[str, str] | None = schema.field(
+        schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64), default=None
+    )
     continues: Continues | None = schema.field(schema.record(Continues), default=None)
 
 
@@ -182,18 +184,18 @@ class Slip(ByReporter):
     """What tells a returning reporter who reads the case and who was left out."""
 
     kind = "slip"
-    channel: str = schema.field(schema.name)
+    channel: str = schema.field(schema.identifier)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ByReviewer(Message):
     """What the reviewers' messages hold: their chain in the case, and what they had seen."""
 
-    sender: str = schema.field(schema.name, name="from")
+    sender: str = schema.field(schema.identifier, name="from")
     day: datetime.date = schema.field(schema.day)
     seq: int = schema.field(schema.integer(0, canonical.MAX_INTEGER))
-    prev: str | None = schema.field(schema.maybe(HASH))
-    seen: tuple[str, ...] = schema.field(schema.many(HASH, 64, unique=True))
+    prev: str | None = schema.field(schema.nullable(HASH))
+    seen: tuple[str, ...] = schema.field(schema.list_of(HASH, 64, unique=True))
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -210,7 +212,7 @@ class Reply(Body, ByReviewer):
     lane: int = schema.field(schema.integer(0, 2 * MAX_SLOTS - 1))
     n: int = schema.field(schema.integer(0, PLACES - 1))
     have: Have = schema.field(schema.record(Have))
-    language: str = schema.field(schema.name)
+    language: str = schema.field(schema.identifier)
     mark: str = schema.field(schema.one_of(*MARKS), default="")
     replaces: str = schema.field(HASH, default="")
 
@@ -238,9 +240,9 @@ class Status(ByReviewer):
 
     kind = "status"
     status: str = schema.field(schema.one_of("new", "triage", "open", "waiting", "closed"))
-    labels: tuple[str, ...] = schema.field(schema.many(schema.text(64), 16, unique=True), default=())
+    labels: tuple[str, ...] = schema.field(schema.list_of(schema.text(64), 16, unique=True), default=())
     deadline: datetime.date | None = schema.field(schema.day, default=None)
-    claimed: str = schema.field(schema.name, default="")
+    claimed: str = schema.field(schema.identifier, default="")
     text: str = schema.field(schema.text(4096), default="")
 
 
@@ -249,9 +251,9 @@ class Grant(Body, ByReviewer):
     """Lets one more reviewer into a case, with what was said before."""
 
     kind = "grant"
-    grantee: str = schema.field(schema.name)
+    grantee: str = schema.field(schema.identifier)
     lane: int = schema.field(schema.integer(0, 2 * MAX_SLOTS - 1))
-    originals: tuple[Original, ...] = schema.field(schema.many(schema.record(Original), MAX_ORIGINALS), default=())
+    originals: tuple[Original, ...] = schema.field(schema.list_of(schema.record(Original), MAX_ORIGINALS), default=())
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -292,7 +294,7 @@ def encode(message: Message) -> bytes:
 
 def parse(line: bytes) -> Message:
     """The message of a line 1; Malformed unless it is canonical and has just the fields of its kind."""
-    kind, value = schema.opened(line, VERSION)
+    kind, value = schema.parse_object(line, VERSION)
     if kind not in KINDS:
         raise Malformed("a message of an unknown kind")
     return schema.parse(KINDS[kind], value)
@@ -347,7 +349,7 @@ def check_continues(continues: Continues, old: Sender, new_case: str) -> None:
 def content_of(message: Body) -> bytes:
     """What `rest` holds: the message's text, answers, attachments and originals as canonical JSON."""
     names = {each.name for each in fields(message)} & set(CONTENT)
-    held = {name: schema.plain(getattr(message, name)) for name in names if getattr(message, name)}
+    held = {name: schema.to_json(getattr(message, name)) for name in names if getattr(message, name)}
     return canonical.dumps(held)
 
 

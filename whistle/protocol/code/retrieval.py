@@ -26,7 +26,7 @@ REFERENCE_BITS = 39
 REFERENCE_DIGITS = 12
 
 
-def thing_id(token: bytes) -> bytes:
+def id_from_token(token: bytes) -> bytes:
     """The server's id, 16 bytes, of the thing that a token of 16 bytes names."""
     if len(token) != TOKEN:
         raise ValueError("a token has 16 bytes")
@@ -97,7 +97,7 @@ class Reporter:
     def lookup_ids(self, slots: int) -> list[bytes]:
         """All ids that a lookup asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes."""
         tokens = [token for lane in range(2 * slots) for token in reply_tokens(self.replies, lane)]
-        return sorted(map(thing_id, [self.report_token, self.slip_token, *tokens]))
+        return sorted(map(id_from_token, [self.report_token, self.slip_token, *tokens]))
 
     def _sent(self, what: bytes) -> bytes:
         return hmac.digest(self.sent, what, "sha256")[:TOKEN]

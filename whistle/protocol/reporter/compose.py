@@ -19,8 +19,8 @@ from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.questions import WAY
 from whistle.protocol.reporter.reply_validation import Conversation
-from whistle.protocol.reporter.submission import Parcel
-from whistle.protocol.trust.manifest import RECOVERY, Known, Manifest
+from whistle.protocol.reporter.submission import Submission
+from whistle.protocol.trust.manifest import RECOVERY, Manifest, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered, people
 
 M = TypeVar("M", bound=Message)
@@ -34,7 +34,7 @@ class HoldsWords(Refused):
     """The text holds the reporter's twelve words, which nobody else may see."""
 
 
-class HoldsSealed(Refused):
+class HoldsSealedReport(Refused):
     """A text is a sealed report, or a part of one: it would travel inside another, under other words."""
 
 
@@ -76,13 +76,13 @@ class Writer:
     `throwaways` are recipients whose identities nobody has; fresh ones are made where there are too few.
     """
 
-    known: Known
+    known: SignedManifest
     day: datetime.date
     where: str  # device, browser or arrival
     throwaways: Sequence[Throwaway] = ()
 
-    def report(self, draft: Draft, reporter: Reporter) -> Parcel:
-        """A report and its slip.  Raises Refused: Empty, HoldsWords, HoldsSealed, NobodyLeft, TooLong."""
+    def report(self, draft: Draft, reporter: Reporter) -> Submission:
+        """A report and its slip.  Raises Refused: Empty, HoldsWords, HoldsSealedReport, NobodyLeft, TooLong."""
         check(draft)
         readers, without = self.readers(draft)
         shared = self._shared(draft, reporter, readers, without)
@@ -98,11 +98,11 @@ class Writer:
         )
         body, rest = self._seal(whole, reporter, self._recipients(readers))
         slip, _ = self._seal(_made(Slip, shared, channel=draft.channel), reporter, [reporter.mailbox.recipient])
-        return Parcel((reporter.report_token, reporter.slip_token), (body, slip), tuple(rest))
+        return Submission((reporter.report_token, reporter.slip_token), (body, slip), tuple(rest))
 
     def follow_up(
         self, draft: Draft, reporter: Reporter, case: Conversation | None, attempt: bytes, digest: bytes
-    ) -> Parcel:
+    ) -> Submission:
         """A follow-up to whoever reads the case, or to `draft.readers`.  Raises Refused as `report` does.
 
         `attempt` and `digest`, 32 bytes each, name the form: the same ones are the same follow-up.
@@ -112,7 +112,7 @@ class Writer:
         shared = self._shared(draft, reporter, readers, without)
         whole = _made(FollowUp, shared, text=lines(draft.text), attachments=draft.attachments)
         body, rest = self._seal(whole, reporter, self._recipients(readers))
-        return Parcel((reporter.follow_up_token(attempt, digest),), (body,), tuple(rest))
+        return Submission((reporter.follow_up_token(attempt, digest),), (body,), tuple(rest))
 
     def readers(self, draft: Draft) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Who reads a report, and who was left out.  Raises NobodyLeft."""
@@ -181,7 +181,7 @@ def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:
     if any(len(text) > MAX_TEXT for text in texts):
         raise TooLong("a text is too long")
     if any(map(submission.is_armored, texts)):
-        raise HoldsSealed("a text is a sealed report, or a part of one")
+        raise HoldsSealedReport("a text is a sealed report, or a part of one")
     if any(words.holds_code(text, code) for text in texts):
         raise HoldsWords("the text holds the twelve words")
 

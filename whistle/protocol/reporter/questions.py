@@ -22,18 +22,18 @@ _TEXTS = schema.mapping(schema.text(MAX_LANGUAGE), schema.text(MAX_TEXT), 64)
 class Question:
     """An optional question: `label` and `hint` by language; its answer travels under `id`."""
 
-    id: str = schema.field(schema.name)
+    id: str = schema.field(schema.identifier)
     label: dict[str, str] = schema.field(_TEXTS)
     hint: dict[str, str] = schema.field(_TEXTS)
 
 
 Questions = Mapping[str, tuple[Question, ...]]  # by the channel's id
-_CHANNELS = schema.mapping(schema.name, schema.many(schema.record(Question), MAX_QUESTIONS), 32)
+_CHANNELS = schema.mapping(schema.identifier, schema.list_of(schema.record(Question), MAX_QUESTIONS), 32)
 
 
 def encode(questions: Questions) -> bytes:
     """The file."""
-    channels = {channel: [schema.plain(each) for each in asked] for channel, asked in questions.items()}
+    channels = {channel: [schema.to_json(each) for each in asked] for channel, asked in questions.items()}
     return canonical.dumps({"v": VERSION, "kind": KIND, "channels": channels})
 
 
@@ -41,7 +41,7 @@ def parse(data: bytes) -> Questions:
     """What each channel asks; Malformed for any other file, or where a channel asks something twice."""
     if len(data) > MAX_FILE:
         raise Malformed("the questions are too long")
-    kind, value = schema.opened(data, VERSION)
+    kind, value = schema.parse_object(data, VERSION)
     if kind != KIND or set(value) != {"channels"}:
         raise Malformed("not a file of questions")
     found: Questions = _CHANNELS(value["channels"])

@@ -10,19 +10,19 @@ from dataclasses import dataclass
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import MARKS, Reply, Signed, Slip
-from whistle.protocol.code.retrieval import Reporter, reply_tokens, thing_id
+from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
-from whistle.protocol.trust.manifest_chain import Succession
+from whistle.protocol.trust.manifest_chain import ManifestChain
 
 WHOLE = 32  # blocks, 8 MiB, of a reply's `rest` at most
 
-Place = tuple[int, int]  # lane and n
+ReplyPlace = tuple[int, int]  # lane and n
 Fetch = Callable[[Attachment], bytes]  # a small attachment's whole content; ProtocolError unless all of it is there
 
 
 @dataclass(frozen=True)
-class Thing:
+class StoredBody:
     """A body as the server gave it, with the server's day."""
 
     day: datetime.date
@@ -89,19 +89,19 @@ class Conversation:
         return {mark: min(day for each, day in days if each == mark) for mark in dict(days)}
 
 
-def judge(
-    things: Mapping[bytes, Thing], reporter: Reporter, manifests: Succession, slots: int, fetch: Fetch
+def validate(
+    things: Mapping[bytes, StoredBody], reporter: Reporter, manifests: ManifestChain, slots: int, fetch: Fetch
 ) -> Conversation:
     """The conversation that things under a reporter's ids make; the report's own body is never among them."""
     left = dict(things)
-    slip = open_slip(left.pop(thing_id(reporter.slip_token), None), reporter, slots)
-    held, late = _Judge(reporter, manifests, slip, slots, fetch).all(left)
+    slip = open_slip(left.pop(id_from_token(reporter.slip_token), None), reporter, slots)
+    held, late = _Validator(reporter, manifests, slip, slots, fetch).all(left)
     notices = tuple(found for found in held if found.reply.is_notice)
     replies = tuple(found for found in held if not found.reply.is_notice)
     return Conversation(slip, replies, notices, _brought_in(slip, (*notices, *replies), manifests), late)
 
 
-def open_slip(found: Thing | None, reporter: Reporter, slots: int) -> Slip | None:
+def open_slip(found: StoredBody | None, reporter: Reporter, slots: int) -> Slip | None:
     """The reporter's own slip; None if it is damaged or somebody else's."""
     if found is None:
         return None
@@ -114,22 +114,24 @@ def open_slip(found: Thing | None, reporter: Reporter, slots: int) -> Slip | Non
     return signed.message if own and isinstance(signed.message, Slip) else None
 
 
-class _Judge:
+class _Validator:
     """Decides about the reply places of one reporter."""
 
-    def __init__(self, reporter: Reporter, manifests: Succession, slip: Slip | None, slots: int, fetch: Fetch) -> None:
+    def __init__(
+        self, reporter: Reporter, manifests: ManifestChain, slip: Slip | None, slots: int, fetch: Fetch
+    ) -> None:
         self._reporter, self._manifests, self._fetch = reporter, manifests, fetch
         self._slip, self._slots = slip, slots
-        self._places: dict[bytes, Place] = {
-            thing_id(token): (lane, n)
+        self._places: dict[bytes, ReplyPlace] = {
+            id_from_token(token): (lane, n)
             for lane in range(2 * slots)
             for n, token in enumerate(reply_tokens(reporter.replies, lane))
         }
 
-    def all(self, found: Mapping[bytes, Thing]) -> tuple[tuple[FoundReply, ...], int]:
+    def all(self, found: Mapping[bytes, StoredBody]) -> tuple[tuple[FoundReply, ...], int]:
         """The replies and notices by day, lane and place, without those that were replaced; and how many things do
         not hold."""
-        held: dict[str, tuple[Place, FoundReply]] = {}
+        held: dict[str, tuple[ReplyPlace, FoundReply]] = {}
         late = 0
         for id, thing in found.items():
             try:
@@ -145,14 +147,14 @@ class _Judge:
         ordered = sorted(held.values(), key=lambda pair: (pair[1].day, pair[0]))
         return tuple(reply for _, reply in ordered), late
 
-    def _read(self, thing: Thing, place: Place) -> tuple[str, FoundReply]:
+    def _read(self, thing: StoredBody, place: ReplyPlace) -> tuple[str, FoundReply]:
         signed = envelope.open_(thing.body, [self._reporter.mailbox], self._slots)
         reply = self._checked(signed, place)
         reviewer = self._manifests.reviewer(reply.sender)
         assert reviewer  # it had a key, so some manifest lists it
         return signed.hash, FoundReply(thing.day, reviewer, self._with_rest(reply))
 
-    def _checked(self, signed: Signed, place: Place) -> Reply:
+    def _checked(self, signed: Signed, place: ReplyPlace) -> Reply:
         reply = signed.message
         if not isinstance(reply, Reply):
             raise Malformed("not a reply")
@@ -192,7 +194,7 @@ class _Judge:
         return whole
 
 
-def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: Succession) -> tuple[BroughtIn, ...]:
+def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: ManifestChain) -> tuple[BroughtIn, ...]:
     """Reviewers who are named by a notice or a reply and were not among the report's readers, by the first of these."""
     if slip is None:
         return ()

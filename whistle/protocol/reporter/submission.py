@@ -15,7 +15,7 @@ from whistle.protocol.case import envelope
 from whistle.protocol.case.attachment import BLOCK, Block
 from whistle.protocol.code.retrieval import TOKEN
 from whistle.protocol.errors import Malformed
-from whistle.protocol.schema import hexadecimal, many
+from whistle.protocol.schema import hexadecimal, list_of
 
 MAX_BLOCKS = 20_000  # of one parcel
 MAX_HEAD = 1024 * 1024  # bytes of the JSON before the envelopes
@@ -38,7 +38,7 @@ class TooLarge(Malformed):
 
 
 @dataclass(frozen=True)
-class Parcel:
+class Submission:
     """A report and its slip, or a follow-up alone, in that order; `blocks` are those that were made with them."""
 
     tokens: tuple[bytes, ...] = field(repr=False)
@@ -47,7 +47,7 @@ class Parcel:
 
 
 @dataclass(frozen=True)
-class Request:
+class StoreRequest:
     """The same as the server takes it, its blocks put before and only named."""
 
     tokens: tuple[bytes, ...] = field(repr=False)
@@ -55,13 +55,13 @@ class Request:
     blocks: tuple[bytes, ...] = field(repr=False)
 
 
-def request(tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
+def encode(tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
     """The body of a request to store envelopes under their tokens; ``blocks`` are ids."""
     head = {"tokens": [token.hex() for token in tokens], "blocks": [id.hex() for id in blocks]}
     return b"".join([canonical.dumps(head), b"\n", *envelopes])
 
 
-def parse(body: bytes, slots: int) -> Request:
+def parse(body: bytes, slots: int) -> StoreRequest:
     """The body of a request; Malformed unless each envelope has the size and form of an instance with ``slots``."""
     found, rest = _parse(body, slots)
     if rest:
@@ -69,9 +69,9 @@ def parse(body: bytes, slots: int) -> Request:
     return found
 
 
-def armored(parcel: Parcel) -> str:
+def armored(parcel: Submission) -> str:
     """A sealed report as a block of text, blocks of attachments and all; TooLarge above `MAX_PASTED`."""
-    body = request(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
+    body = encode(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
     whole = b"".join([body, *(block for _, block in parcel.blocks)])
     text = armor.encode(whole + hashlib.sha256(whole).digest(), LABEL)
     if len(text) + text.count(b"\n") > MAX_PASTED:
@@ -88,7 +88,7 @@ def is_armored(text: str) -> bool:
     return bool(_NAMED.search(flat) or _NAMED.search(flat.lower())) or _fragment(text) >= FRAGMENT
 
 
-def dearmor(text: str, slots: int) -> Parcel:
+def dearmor(text: str, slots: int) -> Submission:
     """The sealed report that a text is; Malformed if it is damaged or is anything beside.
 
     What editors and mailers do to lines is passed over, since the sum shows that nothing is missing.
@@ -104,11 +104,11 @@ def dearmor(text: str, slots: int) -> Parcel:
     if len(rest) != BLOCK * len(found.blocks):
         raise Malformed("a sealed report has another number of blocks than it says")
     bodies = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
-    return Parcel(found.tokens, found.envelopes, tuple(zip(found.blocks, bodies, strict=True)))
+    return Submission(found.tokens, found.envelopes, tuple(zip(found.blocks, bodies, strict=True)))
 
 
 def _flat(text: str) -> str:
-    return _QUOTES.sub("", invisible_text.solid(text))
+    return _QUOTES.sub("", invisible_text.strip_blank(text))
 
 
 def _straight(text: str) -> str:
@@ -120,7 +120,7 @@ def _straight(text: str) -> str:
 def _fragment(text: str) -> int:
     """How many characters of base64 a text holds that stand in armour of no other label."""
     count, other = 0, ""
-    for line in re.split("[\r\n]", invisible_text.without(text)):
+    for line in re.split("[\r\n]", invisible_text.strip_invisible(text)):
         words = [word for word in _BETWEEN.split(line) if word]
         said = " ".join(words)
         if said.startswith("-----BEGIN ") and not other:
@@ -132,7 +132,7 @@ def _fragment(text: str) -> int:
     return count
 
 
-def _parse(body: bytes, slots: int) -> tuple[Request, bytes]:
+def _parse(body: bytes, slots: int) -> tuple[StoreRequest, bytes]:
     """The head and the envelopes that ``body`` begins with, and what follows them."""
     head, newline, _ = body[:MAX_HEAD].partition(b"\n")
     value = canonical.loads(head)
@@ -147,8 +147,8 @@ def _parse(body: bytes, slots: int) -> tuple[Request, bytes]:
         raise Malformed("a parcel has another size")
     for each in bodies:
         envelope.check_form(each, slots)
-    return Request(tokens, bodies, blocks), body[end:]
+    return StoreRequest(tokens, bodies, blocks), body[end:]
 
 
 def _ids(value: object, limit: int) -> tuple[bytes, ...]:
-    return tuple(bytes.fromhex(id) for id in many(hexadecimal(TOKEN), limit, unique=True)(value))
+    return tuple(bytes.fromhex(id) for id in list_of(hexadecimal(TOKEN), limit, unique=True)(value))

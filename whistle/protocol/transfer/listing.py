@@ -104,13 +104,13 @@ class Listing:
 
     to: Destination = schema.field(schema.one_of("workstation", "server"))
     created: datetime.date = schema.field(schema.day)
-    members: tuple[Member, ...] = schema.field(schema.many(schema.record(Member), MAX_MEMBERS))
+    members: tuple[Member, ...] = schema.field(schema.list_of(schema.record(Member), MAX_MEMBERS))
     part: int = schema.field(schema.integer(1, 9999))
     of: int = schema.field(schema.integer(1, 9999))
-    taken: tuple[bytes, ...] = schema.field(schema.many(raw(16), MAX_IDS), default=())
-    stored: tuple[bytes, ...] = schema.field(schema.many(raw(16), MAX_IDS), default=())
+    taken: tuple[bytes, ...] = schema.field(schema.list_of(raw(16), MAX_IDS), default=())
+    stored: tuple[bytes, ...] = schema.field(schema.list_of(raw(16), MAX_IDS), default=())
     imports: tuple[ImportStatement, ...] = schema.field(
-        schema.many(ImportStatement.from_record, MAX_STATEMENTS), default=()
+        schema.list_of(ImportStatement.from_record, MAX_STATEMENTS), default=()
     )
 
     def to_bytes(self) -> bytes:
@@ -128,7 +128,7 @@ def parse(data: bytes) -> Listing:
     """bundle.json as a Listing. Raises Malformed for anything that this version does not write."""
     if len(data) > MAX_LISTING:
         raise BundleError("the bundle's list is too long")
-    kind, record = schema.opened(data)
+    kind, record = schema.parse_object(data)
     if kind != "bundle":
         raise BundleError("not the list of a bundle")
     listing = schema.parse(Listing, record)
@@ -144,7 +144,7 @@ def _plain(value: Any) -> Any:
         return value.record()
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value.hex() if isinstance(value, bytes) else schema.plain(value)
+    return value.hex() if isinstance(value, bytes) else schema.to_json(value)
 
 
 def _check(listing: Listing) -> None:

@@ -59,9 +59,9 @@ class ReviewerKeys:
     kind: ClassVar[str] = "reviewer-keys"
     name: str = schema.field(schema.text(128))
     role: str = schema.field(schema.text(128))
-    languages: tuple[str, ...] = schema.field(schema.many(schema.name, 32, unique=True))
+    languages: tuple[str, ...] = schema.field(schema.list_of(schema.identifier, 32, unique=True))
     signing: str = schema.field(signing_key)
-    recipients: tuple[Period, ...] = schema.field(schema.many(schema.record(Period), 64))
+    recipients: tuple[Period, ...] = schema.field(schema.list_of(schema.record(Period), 64))
 
     @property
     def key(self) -> bytes:
@@ -102,7 +102,7 @@ def read(data: bytes) -> Enrolment:
     lines = data[: MAX_FILE + 1].split(b"\n")
     if len(data) > MAX_FILE or len(lines) != 3 or lines[2]:
         raise Malformed("not two lines")
-    kind, value = schema.opened(lines[0], VERSION)
+    kind, value = schema.parse_object(lines[0], VERSION)
     if kind not in KINDS:
         raise Malformed("not the public half of a reviewer or a courier")
     keys = schema.parse(KINDS[kind], value)
@@ -123,7 +123,7 @@ def grouped(fingerprint: bytes) -> str:
 
 
 def _file(keys: Enrolment, key: SigningKey) -> bytes:
-    line = canonical.dumps({"v": VERSION, "kind": keys.kind, **schema.plain(keys)})
+    line = canonical.dumps({"v": VERSION, "kind": keys.kind, **schema.to_json(keys)})
     signature = signing.sign(key, _signed(keys.kind, line))
     return line + b"\n" + base64.b64encode(signature) + b"\n"
 

@@ -23,17 +23,17 @@ MAX_REVIEWERS = 256  # who left included, since nobody is ever taken off the lis
 MAX_ACTIVE = 64
 RECOVERY = "recovery"  # the reader id of the recovery identity
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-TEXTS = schema.mapping(schema.name, schema.text(2000), 64)
+TEXTS = schema.mapping(schema.identifier, schema.text(2000), 64)
 
 
 @dataclass(frozen=True)
 class Channel:
     """What a report is about, and who reads it."""
 
-    id: str = schema.field(schema.name)
+    id: str = schema.field(schema.identifier)
     title: dict[str, str] = schema.field(TEXTS)
     purpose: dict[str, str] = schema.field(TEXTS)
-    readers: tuple[str, ...] = schema.field(schema.many(schema.name, MAX_SLOTS, unique=True))
+    readers: tuple[str, ...] = schema.field(schema.list_of(schema.identifier, MAX_SLOTS, unique=True))
     workstation: str = schema.field(schema.one_of("offline", "connected"))
 
 
@@ -42,7 +42,7 @@ class Signing:
     """A signing key that a reviewer ever used, with its last day once it is out of use."""
 
     key: str = schema.field(signing_key)
-    last: datetime.date | None = schema.field(schema.maybe(schema.day))
+    last: datetime.date | None = schema.field(schema.nullable(schema.day))
 
     @property
     def raw(self) -> bytes:
@@ -54,13 +54,13 @@ class Signing:
 class Reviewer:
     """Somebody who may read."""
 
-    id: str = schema.field(schema.name)
+    id: str = schema.field(schema.identifier)
     name: str = schema.field(schema.text(128))
     role: str = schema.field(schema.text(128))
-    languages: tuple[str, ...] = schema.field(schema.many(schema.name, 32, unique=True))
-    retired: bool = schema.field(schema.flag)
-    signing: tuple[Signing, ...] = schema.field(schema.many(schema.record(Signing), 64))
-    recipients: tuple[Period, ...] = schema.field(schema.many(schema.record(Period), 64))
+    languages: tuple[str, ...] = schema.field(schema.list_of(schema.identifier, 32, unique=True))
+    retired: bool = schema.field(schema.boolean)
+    signing: tuple[Signing, ...] = schema.field(schema.list_of(schema.record(Signing), 64))
+    recipients: tuple[Period, ...] = schema.field(schema.list_of(schema.record(Period), 64))
 
     def recipient(self, day: datetime.date) -> HybridRecipient:
         """The newest recipient that has begun by ``day``, even past its last day; Expired if none has."""
@@ -87,7 +87,7 @@ class Recovery:
 class Courier:
     """A machine that may fetch and bring sealed things."""
 
-    id: str = schema.field(schema.name)
+    id: str = schema.field(schema.identifier)
     name: str = schema.field(schema.text(128))
     key: str = schema.field(verify_key)
 
@@ -97,15 +97,15 @@ class Manifest:
     """A manifest as it was signed; ``parse`` and ``verify`` make it from bytes."""
 
     serial: int = schema.field(schema.integer(1, canonical.MAX_INTEGER))
-    previous: str | None = schema.field(schema.maybe(schema.hexadecimal(32)))
+    previous: str | None = schema.field(schema.nullable(schema.hexadecimal(32)))
     begins: datetime.date = schema.field(schema.day, name="from")
     expires: datetime.date = schema.field(schema.day)
     slots: int = schema.field(schema.integer(MIN_SLOTS, MAX_SLOTS))
-    channels: tuple[Channel, ...] = schema.field(schema.many(schema.record(Channel), 32))
-    reviewers: tuple[Reviewer, ...] = schema.field(schema.many(schema.record(Reviewer), MAX_REVIEWERS))
-    recovery: Recovery | None = schema.field(schema.maybe(schema.record(Recovery)))
-    couriers: tuple[Courier, ...] = schema.field(schema.many(schema.record(Courier), 16))
-    collection: tuple[str, ...] = schema.field(schema.many(schema.one_of(*WEEKDAYS), 7, unique=True))
+    channels: tuple[Channel, ...] = schema.field(schema.list_of(schema.record(Channel), 32))
+    reviewers: tuple[Reviewer, ...] = schema.field(schema.list_of(schema.record(Reviewer), MAX_REVIEWERS))
+    recovery: Recovery | None = schema.field(schema.nullable(schema.record(Recovery)))
+    couriers: tuple[Courier, ...] = schema.field(schema.list_of(schema.record(Courier), 16))
+    collection: tuple[str, ...] = schema.field(schema.list_of(schema.one_of(*WEEKDAYS), 7, unique=True))
 
     def __post_init__(self) -> None:
         _check_dates(self)
@@ -156,7 +156,7 @@ class Manifest:
 
 
 @dataclass(frozen=True)
-class Known:
+class SignedManifest:
     """A manifest with the exact bytes that were signed and their signature file."""
 
     data: bytes
@@ -176,14 +176,14 @@ class Known:
 
 def encode(manifest: Manifest) -> bytes:
     """The bytes of a manifest, to be signed."""
-    return canonical.dumps({"v": 1, "kind": "manifest", **schema.plain(manifest)})
+    return canonical.dumps({"v": 1, "kind": "manifest", **schema.to_json(manifest)})
 
 
 def parse(data: bytes) -> Manifest:
     """The manifest that the bytes hold; no signature is looked at."""
     if len(data) > MAX_FILE:
         raise Malformed("a manifest is too large")
-    kind, value = schema.opened(data)
+    kind, value = schema.parse_object(data)
     if kind != "manifest":
         raise Malformed("not a manifest")
     return schema.parse(Manifest, value)
@@ -193,7 +193,7 @@ class Altered(Malformed):
     """An editor or a transfer changed a file on its way; nobody forged anything."""
 
 
-def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
+def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> SignedManifest:
     """A manifest that one of ``roots`` signed; Forged otherwise, Malformed if it breaks a rule.
 
     Altered if the bytes begin or end as no manifest does, or the signature's file cannot be read.
@@ -207,11 +207,11 @@ def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> Known:
             continue
         except Malformed as exc:
             raise Altered(str(exc)) from exc
-        return Known(data, signature, parse(data))
+        return SignedManifest(data, signature, parse(data))
     raise Forged("the manifest is not signed by a root that is pinned here")
 
 
-def check_next(old: Known, new: Known) -> None:
+def check_next(old: SignedManifest, new: SignedManifest) -> None:
     """Raise unless ``new`` follows ``old`` directly: the next serial, `previous`, the same slots and ids (SPEC 7.3)."""
     if new.manifest.serial < old.manifest.serial:
         raise Expired("the manifest is older than one that was seen before")
@@ -224,7 +224,7 @@ def check_next(old: Known, new: Known) -> None:
     _check_ids(old.manifest, new.manifest)
 
 
-def check_after(before: Sequence[Known], new: Known) -> None:
+def check_after(before: Sequence[SignedManifest], new: SignedManifest) -> None:
     """Raise unless ``new`` follows the last of ``before``, and gives another id to no key that any of them lists.
 
     The newest need not list recipients of long ago, so it alone does not tell whose they were.

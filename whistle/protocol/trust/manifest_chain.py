@@ -7,35 +7,35 @@ import datetime
 from dataclasses import dataclass
 
 from whistle.protocol.errors import Expired
-from whistle.protocol.trust.manifest import RECOVERY, Known, Manifest, Reviewer
+from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer, SignedManifest
 
 
 @dataclass(frozen=True)
-class Succession:
+class ManifestChain:
     """Manifests by serial."""
 
-    known: tuple[Known, ...]
+    known: tuple[SignedManifest, ...]
 
     @property
-    def newest(self) -> Known | None:
+    def newest(self) -> SignedManifest | None:
         """The one with the highest serial, be it in force yet or not."""
         return self.known[-1] if self.known else None
 
-    def current(self, day: datetime.date) -> Known:
+    def current(self, day: datetime.date) -> SignedManifest:
         """The one in force on a day: the newest that has begun, even past its end.  Expired if there is none."""
         begun = [known for known in self.known if known.manifest.begins <= day]
         if not begun:
             raise Expired("no manifest has begun")
         return begun[-1]
 
-    def sealing(self, day: datetime.date) -> Known:
+    def sealing(self, day: datetime.date) -> SignedManifest:
         """The one in force on a day if one may still seal by it; Expired 30 days after its end."""
         known = self.current(day)
         if known.manifest.standing(day) == "closed":
             raise Expired("the manifest has ended")
         return known
 
-    def numbered(self, serial: int) -> Known | None:
+    def numbered(self, serial: int) -> SignedManifest | None:
         """The one with that serial."""
         return next((known for known in self.known if known.manifest.serial == serial), None)
 

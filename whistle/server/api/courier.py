@@ -18,7 +18,7 @@ from whistle.protocol.errors import Expired, Malformed, ProtocolError
 from whistle.protocol.reporter import questions as asked
 from whistle.protocol.transfer import bundle, courier_auth, tar
 from whistle.protocol.transfer.listing import MAX_PART
-from whistle.protocol.trust.manifest import Courier, Known
+from whistle.protocol.trust.manifest import Courier, SignedManifest
 from whistle.server import limits
 from whistle.server.api import responses
 from whistle.server.api.bundle_push import take
@@ -111,7 +111,7 @@ def fetch() -> flask.Response:
     _enter()
     question, instance = _question({"envelopes", "blocks"}), here()
     try:
-        asked = schema.many(schema.hexadecimal(TOKEN), FETCH, unique=True)
+        asked = schema.list_of(schema.hexadecimal(TOKEN), FETCH, unique=True)
         envelopes, blocks = ([bytes.fromhex(id) for id in asked(question[kind])] for kind in ("envelopes", "blocks"))
     except Malformed as error:
         raise _unknown_form() from error
@@ -214,7 +214,7 @@ def _member(name: str, content: bytes | None) -> Iterator[bytes]:
         yield tar.header(name, len(content)) + content + tar.padding(len(content))
 
 
-def _published(known: Known) -> flask.Response:
+def _published(known: SignedManifest) -> flask.Response:
     if flask.request.path.endswith(".minisig"):
         return flask.Response(known.signature, mimetype="text/plain")
     return flask.Response(known.data, mimetype="application/json")

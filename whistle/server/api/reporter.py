@@ -14,7 +14,7 @@ from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, Unsupport
 
 from whistle.protocol.case import envelope
 from whistle.protocol.case.attachment import BLOCK
-from whistle.protocol.code.retrieval import PLACES, TOKEN, thing_id
+from whistle.protocol.code.retrieval import PLACES, TOKEN, id_from_token
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
 from whistle.server import limits, origin
@@ -89,7 +89,7 @@ def store_envelopes() -> flask.Response:
         body = _body(size, submission.MAX_HEAD + submission.REPORT * size)
     asked = _parse_store(body, instance.config.slots)
     named = zip(asked.tokens, (Heap.REVIEWERS, Heap.REPORTERS), asked.envelopes, strict=False)
-    sealed = [Sealed(thing_id(token), heap, each) for token, heap, each in named]
+    sealed = [Sealed(id_from_token(token), heap, each) for token, heap, each in named]
     again = all(instance.store.has(each.id) for each in sealed)
     if not again:  # what is stored is never said to be refused
         limits.count("page")
@@ -132,7 +132,7 @@ def fetch_blocks() -> flask.Response:
 def withdraw() -> flask.Response:
     """Take a report and its slip back, by their tokens, while nobody has collected them."""
     limits.count("withdraw")
-    ids = [thing_id(token) for token in _cut(_body(2 * TOKEN, 2 * TOKEN))]
+    ids = [id_from_token(token) for token in _cut(_body(2 * TOKEN, 2 * TOKEN))]
     return _octets(bytes([WITHDRAWN[here().store.withdraw(ids)]]))
 
 
@@ -154,7 +154,7 @@ def _body(low: int, high: int) -> bytes:
         raise _unknown() from error
 
 
-def _parse_store(body: bytes, slots: int) -> submission.Request:
+def _parse_store(body: bytes, slots: int) -> submission.StoreRequest:
     try:
         return submission.parse(body, slots)
     except Malformed as error:

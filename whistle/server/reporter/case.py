@@ -17,7 +17,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.file_names import safe_name
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.fields import Problem
 from whistle.server.reporter.render import Visit, due, files_hint, notice, outside, page, plan, shown, tickable
@@ -35,7 +35,7 @@ class Back:
     """A visit of somebody who came back, with what the words found."""
 
     visit: Visit
-    known: Known
+    known: SignedManifest
     reporter: Reporter
     view: CaseView
 

@@ -12,7 +12,7 @@ import flask
 from markupsafe import Markup
 
 from whistle.protocol.code import words
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
 from whistle.server.config import Step
 from whistle.server.reporter.render import Visit, channels, files_hint, outside, page, pickup, plan, rendered, tickable
@@ -64,7 +64,7 @@ def _settings(visit: Visit) -> str:
     return json.dumps(found, ensure_ascii=False, default=dict)
 
 
-def _pages(visit: Visit, known: Known) -> Mapping[str, str]:
+def _pages(visit: Visit, known: SignedManifest) -> Mapping[str, str]:
     t = visit.t
     waits = pickup(visit, known, "done.pickup")
     shown = {
@@ -128,7 +128,7 @@ def _case(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _people(visit: Visit, known: Known, about: str) -> dict[str, Any]:
+def _people(visit: Visit, known: SignedManifest, about: str) -> dict[str, Any]:
     everybody = [reviewer.id for reviewer in offered(known.manifest, visit.day)]
     return {"readers": tickable(visit, known, everybody), "about": about}
 

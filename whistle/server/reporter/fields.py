@@ -14,7 +14,7 @@ from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import ATTEMPT
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.invisible_text import is_blank
-from whistle.protocol.reporter.compose import Empty, HoldsSealed, HoldsWords, NobodyLeft, Refused, TooLong
+from whistle.protocol.reporter.compose import Empty, HoldsSealedReport, HoldsWords, NobodyLeft, Refused, TooLong
 from whistle.protocol.reporter.questions import WAY, Question
 from whistle.protocol.trust.manifest import RECOVERY, Manifest
 from whistle.server.errors import (
@@ -43,7 +43,7 @@ class Busy(FormError):
 
 TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and the message
     HoldsWords: ("text", "error.holds_words"),
-    HoldsSealed: ("text", "error.sealed_text"),
+    HoldsSealedReport: ("text", "error.sealed_text"),
     Empty: ("text", "error.empty"),
     NobodyLeft: ("without", "error.nobody"),
     TooLong: ("without", "error.too_long_names"),

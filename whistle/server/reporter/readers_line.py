@@ -12,7 +12,7 @@ from markupsafe import Markup
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.reporter.compose import Draft, NobodyLeft
 from whistle.protocol.reporter.reply_validation import BroughtIn
-from whistle.protocol.trust.manifest import RECOVERY, Channel, Known
+from whistle.protocol.trust.manifest import RECOVERY, Channel, SignedManifest
 from whistle.server.i18n import Translation
 from whistle.server.reporter import fields
 from whistle.server.reporter.render import Visit, names, shown
@@ -21,7 +21,7 @@ from whistle.server.sealing.case_view import CaseView
 from whistle.store import StoreError
 
 
-def line(visit: Visit, known: Known, readers: Iterable[str], without: Iterable[str]) -> Markup:
+def line(visit: Visit, known: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
     """Who will read it, and who was left out."""
     t, able = visit.t, tuple(readers)
     some = any(id != RECOVERY for id in able)  # nothing is sealed to the key in reserve alone
@@ -29,7 +29,7 @@ def line(visit: Visit, known: Known, readers: Iterable[str], without: Iterable[s
     return Markup("<strong>{}</strong> {}").format(said, _out(visit, known, without))
 
 
-def chosen(visit: Visit, known: Known, channel: Channel) -> Markup:
+def chosen(visit: Visit, known: SignedManifest, channel: Channel) -> Markup:
     """Beside Send of a report: the readers of the channel, or what the boxes were when the form came."""
     without = fields.left_out(visit.arrived, known.manifest)
     draft = Draft(channel.id, visit.t.code, "", without=without)
@@ -39,7 +39,7 @@ def chosen(visit: Visit, known: Known, channel: Channel) -> Markup:
     return offered(visit, known, readers, without)
 
 
-def offered(visit: Visit, known: Known, readers: Iterable[str], without: Iterable[str]) -> Markup:
+def offered(visit: Visit, known: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
     """The line of a form with boxes; it stays true when a box is ticked after the page was made."""
     if not visit.arrived.all("without"):
         return visit.t("reading.before", names=names(visit, known, readers))
@@ -54,7 +54,7 @@ def stored(visit: Visit, reporter: Reporter) -> Markup:
     return visit.t("reading.unknown")
 
 
-def case(visit: Visit, known: Known, view: CaseView) -> Markup:
+def case(visit: Visit, known: SignedManifest, view: CaseView) -> Markup:
     """Who can read the report of a case, who was left out, and who was let in later."""
     t = visit.t
     if view.slip is None:
@@ -69,6 +69,6 @@ def _later(t: Translation, each: BroughtIn) -> Markup:
     return t("reading.later", name=shown(each.reviewer), by=shown(each.by), day=t.day(each.day))
 
 
-def _out(visit: Visit, known: Known, without: Iterable[str]) -> Markup:
+def _out(visit: Visit, known: SignedManifest, without: Iterable[str]) -> Markup:
     out = names(visit, known, without)
     return visit.t("reading.out", names=out) if out else visit.t("reading.nobody_out")

@@ -11,7 +11,7 @@ from typing import Any
 import flask
 from markupsafe import Markup
 
-from whistle.protocol.trust.manifest import RECOVERY, Channel, Known, Reviewer
+from whistle.protocol.trust.manifest import RECOVERY, Channel, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
 from whistle.server import headers, i18n
 from whistle.server.config import Config, Emergency, in_language
@@ -118,7 +118,7 @@ def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any
     return page(visit, "notice.html", status=status, heading=visit.t(key), lines=said, **values)
 
 
-def pickup(visit: Visit, known: Known, key: str) -> Markup:
+def pickup(visit: Visit, known: SignedManifest, key: str) -> Markup:
     """When somebody comes next, by the message ``key``.
 
     By ``key``_none where no day is fixed, by ``key``_leapt where none can be named.
@@ -129,7 +129,7 @@ def pickup(visit: Visit, known: Known, key: str) -> Markup:
     return visit.t(key, day=day) if day else visit.t(f"{key}_none")
 
 
-def due(visit: Visit, known: Known) -> str:
+def due(visit: Visit, known: SignedManifest) -> str:
     """The day of the next planned pick-up, if one can be named.  On such a day also the next: today's may be over."""
     day, t = None if visit.leapt else next_collection(known.manifest, visit.day), visit.t
     if day is None or day != visit.day:
@@ -139,7 +139,7 @@ def due(visit: Visit, known: Known) -> str:
     return t("case.today", today=t.weekdays[day.weekday()], day=long_day(t, after))
 
 
-def collection_days(visit: Visit, known: Known) -> Markup:
+def collection_days(visit: Visit, known: SignedManifest) -> Markup:
     """The days of the week on which somebody comes, in a sentence."""
     days = [visit.t.weekday(name) for name in known.manifest.collection]
     return visit.t("land.pickup", days=visit.t.listed(days)) if days else visit.t("land.pickup_none")
@@ -177,12 +177,12 @@ def outside(visit: Visit) -> list[dict[str, str | Markup]]:
     ]
 
 
-def names(visit: Visit, known: Known, ids: Iterable[str]) -> Markup:
+def names(visit: Visit, known: SignedManifest, ids: Iterable[str]) -> Markup:
     """People by their names and roles, as the manifest has them."""
     return visit.t.listed([person(visit, known, id) for id in ids])
 
 
-def person(visit: Visit, known: Known, id: str) -> str:
+def person(visit: Visit, known: SignedManifest, id: str) -> str:
     """One person's name and role, or the id of somebody whom no manifest lists any more."""
     if id == RECOVERY and known.manifest.recovery:
         return visit.t("reading.reserve", name=known.manifest.recovery.name)
@@ -195,12 +195,12 @@ def shown(reviewer: Reviewer) -> str:
     return reviewer.name if reviewer.role in ("", reviewer.name) else f"{reviewer.name} ({reviewer.role})"
 
 
-def channels(visit: Visit, known: Known) -> list[dict[str, str]]:
+def channels(visit: Visit, known: SignedManifest) -> list[dict[str, str]]:
     """The channels as pages show them."""
     return [channel(visit, known, each) for each in known.manifest.channels]
 
 
-def channel(visit: Visit, known: Known, each: Channel) -> dict[str, str]:
+def channel(visit: Visit, known: SignedManifest, each: Channel) -> dict[str, str]:
     """One channel as pages show it."""
     return {
         "id": each.id,
@@ -211,7 +211,9 @@ def channel(visit: Visit, known: Known, each: Channel) -> dict[str, str]:
     }
 
 
-def tickable(visit: Visit, known: Known, readers: Sequence[str], only: Sequence[str] = ()) -> list[dict[str, Any]]:
+def tickable(
+    visit: Visit, known: SignedManifest, readers: Sequence[str], only: Sequence[str] = ()
+) -> list[dict[str, Any]]:
     """Everybody who could read, each with a box to leave them out, in groups: the readers, who could be let in later,
     and the key in reserve; ``only`` some of them where it is given.
     """

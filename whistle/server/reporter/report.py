@@ -17,7 +17,7 @@ from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.compose import Refused
 from whistle.protocol.reporter.questions import WAY
-from whistle.protocol.trust.manifest import Channel, Known
+from whistle.protocol.trust.manifest import Channel, SignedManifest
 from whistle.server import limits
 from whistle.server.errors import NoRoom
 from whistle.server.reporter import fields, readers_line
@@ -94,7 +94,7 @@ def _keep_sealed(visit: Visit) -> flask.Response:
         return again(visit, Problem("text", visit.t("error.sealed_alone")))
     try:
         sealed = submission.dearmor(arrived.get("text"), visit.config.slots)
-        with limits.storing(again=all(visit.store.has(retrieval.thing_id(token)) for token in sealed.tokens)):
+        with limits.storing(again=all(visit.store.has(retrieval.id_from_token(token)) for token in sealed.tokens)):
             arrival.keep(sealed, (), visit.store)
     except NoRoom as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
@@ -184,7 +184,7 @@ STEPS: Mapping[str, Answer] = {
 }
 
 
-def _draft(visit: Visit, known: Known, chosen: Channel) -> Draft:
+def _draft(visit: Visit, known: SignedManifest, chosen: Channel) -> Draft:
     arrived = visit.arrived
     text, answers = fields.text(arrived), fields.answers(arrived, visit.config.questions.get(chosen.id, ()))
     if fields.way(arrived) == "advice":
@@ -200,7 +200,9 @@ def _draft(visit: Visit, known: Known, chosen: Channel) -> Draft:
     )
 
 
-def _form(visit: Visit, known: Known, chosen: Channel, way: str, problems: Sequence[Problem]) -> flask.Response:
+def _form(
+    visit: Visit, known: SignedManifest, chosen: Channel, way: str, problems: Sequence[Problem]
+) -> flask.Response:
     arrived = visit.arrived
     nobody = any(problem.nobody for problem in problems)
     typed = fields.attempt(arrived)
@@ -253,7 +255,7 @@ def _list(visit: Visit) -> str:
 
 def stored(visit: Visit, reporter: Reporter) -> flask.Response:
     """The words of a report that was stored before; of one that was removed since, that it was."""
-    for found in visit.store.look([retrieval.thing_id(reporter.report_token)]):
+    for found in visit.store.look([retrieval.id_from_token(reporter.report_token)]):
         if found.state is State.REMOVED:
             return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(found.state_day)))
     return words_page(visit, reporter)

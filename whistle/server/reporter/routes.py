@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 import flask
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
 
-from whistle.protocol.trust.manifest import GRACE, Known
+from whistle.protocol.trust.manifest import GRACE, SignedManifest
 from whistle.server import i18n, limits, origin
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.instance import here
@@ -230,7 +230,7 @@ def _waiting(answer: flask.Response, problem: Problem) -> flask.Response:
     return answer
 
 
-def _outdated(visit: Visit, known: Known) -> str:
+def _outdated(visit: Visit, known: SignedManifest) -> str:
     if visit.leapt or known.manifest.standing(visit.day) != "grace":
         return ""
     t, ends = visit.t, known.manifest.expires

@@ -9,9 +9,9 @@ from datetime import date
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.attachment import Block
 from whistle.protocol.case.message import Sender, Slip
-from whistle.protocol.code.retrieval import TOKEN, derive, thing_id
+from whistle.protocol.code.retrieval import TOKEN, derive, id_from_token
 from whistle.protocol.code.words import CODE
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.sealing.arrival import throwaways
 from whistle.store import Heap, Sealed, Store
 
@@ -40,7 +40,7 @@ def pause(mean: float) -> float:
     return RANDOM.expovariate(mean / DAY)
 
 
-def scatter(store: Store, known: Known, day: date) -> None:
+def scatter(store: Store, known: SignedManifest, day: date) -> None:
     """Store one message's worth, as if written on this day.  Raises StoreError as for a real one."""
     kind = RANDOM.choice(LIKENESSES)
     ids = []
@@ -49,7 +49,7 @@ def scatter(store: Store, known: Known, day: date) -> None:
             for heap in kind.blocks:
                 store.put_block(id, body, heap)
             ids.append(id)
-    sealed = [Sealed(thing_id(os.urandom(TOKEN)), heap, _envelope(known, day)) for heap in kind.envelopes]
+    sealed = [Sealed(id_from_token(os.urandom(TOKEN)), heap, _envelope(known, day)) for heap in kind.envelopes]
     store.commit(sealed, ids)
 
 
@@ -70,7 +70,7 @@ def _blocks(count: int) -> Iterator[Block]:
     yield from sealer.finish("", "")[0]
 
 
-def _envelope(known: Known, day: date) -> bytes:
+def _envelope(known: SignedManifest, day: date) -> bytes:
     nobody = derive(os.urandom(CODE))
     sender = Sender(nobody.verify_key.hex(), nobody.mailbox.recipient.text, nobody.replies.hex())
     whole = Slip(

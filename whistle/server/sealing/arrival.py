@@ -8,11 +8,11 @@ import functools
 
 from whistle.protocol.age import Throwaway
 from whistle.protocol.case.message import MAX_SLOTS, Slip
-from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.code.retrieval import Reporter, id_from_token
 from whistle.protocol.reporter import reply_validation
 from whistle.protocol.reporter.compose import Draft, Writer, follow_up_readers, readers_of
-from whistle.protocol.reporter.submission import Parcel
-from whistle.protocol.trust.manifest import Known
+from whistle.protocol.reporter.submission import Submission
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.errors import NoRoom
 from whistle.server.manifests import Published
 from whistle.server.sealing.case_view import CaseView, FoundReply, look, open_attachment
@@ -55,12 +55,12 @@ def report(draft: Draft, reporter: Reporter, published: Published, store: Store,
 
 def is_stored(reporter: Reporter, store: Store) -> bool:
     """Whether there is a report of this reporter, whatever has become of it."""
-    return store.has(thing_id(reporter.report_token))
+    return store.has(id_from_token(reporter.report_token))
 
 
 def is_added(reporter: Reporter, attempt: bytes, digest: bytes, store: Store) -> bool:
     """Whether there is the follow-up of this form."""
-    return store.has(thing_id(reporter.follow_up_token(attempt, digest)))
+    return store.has(id_from_token(reporter.follow_up_token(attempt, digest)))
 
 
 def first_report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
@@ -89,14 +89,14 @@ def follow_up(
     _keep_one(_writer(known, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store)
 
 
-def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store) -> None:
+def keep(parcel: Submission, blocks: tuple[bytes, ...], store: Store) -> None:
     """Store a parcel whose other ``blocks`` were put before; the same again changes nothing.
 
     Raises NoRoom, or Taken when something else lies, or lay, under one of its tokens; then none of its own blocks stay.
     """
     heaps = (Heap.REVIEWERS, Heap.REPORTERS)
     named = zip(parcel.tokens, heaps, parcel.envelopes, strict=False)
-    sealed = [Sealed(thing_id(token), heap, body) for token, heap, body in named]
+    sealed = [Sealed(id_from_token(token), heap, body) for token, heap, body in named]
     put: list[bytes] = []
     try:
         for id, block in parcel.blocks:
@@ -111,19 +111,19 @@ def keep(parcel: Parcel, blocks: tuple[bytes, ...], store: Store) -> None:
 
 def slip(reporter: Reporter, store: Store, slots: int) -> Slip | None:
     """What the slip of a stored report says; None where there is none, or it is damaged."""
-    found = next(iter(store.look([thing_id(reporter.slip_token)])), None)
-    thing = reply_validation.Thing(found.day, found.body) if found and found.body is not None else None
+    found = next(iter(store.look([id_from_token(reporter.slip_token)])), None)
+    thing = reply_validation.StoredBody(found.day, found.body) if found and found.body is not None else None
     return reply_validation.open_slip(thing, reporter, slots)
 
 
-def report_readers(draft: Draft, known: Known, day: datetime.date) -> tuple[str, ...]:
+def report_readers(draft: Draft, known: SignedManifest, day: datetime.date) -> tuple[str, ...]:
     """Who would read a report.  Raises NobodyLeft."""
     return _writer(known, day).readers(draft)[0]
 
 
 def withdraw(reporter: Reporter, store: Store) -> str:
     """Take the report and its slip back while nobody has collected them: withdrawn, collected or unknown."""
-    return store.withdraw([thing_id(reporter.report_token), thing_id(reporter.slip_token)])
+    return store.withdraw([id_from_token(reporter.report_token), id_from_token(reporter.slip_token)])
 
 
 @functools.cache
@@ -132,14 +132,14 @@ def throwaways() -> tuple[Throwaway, ...]:
     return tuple(Throwaway() for _ in range(MAX_SLOTS))
 
 
-def _writer(known: Known, day: datetime.date) -> Writer:
+def _writer(known: SignedManifest, day: datetime.date) -> Writer:
     return Writer(known, day, SEALED, throwaways())
 
 
-def _keep_one(parcel: Parcel, blocks: tuple[bytes, ...], store: Store) -> None:
+def _keep_one(parcel: Submission, blocks: tuple[bytes, ...], store: Store) -> None:
     """The same where the form, and not its sealing, is what counts: whichever came first is the message."""
     try:
         keep(parcel, blocks, store)
     except Taken:
-        if not store.has(thing_id(parcel.tokens[0])):
+        if not store.has(id_from_token(parcel.tokens[0])):
             raise

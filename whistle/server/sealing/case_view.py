@@ -9,10 +9,10 @@ from dataclasses import dataclass
 
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.code.retrieval import Reporter, thing_id
+from whistle.protocol.code.retrieval import Reporter, id_from_token
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import reply_validation
-from whistle.protocol.reporter.reply_validation import WHOLE, Conversation, FoundReply, Thing
+from whistle.protocol.reporter.reply_validation import WHOLE, Conversation, FoundReply, StoredBody
 from whistle.server.manifests import Published
 from whistle.store import Heap, Limits, State, Store
 
@@ -40,9 +40,11 @@ def look(reporter: Reporter, published: Published, store: Store, day: datetime.d
     found = {each.id: each for each in store.look(reporter.lookup_ids(slots))}
     if not found:
         return None
-    report = found.pop(thing_id(reporter.report_token), None)
-    things = {id: Thing(each.day, each.body) for id, each in found.items() if each.body is not None}
-    told = reply_validation.judge(things, reporter, published.succession, slots, lambda record: _whole(store, record))
+    report = found.pop(id_from_token(reporter.report_token), None)
+    things = {id: StoredBody(each.day, each.body) for id, each in found.items() if each.body is not None}
+    told = reply_validation.validate(
+        things, reporter, published.succession, slots, lambda record: _whole(store, record)
+    )
     last = min((reply.day for reply in told.replies), default=report.day if report else None)
     return CaseView(
         slip=told.slip,

@@ -26,11 +26,11 @@ from whistle.protocol.case.message import (
     Signed,
     Status,
 )
-from whistle.protocol.code.retrieval import PLACES, reply_tokens, thing_id
+from whistle.protocol.code.retrieval import PLACES, id_from_token, reply_tokens
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.transfer.listing import Heap
-from whistle.protocol.trust.manifest import RECOVERY, Known
+from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.cases import chain, overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
@@ -84,7 +84,7 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
     return signed
 
 
-def _notice(workstation: Workstation, case: Case, report: Report, known: Known) -> Reply:
+def _notice(workstation: Workstation, case: Case, report: Report, known: SignedManifest) -> Reply:
     """A reply without content, for the next place: it tells who reads the case (SPEC 4.8)."""
     common = _common(workstation, case, known)
     lane = case.lane(workstation.me, known.manifest.slots)
@@ -166,7 +166,7 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
         return _tell_reporter(workstation, case.id, known)
 
 
-def _tell_reporter(workstation: Workstation, case_id: str, known: Known) -> bool:
+def _tell_reporter(workstation: Workstation, case_id: str, known: SignedManifest) -> bool:
     case = overview.load(workstation, case_id)
     if case.report is None:
         return False
@@ -215,7 +215,7 @@ def _missing_for(case: Case, grantee: str) -> list[Signed]:
 
 
 def _grant(
-    workstation: Workstation, case: Case, grantee: str, inside: Sequence[Signed], known: Known, text: str
+    workstation: Workstation, case: Case, grantee: str, inside: Sequence[Signed], known: SignedManifest, text: str
 ) -> Signed:
     slots = known.manifest.slots
     common = _common(workstation, case, known, also=grantee)
@@ -231,7 +231,7 @@ def _grant(
     return _send(workstation, whole, known, "reviewers")
 
 
-def _common(workstation: Workstation, case: Case, known: Known, also: str = "") -> dict[str, Any]:
+def _common(workstation: Workstation, case: Case, known: SignedManifest, also: str = "") -> dict[str, Any]:
     """What every reviewer's message holds.  Raises Refused when this reviewer may not write in the case."""
     me = workstation.me
     if me not in case.allowed:
@@ -257,7 +257,7 @@ def _common(workstation: Workstation, case: Case, known: Known, also: str = "") 
     }
 
 
-def _reads(known: Known, id_: str, today: datetime.date) -> bool:
+def _reads(known: SignedManifest, id_: str, today: datetime.date) -> bool:
     if id_ == RECOVERY:
         return known.manifest.recovery is not None
     reviewer = known.manifest.reviewer(id_)
@@ -284,7 +284,9 @@ def _have(case: Case) -> Have:
     return Have(len(case.by_reporter), max(each.day for each in case.by_reporter))
 
 
-def _send(workstation: Workstation, whole: Body | Status, known: Known, heap: Heap, new_blocks: bool = True) -> Signed:
+def _send(
+    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, new_blocks: bool = True
+) -> Signed:
     """Sign, seal, keep and put in the outbox, all in one transaction."""
     slots = known.manifest.slots
     assert isinstance(whole, ByReviewer)
@@ -311,7 +313,7 @@ def _to_mailbox(workstation: Workstation, folded: Reply, signed: Signed, slots: 
     assert case.sender is not None
     token = reply_tokens(bytes.fromhex(case.sender.replies), folded.lane)[folded.n]
     mailbox = [HybridRecipient.from_text(folded.to)]
-    return Sealed(thing_id(token), "reporters", envelope.seal(signed, mailbox, slots))
+    return Sealed(id_from_token(token), "reporters", envelope.seal(signed, mailbox, slots))
 
 
 def _file_blocks(whole: Body | Status) -> list[bytes]:
