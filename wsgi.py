@@ -1,4 +1,4 @@
-"""The application for a WSGI server: the folder stands in WHISTLE_SERVER, or is where the process was started."""
+"""The application for a WSGI server. WHISTLE_SERVER names the server's folder; the default is the current one."""
 
 import os
 from pathlib import Path

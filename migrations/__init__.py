@@ -1,1 +1,1 @@
-"""Alembic revisions of the store."""
+"""Alembic environment and revisions of the store's tables."""

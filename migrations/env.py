@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by the engine that the store hands over. There is no configuration file."""
+"""Run migrations on the engine that `whistle.store.schema` passes in. There is no alembic.ini."""
 
 from alembic import context
 

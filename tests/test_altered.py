@@ -113,7 +113,7 @@ def test_what_a_courier_alters_is_not_removed(
     assert any("another content" in line for line in said)
     store = office.app.extensions[NAME].store
     day = parties.DAY.isoformat()
-    assert {received.day_hash(each, day) for each in office.stations.values()} == {store.held(parties.DAY)}
+    assert {received.day_hash(each, day) for each in office.stations.values()} == {store.day_hash(parties.DAY)}
     assert {photo(office, id_, case, tmp_path) for id_ in ("ombuds", "ethics")} == {PHOTO}
     assert days_later(office, 6) == []
     assert days_later(office, 1) == [parties.DAY]
@@ -138,7 +138,7 @@ def test_altered_blocks_after_the_right_ones_destroy_nothing(
     again.close()
     round_by(office, office.courier)
     stated = received.day_hash(office.stations["ombuds"], parties.DAY.isoformat())
-    assert stated == office.app.extensions[NAME].store.held(parties.DAY)
+    assert stated == office.app.extensions[NAME].store.day_hash(parties.DAY)
 
 
 def test_a_block_of_ones_own_goes_out_as_it_was_sealed(office: Office, case: str) -> None:

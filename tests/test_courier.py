@@ -157,7 +157,7 @@ def test_what_came_lies_on_the_stick(place: Place, at: Courier, stick: Path) -> 
     assert envelopes(stick) == names
     assert inbox(stick)["manifest.json"] == place.org.known.data
     assert {member.day for member in listing(stick).members if member.id} == {TODAY, YESTERDAY}
-    states = place.instance.store.look([bundle.member_id(name) for name in names])
+    states = place.instance.store.lookup([bundle.member_id(name) for name in names])
     assert {found.state.value for found in states} == {"collected"}
 
 

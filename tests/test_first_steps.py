@@ -116,14 +116,14 @@ def test_a_second_server_at_a_live_socket_is_refused(tmp_path: Path) -> None:
         first.bind(str(at))
         first.listen(1)
         for busy in range(3):
-            with pytest.raises(StartError, match="a server answers at this socket already"):
+            with pytest.raises(StartError, match="another server is using this socket"):
                 gunicorn._check_address(bind)
             assert at.is_socket(), busy
     gunicorn._check_address(bind)  # closed: nobody answers
     at.unlink()
     gunicorn._check_address(bind)
     at.write_text("no socket")
-    with pytest.raises(StartError, match="is no socket"):
+    with pytest.raises(StartError, match="is not a socket"):
         gunicorn._check_address(bind)
     assert at.read_text() == "no socket"
     with pytest.raises(StartError, match="folder of the socket"):

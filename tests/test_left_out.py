@@ -290,7 +290,7 @@ def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypat
         office.round()
         assert len(office.case("ombuds", told.case).by_reporter) == 1
         with office.app.app_context():
-            view = arrival.look(told.reporter, here().published, here().store, parties.DAY)
+            view = arrival.view_case(told.reporter, here().published, here().store, parties.DAY)
         assert view and OUT in view.replies[0].reply.readers
         with pytest.raises(NobodyLeft):
             Writer(office.org.known, parties.DAY, "device").follow_up(

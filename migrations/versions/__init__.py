@@ -1,1 +1,1 @@
-"""The revisions, oldest first."""
+"""One module for each revision; revision names sort by age."""

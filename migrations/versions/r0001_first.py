@@ -1,9 +1,9 @@
-"""The first tables. On SQLite today's and `pending` are made in today's file, which is attached as `today`."""
+"""The first tables. On SQLite, the `today_` tables and `pending` live in today's file, attached as `today`."""
 
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0001"
+revision = "r0001"
 down_revision = None
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -12,7 +12,9 @@ INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 def upgrade() -> None:
     today = "today" if op.get_bind().dialect.name == "sqlite" else None
     for prefix, schema in (("today_", today), ("", None)):
-        make_place(prefix, schema)
+        create_tables(prefix, schema)
+    op.create_index("envelopes_day", "envelopes", ["heap", "day", "state", "id"])
+    op.create_index("blocks_day", "blocks", ["heap", "day", "id"])
     op.create_table(
         "pending",
         sa.Column("id", sa.LargeBinary(16), primary_key=True),
@@ -33,9 +35,14 @@ def upgrade() -> None:
         sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
         sqlite_with_rowid=False,
     )
+    op.create_table(
+        "clock",
+        sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
 
 
-def make_place(prefix: str, schema: str | None) -> None:
+def create_tables(prefix: str, schema: str | None) -> None:
     op.create_table(
         f"{prefix}envelopes",
         sa.Column("id", sa.LargeBinary(16), primary_key=True),
@@ -66,5 +73,5 @@ def downgrade() -> None:
     schema = "today" if op.get_bind().dialect.name == "sqlite" else None
     for table in ("today_envelopes", "today_bodies", "today_blocks", "pending"):
         op.drop_table(table, schema=schema)
-    for table in ("envelopes", "bodies", "blocks", "imports", "visits"):
+    for table in ("envelopes", "bodies", "blocks", "imports", "visits", "clock"):
         op.drop_table(table)

@@ -134,8 +134,8 @@ def _move(device: Device, old: bytes, new: bytes) -> None:
         if environ["PATH_INFO"] != "/api/lookup":
             return application(environ, start)
         store, asked = store_of(device.app), environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"]))
-        found = store.look([asked[at : at + 16] for at in range(0, len(asked), 16)])
-        [copy] = store.look([old])
+        found = store.lookup([asked[at : at + 16] for at in range(0, len(asked), 16)])
+        [copy] = store.lookup([old])
         listed = sorted([*found, dataclasses.replace(copy, id=new)], key=lambda each: each.id)
         answer = len(listed).to_bytes(4) + b"".join(map(_entry, listed))
         return flask.Response(answer + bytes(-len(answer) % 262_144))(environ, start)

@@ -83,7 +83,7 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     assert (state, day, none) == (0, (parties.DAY - reporter.EPOCH).days, b"")
     slip = entries(look(client, who))[id_from_token(who.slip_token)][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
-    view = arrival.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     assert view and view.slip and view.state is State.WAITING
     assert instance.store.block(ids[0], Heap.REVIEWERS)
 
@@ -226,7 +226,7 @@ def test_a_lookup_at_a_store_that_fails_tells_nothing(
     def fails(ids: Sequence[bytes]) -> None:
         raise ValueError(ids[0].hex())
 
-    monkeypatch.setattr(instance.store, "look", fails)
+    monkeypatch.setattr(instance.store, "lookup", fails)
     answered = look_at(client)
     assert answered.status_code == 500
     assert answered.get_json() == {"error": "internal server error", "hint": "tell the operator"}

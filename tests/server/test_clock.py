@@ -38,7 +38,7 @@ HOUSEKEEPING = 120.0  # seconds until the house was certainly kept once; it is e
 
 def held(instance: Instance, day: datetime.date) -> object:
     """What lies there of a day, contents included."""
-    return instance.store.day_ids(day), instance.store.held(day)
+    return instance.store.day_ids(day), instance.store.day_hash(day)
 
 
 def test_a_form_under_way_at_midnight_counts_for_the_new_day(app: flask.Flask, instance: Instance) -> None:
@@ -135,7 +135,7 @@ def test_replies_are_read_while_the_clock_is_wrong(app: flask.Flask, org: partie
     visitor.step("follow-up", {"text": "One thing more."})
     assert len(store_of(app).day_ids(DAY + ONE).envelopes) == 1
     visitor.come_back(code).step("withdraw").step("withdraw-now")
-    assert store_of(app).look([id_from_token(who.report_token)])[0].state is State.REMOVED
+    assert store_of(app).lookup([id_from_token(who.report_token)])[0].state is State.REMOVED
 
 
 def test_housekeeping_waits_for_the_operator(
@@ -146,7 +146,7 @@ def test_housekeeping_waits_for_the_operator(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A leap is told once a day, and nothing goes; once the day is accepted, what was kept too long goes by itself."""
-    monkeypatch.setattr(housekeeping.chaff, "scatter", lambda *_: None)
+    monkeypatch.setattr(housekeeping.chaff, "add", lambda *_: None)
     code = Visitor(app).tell(files=[("a.txt", b"one")]).words
     report = id_from_token(retrieval.derive(words.decode(code)).report_token)
     keeper = Housekeeper(instance)
@@ -158,10 +158,10 @@ def test_housekeeping_waits_for_the_operator(
     clock.day += ONE
     keeper.tick()
     assert caplog.text.count("201 days after") == 1
-    assert instance.store.look([report])[0].state is State.WAITING
+    assert instance.store.lookup([report])[0].state is State.WAITING
     instance.store.accept(clock.day)
     keeper.tick()
-    assert instance.store.look([report])[0].state is State.REMOVED
+    assert instance.store.lookup([report])[0].state is State.REMOVED
     assert not [path for path in instance.config.blocks.rglob("*") if path.is_file()]
     clock.day = DAY
     keeper.tick()
@@ -173,7 +173,7 @@ def test_chaff_goes_on_when_the_clock_is_put_back(
 ) -> None:
     """Made-up traffic does not wait until a clock that was put back has come again to where it was."""
     clock, scattered = Clock(), []
-    monkeypatch.setattr(housekeeping.chaff, "scatter", lambda *_: scattered.append(clock.day))
+    monkeypatch.setattr(housekeeping.chaff, "add", lambda *_: scattered.append(clock.day))
     app = site(tmp_path, org, clock, chaff=24.0)
     with contextlib.closing(store_of(app)):
         keeper = Housekeeper(app.extensions["whistle"])
@@ -309,7 +309,7 @@ def test_midnight_between_two_halves_of_a_form(machine: tuple[Server, Path]) -> 
         status, said = operate(server, "purge")
         assert status == 0, said
         with contextlib.closing(open_instance(Config.load(server.folder)).store) as store:
-            over.append((store.day_ids(today), store.held(today)))
+            over.append((store.day_ids(today), store.day_hash(today)))
         yield whole[-BLOCK // 2 :]
 
     with server.running():
@@ -317,5 +317,5 @@ def test_midnight_between_two_halves_of_a_form(machine: tuple[Server, Path]) -> 
         status, _ = server.post("/en/", pieces(), form.length, FORM)
         assert status == 200
     with contextlib.closing(open_instance(Config.load(server.folder)).store) as store:
-        assert over == [(store.day_ids(today), store.held(today))]
+        assert over == [(store.day_ids(today), store.day_hash(today))]
         assert [(each.day, each.envelopes) for each in store.days()] == [(today, 1), (today + ONE, 1)]

@@ -4,12 +4,12 @@ import multiprocessing
 import os
 import signal
 
-from whistle.server.counting import APART, EVERYBODY, HEAD, SWEEP, Counting, Memory
+from whistle.server.counting import EVERYBODY, HEAD, SWEEP, VISITOR_COUNTERS, Memory, MemoryStorage
 
 
-def counting(time: list[float], memory: Memory | None = None) -> Counting:
+def counting(time: list[float], memory: Memory | None = None) -> MemoryStorage:
     """Counters whose clock is turned by hand."""
-    return Counting(now=lambda: time[0], memory=memory)
+    return MemoryStorage(now=lambda: time[0], memory=memory)
 
 
 def test_counts_until_the_time_of_the_first_is_over() -> None:
@@ -79,7 +79,7 @@ def test_whoever_dies_while_counting_holds_nobody_up() -> None:
     memory = Memory()
 
     def die() -> None:
-        with memory.alone():
+        with memory.locked():
             os.kill(os.getpid(), signal.SIGKILL)
 
     process = multiprocessing.get_context("fork").Process(target=die)
@@ -94,12 +94,12 @@ def test_too_many_visitors_take_nothing_from_everybody() -> None:
     counts = counting(time)
     everybody = f"LIMITER/look/{EVERYBODY}/1200/1/minute"
     counts.incr(everybody, 1000)
-    for visitor in range(2 * APART):
+    for visitor in range(2 * VISITOR_COUNTERS):
         counts.incr(f"visitor {visitor}", 900)
     assert counts.get(everybody) == 1
-    assert APART / 2 < counts.reset() <= APART + 1
-    for visitor in range(APART // 2):
+    assert VISITOR_COUNTERS / 2 < counts.reset() <= VISITOR_COUNTERS + 1
+    for visitor in range(VISITOR_COUNTERS // 2):
         counts.incr(f"visitor {visitor}", (10, 900)[visitor % 2])
     time[0] += SWEEP
     counts.incr(everybody, 1000)
-    assert all(counts.incr(f"visitor {visitor}", 900) == 1 + visitor % 2 for visitor in range(APART // 2))
+    assert all(counts.incr(f"visitor {visitor}", 900) == 1 + visitor % 2 for visitor in range(VISITOR_COUNTERS // 2))

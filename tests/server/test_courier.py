@@ -156,7 +156,7 @@ def test_collected_before_the_first_byte(carrier: Carrier, instance: Instance, o
     id, _ = arrive(instance, org)
     question = canonical.dumps({"envelopes": [id.hex()], "blocks": []})
     answered = carrier.send("/courier/fetch", question)
-    assert instance.store.look([id])[0].state is State.COLLECTED
+    assert instance.store.lookup([id])[0].state is State.COLLECTED
     answered.close()
 
 
@@ -167,7 +167,7 @@ def test_nothing_of_reporters_is_fetched(carrier: Carrier, instance: Instance, o
     instance.store.commit([Sealed(id, Heap.REPORTERS, sealed(org)[1])], [other])
     assert carrier.ask("days", {})["days"] == []
     assert carrier.fetch([id], [other]) == {}
-    assert instance.store.look([id])[0].state is State.WAITING
+    assert instance.store.lookup([id])[0].state is State.WAITING
 
 
 IMPOSTORS: dict[str, dict[str, Any]] = {
@@ -236,7 +236,7 @@ def test_push_stores_once(carrier: Carrier, instance: Instance, org: parties.Org
     assert answered == {"stored": ids, "same": [], "taken": [], "manifest": "none", "imports": 0}
     again = carrier.push(listing(contents), contents).get_json()
     assert again == {"stored": [], "same": ids, "taken": [], "manifest": "none", "imports": 0}
-    (found,) = instance.store.look([reply[0].id or b""])
+    (found,) = instance.store.lookup([reply[0].id or b""])
     assert (found.heap, found.body, found.day) == (Heap.REPORTERS, reply[1], DAY)
     assert instance.store.block(piece[0].id or b"", Heap.REPORTERS) == piece[1]
     assert [day.envelopes for day in instance.store.days()] == [1]
@@ -253,7 +253,7 @@ def test_a_taken_place_does_not_stop_the_others(
     answered = carrier.push(listing([second, other]), [second, other]).get_json()
     assert answered["taken"] == [place.hex()]
     assert answered["stored"] == [(other[0].id or b"").hex()]
-    assert instance.store.look([place])[0].body == first[1]
+    assert instance.store.lookup([place])[0].body == first[1]
 
 
 def test_two_new_replies_for_one_place_in_a_race(

@@ -70,10 +70,10 @@ def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
     turn(instance, DAY + datetime.timedelta(days=3))
     housekeeping.clean(instance)
     assert not any(Path(instance.config.blocks).rglob(lost.hex() + "*"))
-    assert instance.store.look([kept])[0].state is State.WAITING
+    assert instance.store.lookup([kept])[0].state is State.WAITING
     turn(instance, DAY + datetime.timedelta(days=183))
     housekeeping.clean(instance)
-    assert instance.store.look([kept])[0].state is State.REMOVED
+    assert instance.store.lookup([kept])[0].state is State.REMOVED
 
 
 def test_a_full_disk_is_cleaned_all_the_same(instance: Instance, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -93,7 +93,7 @@ def test_a_full_disk_is_cleaned_all_the_same(instance: Instance, clock: Clock, m
     with pytest.raises(Full):
         housekeeping.clean(instance)
     assert not any(Path(instance.config.blocks).rglob(lost.hex() + "*"))
-    assert instance.store.look([old])[0].state is State.REMOVED
+    assert instance.store.lookup([old])[0].state is State.REMOVED
 
 
 def test_every_reviewer_must_state_a_day(instance: Instance, org: parties.Organisation, clock: Clock) -> None:
@@ -110,7 +110,7 @@ def test_every_reviewer_must_state_a_day(instance: Instance, org: parties.Organi
 def test_warnings(instance: Instance, org: parties.Organisation, clock: Clock) -> None:
     """The operator is warned of a manifest's end, of couriers who stay away, and of what waits too long."""
     assert housekeeping.warnings(instance) == []
-    instance.store.visit("courier")
+    instance.store.record_visit("courier")
     instance.store.commit([Sealed(b"k" * 16, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
     turn(instance, DAY + datetime.timedelta(days=60))
     said = " ".join(housekeeping.warnings(instance))
@@ -130,7 +130,7 @@ def test_warns_before_the_first_manifest(tmp_path: Path) -> None:
 def test_chaff_is_like_the_real_thing(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
     """Chaff has the form of envelopes and blocks, in both heaps, and nobody can open it."""
     for _ in range(12):
-        chaff.scatter(instance.store, org.known, DAY)
+        chaff.add(instance.store, org.known, DAY)
     ids = instance.store.day_ids(DAY)
     assert len(ids.envelopes) == 12
     assert everything(instance)[2] > 12
@@ -152,7 +152,7 @@ def test_chaff_comes_at_random_times(
 ) -> None:
     """As many a day as configured, on average, and none when it is turned off."""
     clock, scattered = Ticking(), []
-    monkeypatch.setattr(chaff, "scatter", lambda *_: scattered.append(clock.time))
+    monkeypatch.setattr(chaff, "add", lambda *_: scattered.append(clock.time))
     monkeypatch.setattr(housekeeping, "clean", lambda _: [])
     instance = open_instance(config(tmp_path, chaff=24.0), clock)
     monkeypatch.setattr(type(instance.published), "current", lambda *_: org.known)

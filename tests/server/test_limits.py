@@ -18,8 +18,8 @@ from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 from tests import parties
 from tests.server.visitor import config, still
 from whistle.server.config import Config, Rate
-from whistle.server.counting import EVERYBODY, Counting
-from whistle.server.limits import Limits, Passing, told
+from whistle.server.counting import EVERYBODY, MemoryStorage
+from whistle.server.limits import AddressHash, Limits, retry_after
 
 REDIS = os.environ.get("WHISTLE_TEST_REDIS", "")
 RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "lookup": Rate("2 per hour", "5 per hour")}
@@ -72,36 +72,36 @@ def test_only_what_a_trusted_proxy_wrote_counts(tmp_path: Path) -> None:
 def test_an_address_becomes_a_hash_that_is_forgotten() -> None:
     """The hash tells addresses apart within the hour, holds none of them, and is another one an hour later."""
     time = [0.0]
-    passing = Passing(lambda: time[0])
-    first = passing("192.0.2.1")
-    assert first == passing("192.0.2.1") != passing("192.0.2.2")
+    address_hash = AddressHash(lambda: time[0])
+    first = address_hash("192.0.2.1")
+    assert first == address_hash("192.0.2.1") != address_hash("192.0.2.2")
     assert "192" not in first[:3] or bytes.fromhex(first) != b"192.0.2.1"
-    assert Passing(lambda: 0.0)("192.0.2.1") != first
+    assert AddressHash(lambda: 0.0)("192.0.2.1") != first
     time[0] = 3600.0
-    assert passing("192.0.2.1") != first
+    assert address_hash("192.0.2.1") != first
 
 
 def test_networks_of_ipv6_count_as_one() -> None:
     """Someone with a whole IPv6 network is one visitor; addresses of IPv4 within IPv6 are told apart."""
-    passing = Passing(lambda: 0.0)
-    assert passing("2001:db8::1") == passing("2001:db8::ffff") != passing("2001:db8:0:1::1")
-    assert passing("::ffff:192.0.2.1") == passing("192.0.2.1") != passing("::ffff:192.0.2.2")
-    assert passing("") == passing("no address")
+    address_hash = AddressHash(lambda: 0.0)
+    assert address_hash("2001:db8::1") == address_hash("2001:db8::ffff") != address_hash("2001:db8:0:1::1")
+    assert address_hash("::ffff:192.0.2.1") == address_hash("192.0.2.1") != address_hash("::ffff:192.0.2.2")
+    assert address_hash("") == address_hash("no address")
 
 
 @pytest.mark.parametrize("rate", ["2 per second", "10 per 10 seconds", "7 per 3 minutes", "1 per 2 minutes"])
 def test_who_waits_as_told_is_let_in(rate: str) -> None:
     """What a refusal says is how long it is, to the second."""
     now, [item] = [1000.0], parse_many(rate)
-    limiter = SlidingWindowCounterRateLimiter(Counting(now=lambda: now[0]))
+    limiter = SlidingWindowCounterRateLimiter(MemoryStorage(now=lambda: now[0]))
     chance = random.Random(rate)
     for _ in range(200):
         now[0] += chance.uniform(0, item.get_expiry() / 3)
         while limiter.hit(item, "send", EVERYBODY):
             pass
         storage = limiter.storage
-        assert isinstance(storage, Counting)
-        wait = told(item, *storage.get_sliding_window(item.key_for("send", EVERYBODY), item.get_expiry()))
+        assert isinstance(storage, MemoryStorage)
+        wait = retry_after(item, *storage.get_sliding_window(item.key_for("send", EVERYBODY), item.get_expiry()))
         assert 1 <= wait <= 2 * item.get_expiry()
         begun = now[0]
         now[0] = begun + max(0.0, wait - 1.01)

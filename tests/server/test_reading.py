@@ -128,7 +128,7 @@ def test_what_cannot_be_known_is_not_guessed(form: Visitor, known_words: str, mo
         hide(patch, id_from_token(who.slip_token))
         assert unknown in form.step("words").text and form.words == known_words
     form.page = page
-    monkeypatch.setattr(Store, "look", broken)
+    monkeypatch.setattr(Store, "lookup", broken)
     assert unknown in form.step("words").text and form.words == known_words
 
 

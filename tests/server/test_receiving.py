@@ -16,7 +16,7 @@ import pytest
 from whistle.protocol.case import attachment
 from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
-from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig, Unkept
+from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotStored, TooBig
 from whistle.server.instance import Instance
 from whistle.server.sealing import multipart
 from whistle.server.sealing.multipart import Arrived, Bounds, receive
@@ -296,7 +296,7 @@ def test_a_full_disk_gives_the_texts_back(instance: Instance, monkeypatch: pytes
         raise Full("no room")
 
     monkeypatch.setattr(type(instance.store), "put_block", full)
-    with pytest.raises(NoRoom) as refused:
+    with pytest.raises(DiskFull) as refused:
         take(instance, form(field("text", "kept"), file("x", b"x")))
     assert refused.value.get("text") == "kept"
 
@@ -310,7 +310,7 @@ def test_a_failing_disk_leaves_nothing_unread(instance: Instance, monkeypatch: p
     monkeypatch.setattr(type(instance.store), "put_block", fails)
     whole = form(field("text", "kept"), file("x", bytes(300_000)), file("y", bytes(300_000)))
     body = io.BytesIO(whole)
-    with pytest.raises(Unkept) as refused:
+    with pytest.raises(NotStored) as refused:
         take(instance, whole, stream=body)
     assert body.read() == b"" and refused.value.get("text") == "kept"
 

@@ -77,7 +77,7 @@ def test_a_refused_form_leaves_nothing(
     app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "send": ONCE}))
     put: list[bytes] = []
     real = Store.put_block
-    monkeypatch.setattr(Store, "put_block", lambda self, id_, *more: [put.append(id_), real(self, id_, *more)])
+    monkeypatch.setattr(Store, "put_block", lambda self, id, *more: [put.append(id), real(self, id, *more)])
     visitor = Visitor(app)
     refuse(visitor, monkeypatch)
     assert len(put) >= 3

@@ -169,7 +169,7 @@ def test_half_sent_requests_do_not_starve_others(running: Running, count: int, s
             connection.sendall(sent)
         begun = time.monotonic()
         assert running.ask("GET", "/en/")[0] == 200
-        assert time.monotonic() - begun < gunicorn.HEAD  # so not only when the others' time was over
+        assert time.monotonic() - begun < gunicorn.HEAD_TIME  # so not only when the others' time was over
 
 
 def test_more_visitors_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,7 +269,7 @@ def test_init_and_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.fixture
 def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Socket, socket.socket]]:
     """Both ends of a connection, one of which loses patience after a second."""
-    monkeypatch.setattr(gunicorn, "STILL", 1)
+    monkeypatch.setattr(gunicorn, "IDLE_TIME", 1)
     ours, theirs = socket.socketpair()
     with ours, theirs:
         yield Socket(ours), theirs
@@ -285,7 +285,7 @@ def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> 
 
 def test_a_head_comes_soon_or_not_at_all(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
     """For a head nobody is waited for long, even if some of it comes."""
-    monkeypatch.setattr(gunicorn, "HEAD", 1)
+    monkeypatch.setattr(gunicorn, "HEAD_TIME", 1)
     ours, theirs = pair
     ours.begin()
     theirs.sendall(bytes(10))

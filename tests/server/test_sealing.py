@@ -17,7 +17,7 @@ from whistle.protocol.code.retrieval import Reporter, derive, id_from_token, rep
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter.compose import Empty, HoldsWords, NobodyLeft, TooLong
 from whistle.protocol.trust.manifest import Recovery
-from whistle.server.errors import NoManifest, NoRoom
+from whistle.server.errors import DiskFull, NoManifest
 from whistle.server.instance import Instance
 from whistle.server.sealing import arrival
 from whistle.server.sealing.arrival import Draft, open_attachment
@@ -42,7 +42,7 @@ def add(instance: Instance, who: Reporter, draft: Draft, attempt: bytes = b"a" *
 
 def look(instance: Instance, who: Reporter) -> arrival.CaseView:
     """Come back; something is there."""
-    view = arrival.look(who, instance.published, instance.store, instance.today)
+    view = arrival.view_case(who, instance.published, instance.store, instance.today)
     assert view
     return view
 
@@ -86,7 +86,7 @@ def test_a_report_on_two_days_of_one_size(instance: Instance) -> None:
     """Report and slip are envelopes of the same size, one for each heap."""
     who = send(instance)
     ids = [id_from_token(who.report_token), id_from_token(who.slip_token)]
-    found = instance.store.look(ids, bodies=tuple(Heap))
+    found = instance.store.lookup(ids, bodies=tuple(Heap))
     assert {each.heap for each in found} == set(Heap)
     assert {len(each.body or b"") for each in found} == {envelope.size(8)}
 
@@ -198,10 +198,10 @@ def test_a_full_disk_keeps_nothing(instance: Instance, monkeypatch: pytest.Monke
         raise Full("no room")
 
     monkeypatch.setattr(type(instance.store), "commit", full)
-    with pytest.raises(NoRoom):
+    with pytest.raises(DiskFull):
         send(instance)
     monkeypatch.undo()
-    assert arrival.look(derive(CODE), instance.published, instance.store, DAY) is None
+    assert arrival.view_case(derive(CODE), instance.published, instance.store, DAY) is None
 
 
 def test_nothing_is_sealed_past_the_manifest(instance: Instance, clock: Clock, org: parties.Organisation) -> None:
@@ -234,7 +234,7 @@ def test_recovery_reads_unless_left_out(app: flask.Flask, instance: Instance, or
     known = org.next(recovery=content.recovery)
     instance.published.install([(known.data, known.signature)])
     who = send(instance)
-    (found,) = instance.store.look([id_from_token(who.report_token)], bodies=tuple(Heap))
+    (found,) = instance.store.lookup([id_from_token(who.report_token)], bodies=tuple(Heap))
     assert envelope.open_(found.body or b"", [spare], 8).message.readers == ("ombuds", "ethics", "recovery")
 
 
@@ -264,7 +264,7 @@ def test_withdrawn_while_waiting(instance: Instance) -> None:
 def test_nothing_under_other_words(instance: Instance) -> None:
     """Words under which nothing lies find nothing."""
     send(instance)
-    assert arrival.look(parties.reporter(), instance.published, instance.store, DAY) is None
+    assert arrival.view_case(parties.reporter(), instance.published, instance.store, DAY) is None
 
 
 def test_a_reply_is_shown_with_who_wrote_it(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
@@ -307,7 +307,7 @@ def test_a_reply_elsewhere_than_it_says_is_not_shown(
     """The bytes of a good reply, copied to another place, are not shown there."""
     who = send(instance)
     answer(app, org, who, read(app, org, "ombuds")[0])
-    (found,) = instance.store.look([id_from_token(reply_tokens(who.replies, 0)[0])])
+    (found,) = instance.store.lookup([id_from_token(reply_tokens(who.replies, 0)[0])])
     copy = Sealed(id_from_token(reply_tokens(who.replies, 0)[5]), Heap.REPORTERS, found.body or b"")
     junk = Sealed(id_from_token(reply_tokens(who.replies, 1)[0]), Heap.REPORTERS, os.urandom(envelope.size(8)))
     instance.store.commit([copy, junk], [])

@@ -133,7 +133,7 @@ def test_a_report_with_files(app: flask.Flask, org: parties.Organisation, instan
     assert [(record.name, record.type) for record in found.attachments] == [(f"{n}.bin", "x/y") for n in range(3)]
     assert outcome["progress"] == [[done, 6] for done in range(1, 7)]
     assert outcome["answer"]["reference"] == retrieval.reference(who.case)
-    view = arrival.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     assert view and view.slip and view.slip.without == ("ethics",)
 
 
@@ -159,7 +159,7 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     first = answer(app, org, who, found, "We read it.", attachments=(record,))
     answer(app, org, who, found, "We all read it.", by="ethics", lane=1, readers=("ombuds", "ethics", "counsel"))
     answer(app, org, who, found, "In the place of another.", by="ethics", lane=2)
-    view = arrival.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(map(str, words.numbers(who.code))))["answer"]
     assert view and view.slip and view.state
     assert (there["state"], there["day"]) == (view.state.value, parties.DAY.isoformat())
@@ -190,7 +190,7 @@ def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instanc
     who, all_of = who_sent(page.report()), ("ombuds", "ethics", "counsel")
     answer(app, org, who, reported(app, org), "", by="ethics", lane=1, readers=all_of)
     answer(app, org, who, reported(app, org), "We all read it.", readers=all_of, mark="feedback")
-    view = arrival.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and [each.reply.text for each in view.replies] == ["We all read it."]
     assert [each["reply"]["text"] for each in there["replies"]] == ["We all read it."]
@@ -223,7 +223,7 @@ def test_a_notice_that_is_made_up(
     fields = {"readers": ("ombuds", "counsel"), **FAKES[fake]}
     where = {"lane": fields.get("lane", 0), "n": 0}
     answer(app, org, who, reported(app, org), "", **{"by": "ombuds", **fields}, at=where)
-    view = arrival.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and view.brought_in == () and there["broughtIn"] == []
     assert view.late == there["late"] == (0 if "director" in fields["readers"] else 1)
@@ -388,7 +388,7 @@ def test_who_left_before_they_wrote(
         )
         last = parties.signed(content, org.root)
         instance.published.install([(last.data, last.signature)])
-    view = arrival.look(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
     told = [f"Written on {parties.DAY - datetime.timedelta(days=4)}."]
     assert view and ([each.reply.text for each in view.replies], view.late) == (told, 1)

@@ -259,11 +259,11 @@ def answer(
     return reply
 
 
-def hide(monkeypatch: pytest.MonkeyPatch, id_: bytes) -> None:
+def hide(monkeypatch: pytest.MonkeyPatch, id: bytes) -> None:
     """Let the server say nothing of something."""
-    look = Store.look
+    lookup = Store.lookup
 
     def hiding(self: Store, ids: Sequence[bytes], *more: Any, **options: Any) -> list[Any]:
-        return look(self, [each for each in ids if each != id_], *more, **options)
+        return lookup(self, [each for each in ids if each != id], *more, **options)
 
-    monkeypatch.setattr(Store, "look", hiding)
+    monkeypatch.setattr(Store, "lookup", hiding)

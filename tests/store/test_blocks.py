@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from tests.store.things import DAY, NEXT, after, an_id, block, files, on, put, report, rows, sealed
-from whistle.store import BLOCK, FolderOfBlocks, Heap, Missing, Store, Taken, Unfit
+from whistle.store import BLOCK, FolderOfBlocks, Heap, Missing, Store, Taken, WrongSize
 
 
 def test_a_block_is_pending_until_its_commit(store: Store) -> None:
     """Before the commit nobody is given the block or its id; afterwards it is kept and no longer pending."""
-    id_, body = put(store)
-    assert store.block(id_) is None
+    id, body = put(store)
+    assert store.block(id) is None
     assert store.days() == []
-    assert rows(store)["pending"] == [(id_, DAY)]
-    store.commit([sealed()], [id_])
-    assert store.block(id_) == body
+    assert rows(store)["pending"] == [(id, DAY)]
+    store.commit([sealed()], [id])
+    assert store.block(id) == body
     assert rows(store)["pending"] == []
-    assert store.day_ids(DAY).blocks == (id_,)
+    assert store.day_ids(DAY).blocks == (id,)
 
 
 def test_what_is_dropped_is_gone(store: Store, tmp_path: Path) -> None:
@@ -40,9 +40,9 @@ def test_what_is_dropped_is_gone(store: Store, tmp_path: Path) -> None:
 
 def test_a_block_counts_for_the_day_of_its_commit(store: Store) -> None:
     """An upload that goes on over midnight does not let the day before grow."""
-    id_, _ = put(store)
+    id, _ = put(store)
     on(store, NEXT).turn_over()
-    on(store, NEXT).commit([sealed()], [id_])
+    on(store, NEXT).commit([sealed()], [id])
     assert [each.day for each in store.days()] == [NEXT]
 
 
@@ -50,54 +50,54 @@ def test_a_block_counts_for_the_day_of_its_commit(store: Store) -> None:
 @pytest.mark.parametrize("committed", [False, True], ids=["pending", "committed"])
 def test_another_block_under_an_id_leaves_nothing(store: Store, heap: Heap, committed: bool) -> None:
     """Whoever puts other bytes under an id of the other heap, or of an upload under way, changes no row."""
-    id_, _ = put(store, Heap.REPORTERS)
+    id, _ = put(store, Heap.REPORTERS)
     if committed:
-        store.commit([sealed()], [id_])
+        store.commit([sealed()], [id])
     before = rows(store), store.days()
     with pytest.raises(Taken):
-        on(store, NEXT).put_block(id_, block(), heap)
+        on(store, NEXT).put_block(id, block(), heap)
     assert (rows(store), store.days()) == before
 
 
 @pytest.mark.parametrize("turned", [False, True], ids=["today", "turned over"])
 def test_a_block_is_stored_once(store: Store, turned: bool) -> None:
     """The same bytes again are accepted and change nothing; others are Taken."""
-    _, _, (id_,) = report(store, blocks=1)
-    body = store.block(id_)
+    _, _, (id,) = report(store, blocks=1)
+    body = store.block(id)
     assert body is not None
     if turned:
         on(store, NEXT).turn_over()
     before = rows(store)
-    on(store, NEXT).put_block(id_, body, Heap.REVIEWERS)
+    on(store, NEXT).put_block(id, body, Heap.REVIEWERS)
     with pytest.raises(Taken):
-        on(store, NEXT).put_block(id_, block(), Heap.REVIEWERS)
+        on(store, NEXT).put_block(id, block(), Heap.REVIEWERS)
     assert rows(store) == before
-    assert store.block(id_) == body
+    assert store.block(id) == body
 
 
 @pytest.mark.parametrize("size", [0, BLOCK - 1, BLOCK + 1])
 def test_a_block_of_another_size_is_refused(store: Store, size: int) -> None:
     """A block is 262,144 bytes."""
-    with pytest.raises(Unfit):
+    with pytest.raises(WrongSize):
         store.put_block(an_id(), bytes(size), Heap.REVIEWERS)
     assert rows(store)["pending"] == []
 
 
 def test_a_block_may_stand_in_both_heaps(store: Store) -> None:
     """A reply's attachment is for reporters and for the other reviewers, and is given to either."""
-    id_, body = put(store, Heap.REPORTERS)
-    assert store.block(id_, Heap.REPORTERS) is None
-    store.put_block(id_, body, Heap.REVIEWERS)
-    store.commit([sealed()], [id_])
+    id, body = put(store, Heap.REPORTERS)
+    assert store.block(id, Heap.REPORTERS) is None
+    store.put_block(id, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id])
     on(store, NEXT).turn_over()
-    assert store.block(id_, Heap.REPORTERS) == store.block(id_, Heap.REVIEWERS) == body
-    assert store.day_ids(DAY).blocks == (id_,)
+    assert store.block(id, Heap.REPORTERS) == store.block(id, Heap.REVIEWERS) == body
+    assert store.day_ids(DAY).blocks == (id,)
 
 
 def test_a_block_is_given_only_of_the_heap_asked_for(store: Store) -> None:
     """Who asks for reporters' blocks is not given one that is only for reviewers."""
-    _, _, (id_,) = report(store, blocks=1)
-    assert store.block(id_, Heap.REPORTERS) is None
+    _, _, (id,) = report(store, blocks=1)
+    assert store.block(id, Heap.REPORTERS) is None
 
 
 def test_a_forgotten_upload_is_swept(store: Store, tmp_path: Path) -> None:
@@ -129,31 +129,31 @@ def test_files_that_nothing_names_are_swept(store: Store, tmp_path: Path) -> Non
 
 def test_a_row_without_its_file_is_repaired_by_putting_again(store: Store, tmp_path: Path) -> None:
     """When the file is lost before the commit, the commit says Missing, and putting again repairs it."""
-    id_, body = put(store)
+    id, body = put(store)
     files(tmp_path / "blocks")[0].unlink()
     with pytest.raises(Missing):
-        store.commit([sealed()], [id_])
-    store.put_block(id_, body, Heap.REVIEWERS)
-    store.commit([sealed()], [id_])
-    assert store.block(id_) == body
+        store.commit([sealed()], [id])
+    store.put_block(id, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id])
+    assert store.block(id) == body
 
 
 def test_a_file_without_its_row_is_repaired_by_putting_again(store: Store, tmp_path: Path) -> None:
     """When the row is lost, putting the same block again lists it."""
-    id_, body = an_id(), block()
-    FolderOfBlocks(tmp_path / "blocks").put(id_, body)
-    store.put_block(id_, body, Heap.REVIEWERS)
-    store.commit([sealed()], [id_])
+    id, body = an_id(), block()
+    FolderOfBlocks(tmp_path / "blocks").put(id, body)
+    store.put_block(id, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id])
     on(store, NEXT).sweep()
-    assert store.block(id_) == body
+    assert store.block(id) == body
 
 
 def test_files_tell_no_time_and_belong_to_us_alone(store: Store, tmp_path: Path) -> None:
     """Modification and access times are constant, also after reading; modes are 0600 and 0700."""
-    _, _, (id_,) = report(store, blocks=1)
+    _, _, (id,) = report(store, blocks=1)
     for day in (DAY, NEXT):
         on(store, day).turn_over()
-        assert store.block(id_) is not None
+        assert store.block(id) is not None
         (path,) = files(tmp_path / "blocks")
         told = path.stat()
         assert (told.st_mtime_ns, told.st_atime_ns, stat.S_IMODE(told.st_mode)) == (0, 0, 0o600)
@@ -164,18 +164,18 @@ def test_a_block_costs_two_syncs(here: Store, monkeypatch: pytest.MonkeyPatch) -
     """One of the file and one of its folder, in this order, the file's before it has its name."""
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name))
-    id_, _ = put(here)
-    assert synced == [id_.hex() + ".part", id_.hex()[:2]]
+    id, _ = put(here)
+    assert synced == [id.hex() + ".part", id.hex()[:2]]
 
 
 def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
     """When many write different blocks under one id at once, one is kept whole and all others are told Taken."""
-    folder, id_ = FolderOfBlocks(tmp_path), an_id()
+    folder, id = FolderOfBlocks(tmp_path), an_id()
     bodies = [block(bytes([number])) for number in range(16)]
 
     def write(body: bytes) -> bool:
         try:
-            folder.put(id_, body)
+            folder.put(id, body)
         except Taken:
             return False
         return True
@@ -183,23 +183,23 @@ def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
     with ThreadPoolExecutor(16) as pool:
         won = list(pool.map(write, bodies))
     assert sum(won) == 1
-    assert folder.get(id_) == bodies[won.index(True)]
-    assert [path.name for path in files(tmp_path)] == [id_.hex()]
+    assert folder.get(id) == bodies[won.index(True)]
+    assert [path.name for path in files(tmp_path)] == [id.hex()]
 
 
 def test_a_dead_writers_part_is_overwritten(tmp_path: Path) -> None:
     """What a writer left behind when it was killed does not hinder the next."""
-    folder, id_, body = FolderOfBlocks(tmp_path), an_id(), block()
-    part = tmp_path / "today" / id_.hex()[:2] / (id_.hex() + ".part")
+    folder, id, body = FolderOfBlocks(tmp_path), an_id(), block()
+    part = tmp_path / "today" / id.hex()[:2] / (id.hex() + ".part")
     part.write_bytes(bytes(2 * BLOCK))
-    folder.put(id_, body)
-    assert folder.get(id_) == body
+    folder.put(id, body)
+    assert folder.get(id) == body
     assert not part.exists()
 
 
 def test_an_upload_goes_on_while_the_folder_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A folder that the turn-over takes away between two looks at it is made again."""
-    place, id_, body = FolderOfBlocks(tmp_path), an_id(), block()
+    place, id, body = FolderOfBlocks(tmp_path), an_id(), block()
     look = Path.is_dir
 
     def gone(path: Path) -> bool:
@@ -208,5 +208,5 @@ def test_an_upload_goes_on_while_the_folder_is_made_anew(tmp_path: Path, monkeyp
         return look(path)
 
     monkeypatch.setattr(Path, "is_dir", gone)
-    place.put(id_, body)
-    assert place.get(id_) == body
+    place.put(id, body)
+    assert place.get(id) == body

@@ -14,7 +14,7 @@ from sqlalchemy import event, text
 
 from tests.store.test_retention import ACTIVE, hashed
 from tests.store.things import CLOCK, DAY, NEXT, SIZE, after, an_id, files, on, opened, put, report, rows, sealed
-from whistle.store import Heap, Leapt, State, Store, WrongDay, clock, downgrade, open_store, sqlite_files, upgrade
+from whistle.store import Heap, Leapt, State, Store, WrongDay, clock, open_store, sqlite_files
 
 ROUNDS = 4
 LATER = after(180)
@@ -35,15 +35,15 @@ def behind(store: Store, url: str, tmp_path: Path) -> Iterator[Store]:
 def test_a_form_under_way_at_midnight_counts_for_the_new_day(store: Store) -> None:
     """Blocks put before midnight and their envelopes, committed after the turn-over, are of the day of the commit."""
     first, _, _ = report(store, blocks=1)
-    id_, body = put(store)
+    id, body = put(store)
     on(store, NEXT).turn_over()
-    before = store.day_ids(DAY), store.held(DAY)
+    before = store.day_ids(DAY), store.day_hash(DAY)
     late = sealed()
-    store.commit([late], [id_])
-    assert (store.day_ids(DAY), store.held(DAY)) == before
-    assert store.look([late.id])[0].day == NEXT
-    assert store.held(NEXT) == hashed((late.id, late.body), (id_, body))
-    assert store.look([first.id])[0].day == DAY
+    store.commit([late], [id])
+    assert (store.day_ids(DAY), store.day_hash(DAY)) == before
+    assert store.lookup([late.id])[0].day == NEXT
+    assert store.day_hash(NEXT) == hashed((late.id, late.body), (id, body))
+    assert store.lookup([first.id])[0].day == DAY
 
 
 def test_a_clock_that_lags_brings_nothing_to_a_day_that_is_over(store: Store, url: str, tmp_path: Path) -> None:
@@ -54,11 +54,11 @@ def test_a_clock_that_lags_brings_nothing_to_a_day_that_is_over(store: Store, ur
         gone, slip, _ = report(late)
         late.collect([first.id])
         late.withdraw([gone.id, slip.id])
-        late.visit("courier")
+        late.record_visit("courier")
         assert late.clock().day == NEXT
-        assert not late.record_import("ombuds", NEXT, late.held(NEXT) or b"")
+        assert not late.record_import("ombuds", NEXT, late.day_hash(NEXT) or b"")
     assert store.day_ids(DAY).envelopes == store.day_ids(DAY).blocks == ()
-    assert {(each.day, each.state_day) for each in store.look([first.id, gone.id, slip.id])} == {(NEXT, NEXT)}
+    assert {(each.day, each.state_day) for each in store.lookup([first.id, gone.id, slip.id])} == {(NEXT, NEXT)}
     assert store.last_visit() == NEXT
 
 
@@ -79,18 +79,18 @@ def test_days_that_are_over_never_grow(store: Store, behind: Store) -> None:
             report(store)
         on(store, after(number)).turn_over()
         day = after(number - 1)
-        over[day] = store.day_ids(day), store.held(day)
+        over[day] = store.day_ids(day), store.day_hash(day)
     done.set()
     for writer in writers:
         writer.join()
-    assert {day: (store.day_ids(day), store.held(day)) for day in over} == over
+    assert {day: (store.day_ids(day), store.day_hash(day)) for day in over} == over
     assert all(ids.envelopes for ids, _ in over.values())
 
 
 @pytest.mark.parametrize("wrong", [LATER, after(3), after(-3), after(-5000)], ids=["ahead", "3", "-3", "back"])
 def test_after_a_leap_nothing_is_removed(store: Store, wrong: date, tmp_path: Path) -> None:
     """A clock more than two days off removes and sweeps nothing; put right again, it goes on as if nothing had been."""
-    first, slip, (id_,) = report(store, blocks=1)
+    first, slip, (id,) = report(store, blocks=1)
     waiting, _ = put(store)
     before, kept = rows(store), files(tmp_path / "blocks")
     CLOCK.day = wrong
@@ -104,7 +104,7 @@ def test_after_a_leap_nothing_is_removed(store: Store, wrong: date, tmp_path: Pa
     store.sweep()
     store.remove_due(ACTIVE)
     assert (store.body(first.id), store.body(slip.id)) == (first.body, slip.body)
-    assert {path.name for path in files(tmp_path / "blocks")} == {id_.hex(), waiting.hex()}
+    assert {path.name for path in files(tmp_path / "blocks")} == {id.hex(), waiting.hex()}
 
 
 def test_two_days_are_no_leap(store: Store) -> None:
@@ -120,24 +120,24 @@ def test_what_comes_after_a_leap_counts_for_the_day_that_is_accepted(store: Stor
     """After a holiday things are taken on the day behind the last one seen, and on acceptance are of the right day."""
     old, _, _ = report(store, blocks=1)
     CLOCK.day = right
-    late, slip, (id_,) = report(store, blocks=1)
+    late, slip, (id,) = report(store, blocks=1)
     store.collect([late.id])
-    store.visit("courier")
+    store.record_visit("courier")
     under_way, _ = put(store)
-    assert {each.day for each in store.look([late.id, slip.id])} == {NEXT}
-    assert not store.record_import("ombuds", DAY, store.held(DAY) or b"")
+    assert {each.day for each in store.lookup([late.id, slip.id])} == {NEXT}
+    assert not store.record_import("ombuds", DAY, store.day_hash(DAY) or b"")
     CLOCK.day = after(right.toordinal() - DAY.toordinal() + 1)
     another, _, _ = report(store)
     right = CLOCK.day
     store.accept(right)
-    assert {each.day for each in store.look([late.id, slip.id, another.id])} == {right}
-    assert store.look([late.id])[0].state_day == store.last_visit() == right
-    assert store.day_ids(right).blocks == (id_,)
-    assert store.look([old.id])[0].day == DAY
+    assert {each.day for each in store.lookup([late.id, slip.id, another.id])} == {right}
+    assert store.lookup([late.id])[0].state_day == store.last_visit() == right
+    assert store.day_ids(right).blocks == (id,)
+    assert store.lookup([old.id])[0].day == DAY
     store.turn_over()
     store.sweep()
     store.remove_due(ACTIVE)
-    assert (store.body(late.id), store.block(id_)) == (late.body, store.block(id_))
+    assert (store.body(late.id), store.block(id)) == (late.body, store.block(id))
     assert (store.body(old.id) is None) == (right > after(180))
     store.commit([sealed()], [under_way])
 
@@ -148,19 +148,19 @@ def test_what_came_under_days_ahead_counts_for_the_day_that_is_accepted(store: S
     on(store, NEXT).turn_over()
     store.collect([old.id])
     for reviewer in ACTIVE:
-        store.record_import(reviewer, DAY, store.held(DAY) or b"")
+        store.record_import(reviewer, DAY, store.day_hash(DAY) or b"")
     on(store, LATER).turn_over()
-    first, slip, (id_,) = report(store, blocks=1)
+    first, slip, (id,) = report(store, blocks=1)
     on(store, after(181)).turn_over()
     second, _, _ = report(store)
-    store.visit("courier")
-    store.record_import("ombuds", LATER, store.held(LATER) or b"")
+    store.record_visit("courier")
+    store.record_import("ombuds", LATER, store.day_hash(LATER) or b"")
     assert store.remove_due(ACTIVE) == [DAY]
     CLOCK.day = after(2)
     assert store.clock().leapt
     store.accept(after(2))
     assert store.clock() == clock.Reading(after(2), after(2))
-    assert {each.day for each in store.look([first.id, slip.id, second.id])} == {after(2)}
+    assert {each.day for each in store.lookup([first.id, slip.id, second.id])} == {after(2)}
     assert [counted.day for counted in store.days()] == [after(2)]
     assert set(store.day_ids(after(2)).envelopes) == {first.id, second.id}
     assert store.last_visit() == after(2)
@@ -169,7 +169,7 @@ def test_what_came_under_days_ahead_counts_for_the_day_that_is_accepted(store: S
         store.sweep()
         store.remove_due(ACTIVE)
     assert (store.body(first.id), store.body(second.id)) == (first.body, second.body)
-    assert store.block(id_)
+    assert store.block(id)
 
 
 def test_a_day_that_was_removed_hides_none_that_is_accepted_later(store: Store) -> None:
@@ -183,7 +183,7 @@ def test_a_day_that_was_removed_hides_none_that_is_accepted_later(store: Store) 
     store.collect([each.id for each in reports])
     for reviewer in ACTIVE:
         for day in (DAY, NEXT):
-            store.record_import(reviewer, day, store.held(day) or b"")
+            store.record_import(reviewer, day, store.day_hash(day) or b"")
     for number in range(4, 10):
         on(store, after(number)).turn_over()
     assert store.remove_due(ACTIVE) == [DAY, NEXT]
@@ -193,7 +193,7 @@ def test_a_day_that_was_removed_hides_none_that_is_accepted_later(store: Store) 
     assert set(store.day_ids(DAY).envelopes) == {each.id for each in late}
     on(store, NEXT).turn_over()
     assert set(store.day_ids(DAY).envelopes) == {each.id for each in late}
-    assert {each.state for each in store.look([each.id for each in reports])} == {State.COLLECTED}
+    assert {each.state for each in store.lookup([each.id for each in reports])} == {State.COLLECTED}
     assert [counted.envelopes for counted in store.days()] == [20]
 
 
@@ -220,12 +220,12 @@ def test_an_empty_store_takes_any_day(store: Store, wrong: date) -> None:
     CLOCK.day = wrong
     store.sweep()
     store.turn_over()
-    store.visit("courier")
+    store.record_visit("courier")
     CLOCK.day = DAY
     assert not store.clock().leapt
     first, _, _ = report(store)
     assert store.clock() == clock.Reading(DAY, DAY)
-    assert store.look([first.id])[0].day == DAY
+    assert store.lookup([first.id])[0].day == DAY
     CLOCK.day = wrong
     assert store.clock() == clock.Reading(wrong, DAY)
 
@@ -262,39 +262,27 @@ def test_whoever_is_killed_while_a_day_is_accepted_removes_nothing(here: Store, 
             assert (store.body(late.id), store.block(ids[0]) is None) == (late.body, False)
 
 
-def test_a_store_of_before_begins_with_its_newest_day(store: Store, url: str) -> None:
-    """A database without the last day seen is brought up to date with the newest day that anything in it bears."""
-    report(store)
-    report(on(store, after(2)))
-    downgrade(url, "0003")
-    upgrade(url)
-    assert store.clock() == clock.Reading(after(2), after(2))
-    CLOCK.day = LATER
-    with pytest.raises(Leapt):
-        store.remove_due(ACTIVE)
-
-
 def test_postgresql_has_its_own_clock(url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """With PostgreSQL the database says the day, whatever its servers' clocks say; with SQLite the machine does."""
-    monkeypatch.setattr(clock, "_system", lambda: date(1999, 1, 1))
+    monkeypatch.setattr(clock, "_system_day", lambda: date(1999, 1, 1))
     with closing(open_store(url, tmp_path / "blocks", SIZE)) as store:
         with store.database.read() as connection:
             asking = text("SELECT (now() AT TIME ZONE 'UTC')::date")
             said = None if store.database.is_sqlite else connection.scalar(asking)
         first = sealed()
         store.commit([first], [])
-        day = store.look([first.id])[0].day
+        day = store.lookup([first.id])[0].day
         assert day == date(1999, 1, 1) if said is None else day - said in {timedelta(0), timedelta(days=1)}
 
 
 def test_a_block_of_another_heap_counts_for_the_day_on_which_it_comes(store: Store) -> None:
     """A block that a commit named is kept for the other heap too from the day on which it is put for it."""
-    id_, body = put(store, Heap.REPORTERS)
-    store.commit([sealed(Heap.REPORTERS)], [id_])
+    id, body = put(store, Heap.REPORTERS)
+    store.commit([sealed(Heap.REPORTERS)], [id])
     on(store, NEXT).turn_over()
     before = store.day_ids(DAY)
-    store.put_block(id_, body, Heap.REVIEWERS)
+    store.put_block(id, body, Heap.REVIEWERS)
     assert store.day_ids(DAY) == before
-    assert store.day_ids(NEXT).blocks == (id_,)
-    assert store.held(NEXT) == hashed((id_, body))
+    assert store.day_ids(NEXT).blocks == (id,)
+    assert store.day_hash(NEXT) == hashed((id, body))
     assert store.block(an_id()) is None

@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from tests.store.things import DAY, NEXT, SIZE, TRIAL, after, an_id, on, put, report, rows, sealed
-from whistle.store import Found, Heap, Missing, Sealed, State, Store, Taken, Unfit
+from whistle.store import Heap, Missing, Sealed, State, Store, StoredEnvelope, Taken, WrongSize
 
 OTHERS = {
     "other bytes": lambda held: Sealed(held.id, held.heap, bytes(SIZE)),
@@ -20,10 +20,10 @@ def test_a_report_and_its_slip_are_found(store: Store) -> None:
     """A lookup finds both, waiting since their day, in order of id, and gives only the slip's body."""
     first, slip, _ = report(store)
     expected = [
-        Found(first.id, Heap.REVIEWERS, State.WAITING, DAY, DAY, None),
-        Found(slip.id, Heap.REPORTERS, State.WAITING, DAY, DAY, slip.body),
+        StoredEnvelope(first.id, Heap.REVIEWERS, State.WAITING, DAY, DAY, None),
+        StoredEnvelope(slip.id, Heap.REPORTERS, State.WAITING, DAY, DAY, slip.body),
     ]
-    assert store.look([slip.id, an_id(), first.id]) == sorted(expected, key=lambda found: found.id)
+    assert store.lookup([slip.id, an_id(), first.id]) == sorted(expected, key=lambda found: found.id)
 
 
 @turned
@@ -56,7 +56,7 @@ def test_two_of_one_commit_cannot_share_an_id(store: Store) -> None:
     """Two different envelopes under one id in one commit are Taken."""
     one = sealed()
     with pytest.raises(Taken):
-        store.commit([one, sealed(id_=one.id)], [])
+        store.commit([one, sealed(id=one.id)], [])
     assert not store.has(one.id)
 
 
@@ -72,15 +72,15 @@ def test_a_withdrawn_id_stays_taken(store: Store) -> None:
 def test_an_envelope_of_another_size_is_refused(store: Store, size: int) -> None:
     """Only envelopes of the instance's size are stored."""
     one = Sealed(an_id(), Heap.REVIEWERS, bytes(size))
-    with pytest.raises(Unfit):
+    with pytest.raises(WrongSize):
         store.commit([one], [])
     assert not store.has(one.id)
 
 
 def test_an_id_of_another_size_is_refused(store: Store) -> None:
     """Ids are 16 bytes."""
-    with pytest.raises(Unfit):
-        store.commit([sealed(id_=bytes(15))], [])
+    with pytest.raises(WrongSize):
+        store.commit([sealed(id=bytes(15))], [])
 
 
 def test_without_its_blocks_nothing_is_stored(store: Store) -> None:
@@ -99,7 +99,7 @@ def test_without_its_blocks_nothing_is_stored(store: Store) -> None:
 def test_a_lookup_keeps_to_the_heaps_asked_for(store: Store) -> None:
     """Envelopes of another heap are not found, and bodies are given only of the heaps named."""
     first, slip, _ = report(store)
-    found = store.look([first.id, slip.id], heaps=[Heap.REVIEWERS], bodies=[Heap.REVIEWERS])
+    found = store.lookup([first.id, slip.id], heaps=[Heap.REVIEWERS], bodies=[Heap.REVIEWERS])
     assert [(each.id, each.body) for each in found] == [(first.id, first.body)]
 
 
@@ -109,7 +109,7 @@ def test_a_lookup_takes_as_many_ids_as_a_case_has_places(store: Store) -> None:
     on(store, NEXT).turn_over()
     pairs += [report(on(store, NEXT))[1] for _ in range(3)]
     ids = sorted([an_id() for _ in range(1020)] + [slip.id for slip in pairs])
-    assert {each.id: each.body for each in store.look(ids)} == {slip.id: slip.body for slip in pairs}
+    assert {each.id: each.body for each in store.lookup(ids)} == {slip.id: slip.body for slip in pairs}
 
 
 @turned
@@ -123,7 +123,7 @@ def test_collected_is_said_with_its_day(store: Store, turned: bool) -> None:
     asked = [first.id, slip.id, gone.id, an_id()]
     assert on(store, NEXT).collect(asked) == [first.id]
     assert on(store, after(2)).collect(asked) == [first.id]
-    found = {each.id: each for each in store.look(asked)}
+    found = {each.id: each for each in store.lookup(asked)}
     assert (found[first.id].state, found[first.id].state_day) == (State.COLLECTED, NEXT)
     assert found[slip.id].state == State.WAITING
     assert found[gone.id].state == State.REMOVED
@@ -140,7 +140,7 @@ def test_a_waiting_report_can_be_withdrawn(store: Store, turned: bool) -> None:
     ids = [first.id, slip.id]
     assert on(store, NEXT).withdraw(ids) == "withdrawn"
     assert on(store, after(2)).withdraw(ids) == "withdrawn"
-    assert [(each.state, each.state_day, each.body) for each in store.look(ids)] == [(State.REMOVED, NEXT, None)] * 2
+    assert [(each.state, each.state_day, each.body) for each in store.lookup(ids)] == [(State.REMOVED, NEXT, None)] * 2
     assert store.day_ids(DAY).envelopes == (kept.id,)
     left = rows(store)
     assert [body for _, body in left["bodies"] + left["today_bodies"] if body in (first.body, slip.body)] == []
@@ -159,7 +159,7 @@ def test_what_was_never_stored_cannot_be_withdrawn(store: Store) -> None:
     """Unknown ids, and a slip without its report, are unknown."""
     _, slip, _ = report(store)
     assert store.withdraw([an_id(), slip.id]) == "unknown"
-    assert store.look([slip.id])[0].body == slip.body
+    assert store.lookup([slip.id])[0].body == slip.body
 
 
 def test_collecting_and_withdrawing_at_once_have_one_winner(store: Store) -> None:
@@ -168,9 +168,9 @@ def test_collecting_and_withdrawing_at_once_have_one_winner(store: Store) -> Non
         first, slip, _ = report(store)
         gate = threading.Barrier(2)
 
-        def collect(gate: threading.Barrier = gate, id_: bytes = first.id) -> bool:
+        def collect(gate: threading.Barrier = gate, id: bytes = first.id) -> bool:
             gate.wait()
-            return store.collect([id_]) == [id_]
+            return store.collect([id]) == [id]
 
         def withdraw(gate: threading.Barrier = gate, ids: tuple[bytes, bytes] = (first.id, slip.id)) -> str:
             gate.wait()
@@ -196,10 +196,10 @@ def test_many_threads_store_at_once(store: Store) -> None:
 
 def test_the_same_report_from_many_threads_is_stored_once(store: Store) -> None:
     """A form sent many times at once is one report."""
-    id_, body = put(store)
+    id, body = put(store)
     pair = sealed(), sealed(Heap.REPORTERS)
     with ThreadPoolExecutor(8) as pool:
-        for done in [pool.submit(store.commit, pair, [id_]) for _ in range(24)]:
+        for done in [pool.submit(store.commit, pair, [id]) for _ in range(24)]:
             done.result()
     assert store.day_ids(DAY).envelopes == (pair[0].id,)
-    assert store.block(id_) == body
+    assert store.block(id) == body

@@ -24,7 +24,7 @@ def correlation(left: Sequence[int], right: Sequence[int]) -> float:
 def told(folder: Path, arrivals: Sequence[bytes], what: str) -> float:
     """How well a number of the blocks' files tells the order of arrival: 1 fully, 0 not at all."""
     numbers = {path.name: getattr(path.stat(), what) for path in files(folder)}
-    return correlation([numbers[id_.hex()] for id_ in arrivals], range(len(arrivals)))
+    return correlation([numbers[id.hex()] for id in arrivals], range(len(arrivals)))
 
 
 def test_files_of_before_today_do_not_tell_the_order(here: Store, tmp_path: Path) -> None:
@@ -59,8 +59,8 @@ def test_the_database_is_the_same_whatever_the_order_of_arrival(tmp_path: Path) 
         url = f"sqlite:///{tmp_path}/{name}.sqlite"
         store = opened(url, tmp_path / name, SIZE)
         for day in days:
-            for id_ in random.sample(blocks[day], 10):
-                on(store, day).put_block(id_, body, Heap.REVIEWERS)
+            for id in random.sample(blocks[day], 10):
+                on(store, day).put_block(id, body, Heap.REVIEWERS)
             for at, each in enumerate(random.sample(envelopes[day], 60)):
                 on(store, day).commit([each], blocks[day] if at == 0 else [])
             on(store, day).collect([each.id for each in random.sample(envelopes[day], 60) if each.id[0] < 128])

@@ -14,7 +14,7 @@ from sqlalchemy import event
 from tests.store.things import NEXT, an_id, block, files, on, put, report, rows, sealed
 from whistle.store import Full, Heap, Store, StoreError
 from whistle.store.blocks import filesystem
-from whistle.store.database import _plain
+from whistle.store.database import _translate
 
 
 class Faults:
@@ -43,21 +43,21 @@ def faults(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> F
 
 def test_a_block_without_room(store: Store, faults: Faults, tmp_path: Path) -> None:
     """A block that does not fit leaves no file behind, and can be put once there is room."""
-    id_, body = an_id(), block()
+    id, body = an_id(), block()
     faults.room = False
     with pytest.raises(Full):
-        store.put_block(id_, body, Heap.REVIEWERS)
+        store.put_block(id, body, Heap.REVIEWERS)
     faults.room = True
     assert files(tmp_path / "blocks") == []
-    store.put_block(id_, body, Heap.REVIEWERS)
-    store.commit([sealed()], [id_])
-    assert store.block(id_) == body
+    store.put_block(id, body, Heap.REVIEWERS)
+    store.commit([sealed()], [id])
+    assert store.block(id) == body
 
 
 def test_a_turn_over_without_room(store: Store, faults: Faults, tmp_path: Path) -> None:
     """A turn-over that does not fit loses nothing, and succeeds once there is room."""
-    first, _, (id_,) = report(store, blocks=1)
-    body = store.block(id_)
+    first, _, (id,) = report(store, blocks=1)
+    body = store.block(id)
     before = rows(store)
     faults.room = False
     with pytest.raises(Full):
@@ -65,13 +65,13 @@ def test_a_turn_over_without_room(store: Store, faults: Faults, tmp_path: Path) 
     faults.room = True
     assert rows(store) == before
     on(store, NEXT).turn_over()
-    assert (store.block(id_), store.body(first.id)) == (body, first.body)
+    assert (store.block(id), store.body(first.id)) == (body, first.body)
     assert [path.parent.parent.name for path in files(tmp_path / "blocks")] == ["settled"]
 
 
 def test_blocks_leave_room_for_the_rest(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A flood of blocks ends before the disk is full, so envelopes are still taken, and the house can be cleaned."""
-    first, _, (id_,) = report(store, blocks=1)
+    first, _, (id,) = report(store, blocks=1)
     free = {"blocks": 1_000_000}
     disk = SimpleNamespace(f_bavail=0, f_blocks=25_000_000, f_frsize=4096)
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**{**vars(disk), "f_bavail": free["blocks"]}))
@@ -79,12 +79,12 @@ def test_blocks_leave_room_for_the_rest(store: Store, monkeypatch: pytest.Monkey
     free["blocks"] = filesystem.RESERVE // 4096 - 1
     with pytest.raises(Full):
         put(store)
-    put_again = store.block(id_)
+    put_again = store.block(id)
     assert put_again
-    store.put_block(id_, put_again, Heap.REVIEWERS)
+    store.put_block(id, put_again, Heap.REVIEWERS)
     second, _, _ = report(store)
     on(store, NEXT).turn_over()
-    assert store.body(first.id) == first.body and store.body(second.id) == second.body and store.block(id_)
+    assert store.body(first.id) == first.body and store.body(second.id) == second.body and store.block(id)
 
 
 def test_a_small_disk_keeps_a_twentieth(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,23 +99,23 @@ def test_a_small_disk_keeps_a_twentieth(store: Store, monkeypatch: pytest.Monkey
 def test_another_fault_is_not_called_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing disk is an error of the store that names no path."""
     Faults(monkeypatch, "fsync", errno.EIO).room = False
-    with pytest.raises(StoreError, match=r"^the folder of blocks cannot be used: Input/output error$") as caught:
+    with pytest.raises(StoreError, match=r"^the blocks folder cannot be used: Input/output error$") as caught:
         put(store)
     assert not isinstance(caught.value, Full)
 
 
 def test_a_block_that_cannot_be_read(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk that fails while reading is an error too; it is not taken for a block that is not there."""
-    _, _, (id_,) = report(store, blocks=1)
+    _, _, (id,) = report(store, blocks=1)
     Faults(monkeypatch, "open", errno.EIO).room = False
     with pytest.raises(StoreError, match="Input/output"):
-        store.block(id_)
+        store.block(id)
 
 
 def test_an_envelope_without_room(here: Store) -> None:
     """A commit that does not fit into the database stores nothing, and succeeds once there is room."""
     first, _, _ = report(here)
-    id_, _ = put(here)
+    id, _ = put(here)
     pages = {"limit": 1}  # SQLite takes what the database has already
     event.listen(
         here.database.engine,
@@ -125,15 +125,15 @@ def test_an_envelope_without_room(here: Store) -> None:
     before = rows(here)
     many = [sealed() for _ in range(100)]
     with pytest.raises(Full):
-        here.commit(many, [id_])
+        here.commit(many, [id])
     assert rows(here) == before
     assert here.body(first.id) == first.body
     pages["limit"] = 1_000_000
-    here.commit(many, [id_])
+    here.commit(many, [id])
     assert here.days()[0].envelopes == 101
 
 
 def test_postgresql_without_room() -> None:
     """PostgreSQL's own error for a full disk is Full, another is not."""
-    assert isinstance(_plain(psycopg.errors.DiskFull()), Full)
-    assert not isinstance(_plain(psycopg.errors.UniqueViolation()), Full)
+    assert isinstance(_translate(psycopg.errors.DiskFull()), Full)
+    assert not isinstance(_translate(psycopg.errors.UniqueViolation()), Full)

@@ -30,7 +30,7 @@ def has_whole(store: Store, number: int) -> bool:
     if found == [None, None]:
         return False
     assert found == [each.body for each in pair]
-    assert [store.block(id_, Heap.REVIEWERS) for id_, _ in blocks_of(number)] == [body for _, body in blocks_of(number)]
+    assert [store.block(id, Heap.REVIEWERS) for id, _ in blocks_of(number)] == [body for _, body in blocks_of(number)]
     return True
 
 

@@ -6,11 +6,12 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import MetaData, Table, create_engine, inspect
+from sqlalchemy import MetaData, Table, create_engine, inspect, text
 
 from tests.store.things import DAY, NEXT, on, opened, put, report, rows
 from whistle.store import Store, StoreError, current, downgrade, schema, sqlite_files, upgrade
 from whistle.store.models import REVISION, metadata
+from whistle.store.schema import OLDEST
 
 ENVELOPES = {"id", "heap", "day", "state", "state_day"}
 DOCUMENTED = {
@@ -88,19 +89,14 @@ def test_no_table_of_sqlite_has_row_ids_of_its_own(here: Store) -> None:
 
 
 def test_down_and_up_again_changes_nothing(store: Store, url: str) -> None:
-    """Every revision that keeps the tables can be taken back and applied again with everything stored still there."""
-    report(store, blocks=1)
-    on(store, NEXT).turn_over()
-    report(on(store, NEXT), blocks=1)
-    put(store)
-    on(store, NEXT).visit("courier")
-    on(store, NEXT).record_import("ombuds", DAY, store.held(DAY))
+    """Every revision after the first can be reverted and applied again with all data in place."""
+    filled(store)
     before = rows(store)
     assert all(before.values())
     assert store.clock().last == NEXT
     assert current(url) == REVISION
-    downgrade(url, "0001")
-    assert current(url) == "0001"
+    downgrade(url, OLDEST)
+    assert current(url) == OLDEST
     assert rows(store) == before
     upgrade(url)
     assert current(url) == REVISION
@@ -109,36 +105,32 @@ def test_down_and_up_again_changes_nothing(store: Store, url: str) -> None:
     test_the_newest_revision_equals_the_models(store, url)
 
 
-def test_indexes_that_an_earlier_version_made_go(here: Store) -> None:
-    """A SQLite database of revision 0003 as it was released is brought up to date, without its two indexes."""
-    url = str(here.database.engine.url)
-    report(here)
-    downgrade(url, "0003")
-    with here.database.write() as connection:
-        for schema, table in (("today.", "today_envelopes"), ("", "envelopes")):
-            connection.exec_driver_sql(
-                f"CREATE INDEX {schema}{table}_number ON {table} (instr('1', substr(hex(id), 1, 1)))"
-            )
-    upgrade(url)
-    with here.database.read() as connection:
-        for schema in ("main", "today"):
-            names = connection.exec_driver_sql(f"SELECT name FROM {schema}.sqlite_master WHERE type = 'index'").all()
-            assert not [name for (name,) in names if name.endswith("_number")]
-    assert here.clock().last == DAY
+def filled(store: Store) -> None:
+    """Store something in every table."""
+    report(store, blocks=1)
+    on(store, NEXT).turn_over()
+    report(on(store, NEXT), blocks=1)
+    put(store)
+    on(store, NEXT).record_visit("courier")
+    on(store, NEXT).record_import("ombuds", DAY, store.day_hash(DAY) or b"")
 
 
-def test_down_to_the_base_leaves_no_table(url: str, tmp_path: Path) -> None:
-    """Taking back the first revision drops everything, and upgrading makes it anew."""
-    upgrade(url)
+def test_down_to_the_base_leaves_no_table(store: Store, url: str, tmp_path: Path) -> None:
+    """Reverting the first revision drops everything, data too; upgrading creates the tables anew and empty."""
+    filled(store)
+    store.close()
     downgrade(url, "base")
     assert current(url) is None
     for part, _ in parts(url):
         engine = create_engine(part)
         assert set(inspect(engine).get_table_names()) <= {"alembic_version"}
         engine.dispose()
-    store = opened(url, tmp_path / "blocks")
-    report(store)
-    store.close()
+    again = opened(url, tmp_path / "blocks")
+    assert not any(rows(again).values())
+    assert again.clock().last is None
+    test_the_newest_revision_equals_the_models(again, url)
+    report(again)
+    again.close()
 
 
 def test_upgrading_twice_changes_nothing(store: Store, url: str) -> None:
@@ -149,12 +141,22 @@ def test_upgrading_twice_changes_nothing(store: Store, url: str) -> None:
     assert rows(store) == before
 
 
-def test_a_database_of_an_unknown_revision_is_refused(store: Store, url: str, tmp_path: Path) -> None:
-    """What a newer program made is not touched."""
+@pytest.mark.parametrize(
+    ("revision", "message"), [("0004", "the database is too old for this program"), ("r9999", "the database is newer")]
+)
+def test_a_database_of_an_unknown_revision_is_refused(
+    store: Store, url: str, tmp_path: Path, revision: str, message: str
+) -> None:
+    """A database from before the first revision, or from a newer program, is refused in one line and not changed."""
+    report(store)
+    before = rows(store)
     with store.database.write() as connection:
-        connection.exec_driver_sql("UPDATE alembic_version SET version_num = '9999'")
-    with pytest.raises(StoreError, match="revision"):
+        connection.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    with pytest.raises(StoreError, match=f"^{message}.*{revision}") as caught:
         opened(url, tmp_path / "blocks")
+    assert "\n" not in str(caught.value)
+    assert current(url) == revision
+    assert rows(store) == before
 
 
 def test_a_main_file_without_todays_is_refused(here: Store, tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ from sqlalchemy import select, text
 
 from tests.store.things import DAY, SIZE, TRIAL, after, files, on, put, sealed
 from whistle.store import FolderOfBlocks, Heap, Limits, Sealed, Store, sqlite_files, turnover
-from whistle.store.models import MAIN, TODAY, Place, key
+from whistle.store.models import MAIN, TODAY, Tables, key
 
 COUNT = 500 if TRIAL else 80  # envelopes of a day
 BLOCKS = 250 if TRIAL else 40
@@ -40,7 +40,7 @@ def spearman(values: Sequence[float]) -> float:
 
 def beyond(order: Order, arrivals: Sequence[bytes]) -> float:
     """How many standard deviations an order of some hundreds is from telling nothing of their arrival."""
-    numbers = [order[id_] for id_ in arrivals if id_ in order]
+    numbers = [order[id] for id in arrivals if id in order]
     assert len(numbers) > len(arrivals) / 2 >= 20
     return abs(spearman(numbers)) * (len(numbers) - 1) ** 0.5
 
@@ -69,19 +69,19 @@ class Days:
         some = [each.id for each in self.envelopes[day] if each.id[0] < 128 and each.heap is Heap.REVIEWERS]
         on(self.store, day).collect([each for each in some if each not in {gone.id for gone in self.gone}])
 
-    def orders(self, place: Place) -> dict[str, Order]:
+    def orders(self, place: Tables) -> dict[str, Order]:
         """Every number that the files or the database keep with a thing."""
         shelf = self._folder / "blocks" / ("today" if place is TODAY else "settled")
         found: dict[str, Order] = {"inode": {}, "change time": {}, "place in its folder": {}}
         for path in files(shelf):
-            id_, stat = bytes.fromhex(path.name), path.stat()
-            found["inode"][id_], found["change time"][id_] = stat.st_ino, stat.st_ctime_ns
+            id, stat = bytes.fromhex(path.name), path.stat()
+            found["inode"][id], found["change time"][id] = stat.st_ino, stat.st_ctime_ns
         for shard in sorted(shelf.iterdir()):
             for number, name in enumerate(os.listdir(shard)):  # noqa: PTH208  in the order of the folder itself
                 found["place in its folder"][bytes.fromhex(name)] = number
         return found | (self._pages(place) if sqlite_files(self._url) else self._rows(place))
 
-    def _pages(self, place: Place) -> dict[str, Order]:
+    def _pages(self, place: Tables) -> dict[str, Order]:
         """Where in a file of SQLite ids and bodies lie, and where in its log."""
         file = sqlite_files(self._url)[0 if place is MAIN else 1]
         found: dict[str, Order] = {}
@@ -93,11 +93,11 @@ class Days:
                 found[f"byte {at} of a body in {path.name}"] = _found(
                     data, {each.id: each.body[at:][:40] for each in come}
                 )
-            ids = {id_: id_ for some in self.blocks.values() for id_ in some}
+            ids = {id: id for some in self.blocks.values() for id in some}
             found[f"block in {path.name}"] = _found(data, ids)
         return found
 
-    def _rows(self, place: Place) -> dict[str, Order]:
+    def _rows(self, place: Tables) -> dict[str, Order]:
         """Where in a table of PostgreSQL rows lie, and by which transaction they were written."""
         found: dict[str, Order] = {}
         named = {key(each.id): each.id for some in self.envelopes.values() for each in some}
@@ -108,13 +108,13 @@ class Days:
                 (place.blocks, place.blocks.c.id),
             ):
                 place_of = text("(ctid::text::point)[0] * 100000 + (ctid::text::point)[1], xmin::text::bigint")
-                for id_, at, written in connection.execute(select(column, place_of).select_from(table)):
-                    id_ = named[id_] if isinstance(id_, int) else bytes(id_)
-                    found.setdefault(f"ctid in {table.name}", {})[id_] = at
-                    found.setdefault(f"xmin in {table.name}", {})[id_] = written
+                for id, at, written in connection.execute(select(column, place_of).select_from(table)):
+                    id = named[id] if isinstance(id, int) else bytes(id)
+                    found.setdefault(f"ctid in {table.name}", {})[id] = at
+                    found.setdefault(f"xmin in {table.name}", {})[id] = written
         return found
 
-    def told(self, place: Place, day: date) -> dict[str, float]:
+    def told(self, place: Tables, day: date) -> dict[str, float]:
         """How far from chance each order is, of what came on a day and is there."""
         gone = {each.id for each in self.gone}
         kept = [each.id for each in self.envelopes[day] if each.id not in gone]
@@ -128,7 +128,7 @@ class Days:
 
 
 def _found(data: bytes, wanted: dict[bytes, bytes]) -> Order:
-    return {id_: at for id_, pattern in wanted.items() if (at := data.find(pattern)) >= 0}
+    return {id: at for id, pattern in wanted.items() if (at := data.find(pattern)) >= 0}
 
 
 @pytest.fixture
@@ -179,12 +179,12 @@ def _left(folder: Path, bodies: list[bytes]) -> int:
 def test_a_turn_over_in_order_of_arrival_would_be_seen(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were rows and blocks moved one by one as they came, the same figures would tell."""
     days.come(DAY)
-    monkeypatch.setattr(FolderOfBlocks, "settle", lambda folder, ids: [folder._copy(id_) for id_ in days.blocks[DAY]])
-    for id_ in days.blocks[DAY]:
-        turnover._move(days.store.database, [(TODAY.blocks.c.id, MAIN.blocks, [id_])])
+    monkeypatch.setattr(FolderOfBlocks, "settle", lambda folder, ids: [folder._copy(id) for id in days.blocks[DAY]])
+    for id in days.blocks[DAY]:
+        turnover._move_rows(days.store.database, [(TODAY.blocks.c.id, MAIN.blocks, [id])])
     for each in days.envelopes[DAY]:
         pieces = [(TODAY.envelopes.c.id, MAIN.envelopes, [each.id]), (TODAY.bodies.c.k, MAIN.bodies, [key(each.id)])]
-        turnover._move(days.store.database, pieces)
+        turnover._move_rows(days.store.database, pieces)
     days.store._blocks.settle(days.blocks[DAY])
     on(days.store, after(1)).turn_over()
     seen = {name for name, far in days.told(MAIN, DAY).items() if far > LIMIT}

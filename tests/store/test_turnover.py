@@ -7,11 +7,21 @@ import pytest
 from sqlalchemy import Connection, delete
 
 from tests.store.things import DAY, NEXT, after, files, on, put, report, rows, sealed
-from whistle.store import FolderOfBlocks, Heap, State, Store, StoreError, Turned, database, sqlite_files, turnover
-from whistle.store.models import MAIN, TODAY, Place, key
+from whistle.store import (
+    FolderOfBlocks,
+    Heap,
+    State,
+    Store,
+    StoreError,
+    TurnoverCounts,
+    database,
+    sqlite_files,
+    turnover,
+)
+from whistle.store.models import MAIN, TODAY, Tables, key
 
 
-def at(store: Store, place: Place) -> tuple[list[bytes], list[int], list[bytes]]:
+def at(store: Store, place: Tables) -> tuple[list[bytes], list[int], list[bytes]]:
     """The ids of envelopes, the keys of bodies and the ids of blocks that lie in a place."""
     with store.database.read() as connection:
         return (
@@ -27,13 +37,13 @@ def test_what_came_before_today_moves(store: Store, tmp_path: Path) -> None:
     under_way, _ = put(store)
     new, other, (stays,) = report(on(store, NEXT), blocks=1)
     ids = [first.id, slip.id, new.id, other.id]
-    before = store.look(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)
-    assert on(store, NEXT).turn_over() == Turned(envelopes=2, blocks=1)
+    before = store.lookup(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)
+    assert on(store, NEXT).turn_over() == TurnoverCounts(envelopes=2, blocks=1)
     assert at(store, MAIN) == (sorted(ids[:2]), sorted(map(key, ids[:2])), [moved])
     assert at(store, TODAY) == (sorted(ids[2:]), sorted(map(key, ids[2:])), sorted([stays, under_way]))
     names = {shelf: {path.name for path in files(tmp_path / "blocks" / shelf)} for shelf in ("today", "settled")}
     assert names == {"today": {stays.hex(), under_way.hex()}, "settled": {moved.hex()}}
-    assert (store.look(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)) == before
+    assert (store.lookup(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)) == before
 
 
 def test_it_needs_room_for_some_blocks_only(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,14 +59,14 @@ def test_it_needs_room_for_some_blocks_only(store: Store, tmp_path: Path, monkey
     monkeypatch.setattr(FolderOfBlocks, "settle", settling)
     assert on(store, NEXT).turn_over().blocks == 7
     assert max(most) == 7 + 2
-    assert all(store.block(id_) for id_ in ids)
+    assert all(store.block(id) for id in ids)
 
 
 def test_on_its_own_day_nothing_moves(store: Store) -> None:
     """A turn-over on the day of arrival leaves everything where it is."""
     report(store, blocks=1)
     before = rows(store)
-    assert store.turn_over() == Turned(0, 0)
+    assert store.turn_over() == TurnoverCounts(0, 0)
     assert rows(store) == before
 
 
@@ -67,7 +77,7 @@ def test_states_move_too(store: Store) -> None:
     store.collect([first.id])
     store.withdraw([gone.id, other.id])
     on(store, NEXT).turn_over()
-    found = {each.id: each.state for each in store.look([first.id, slip.id, gone.id, other.id])}
+    found = {each.id: each.state for each in store.lookup([first.id, slip.id, gone.id, other.id])}
     assert found == {
         first.id: State.COLLECTED,
         slip.id: State.WAITING,
@@ -81,7 +91,7 @@ def test_several_days_move_at_once(store: Store) -> None:
     for day in (DAY, NEXT, after(2)):
         report(on(store, day), blocks=1)
     before = store.days()
-    assert on(store, after(3)).turn_over() == Turned(6, 3)
+    assert on(store, after(3)).turn_over() == TurnoverCounts(6, 3)
     assert store.days() == before
 
 
@@ -103,7 +113,7 @@ def test_what_lies_in_both_places_is_there_once(store: Store, monkeypatch: pytes
     monkeypatch.undo()
     on(store, NEXT).turn_over()
     assert at(store, TODAY) == ([], [], [])
-    states = {each.id: each.state for each in store.look([first.id, slip.id, gone.id, other.id])}
+    states = {each.id: each.state for each in store.lookup([first.id, slip.id, gone.id, other.id])}
     assert [states[each.id] for each in (first, slip, gone)] == [State.COLLECTED, State.WAITING, State.REMOVED]
     assert store.body(gone.id) is None
     assert store.day_ids(DAY).envelopes == (first.id,)
@@ -111,17 +121,17 @@ def test_what_lies_in_both_places_is_there_once(store: Store, monkeypatch: pytes
 
 def test_a_settled_row_whose_file_is_still_todays_is_settled(store: Store, tmp_path: Path) -> None:
     """When a settled file is lost while today's is there, the sweep settles it again and never drops the last copy."""
-    _, _, (id_,) = report(store, blocks=1)
-    body = store.block(id_)
+    _, _, (id,) = report(store, blocks=1)
+    body = store.block(id)
     assert body is not None
     on(store, NEXT).turn_over()
     for path in files(tmp_path / "blocks" / "settled"):
         path.unlink()
-    FolderOfBlocks(tmp_path / "blocks").put(id_, body)
+    FolderOfBlocks(tmp_path / "blocks").put(id, body)
     on(store, NEXT).sweep()
-    assert [path.name for path in files(tmp_path / "blocks" / "settled")] == [id_.hex()]
+    assert [path.name for path in files(tmp_path / "blocks" / "settled")] == [id.hex()]
     assert files(tmp_path / "blocks" / "today") == []
-    assert store.block(id_) == body
+    assert store.block(id) == body
 
 
 def test_the_logs_are_emptied_and_nothing_is_left_of_today(here: Store, tmp_path: Path) -> None:
@@ -147,7 +157,7 @@ def test_a_reader_who_stays_is_not_passed_over(here: Store, monkeypatch: pytest.
 
     with here.database.read() as connection:
         stay(connection)
-        with pytest.raises(StoreError, match="kept reading"):
+        with pytest.raises(StoreError, match="was being read"):
             on(here, NEXT).turn_over()
     on(here, NEXT).turn_over()
     assert at(here, TODAY) == ([], [], [])
@@ -157,14 +167,14 @@ def test_reading_goes_on_during_turn_overs(store: Store) -> None:
     """Who reads while things move finds each of them, always."""
     reports = [report(store, blocks=1) for _ in range(40)]
     ids = [first.id for first, _, _ in reports]
-    blocks = [id_ for _, _, some in reports for id_ in some]
+    blocks = [id for _, _, some in reports for id in some]
     done = threading.Event()
     seen = []
 
     def read() -> None:
         while not done.is_set():
-            found = len(store.look(ids)), len(store.day_ids(DAY).envelopes), store.days()[0].envelopes
-            seen.append((*found, sum(store.block(id_) is not None for id_ in blocks)))
+            found = len(store.lookup(ids)), len(store.day_ids(DAY).envelopes), store.days()[0].envelopes
+            seen.append((*found, sum(store.block(id) is not None for id in blocks)))
 
     reader = threading.Thread(target=read)
     reader.start()
@@ -177,10 +187,10 @@ def test_reading_goes_on_during_turn_overs(store: Store) -> None:
 
 def test_a_second_heap_added_later_needs_no_second_copy(store: Store, tmp_path: Path) -> None:
     """A settled block that is put for the other heap too stays one file, and moves there with the next turn-over."""
-    id_, body = put(store)
-    store.commit([sealed()], [id_])
+    id, body = put(store)
+    store.commit([sealed()], [id])
     on(store, NEXT).turn_over()
-    on(store, NEXT).put_block(id_, body, Heap.REPORTERS)
+    on(store, NEXT).put_block(id, body, Heap.REPORTERS)
     on(store, after(2)).turn_over()
-    assert store.block(id_, Heap.REPORTERS) == body
-    assert [path.name for path in files(tmp_path / "blocks")] == [id_.hex()]
+    assert store.block(id, Heap.REPORTERS) == body
+    assert [path.name for path in files(tmp_path / "blocks")] == [id.hex()]

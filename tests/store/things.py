@@ -50,9 +50,9 @@ def an_id() -> bytes:
     return os.urandom(16)
 
 
-def sealed(heap: Heap = Heap.REVIEWERS, id_: bytes | None = None) -> Sealed:
+def sealed(heap: Heap = Heap.REVIEWERS, id: bytes | None = None) -> Sealed:
     """An envelope."""
-    return Sealed(id_ or an_id(), heap, os.urandom(SIZE))
+    return Sealed(id or an_id(), heap, os.urandom(SIZE))
 
 
 def block(start: bytes = b"") -> bytes:
@@ -62,9 +62,9 @@ def block(start: bytes = b"") -> bytes:
 
 def put(store: Store, heap: Heap = Heap.REVIEWERS) -> tuple[bytes, bytes]:
     """Put a block, and say its id and body."""
-    id_, body = an_id(), block()
-    store.put_block(id_, body, heap)
-    return id_, body
+    id, body = an_id(), block()
+    store.put_block(id, body, heap)
+    return id, body
 
 
 def report(store: Store, blocks: int = 0) -> tuple[Sealed, Sealed, list[bytes]]:

@@ -46,9 +46,9 @@ def pair_of(number: int) -> tuple[Sealed, Sealed]:
 
 def store_report(store: Store, number: int) -> None:
     """Upload a numbered report as a reporter does."""
-    for id_, body in blocks_of(number):
-        store.put_block(id_, body, Heap.REVIEWERS)
-    store.commit(pair_of(number), [id_ for id_, _ in blocks_of(number)])
+    for id, body in blocks_of(number):
+        store.put_block(id, body, Heap.REVIEWERS)
+    store.commit(pair_of(number), [id for id, _ in blocks_of(number)])
 
 
 def upload(store: Store, first: int) -> None:
@@ -91,7 +91,7 @@ COMMON = ((Path, "rename"), (Path, "unlink"), (Database, "write"))
 
 def turn_over(store: Store, step: int) -> None:
     """Turn over, and die at a step: before a sync, a rename, an unlinking, a transaction or the making anew."""
-    dies(step, *COMMON, (filesystem, "_fill"), (filesystem, "_sync_folder"), (turnover, "_make_anew"))
+    dies(step, *COMMON, (filesystem, "_fill"), (filesystem, "_sync_folder"), (turnover, "_rewrite_tables"))
     store.turn_over()
     os.write(1, b"done\n")
 

@@ -25,7 +25,7 @@ from tests.trial.world import COLUMNS, COURIERS, PEOPLE, SLOTS, STATES, Case, Ro
 from whistle.protocol.case.message import Reply, Slip
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive, id_from_token
-from whistle.server.sealing.arrival import look
+from whistle.server.sealing.arrival import view_case
 from whistle.store import BLOCK, Heap, sqlite_files
 from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.errors import Refused
@@ -283,7 +283,7 @@ class Promises(RuleBasedStateMachine):
     def replies_lie_under_their_words_once(self) -> None:
         day, instance = self.world.clock.day, self.world.instance
         for case in self.world.cases:
-            view = look(case.who, instance.published, instance.store, day)
+            view = view_case(case.who, instance.published, instance.store, day)
             assert view is not None and view.late == 0
             shown = Counter(found.reply.text for found in view.replies)
             assert shown == Counter(said.text for said in case.replies if said.text in self.world.delivered)
@@ -306,7 +306,7 @@ class Promises(RuleBasedStateMachine):
         """Every workstation has all of every day, and nothing is left to be sent."""
         for day in self.world.ids():
             for station in self.world.stations.values():
-                assert day_hash(station, day.isoformat()) == self.world.store.held(day), day
+                assert day_hash(station, day.isoformat()) == self.world.store.day_hash(day), day
         for station in self.world.stations.values():
             assert outbox.pending(station) == []
         DONE["whole rounds"] += 1

@@ -29,7 +29,7 @@ from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, Instance
 from whistle.server.running import housekeeping
 from whistle.store import Heap, Store
-from whistle.store.models import PLACES
+from whistle.store.models import ALL_TABLES
 from whistle.workstation.cases import overview
 from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.workstation import Workstation
@@ -191,10 +191,10 @@ class World:
         """All envelopes."""
         found: dict[bytes, Row] = {}
         with self.store.database.read() as connection:
-            for place in PLACES:
+            for place in ALL_TABLES:
                 for row in connection.execute(select(place.envelopes)):
                     found.setdefault(row.id, Row(row.id, row.heap, row.day, str(row.state), None))
-        bodies = {each.id: each.body for each in self.store.look(list(found), bodies=Heap)}
+        bodies = {each.id: each.body for each in self.store.lookup(list(found), bodies=Heap)}
         return {id: dataclasses.replace(row, body=bodies[id]) for id, row in found.items()}
 
     def ids(self) -> dict[datetime.date, set[bytes]]:

@@ -1,4 +1,4 @@
-"""What a reporter and a courier meet."""
+"""The server: pages for reporters, interfaces for their programs and for couriers."""
 
 from pathlib import Path
 
@@ -14,10 +14,10 @@ from whistle.server.reporter import routes
 
 
 def create_app(config: Config | Path, now: Clock | None = None, memory: Memory | None = None) -> flask.Flask:
-    """The application of a configuration, or of the folder that holds one.
+    """Create the application for a configuration, or for the folder that contains one.
 
-    ConfigError, BadManifest or StoreError when it cannot be started; ``now`` gives the time in UTC, instead of
-    the system; ``memory`` is where the processes of one server count together for the limits.
+    Raises ConfigError, BadManifest or StoreError when it cannot start.  ``now`` replaces the system's clock (UTC);
+    ``memory`` is shared by the processes of one server to count requests for the limits.
     """
     if isinstance(config, Path):
         config = Config.load(config)

@@ -1,7 +1,7 @@
-"""What an operator decides: `whistle.toml` in the server's folder, read strictly.
+"""The server's configuration: `whistle.toml` in its folder, parsed strictly.
 
-Whatever people read is given per language.  Nothing secret stands in it.  A name that it does not know, a wrong type or
-a file that is missing is a ConfigError which says where.
+Texts for people are given per language.  It contains no secrets.  An unknown name, a wrong type or a missing file is a
+ConfigError that names the setting.
 """
 
 import re
@@ -26,7 +26,7 @@ MIB = 1024 * 1024  # bytes
 
 @dataclass(frozen=True)
 class Emergency:
-    """A number to call in danger, and what answers there."""
+    """A number to call in danger, and whom one reaches there."""
 
     number: str
     label: Texts
@@ -43,9 +43,9 @@ class Outside:
 
 @dataclass(frozen=True)
 class Step:
-    """One step of the plan that reporters are told: within `days` of a report, `text` happens.
+    """One step of the plan that reporters see: within `days` of a report, `text` happens.
 
-    `done_by`: the mark of the reply that does it, or empty where no reply does.
+    `done_by`: the mark of a reply that completes the step, or empty if no reply does.
     """
 
     days: int
@@ -55,7 +55,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Rate:
-    """How often an action may be taken: from one address, and by everybody together, as in `30 per minute`."""
+    """How often an action is allowed: from one address, and by everybody together, as in `30 per minute`."""
 
     each: str
     all: str
@@ -64,7 +64,7 @@ class Rate:
 def _rates() -> dict[str, Rate]:
     return {
         "lookup": Rate("30 per minute", "1200 per minute"),
-        "send": Rate("5 per minute", "10 per 10 seconds"),  # what is stored, and no other form
+        "send": Rate("5 per minute", "10 per 10 seconds"),  # only what is stored, not other forms
         "upload": Rate("5 per minute", "60 per minute"),  # large forms without script
         "block": Rate("2400 per minute", "12000 per minute"),
         "fetch": Rate("120 per minute", "1200 per minute"),
@@ -80,7 +80,7 @@ class Config:
 
     folder: Path
     name: Texts = field(default_factory=lambda: {"en": "Whistle"})
-    leave: str = "https://www.wikipedia.org/"  # where *Leave this page* leads: somewhere that nobody asks about
+    leave: str = "https://www.wikipedia.org/"  # where *Leave this page* leads: a site that raises no questions
     emergency: tuple[Emergency, ...] = ()
     questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # by the channel's id
     outside: tuple[Outside, ...] = ()
@@ -92,13 +92,13 @@ class Config:
     threads: int = 400
     workers: int = 2
     behind_tor: bool = True
-    trusted_proxies: int = 0  # how many proxies in front write X-Forwarded-For
-    hosts: tuple[str, ...] = ()  # under which people reach this server, with a port that is not the usual one
-    slots: int = 8  # for the life of the instance
+    trusted_proxies: int = 0  # how many proxies in front of the server set X-Forwarded-For
+    hosts: tuple[str, ...] = ()  # names under which people reach this server, with a non-default port
+    slots: int = 8  # fixed for the life of the instance
     database_url: str = ""  # empty: SQLite in the folder
     blocks_url: str = ""  # empty: `blocks` in the folder
     max_upload: int = 4096 * MIB  # bytes of one form, files included
-    chaff: float = 4.0  # mean a day
+    chaff: float = 4.0  # mean number per day
     beat: float = 0.25  # seconds; pages that answer a lookup leave on it
 
     @classmethod
@@ -120,29 +120,29 @@ class Config:
 
     @property
     def blocks(self) -> Path | str:
-        """Where the blocks are kept: a folder, or `kind://location` as it was written."""
+        """Where blocks are stored: a folder, or `kind://location` as configured."""
         if "://" in self.blocks_url:
             return self.blocks_url
         return self.folder / self.blocks_url if self.blocks_url else self.data / "blocks"
 
     @property
     def data(self) -> Path:
-        """The folder of everything that is sealed."""
+        """The folder of all sealed data."""
         return self.folder / "data"
 
     @property
     def keys(self) -> Path:
-        """The folder of what is published: the roots' public keys and the manifests."""
+        """The folder of the roots' public keys and the manifests."""
         return self.folder / "keys"
 
     @property
     def languages(self) -> list[str]:
-        """The languages in which this instance has a name, in the file's order."""
+        """The languages in which this instance has a name, in the order of the file."""
         return list(self.name)
 
 
 def in_language(texts: Mapping[str, str], language: str) -> str:
-    """The text in a language, else in English, else in the first that there is, else nothing."""
+    """The text in a language, or else in English, or else in the first one available, or else ""."""
     return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
 
 

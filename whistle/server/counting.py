@@ -1,8 +1,8 @@
-"""Counters in memory for the limits, over windows that slide; the counterpart in Redis comes with the library.
+"""Sliding-window counters in shared memory, for the limits; the library provides the storage in Redis.
 
-All processes of a server count in the same memory, so that a limit is one limit however many they are.
-The library's own memory starts a thread at nearly every request only to forget what is over.  Here that is forgotten
-while others are counted, a minute after its time at the latest if anybody counts at all.
+All processes of a server share the memory, so that limits do not depend on their number.
+The library's own memory storage starts a thread at nearly every request to remove expired counters.  Here they are
+removed while counting, within a minute of their end if there are requests.
 """
 
 import contextlib
@@ -20,42 +20,42 @@ from typing import Any
 from limits.storage import SlidingWindowCounterSupport, Storage
 
 SWEEP = 60.0  # seconds
-EVERYBODY = "everybody"  # who is counted where all are counted together
-COUNTER = struct.Struct("<16sIId")  # the hash of a key, how many in the window before and in the present one, and until
-# when they count, in seconds since 1970
-TOGETHER = 64  # counters of everybody: some for each action; they make room for no other
-APART = 16_384  # counters of visitors; where all near a place are in use, the one that ends first makes room
-NEAR = 32  # counters among which one visitor's is looked for
-HEAD = 64  # bytes in front of the counters, for whoever counts
+EVERYBODY = "everybody"  # the key of counters for all visitors together
+COUNTER = struct.Struct("<16sIId")  # the hash of a key, the counts in the previous and the current window, and when
+# they expire, in seconds since 1970
+SHARED_COUNTERS = 64  # counters for everybody, a few for each action; never evicted by visitors'
+VISITOR_COUNTERS = 16_384  # counters for visitors; if all probed ones are in use, the one that ends first is replaced
+PROBES = 32  # counters searched for a key, from the position given by its hash
+HEAD = 64  # bytes before the counters, for the user of the memory
 Clock = Callable[[], float]
 
 
 class Memory:
-    """Bytes that the processes of a server share, with no file and no name; to be made before they part."""
+    """Anonymous memory that the processes of a server share; to be created before they fork."""
 
     def __init__(self) -> None:
-        self.bytes = mmap.mmap(-1, HEAD + (TOGETHER + APART) * COUNTER.size)
-        self._turn = tempfile.TemporaryFile()  # noqa: SIM115  empty, and without a name; the system lets go of it
-        self._thread = threading.Lock()
+        self.bytes = mmap.mmap(-1, HEAD + (SHARED_COUNTERS + VISITOR_COUNTERS) * COUNTER.size)
+        self._file_lock = tempfile.TemporaryFile()  # noqa: SIM115  empty and without a name; closed with the process
+        self._thread_lock = threading.Lock()
 
     @contextlib.contextmanager
-    def alone(self) -> Iterator[mmap.mmap]:
-        """The bytes for one thread of one process at a time; who dies lets go."""
-        with self._thread:
-            fcntl.lockf(self._turn, fcntl.LOCK_EX)
+    def locked(self) -> Iterator[mmap.mmap]:
+        """The bytes, for one thread of one process at a time; the lock of a process that dies is released."""
+        with self._thread_lock:
+            fcntl.lockf(self._file_lock, fcntl.LOCK_EX)
             try:
                 yield self.bytes
             finally:
-                fcntl.lockf(self._turn, fcntl.LOCK_UN)
+                fcntl.lockf(self._file_lock, fcntl.LOCK_UN)
 
 
-class Counting(Storage, SlidingWindowCounterSupport):
-    """Counts by key, each for its time; `limits` finds it as ``counting://``.
+class MemoryStorage(Storage, SlidingWindowCounterSupport):
+    """Counts by key with expiry; registered in `limits` as ``counting://``.
 
-    A sliding window is the present one, and of the one before it the part that is not over yet.
+    A sliding window is the current window plus the part of the previous one that has not passed yet.
     """
 
-    STORAGE_SCHEME = ["counting"]  # noqa: RUF012  the library reads it so
+    STORAGE_SCHEME = ["counting"]  # noqa: RUF012  required by the library
 
     def __init__(
         self, uri: str | None = None, now: Clock = time.time, memory: Memory | None = None, **options: Any
@@ -63,117 +63,121 @@ class Counting(Storage, SlidingWindowCounterSupport):
         super().__init__(uri, **options)
         self._now = now
         self._memory = memory or Memory()
-        self._sweep = now() + SWEEP
+        self._next_sweep = now() + SWEEP
 
     @property
     def base_exceptions(self) -> type[Exception]:
-        """None that could come from outside."""
+        """Required by the library; memory raises nothing to be wrapped."""
         return ValueError
 
     def acquire_sliding_window_entry(self, key: str, limit: int, expiry: int, amount: int = 1) -> bool:
-        """Count some more within the last `expiry` seconds; False, and nothing is counted, where that were too many."""
-        with self._memory.alone() as data:
+        """Count `amount` within the last `expiry` seconds; False, and counts nothing, if that exceeds `limit`."""
+        with self._memory.locked() as data:
             now = self._now()
             self._forget(data, now)
-            place, hashed, before, count = _window(data, key, expiry, now)
+            offset, hashed, before, count = _window(data, key, expiry, now)
             if math.floor(before * _left(expiry, now) / expiry) + count + amount > limit:
                 return False
-            COUNTER.pack_into(data, place, hashed, before, count + amount, (now // expiry + 2) * expiry)
+            COUNTER.pack_into(data, offset, hashed, before, count + amount, (now // expiry + 2) * expiry)
             return True
 
     def get_sliding_window(self, key: str, expiry: int) -> tuple[int, float, int, float]:
-        """How many in the window before, and for how many seconds they count; the same of the present window."""
-        with self._memory.alone() as data:
+        """The count of the previous window and its seconds left; the same for the current window."""
+        with self._memory.locked() as data:
             now = self._now()
             _, _, before, count = _window(data, key, expiry, now)
             return before, _left(expiry, now) if before else 0.0, count, _left(expiry, now) + expiry
 
     def clear_sliding_window(self, key: str, expiry: int) -> None:
-        """Forget one counter."""
+        """Remove one counter."""
         self.clear(key)
 
     def incr(self, key: str, expiry: float, amount: int = 1) -> int:
-        """Count some more; what has been counted since the first, which lasts for `expiry` seconds."""
-        with self._memory.alone() as data:
+        """Count `amount` in a fixed window that starts with the first and lasts `expiry` seconds; returns the count."""
+        with self._memory.locked() as data:
             now = self._now()
             self._forget(data, now)
-            place, hashed = _place(data, key)
-            found, _, count, end = COUNTER.unpack_from(data, place)
-            if found != hashed or end <= now:
+            offset, hashed = _find(data, key)
+            stored, _, count, end = COUNTER.unpack_from(data, offset)
+            if stored != hashed or end <= now:
                 count, end = 0, now + expiry
-            COUNTER.pack_into(data, place, hashed, 0, count + amount, end)
+            COUNTER.pack_into(data, offset, hashed, 0, count + amount, end)
             return int(count + amount)
 
     def get(self, key: str) -> int:
-        """What has been counted."""
+        """The count, or 0 after its end."""
         count, end = self._counted(key)
         return count if end > self._now() else 0
 
     def get_expiry(self, key: str) -> float:
-        """When it is forgotten, in seconds since 1970."""
+        """When the counter expires, in seconds since 1970."""
         return self._counted(key)[1] or self._now()
 
     def check(self) -> bool:
-        """Always well."""
+        """True: memory is always available."""
         return True
 
     def reset(self) -> int:
-        """Forget everything; how much that was."""
-        with self._memory.alone() as data:
+        """Remove all counters; returns how many there were."""
+        with self._memory.locked() as data:
             used = sum(any(hashed) for _, hashed, _ in _counters(data))
             data[HEAD:] = bytes(len(data) - HEAD)
             return used
 
     def clear(self, key: str) -> None:
-        """Forget one counter."""
-        with self._memory.alone() as data:
-            place, hashed = _place(data, key)
-            if data[place : place + len(hashed)] == hashed:
-                COUNTER.pack_into(data, place, b"", 0, 0, 0)
+        """Remove one counter."""
+        with self._memory.locked() as data:
+            offset, hashed = _find(data, key)
+            if data[offset : offset + len(hashed)] == hashed:
+                COUNTER.pack_into(data, offset, b"", 0, 0, 0)
 
     def _counted(self, key: str) -> tuple[int, float]:
-        with self._memory.alone() as data:
-            place, hashed = _place(data, key)
-            found, _, count, end = COUNTER.unpack_from(data, place)
-            return (count, end) if found == hashed else (0, 0.0)
+        with self._memory.locked() as data:
+            offset, hashed = _find(data, key)
+            stored, _, count, end = COUNTER.unpack_from(data, offset)
+            return (count, end) if stored == hashed else (0, 0.0)
 
     def _forget(self, data: mmap.mmap, now: float) -> None:
-        if now >= self._sweep:
-            self._sweep = now + SWEEP
-            for place, _, end in _counters(data):
+        if now >= self._next_sweep:
+            self._next_sweep = now + SWEEP
+            for offset, _, end in _counters(data):
                 if 0 < end <= now:
-                    COUNTER.pack_into(data, place, b"", 0, 0, 0)
+                    COUNTER.pack_into(data, offset, b"", 0, 0, 0)
 
 
 def _window(data: mmap.mmap, key: str, expiry: int, now: float) -> tuple[int, bytes, int, int]:
-    """Where a key's counter is, the key's hash, and how many are in the window before and in the present one."""
-    place, hashed = _place(data, key)
-    found, before, count, end = COUNTER.unpack_from(data, place)
-    past = now // expiry + 2 - end // expiry if found == hashed else 2  # windows since the one that was counted last
-    return place, hashed, before if past == 0 else count if past == 1 else 0, count if past == 0 else 0
+    """The offset of a key's counter, the key's hash, and the counts of the previous and the current window."""
+    offset, hashed = _find(data, key)
+    stored, before, count, end = COUNTER.unpack_from(data, offset)
+    past = now // expiry + 2 - end // expiry if stored == hashed else 2  # windows since the last one counted
+    return offset, hashed, before if past == 0 else count if past == 1 else 0, count if past == 0 else 0
 
 
 def _left(expiry: int, now: float) -> float:
-    """How many seconds the present window lasts."""
+    """Seconds left in the current window."""
     return expiry - now % expiry
 
 
 def _counters(data: mmap.mmap) -> Iterator[tuple[int, bytes, float]]:
-    """Every counter: its place, its key's hash and its end."""
-    for place in range(HEAD, len(data), COUNTER.size):
-        hashed, _, _, end = COUNTER.unpack_from(data, place)
-        yield place, hashed, end
+    """Every counter: its offset, its key's hash and its end."""
+    for offset in range(HEAD, len(data), COUNTER.size):
+        hashed, _, _, end = COUNTER.unpack_from(data, offset)
+        yield offset, hashed, end
 
 
-def _place(data: mmap.mmap, key: str) -> tuple[int, bytes]:
-    """Where a key's counter is, or is to be, and the key's hash."""
+def _find(data: mmap.mmap, key: str) -> tuple[int, bytes]:
+    """The offset of a key's counter, or of the one to replace, and the key's hash."""
     hashed = hashlib.blake2b(key.encode(), digest_size=16).digest()
-    first, size, near = (0, TOGETHER, TOGETHER) if EVERYBODY in key.split("/") else (TOGETHER, APART, NEAR)
+    first, size, near = (
+        (0, SHARED_COUNTERS, SHARED_COUNTERS)
+        if EVERYBODY in key.split("/")
+        else (SHARED_COUNTERS, VISITOR_COUNTERS, PROBES)
+    )
     begin, best = int.from_bytes(hashed[:8]), (float("inf"), 0, 0)
     for step in range(near):
-        place = HEAD + (first + (begin + step) % size) * COUNTER.size
-        found, _, _, end = COUNTER.unpack_from(data, place)
-        if found == hashed:
-            return place, hashed
-        best = min(best, (end, step, place))  # one that is empty ends at 0, and the first such is found soonest
+        offset = HEAD + (first + (begin + step) % size) * COUNTER.size
+        stored, _, _, end = COUNTER.unpack_from(data, offset)
+        if stored == hashed:
+            return offset, hashed
+        best = min(best, (end, step, offset))  # an empty one ends at 0; among those, the first
     return best[2], hashed

@@ -1,20 +1,20 @@
-"""How the server says no.  No message holds text, names, words, keys, ids or addresses of anybody."""
+"""Server errors.  No message contains text, names, words, keys, ids or addresses of anybody."""
 
 
 class ServerError(Exception):
-    """Base of everything that the server itself refuses."""
+    """Base class of the server's errors."""
 
 
 class ConfigError(ServerError):
-    """`whistle.toml`, or a file that it names, is not as it should be; the message names the place in the file."""
+    """`whistle.toml`, or a file that it names, is invalid; the message names the setting."""
 
 
 class BadManifest(ServerError):
-    """A manifest was not taken: no pinned root signed it, it follows none that is here, or its slots differ."""
+    """A manifest was rejected: no pinned root signed it, it does not follow the known ones, or its slots differ."""
 
 
 class NoManifest(ServerError):
-    """No manifest that may be used on this day has been installed, so nothing can be sealed yet, or any more."""
+    """No installed manifest is valid on this day, so nothing can be sealed yet, or any more."""
 
 
 class StartError(ServerError):
@@ -26,7 +26,7 @@ class StartError(ServerError):
 
 
 class FormError(ServerError):
-    """A form was not taken.  `fields` are the texts that had arrived, to be given back; files are never kept."""
+    """A form was rejected.  `fields` are the texts that had arrived, to be shown again; files are discarded."""
 
     def __init__(self, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(message)
@@ -38,31 +38,31 @@ class FormError(ServerError):
 
 
 class Broken(FormError):
-    """The form ended early, stood still for too long, or is no form at all."""
+    """The form ended early, stalled for too long, or is not a form."""
 
 
 class FieldAfterFile(FormError):
-    """A text came after the first file; the digest of a form wants all texts first."""
+    """A text came after the first file; a form's digest requires all texts first."""
 
 
 class TooBig(FormError):
-    """More text, files or bytes than this server takes; `what` is "text", "files" or "bytes"."""
+    """More text, fields, files or bytes than this server accepts; `what` says which."""
 
     def __init__(self, what: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
         super().__init__(f"too many {what}" if what == "files" else f"too much: {what}", fields)
         self.what = what
 
 
-class Unkept(FormError):
-    """The store failed while the form arrived; nothing of it was kept."""
+class NotStored(FormError):
+    """The store failed while the form arrived; nothing of it was stored."""
 
 
-class NoRoom(FormError):
-    """The disk is full; nothing of the form was kept."""
+class DiskFull(FormError):
+    """The disk is full; nothing of the form was stored."""
 
 
 class Refusal(ServerError):
-    """A program's request is not taken; `status` is HTTP's, `hint` says what to do."""
+    """A program's request is refused with HTTP `status`; `hint` says what to do."""
 
     def __init__(self, status: int, message: str, hint: str) -> None:
         super().__init__(message)

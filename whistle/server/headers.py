@@ -1,6 +1,6 @@
-"""What stands around every answer: nothing from elsewhere, nothing kept, nothing told; and what no request may be.
+"""Response headers (content from this host only, no caching, no tracking) and checks of every request.
 
-No cookie is ever set, no answer is kept by a browser, no exception's text is shown or written down.
+No cookie is ever set, no response is cached by a browser, no exception's text is shown or logged.
 """
 
 from collections.abc import Callable, Iterable
@@ -22,8 +22,8 @@ POLICY = {
     "base-uri": "'none'",
 }
 SCRIPT_POLICY = {"script-src": "'self'", "worker-src": "'self'", "connect-src": "'self'"}
-PROGRAM = "/static/whistle.js"  # as a worker it is bound by the policy of its own answer
-SCRIPT = "whistle.script"  # in a request's environment: its answer may load scripts
+PROGRAM = "/static/whistle.js"  # as a worker it is subject to the policy of its own response
+SCRIPT = "whistle.script"  # set in a request's environment: the response may load scripts
 OFF = (
     "camera",
     "display-capture",
@@ -53,7 +53,7 @@ HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
 }
 NEVER = ("Set-Cookie", "Server", "ETag", "Last-Modified", "Expires", "X-Powered-By", "Date", "Accept-Ranges")
-POLICIES = tuple(  # without the program and with it
+POLICIES = tuple(  # without scripts and with them
     "; ".join(f"{name} {value}" for name, value in policy.items()) for policy in (POLICY, POLICY | SCRIPT_POLICY)
 )
 OURS = tuple([("Content-Security-Policy", policy), *HEADERS.items()] for policy in POLICIES)
@@ -62,36 +62,36 @@ CONDITIONS = ("IF_MATCH", "IF_NONE_MATCH", "IF_MODIFIED_SINCE", "IF_UNMODIFIED_S
 
 
 def init(app: flask.Flask) -> None:
-    """Put the headers on every answer, refuse chunked bodies, and keep exceptions' texts to ourselves."""
+    """Set the headers on every response, reject chunked bodies, and hide exceptions' texts."""
     app.before_request(_forget_conditions)
     app.before_request(_refuse_chunked)
-    app.wsgi_app = _finished(app.wsgi_app)  # type: ignore[method-assign,assignment]
+    app.wsgi_app = _with_headers(app.wsgi_app)  # type: ignore[method-assign,assignment]
     app.register_error_handler(HTTPException, _plain)
     app.log_exception = _log_exception  # type: ignore[method-assign,assignment]
 
 
 def allow_script() -> None:
-    """Let this answer load scripts of this host, and let them ask this host; nothing else changes."""
+    """Let this response load scripts from this host, and let them send requests to it; nothing else changes."""
     flask.request.environ[SCRIPT] = True
 
 
 def _forget_conditions() -> None:
-    # What a browser says that it has from an earlier visit changes no answer, so it can mark nobody.
+    # Conditional headers tell of an earlier visit.  They change no response, so nobody can be tracked by them.
     environ = flask.request.environ
     for name in CONDITIONS:
         environ.pop(f"HTTP_{name}", None)
 
 
 def _refuse_chunked() -> None:
-    # A chunked body has no length to hold its parts against, and no reporter's browser sends one.
+    # A chunked body has no length to check, and browsers never send one.
     if "HTTP_TRANSFER_ENCODING" in flask.request.environ:
         raise LengthRequired
 
 
-def _finished(app: Wsgi) -> Wsgi:
-    """The application whose answers have our headers, whatever made them, and none of those that tell something."""
+def _with_headers(app: Wsgi) -> Wsgi:
+    """Wrap the application so that every response has our headers and none of those in `NEVER`."""
 
-    def answer(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+    def wrapped(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         def begin(status: str, given: list[tuple[str, str]], *exc: Any) -> Any:
             scripted = SCRIPT in environ or environ.get("PATH_INFO") == PROGRAM
             kept = [(name, value) for name, value in given if name.lower() not in REPLACED]
@@ -99,7 +99,7 @@ def _finished(app: Wsgi) -> Wsgi:
 
         return app(environ, begin)
 
-    return answer
+    return wrapped
 
 
 def _plain(error: HTTPException) -> flask.Response:

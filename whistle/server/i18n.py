@@ -1,6 +1,6 @@
-"""The pages' words: one TOML file a language, its plurals, its days, and which language a visitor is given.
+"""Translations: one TOML file for each language, plurals, dates, and language negotiation.
 
-It never guesses: a key that a translation lacks is an error, and a test holds all translations to the same keys.
+There is no fallback: a key missing in a translation is an error, and a test checks that all have the same keys.
 """
 
 import datetime
@@ -43,7 +43,7 @@ SIZES = (("gigabytes", 1 << 30), ("megabytes", 1 << 20), ("kilobytes", 1 << 10))
 
 @dataclass(frozen=True)
 class Translation:
-    """One language: its messages under dotted keys, and how it writes days, lists and sizes."""
+    """One language: its messages by dotted keys, and how it writes days, lists and sizes."""
 
     code: str
     name: str
@@ -59,19 +59,19 @@ class Translation:
     messages: Mapping[str, Entry]
 
     def text(self, key: str, n: int | None = None, **values: object) -> str:
-        """A message as plain text, for an attribute or for what is sent; KeyError when there is none."""
+        """A message as plain text, for attributes and messages; KeyError if there is none."""
         return self._message(key, n).format(n=n, **values)
 
     def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
-        """A message as HTML: escaped, and each value apart in a <bdi> so that directions do not mix.
+        """A message as HTML: escaped, with each value isolated in a <bdi> so that directions do not mix.
 
-        A value that is HTML already stays as it is.
+        Values that are already HTML are left as they are.
         """
-        apart = {name: value if isinstance(value, Markup) else _apart(value) for name, value in values.items()}
-        return Markup(escape(self._message(key, n)).format(n=n, **apart))  # noqa: S704  both parts are escaped
+        isolated = {name: value if isinstance(value, Markup) else _isolated(value) for name, value in values.items()}
+        return Markup(escape(self._message(key, n)).format(n=n, **isolated))  # noqa: S704  both parts are escaped
 
     def day(self, day: datetime.date) -> str:
-        """A day of the calendar."""
+        """A date, with the name of its month."""
         return self.date.format(day=day.day, month=self.months[day.month - 1], year=day.year)
 
     def weekday(self, name: str) -> str:
@@ -79,12 +79,12 @@ class Translation:
         return self.weekdays[WEEKDAYS.index(name)]
 
     def listed(self, items: Sequence[str]) -> Markup:
-        """Several things in a row as HTML, each apart."""
-        parts = [_apart(item) for item in items]
+        """A list of items as HTML, each isolated in a <bdi>."""
+        parts = [_isolated(item) for item in items]
         return escape(self.last).join(filter(None, (escape(self.comma).join(parts[:-1]), *parts[-1:])))
 
     def size(self, size: int) -> str:
-        """A size in bytes, said in the largest unit that it reaches."""
+        """A size in bytes, in the largest unit that it reaches."""
         unit, whole = next((pair for pair in SIZES if size >= pair[1]), ("bytes", 1))
         shown = f"{size / whole:.1f}".removesuffix(".0").replace(".", self.decimal)
         return self.text(f"size.{unit}", size=shown)
@@ -104,7 +104,7 @@ CATEGORIES = frozenset(("zero", "one", "two", "few", "many", "other"))
 
 @functools.cache
 def load(code: str) -> Translation:
-    """The translation of a language code; FileNotFoundError when there is none."""
+    """The translation for a language code; FileNotFoundError if there is none."""
     source = resources.files(__package__) / "translations" / f"{code}.toml"
     parts = tomllib.loads(source.read_text("utf-8"))
     about = parts.pop("language")
@@ -114,13 +114,13 @@ def load(code: str) -> Translation:
 
 @functools.cache
 def available() -> tuple[str, ...]:
-    """The codes of all languages for which there is a file."""
+    """The codes of all languages that have a translation."""
     folder = resources.files(__package__) / "translations"
     return tuple(sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")))
 
 
 def negotiate(accepted: LanguageAccept, languages: Sequence[str]) -> str:
-    """The language of ``languages`` that a browser likes best, or else the first of them."""
+    """The language among ``languages`` that the browser prefers, or else the first of them."""
     for tag, quality in accepted:
         for code in (tag.lower(), tag.lower().split("-")[0]):
             if quality > 0 and code in languages:
@@ -128,16 +128,16 @@ def negotiate(accepted: LanguageAccept, languages: Sequence[str]) -> str:
     return languages[0]
 
 
-def _apart(value: object) -> Markup:
+def _isolated(value: object) -> Markup:
     return Markup("<bdi>{}</bdi>").format(value)
 
 
 def _flat(parts: Mapping[str, Any], prefix: str = "") -> list[tuple[str, Entry]]:
-    found: list[tuple[str, Entry]] = []
+    entries: list[tuple[str, Entry]] = []
     for name, value in parts.items():
         key = prefix + name
         if isinstance(value, str) or value.keys() <= CATEGORIES:
-            found.append((key, value))
+            entries.append((key, value))
         else:
-            found += _flat(value, key + ".")
-    return found
+            entries += _flat(value, key + ".")
+    return entries

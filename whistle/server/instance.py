@@ -1,4 +1,4 @@
-"""What every request needs of the server it runs in: configuration, store, manifests and the day."""
+"""What requests need from their server: configuration, store, manifests and the day."""
 
 import datetime
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def utc_now() -> datetime.datetime:
 
 @dataclass(frozen=True)
 class Instance:
-    """One server.  `now` gives the time in UTC; tests turn it."""
+    """One server.  `now` returns the time in UTC; tests replace it."""
 
     config: Config
     store: Store
@@ -31,22 +31,22 @@ class Instance:
 
     @property
     def clock(self) -> Reading:
-        """The day that the store goes by, and what it thinks of the clock; the clock's day while the store fails."""
+        """The store's reading of the clock; only the clock's day while the store fails."""
         try:
             return self.store.clock()
-        except StoreError:  # a page that needs nothing stored is shown all the same; whatever writes reads it again
+        except StoreError:  # pages that need nothing stored are still shown; writes read the clock again
             return Reading(self.now().date(), None)
 
     @property
     def today(self) -> datetime.date:
-        """The UTC day that counts here."""
+        """The UTC day that the store uses."""
         return self.clock.day
 
 
 def open_instance(config: Config, now: Clock | None = None) -> Instance:
-    """Open the store and the manifests of a configuration; StoreError or BadManifest when that fails.
+    """Open the store and the manifests of a configuration; StoreError or BadManifest on failure.
 
-    ``now`` is a clock instead of the system's and PostgreSQL's.
+    ``now`` replaces the system's and PostgreSQL's clock.
     """
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     today = (lambda: now().date()) if now else None
@@ -55,17 +55,17 @@ def open_instance(config: Config, now: Clock | None = None) -> Instance:
 
 
 def attach(app: flask.Flask, instance: Instance) -> None:
-    """Give an application its instance; once, when it is made."""
+    """Attach an instance to a new application."""
     app.extensions[NAME] = instance
 
 
 def here() -> Instance:
-    """The instance of the application that answers the request."""
+    """The instance of the current request's application."""
     return of(flask.current_app)
 
 
 def of(app: flask.Flask) -> Instance:
     """The instance of an application."""
-    found = app.extensions[NAME]
-    assert isinstance(found, Instance)
-    return found
+    instance = app.extensions[NAME]
+    assert isinstance(instance, Instance)
+    return instance

@@ -1,10 +1,10 @@
-"""How often something may be done, without knowing who does it.
+"""Rate limits that do not identify visitors.
 
-An address becomes a keyed hash whose key lives in memory only and is thrown away within the hour.  Behind Tor all
-visitors share one address, so each action also has a limit for everybody together, apart from the others: whoever
-floods one leaves the others free, and those who come back to read are served while others cannot send.
+Addresses are counted by a keyed hash whose key is kept in memory only and discarded within the hour.  Behind Tor all
+visitors share one address, so each action also has its own limit for everybody together: a flood of one action leaves
+the others usable, and returning reporters can read while others cannot send.
 
-Windows slide: what is refused now is taken as soon as enough of the last seconds or minutes is over, and is told when.
+Windows slide: a refused request succeeds as soon as enough of the window has passed; the response says when.
 """
 
 import contextlib
@@ -33,30 +33,30 @@ from whistle.server.logs import LOG, describe
 
 NAME = "whistle_limits"
 HOUR = 3600  # seconds
-PAUSE = 30.0  # seconds
-PATIENCE = {"socket_timeout": 2, "socket_connect_timeout": 2}  # seconds, with Redis; what it says later is moot
-COUNTING = f"{counting.Counting.STORAGE_SCHEME[0]}://"
-UPLOADING = 3 / 4  # of the threads may take in much; the rest stays for those who read
-GIVING_BACK = 1 / 8  # of the threads may read what cannot be kept, so that its texts can be given back
+STORAGE_RETRY = 30.0  # seconds
+REDIS_TIMEOUTS = {"socket_timeout": 2, "socket_connect_timeout": 2}  # seconds, for Redis
+COUNTING = f"{counting.MemoryStorage.STORAGE_SCHEME[0]}://"
+UPLOAD_SHARE = 3 / 4  # of the threads may receive large bodies; the rest is for readers
+REREAD_SHARE = 1 / 8  # of the threads may read a body that is not stored, to show its texts again
 
 T = TypeVar("T")
 
 
-class Passing:
-    """The keyed hash under which an address is counted; a new key every hour, the old one forgotten."""
+class AddressHash:
+    """The keyed hash by which an address is counted; with a new key every hour."""
 
-    KEY = struct.Struct("<q32s")  # the hour, from 1, and its key, where the counters' memory begins
+    KEY = struct.Struct("<q32s")  # the hour, from 1, and its key, at the start of the shared memory
 
     def __init__(self, now: Callable[[], float] = time.monotonic, memory: Memory | None = None) -> None:
         self._now = now
         self._memory = memory or Memory()
 
     def __call__(self, address: str) -> str:
-        """32 hexadecimal digits, the same for an address within the hour and for all addresses of one IPv6 network."""
-        with self._memory.alone() as data:
-            known, key = self.KEY.unpack_from(data)
+        """32 hexadecimal digits, the same within the hour for an address, or for all addresses of an IPv6 /64."""
+        with self._memory.locked() as data:
+            key_hour, key = self.KEY.unpack_from(data)
             hour = int(self._now() // HOUR) + 1
-            if hour != known:
+            if hour != key_hour:
                 key = os.urandom(32)
                 self.KEY.pack_into(data, 0, hour, key)
         return hashlib.blake2b(_network(address), key=key, digest_size=16).hexdigest()
@@ -65,77 +65,77 @@ class Passing:
 class Limits:
     """The limits of one application, in memory or in Redis."""
 
-    def __init__(self, config: Config, passing: Passing | None = None, memory: Memory | None = None) -> None:
-        """`memory` where several processes count together."""
+    def __init__(self, config: Config, address_hash: AddressHash | None = None, memory: Memory | None = None) -> None:
+        """`memory`: shared by processes that count together."""
         memory = memory or Memory()
         self._config = config
-        self._passing = passing or Passing(memory=memory)
-        ours = config.rates_storage == Config.rates_storage
-        options: dict[str, Any] = {"memory": memory} if ours else dict(PATIENCE)
+        self._address_hash = address_hash or AddressHash(memory=memory)
+        in_memory = config.rates_storage == Config.rates_storage
+        options: dict[str, Any] = {"memory": memory} if in_memory else dict(REDIS_TIMEOUTS)
         self._limiter = Limiter(
-            lambda: "",  # who it is, which `count` knows
-            app=flask.Flask(__name__),  # not ours, of which it would ask at every request what `count` knows
-            storage_uri=COUNTING if ours else config.rates_storage,
+            lambda: "",  # the key function is unused: `count` passes the visitor
+            app=flask.Flask(__name__),  # a dummy: with the real one it would run before every request
+            storage_uri=COUNTING if in_memory else config.rates_storage,
             storage_options={"wrap_exceptions": True, **options},
             strategy="sliding-window-counter",
         )
-        self._away = 0.0  # until when the storage is not asked, for it has just failed
-        self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOADING)))
-        self._back = threading.BoundedSemaphore(max(1, int(config.threads * GIVING_BACK)))
+        self._retry_storage_at = 0.0  # when to ask the storage again after it has failed
+        self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOAD_SHARE)))
+        self._rereads = threading.BoundedSemaphore(max(1, int(config.threads * REREAD_SHARE)))
 
     def count(self, action: str, environ: dict[str, Any]) -> None:
-        """Count a request; TooManyRequests when the visitor, or everybody together, has done it too often."""
-        # The visitor first: whoever is over that limit takes nothing from what everybody shares.
+        """Count a request; TooManyRequests if the visitor, or everybody together, exceeds the limit."""
+        # The visitor first: requests over that limit do not count towards everybody's.
         for item, who in self._counters(action, environ):
-            if not self._asked(self._limiter.limiter.hit, True, item, action, who):
-                raise self._refusal(item, action, who)
+            if not self._ask(self._limiter.limiter.hit, True, item, action, who):
+                raise self._too_many(item, action, who)
 
     def check(self, action: str, environ: dict[str, Any]) -> None:
-        """TooManyRequests when `count` would raise it now; counts nothing."""
+        """TooManyRequests if `count` would raise it now; counts nothing."""
         for item, who in self._counters(action, environ):
-            if not self._asked(self._limiter.limiter.test, True, item, action, who):
-                raise self._refusal(item, action, who)
+            if not self._ask(self._limiter.limiter.test, True, item, action, who):
+                raise self._too_many(item, action, who)
 
     def uploading(self) -> contextlib.AbstractContextManager[None]:
-        """Hold one of the places for large bodies; ServiceUnavailable when all are taken."""
-        return _place(self._uploads)
+        """Hold one of the slots for large bodies; ServiceUnavailable if all are taken."""
+        return _slot(self._uploads)
 
     def giving_back(self) -> contextlib.AbstractContextManager[None]:
-        """Hold one of the few places for bodies that are read without being kept; ServiceUnavailable as above."""
-        return _place(self._back)
+        """Hold one of the slots for bodies that are read but not stored; ServiceUnavailable if all are taken."""
+        return _slot(self._rereads)
 
     def _counters(self, action: str, environ: dict[str, Any]) -> Iterator[tuple[limits.RateLimitItem, str]]:
         rate = self._config.rates[action]
         if not self._config.behind_tor:
-            visitor = self._passing(_address(environ, self._config.trusted_proxies))
+            visitor = self._address_hash(_address(environ, self._config.trusted_proxies))
             yield from ((item, visitor) for item in _parsed(rate.each))
         yield from ((item, EVERYBODY) for item in _parsed(rate.all))
 
-    def _asked(self, ask: Callable[..., T], otherwise: T, *given: Any) -> T:
-        """What the counters say, or `otherwise` while they are away: better without limits than closed to everybody."""
-        if time.monotonic() < self._away:
+    def _ask(self, ask: Callable[..., T], otherwise: T, *given: Any) -> T:
+        """The storage's answer, or `otherwise` while it fails: better without limits than closed to everybody."""
+        if time.monotonic() < self._retry_storage_at:
             return otherwise
         try:
             answer = ask(*given)
         except StorageError as error:
-            if not self._away:  # a line at every request would keep the times of visits in the system's log
+            if not self._retry_storage_at:  # once: a line for each request would log the times of visits
                 LOG.warning(describe(error))
-            self._away = time.monotonic() + PAUSE
+            self._retry_storage_at = time.monotonic() + STORAGE_RETRY
             return otherwise
-        self._away = 0.0
+        self._retry_storage_at = 0.0
         return answer
 
-    def _refusal(self, item: limits.RateLimitItem, action: str, who: str) -> TooManyRequests:
+    def _too_many(self, item: limits.RateLimitItem, action: str, who: str) -> TooManyRequests:
         storage, nothing = self._limiter.limiter.storage, (0, 0.0, 0, 0.0)
         assert isinstance(storage, SlidingWindowCounterSupport)
-        windows = self._asked(storage.get_sliding_window, nothing, item.key_for(action, who), item.get_expiry())
-        return TooManyRequests(retry_after=told(item, *windows))
+        windows = self._ask(storage.get_sliding_window, nothing, item.key_for(action, who), item.get_expiry())
+        return TooManyRequests(retry_after=retry_after(item, *windows))
 
 
-def told(item: limits.RateLimitItem, before: int, before_left: float, count: int, left: float) -> int:
-    """In how many seconds one more is taken, if nobody else comes: the window before fades, then this one does.
+def retry_after(item: limits.RateLimitItem, before: int, before_left: float, count: int, left: float) -> int:
+    """Seconds until one more request is allowed, if there are no others: the windows expire one after the other.
 
-    Both windows as `SlidingWindowCounterSupport` gives them.
+    The previous and the current window, as `SlidingWindowCounterSupport` returns them.
     """
     expiry, seconds = item.get_expiry(), 0.0
     if count >= item.amount:
@@ -146,26 +146,26 @@ def told(item: limits.RateLimitItem, before: int, before_left: float, count: int
 
 
 def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None:
-    """Give an application its limits; they are those of all applications with the same memory."""
+    """Attach limits to an application; applications with the same memory share them."""
     app.extensions[NAME] = Limits(config, memory=memory)
 
 
 def count(action: str) -> None:
-    """Count an action of the request at hand, one of `Config.rates`; TooManyRequests when there were too many."""
+    """Count an action of `Config.rates` for the current request; TooManyRequests if it exceeds a limit."""
     _here().count(action, flask.request.environ)
 
 
 def check(action: str) -> None:
-    """TooManyRequests when `count` would raise it now; counts nothing."""
+    """TooManyRequests if `count` would raise it now; counts nothing."""
     _here().check(action, flask.request.environ)
 
 
 @contextlib.contextmanager
 def storing(again: bool = False) -> Iterator[None]:
-    """Around whatever stores a message: what comes to nothing takes nothing from the share of those that are stored.
+    """A context that stores a message and counts it only if that succeeds.
 
-    TooManyRequests before anything is done; never for what is stored already and comes `again`.  It is counted when it
-    is done, so those that are under way at the same moment may be a few more than the limit.
+    Raises TooManyRequests on entry, but never for a message that is already stored and comes `again`.  It is counted
+    at the end, so concurrent messages may exceed the limit by a few.
     """
     if not again:
         check("send")
@@ -176,29 +176,29 @@ def storing(again: bool = False) -> Iterator[None]:
 
 
 def wait(error: HTTPException) -> int:
-    """After how many seconds the same may be taken, where that is known; else 0."""
-    told = error.retry_after if isinstance(error, TooManyRequests) else None
-    return told if isinstance(told, int) else 0
+    """Seconds until the same request is allowed, or 0 if unknown."""
+    seconds = error.retry_after if isinstance(error, TooManyRequests) else None
+    return seconds if isinstance(seconds, int) else 0
 
 
 def uploading() -> contextlib.AbstractContextManager[None]:
-    """Hold one of the places for large bodies while one streams in; ServiceUnavailable when all are taken."""
+    """Hold one of the slots for large bodies; ServiceUnavailable if all are taken."""
     return _here().uploading()
 
 
 def giving_back() -> contextlib.AbstractContextManager[None]:
-    """Hold one of the places for bodies of which only texts are wanted; ServiceUnavailable when all are taken."""
+    """Hold one of the slots for bodies of which only the texts are used; ServiceUnavailable if all are taken."""
     return _here().giving_back()
 
 
 @contextlib.contextmanager
-def _place(places: threading.BoundedSemaphore) -> Iterator[None]:
-    if not places.acquire(blocking=False):
+def _slot(slots: threading.BoundedSemaphore) -> Iterator[None]:
+    if not slots.acquire(blocking=False):
         raise ServiceUnavailable
     try:
         yield
     finally:
-        places.release()
+        slots.release()
 
 
 @functools.cache
@@ -208,9 +208,9 @@ def _parsed(rates: str) -> list[limits.RateLimitItem]:
 
 def of(app: flask.Flask) -> Limits:
     """The limits of an application."""
-    found = app.extensions[NAME]
-    assert isinstance(found, Limits)
-    return found
+    attached = app.extensions[NAME]
+    assert isinstance(attached, Limits)
+    return attached
 
 
 def _here() -> Limits:
@@ -218,7 +218,7 @@ def _here() -> Limits:
 
 
 def _address(environ: dict[str, Any], proxies: int) -> str:
-    """The address that the outermost trusted proxy saw; what a visitor writes in front of it does not count."""
+    """The address that the outermost trusted proxy saw; entries before it could be forged and are ignored."""
     passed = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
     if proxies and len(passed) >= proxies:
         return str(passed[-proxies])

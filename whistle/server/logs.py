@@ -1,6 +1,6 @@
-"""What the server writes down about failures: the exception's type and the place in the code, nothing of the request.
+"""Logging of failures: the exception's type and the line of code, nothing of the request.
 
-Messages of exceptions may quote what somebody sent, and tracebacks quote it through the source, so neither is written.
+Exceptions' messages may quote what somebody sent, and so may tracebacks, so neither is logged.
 """
 
 import logging
@@ -16,32 +16,32 @@ Info = (
 
 
 def describe(error: BaseException) -> str:
-    """An exception as `TypeName at module:line`, with the type of what caused it."""
-    trace, place = error.__traceback__, "unknown place"
+    """An exception as `TypeName at module:line`, with the type of its cause."""
+    trace, location = error.__traceback__, "unknown location"
     while trace:
         name = str(trace.tb_frame.f_globals.get("__name__", "?"))
         if name.startswith("whistle") or trace.tb_next is None:
-            place = f"{name}:{trace.tb_lineno}"
+            location = f"{name}:{trace.tb_lineno}"
         trace = trace.tb_next
     cause = f", from {type(error.__cause__).__name__}" if error.__cause__ else ""
-    return f"{type(error).__name__} at {place}{cause}"
+    return f"{type(error).__name__} at {location}{cause}"
 
 
 class Formatter(logging.Formatter):
-    """Time of day is left out on purpose: who keeps the log adds the day if wanted."""
+    """Formats records without the time of day on purpose; whatever stores the log may add the date."""
 
     def __init__(self) -> None:
         super().__init__("whistle: %(levelname)s: %(message)s")
 
     def format(self, record: logging.LogRecord) -> str:
-        """One line; a record that carries an exception is reduced to its description."""
+        """One line; a record with an exception is reduced to the exception's description."""
         if record.exc_info and record.exc_info[1]:
             record = logging.makeLogRecord({"levelname": record.levelname, "msg": describe(record.exc_info[1])})
         return super().format(record)
 
 
 def init() -> None:
-    """Send warnings and worse to stderr in that form, whichever library they come from."""
+    """Log to stderr in this format: our warnings, and errors of any library."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())
     root = logging.getLogger()

@@ -1,7 +1,7 @@
-"""The manifests on the server's disk: which one is in force on a day, and which new one may be taken (SPEC 7).
+"""The manifests on the server's disk: which one is in force on a day, and which new ones are accepted (SPEC 7).
 
 The folder holds `root-1.pub` … (pinned by the operator), and each manifest as `manifest-<serial>.json` with its
-signature; `manifest.json` is a copy of the newest.  Nothing that no pinned root signed is ever used or written.
+signature; `manifest.json` is a copy of the newest.  Only what a pinned root signed is ever used or written.
 """
 
 import contextlib
@@ -28,10 +28,10 @@ Signed = tuple[bytes, bytes]  # a manifest's bytes and its signature file
 
 
 class Published:
-    """The roots and manifests of one folder; sees at once what another process has installed there."""
+    """The roots and manifests of a folder; notices at once what another process installs there."""
 
     def __init__(self, folder: Path, slots: int) -> None:
-        """Reads the folder; BadManifest when what lies there is not what a pinned root signed."""
+        """Read the folder; BadManifest if a file in it was not signed by a pinned root."""
         self._folder = folder
         self._slots = slots
         self._lock = threading.Lock()
@@ -42,56 +42,56 @@ class Published:
 
     @property
     def known(self) -> tuple[SignedManifest, ...]:
-        """Every manifest here, by serial."""
-        with self._lock, contextlib.suppress(BadManifest):  # what was good before stays in use
+        """Every manifest, in order of serial."""
+        with self._lock, contextlib.suppress(BadManifest):  # keep using the last valid state
             self._refresh()
         return self._known
 
     @property
     def succession(self) -> ManifestChain:
-        """The same as one thing."""
+        """The manifests as a chain."""
         return ManifestChain(self.known)
 
     @property
     def newest(self) -> SignedManifest | None:
-        """The one with the highest serial, be it in force yet or not."""
+        """The manifest with the highest serial, in force yet or not."""
         return self.succession.newest
 
     def current(self, day: datetime.date) -> SignedManifest:
-        """The one in force on a day: the newest that has begun, even past its end.  NoManifest if there is none."""
+        """The manifest in force on a day: the newest that has begun, even if expired.  NoManifest if there is none."""
         try:
             return self.succession.current(day)
         except Expired as error:
             raise NoManifest(str(error)) from error
 
     def sealing(self, day: datetime.date) -> SignedManifest:
-        """The one in force on a day if one may still seal by it; NoManifest 30 days after its end."""
+        """The manifest in force on a day if it may still be sealed by; NoManifest from 30 days after its end."""
         try:
             return self.succession.sealing(day)
         except Expired as error:
             raise NoManifest(str(error)) from error
 
     def numbered(self, serial: int) -> SignedManifest | None:
-        """The one with that serial."""
+        """The manifest with that serial, or None."""
         return self.succession.numbered(serial)
 
     def reviewer(self, id: str) -> Reviewer | None:
-        """A reviewer as the newest manifest that lists them does, retired or not."""
+        """A reviewer, retired or not, from the newest manifest that lists them."""
         return self.succession.reviewer(id)
 
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
-        """The Ed25519 keys whose signatures by a reviewer count for a message of that day."""
+        """A reviewer's Ed25519 keys that are valid for messages of that day."""
         return self.succession.signing_keys(id, day)
 
-    def install(self, given: Iterable[Signed]) -> str:
-        """Take manifests, in any order: "installed" if one was new, else "same".  BadManifest refuses all of them.
+    def install(self, signed: Iterable[Signed]) -> str:
+        """Install manifests, in any order: "installed" if one was new, else "same".  BadManifest rejects all of them.
 
         Each must be signed by a pinned root and follow the one before it; the first of all may have any serial.
         """
         with self._lock:
             self._refresh()
             chain = {known.manifest.serial: known for known in self._known}
-            new = sorted((self._verify(*pair) for pair in given), key=lambda known: known.manifest.serial)
+            new = sorted((self._verify(*pair) for pair in signed), key=lambda known: known.manifest.serial)
             added = [known for known in new if self._adds(chain, known)]
             for known in added:
                 _write(self._folder, f"manifest-{known.manifest.serial}.json", known)
@@ -106,7 +106,7 @@ class Published:
         if serial in chain and chain[serial].data == known.data:
             return False
         if chain and serial < min(chain):
-            return False  # a predecessor from before this server's first; nobody needs it here
+            return False  # older than this server's first; not needed here
         if chain:
             try:
                 manifest.check_after([chain[each] for each in sorted(chain)], known)
@@ -130,21 +130,21 @@ class Published:
             return
         self.roots = tuple(_roots(self._folder))
         chain: dict[int, SignedManifest] = {}
-        found = [self._verify(*pair) for pair in _pairs(self._folder)]
-        for known in sorted(found, key=lambda known: known.manifest.serial):
+        verified = [self._verify(*pair) for pair in _pairs(self._folder)]
+        for known in sorted(verified, key=lambda known: known.manifest.serial):
             self._adds(chain, known)
         self._known = tuple(chain[serial] for serial in sorted(chain))
         self._seen = seen
 
 
-def next_collection(found: Manifest, day: datetime.date) -> datetime.date | None:
+def next_collection(current: Manifest, day: datetime.date) -> datetime.date | None:
     """The next day, today included, on which a courier is due."""
     days = (day + datetime.timedelta(days=ahead) for ahead in range(7))
-    return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in found.collection), None)
+    return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in current.collection), None)
 
 
 def read_keys(folder: Path) -> tuple[list[PublicKey], list[Signed]]:
-    """The roots' public keys and the manifests of a published folder, nothing verified yet; BadManifest if none."""
+    """The roots' public keys and the manifests of a published folder, unverified; BadManifest if it has no root."""
     roots, pairs = list(_roots(folder)), list(_pairs(folder))
     if not roots:
         raise BadManifest("there is no root-1.pub in this folder")
@@ -152,17 +152,17 @@ def read_keys(folder: Path) -> tuple[list[PublicKey], list[Signed]]:
 
 
 def write_roots(folder: Path, roots: Iterable[PublicKey]) -> None:
-    """Pin the roots; done once, by the operator, who has compared their fingerprint."""
+    """Pin the roots: once, by the operator, after comparing their fingerprint."""
     for number, root in enumerate(roots, 1):
-        _durable(folder / f"root-{number}.pub", root.file())
+        _write_durably(folder / f"root-{number}.pub", root.file())
 
 
 def _stamp(folder: Path) -> tuple[int, int]:
     try:
-        found = (folder / NEWEST).stat()
+        stat = (folder / NEWEST).stat()
     except FileNotFoundError:
         return (0, 0)
-    return found.st_mtime_ns, found.st_ino
+    return stat.st_mtime_ns, stat.st_ino
 
 
 def _roots(folder: Path) -> Iterable[PublicKey]:
@@ -171,7 +171,7 @@ def _roots(folder: Path) -> Iterable[PublicKey]:
             try:
                 yield PublicKey.from_file(path.read_bytes())
             except ProtocolError as error:
-                raise BadManifest(f"{path.name} is no public key") from error
+                raise BadManifest(f"{path.name} is not a public key") from error
 
 
 def _pairs(folder: Path) -> Iterable[Signed]:
@@ -182,12 +182,12 @@ def _pairs(folder: Path) -> Iterable[Signed]:
 
 
 def _write(folder: Path, name: str, known: SignedManifest) -> None:
-    # The signature first: a manifest without one is not looked at.
-    _durable(folder / (name + SIGNATURE), known.signature)
-    _durable(folder / name, known.data)
+    # The signature first: a manifest without one is ignored.
+    _write_durably(folder / (name + SIGNATURE), known.signature)
+    _write_durably(folder / name, known.data)
 
 
-def _durable(path: Path, data: bytes) -> None:
+def _write_durably(path: Path, data: bytes) -> None:
     part = path.with_name(path.name + ".part")
     with part.open("wb") as stream:
         stream.write(data)

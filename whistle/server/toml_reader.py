@@ -1,4 +1,4 @@
-"""Reading TOML tables strictly: every name is asked for once, with its type, and what nobody asked for is refused."""
+"""Strict reading of TOML tables: each name is read with its type, and names that were not read are errors."""
 
 import re
 from typing import Any
@@ -11,16 +11,16 @@ LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 class Reader:
-    """One table; `place` is its name in messages.  Each method raises ConfigError when a value is of another kind."""
+    """One table; `prefix` is its path in messages.  Methods raise ConfigError for values of another type."""
 
-    def __init__(self, table: dict[str, Any], place: str = "") -> None:
+    def __init__(self, table: dict[str, Any], prefix: str = "") -> None:
         self._table = table
-        self._place = place
-        self._asked: set[str] = set()
+        self._prefix = prefix
+        self._read: set[str] = set()
         self._inner: list[Reader] = []
 
     def text(self, name: str, default: str | None = None) -> str:
-        """A text; required when there is no default."""
+        """A string; required if there is no default."""
         return str(self._value(name, default, str, "a text in quotes"))
 
     def integer(self, name: str, default: int | None = None, *, low: int, high: int) -> int:
@@ -34,49 +34,49 @@ class Reader:
         return value if low <= value <= high else self._refuse(name, f"must be from {low} to {high}")
 
     def flag(self, name: str, default: bool | None = None) -> bool:
-        """true or false."""
+        """A boolean; required if there is no default."""
         return bool(self._value(name, default, bool, "true or false"))
 
     def words(self, name: str) -> tuple[str, ...]:
-        """A list of texts; an empty one when it is not there."""
-        found = self._value(name, [], list, "a list of texts in quotes")
-        if not all(isinstance(item, str) for item in found):
+        """A list of strings; empty if missing."""
+        value = self._value(name, [], list, "a list of texts in quotes")
+        if not all(isinstance(item, str) for item in value):
             self._refuse(name, "must be a list of texts in quotes")
-        return tuple(found)
+        return tuple(value)
 
     def texts(self, name: str, default: Texts | None = None) -> Texts:
-        """Texts by language; required, and not empty, when there is no default."""
-        found: dict[str, Any] = self._value(name, default, dict, "texts by language")
-        if not found and default is None:
+        """Texts by language; required, and not empty, if there is no default."""
+        value: dict[str, Any] = self._value(name, default, dict, "texts by language")
+        if not value and default is None:
             self._refuse(name, "must hold a text in one language at least")
-        for language, text in found.items():
+        for language, text in value.items():
             if not LANGUAGE.fullmatch(language) or not isinstance(text, str):
                 self._refuse(f"{name}.{language}", "must be a text under a language's code")
-        return dict(found)
+        return dict(value)
 
     def table(self, name: str) -> "Reader":
-        """A table within this one; an empty one when it is not there."""
+        """A nested table; empty if missing."""
         return self._reader(name, self._value(name, {}, dict, "a table"))
 
     def tables(self, name: str) -> list["Reader"]:
-        """A list of tables; an empty one when it is not there."""
-        found = self._value(name, [], list, "a list of tables")
-        if not all(isinstance(item, dict) for item in found):
+        """A list of tables; empty if missing."""
+        value = self._value(name, [], list, "a list of tables")
+        if not all(isinstance(item, dict) for item in value):
             self._refuse(name, "must be a list of tables")
-        return [self._reader(f"{name}[{place}]", item) for place, item in enumerate(found, 1)]
+        return [self._reader(f"{name}[{number}]", item) for number, item in enumerate(value, 1)]
 
     def names(self) -> list[str]:
-        """The names that stand in this table."""
+        """The names in this table."""
         return list(self._table)
 
     def path(self, name: str) -> str:
-        """A name as messages show it."""
-        return f"{self._place}.{name}" if self._place else name
+        """The full path of a name, for messages."""
+        return f"{self._prefix}.{name}" if self._prefix else name
 
     def finish(self) -> None:
-        """Refuse whatever nobody asked for, here and in the tables within."""
+        """Raise ConfigError for names that were not read, here and in nested tables."""
         for name in self._table:
-            if name not in self._asked:
+            if name not in self._read:
                 self._refuse(name, "is not known here")
         for reader in self._inner:
             reader.finish()
@@ -86,7 +86,7 @@ class Reader:
         return self._inner[-1]
 
     def _value(self, name: str, default: Any, kind: type | tuple[type, ...], called: str) -> Any:
-        self._asked.add(name)
+        self._read.add(name)
         value = self._table.get(name, default)
         if value is None:
             self._refuse(name, "is missing")

@@ -1,16 +1,16 @@
-"""Where sealed things rest: opaque bytes under ids. Nothing here knows what they mean, or who brought them."""
+"""Storage for sealed envelopes and blocks: opaque bytes by id. It knows neither what they mean nor who sent them."""
 
 from whistle.store.blocks import Blocks, FolderOfBlocks
 from whistle.store.clock import Reading, Today
 from whistle.store.database import sqlite_files
 from whistle.store.days import DayCount, DayIds
-from whistle.store.envelopes import Found, Sealed
-from whistle.store.errors import Full, Leapt, Missing, StoreError, Taken, Unfit, WrongDay
+from whistle.store.envelopes import Sealed, StoredEnvelope
+from whistle.store.errors import Full, Leapt, Missing, StoreError, Taken, WrongDay, WrongSize
 from whistle.store.models import BLOCK, ID, Heap, State
 from whistle.store.retention import Limits
 from whistle.store.schema import current, downgrade, upgrade
 from whistle.store.store import Store, open_store
-from whistle.store.turnover import Turned
+from whistle.store.turnover import TurnoverCounts
 
 __all__ = [
     "BLOCK",
@@ -19,7 +19,6 @@ __all__ = [
     "DayCount",
     "DayIds",
     "FolderOfBlocks",
-    "Found",
     "Full",
     "Heap",
     "Leapt",
@@ -30,11 +29,12 @@ __all__ = [
     "State",
     "Store",
     "StoreError",
+    "StoredEnvelope",
     "Taken",
     "Today",
-    "Turned",
-    "Unfit",
+    "TurnoverCounts",
     "WrongDay",
+    "WrongSize",
     "current",
     "downgrade",
     "open_store",

@@ -1,7 +1,7 @@
-"""The day that a store goes by (SPEC 9.4): the clock's, but never one before the last day seen, and none after a leap.
+"""The day that the store uses (SPEC 9.4): the clock's, but never before the last day seen, and not after a leap.
 
-The last day seen stands in the database.  Whatever is written takes its day from here, in its own transaction, and
-writers take turns: who comes after a turn-over gets no day that was over by then, so a day that is over never grows.
+The last day seen is stored in the database.  Every write takes its day from here, in its own transaction, and writes
+are serialized: a write after a turn-over never gets a day that was over by then, so a day that is over never grows.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from whistle.store.days import bodiless, count_days
 from whistle.store.errors import Leapt, WrongDay
 from whistle.store.models import EPOCH, MAIN, TODAY, Heap, clock, imports, pending, visits
 
-LEAP = timedelta(days=2)  # further than this from the last day seen, either way, and an operator must accept the day
+LEAP = timedelta(days=2)  # if further from the last day seen, in either direction, an operator must accept the day
 ONE = timedelta(days=1)
 Today = Callable[[], date]
 
@@ -25,58 +25,58 @@ _LAST = select(clock.c.day)
 
 @dataclass(frozen=True)
 class Reading:
-    """The day that the clock says, and the last day seen, which is None where nothing is stored yet."""
+    """The clock's day, and the last day seen, which is None while nothing is stored."""
 
     says: date
     last: date | None
 
     @property
     def leapt(self) -> bool:
-        """Whether the clock is too far from the last day seen to be believed."""
+        """Whether the clock is too far from the last day seen to be trusted."""
         return self.last is not None and abs(self.says - self.last) > LEAP
 
     @property
     def day(self) -> date:
-        """The day of what is stored now; after a leap, the one that follows the last day seen."""
+        """The day given to what is stored now; after a leap, the day after the last day seen."""
         if self.last is None:
             return self.says
         return self.last + ONE if self.leapt else max(self.says, self.last)
 
     @property
     def open(self) -> date:
-        """The first day that is not over, of which something may still come."""
+        """The first day that is not over: it may still grow."""
         return self.last if self.leapt and self.last else self.day
 
 
 class Clock:
     """Reads the clock beside the last day seen.  `today` gives the UTC day.
 
-    Without `today` it is the system's day or, with PostgreSQL, the database's, which all of its servers share.
+    By default that is the system's day or, with PostgreSQL, the database's, which all of its servers share.
     """
 
     def __init__(self, database: Database, today: Today | None = None) -> None:
         self._database = database
-        self._today = today or (_system if database.is_sqlite else None)
+        self._today = today or (_system_day if database.is_sqlite else None)
 
     def read(self, connection: Connection) -> Reading:
-        """What the clock says, and the last day seen, for whoever writes nothing."""
+        """The clock's day and the last day seen, for a transaction that only reads."""
         if self._today is None:
             says, last = connection.execute(_POSTGRESQL).one()
-            found = Reading(_day(says), None if last is None else _day(last))
+            reading = Reading(_day(says), None if last is None else _day(last))
         else:
-            found = Reading(self._today(), connection.scalar(_LAST))
-        # a machine that boots with a wrong date and is put right before anything comes has nothing to lose
-        return Reading(found.says, None) if found.leapt and _is_empty(connection) else found
+            reading = Reading(self._today(), connection.scalar(_LAST))
+        # with an empty store there is nothing to lose, as when a machine boots with a wrong date
+        return Reading(reading.says, None) if reading.leapt and _is_empty(connection) else reading
 
     def take(self, connection: Connection) -> Reading:
-        """The same in a transaction that writes; the day is now the last one seen, unless the clock has leapt."""
+        """The same in a transaction that writes; records the day as the last one seen unless the clock has leapt."""
         reading = self.read(connection)
         if not reading.leapt and reading.day != reading.last:
-            _set(connection, reading.day)
+            _set_last(connection, reading.day)
         return Reading(reading.says, reading.last if reading.leapt else reading.day)
 
-    def settled(self) -> date:
-        """The day for whoever removes things, the last one seen from here on.  Leapt when it is not to be believed."""
+    def removal_day(self) -> date:
+        """The day for removals, recorded as the last one seen.  Raises Leapt when the clock cannot be trusted."""
         with self._database.write() as connection:
             reading = self.take(connection)
         if reading.leapt:
@@ -84,24 +84,24 @@ class Clock:
         return reading.day
 
     def accept(self, day: date) -> None:
-        """Believe the clock, which must say this day, or WrongDay.
+        """Trust the clock after a leap.  Raises WrongDay unless its day is `day`.
 
-        What is stored under days that nobody has lived through yet, since the clock was wrong, then counts for it.
+        What was stored under days in the future, while the clock was wrong, is moved to this day.
         """
-        # SQLite commits its main file before today's.  Whoever is killed between the two must not leave what waits in
-        # today's under a day that is long over, so all of it is durable before the day is believed.
-        for believed in (False, True):
+        # SQLite commits the main file before today's.  If the process is killed between the two, rows in today's file
+        # must not keep a day that is long over, so the new days are durable before the clock is trusted.
+        for is_durable in (False, True):
             with self._database.write() as connection:
                 reading = self.read(connection)
                 if day != reading.says:
                     raise WrongDay(f"the clock says {reading.says.isoformat()}")
                 if reading.leapt and reading.last:
                     _renumber(connection, min(reading.last, day), day)
-                    if believed:
-                        _set(connection, day)
+                    if is_durable:
+                        _set_last(connection, day)
 
 
-def _system() -> date:
+def _system_day() -> date:
     return datetime.now(UTC).date()
 
 
@@ -110,37 +110,37 @@ def _day(number: int) -> date:
 
 
 def _is_empty(connection: Connection) -> bool:
-    """Whether nothing is stored, nor remembered of what was."""
+    """Whether there is no row of an envelope or block, not even of a removed one."""
     return not any(connection.scalar(select(exists().select_from(table))) for table in _tables())
 
 
-def _set(connection: Connection, day: date) -> None:
+def _set_last(connection: Connection, day: date) -> None:
     if not connection.execute(update(clock).values(day=day)).rowcount:
         connection.execute(insert(clock).values(day=day))
 
 
 def _renumber(connection: Connection, last: date, day: date) -> None:
-    """Let what is stored under days after `last` count for `day`."""
-    _part(connection, day)
+    """Move what is stored under days after `last` to `day`."""
+    _separate_bodiless(connection, day)
     for table in (*_tables(), pending, imports):
         connection.execute(update(table).where(table.c.day > last).values(day=day))
     for table in (TODAY.envelopes, MAIN.envelopes):
         connection.execute(update(table).where(table.c.state_day > last).values(state_day=day))
-    came = connection.scalars(select(visits.c.courier).where(visits.c.day > last).distinct()).all()
-    if came:
+    couriers = connection.scalars(select(visits.c.courier).where(visits.c.day > last).distinct()).all()
+    if couriers:
         connection.execute(delete(visits).where(visits.c.day > last))
-        connection.execute(delete(visits).where(visits.c.day == day, visits.c.courier.in_(came)))
-        connection.execute(insert(visits), [{"courier": courier, "day": day} for courier in came])
+        connection.execute(delete(visits).where(visits.c.day == day, visits.c.courier.in_(couriers)))
+        connection.execute(insert(visits), [{"courier": courier, "day": day} for courier in couriers])
 
 
 def _tables() -> tuple[Table, ...]:
     return TODAY.envelopes, TODAY.blocks, MAIN.envelopes, MAIN.blocks
 
 
-def _part(connection: Connection, day: date) -> None:
-    """Let rows from `day` on whose bodies are gone count for a day before all that has bodies.
+def _separate_bodiless(connection: Connection, day: date) -> None:
+    """Move rows since `day` whose bodies are gone to a day before all that have bodies.
 
-    The lists of days ask one row of a day for its body, so the two kinds may never share a day.
+    The lists of days check only one row of a day for a body, so the two kinds must never share a day.
     """
     gone = bodiless(connection, day)
     before = min([day, *(each.day for each in count_days(connection))]) - ONE

@@ -1,9 +1,9 @@
-"""The database: connections, transactions and what differs between SQLite and PostgreSQL.
+"""Connections, transactions, and what differs between SQLite and PostgreSQL.
 
-On SQLite today's tables lie in a file of their own, `<name>-today<suffix>` beside the main one: main pages are then
-never allocated in order of arrival, and a small file can be made anew each night. A transaction that writes to both
-files is one transaction for other processes, not for a power cut; the code never relies on that.
-Writers take turns, on both databases, so no writer has to expect another's rows to appear meanwhile.
+On SQLite, today's tables are in a file of their own, `<name>-today<suffix>` beside the main one: pages of the main file
+are then never allocated in order of arrival, and the small file can be rewritten each night. A transaction that writes
+to both files is atomic for other processes but not in a power cut; the code never relies on it there.
+Writes are serialized on both databases, so no writer has to expect rows of another to appear meanwhile.
 """
 
 import contextlib
@@ -23,29 +23,29 @@ from whistle.store.locks import lock_file, locked
 
 BACKENDS = ("sqlite", "postgresql")
 CHUNK = 600  # ids in one statement
-PATIENCE = 30  # seconds that a writer waits for its turn
-# the connection that was used last is used next: what it has read of the database is still in its memory
+PATIENCE = 30  # seconds that a writer waits for the lock
+# LIFO: the connection used last has the warmest cache
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
-CACHE = 16_384  # KiB of the main database that one connection may keep in memory: a lookup reads in all of its rows
-SCHEMA = "schema"  # the lock of whoever makes the database, or changes its tables
-WRITERS = 0x77686973746C65  # the advisory lock of PostgreSQL by which writers take turns
+CACHE = 16_384  # KiB of the main database cached by each connection: a lookup reads rows from all over it
+SCHEMA = "schema"  # the lock held while the database is created or its tables change
+WRITERS = 0x77686973746C65  # PostgreSQL's advisory lock that serializes writes
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
-# SQLite: no room; no room for what lies beside the file, or over a quota, which SQLite calls a failed write
+# SQLite reports a full disk also as a failed write (quota) or as no room for its shared memory
 SQLITE_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 
 
 def sqlite_files(url: str) -> tuple[Path, ...]:
-    """The main and today's database file; nothing for another database. Both belong in a backup."""
+    """The main and today's database file; empty for PostgreSQL. A backup needs both."""
     try:
         name, backend = make_url(url).database, make_url(url).get_backend_name()
     except ArgumentError as exc:
-        raise StoreError("the database's address is not of the form sqlite:///… or postgresql+psycopg://…") from exc
+        raise StoreError("the database URL must have the form sqlite:///… or postgresql+psycopg://…") from exc
     if backend not in BACKENDS:
-        raise StoreError(f"no database of the kind {backend}; known are {', '.join(BACKENDS)}")
+        raise StoreError(f"unknown database {backend}; supported are {', '.join(BACKENDS)}")
     if backend != "sqlite":
         return ()
     if not name or name == ":memory:":
-        raise StoreError("a database in memory keeps nothing; name a file")
+        raise StoreError("a database in memory would lose everything; name a file")
     main = Path(name)
     return main, main.with_name(f"{main.stem}-today{main.suffix}")
 
@@ -56,27 +56,27 @@ class Database:
     def __init__(self, url: str) -> None:
         self.files = sqlite_files(url)
         self.is_sqlite = bool(self.files)
-        self._adding: dict[Table, Any] = {}  # made once: a statement remembers what it takes to compile it
-        self._turn: AbstractContextManager[Any] = contextlib.nullcontext()
+        self._inserts: dict[Table, Any] = {}  # statements are built once, since each caches its compiled form
+        self._write_lock: AbstractContextManager[Any] = contextlib.nullcontext()
         if self.is_sqlite:
-            self._turn = threading.Lock()  # fairer than waiting for SQLite's own lock
-        with plainly():
+            self._write_lock = threading.Lock()  # fairer than waiting for SQLite's own lock
+        with translate_errors():
             self.engine = self._sqlite(url) if self.is_sqlite else _postgresql(url)
 
     def _sqlite(self, url: str) -> Engine:
         try:
             with locked(lock_file(self.files[0], SCHEMA), wait=True):
                 for file in self.files:
-                    _make(file)
+                    _create(file)
         except OSError as exc:
-            raise StoreError(f"the database file cannot be made: {exc.strerror}") from exc
+            raise StoreError(f"the database file cannot be created: {exc.strerror}") from exc
         engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
         event.listen(engine, "connect", self._prepare)
         event.listen(engine, "begin", _begin)
         return engine
 
     def _prepare(self, connection: sqlite3.Connection, _: Any) -> None:
-        connection.isolation_level = None  # transactions begin where `_begin` says
+        connection.isolation_level = None  # `_begin` starts transactions
         connection.execute("ATTACH DATABASE ? AS today", [str(self.files[1])])
         for schema in ("main", "today"):
             connection.execute(f"PRAGMA {schema}.synchronous=FULL")
@@ -86,14 +86,14 @@ class Database:
 
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
-        """A transaction that sees one state of all tables."""
-        with plainly(), self.engine.connect() as connection:
+        """A transaction that sees one snapshot of all tables."""
+        with translate_errors(), self.engine.connect() as connection:
             yield connection if self.is_sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
-        """A transaction of the only writer. Durable when it ends; if not `lasting`, no later than the next that is."""
-        with plainly(), self._turn, self.engine.connect() as connection:
+        """A write transaction. Durable when it ends or, if not `lasting`, when the next lasting one ends."""
+        with translate_errors(), self._write_lock, self.engine.connect() as connection:
             connection = connection.execution_options(whistle_writes=True, whistle_lasting=lasting)
             with connection.begin():
                 if not self.is_sqlite:
@@ -103,34 +103,34 @@ class Database:
                 yield connection
 
     def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
-        """An insert that can say what to do about a row that is there."""
+        """An insert statement that supports ON CONFLICT."""
         return sqlite.insert(table) if self.is_sqlite else postgresql.insert(table)
 
     def add(self, connection: Connection, table: Table, rows: Sequence[dict[str, Any]]) -> None:
-        """Insert rows in the order given; rows whose key is there stay as they are."""
+        """Insert rows in the order given; existing rows with the same key are left unchanged."""
         if rows:
-            if table not in self._adding:
-                self._adding[table] = self.insert(table).on_conflict_do_nothing()
-            connection.execute(self._adding[table], rows)
+            if table not in self._inserts:
+                self._inserts[table] = self.insert(table).on_conflict_do_nothing()
+            connection.execute(self._inserts[table], rows)
 
     @contextlib.contextmanager
     def bare(self) -> Iterator[Any]:
-        """A cursor outside any transaction, for what databases do only there."""
-        with plainly():
+        """A cursor in autocommit mode, for statements that cannot run in a transaction."""
+        with translate_errors():
             connection = self.engine.raw_connection()
             try:
                 if not self.is_sqlite:
                     connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
                 yield connection.cursor()
             except (sqlite3.Error, self.engine.dialect.loaded_dbapi.Error) as exc:
-                raise _plain(exc) from None
+                raise _translate(exc) from None
             finally:
                 connection.invalidate()
 
     def empty_log(self, tries: int, pause: int) -> bool:
-        """Bring SQLite's write-ahead logs into their files and empty them; False while others read them.
+        """Checkpoint and truncate SQLite's write-ahead logs; False while others read them.
 
-        Until then, what was deleted still stands in the file. A try waits for `pause` ms.
+        Until then, deleted content is still in the files. Each try waits up to `pause` ms.
         """
         if not self.is_sqlite:
             return True
@@ -157,8 +157,8 @@ def _postgresql(url: str) -> Engine:
         raise StoreError("the driver of this database is not installed: pip install 'whistle[postgresql]'") from exc
 
 
-def _make(file: Path) -> None:
-    """A SQLite file with a write-ahead log; SQLite waits for nobody while it changes to one, so do it alone."""
+def _create(file: Path) -> None:
+    """Create a SQLite file in WAL mode; changing the mode ignores the busy timeout, so it needs a lock."""
     file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
     with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -176,26 +176,26 @@ def _begin(connection: Connection) -> None:
 
 
 def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """The ids in pieces that fit into one statement."""
+    """The ids in chunks that fit into one statement."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
 
 
 @contextlib.contextmanager
-def plainly() -> Iterator[None]:
-    """Raise StoreError for a driver's error, without it: its text may hold ids and bodies, and would reach a log."""
+def translate_errors() -> Iterator[None]:
+    """Raise StoreError instead of a driver's error, and not from it: its text may contain ids and bodies."""
     try:
         yield
     except DBAPIError as exc:
-        raise _plain(exc.orig) from None
+        raise _translate(exc.orig) from None
     except (sqlite3.Error, TimeoutError) as exc:  # while connecting; while waiting for a connection
-        raise _plain(exc) from None
+        raise _translate(exc) from None
 
 
-def _plain(exc: BaseException | None) -> StoreError:
-    """What a driver's error means."""
+def _translate(exc: BaseException | None) -> StoreError:
+    """The StoreError for a driver's error."""
     code = getattr(exc, "sqlite_errorcode", None)
     state = getattr(exc, "sqlstate", None)
     if code in SQLITE_NO_ROOM or state in NO_ROOM:
-        return Full("no room in the database")
-    return StoreError(f"the database refused: {getattr(exc, 'sqlite_errorname', None) or state or type(exc).__name__}")
+        return Full("the database is full")
+    return StoreError(f"the database failed: {getattr(exc, 'sqlite_errorname', None) or state or type(exc).__name__}")

@@ -1,7 +1,7 @@
-"""The hash over what the reviewers' heap holds of a day, contents included: what workstations sign (SPEC 8.3).
+"""The hash over what the reviewers' heap holds for a day, contents included: what workstations sign (SPEC 8.3).
 
-A day is read once, a piece at a time, each in a transaction of its own, so that nobody waits for the end of a large
-day. Its hash is remembered while the server runs: nothing is ever overwritten, so it stays true until the ids change.
+A day is read in pieces, each in its own transaction, so that nobody has to wait while a large day is read. Its hash is
+cached while the server runs: nothing is ever overwritten, so the hash is valid until the ids change.
 """
 
 import hashlib
@@ -19,33 +19,33 @@ from whistle.store.errors import Missing
 PIECE = 64  # envelopes that are in memory at once
 
 
-class Held:
-    """What lies here of days, as their hashes. Threads may share it."""
+class DayHashes:
+    """The hashes of days, cached. Threads may share it."""
 
-    def __init__(self, database: Database, place: Blocks) -> None:
-        self._database, self._place = database, place
-        self._lock = threading.Lock()  # one reads; others wait for what it finds
-        self._known: dict[date, tuple[bytes, bytes]] = {}  # the hash of the ids alone, and that of all
+    def __init__(self, database: Database, block_store: Blocks) -> None:
+        self._database, self._block_store = database, block_store
+        self._lock = threading.Lock()  # one thread computes; the others wait for its result
+        self._hashes: dict[date, tuple[bytes, bytes]] = {}  # the hash of the ids, and of ids and contents
 
-    def hash(self, day: date) -> bytes | None:
-        """BLAKE2b-256 over the sorted pairs of id and SHA-256 of the content. None when a content is gone."""
+    def get(self, day: date) -> bytes | None:
+        """BLAKE2b-256 over the sorted pairs of id and SHA-256 of the content. None when some content is gone."""
         with self._lock:
             with self._database.read() as connection:
                 ids = day_ids(connection, day)
-            names = _of_ids(ids)
-            known = self._known.get(day)
-            if known is None or known[0] != names:
+            ids_hash = _hash_ids(ids)
+            cached = self._hashes.get(day)
+            if cached is None or cached[0] != ids_hash:
                 try:
-                    known = names, self._read(ids)
-                except Missing:  # withdrawn meanwhile, or lost by the disk
+                    cached = ids_hash, self._read(ids)
+                except Missing:  # withdrawn in the meantime, or lost by the disk
                     return None
-                self._known[day] = known
-            return known[1]
+                self._hashes[day] = cached
+            return cached[1]
 
-    def keep(self, days: Collection[date]) -> None:
-        """Forget the hashes of all other days."""
+    def retain(self, days: Collection[date]) -> None:
+        """Drop the cached hashes of all other days."""
         with self._lock:
-            self._known = {day: known for day, known in self._known.items() if day in days}
+            self._hashes = {day: cached for day, cached in self._hashes.items() if day in days}
 
     def _read(self, ids: DayIds) -> bytes:
         digest = hashlib.blake2b(digest_size=32)
@@ -57,23 +57,23 @@ class Held:
         for start in range(0, len(ids), PIECE):
             some = ids[start : start + PIECE]
             with self._database.read() as connection:
-                found = bodies_of(connection, some)
-            for id_ in some:
-                yield _pair(id_, found.get(id_))
+                bodies = bodies_of(connection, some)
+            for id in some:
+                yield _pair(id, bodies.get(id))
 
     def _blocks(self, ids: Sequence[bytes]) -> Iterator[bytes]:
-        for id_ in ids:
-            yield _pair(id_, self._place.get(id_))
+        for id in ids:
+            yield _pair(id, self._block_store.get(id))
 
 
-def _pair(id_: bytes, content: bytes | None) -> bytes:
+def _pair(id: bytes, content: bytes | None) -> bytes:
     if content is None:
-        raise Missing([id_])
-    return id_ + hashlib.sha256(content).digest()
+        raise Missing([id])
+    return id + hashlib.sha256(content).digest()
 
 
-def _of_ids(ids: DayIds) -> bytes:
+def _hash_ids(ids: DayIds) -> bytes:
     digest = hashlib.blake2b(len(ids.envelopes).to_bytes(8, "big"))
-    for id_ in (*ids.envelopes, *ids.blocks):
-        digest.update(id_)
+    for id in (*ids.envelopes, *ids.blocks):
+        digest.update(id)
     return digest.digest()

@@ -1,4 +1,4 @@
-"""What the reviewers' heap holds of each day: the lists that couriers ask for."""
+"""What the reviewers' heap holds for each day: the lists that couriers ask for."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -6,12 +6,12 @@ from datetime import date
 
 from sqlalchemy import ColumnElement, Connection, exists, func, select
 
-from whistle.store.models import MAIN, TODAY, Heap, Place, State, key, pending
+from whistle.store.models import MAIN, TODAY, Heap, State, Tables, key, pending
 
 
 @dataclass(frozen=True)
 class DayCount:
-    """How much there is of a day."""
+    """How many envelopes and blocks a day has."""
 
     day: date
     envelopes: int
@@ -27,61 +27,65 @@ class DayIds:
 
 
 def count_days(connection: Connection) -> list[DayCount]:
-    """Every day of which the reviewers' heap still holds something, with its counts, oldest first."""
+    """Every day for which the reviewers' heap still holds something, with its counts, oldest first."""
     envelopes: Counter[date] = Counter()
     blocks: Counter[date] = Counter()
-    for place in (MAIN, TODAY):
-        table = place.envelopes
-        counts = select(table.c.day, func.count()).where(*_held(place)).group_by(table.c.day)
+    for tables in (MAIN, TODAY):
+        table = tables.envelopes
+        counts = select(table.c.day, func.count()).where(*_stored_envelopes(tables)).group_by(table.c.day)
         for day, count, *_ in connection.execute(counts):
-            one = select(table.c.id).where(*_held(place), table.c.day == day).limit(1)
-            if place is TODAY or _has_body(connection, connection.scalars(one).one()):
+            one = select(table.c.id).where(*_stored_envelopes(tables), table.c.day == day).limit(1)
+            if tables is TODAY or _has_body(connection, connection.scalars(one).one()):
                 envelopes[day] += count
-        counts = select(place.blocks.c.day, func.count()).where(*_here(place)).group_by(place.blocks.c.day)
+        counts = select(tables.blocks.c.day, func.count()).where(*_stored_blocks(tables)).group_by(tables.blocks.c.day)
         for day, count, *_ in connection.execute(counts):
             blocks[day] += count
     return [DayCount(day, envelopes[day], blocks[day]) for day in sorted(envelopes | blocks)]
 
 
 def day_ids(connection: Connection, day: date) -> DayIds:
-    """The ids of a day in the reviewers' heap: envelopes that still have a body, and blocks."""
+    """The ids of a day in the reviewers' heap: blocks, and envelopes that still have a body."""
     envelopes: set[bytes] = set()
     blocks: set[bytes] = set()
-    for place in (MAIN, TODAY):
-        table = place.envelopes
-        ids = connection.scalars(select(table.c.id).where(*_held(place), table.c.day == day)).all()
-        if ids and (place is TODAY or _has_body(connection, min(ids))):
+    for tables in (MAIN, TODAY):
+        table = tables.envelopes
+        ids = connection.scalars(select(table.c.id).where(*_stored_envelopes(tables), table.c.day == day)).all()
+        if ids and (tables is TODAY or _has_body(connection, min(ids))):
             envelopes.update(ids)
-        blocks.update(connection.scalars(select(place.blocks.c.id).where(*_here(place), place.blocks.c.day == day)))
+        blocks.update(
+            connection.scalars(select(tables.blocks.c.id).where(*_stored_blocks(tables), tables.blocks.c.day == day))
+        )
     return DayIds(tuple(sorted(envelopes)), tuple(sorted(blocks)))
 
 
 def bodiless(connection: Connection, since: date) -> list[date]:
-    """The days from one on of which the reviewers' heap holds rows without bodies: these were removed by whole days."""
+    """The days since `since` whose rows in the reviewers' heap have no bodies. Bodies are removed by whole days."""
     table = MAIN.envelopes
-    days = connection.scalars(select(table.c.day).where(*_held(MAIN), table.c.day >= since).distinct()).all()
-    one = {day: select(table.c.id).where(*_held(MAIN), table.c.day == day).limit(1) for day in days}
+    days = connection.scalars(
+        select(table.c.day).where(*_stored_envelopes(MAIN), table.c.day >= since).distinct()
+    ).all()
+    one = {day: select(table.c.id).where(*_stored_envelopes(MAIN), table.c.day == day).limit(1) for day in days}
     return [day for day in days if not _has_body(connection, connection.scalars(one[day]).one())]
 
 
-def _has_body(connection: Connection, id_: bytes) -> bool:
-    """Whether the bodies of an envelope's day are there: they go by whole days, all in one transaction."""
-    return bool(connection.scalar(select(exists().where(MAIN.bodies.c.k == key(id_)))))
+def _has_body(connection: Connection, id: bytes) -> bool:
+    """Whether the bodies of an envelope's day are there: a day's bodies are removed in one transaction."""
+    return bool(connection.scalar(select(exists().where(MAIN.bodies.c.k == key(id)))))
 
 
-def _held(place: Place) -> list[ColumnElement[bool]]:
-    """Envelopes of the reviewers' heap; not those that a turn-over which was broken off has left in both places."""
-    table = place.envelopes
+def _stored_envelopes(tables: Tables) -> list[ColumnElement[bool]]:
+    """Conditions for envelopes of the reviewers' heap; one that an interrupted turn-over left twice counts once."""
+    table = tables.envelopes
     conditions = [table.c.heap == Heap.REVIEWERS, table.c.state != State.REMOVED]
-    if place is TODAY:
+    if tables is TODAY:
         conditions.append(~exists().where(MAIN.envelopes.c.id == table.c.id))
     return conditions
 
 
-def _here(place: Place) -> list[ColumnElement[bool]]:
-    """Blocks of the reviewers' heap, not those of an upload under way."""
-    table = place.blocks
-    if place is MAIN:
+def _stored_blocks(tables: Tables) -> list[ColumnElement[bool]]:
+    """Conditions for blocks of the reviewers' heap, without those of unfinished uploads."""
+    table = tables.blocks
+    if tables is MAIN:
         return [table.c.heap == Heap.REVIEWERS]
     moved = exists().where(MAIN.blocks.c.id == table.c.id, MAIN.blocks.c.heap == table.c.heap)
     return [table.c.heap == Heap.REVIEWERS, ~moved, ~exists().where(pending.c.id == table.c.id)]

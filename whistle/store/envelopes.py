@@ -1,7 +1,7 @@
-"""Envelopes: stored once, looked at, collected, withdrawn (SPEC 9.4).
+"""Envelopes: stored once, looked up, collected, withdrawn (SPEC 9.4).
 
-An envelope lies in today's tables or in the main ones; after a turn-over that was broken off, in both, with the same
-row. So whatever changes one changes both, and whoever reads takes the first.
+An envelope is in today's tables or in the main ones or, after an interrupted turn-over, in both with identical rows.
+So updates apply to both tables, and reads take the first row.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,7 +28,7 @@ from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
 from whistle.store.database import Database, chunks
 from whistle.store.errors import Missing, Taken
-from whistle.store.models import ID, PLACES, TODAY, Heap, State, key, pending
+from whistle.store.models import ALL_TABLES, ID, TODAY, Heap, State, key, pending
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Sealed:
 
 
 @dataclass(frozen=True)
-class Found:
-    """An envelope as a lookup finds it; `body` is None where it was not asked for or is gone."""
+class StoredEnvelope:
+    """An envelope as a lookup returns it; `body` is None if it was not asked for or is gone."""
 
     id: bytes
     heap: Heap
@@ -52,37 +52,40 @@ class Found:
     body: bytes | None = field(repr=False)
 
 
-def _among() -> CompoundSelect[Any]:
-    """The rows under `ids`, joined in one value of `end` bytes: a thousand parameters would cost far more."""
-    at = select(literal(1, Integer).label("place")).cte("at", recursive=True)
-    following = at.c.place + ID
+def _rows_statement() -> CompoundSelect[Any]:
+    """Select the rows under `ids`, concatenated in one value of `end` bytes: far cheaper than a thousand parameters."""
+    at = select(literal(1, Integer).label("position")).cte("at", recursive=True)
+    following = at.c.position + ID
     at = at.union_all(select(following).where(following < bindparam("end", type_=Integer)))
-    id_ = func.substr(bindparam("ids", type_=LargeBinary), at.c.place, ID)
+    id = func.substr(bindparam("ids", type_=LargeBinary), at.c.position, ID)
     return union_all(
-        *(select(place.envelopes).join_from(at, place.envelopes, place.envelopes.c.id == id_) for place in PLACES)
+        *(
+            select(tables.envelopes).join_from(at, tables.envelopes, tables.envelopes.c.id == id)
+            for tables in ALL_TABLES
+        )
     )
 
 
-_AMONG = _among()
+_ROWS = _rows_statement()
 _BODIES = union_all(
-    *(select(place.bodies).where(place.bodies.c.k.in_(bindparam("keys", expanding=True))) for place in PLACES)
+    *(select(tables.bodies).where(tables.bodies.c.k.in_(bindparam("keys", expanding=True))) for tables in ALL_TABLES)
 )
 _UNDER = union_all(
     *(
-        select(place.envelopes).where(place.envelopes.c.id.between(bindparam("first"), bindparam("last")))
-        for place in PLACES
+        select(tables.envelopes).where(tables.envelopes.c.id.between(bindparam("first"), bindparam("last")))
+        for tables in ALL_TABLES
     )
 )
 
 
 def commit(
-    database: Database, place: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], clock: Clock
+    database: Database, block_store: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], clock: Clock
 ) -> None:
-    """Store envelopes and claim their blocks, in one transaction. Raises Taken or Missing; then nothing is stored."""
+    """Store envelopes and claim their blocks in one transaction. Raises Taken or Missing and then stores nothing."""
     with database.write() as connection:
         day = clock.take(connection).day
         fresh = _fresh(connection, envelopes)
-        _claim(connection, place, blocks, day)
+        _claim(connection, block_store, blocks, day)
         _add(database, connection, fresh, day)
 
 
@@ -93,33 +96,33 @@ def _add(database: Database, connection: Connection, fresh: Sequence[Sealed], da
 
 
 def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
-    """Those not stored yet. The same again is passed over; anything else under an id, or under its key, is Taken."""
+    """The envelopes not stored yet. Raises Taken for a different one under the same id, or under the same key."""
     fresh: dict[int, Sealed] = {}
     taken = []
     for each in envelopes:
-        held = _under(connection, each.id) or fresh.get(key(each.id))
-        if held is None:
+        stored = _under(connection, each.id) or fresh.get(key(each.id))
+        if stored is None:
             fresh[key(each.id)] = each
-        elif held != each:
+        elif stored != each:
             taken.append(each.id)
     if taken:
         raise Taken(taken)
     return list(fresh.values())
 
 
-def _under(connection: Connection, id_: bytes) -> Sealed | None:
-    """What lies under the id, or another that shares its key. A body that is gone equals nothing: its id is taken."""
-    row = connection.execute(_UNDER, {"first": id_[:8] + bytes(8), "last": id_[:8] + b"\xff" * 8}).first()
+def _under(connection: Connection, id: bytes) -> Sealed | None:
+    """What is stored under the id, or another with the same key. A removed body is empty, so its id stays taken."""
+    row = connection.execute(_UNDER, {"first": id[:8] + bytes(8), "last": id[:8] + b"\xff" * 8}).first()
     return Sealed(row.id, row.heap, bodies_of(connection, [row.id]).get(row.id, b"")) if row else None
 
 
-def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: date) -> None:
-    """Make blocks ones that stay. They count for the day of the commit, since no day may grow once it is over."""
+def _claim(connection: Connection, block_store: Blocks, blocks: Sequence[bytes], day: date) -> None:
+    """Keep the blocks. They count for the day of the commit, since no day may grow once it is over."""
     listed: set[bytes] = set()
     for some in chunks(blocks):
-        for where in PLACES:
-            listed.update(connection.scalars(select(where.blocks.c.id).where(where.blocks.c.id.in_(some))))
-    missing = sorted(set(blocks) - listed) or place.missing(blocks)
+        for tables in ALL_TABLES:
+            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(some))))
+    missing = sorted(set(blocks) - listed) or block_store.missing(blocks)
     if missing:
         raise Missing(missing)
     for some in chunks(blocks):
@@ -128,40 +131,42 @@ def _claim(connection: Connection, place: Blocks, blocks: Sequence[bytes], day: 
         connection.execute(delete(pending).where(pending.c.id.in_(some)))
 
 
-def has(connection: Connection, id_: bytes) -> bool:
-    """Whether an envelope was ever stored under the id and its row is still kept."""
-    return bool(_rows(connection, [id_]))
+def has(connection: Connection, id: bytes) -> bool:
+    """Whether there is a row under the id, whatever the envelope's state."""
+    return bool(_rows(connection, [id]))
 
 
-def look(connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]) -> list[Found]:
-    """The envelopes under the ids in these heaps, in order of id; with bodies where their heap is in `bodies`."""
-    heaps, with_body = set(heaps), set(bodies)
+def lookup(
+    connection: Connection, ids: Sequence[bytes], heaps: Iterable[Heap], bodies: Iterable[Heap]
+) -> list[StoredEnvelope]:
+    """The envelopes under the ids in these heaps, in order of id; with bodies if their heap is in `bodies`."""
+    heaps, body_heaps = set(heaps), set(bodies)
     rows = [row for row in _rows(connection, ids) if row.heap in heaps]
-    kept = [row.id for row in rows if row.heap in with_body and row.state != State.REMOVED]
-    found = bodies_of(connection, kept)
-    return [Found(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
+    with_bodies = [row.id for row in rows if row.heap in body_heaps and row.state != State.REMOVED]
+    found = bodies_of(connection, with_bodies)
+    return [StoredEnvelope(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
 
 
 def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
-    """The rows under the ids, in order of id; those of today's table before those of the main one."""
+    """The rows under the ids, in order of id; a row in today's table hides one in the main table."""
     rows: dict[bytes, Row[Any]] = {}
-    for row in connection.execute(_AMONG, {"ids": b"".join(ids), "end": ID * len(ids)}):
+    for row in connection.execute(_ROWS, {"ids": b"".join(ids), "end": ID * len(ids)}):
         rows.setdefault(row.id, row)
-    return [rows[id_] for id_ in sorted(rows)]
+    return [rows[id] for id in sorted(rows)]
 
 
 def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
-    """The bodies that are there, by id; all in memory."""
-    by_key = {key(id_): id_ for id_ in ids}
+    """The bodies that exist, by id; all in memory."""
+    by_key = {key(id): id for id in ids}
     found = {}
     for some in chunks(ids):
-        for k, body in connection.execute(_BODIES, {"keys": [key(id_) for id_ in some]}):
+        for k, body in connection.execute(_BODIES, {"keys": [key(id) for id in some]}):
             found[by_key[k]] = body
     return found
 
 
 def collect(database: Database, ids: Sequence[bytes], clock: Clock) -> list[bytes]:
-    """Mark waiting envelopes to reviewers as collected. Returns the ids whose bodies may now be sent, sorted."""
+    """Mark waiting envelopes to reviewers as collected. Returns, sorted, the ids whose bodies may now be sent."""
     with database.write() as connection:
         rows = [row for row in _rows(connection, ids) if row.heap == Heap.REVIEWERS and row.state != State.REMOVED]
         _change(
@@ -174,7 +179,7 @@ def collect(database: Database, ids: Sequence[bytes], clock: Clock) -> list[byte
 
 
 def withdraw(database: Database, ids: Sequence[bytes], clock: Clock) -> str:
-    """Remove a report, with its slip, while it waits. Says `withdrawn` (again, too), `collected` or `unknown`."""
+    """Remove a waiting report and its slip. Returns `withdrawn` (also the second time), `collected` or `unknown`."""
     with database.write() as connection:
         rows = _rows(connection, ids)
         reports = [row for row in rows if row.heap == Heap.REVIEWERS]
@@ -187,20 +192,20 @@ def withdraw(database: Database, ids: Sequence[bytes], clock: Clock) -> str:
 
 
 def remove(connection: Connection, ids: Sequence[bytes], day: date) -> None:
-    """Delete the bodies; who was not collected is removed from this day on."""
+    """Delete the bodies and mark the envelopes as removed on this day."""
     drop_bodies(connection, ids)
     _change(connection, ids, State.REMOVED, day)
 
 
 def drop_bodies(connection: Connection, ids: Sequence[bytes]) -> None:
-    """Delete the bodies, in order of their keys. SQLite overwrites them."""
+    """Delete the bodies, in order of their keys. SQLite overwrites them (`secure_delete`)."""
     for some in chunks(sorted(ids, key=key)):
-        for place in PLACES:
-            connection.execute(delete(place.bodies).where(place.bodies.c.k.in_([key(id_) for id_ in some])))
+        for tables in ALL_TABLES:
+            connection.execute(delete(tables.bodies).where(tables.bodies.c.k.in_([key(id) for id in some])))
 
 
 def _change(connection: Connection, ids: Sequence[bytes], state: State, day: date) -> None:
     for some in chunks(sorted(ids)):
-        for place in PLACES:
-            table = place.envelopes
+        for tables in ALL_TABLES:
+            table = tables.envelopes
             connection.execute(update(table).where(table.c.id.in_(some)).values(state=state, state_day=day))

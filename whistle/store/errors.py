@@ -1,22 +1,22 @@
-"""What the store refuses, and why. No message holds an id, a body or a path."""
+"""Store errors. No message contains an id, a body or a path."""
 
 from collections.abc import Sequence
 
 
 class StoreError(Exception):
-    """The store could not do what it was asked. Nothing was changed by the call that raised it."""
+    """The store could not do what it was asked. The call that raised this changed nothing."""
 
 
-class Unfit(StoreError):
-    """The thing is of a wrong size: an id, an envelope or a block. It can never be stored."""
+class WrongSize(StoreError):
+    """An id, an envelope or a block has the wrong size. It can never be stored."""
 
 
 class Full(StoreError):
-    """The disk or the database has no room. The same call works once there is some again."""
+    """The disk or the database is full. The same call succeeds once there is space again."""
 
 
 class Taken(StoreError):
-    """Something else already lies under one of the ids. `ids` names them; nothing was overwritten."""
+    """Different content is already stored under some of the ids, listed in `ids`. Nothing was overwritten."""
 
     def __init__(self, ids: Sequence[bytes]) -> None:
         super().__init__(f"{len(ids)} of the ids are taken")
@@ -24,7 +24,7 @@ class Taken(StoreError):
 
 
 class Missing(StoreError):
-    """Blocks that an envelope needs are not here. `ids` names them; put them (again), then commit again."""
+    """Blocks that an envelope needs are not stored; `ids` lists them. Put them (again), then commit again."""
 
     def __init__(self, ids: Sequence[bytes]) -> None:
         super().__init__(f"{len(ids)} of the blocks are missing")
@@ -32,8 +32,8 @@ class Missing(StoreError):
 
 
 class Leapt(StoreError):
-    """The clock is more than two days from the last day seen; until an operator accepts it, nothing is removed."""
+    """The clock is more than two days from the last day seen; nothing is removed until an operator accepts its day."""
 
 
 class WrongDay(StoreError):
-    """The day that an operator wants to accept is not the one that the clock says."""
+    """The day that an operator wants to accept differs from the clock's."""

@@ -1,4 +1,4 @@
-"""One at a time: housekeeping that must not run twice at once, in this process or another."""
+"""Named locks for jobs that must not run twice at once, in this process or another."""
 
 import contextlib
 import hashlib
@@ -11,14 +11,17 @@ from whistle.store.locks import lock_file, locked
 
 
 @contextlib.contextmanager
-def alone(database: Database, name: str, wait: bool = False) -> Iterator[bool]:
-    """True for the one who has the name now, False for anyone else, at once or never. A dead process holds nothing."""
+def job_lock(database: Database, name: str, wait: bool = False) -> Iterator[bool]:
+    """Hold the lock of that name. Yields whether it was acquired; with `wait`, blocks until it is.
+
+    The lock of a process that dies is released.
+    """
     if database.is_sqlite:
-        with locked(lock_file(database.files[0], name), wait) as got:
-            yield got
+        with locked(lock_file(database.files[0], name), wait) as acquired:
+            yield acquired
     else:
-        with _advisory(database, name, wait) as got:
-            yield got
+        with _advisory(database, name, wait) as acquired:
+            yield acquired
 
 
 @contextlib.contextmanager
@@ -27,9 +30,9 @@ def _advisory(database: Database, name: str, wait: bool) -> Iterator[bool]:
     engine = database.engine.execution_options(isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         lock = "pg_advisory_lock(:k) IS NOT NULL" if wait else "pg_try_advisory_lock(:k)"
-        got = bool(connection.scalar(text(f"SELECT {lock}"), {"k": number}))
+        acquired = bool(connection.scalar(text(f"SELECT {lock}"), {"k": number}))
         try:
-            yield got
+            yield acquired
         finally:
-            if got:
+            if acquired:
                 connection.execute(text("SELECT pg_advisory_unlock(:k)"), {"k": number})

@@ -1,4 +1,4 @@
-"""Locks between threads and processes that end with their holder, however it dies."""
+"""File locks between threads and processes. The system releases them when the holder dies."""
 
 import contextlib
 import fcntl
@@ -8,23 +8,23 @@ from pathlib import Path
 
 
 def lock_file(database: Path, name: str) -> Path:
-    """The lock of this name that belongs to a SQLite database."""
+    """The path of a SQLite database's lock file for this name."""
     return database.with_suffix(f".{name}.lock")
 
 
 @contextlib.contextmanager
 def locked(path: Path, wait: bool) -> Iterator[bool]:
-    """True for the one who has the file's lock now; False for anyone else, at once, or never where they `wait`.
+    """Hold the file's lock. Yields whether it was acquired; with `wait`, blocks until it is.
 
-    Raises OSError when the file, which is made when needed, cannot be opened.
+    Creates the file if needed; raises OSError when it cannot be opened.
     """
     file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(file, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-        got = True
+        acquired = True
     except BlockingIOError:
-        got = False
+        acquired = False
     try:
-        yield got
+        yield acquired
     finally:
         os.close(file)

@@ -1,9 +1,9 @@
 """The tables (SPEC 9.4): these columns and no more.
 
-A thing arrives in the tables whose names begin with `today_`; the turn-over moves it to those without. Both have the
-same columns. Days are whole days since 1970-01-01 (UTC), as integers, so that no database can keep a time beside them.
-No table has row ids: on SQLite they would count arrivals. `bodies` is keyed by a number cut from the id, which is
-random, so that its pages follow the ids and not the arrivals.
+New rows go to the tables whose names begin with `today_`; the turn-over moves them to the main tables, which have the
+same columns. Days are integers, days since 1970-01-01 (UTC), so that no database can store a time with them.
+No table has row ids: on SQLite they would count arrivals. The key of `bodies` is cut from the id, which is random, so
+that its pages are in order of ids and not of arrival.
 """
 
 from dataclasses import dataclass
@@ -17,18 +17,18 @@ from sqlalchemy.types import TypeDecorator
 ID = 16  # bytes, of every id
 BLOCK = 262_144  # bytes
 EPOCH = date(1970, 1, 1)
-REVISION = "0004"  # the migration that arrives at these tables
+REVISION = "r0001"  # the newest migration, which results in these tables
 
 
 class Heap(StrEnum):
-    """Who a thing is for."""
+    """Who an envelope or block is for."""
 
     REVIEWERS = "reviewers"
     REPORTERS = "reporters"
 
 
 class State(StrEnum):
-    """What has become of an envelope. `removed` means withdrawn, or expired before anyone collected it."""
+    """The state of an envelope. `removed`: withdrawn, or expired before it was collected."""
 
     WAITING = "waiting"
     COLLECTED = "collected"
@@ -36,7 +36,7 @@ class State(StrEnum):
 
 
 class Day(TypeDecorator[date]):
-    """A UTC day, kept as the number of days since 1970-01-01."""
+    """A UTC day, stored as the number of days since 1970-01-01."""
 
     impl = Integer
     cache_ok = True
@@ -48,9 +48,9 @@ class Day(TypeDecorator[date]):
         return None if value is None else EPOCH + timedelta(days=value)
 
 
-def key(id_: bytes) -> int:
+def key(id: bytes) -> int:
     """The key of an envelope's body: the first 8 bytes of its id as a signed big-endian number."""
-    return int.from_bytes(id_[:8], "big", signed=True)
+    return int.from_bytes(id[:8], "big", signed=True)
 
 
 def _named(kind: type[StrEnum]) -> Enum:
@@ -61,16 +61,16 @@ metadata = MetaData()
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where things lie: today's tables, or the main ones."""
+class Tables:
+    """Today's tables, or the main ones."""
 
     envelopes: Table
     bodies: Table
     blocks: Table
 
 
-def _place(prefix: str) -> Place:
-    return Place(
+def _tables_named(prefix: str) -> Tables:
+    return Tables(
         Table(
             f"{prefix}envelopes",
             metadata,
@@ -98,11 +98,11 @@ def _place(prefix: str) -> Place:
     )
 
 
-TODAY = _place("today_")
-MAIN = _place("")
-PLACES = (TODAY, MAIN)  # in the order of reading: what moves goes from the first to the second
+TODAY = _tables_named("today_")
+MAIN = _tables_named("")
+ALL_TABLES = (TODAY, MAIN)  # in the order of reading: rows move from the first to the second
 
-# Entries end with the id, so within a day they lie in order of id, as the tables do.
+# The keys end with the id: within a day, entries are in order of id, as in the tables.
 Index("envelopes_day", MAIN.envelopes.c.heap, MAIN.envelopes.c.day, MAIN.envelopes.c.state, MAIN.envelopes.c.id)
 Index("blocks_day", MAIN.blocks.c.heap, MAIN.blocks.c.day, MAIN.blocks.c.id)
 
@@ -114,7 +114,7 @@ pending = Table(
     sqlite_with_rowid=False,
 )
 
-# The day on which the statement came; the day that it speaks of is the one whose list has that hash.
+# `day`: when the statement arrived. The day that it is about is the one with that hash.
 imports = Table(
     "imports",
     metadata,
@@ -132,5 +132,5 @@ visits = Table(
     sqlite_with_rowid=False,
 )
 
-# One row, once anything was stored: the last day seen.
+# One row at most: the last day seen.
 clock = Table("clock", metadata, Column("day", Day, primary_key=True, autoincrement=False), sqlite_with_rowid=False)

@@ -1,4 +1,4 @@
-"""The tables' revision: made, brought up to date, or taken back, without any configuration file."""
+"""Create, upgrade and downgrade the tables with Alembic, without a configuration file."""
 
 import contextlib
 import importlib.resources
@@ -9,26 +9,28 @@ from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Engine, inspect, text
 
-from whistle.store.database import SCHEMA, Database, plainly
+from whistle.store.database import SCHEMA, Database, translate_errors
 from whistle.store.errors import StoreError
-from whistle.store.job_lock import alone
+from whistle.store.job_lock import job_lock
 from whistle.store.models import REVISION, TODAY
+
+OLDEST = "r0001"  # the first revision that this program can upgrade; names sort by age
 
 
 def upgrade(url: str) -> None:
-    """Bring the database up to the newest revision, making the tables where there are none."""
+    """Upgrade the database to the newest revision; creates the tables if there are none."""
     with contextlib.closing(Database(url)) as database:
         prepare(database)
 
 
 def downgrade(url: str, revision: str) -> None:
-    """Take the database back to a revision. `base` drops all tables, and with them everything stored."""
+    """Downgrade the database to a revision. `base` drops all tables and everything in them."""
     with contextlib.closing(Database(url)) as database:
         _alembic(lambda: command.downgrade(_config(database.engine), revision))
 
 
 def current(url: str) -> str | None:
-    """The database's revision, or None when it has no tables yet."""
+    """The database's revision, or None if it has no tables yet."""
     with contextlib.closing(Database(url)) as database:
         return revision(database)
 
@@ -38,19 +40,29 @@ def revision(database: Database) -> str | None:
     with database.read() as connection:
         if not inspect(connection).has_table("alembic_version"):
             return None
-        found: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
-        return found
+        version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version"))
+        return version
 
 
 def prepare(database: Database) -> None:
-    """Upgrade a database that needs it. Refuse one that a newer program made, or whose file of today is gone."""
-    if revision(database) != REVISION:
-        with alone(database, SCHEMA, wait=True):
+    """Upgrade a database if needed. StoreError if it is too old, newer than this program, or lacks today's file."""
+    version = revision(database)
+    if version != REVISION:
+        _check_supported(version)
+        with job_lock(database, SCHEMA, wait=True):
             _alembic(lambda: command.upgrade(_config(database.engine), "head"))
     with database.read() as connection:
         today = "today" if database.is_sqlite else None
         if not inspect(connection).has_table(TODAY.envelopes.name, schema=today):
-            raise StoreError("a table is missing; today's database file belongs beside the main one")
+            raise StoreError("a table is missing; today's database file must be beside the main one")
+
+
+def _check_supported(version: str | None) -> None:
+    """Raise StoreError for a revision that no migration leads from."""
+    if version is not None and version < OLDEST:
+        raise StoreError(f"the database is too old for this program: it has revision {version}, not {OLDEST} or newer")
+    if version is not None and version > REVISION:
+        raise StoreError(f"the database is newer than this program: it has revision {version}, not {REVISION}")
 
 
 def _config(engine: Engine) -> Config:
@@ -62,7 +74,7 @@ def _config(engine: Engine) -> Config:
 
 def _alembic(run: Callable[[], None]) -> None:
     try:
-        with plainly():
+        with translate_errors():
             run()
     except CommandError as exc:
-        raise StoreError("the database is of a revision that this program does not know") from exc
+        raise StoreError("this program does not know the database's revision, or the one asked for") from exc

@@ -1,4 +1,4 @@
-"""The store as the server meets it. It takes opaque bytes, and says itself which day they came on."""
+"""The store's interface. It takes opaque bytes and decides itself on which day they arrived."""
 
 import contextlib
 from collections.abc import Collection, Iterable, Sequence
@@ -10,11 +10,11 @@ from whistle.store import envelopes, retention, schema, turnover, uploads
 from whistle.store.blocks import Blocks, open_blocks
 from whistle.store.clock import Clock, Reading, Today
 from whistle.store.database import Database
-from whistle.store.day_hash import Held
+from whistle.store.day_hash import DayHashes
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
-from whistle.store.envelopes import Found, Sealed
-from whistle.store.errors import Unfit
-from whistle.store.job_lock import alone
+from whistle.store.envelopes import Sealed, StoredEnvelope
+from whistle.store.errors import WrongSize
+from whistle.store.job_lock import job_lock
 from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.retention import Limits
 
@@ -24,102 +24,102 @@ REPORTERS = (Heap.REPORTERS,)
 
 
 class Store:
-    """One place where sealed things rest. Threads may share it; after a fork each process opens its own.
+    """Envelopes and blocks, by id. Threads may share it; after a fork each process opens its own.
 
     Ids are 16 bytes, hashes 32, days UTC. Every method raises StoreError when the database or the folder fails, and
-    Full when there is no room; then it has changed nothing and may be called again.
+    Full when there is no space; then it has changed nothing and may be called again.
     """
 
     def __init__(self, database: Database, blocks: Blocks, envelope_size: int, today: Today | None = None) -> None:
         self.database = database
         self._clock = Clock(database, today)
         self._blocks, self._envelope_size = blocks, envelope_size
-        self._held = Held(database, blocks)
+        self._day_hashes = DayHashes(database, blocks)
 
     # The day
 
     def clock(self) -> Reading:
-        """What the clock says now, and the day that counts."""
+        """The clock's day, and the day that the store uses."""
         with self.database.read() as connection:
             return self._clock.read(connection)
 
     def accept(self, day: date) -> None:
-        """Believe the clock after a leap; `day` is what the operator knows it to be, WrongDay if the clock differs."""
+        """Trust the clock after a leap; `day` is the day the operator expects. WrongDay if the clock differs."""
         self._clock.accept(day)
 
-    # What reporters and couriers bring
+    # For reporters and couriers: storing
 
-    def put_block(self, id_: bytes, body: bytes, heap: Heap) -> None:
-        """Store one block of 262,144 bytes, durably. It goes after a day or two unless a commit names it.
+    def put_block(self, id: bytes, body: bytes, heap: Heap) -> None:
+        """Store one block of 262,144 bytes, durably. It is removed after a day or two unless a commit names it.
 
-        The same again is accepted, other bytes are Taken. The same id may stand in both heaps.
+        The same block again is accepted; Taken for other bytes under the id. An id may be in both heaps.
         """
-        _fit([id_])
+        _check_ids([id])
         if len(body) != BLOCK:
-            raise Unfit("a block is 262,144 bytes")
-        uploads.put_block(self.database, self._blocks, id_, body, heap, self._clock)
+            raise WrongSize("a block is 262,144 bytes")
+        uploads.put_block(self.database, self._blocks, id, body, heap, self._clock)
 
     def commit(self, sealed: Sequence[Sealed], blocks: Sequence[bytes]) -> None:
-        """Store envelopes, and keep the blocks that belong to them, all or nothing; durable when it returns.
+        """Store envelopes and keep the blocks that belong to them, all or nothing; durable when it returns.
 
-        The same again is accepted and changes nothing. Taken: other bytes, or another heap, lie under an id (also
-        when its body is gone); Missing: a block was not put. Either names the ids.
+        The same again is accepted and changes nothing. Raises Taken if an id is in use for other bytes or another heap
+        (also after its body is gone), and Missing if a block was not put; both list the ids.
         """
-        _fit([each.id for each in sealed])
-        _fit(blocks)
+        _check_ids([each.id for each in sealed])
+        _check_ids(blocks)
         if any(len(each.body) != self._envelope_size for each in sealed):
-            raise Unfit(f"an envelope is {self._envelope_size} bytes")
+            raise WrongSize(f"an envelope is {self._envelope_size} bytes")
         envelopes.commit(self.database, self._blocks, sealed, blocks, self._clock)
 
     def check_room(self) -> None:
-        """Raise Full where a block would find no room now."""
+        """Raise Full if there is no space for another block."""
         self._blocks.check_room()
 
     def drop(self, blocks: Sequence[bytes]) -> None:
-        """Remove blocks that were put and that no commit has named, durably; others stay."""
-        _fit(blocks)
+        """Remove those of the blocks that no commit has named, durably."""
+        _check_ids(blocks)
         uploads.drop(self.database, self._blocks, blocks)
 
-    # What reporters ask
+    # For reporters: reading and withdrawing
 
-    def has(self, id_: bytes) -> bool:
+    def has(self, id: bytes) -> bool:
         """Whether an envelope was stored under the id, whatever has become of it."""
         with self.database.read() as connection:
-            return envelopes.has(connection, id_)
+            return envelopes.has(connection, id)
 
-    def look(
+    def lookup(
         self, ids: Sequence[bytes], heaps: Iterable[Heap] = BOTH, bodies: Iterable[Heap] = REPORTERS
-    ) -> list[Found]:
-        """What is stored under the ids, in order of id; bodies only of the heaps named in `bodies`."""
+    ) -> list[StoredEnvelope]:
+        """The envelopes under the ids, in order of id; with bodies only for the heaps in `bodies`."""
         with self.database.read() as connection:
-            return envelopes.look(connection, ids, heaps, bodies)
+            return envelopes.lookup(connection, ids, heaps, bodies)
 
     def withdraw(self, ids: Sequence[bytes]) -> str:
-        """Remove a report and its slip while the report waits: `withdrawn` (again, too), `collected` or `unknown`."""
+        """Remove a waiting report and its slip: `withdrawn` (also the second time), `collected` or `unknown`."""
         return envelopes.withdraw(self.database, ids, self._clock)
 
-    def block(self, id_: bytes, heap: Heap | None = None) -> bytes | None:
-        """A block that a commit has named, in that heap or in any; None when there is none."""
+    def block(self, id: bytes, heap: Heap | None = None) -> bytes | None:
+        """A block that a commit has named, in that heap or in any; None if there is none."""
         with self.database.read() as connection:
-            if not uploads.is_kept(connection, id_, heap):
+            if not uploads.is_kept(connection, id, heap):
                 return None
-        return self._blocks.get(id_)
+        return self._blocks.get(id)
 
-    # What couriers ask
+    # For couriers
 
     def days(self) -> list[DayCount]:
-        """Every day of which the reviewers' heap holds something, oldest first, with counts."""
+        """Every day for which the reviewers' heap holds something, oldest first, with counts."""
         with self.database.read() as connection:
             return count_days(connection)
 
     def day_ids(self, day: date) -> DayIds:
-        """What the reviewers' heap holds of a day: ids of envelopes that have a body, and of blocks, each sorted."""
+        """What the reviewers' heap holds for a day: ids of envelopes that have a body, and of blocks, each sorted."""
         with self.database.read() as connection:
             return day_ids(connection, day)
 
-    def held(self, day: date) -> bytes | None:
-        """The hash over the ids and contents of a day (SPEC 8.3); reads all of it. None when something is gone."""
-        return self._held.hash(day)
+    def day_hash(self, day: date) -> bytes | None:
+        """The hash over the ids and contents of a day (SPEC 8.3); reads all of it. None if something is gone."""
+        return self._day_hashes.get(day)
 
     def collect(self, ids: Sequence[bytes]) -> list[bytes]:
         """Mark envelopes to reviewers as collected, durably, before any byte of them is sent.
@@ -128,54 +128,54 @@ class Store:
         """
         return envelopes.collect(self.database, ids, self._clock)
 
-    def body(self, id_: bytes) -> bytes | None:
+    def body(self, id: bytes) -> bytes | None:
         """The body of an envelope, or None. Collect it first."""
-        found = self.look([id_], bodies=BOTH)
-        return found[0].body if found else None
+        envelopes = self.lookup([id], bodies=BOTH)
+        return envelopes[0].body if envelopes else None
 
     def record_import(self, reviewer: str, day: date, hash_: bytes) -> bool:
-        """Keep a reviewer's statement, its signature checked by the caller. False: nothing lies here of that day.
+        """Store a reviewer's statement, its signature checked by the caller. False if nothing of that day is stored.
 
-        Whether it is what lies here shows at the removal.
+        Whether it matches what is stored is checked at removal.
         """
         return retention.record_import(self.database, reviewer, day, hash_, self._clock)
 
-    def visit(self, courier: str) -> None:
-        """Note that a courier came."""
-        retention.visit(self.database, courier, self._clock)
+    def record_visit(self, courier: str) -> None:
+        """Record today as a day on which this courier connected."""
+        retention.record_visit(self.database, courier, self._clock)
 
     def last_visit(self) -> date | None:
-        """The last day on which a courier came."""
+        """The last day on which any courier connected."""
         with self.database.read() as connection:
             return retention.last_visit(connection)
 
     def oldest_waiting(self) -> date | None:
-        """The oldest day with an envelope to reviewers that nobody collected, for warnings before it is too late."""
+        """The oldest day with an envelope to reviewers that was not collected, to warn before it expires."""
         with self.database.read() as connection:
             return retention.oldest_waiting(connection)
 
-    # Housekeeping, each within `alone`
+    # Housekeeping, each in `job_lock`
 
-    def alone(self, name: str) -> AbstractContextManager[bool]:
-        """True for the only one, of all threads and processes, who is in it under this name; False for others."""
-        return alone(self.database, name)
+    def job_lock(self, name: str) -> AbstractContextManager[bool]:
+        """Hold the lock of that name among all threads and processes; yields whether it was acquired."""
+        return job_lock(self.database, name)
 
-    def turn_over(self) -> turnover.Turned:
-        """Move what arrived on days that are over to where nothing finer than the day can be read."""
+    def turn_over(self) -> turnover.TurnoverCounts:
+        """Move what arrived on days that are over to the main tables, in an order that reveals only the day."""
         return turnover.turn_over(self.database, self._blocks, self._clock)
 
     def sweep(self) -> None:
-        """Remove uploads that nobody finished within a day, and files that nothing names.  Raises Leapt."""
-        uploads.sweep(self.database, self._blocks, self._clock.settled())
+        """Remove uploads that were not finished within a day, and files without a row. Raises Leapt."""
+        uploads.sweep(self.database, self._blocks, self._clock.removal_day())
 
     def remove_due(self, active: Collection[str], limits: Limits = LIMITS) -> list[date]:
-        """Remove what has been kept long enough, `active` being the reviewers who must have stated a day.
+        """Remove what is due. `active`: the reviewers who must have stated a day before it is removed early.
 
         Turn over first: days in today's tables are left alone. Returns the days removed because all had stated them.
         Raises Leapt.
         """
-        today = self._clock.settled()
-        return retention.remove_due(self.database, self._blocks, self._held, today, active, limits)
+        today = self._clock.removal_day()
+        return retention.remove_due(self.database, self._blocks, self._day_hashes, today, active, limits)
 
     def close(self) -> None:
         """Close all connections."""
@@ -183,22 +183,22 @@ class Store:
 
 
 def open_store(url: str, blocks: Path | str | Blocks, envelope_size: int, today: Today | None = None) -> Store:
-    """Open a store, after bringing its tables up to date.
+    """Open a store and upgrade its tables if needed.
 
     `url` is SQLAlchemy's: `sqlite:////path/whistle.sqlite` or `postgresql+psycopg://…`. `blocks` is a folder, made when
-    needed, or another place for them. `envelope_size` in bytes is fixed for the life of an instance. `today` gives the
-    UTC day, where it is not to be the system's or PostgreSQL's.
+    needed, or a block store. `envelope_size` in bytes is fixed for the life of an instance. `today` returns the UTC
+    day, to use instead of the system's or PostgreSQL's.
     """
-    place = open_blocks(blocks) if isinstance(blocks, Path | str) else blocks
+    block_store = open_blocks(blocks) if isinstance(blocks, Path | str) else blocks
     database = Database(url)
     with contextlib.ExitStack() as undo:
         undo.callback(database.close)
         schema.prepare(database)
-        store = Store(database, place, envelope_size, today)
+        store = Store(database, block_store, envelope_size, today)
         undo.pop_all()
     return store
 
 
-def _fit(ids: Sequence[bytes]) -> None:
-    if any(len(id_) != ID for id_ in ids):
-        raise Unfit("an id is 16 bytes")
+def _check_ids(ids: Sequence[bytes]) -> None:
+    if any(len(id) != ID for id in ids):
+        raise WrongSize("an id is 16 bytes")

@@ -1,9 +1,9 @@
-"""The turn-over: what lay in today's tables and folder goes to the main ones, in an order that tells nothing.
+"""The turn-over: moves rows and blocks from today's tables and folder to the main ones, without the order of arrival.
 
-Every step may be broken off and done again: first a copy is made durable, then what was copied is removed.
-After it, of every day before today nothing finer than the day can be read from the files as they stand. Not claimed:
-sectors that a file system or a drive has freed but not overwritten, the change time of a settled file (it tells the
-turn-over), and on PostgreSQL what lies outside the tables (its log, archives and replicas).
+Every step can be interrupted and repeated: first a copy is made durable, then the original is removed.
+Afterwards the files reveal nothing finer than the day about any day before today. This does not cover sectors that a
+file system or a drive has freed but not overwritten, the change time of a settled file (it reveals the turn-over), and
+on PostgreSQL anything outside the tables (its log, archives and replicas).
 """
 
 from collections.abc import Sequence
@@ -18,23 +18,25 @@ from whistle.store.errors import StoreError
 from whistle.store.models import MAIN, TODAY, key, pending
 from whistle.store.uploads import drop_if_unlisted, drop_unlisted
 
-TRIES = 30  # to find a moment in which nobody reads the write-ahead log
-PAUSE = 1000  # ms that one try waits for it
+TRIES = 30  # to find a moment when nobody reads the write-ahead log
+PAUSE = 1000  # ms that one try waits
 
-Piece = tuple[Column[int] | Column[bytes], Table, Sequence[int] | Sequence[bytes]]  # a key of today, where to, which
+Piece = tuple[
+    Column[int] | Column[bytes], Table, Sequence[int] | Sequence[bytes]
+]  # key column of a today table, target table, keys
 
 
 @dataclass(frozen=True)
-class Turned:
-    """How much was moved."""
+class TurnoverCounts:
+    """How many envelopes and blocks were moved."""
 
     envelopes: int
     blocks: int
 
 
-def turn_over(database: Database, place: Blocks, clock: Clock) -> Turned:
-    """Merge everything of the days that are over; uploads under way stay. Run by one at a time."""
-    with database.write() as connection:  # from here on nothing more can come of these days
+def turn_over(database: Database, block_store: Blocks, clock: Clock) -> TurnoverCounts:
+    """Move everything of the days that are over; unfinished uploads stay. Not to be run concurrently."""
+    with database.write() as connection:  # from here on these days cannot grow
         today = clock.take(connection).open
     with database.read() as connection:
         table = TODAY.envelopes
@@ -42,21 +44,21 @@ def turn_over(database: Database, place: Blocks, clock: Clock) -> Turned:
         claimed = TODAY.blocks.c.id.not_in(select(pending.c.id))
         over = select(TODAY.blocks.c.id).where(TODAY.blocks.c.day < today, claimed).distinct()
         blocks = connection.scalars(over.order_by(TODAY.blocks.c.id)).all()
-    for some in chunks(blocks):  # so it needs room for some hundreds of blocks, not for a whole day's
-        place.settle(some)
-        _move(database, [(TODAY.blocks.c.id, MAIN.blocks, some)])
-        drop_if_unlisted(database, some, [TODAY], place.drop_today)
+    for some in chunks(blocks):  # needs space for some hundreds of blocks, not for a whole day's
+        block_store.settle(some)
+        _move_rows(database, [(TODAY.blocks.c.id, MAIN.blocks, some)])
+        drop_if_unlisted(database, some, [TODAY], block_store.drop_today)
     for some in chunks(envelopes):
-        keys = [key(id_) for id_ in some]
-        _move(database, [(table.c.id, MAIN.envelopes, some), (TODAY.bodies.c.k, MAIN.bodies, keys)])
-    drop_unlisted(database, place)
-    place.tidy()
-    _make_anew(database)
-    return Turned(len(envelopes), len(blocks))
+        keys = [key(id) for id in some]
+        _move_rows(database, [(table.c.id, MAIN.envelopes, some), (TODAY.bodies.c.k, MAIN.bodies, keys)])
+    drop_unlisted(database, block_store)
+    block_store.tidy()
+    _rewrite_tables(database)
+    return TurnoverCounts(len(envelopes), len(blocks))
 
 
-def _move(database: Database, pieces: Sequence[Piece]) -> None:
-    """Copy rows to the main tables in order of their keys; once that is durable, delete them from today's."""
+def _move_rows(database: Database, pieces: Sequence[Piece]) -> None:
+    """Copy rows to the main tables in order of their keys; once that is durable, delete the originals."""
     with database.write() as connection:
         for column, target, keys in pieces:
             rows = select(column.table).where(column.in_(keys)).order_by(column)
@@ -67,8 +69,8 @@ def _move(database: Database, pieces: Sequence[Piece]) -> None:
             connection.execute(delete(column.table).where(column.in_(keys)))
 
 
-def _make_anew(database: Database) -> None:
-    """Write today's tables afresh, so that no freed page of theirs is left, and empty the write-ahead log."""
+def _rewrite_tables(database: Database) -> None:
+    """Rewrite today's tables, so that none of their freed pages remain, and empty the write-ahead log."""
     if not database.is_sqlite:
         with database.bare() as cursor:
             for table in (TODAY.envelopes, TODAY.bodies, TODAY.blocks, pending):
@@ -77,4 +79,4 @@ def _make_anew(database: Database) -> None:
     with database.bare() as cursor:
         cursor.execute("VACUUM today")
     if not database.empty_log(TRIES, PAUSE):
-        raise StoreError("someone kept reading the database, so its log could not be emptied; turn over again")
+        raise StoreError("the database was being read, so its log could not be emptied; run the turn-over again")

@@ -1,1 +1,1 @@
-"""What programs ask: reporters' programs and couriers."""
+"""Interfaces for programs: reporters' and couriers'."""

@@ -1,7 +1,7 @@
-"""Takes a bundle that a courier brought from a workstation: manifests, import statements, envelopes and blocks.
+"""Receives a bundle that a courier brings from a workstation: manifests, import statements, envelopes and blocks.
 
-Each member's size and hash is held to the list as it streams in.  Blocks wait as uploads do; envelopes are committed
-in one transaction, only when all of the bundle has come and nothing else.
+Each member's size and hash is checked against the listing as it streams in.  Blocks are pending like other uploads;
+envelopes are committed in one transaction, once the whole bundle and nothing else has arrived.
 """
 
 from dataclasses import dataclass, field
@@ -17,12 +17,12 @@ from whistle.server.manifests import SIGNATURE, Signed
 from whistle.server.sealing.multipart import discard
 from whistle.store import Heap, Missing, Sealed, Taken
 
-MAX_ENVELOPES = 8192  # in one bundle; they are held in memory until all of it has come
+MAX_ENVELOPES = 8192  # in one bundle; held in memory until all of it has arrived
 
 
 @dataclass
 class _Load:
-    """What has come of a bundle so far."""
+    """The content of a bundle received so far."""
 
     files: dict[str, bytes] = field(default_factory=dict)
     envelopes: list[Sealed] = field(default_factory=list)
@@ -30,9 +30,9 @@ class _Load:
 
 
 def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, Any]:
-    """Take a bundle whose list has the SHA-256 `digest`; the answer to the courier.
+    """Receive a bundle whose listing has the SHA-256 `digest`; returns the response to the courier.
 
-    Raises Refusal, Malformed for what is not as listed, Broken, or Full.  Bringing the same again changes nothing.
+    Raises Refusal, Malformed for content not as listed, Broken, or Full.  The same bundle again changes nothing.
     """
     reader = bundle.Reader(source)
     if reader.digest != digest:
@@ -42,17 +42,17 @@ def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, A
     try:
         for member, body in reader:
             _receive(load, member, b"".join(body.pieces()), instance)
-        told = _install(load.files, instance)
-        imports = sum(_state(statement, instance) for statement in reader.listing.imports)
-        return {**_commit(load, instance), "manifest": told, "imports": imports}
+        manifest = _install(load.files, instance)
+        imports = sum(_record_statement(statement, instance) for statement in reader.listing.imports)
+        return {**_commit(load, instance), "manifest": manifest, "imports": imports}
     finally:
-        discard(instance.store, load.blocks)  # of a bundle that was refused; what a commit has named stays
+        discard(instance.store, load.blocks)  # blocks of a refused bundle; committed ones stay
 
 
 def _check(listing: bundle.Listing) -> None:
     sealed = [member for member in listing.members if member.id]
     if listing.to != "server" or any(member.heap is None for member in sealed):
-        raise Refusal(400, "the bundle is not for a server", "push what lies in the stick's outbox")
+        raise Refusal(400, "the bundle is not for a server", "push what is in the stick's outbox")
     if sum(member.is_envelope for member in sealed) > MAX_ENVELOPES:
         raise Refusal(413, "the bundle holds too many envelopes", "exchange more often, with fewer replies at a time")
 
@@ -83,8 +83,8 @@ def _install(files: dict[str, bytes], instance: Instance) -> str:
         return f"refused: {error}"
 
 
-def _state(statement: ImportStatement, instance: Instance) -> bool:
-    """Keep what a workstation states to hold, when its reviewer signed it; the removal compares it."""
+def _record_statement(statement: ImportStatement, instance: Instance) -> bool:
+    """Store a workstation's statement of what it holds, if its reviewer signed it; it is compared at removal."""
     for key in instance.published.signing_keys(statement.reviewer, instance.today):
         try:
             statement.check(key)
@@ -95,8 +95,8 @@ def _state(statement: ImportStatement, instance: Instance) -> bool:
 
 
 def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
-    """One transaction for all envelopes whose places are free; those that are taken do not stop the others."""
-    here = {each.id for each in load.envelopes if instance.store.has(each.id)}
+    """Commit in one transaction all envelopes whose ids are free; taken ids do not stop the others."""
+    stored = {each.id for each in load.envelopes if instance.store.has(each.id)}
     taken: set[bytes] = set()
     while True:
         left = [each for each in load.envelopes if each.id not in taken]
@@ -107,10 +107,10 @@ def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
                 raise
             taken.update(error.ids)
         except Missing as error:
-            raise Refusal(409, "a block went missing meanwhile", "push it again") from error
+            raise Refusal(409, "a block disappeared in the meantime", "push it again") from error
         else:
             return {
-                "stored": sorted(each.id.hex() for each in left if each.id not in here),
-                "same": sorted(each.id.hex() for each in left if each.id in here),
+                "stored": sorted(each.id.hex() for each in left if each.id not in stored),
+                "same": sorted(each.id.hex() for each in left if each.id in stored),
                 "taken": sorted(id.hex() for id in taken),
             }

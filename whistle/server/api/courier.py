@@ -1,7 +1,7 @@
-"""What a courier asks: what there is of a day, envelopes and blocks by id, and the push of a workstation's outbox.
+"""The couriers' interface: what is stored for each day, envelopes and blocks by id, and the push of an outbox.
 
-Each request is signed by a courier of the manifest in force.  A courier opens nothing and can forge nothing: it may
-bring whatever fits, and a wrong thing in a reply's place is found out by whoever opens it.
+Each request is signed by a courier of the manifest in force.  A courier can neither open nor forge anything: it may
+push any bytes of the right size, and whoever opens a forged reply notices.
 """
 
 import hashlib
@@ -27,8 +27,8 @@ from whistle.server.instance import Instance, here
 from whistle.server.sealing.multipart import Body
 from whistle.store import Full, Heap, Store
 
-ASK = 64 * 1024  # bytes of a question, at most
-FETCH = 500  # envelopes, and blocks, in one answer
+MAX_QUESTION = 64 * 1024  # bytes of a request's JSON, at most
+FETCH = 500  # envelopes, and blocks, in one response
 TIME = re.compile(r"[0-9]{1,12}")
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
@@ -51,7 +51,7 @@ def manifest() -> flask.Response:
 @blueprint.get("/manifest-<int:serial>.json")
 @blueprint.get("/manifest-<int:serial>.json.minisig")
 def numbered(serial: int) -> flask.Response:
-    """A manifest by its serial, be it past, in force or signed in advance, or its signature."""
+    """A manifest by its serial, past, in force or signed in advance; or its signature."""
     limits.count("page")
     known = here().published.numbered(serial)
     if known is None:
@@ -61,7 +61,7 @@ def numbered(serial: int) -> flask.Response:
 
 @blueprint.get("/root-<int:number>.pub")
 def root(number: int) -> flask.Response:
-    """A root's public key, counted from 1.  Whoever pins it compares the digits of all of them by another way."""
+    """A root's public key, counted from 1.  Before pinning, compare the fingerprint of all through another channel."""
     limits.count("page")
     roots = here().published.roots
     if not 1 <= number <= len(roots):
@@ -71,17 +71,17 @@ def root(number: int) -> flask.Response:
 
 @blueprint.get("/questions.json")
 def questions() -> flask.Response:
-    """What each channel asks beside the text, for programs that have no page to show it."""
+    """The questions of each channel, for programs that do not show the page."""
     limits.count("page")
     return flask.Response(asked.encode(here().config.questions), mimetype="application/json")
 
 
 @blueprint.post("/courier/days")
 def days() -> flask.Response:
-    """Every day of which the reviewers' heap still holds something."""
-    courier, instance = _enter(), here()
+    """Every day for which the reviewers' heap still holds something."""
+    courier, instance = _authenticate(), here()
     _question(set())
-    instance.store.visit(courier.id)
+    instance.store.record_visit(courier.id)
     newest = instance.published.newest
     counts = [
         {"day": each.day.isoformat(), "envelopes": each.envelopes, "blocks": each.blocks}
@@ -94,35 +94,35 @@ def days() -> flask.Response:
 @blueprint.post("/courier/ids")
 def ids() -> flask.Response:
     """The ids of one day."""
-    _enter()
+    _authenticate()
     try:
         day = schema.day(_question({"day"})["day"])
     except Malformed as error:
-        raise _unknown_form() from error
-    found = here().store.day_ids(day)
+        raise _malformed() from error
+    stored = here().store.day_ids(day)
     return responses.record(
-        {"envelopes": [id.hex() for id in found.envelopes], "blocks": [id.hex() for id in found.blocks]}
+        {"envelopes": [id.hex() for id in stored.envelopes], "blocks": [id.hex() for id in stored.blocks]}
     )
 
 
 @blueprint.post("/courier/fetch")
 def fetch() -> flask.Response:
-    """A tar of envelopes and blocks; collected is recorded before its first byte."""
-    _enter()
+    """A tar of envelopes and blocks; they are marked as collected before its first byte is sent."""
+    _authenticate()
     question, instance = _question({"envelopes", "blocks"}), here()
     try:
         asked = schema.list_of(schema.hexadecimal(TOKEN), FETCH, unique=True)
         envelopes, blocks = ([bytes.fromhex(id) for id in asked(question[kind])] for kind in ("envelopes", "blocks"))
     except Malformed as error:
-        raise _unknown_form() from error
+        raise _malformed() from error
     collected = instance.store.collect(envelopes)
     return flask.Response(_tar(instance.store, collected, blocks), mimetype="application/x-tar")
 
 
 @blueprint.post("/courier/push")
 def push() -> flask.Response:
-    """A bundle of a workstation's outbox."""
-    _enter()
+    """Receive a bundle from a workstation's outbox."""
+    _authenticate()
     length = flask.request.content_length or 0
     if length > MAX_PART:
         raise RequestEntityTooLarge
@@ -134,15 +134,15 @@ def push() -> flask.Response:
         raise
     except (ProtocolError, Broken) as error:
         body.drain()
-        raise Refusal(400, "the bundle is damaged", "copy it to the stick again; nothing of it was kept") from error
+        raise Refusal(400, "the bundle is damaged", "copy it to the stick again; nothing of it was stored") from error
     except Full as error:
         body.drain()
         raise Refusal(507, "the server's disk is full", "tell the operator, then push again") from error
     return responses.record(answer)
 
 
-def _enter() -> Courier:
-    """The courier who signed the request; Refusal for anybody else, who takes nothing from a courier's share."""
+def _authenticate() -> Courier:
+    """The courier who signed the request; Refusal otherwise, counted apart from the couriers' rate."""
     try:
         courier = _signer()
     except Refusal:
@@ -171,7 +171,7 @@ def _check_signature(courier: Courier, instance: Instance) -> None:
     now = int(instance.now().timestamp())
     try:
         if not TIME.fullmatch(time) or not DIGEST.fullmatch(digest):
-            raise Malformed("no courier's headers")
+            raise Malformed("missing or malformed headers")
         signature = schema.unbase64(headers.get("Whistle-Signature", ""))
         key, asked = bytes.fromhex(courier.key), flask.request
         courier_auth.check_request(key, asked.method, asked.path, int(time), digest, signature, now)
@@ -183,9 +183,9 @@ def _check_signature(courier: Courier, instance: Instance) -> None:
 
 
 def _question(names: set[str]) -> dict[str, Any]:
-    """The JSON body of a signed request, with just these names."""
+    """The JSON body of a signed request, with exactly these names."""
     length = flask.request.content_length or 0
-    if length > ASK:
+    if length > MAX_QUESTION:
         raise RequestEntityTooLarge
     body, data = Body(flask.request.stream, length), b""
     try:
@@ -193,11 +193,11 @@ def _question(names: set[str]) -> dict[str, Any]:
             data += piece
         value = canonical.loads(data)
     except (Broken, Malformed) as error:
-        raise _unknown_form() from error
+        raise _malformed() from error
     if hashlib.sha256(data).hexdigest() != flask.request.headers["Whistle-Digest"]:
         raise Refusal(403, "the request is not what was signed", "try again")
     if not isinstance(value, dict) or set(value) != names:
-        raise _unknown_form()
+        raise _malformed()
     return value
 
 
@@ -220,5 +220,5 @@ def _published(known: SignedManifest) -> flask.Response:
     return flask.Response(known.data, mimetype="application/json")
 
 
-def _unknown_form() -> Refusal:
-    return Refusal(400, "the request is not of the form that this server knows", "use the version the operator runs")
+def _malformed() -> Refusal:
+    return Refusal(400, "this server does not know the form of this request", "use the version the operator runs")

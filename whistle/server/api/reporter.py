@@ -1,7 +1,7 @@
-"""What programs of reporters ask: the browser's half and the command line.  Everything by POST, in exact sizes.
+"""The interface of reporters' programs: the browser's script and the command line.  All by POST, in exact sizes.
 
-No id or token ever stands in an address.  Bodies are `application/octet-stream`, which no page of another site can
-send without asking first.
+URLs never contain ids or tokens.  Bodies are `application/octet-stream`, which pages of other sites cannot send without
+a preflight.
 """
 
 import itertools
@@ -22,11 +22,11 @@ from whistle.server.api import responses
 from whistle.server.errors import Broken, Refusal
 from whistle.server.instance import here
 from whistle.server.sealing.multipart import Body
-from whistle.store import Found, Full, Heap, Missing, Sealed, State, Store, Taken
+from whistle.store import Full, Heap, Missing, Sealed, State, Store, StoredEnvelope, Taken
 
 OCTETS = "application/octet-stream"
 PAD = 262_144  # bytes; an answer to a lookup is a multiple of it, so that up to six replies look like none
-FETCH = 64  # blocks in one answer
+FETCH = 64  # blocks in one response
 EPOCH = date(1970, 1, 1)
 STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
 WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
@@ -37,14 +37,14 @@ responses.init(blueprint)
 
 @blueprint.before_request
 def refuse_other_sites() -> None:
-    """No page of another site asks here, whatever its browser lets it send."""
+    """Refuse requests from pages of other sites."""
     if not origin.is_ours(flask.request.environ, here().config.hosts):
         raise Refusal(403, "this came from another site's page", "open this server's own page, in a newer browser")
 
 
 @blueprint.post("/ready")
 def ready() -> flask.Response:
-    """Whether a message would be taken now, before anything of it is sent; it keeps no place for it."""
+    """Whether a message would be accepted now, to ask before sending it; reserves nothing."""
     limits.count("page")
     _body(0, 0)
     limits.check("send")
@@ -53,12 +53,12 @@ def ready() -> flask.Response:
         here().store.check_room()
     except Full as error:
         raise _full() from error
-    return _nothing()
+    return _no_content()
 
 
 @blueprint.post("/block")
 def put_block() -> flask.Response:
-    """Keep a block for a report that follows: id, then 262,144 bytes."""
+    """Store a block for a later report: id, then 262,144 bytes."""
     with limits.uploading():
         body = _body(TOKEN + BLOCK, TOKEN + BLOCK)
     limits.count("block")
@@ -69,40 +69,40 @@ def put_block() -> flask.Response:
         raise _taken() from error
     except Full as error:
         raise _full() from error
-    return _nothing()
+    return _no_content()
 
 
 @blueprint.post("/drop")
 def drop_blocks() -> flask.Response:
-    """Take back blocks that no report has named, of somebody who sends none after all."""
+    """Remove uploaded blocks that no report has named, when sending is cancelled."""
     limits.count("page")
-    here().store.drop(_cut(_body(TOKEN, submission.MAX_BLOCKS * TOKEN)))
-    return _nothing()
+    here().store.drop(_split_ids(_body(TOKEN, submission.MAX_BLOCKS * TOKEN)))
+    return _no_content()
 
 
 @blueprint.post("/store")
 def store_envelopes() -> flask.Response:
-    """Keep one envelope, or a report with its slip, under their tokens, and the blocks that were put for them."""
+    """Store one envelope, or a report with its slip, under their tokens, and keep the blocks put for them."""
     instance = here()
     size = envelope.size(instance.config.slots)
     with limits.uploading():
         body = _body(size, submission.MAX_HEAD + submission.REPORT * size)
-    asked = _parse_store(body, instance.config.slots)
-    named = zip(asked.tokens, (Heap.REVIEWERS, Heap.REPORTERS), asked.envelopes, strict=False)
+    request = _parse_store(body, instance.config.slots)
+    named = zip(request.tokens, (Heap.REVIEWERS, Heap.REPORTERS), request.envelopes, strict=False)
     sealed = [Sealed(id_from_token(token), heap, each) for token, heap, each in named]
     again = all(instance.store.has(each.id) for each in sealed)
-    if not again:  # what is stored is never said to be refused
+    if not again:  # a message that is already stored is never refused
         limits.count("page")
     try:
         with limits.storing(again):
-            instance.store.commit(sealed, asked.blocks)
+            instance.store.commit(sealed, request.blocks)
     except Taken as error:
         raise _taken() from error
     except Missing as error:
-        raise _unknown() from error
+        raise _malformed() from error
     except Full as error:
         raise _full() from error
-    return _nothing()
+    return _no_content()
 
 
 @blueprint.post("/lookup")
@@ -111,33 +111,32 @@ def lookup() -> flask.Response:
     limits.count("lookup")
     instance = here()
     size = (2 + 2 * instance.config.slots * PLACES) * TOKEN
-    ids = _cut(_body(size, size))
+    ids = _split_ids(_body(size, size))
     if any(one >= two for one, two in itertools.pairwise(ids)):
-        raise _unknown()
-    found = instance.store.look(ids)
+        raise _malformed()
+    found = instance.store.lookup(ids)
     told = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
     return _octets(told.ljust(len(told) + -len(told) % PAD, b"\0"))
 
 
 @blueprint.post("/blocks")
 def fetch_blocks() -> flask.Response:
-    """Blocks of replies, each as 1 and its bytes, or 0."""
+    """Blocks of replies: for each, a 1 and its bytes, or a 0."""
     limits.count("fetch")
-    ids = _cut(_body(TOKEN, FETCH * TOKEN))
-    kept = here().store
-    return flask.Response(_blocks(kept, ids), mimetype=OCTETS)
+    ids = _split_ids(_body(TOKEN, FETCH * TOKEN))
+    return flask.Response(_blocks(here().store, ids), mimetype=OCTETS)
 
 
 @blueprint.post("/withdraw")
 def withdraw() -> flask.Response:
-    """Take a report and its slip back, by their tokens, while nobody has collected them."""
+    """Withdraw a report and its slip, by their tokens, unless they were collected."""
     limits.count("withdraw")
-    ids = [id_from_token(token) for token in _cut(_body(2 * TOKEN, 2 * TOKEN))]
+    ids = [id_from_token(token) for token in _split_ids(_body(2 * TOKEN, 2 * TOKEN))]
     return _octets(bytes([WITHDRAWN[here().store.withdraw(ids)]]))
 
 
 def _body(low: int, high: int) -> bytes:
-    """The whole body of the request at hand, of `low` to `high` bytes."""
+    """The whole body of the current request, from `low` to `high` bytes."""
     request = flask.request
     length = request.content_length or 0
     if "Transfer-Encoding" in request.headers:
@@ -147,29 +146,29 @@ def _body(low: int, high: int) -> bytes:
     if length > high:
         raise RequestEntityTooLarge
     if length < low:
-        raise _unknown()
+        raise _malformed()
     try:
         return Body(request.environ["wsgi.input"], length).whole()
     except Broken as error:
-        raise _unknown() from error
+        raise _malformed() from error
 
 
 def _parse_store(body: bytes, slots: int) -> submission.StoreRequest:
     try:
         return submission.parse(body, slots)
     except Malformed as error:
-        raise _unknown() from error
+        raise _malformed() from error
 
 
-def _blocks(kept: Store, ids: list[bytes]) -> Iterator[bytes]:
+def _blocks(store: Store, ids: list[bytes]) -> Iterator[bytes]:
     for id in ids:
-        found = kept.block(id, Heap.REPORTERS)
-        yield b"\0" if found is None else b"\1" + found
+        block = store.block(id, Heap.REPORTERS)
+        yield b"\0" if block is None else b"\1" + block
 
 
-def _cut(body: bytes) -> list[bytes]:
+def _split_ids(body: bytes) -> list[bytes]:
     if len(body) % TOKEN:
-        raise _unknown()
+        raise _malformed()
     return list(struct.unpack(f"{TOKEN}s" * (len(body) // TOKEN), body))
 
 
@@ -177,19 +176,19 @@ def _octets(answer: bytes) -> flask.Response:
     return flask.Response(answer, content_type=OCTETS)
 
 
-def _nothing() -> flask.Response:
+def _no_content() -> flask.Response:
     return flask.Response(status=204)
 
 
-def _entry(found: Found) -> bytes:
-    # Never the report's own body: whoever has the words is not shown what was written.
-    shown = found.body if found.body and found.heap == Heap.REPORTERS else b""
-    day = (found.state_day - EPOCH).days  # of the state: it came, was collected or removed on that day
-    return found.id + struct.pack(">BII", STATES[found.state], day, len(shown)) + shown
+def _entry(stored: StoredEnvelope) -> bytes:
+    # Never the report's own body: the words do not give access to what was written.
+    body = stored.body if stored.body and stored.heap == Heap.REPORTERS else b""
+    day = (stored.state_day - EPOCH).days  # of the state: when it arrived, was collected or removed
+    return stored.id + struct.pack(">BII", STATES[stored.state], day, len(body)) + body
 
 
-def _unknown() -> Refusal:
-    return Refusal(400, "the request is not of the known form", "use the version that the operator runs")
+def _malformed() -> Refusal:
+    return Refusal(400, "the request is malformed", "use the version that the operator runs")
 
 
 def _taken() -> Refusal:
@@ -197,4 +196,4 @@ def _taken() -> Refusal:
 
 
 def _full() -> Refusal:
-    return Refusal(507, "the server's disk is full", "try again later; nothing of it was kept")
+    return Refusal(507, "the server's disk is full", "try again later; nothing of it was stored")

@@ -1,6 +1,6 @@
-"""Answers to programs: records as canonical JSON, and errors as a record of what is wrong and what to do.
+"""Responses to programs: records as canonical JSON, and errors as a record with an error and a hint.
 
-Nothing of a request stands in an error.
+Errors contain nothing of the request.
 """
 
 from collections.abc import Mapping
@@ -14,8 +14,8 @@ from whistle.server import limits
 from whistle.server.errors import Refusal
 
 HINTS = {
-    404: "there is no such thing here",
-    411: "send the length of the body",
+    404: "not found on this server",
+    411: "send a Content-Length",
     413: "send less at a time",
     415: "send application/octet-stream",
     503: "try again in a few minutes",
@@ -23,7 +23,7 @@ HINTS = {
 
 
 def init(blueprint: flask.Blueprint) -> None:
-    """Let every error of a blueprint be answered like this."""
+    """Format all errors of a blueprint as records."""
     blueprint.register_error_handler(HTTPException, _by_status)
     blueprint.register_error_handler(Refusal, _refused)
 
@@ -49,6 +49,6 @@ def _by_status(error: HTTPException) -> flask.Response:
 
 
 def duration(seconds: int) -> str:
-    """How long it is, in the words of a hint."""
+    """A duration in words, rounded up to minutes from 60 seconds on."""
     count, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
     return f"{count} {unit}{'' if count == 1 else 's'}"

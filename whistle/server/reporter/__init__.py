@@ -1,1 +1,1 @@
-"""The reporters' pages, which work without script."""
+"""The reporters' pages, which work without scripts."""

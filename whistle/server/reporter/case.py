@@ -1,6 +1,6 @@
-"""The way back: the twelve words, where the case stands, the replies and their files (SPEC 2, 4, 6).
+"""Returning: the twelve words, the state of the case, the replies and their files (SPEC 2, 4, 6).
 
-It claims no more than is known, and shows nothing that is not signed by a reviewer.
+The pages claim no more than is known, and show only replies that a reviewer signed.
 """
 
 import re
@@ -26,13 +26,13 @@ from whistle.server.sealing import arrival
 from whistle.server.sealing.case_view import CaseView, FoundReply
 from whistle.store import State, StoreError
 
-ENDING = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")  # of a file's name
-LOOK_STATUS = 200  # whatever was found, so that not even a status tells
+EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")  # a file name's extension
+LOOK_STATUS = 200  # whatever is found, so that the status reveals nothing
 
 
 @dataclass(frozen=True)
 class Back:
-    """A visit of somebody who came back, with what the words found."""
+    """A visit of a returning reporter, with what the words found."""
 
     visit: Visit
     known: SignedManifest
@@ -41,56 +41,56 @@ class Back:
 
     @property
     def code(self) -> str:
-        """The words for the hidden fields of the next page."""
+        """The code for the hidden fields of the next page."""
         return fields.hidden_code(self.reporter.code)
 
     @property
     def without(self) -> tuple[str, ...]:
-        """Who was left out by the report."""
+        """The ids of those whom the report left out."""
         return self.view.slip.without if self.view.slip else ()
 
     @property
     def over(self) -> bool:
-        """Whether the report was removed, and nothing else is left of the case."""
+        """Whether the report was removed and nothing else is left of the case."""
         return self.view.state is State.REMOVED and not (self.view.replies or self.view.late)
 
     @property
     def readers(self) -> tuple[str, ...]:
-        """Who would read a follow-up; empty when none of them is active any more."""
+        """The ids of those who would read a follow-up; empty if none of them is active any more."""
         return arrival.follow_up_readers(self.view, self.known.manifest)
 
     @property
     def instead(self) -> tuple[str, ...]:
-        """The present readers of the channel, less who was left out: for a case that has no reader any more."""
+        """The channel's present readers without those left out: for a case that has no readers any more."""
         slip = self.view.slip
         return arrival.readers_of(self.known.manifest, slip.channel, slip.without) if slip else ()
 
     @property
     def chosen(self) -> tuple[str, ...]:
-        """Those of `instead` whom the form that came leaves."""
+        """Those of `instead` whom the submitted form does not leave out."""
         return tuple(id for id in self.instead if id not in self.unwanted)
 
     @property
     def unwanted(self) -> tuple[str, ...]:
-        """Who was left out by the report, and where nobody of its readers is left by the form that came."""
+        """Those left out by the report and, if it has no readers any more, by the submitted form."""
         ticked = () if self.readers else fields.left_out(self.visit.arrived, self.known.manifest)
         return tuple(dict.fromkeys((*self.without, *ticked)))
 
 
 def ask(visit: Visit, *problems: Problem, padded: bool = False) -> flask.Response:
-    """The box for the words."""
+    """The form for the words."""
     return page(visit, "replies.html", typed=visit.arrived.get("words"), problems=problems, padded=padded)
 
 
 def begin(visit: Visit) -> flask.Response:
-    """The box for the words, for somebody who chose to read replies."""
+    """The form for the words, without problems."""
     return ask(visit)
 
 
 def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
-    """The answer for whoever holds the words in the form; the box again, filled up alike, when they find nothing.
+    """Answer with the case of the form's words, or with the form again, padded alike, if they find nothing.
 
-    It leaves on the beat, whatever is asked with the words.
+    The response is sent on the beat, whatever the action.
     """
     return on_the_beat(visit.config.beat, lambda: _with_case(visit, answer))
 
@@ -101,19 +101,19 @@ def _with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.
     except WordsError as error:
         return ask(visit, fields.words_problem(visit.t, error), padded=True)
     known = visit.published.current(visit.day)
-    view = arrival.look(reporter, visit.published, visit.store, visit.day)
+    view = arrival.view_case(reporter, visit.published, visit.store, visit.day)
     if view is None:
         return ask(visit, Problem("words", visit.t("replies.nothing")), padded=True)
     return answer(Back(visit, known, reporter, view))
 
 
 def look(visit: Visit) -> flask.Response:
-    """The case."""
+    """Look up the case and show it."""
     return with_case(visit, case)
 
 
 def case(back: Back, *problems: Problem) -> flask.Response:
-    """The page of a case, filled up; with what is wrong with a follow-up, if it was that."""
+    """The page of a case, padded; with the problems of a follow-up, if there are any."""
     visit, view = back.visit, back.view
     typed = fields.attempt(visit.arrived) if problems else None
     return page(
@@ -138,35 +138,35 @@ def case(back: Back, *problems: Problem) -> flask.Response:
 
 
 def download(visit: Visit) -> flask.Response:
-    """A file of a reply; up to 8 MiB nothing of it is sent before all of it is verified."""
+    """A file of a reply; up to 8 MiB, it is verified completely before any of it is sent."""
 
-    def give(back: Back) -> flask.Response:
-        found = _find(back.view.replies, fields.file_key(visit.arrived.get("file")))
+    def send(back: Back) -> flask.Response:
+        attachment = _find(back.view.replies, fields.file_key(visit.arrived.get("file")))
         try:
-            if found is not None:
-                record, place = found
-                return _file(record, place, flask.Response(arrival.open_attachment(visit.store, record)))
+            if attachment is not None:
+                record, index = attachment
+                return _file(record, index, flask.Response(arrival.open_attachment(visit.store, record)))
         except (ProtocolError, StoreError):
             pass
         return notice(visit, "notice.removed_file", status=404, code=back.code)
 
-    return with_case(visit, give)
+    return with_case(visit, send)
 
 
 STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {"replies": begin, "look": look, "download": download}
 
 
-def saved_as(name: str, place: int) -> str:
-    """A name that tells nothing but the kind: browsers list what they have saved, with the time and our address."""
-    ending = ENDING.search(name)
-    return f"file-{place + 1}{ending[0] if ending else ''}"
+def saved_as(name: str, index: int) -> str:
+    """A name that reveals only the type: browsers list downloads with their time and our address."""
+    extension = EXTENSION.search(name)
+    return f"file-{index + 1}{extension[0] if extension else ''}"
 
 
-def _file(record: Attachment, place: int, response: flask.Response) -> flask.Response:
-    """As something to keep, never to show: whatever it is, the browser must not run it here."""
+def _file(record: Attachment, index: int, response: flask.Response) -> flask.Response:
+    """Send as a download: the browser must never display or run it in our origin."""
     response.mimetype = "application/octet-stream"
     response.content_length = record.size
-    response.headers.set("Content-Disposition", "attachment", filename=saved_as(safe_name(record.name), place))
+    response.headers.set("Content-Disposition", "attachment", filename=saved_as(safe_name(record.name), index))
     return response
 
 
@@ -188,7 +188,7 @@ def _state(back: Back) -> Markup:
 
 
 def _facts(back: Back) -> Sequence[Markup]:
-    """What is known beside the state, a line each."""
+    """What is known besides the state, one line each."""
     visit, view, t = back.visit, back.view, back.visit.t
     planned = "" if back.over else due(visit, back.known)
     lines: dict[str, dict[str, Any] | None] = {
@@ -202,13 +202,13 @@ def _facts(back: Back) -> Sequence[Markup]:
 
 def _choices(back: Back) -> list[str]:
     view = back.view
-    stop = ["stop"] if back.readers else []  # of those who had the case, and nobody who came after them
+    stop = ["stop"] if back.readers else []  # only to those who had the case
     first = {State.WAITING: ["withdraw"], State.COLLECTED: stop}
     return [*(first.get(view.state, []) if view.state else []), *(["exposed"] if view.slip else [])]
 
 
 def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
-    """Whom a follow-up would reach, or who is offered instead, or where else to turn."""
+    """Who would get a follow-up, or who is offered instead, or where else to turn."""
     visit = back.visit
     nobody = any(problem.nobody for problem in problems)
     return {
@@ -220,7 +220,7 @@ def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
 
 
 def whom(back: Back, about: str) -> dict[str, Any]:
-    """Who will read the next message; or who is offered instead, each to be left out as the texts `about` it say."""
+    """Who will read the next message; or who is offered instead, with checkboxes and the texts `about` it."""
     visit, known = back.visit, back.known
     if back.readers or not back.instead:
         return {
@@ -237,8 +237,8 @@ def whom(back: Back, about: str) -> dict[str, Any]:
 def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
     reply, t = found.reply, visit.t
     files = [
-        {"key": f"{reply.lane}-{reply.n}-{place}", "name": safe_name(each.name), "size": t.size(each.size)}
-        for place, each in enumerate(found.attachments)
+        {"key": f"{reply.lane}-{reply.n}-{index}", "name": safe_name(each.name), "size": t.size(each.size)}
+        for index, each in enumerate(found.attachments)
     ]
     return {
         "from": shown(found.reviewer),

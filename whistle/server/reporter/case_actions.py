@@ -1,6 +1,6 @@
-"""What somebody who came back may do: add, withdraw, ask to stop, move to new words (SPEC 2, 4).
+"""Actions of a returning reporter: add, withdraw, ask to stop, move to new words (SPEC 2, 4).
 
-Each is the reporter's own message to whoever reads the case; nobody who was left out is ever written to.
+Each is a message from the reporter to the case's readers, never to anybody who was left out.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +10,7 @@ import flask
 from whistle.protocol.code import retrieval
 from whistle.protocol.reporter.compose import Refused
 from whistle.server import limits
-from whistle.server.errors import NoRoom
+from whistle.server.errors import DiskFull
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.case import Back, case, whom, with_case
 from whistle.server.reporter.fields import Problem
@@ -21,13 +21,13 @@ from whistle.server.sealing.arrival import Draft
 
 
 def follow_up(visit: Visit) -> flask.Response:
-    """Store a follow-up; or give the page back with what is wrong."""
+    """Store a follow-up, or show the page again with the problem."""
 
     def add(back: Back) -> flask.Response:
         text = fields.text(visit.arrived)
         try:
             _store(back, text, () if back.readers else back.chosen)
-        except (NoRoom, Refused) as error:
+        except (DiskFull, Refused) as error:
             return case(back, *problems_of(visit, fields.problem(visit.t, error, visit.bounds)))
         return _sent(back, back.readers or back.chosen)
 
@@ -35,19 +35,19 @@ def follow_up(visit: Visit) -> flask.Response:
 
 
 def follow_up_again(visit: Visit, problem: Problem) -> flask.Response:
-    """The page with what was typed, and why the follow-up could not be taken."""
+    """The page with what was typed, and why the follow-up was rejected."""
     return with_case(visit, lambda back: case(back, *problems_of(visit, problem)))
 
 
 def withdraw(visit: Visit) -> flask.Response:
-    """Ask whether the report is to be withdrawn."""
+    """Ask to confirm withdrawing the report."""
     return _confirm(visit, "withdraw", "withdraw-now", ("text", "follow_ups"))
 
 
 def withdraw_now(visit: Visit) -> flask.Response:
-    """Withdraw the report, if nobody has picked it up."""
+    """Withdraw the report, unless it was picked up."""
 
-    def take_back(back: Back) -> flask.Response:
+    def attempt_withdrawal(back: Back) -> flask.Response:
         outcome = arrival.withdraw(back.reporter, visit.store)
         if outcome == "withdrawn":
             return notice(visit, "withdraw.done")
@@ -55,11 +55,11 @@ def withdraw_now(visit: Visit) -> flask.Response:
             return notice(visit, "withdraw.late", code=back.code, step="stop" if back.readers else "")
         return case(back)
 
-    return with_case(visit, take_back)
+    return with_case(visit, attempt_withdrawal)
 
 
 def stop(visit: Visit) -> flask.Response:
-    """Ask whether the readers are to be asked to stop."""
+    """Ask to confirm asking the readers to stop."""
     return _confirm(visit, "stop", "stop-now", ("text", "may"), visit.t.text("stop.message"))
 
 
@@ -69,7 +69,7 @@ def stop_now(visit: Visit) -> flask.Response:
     def ask(back: Back) -> flask.Response:
         try:
             _store(back, visit.t.text("stop.message"), ())
-        except (NoRoom, Refused) as error:
+        except (DiskFull, Refused) as error:
             return case(back, fields.problem(visit.t, error, visit.bounds))
         return _sent(back, back.readers)
 
@@ -82,7 +82,7 @@ def exposed(visit: Visit) -> flask.Response:
 
 
 def renew(visit: Visit) -> flask.Response:
-    """Store a report under new words that continues the case, to the same readers; show the words."""
+    """Store a report to the same readers that continues the case under new words; show the words."""
 
     def move(back: Back) -> flask.Response:
         attempt, slip = fields.attempt(visit.arrived), back.view.slip
@@ -100,7 +100,7 @@ def renew(visit: Visit) -> flask.Response:
         try:
             with limits.storing(again=arrival.is_stored(reporter, visit.store)):
                 arrival.report(draft, reporter, visit.published, visit.store, visit.day)
-        except (NoRoom, Refused) as error:
+        except (DiskFull, Refused) as error:
             return _exposed(back, fields.problem(visit.t, error, visit.bounds))
         return stored(visit, reporter)
 
@@ -143,7 +143,7 @@ def _sent(back: Back, readers: tuple[str, ...]) -> flask.Response:
 
 
 def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message: str = "") -> flask.Response:
-    def sure(back: Back) -> flask.Response:
+    def confirm(back: Back) -> flask.Response:
         return page(
             visit,
             "confirm.html",
@@ -156,7 +156,7 @@ def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message
             attempt=fields.new_attempt(),
         )
 
-    return with_case(visit, sure)
+    return with_case(visit, confirm)
 
 
 def _exposed(back: Back, *problems: Problem) -> flask.Response:

@@ -1,7 +1,7 @@
-"""What the browser's program is given beside itself: the pages it fills in, and the words it says.
+"""The page templates and texts for the browser's script.
 
-The pages are those of the script-off way, with marks where something goes in, so that each text is translated once
-and looks the same.  Nothing of anybody is asked for here and nothing of anybody is in it.
+They are the pages without script, with marks in place of values, so that each text is translated once and looks the
+same.  They contain no personal data.
 """
 
 import json
@@ -22,7 +22,7 @@ FIELDS = (
     *("word", "number", "reference", "state", "fact", "day", "step", "from", "text", "language", "arrived"),
     *("name", "size", "reading", "whom", "list", "why", "problem", "field", "digits", "heading"),
 )
-SPOKEN = (
+TEXTS = (
     *("case.", "error.", "replies.", "script.", "size.", "wait.", "notice.limit", "notice.busy_text"),
     *("stop.message", "exposed.message", "reading."),
 )
@@ -30,7 +30,7 @@ BARE = "script/bare.html"
 
 
 def mark(name: str) -> Markup:
-    """Where the program puts a value in."""
+    """The mark that the script replaces with a value."""
     return Markup("⟦{}⟧").format(name)
 
 
@@ -38,15 +38,15 @@ MARKS = {name: mark(name) for name in FIELDS}
 
 
 def kit(visit: Visit) -> flask.Response:
-    """Every page that the program shows, and what it says in them."""
+    """All pages and texts of the script, in one response."""
     known = visit.published.current(visit.day)
-    pages = {name: Markup(html) for name, html in _pages(visit, known).items()}  # noqa: S704  made of our templates
+    pages = {name: Markup(html) for name, html in _pages(visit, known).items()}  # noqa: S704  rendered by our templates
     return page(visit, "script/kit.html", pages=pages, settings=_settings(visit))
 
 
 def _settings(visit: Visit) -> str:
     t = visit.t
-    found = {
+    settings = {
         "date": t.date,
         "months": list(t.months),
         "weekdays": list(t.weekdays),
@@ -54,14 +54,14 @@ def _settings(visit: Visit) -> str:
         "last": t.last,
         "decimal": t.decimal,
         "words": t.words,
-        "texts": {key: said for key, said in t.messages.items() if key.startswith(SPOKEN)},
+        "texts": {key: said for key, said in t.messages.items() if key.startswith(TEXTS)},
         "plan": [] if visit.leapt else [_step(visit, step) for step in visit.config.plan],
         "leapt": visit.leapt,
         "kept": KEPT.days,
         "files": visit.bounds.files,
         "upload": visit.bounds.upload,
     }
-    return json.dumps(found, ensure_ascii=False, default=dict)
+    return json.dumps(settings, ensure_ascii=False, default=dict)
 
 
 def _pages(visit: Visit, known: SignedManifest) -> Mapping[str, str]:
@@ -106,7 +106,7 @@ def _rendered(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
 
 
 def _step(visit: Visit, step: Step) -> dict[str, Any]:
-    return {"days": step.days, "text": visit.said(step.text), "doneBy": step.done_by}
+    return {"days": step.days, "text": visit.localized(step.text), "doneBy": step.done_by}
 
 
 def _words() -> dict[str, Any]:

@@ -1,6 +1,6 @@
-"""What the pages' forms hold, read strictly, and what is said when one cannot be taken.
+"""The fields of the pages' forms, parsed strictly, and the messages for rejected forms.
 
-Nothing is stored here and nothing is sealed; a value that no page of ours can have sent counts as missing.
+Nothing is stored or sealed here.  A value that our pages cannot have sent counts as missing.
 """
 
 import os
@@ -19,9 +19,9 @@ from whistle.protocol.reporter.questions import WAY, Question
 from whistle.protocol.trust.manifest import RECOVERY, Manifest
 from whistle.server.errors import (
     Broken,
+    DiskFull,
     FieldAfterFile,
     FormError,
-    NoRoom,
     TooBig,
 )
 from whistle.server.i18n import Translation
@@ -30,24 +30,24 @@ from whistle.server.sealing.multipart import Arrived, Bounds
 WAYS = ("report", "advice")
 ATTEMPT_TEXT = re.compile(r"[0-9a-f]{64}")
 ANSWER = "answer-"
-PLACES = 3  # of the twelve words, asked back
+WORDS_ASKED = 3  # of the twelve, to check that they were written down
 
 
 class Busy(FormError):
-    """Too many files arrive at once; nothing of this form was kept.  `wait` is in seconds, 0 when nobody knows."""
+    """Too many uploads at once; nothing of this form was stored.  `wait` is in seconds, 0 if unknown."""
 
     def __init__(self, message: str, fields: tuple[tuple[str, str], ...] = (), wait: int = 0) -> None:
         super().__init__(message, fields)
         self.wait = wait
 
 
-TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and the message
+MESSAGES: Mapping[type[Exception], tuple[str, str]] = {  # the field to correct, and the message
     HoldsWords: ("text", "error.holds_words"),
     HoldsSealedReport: ("text", "error.sealed_text"),
     Empty: ("text", "error.empty"),
     NobodyLeft: ("without", "error.nobody"),
     TooLong: ("without", "error.too_long_names"),
-    NoRoom: ("", "error.no_room"),
+    DiskFull: ("", "error.no_room"),
     Broken: ("", "error.broken"),
     FieldAfterFile: ("", "error.old_form"),
 }
@@ -55,10 +55,10 @@ TOLD: Mapping[type[Exception], tuple[str, str]] = {  # which field to mend, and 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with a form; `field` is the id of the control to mend, empty when there is none.
+    """What is wrong with a form; `field` is the id of the control to correct, or empty.
 
-    `nobody`: everybody who could read it was left out, so that other places are to be shown.  `heading` is the
-    message above the list of problems that it begins; `wait` is after how many seconds the same form may be taken.
+    `nobody`: everybody who could read it was left out, so other places to turn to are shown.  `heading` is the key of
+    the message above the problems; `wait` is the number of seconds until the same form may be accepted.
     """
 
     field: str
@@ -69,55 +69,55 @@ class Problem:
 
 
 def new_attempt() -> str:
-    """The random part of a form, in hexadecimal: with what is typed it makes the code (SPEC 2)."""
+    """The random part of a form, in hexadecimal: the code is derived from it and what is typed (SPEC 2)."""
     return os.urandom(ATTEMPT).hex()
 
 
 def attempt(arrived: Arrived) -> bytes | None:
-    """The 32 random bytes that a form carries; None when they are missing."""
+    """The 32 random bytes in a form; None if missing."""
     text = arrived.get("attempt")
     return bytes.fromhex(text) if ATTEMPT_TEXT.fullmatch(text) else None
 
 
 def way(arrived: Arrived) -> str:
-    """Which of the two ways a visitor has taken."""
+    """Whether the visitor wants to report or to ask for advice, as one of `WAYS`."""
     return arrived.get(WAY) if arrived.get(WAY) in WAYS else WAYS[0]
 
 
 def text(arrived: Arrived) -> str:
-    """The text as it was typed, without the room around it."""
+    """The text as typed, without surrounding whitespace."""
     return arrived.get("text").strip()
 
 
 def answers(arrived: Arrived, questions: Sequence[Question]) -> dict[str, str]:
-    """The answers that were given to a channel's questions, by their ids."""
+    """The answers to a channel's questions, by question id; without blank ones."""
     given = {question.id: arrived.get(ANSWER + question.id).strip() for question in questions}
     return {id: answer for id, answer in given.items() if not is_blank(answer)}
 
 
 def left_out(arrived: Arrived, manifest: Manifest) -> tuple[str, ...]:
-    """The ids of those who were ticked and may be: active reviewers, and the recovery identity."""
-    known = [reviewer.id for reviewer in manifest.active()] + ([RECOVERY] if manifest.recovery else [])
+    """The ids that were ticked, among active reviewers and the recovery identity."""
+    allowed = [reviewer.id for reviewer in manifest.active()] + ([RECOVERY] if manifest.recovery else [])
     ticked = set(arrived.all("without"))
-    return tuple(id for id in known if id in ticked)
+    return tuple(id for id in allowed if id in ticked)
 
 
 def file_key(text: str) -> tuple[int, int, int] | None:
-    """Which file is asked for: lane and number of its reply, and its place there."""
-    found = re.fullmatch(r"(\d{1,2})-(\d{1,2})-(\d{1,3})", text, re.ASCII)
-    return (int(found[1]), int(found[2]), int(found[3])) if found else None
+    """The requested file: lane and number of its reply, and its index there."""
+    match = re.fullmatch(r"(\d{1,2})-(\d{1,2})-(\d{1,3})", text, re.ASCII)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else None
 
 
 def hidden_code(code: bytes) -> str:
-    """The code as numbers, for the hidden field of a page that needs it."""
+    """The code as numbers, for hidden fields."""
     return " ".join(map(str, words.numbers(code)))
 
 
 def matches(code: bytes, arrived: Arrived) -> bool:
-    """Whether three of the words were typed right, in any of the lists or as their numbers."""
+    """Whether at least three words were typed correctly, from any of the lists or as numbers."""
     asked = {place: arrived.get(f"word-{place}") for place in range(1, words.COUNT + 1)}
     typed = {place: answer for place, answer in asked.items() if answer.strip()}
-    return len(typed) >= PLACES and any(_fits(code, typed, language) for language in words.LANGUAGES)
+    return len(typed) >= WORDS_ASKED and any(_fits(code, typed, language) for language in words.LANGUAGES)
 
 
 def _fits(code: bytes, typed: Mapping[int, str], language: str) -> bool:
@@ -129,7 +129,7 @@ def _fits(code: bytes, typed: Mapping[int, str], language: str) -> bool:
 
 
 def words_problem(t: Translation, error: WordsError) -> Problem:
-    """What is said about twelve words that are none."""
+    """The problem with words that are not a code."""
     if error.reason == "count":
         said = t("replies.count", error.found) if error.found else t.text("replies.empty")
     elif error.reason == "unknown" and error.neighbours:
@@ -142,17 +142,17 @@ def words_problem(t: Translation, error: WordsError) -> Problem:
 
 
 def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Problem:
-    """What is said about a form that could not be taken."""
+    """The problem for a form that was rejected."""
     if isinstance(error, TooBig):
         return _too_big(t, error, bounds)
     if isinstance(error, Busy):
         return limited(t, error.wait)
-    field, key = next((said for kind, said in TOLD.items() if isinstance(error, kind)), ("", "error.not_stored"))
+    field, key = next((said for kind, said in MESSAGES.items() if isinstance(error, kind)), ("", "error.not_stored"))
     return Problem(field, t(key), isinstance(error, NobodyLeft))
 
 
 def limited(t: Translation, wait: int) -> Problem:
-    """What is said where more arrives than may; `wait` in seconds, 0 when nobody knows."""
+    """The problem for a rate limit or a busy server; `wait` in seconds, 0 if unknown."""
     said = t("notice.limit_text", wait=_duration(t, wait)) if wait else t("notice.busy_text")
     return Problem("", said, heading="notice.limit", wait=wait)
 

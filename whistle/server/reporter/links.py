@@ -1,5 +1,5 @@
-"""Numbers to call and places to turn to, as links: what an operator wrote is shown as it is, and leads only where a
-browser may safely go.  What is neither a telephone number, an e-mail address nor an address of a page stays text.
+"""Contacts as links: the operator's text is shown as it is, and becomes a link only if that is safe.
+Anything that is not a telephone number, an e-mail address or a web address stays text.
 """
 
 import re
@@ -9,8 +9,8 @@ from urllib.parse import urlsplit
 from markupsafe import Markup, escape
 
 NUMBER = re.compile(r"\+?[\d(][\d .()\-]*")
-AT_HOME = "(0)"  # dialled only at home: +44 (0)20 is +4420 from everywhere
-DIGITS = range(2, 16)  # of a number that can be dialled; E.164 has 15 at most
+AT_HOME = "(0)"  # only dialled domestically: +44 (0)20 is +4420 from abroad
+DIGITS = range(2, 16)  # length of a telephone number; E.164 allows 15
 MAIL = re.compile(r"[A-Za-z0-9._+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+")
 HOST = re.compile(r"[\w-]+(\.[\w-]+)+")
 ONION = re.compile(r"([a-z0-9-]+\.)*[a-z2-7]{56}\.onion")
@@ -18,9 +18,9 @@ HYPHENS = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2212"), "-")
 
 
 def contact(text: str, shown: str | Markup = "") -> Markup:
-    """A contact as HTML, shown as ``shown`` or as it is; a link where it can be one.
+    """A contact as HTML, with the text ``shown`` if given; a link if it can be one.
 
-    A page opens in a tab of its own, so that what was typed here stays.
+    Pages open in a new tab, so that what was typed here is not lost.
     """
     plain = text.strip()
     if href := _telephone(plain) or _mail(plain):
@@ -31,7 +31,7 @@ def contact(text: str, shown: str | Markup = "") -> Markup:
 
 
 def _telephone(text: str) -> str:
-    """The `tel:` address (RFC 3966) of a number, however it is spaced and in whatever digits; "" of anything else."""
+    """The `tel:` URL (RFC 3966) of a number in any spacing and digits; "" for anything else."""
     number = unicodedata.normalize("NFKC", text).translate(HYPHENS)
     if not NUMBER.fullmatch(number):
         return ""
@@ -45,13 +45,13 @@ def _mail(text: str) -> str:
 
 
 def _page(text: str) -> str:
-    """An https address, or an onion's with or without a scheme: nobody on the way reads what goes there."""
+    """An https URL, or an onion address with or without a scheme: both are encrypted; "" for anything else."""
     address = f"http://{text}" if ONION.fullmatch(text.partition("/")[0]) else text
     if not address.isprintable() or " " in address:
         return ""
     try:
         parts = urlsplit(address)
-        _ = parts.port  # ValueError where it is none
+        _ = parts.port  # ValueError if invalid
     except ValueError:
         return ""
     host = parts.hostname or ""

@@ -1,7 +1,6 @@
-"""Who will read a message and who was left out, in one line: beside Send, once it is stored, and in the case.
+"""The line that says who will read a message and who was left out: beside Send, when it is stored, and in the case.
 
-Nothing here decides who reads; it says what the form chose or the slip holds, and that it does not know where it
-does not.
+Nothing here decides who reads: the line shows the form's choice or the slip's content, or that it is not known.
 """
 
 import contextlib
@@ -22,15 +21,15 @@ from whistle.store import StoreError
 
 
 def line(visit: Visit, known: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
-    """Who will read it, and who was left out."""
+    """Who will read a message, and who was left out."""
     t, able = visit.t, tuple(readers)
-    some = any(id != RECOVERY for id in able)  # nothing is sealed to the key in reserve alone
-    said = t("reading.will", names=names(visit, known, able)) if some else t("reading.nobody")
-    return Markup("<strong>{}</strong> {}").format(said, _out(visit, known, without))
+    some = any(id != RECOVERY for id in able)  # nothing is sealed to the reserve key alone
+    sentence = t("reading.will", names=names(visit, known, able)) if some else t("reading.nobody")
+    return Markup("<strong>{}</strong> {}").format(sentence, _out(visit, known, without))
 
 
-def chosen(visit: Visit, known: SignedManifest, channel: Channel) -> Markup:
-    """Beside Send of a report: the readers of the channel, or what the boxes were when the form came."""
+def for_channel(visit: Visit, known: SignedManifest, channel: Channel) -> Markup:
+    """For a report's form: the readers of the channel, or those left by the checkboxes of the submitted form."""
     without = fields.left_out(visit.arrived, known.manifest)
     draft = Draft(channel.id, visit.t.code, "", without=without)
     readers: tuple[str, ...] = ()
@@ -40,14 +39,14 @@ def chosen(visit: Visit, known: SignedManifest, channel: Channel) -> Markup:
 
 
 def offered(visit: Visit, known: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
-    """The line of a form with boxes; it stays true when a box is ticked after the page was made."""
+    """For a form with checkboxes: the line stays true when a box is ticked later."""
     if not visit.arrived.all("without"):
         return visit.t("reading.before", names=names(visit, known, readers))
     return Markup("{} {}").format(visit.t("reading.chosen"), line(visit, known, readers, without))
 
 
 def stored(visit: Visit, reporter: Reporter) -> Markup:
-    """Of a report that is stored: what its slip says."""
+    """For a stored report: what its slip says."""
     with contextlib.suppress(StoreError):
         if slip := arrival.slip(reporter, visit.store, visit.config.slots):
             return line(visit, visit.published.current(visit.day), slip.readers, slip.without)
@@ -59,10 +58,10 @@ def case(visit: Visit, known: SignedManifest, view: CaseView) -> Markup:
     t = visit.t
     if view.slip is None:
         return t("case.no_slip")
-    said = t("reading.can", names=names(visit, known, view.slip.readers))
+    sentence = t("reading.can", names=names(visit, known, view.slip.readers))
     later = [_later(visit.t, each) for each in view.brought_in]
     more = Markup(" ").join([_out(visit, known, view.slip.without), *later])
-    return Markup("<strong>{}</strong> {}").format(said, more)
+    return Markup("<strong>{}</strong> {}").format(sentence, more)
 
 
 def _later(t: Translation, each: BroughtIn) -> Markup:

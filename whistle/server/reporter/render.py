@@ -1,6 +1,6 @@
-"""One visit of a reporter: what the pages share, and how an answer is made of a template.
+"""One request of a reporter: what the pages share, and rendering of templates.
 
-A visit has no session: everything that a step needs arrives with its form and leaves with its page.
+There are no sessions: everything that a step needs arrives with its form and leaves with its page.
 """
 
 import datetime
@@ -24,50 +24,50 @@ from whistle.server.sealing.multipart import Arrived, Bounds
 from whistle.store import Store
 
 PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
-PAGE = 16_384  # bytes: any other is a multiple of this, whichever channel or words it shows
+PAGE = 16_384  # bytes: other pages are multiples of this, whichever channel or words they show
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
 LAYOUT = "base.html"
 NUMBER = Markup('<bdi dir="ltr">{}</bdi>')
 SENTENCE = Markup('<bdi dir="{}">{}</bdi>')
-SCRIPTED = {"tell.html": "script.plain_send", "replies.html": "script.plain_look"}  # where the program is loaded, and
-# how the way without it is offered
+SCRIPTED = {"tell.html": "script.plain_send", "replies.html": "script.plain_look"}  # pages that load
+# the script, and the text of the link to do without it
 
 
 @dataclass(frozen=True)
 class Visit:
-    """Who answers, in which language, on which day, and what the form held."""
+    """A request: instance, language, day, and the content of its form."""
 
     instance: Instance
     t: Translation
     day: datetime.date
     says: datetime.date  # the clock's day, which is another one where it has leapt
-    leapt: bool = False  # the clock has, so no day to come is named
+    leapt: bool = False  # the clock has leapt, so no future day is shown
     arrived: Arrived = NOTHING
 
     @property
     def config(self) -> Config:
-        """What the operator decided."""
+        """The instance's configuration."""
         return self.instance.config
 
     @property
     def store(self) -> Store:
-        """Where sealed things rest."""
+        """The instance's store."""
         return self.instance.store
 
     @property
     def published(self) -> Published:
-        """The manifests."""
+        """The instance's manifests."""
         return self.instance.published
 
     @property
     def bounds(self) -> Bounds:
-        """How much a form may hold."""
+        """The limits for a form."""
         return Bounds(self.config.max_upload)
 
     @classmethod
     def now(cls, instance: Instance, t: Translation) -> "Visit":
-        """A visit that begins."""
+        """A visit that begins now, without a form."""
         clock = instance.clock
         return cls(instance, t, clock.day, clock.says, clock.leapt)
 
@@ -83,45 +83,45 @@ class Visit:
             raise NoManifest("a newer manifest may have begun")
         return known
 
-    def holding(self, fields: Arrived) -> "Visit":
-        """The same visit with what its form held, which may have taken past midnight to arrive."""
+    def with_form(self, fields: Arrived) -> "Visit":
+        """The same visit with its form, at the current day: the form may have taken past midnight to arrive."""
         return replace(Visit.now(self.instance, self.t), arrived=fields)
 
-    def said(self, texts: Mapping[str, str]) -> str:
-        """A text of the organisation's, in this visit's language where there is one."""
+    def localized(self, texts: Mapping[str, str]) -> str:
+        """A text of the organisation, in this visit's language if available."""
         return in_language(texts, self.t.code)
 
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
-    """The answer made of a template, filled up to a multiple of 16 KiB, or if ``padded`` of 256 KiB."""
+    """Render a template as a response, padded to a multiple of 16 KiB, or of 256 KiB if ``padded``."""
     html = rendered(visit, template, **values).encode()
     return flask.Response(fill(html, PAD if padded else PAGE), status=status, mimetype="text/html")
 
 
 def rendered(visit: Visit, template: str, **values: Any) -> str:
-    """The HTML made of a template."""
+    """Render a template to HTML, without padding."""
     script = _script(visit, SCRIPTED[template]) if template in SCRIPTED else None
     shared = {**_shared(visit), "layout": LAYOUT, "script": script}
     return flask.render_template(template, **{**shared, **values})
 
 
 def fill(html: bytes, whole: int) -> bytes:
-    """The page with a comment behind it, so that its length tells next to nothing of what it shows."""
+    """Append a comment to the page so that its length hides what it shows."""
     opening, closing = FILLER
     rest = -(len(html) + len(opening) + len(closing)) % whole
     return html + opening + b"." * rest + closing
 
 
 def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any) -> flask.Response:
-    """A page that says one thing: the messages ``key`` and ``key``_text, or the lines given."""
-    said = lines or (visit.t(f"{key}_text"),)
-    return page(visit, "notice.html", status=status, heading=visit.t(key), lines=said, **values)
+    """A page with one message: ``key`` as heading, and ``key``_text or the given lines."""
+    texts = lines or (visit.t(f"{key}_text"),)
+    return page(visit, "notice.html", status=status, heading=visit.t(key), lines=texts, **values)
 
 
 def pickup(visit: Visit, known: SignedManifest, key: str) -> Markup:
-    """When somebody comes next, by the message ``key``.
+    """When messages are picked up next, by the message ``key``.
 
-    By ``key``_none where no day is fixed, by ``key``_leapt where none can be named.
+    ``key``_none if there are no fixed days, ``key``_leapt if the clock has leapt.
     """
     if visit.leapt:
         return visit.t(f"{key}_leapt")
@@ -130,7 +130,7 @@ def pickup(visit: Visit, known: SignedManifest, key: str) -> Markup:
 
 
 def due(visit: Visit, known: SignedManifest) -> str:
-    """The day of the next planned pick-up, if one can be named.  On such a day also the next: today's may be over."""
+    """The day of the next planned pick-up, or "".  On such a day also the one after: today's may be over."""
     day, t = None if visit.leapt else next_collection(known.manifest, visit.day), visit.t
     if day is None or day != visit.day:
         return long_day(t, day) if day else ""
@@ -140,20 +140,20 @@ def due(visit: Visit, known: SignedManifest) -> str:
 
 
 def collection_days(visit: Visit, known: SignedManifest) -> Markup:
-    """The days of the week on which somebody comes, in a sentence."""
+    """A sentence with the weekdays of pick-ups."""
     days = [visit.t.weekday(name) for name in known.manifest.collection]
     return visit.t("land.pickup", days=visit.t.listed(days)) if days else visit.t("land.pickup_none")
 
 
 def long_day(t: Translation, day: datetime.date) -> str:
-    """A day with its day of the week."""
+    """A date with its weekday."""
     return t.comma.join((t.weekdays[day.weekday()], t.day(day)))
 
 
 def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] | None = None) -> list[dict[str, str]]:
-    """What the organisation plans to do, each with its last day, and with the day on which it was ``done``, if it was.
+    """The organisation's plan: each step with its last day, and the day on which it was ``done``, if it was.
 
-    ``done`` has days by the marks of replies.  Nothing is planned while no day to come can be named.
+    ``done`` maps the marks of replies to days.  Empty if the clock has leapt, since no future day is known.
     """
     if visit.leapt:
         return []
@@ -161,7 +161,7 @@ def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] |
     return [
         {
             "day": visit.t.day(since + datetime.timedelta(days=step.days)),
-            "text": visit.said(step.text),
+            "text": visit.localized(step.text),
             "done": on.get(step.done_by, ""),
         }
         for step in visit.config.plan
@@ -169,21 +169,21 @@ def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] |
 
 
 def outside(visit: Visit) -> list[dict[str, str | Markup]]:
-    """Other places to turn to."""
+    """Other places to turn to, as pages show them."""
     places = visit.config.outside
     return [
-        {"name": visit.said(place.name), "contact": contact(place.contact), "about": visit.said(place.about)}
+        {"name": visit.localized(place.name), "contact": contact(place.contact), "about": visit.localized(place.about)}
         for place in places
     ]
 
 
 def names(visit: Visit, known: SignedManifest, ids: Iterable[str]) -> Markup:
-    """People by their names and roles, as the manifest has them."""
+    """A list of people with their names and roles in the manifest."""
     return visit.t.listed([person(visit, known, id) for id in ids])
 
 
 def person(visit: Visit, known: SignedManifest, id: str) -> str:
-    """One person's name and role, or the id of somebody whom no manifest lists any more."""
+    """A person's name and role, or the id of somebody whom no manifest lists any more."""
     if id == RECOVERY and known.manifest.recovery:
         return visit.t("reading.reserve", name=known.manifest.recovery.name)
     reviewer = known.manifest.reviewer(id) or visit.published.reviewer(id)
@@ -191,7 +191,7 @@ def person(visit: Visit, known: SignedManifest, id: str) -> str:
 
 
 def shown(reviewer: Reviewer) -> str:
-    """A reviewer's name and role; once where they are the same."""
+    """A reviewer's name and role; once if they are the same."""
     return reviewer.name if reviewer.role in ("", reviewer.name) else f"{reviewer.name} ({reviewer.role})"
 
 
@@ -204,8 +204,8 @@ def channel(visit: Visit, known: SignedManifest, each: Channel) -> dict[str, str
     """One channel as pages show it."""
     return {
         "id": each.id,
-        "title": visit.said(each.title),
-        "purpose": visit.said(each.purpose),
+        "title": visit.localized(each.title),
+        "purpose": visit.localized(each.purpose),
         "names": names(visit, known, each.readers),
         "workstation": each.workstation,
     }
@@ -214,8 +214,8 @@ def channel(visit: Visit, known: SignedManifest, each: Channel) -> dict[str, str
 def tickable(
     visit: Visit, known: SignedManifest, readers: Sequence[str], only: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
-    """Everybody who could read, each with a box to leave them out, in groups: the readers, who could be let in later,
-    and the key in reserve; ``only`` some of them where it is given.
+    """Everybody who could read, with a checkbox each to leave them out, in groups: readers, people who could be let in
+    later, and the reserve key.  ``only`` restricts it to some ids.
     """
     people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known.manifest, visit.day)]
     if known.manifest.recovery:
@@ -226,13 +226,13 @@ def tickable(
         if not only or id in only:
             kind = "reserve" if id == RECOVERY else "reads" if id in readers else "could"
             groups[kind].append({"id": id, "shown": name, "ticked": id in ticked})
-    for place, each in enumerate((each for group in groups.values() for each in group), 1):
-        each["control"] = "without" if place == 1 else f"without-{place}"  # a problem's link leads to the first
+    for number, each in enumerate((each for group in groups.values() for each in group), 1):
+        each["control"] = "without" if number == 1 else f"without-{number}"  # problems link to the first
     return [{"kind": kind, "people": group} for kind, group in groups.items() if group]
 
 
 def files_hint(visit: Visit) -> Markup:
-    """How many files, and how much, one form takes."""
+    """How many files, and of what total size, one form accepts."""
     bounds = visit.bounds
     count = visit.t.text("tell.count", bounds.files)
     return visit.t("tell.files_hint", count=count, size=visit.t.size(bounds.upload))
@@ -241,7 +241,7 @@ def files_hint(visit: Visit) -> Markup:
 def _shared(visit: Visit) -> dict[str, Any]:
     return {
         "t": visit.t,
-        "name": visit.said(visit.config.name),
+        "name": visit.localized(visit.config.name),
         "leave": visit.config.leave,
         "here": flask.url_for("pages.show", language=visit.t.code),
         "comes": _comes(visit),
@@ -252,16 +252,16 @@ def _shared(visit: Visit) -> dict[str, Any]:
 
 
 def _script(visit: Visit, plain: str) -> dict[str, str]:
-    """What the program must know of this server: the roots that are pinned here, and the day."""
+    """What the script must know about this server: its pinned roots, and the day."""
     headers.allow_script()
     roots = " ".join(root.text for root in visit.published.roots)
-    said = {"checking": visit.t.text("script.checking"), "failed": visit.t.text("script.failed")}
-    said["plain"] = visit.t.text(plain)
-    return {"roots": roots, "day": visit.day.isoformat(), **said}
+    texts = {"checking": visit.t.text("script.checking"), "failed": visit.t.text("script.failed")}
+    texts["plain"] = visit.t.text(plain)
+    return {"roots": roots, "day": visit.day.isoformat(), **texts}
 
 
 def _comes(visit: Visit) -> Markup:
-    """Whether and when somebody comes for messages, as far as the signed list tells."""
+    """When messages are picked up next, or that reporting is closed."""
     try:
         return pickup(visit, visit.sealing, "page.pickup")
     except NoManifest:
@@ -274,7 +274,7 @@ def _danger(visit: Visit) -> Markup:
 
 
 def _number(visit: Visit, emergency: Emergency) -> Markup:
-    label = visit.said(emergency.label)
+    label = visit.localized(emergency.label)
     number = NUMBER.format(emergency.number)
     shown = visit.t("page.danger_number", number=number, label=label) if label else number
     return contact(emergency.number, SENTENCE.format(visit.t.direction, shown))

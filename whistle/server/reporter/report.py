@@ -1,6 +1,6 @@
-"""The way in: choose a channel, tell, keep the words (SPEC 2, 6).
+"""Reporting: choose a channel, write the report, keep the words (SPEC 2, 6).
 
-No words are shown before the report is stored, and the same form sent again shows the same words.
+Words are shown only after the report is stored; sending the same form again shows the same words.
 """
 
 import contextlib
@@ -19,7 +19,7 @@ from whistle.protocol.reporter.compose import Refused
 from whistle.protocol.reporter.questions import WAY
 from whistle.protocol.trust.manifest import Channel, SignedManifest
 from whistle.server import limits
-from whistle.server.errors import NoRoom
+from whistle.server.errors import DiskFull
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.fields import Problem
 from whistle.server.reporter.render import (
@@ -43,7 +43,7 @@ _random = secrets.SystemRandom()
 
 
 def choose(visit: Visit) -> flask.Response:
-    """The channels, or at once the form where there is one channel only."""
+    """The list of channels, or the form itself if there is only one channel."""
     known = visit.sealing
     way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
     if len(known.manifest.channels) == 1:
@@ -52,7 +52,7 @@ def choose(visit: Visit) -> flask.Response:
 
 
 def tell(visit: Visit) -> flask.Response:
-    """The form of the channel that was chosen."""
+    """The form of the chosen channel."""
     known, way = visit.sealing, fields.way(visit.arrived)
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen is None:
@@ -62,9 +62,9 @@ def tell(visit: Visit) -> flask.Response:
 
 
 def send(visit: Visit) -> flask.Response:
-    """Store the report and show its words; or give the form back with what is wrong."""
+    """Store the report and show its words, or show the form again with the problem."""
     if submission.is_armored(visit.arrived.get("text")):
-        return _keep_sealed(visit)
+        return _save_sealed(visit)
     attempt = fields.attempt(visit.arrived)
     if attempt is None:
         return again(visit, Problem("", visit.t("error.old_form")))
@@ -74,20 +74,20 @@ def send(visit: Visit) -> flask.Response:
     known = visit.sealing
     chosen = known.manifest.channel(visit.arrived.get("channel"))
     if chosen and chosen.id != visit.arrived.get("shown"):
-        # Another channel has other readers, who are to be looked at first.
+        # Another channel has other readers: show them first.
         return _form(visit, known, chosen, fields.way(visit.arrived), files_problem(visit))
     if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
         return again(visit, Problem("without", visit.t("error.renewed")))
     try:
         with limits.storing():
             arrival.first_report(_draft(visit, known, chosen), reporter, visit.published, visit.store, visit.day)
-    except (NoRoom, Refused) as error:
+    except (DiskFull, Refused) as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
     return words_page(visit, reporter)
 
 
-def _keep_sealed(visit: Visit) -> flask.Response:
-    """Store a report that was sealed elsewhere and pasted (SPEC 9.6); its words are not known here."""
+def _save_sealed(visit: Visit) -> flask.Response:
+    """Store a report that was sealed elsewhere and pasted (SPEC 9.6); the server never learns its words."""
     arrived = visit.arrived
     beside = [value for name, value in arrived.fields if name == "without" or name.startswith(fields.ANSWER)]
     if arrived.attachments or any(map(str.strip, beside)):
@@ -95,8 +95,8 @@ def _keep_sealed(visit: Visit) -> flask.Response:
     try:
         sealed = submission.dearmor(arrived.get("text"), visit.config.slots)
         with limits.storing(again=all(visit.store.has(retrieval.id_from_token(token)) for token in sealed.tokens)):
-            arrival.keep(sealed, (), visit.store)
-    except NoRoom as error:
+            arrival.save(sealed, (), visit.store)
+    except DiskFull as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
     except Malformed:
         return again(visit, Problem("text", visit.t("error.sealed_damaged")))
@@ -106,26 +106,26 @@ def _keep_sealed(visit: Visit) -> flask.Response:
 
 
 def again(visit: Visit, problem: Problem) -> flask.Response:
-    """The form with what was typed, and what is wrong with it; files must be chosen again."""
+    """The form with what was typed, and the problem; files must be chosen again."""
     known = visit.sealing
     named = (known.manifest.channel(visit.arrived.get(name)) for name in ("channel", "shown"))
-    chosen = next(filter(None, named), known.manifest.channels[0])  # never lose a text for a channel that is gone
+    chosen = next(filter(None, named), known.manifest.channels[0])  # never lose a text because its channel is gone
     return _form(visit, known, chosen, fields.way(visit.arrived), problems_of(visit, problem))
 
 
 def problems_of(visit: Visit, problem: Problem) -> tuple[Problem, ...]:
-    """A problem, and the one that follows where files were, or may have been, chosen: a browser never keeps them."""
+    """A problem, and that files must be chosen again: browsers never keep them."""
     return (problem, *(files_problem(visit) if problem.field != "files" else ()))
 
 
 def files_problem(visit: Visit) -> tuple[Problem, ...]:
-    """That files must be chosen again, where some were, or may have been."""
+    """The problem that files must be chosen again, if there were any or it is unknown."""
     had_files = visit.arrived.attachments or not visit.arrived.digest
     return (Problem("files", visit.t("error.files_again")),) if had_files else ()
 
 
 def show_words(visit: Visit) -> flask.Response:
-    """The words once more, in the list that was chosen."""
+    """The words again, in the chosen word list."""
     return _with_code(visit, lambda code: words_page(visit, retrieval.derive(code)))
 
 
@@ -133,14 +133,14 @@ def keep(visit: Visit) -> flask.Response:
     """Ask three of the words back."""
 
     def ask(code: bytes) -> flask.Response:
-        places = sorted(_random.sample(range(1, words.COUNT + 1), fields.PLACES))
+        places = sorted(_random.sample(range(1, words.COUNT + 1), fields.WORDS_ASKED))
         return page(visit, "keep.html", code=fields.hidden_code(code), list=_list(visit), places=places)
 
     return _with_code(visit, ask)
 
 
 def kept(visit: Visit) -> flask.Response:
-    """Done, when three words were typed right; else the words again."""
+    """The last page if three words were typed correctly, or else the words again."""
 
     def compare(code: bytes) -> flask.Response:
         if fields.matches(code, visit.arrived):
@@ -151,15 +151,15 @@ def kept(visit: Visit) -> flask.Response:
 
 
 def leave(visit: Visit) -> flask.Response:
-    """Done, for somebody who will not come back."""
+    """The last page, for a reporter who will not return."""
     who = Markup()
-    with contextlib.suppress(WordsError):  # it is stored, whatever this form lacks
+    with contextlib.suppress(WordsError):  # the report is stored, even if this form lacks the words
         who = readers_line.stored(visit, retrieval.derive(words.decode(visit.arrived.get("words"))))
     return done(visit, who, kept=False)
 
 
 def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False) -> flask.Response:
-    """Who reads it and what happens next; ``sealed`` where the words are known to the reporter's own device only."""
+    """Who reads it and what happens next; ``sealed``: only the reporter's own device knows the words."""
     known = visit.published.current(visit.day)
     return page(
         visit,
@@ -220,7 +220,7 @@ def _form(
         questions=_questions(visit, chosen),
         readers=tickable(visit, known, chosen.readers),
         about="tell",
-        choosing=readers_line.chosen(visit, known, chosen),
+        choosing=readers_line.for_channel(visit, known, chosen),
         nobody=nobody,
         outside=outside(visit) if nobody else (),
         files_hint=files_hint(visit),
@@ -233,8 +233,8 @@ def _questions(visit: Visit, chosen: Channel) -> list[dict[str, str]]:
     return [
         {
             "id": question.id,
-            "label": visit.said(question.label),
-            "hint": visit.said(question.hint),
+            "label": visit.localized(question.label),
+            "hint": visit.localized(question.hint),
             "answer": visit.arrived.get(fields.ANSWER + question.id),
         }
         for question in visit.config.questions.get(chosen.id, ())
@@ -254,15 +254,15 @@ def _list(visit: Visit) -> str:
 
 
 def stored(visit: Visit, reporter: Reporter) -> flask.Response:
-    """The words of a report that was stored before; of one that was removed since, that it was."""
-    for found in visit.store.look([retrieval.id_from_token(reporter.report_token)]):
-        if found.state is State.REMOVED:
-            return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(found.state_day)))
+    """The words of a report stored before, or a notice if it was removed since."""
+    for envelope in visit.store.lookup([retrieval.id_from_token(reporter.report_token)]):
+        if envelope.state is State.REMOVED:
+            return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(envelope.state_day)))
     return words_page(visit, reporter)
 
 
 def words_page(visit: Visit, reporter: Reporter, wrong: bool = False) -> flask.Response:
-    """The twelve words of a report that is stored."""
+    """The page with the twelve words of a stored report."""
     shown, code = _list(visit), reporter.code
     return page(
         visit,

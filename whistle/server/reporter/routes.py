@@ -1,6 +1,6 @@
-"""The reporter's addresses: one for each language, for every step; the form says which step it is.
+"""The URLs of the reporters' pages: one for each language; the form says which step it is.
 
-No cookie, no session, and nothing of anybody in any address.
+No cookies, no sessions, and no personal data in URLs.
 """
 
 import contextlib
@@ -24,7 +24,7 @@ blueprint = flask.Blueprint("pages", __name__)
 
 Step = Callable[[Visit], flask.Response]
 STEPS: Mapping[str, Step] = {**report.STEPS, **case.STEPS, **case_actions.STEPS, "script": client_kit.kit}
-AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose form is given back
+AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose form is shown again with a problem
     "send": report.again,
     "follow-up": case_actions.follow_up_again,
 }
@@ -32,12 +32,12 @@ STORING = ("send", "follow-up", "stop-now", "renew")
 LOOKING = ("look", "withdraw", "stop", "exposed", "follow-up", "stop-now", "renew")
 COUNTED = dict.fromkeys(LOOKING, "lookup")  # as actions of Config.rates; what is stored counts as `send` beside it
 COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as `page`
-SMALL = 16 * 1024  # bytes of a body up to which it takes none of the places for uploads
-LARGE = 2 * 1024 * 1024  # bytes of a body from which it counts as an upload
-DRAINED = 64 * 1024 * 1024  # bytes that are still read when no place is free, so that texts can be given back
-HIDDEN = (  # said once by each process: more often would keep the times of visits in the system's log
+SMALL = 16 * 1024  # bytes; larger bodies need an upload slot
+LARGE = 2 * 1024 * 1024  # bytes; larger bodies count as uploads
+DRAINED = 64 * 1024 * 1024  # bytes; up to here a body is read even if no slot is free, to show its texts again
+PROXY_WARNING = (  # logged once by each process: more often would log the times of visits
     "a proxy in front of this server changes the host that visitors ask for, so forms from old browsers are refused; "
-    "let it hand on Host, or name the host in whistle.toml: hosts"
+    "let it pass on Host, or name the host in whistle.toml: hosts"
 )
 _warned: list[bool] = []
 FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable"}
@@ -45,7 +45,7 @@ FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable
 
 @blueprint.get("/")
 def choose_language() -> flask.Response:
-    """To the page in the language that the browser asks for."""
+    """Redirect to the page in the browser's language."""
     code = i18n.negotiate(flask.request.accept_languages, languages(here().config))
     response = flask.Response(status=303)
     response.headers["Location"] = flask.url_for("pages.show", language=code)
@@ -63,25 +63,25 @@ def show(language: str) -> flask.Response:
 
 @blueprint.post("/<language>/")
 def act(language: str) -> flask.Response:
-    """Whatever step the form is for; what another site's page sends is a first visit, of which nothing is taken."""
+    """Run the form's step; a form from another site is ignored and gets the first page."""
     visit, problem = _visit(language), None
     if not origin.is_ours(flask.request.environ, visit.config.hosts):
         return _from_elsewhere(visit)
-    _watch(visit)
+    _warn_about_proxy(visit)
     try:
-        visit = visit.holding(_receive(visit))
+        visit = visit.with_form(_receive(visit))
     except FormError as error:
-        visit = visit.holding(Arrived(error.fields))
+        visit = visit.with_form(Arrived(error.fields))
         problem = fields.problem(visit.t, error, visit.bounds)
     try:
         return _answer(visit, problem)
     finally:
-        discard(visit.store, visit.arrived.blocks)  # what a commit has named stays
+        discard(visit.store, visit.arrived.blocks)  # committed blocks stay
 
 
 def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
     name = visit.arrived.get("step")
-    if name == "away":  # whoever leaves is never refused
+    if name == "away":  # leaving is never refused
         return away(visit)
     action = COUNTED.get(name, "page")
     try:
@@ -102,12 +102,12 @@ def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
 
 
 def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
-    """Where everybody begins; closed when nothing can be sealed.  `elsewhere`: a form was not taken for one of ours."""
+    """The first page, or `closed`.  `elsewhere`: a form was taken for another site's."""
     try:
         known = visit.sealing
     except NoManifest:
         return closed(visit)
-    text = visit.said(visit.config.guidance)
+    text = visit.localized(visit.config.guidance)
     return page(
         visit,
         "land.html",
@@ -123,32 +123,32 @@ def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
 
 
 def away(visit: Visit) -> flask.Response:
-    """Nothing, and then the address that hides where somebody has been."""
+    """A blank page that leads on to a harmless site."""
     return page(visit, "away.html")
 
 
 def closed(visit: Visit) -> flask.Response:
-    """Nothing can be sealed: other places to turn to, and the text that was typed, if any."""
+    """The page when nothing can be sealed: other places to turn to, and the text that was typed, if any."""
     text = visit.arrived.get("text")
     return page(visit, "closed.html", status=503, ever=bool(visit.published.known), text=text, outside=outside(visit))
 
 
 @blueprint.errorhandler(HTTPException)
 def fault(error: HTTPException) -> flask.Response:
-    """A page for an address that is none, for too much at once, for a fault of ours."""
+    """The page for unknown URLs, rate limits and internal errors."""
     language = flask.request.path.strip("/")
     known = languages(here().config)
     code = language if language in known else i18n.negotiate(flask.request.accept_languages, known)
     status, visit = error.code or 500, _visit(code)
     if isinstance(error, TooManyRequests):
-        return _told(visit, fields.limited(visit.t, limits.wait(error)), 429)
-    if status < 500 and status not in FAULTS:  # no step was begun
+        return _refusal_notice(visit, fields.limited(visit.t, limits.wait(error)), 429)
+    if status < 500 and status not in FAULTS:  # before any step
         return notice(visit, "notice.refused", visit.t("error.not_stored"), status=status)
     return notice(visit, FAULTS.get(status, "notice.fault"), status=status)
 
 
 def _from_elsewhere(visit: Visit) -> flask.Response:
-    """The first page; where an old browser may have been misunderstood, it says why, before anybody has written."""
+    """The first page; for old browsers, whose forms may be our own, it says why."""
     limits.count("page")
     environ = flask.request.environ
     body = Body(flask.request.stream, flask.request.content_length or 0)
@@ -157,13 +157,13 @@ def _from_elsewhere(visit: Visit) -> flask.Response:
     else:
         with contextlib.suppress(ServiceUnavailable), limits.giving_back():
             body.drain()
-    return land(visit, elsewhere=not origin.is_told(environ))
+    return land(visit, elsewhere=not origin.has_fetch_site(environ))
 
 
-def _watch(visit: Visit) -> None:
-    if origin.is_hidden(flask.request.environ, visit.config.hosts) and not _warned:
+def _warn_about_proxy(visit: Visit) -> None:
+    if origin.is_host_rewritten(flask.request.environ, visit.config.hosts) and not _warned:
         _warned.append(True)
-        LOG.warning(HIDDEN)
+        LOG.warning(PROXY_WARNING)
 
 
 def _visit(language: str) -> Visit:
@@ -184,7 +184,7 @@ def _receive(visit: Visit) -> Arrived:
             limits.check("upload")
             arrived = _read(visit, visit.bounds)
             with contextlib.suppress(TooManyRequests):
-                limits.count("upload")  # when it has come whole
+                limits.count("upload")  # when it has arrived completely
             return arrived
     except (ServiceUnavailable, TooManyRequests) as error:
         if length > DRAINED:
@@ -204,25 +204,25 @@ def _read(visit: Visit, bounds: Bounds) -> Arrived:
 
 
 def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = True) -> flask.Response:
-    """The form with what was typed; or what was typed alone, where the form has none or cannot be had just now."""
+    """The form with what was typed, or just the text if the step has no form or it cannot be shown now."""
     name = visit.arrived.get("step")
     if again and name in AGAIN:
         try:
-            return _waiting(AGAIN[name](visit, problem), problem)
+            return _with_retry_after(AGAIN[name](visit, problem), problem)
         except NoManifest:
             return closed(visit)
         except StoreError as error:
             LOG.error(describe(error))
-    return _told(visit, problem, status)
+    return _refusal_notice(visit, problem, status)
 
 
-def _told(visit: Visit, problem: Problem, status: int) -> flask.Response:
+def _refusal_notice(visit: Visit, problem: Problem, status: int) -> flask.Response:
     key = "notice.refused" if problem.heading == "page.problem" else problem.heading
-    return _waiting(notice(visit, key, problem.text, status=status, text=visit.arrived.get("text")), problem)
+    return _with_retry_after(notice(visit, key, problem.text, status=status, text=visit.arrived.get("text")), problem)
 
 
-def _waiting(answer: flask.Response, problem: Problem) -> flask.Response:
-    """An answer that also says to programs after how many seconds the same may be taken, if only that is at fault."""
+def _with_retry_after(answer: flask.Response, problem: Problem) -> flask.Response:
+    """Set the status and Retry-After for programs, if only a rate limit is the problem."""
     if problem.heading == "notice.limit":
         answer.status_code = 429
     if problem.wait:

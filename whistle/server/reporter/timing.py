@@ -1,7 +1,7 @@
-"""Pages that answer a lookup leave on a beat, so that on the wire their time tells no more than their size does.
+"""Responses to lookups are sent on a beat, so that their timing reveals no more than their size.
 
-To open a reply takes milliseconds, which would count the replies.  A program's lookup opens nothing and needs no beat.
-Not hidden: work that takes longer than a beat, as on a machine that is too busy.
+Opening a reply takes milliseconds, which would reveal the number of replies.  Programs' lookups open nothing and need
+no beat.  Work that takes longer than a beat, as on a busy machine, is not hidden.
 """
 
 import time
@@ -17,9 +17,9 @@ def on_the_beat(
     now: Callable[[], float] = time.monotonic,
     sleep: Callable[[float], None] = time.sleep,
 ) -> T:
-    """What `work` gives, a whole number of `beat` seconds after it was begun; at once when `beat` is 0."""
-    begun = now()
-    found = work()
+    """The result of `work`, a multiple of `beat` seconds after the start; at once if `beat` is 0."""
+    start = now()
+    result = work()
     if beat:
-        sleep(-(now() - begun) % beat)
-    return found
+        sleep(-(now() - start) % beat)
+    return result

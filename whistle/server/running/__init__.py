@@ -1,1 +1,1 @@
-"""The process: how it is set up, started, and kept in order."""
+"""Running the server: setup, process, housekeeping."""

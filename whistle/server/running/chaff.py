@@ -1,4 +1,6 @@
-"""Envelopes and blocks that nobody can open, made like real ones, at random times: they hide a day, not a trend."""
+"""Chaff: envelopes and blocks that nobody can open, indistinguishable from real ones, stored at random times.
+
+It hides on which days something real arrived, not a trend."""
 
 import os
 import random
@@ -17,32 +19,32 @@ from whistle.store import Heap, Sealed, Store
 
 DAY = 86_400  # seconds
 RANDOM = random.SystemRandom()
-WITH_BLOCKS = 0.4  # of all
-ONE_MORE = 0.75  # the chance of one more block, so that a file has four on average
+WITH_BLOCKS = 0.4  # share of messages with a file
+ONE_MORE = 0.75  # probability of each further block, so that a file has four on average
 
 
 @dataclass(frozen=True)
-class Likeness:
-    """What a kind of message puts where: its envelopes by heap, and the heaps of its blocks."""
+class MessageShape:
+    """What a kind of message stores: the heap of each envelope, and the heaps of its blocks."""
 
     envelopes: tuple[Heap, ...]
     blocks: tuple[Heap, ...]
 
 
-REPORT = Likeness((Heap.REVIEWERS, Heap.REPORTERS), (Heap.REVIEWERS,))
-FOLLOW_UP = Likeness((Heap.REVIEWERS,), (Heap.REVIEWERS,))
-REPLY = Likeness((Heap.REVIEWERS, Heap.REPORTERS), (Heap.REVIEWERS, Heap.REPORTERS))
-LIKENESSES = (REPORT, REPORT, FOLLOW_UP, REPLY)  # each as often as it stands here
+REPORT = MessageShape((Heap.REVIEWERS, Heap.REPORTERS), (Heap.REVIEWERS,))
+FOLLOW_UP = MessageShape((Heap.REVIEWERS,), (Heap.REVIEWERS,))
+REPLY = MessageShape((Heap.REVIEWERS, Heap.REPORTERS), (Heap.REVIEWERS, Heap.REPORTERS))
+SHAPES = (REPORT, REPORT, FOLLOW_UP, REPLY)  # chosen with equal probability
 
 
 def pause(mean: float) -> float:
-    """Seconds until the next, when there are `mean` a day on average (Poisson)."""
+    """Random seconds until the next message, for `mean` a day on average (Poisson)."""
     return RANDOM.expovariate(mean / DAY)
 
 
-def scatter(store: Store, known: SignedManifest, day: date) -> None:
-    """Store one message's worth, as if written on this day.  Raises StoreError as for a real one."""
-    kind = RANDOM.choice(LIKENESSES)
+def add(store: Store, known: SignedManifest, day: date) -> None:
+    """Store one chaff message, as if written on this day.  Raises StoreError as for a real one."""
+    kind = RANDOM.choice(SHAPES)
     ids = []
     if RANDOM.random() < WITH_BLOCKS:
         for id, body in _blocks(_count()):

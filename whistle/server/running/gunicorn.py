@@ -1,4 +1,4 @@
-"""Runs the server: gunicorn with many threads, told to keep nothing, to wait for nobody too long and to say little."""
+"""Runs the server in gunicorn, with many threads, limits for slow clients, and minimal logs."""
 
 import ctypes
 import errno
@@ -29,31 +29,31 @@ from whistle.server.logs import LOG, describe
 from whistle.server.running.housekeeping import Housekeeper
 from whistle.store import StoreError
 
-OPENING = 15  # seconds that a connection may be open without a byte; it holds no thread until one comes
-HEAD = 20  # seconds from then on for a request's head
-STILL = 60  # seconds without a byte, after which a connection is given up
-SLOWEST = 100  # bytes a second on average, once somebody was waited for that long
-FILES = 65_536  # that the process may have open, if the system lets it
-OTHER_FILES = 500  # open beside those of visitors and their threads: the database's connections, for the most part
+FIRST_BYTE_TIME = 15  # seconds until the first byte of a connection; it holds no thread until then
+HEAD_TIME = 20  # seconds from then on for the head of a request
+IDLE_TIME = 60  # seconds without a byte until a connection is closed
+MIN_RATE = 100  # bytes a second on average, once a client has made us wait that long
+FILES = 65_536  # open files, if the system allows as many
+OTHER_FILES = 500  # open files other than visitors' and their threads', mostly of the database
 LINGER = 1.0  # second
 LINGER_BYTES = 1024 * 1024
-ANSWERS = 5.0  # seconds in which a server takes a connection, or it is busy and there all the same
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  gunicorn keeps a heartbeat there, an empty file without a name
+CONNECT_TIME = 5.0  # seconds; a server that does not accept a connection by then is busy
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  for gunicorn's heartbeat, an empty unnamed file
 PR_SET_DUMPABLE = 4
-NO_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-GONE = (BlockingIOError, TimeoutError, ConnectionError)
+OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+DISCONNECTED = (BlockingIOError, TimeoutError, ConnectionError)
 
 
 def serve(config: Config) -> None:
-    """Run the server of a configuration that was checked, until it is told to stop."""
+    """Run the server with a checked configuration until it is stopped."""
     harden()
     logs.init()
-    wsgi.Response = Answer  # for which gunicorn has no setting
+    wsgi.Response = Answer  # gunicorn has no setting for it
     Application(config).run()
 
 
 def check(folder: Path) -> Config:
-    """The configuration, once everything that can be tried before the start has been; StartError otherwise."""
+    """Load the configuration and check all that can be checked before the start; StartError if something is wrong."""
     try:
         config = Config.load(folder)
         age.self_test()
@@ -69,7 +69,7 @@ def check(folder: Path) -> Config:
 
 
 def cautions(config: Config) -> list[str]:
-    """What an operator should see to that no check from here can tell."""
+    """Warnings about what `check` cannot verify."""
     if config.hosts or (config.behind_tor and not config.trusted_proxies):
         return []
     return [
@@ -79,9 +79,9 @@ def cautions(config: Config) -> list[str]:
 
 
 def harden() -> None:
-    """No core dump, no file that anybody else may read, and as many open files as may be needed."""
+    """Disable core dumps, make new files private, and raise the limit of open files."""
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # which may hand dumps to a program, whatever the limit
+    if sys.platform == "linux":  # where dumps may be piped to a program despite the limit
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
     os.umask(0o077)
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -89,20 +89,20 @@ def harden() -> None:
 
 
 class Application(BaseApplication):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn, configured by whistle.toml and nothing else."""
+    """gunicorn, configured by whistle.toml only."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._memory = Memory()  # before there are workers, so that all of them count in it
+        self._memory = Memory()  # before the workers fork, so that they share it
         super().__init__()
 
     def load_config(self) -> None:
-        """Hand the settings to gunicorn."""
+        """Pass the settings to gunicorn."""
         for name, value in settings(self._config).items():
             self.cfg.set(name, value)
 
     def load(self) -> flask.Flask:
-        """The application; made in each worker, since no connection to the store may be shared after a fork."""
+        """Create the application; in each worker, since connections to the store must not be shared after a fork."""
         return create_app(self._config, memory=self._memory)
 
 
@@ -129,47 +129,47 @@ def settings(config: Config) -> dict[str, Any]:
         "umask": 0o077,
         "proc_name": "whistle",
         "control_socket_disable": True,
-        "post_worker_init": _begin_housekeeping,
+        "post_worker_init": _start_housekeeping,
     }
 
 
 def _connections(threads: int) -> int:
-    """How many connections may be open at once: many to each thread, as far as the limit of open files goes."""
+    """The maximum of open connections: several for each thread, within the limit of open files."""
     most, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return max(threads, min(10 * threads, most - 2 * threads - OTHER_FILES))
 
 
 class Socket:
-    """A connection that gives up on whoever sends or takes nothing for a minute, or hardly anything for longer."""
+    """A connection that times out when a client is idle for a minute, or too slow for longer."""
 
     def __init__(self, plain: socket.socket) -> None:
         self._plain = plain
-        self.go_on()
+        self.begin_body()
 
-    def begin(self) -> None:
-        """A new request, whose head may take a third of a minute; what was waited for before does not count."""
-        self._wait(HEAD, in_all=True)
+    def begin_head(self) -> None:
+        """Start the time limit for the head of a new request."""
+        self._wait(HEAD_TIME, in_total=True)
 
-    def go_on(self) -> None:
-        """The head has come; the rest may take long if only it goes on."""
-        self._wait(STILL, in_all=False)
+    def begin_body(self) -> None:
+        """Start the limits for the body: it may take long but not stall."""
+        self._wait(IDLE_TIME, in_total=False)
 
-    def _wait(self, seconds: int, in_all: bool) -> None:
+    def _wait(self, seconds: int, in_total: bool) -> None:
         limit = seconds.to_bytes(8, sys.byteorder) + bytes(8)
         self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, limit)
         self._plain.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, limit)
-        self._patience, self._in_all = seconds, in_all
-        self._waited, self._moved = 0.0, 0
+        self._limit, self._in_total = seconds, in_total
+        self._waited, self._bytes = 0.0, 0
 
     def recv(self, size: int) -> bytes:
-        """As a socket's; TimeoutError when it is too slow."""
+        """Like `socket`'s; TimeoutError if the client is too slow."""
         begun = time.monotonic()
         data = self._plain.recv(size)
         self._count(begun, len(data))
         return data
 
     def sendall(self, data: bytes) -> None:
-        """As a socket's; TimeoutError when it is too slow."""
+        """Like `socket`'s; TimeoutError if the client is too slow."""
         left = memoryview(data)
         while left:
             begun = time.monotonic()
@@ -178,12 +178,12 @@ class Socket:
             left = left[sent:]
 
     def setblocking(self, flag: bool) -> None:
-        """As a socket's; nothing once it is closed."""
+        """Like `socket`'s; does nothing on a closed socket."""
         if self._plain.fileno() >= 0:
             self._plain.setblocking(flag)
 
-    def leave(self) -> None:
-        """Close, once the other side has had time to read the answer; what it still sends is thrown away."""
+    def linger_close(self) -> None:
+        """Close after giving the client time to read the response; discards what it still sends."""
         end, room = time.monotonic() + LINGER, LINGER_BYTES
         try:
             self._plain.shutdown(socket.SHUT_WR)
@@ -194,14 +194,14 @@ class Socket:
                     break
                 room -= len(piece)
         except OSError:
-            pass  # it has gone already, or takes too long
+            pass  # disconnected, or too slow
         finally:
             self._plain.close()
 
     def _count(self, begun: float, moved: int) -> None:
         self._waited += time.monotonic() - begun
-        self._moved += moved
-        if self._waited > self._patience and (self._in_all or self._moved < self._waited * SLOWEST):
+        self._bytes += moved
+        if self._waited > self._limit and (self._in_total or self._bytes < self._waited * MIN_RATE):
             raise TimeoutError("a connection is too slow")
 
     def __getattr__(self, name: str) -> Any:
@@ -209,31 +209,31 @@ class Socket:
 
 
 class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
-    """An answer without the program's name and without the time: how a clock goes wrong tells whose it is."""
+    """A response without Server and Date: a clock's error identifies its machine."""
 
     def default_headers(self) -> list[str]:
-        """gunicorn's own lines, but for these two."""
+        """gunicorn's headers without these two."""
         return [line for line in super().default_headers() if not line.startswith(("Server:", "Date:"))]
 
 
 def refusal(status: http.HTTPStatus) -> bytes:
-    """The answer to what is no proper request, or to a fault that no view could answer."""
+    """The response to a malformed request, or to an error outside any view."""
     body = f"{status.value} {status.phrase}\n"
-    about = [("Connection", "close"), ("Content-Type", "text/plain"), ("Content-Length", len(body)), *headers.OURS[0]]
-    lines = [f"{name}: {value}" for name, value in about]
+    fields = [("Connection", "close"), ("Content-Type", "text/plain"), ("Content-Length", len(body)), *headers.OURS[0]]
+    lines = [f"{name}: {value}" for name, value in fields]
     return "\r\n".join([f"HTTP/1.1 {status.value} {status.phrase}", *lines, "", body]).encode()
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's threads, with such sockets, and with errors that hold nothing of a request."""
+    """gunicorn's threaded worker, with `Socket` connections and errors that reveal nothing of a request."""
 
     def init_signals(self) -> None:
-        """As gunicorn's, but deaf to Ctrl-C, which a terminal sends to everybody: the master tells when to stop."""
+        """Ignore Ctrl-C, which a terminal sends to all processes: the master stops the workers."""
         super().init_signals()
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
     def handle_quit(self, sig: int, frame: Any) -> None:
-        """End at once, as a power cut would; gunicorn's waits for a lock that the interrupted thread may hold."""
+        """Exit at once, as in a power cut; gunicorn would wait for a lock that the interrupted thread may hold."""
         os._exit(0)
 
     def handle(self, conn: TConn) -> Any:
@@ -241,39 +241,39 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if not isinstance(conn.sock, Socket):
             conn.sock = Socket(conn.sock)
         if not (conn.initialized or conn.data_ready or conn.wait_for_data(0)):
-            return _DEFER  # gunicorn would let it hold a thread for some seconds
-        conn.sock.begin()
+            return _DEFER  # gunicorn would block a thread for some seconds
+        conn.sock.begin_head()
         result = super().handle(conn)
         if not result:
-            conn.sock.leave()  # here, since gunicorn would do it in the one thread that accepts connections
+            conn.sock.linger_close()  # here, since gunicorn would close it in the accepting thread
         return result
 
     def handle_request(self, req: Any, conn: TConn) -> Any:
-        """Answer a request whose head has come."""
-        conn.sock.go_on()
+        """Handle a request whose head has arrived."""
+        conn.sock.begin_body()
         return super().handle_request(req, conn)
 
     def finish_request(self, conn: TConn, fs: Any) -> None:
-        """What becomes of a connection; one without a byte yet may stay longer than one that had its answer."""
+        """Keep or close a connection; one that has sent no byte yet may wait longer than one after a response."""
         super().finish_request(conn, fs)
         if self.pending_conns and self.pending_conns[-1] is conn:
-            conn.timeout = time.monotonic() + OPENING
+            conn.timeout = time.monotonic() + FIRST_BYTE_TIME
 
     def accept(self, listener: Any) -> None:
-        """Take a new connection; where no more files may be open, none for a moment, instead of ending the process."""
+        """Accept a connection; if too many files are open, pause instead of ending the process."""
         try:
             super().accept(listener)
         except OSError as error:
-            if error.errno not in NO_FILES:
+            if error.errno not in OUT_OF_FILES:
                 raise
             time.sleep(0.1)
 
     def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
-        """Only when the whole body was read: waiting for the rest would hold a thread."""
+        """Keep alive only if the whole body was read: waiting for the rest would block a thread."""
         return bool(keepalive) and getattr(conn.parser.mesg.body.reader, "length", None) == 0
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
-        """Answer what is no HTTP, or a fault that reached this far, without repeating any of it."""
+        """Respond to malformed HTTP or an unhandled error without quoting any of it."""
         bad = type(exc).__module__ == "gunicorn.http.errors"
         if not bad:
             LOG.error(describe(exc))
@@ -285,26 +285,26 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
-    """gunicorn's log, without addresses, requests and times: errors only, and of exceptions their type and place."""
+    """gunicorn's log without addresses, requests and times: errors only, with an exception's type and line."""
 
     def setup(self, cfg: Any) -> None:
-        """Nothing: `logs.init` has said where things go."""
+        """Nothing: `logs.init` configures logging."""
 
     def critical(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """An error of gunicorn itself."""
+        """Log an error of gunicorn."""
         self.error(msg, *args, **kwargs)
 
     def error(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """An error of gunicorn itself."""
+        """Log an error of gunicorn."""
         if kwargs.get("exc_info"):
             self.exception(msg)
         else:
             LOG.error(msg, *args)
 
     def exception(self, msg: str, *args: Any, **kwargs: Any) -> None:
-        """The exception at hand, unless a visitor has merely gone; never the message, which names the request."""
+        """Log the current exception, unless a client disconnected; never the message, which names the request."""
         error = sys.exc_info()[1]
-        if error is not None and not isinstance(error, GONE):
+        if error is not None and not isinstance(error, DISCONNECTED):
             LOG.error(describe(error))
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
@@ -316,27 +316,27 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         """Nothing."""
 
     def access(self, resp: Any, req: Any, environ: Any, request_time: Any) -> None:
-        """Nothing, ever."""
+        """Nothing: requests are never logged."""
 
     def reopen_files(self) -> None:
-        """There are none."""
+        """Nothing: there are no log files."""
 
     def close_on_exec(self) -> None:
-        """There are none."""
+        """Nothing: there are no log files."""
 
 
-def _begin_housekeeping(worker: Worker) -> None:
+def _start_housekeeping(worker: Worker) -> None:
     instance = worker.app.callable.extensions[NAME]
     assert isinstance(instance, Instance)
     threading.Thread(target=Housekeeper(instance).run, args=(threading.Event(),), daemon=True).start()
 
 
 def _check_address(bind: str) -> None:
-    """Try the address, since gunicorn would try for five seconds and then say it in its own words."""
+    """Try the address first: gunicorn would retry for five seconds and report it less clearly."""
     try:
         address = util.parse_address(bind)
     except RuntimeError as error:
-        raise StartError("bind in whistle.toml is no address", 'write it like bind = "127.0.0.1:8080"') from error
+        raise StartError("bind in whistle.toml is not an address", 'write it like bind = "127.0.0.1:8080"') from error
     if not isinstance(address, tuple):
         _check_unix(Path(os.fsdecode(address)))
         return
@@ -350,27 +350,27 @@ def _check_address(bind: str) -> None:
 
 
 def _check_unix(path: Path) -> None:
-    """Refuse a socket at which a server answers: gunicorn would take its place, and both would write to one store."""
+    """StartError if a server uses the socket: gunicorn would replace it, and both would write to one store."""
     try:
         is_live = _answers(path)
     except OSError as error:
         raise _bad_address(0, error) from error
     if is_live:
-        raise StartError("a server answers at this socket already", "stop it first, or choose another in whistle.toml")
+        raise StartError("another server is using this socket", "stop it first, or choose another in whistle.toml")
 
 
 def _answers(path: Path) -> bool:
-    """Whether a server answers at a unix socket.  StartError if none can be there, OSError if nobody may look."""
+    """Whether a server listens at a unix socket.  StartError if it cannot be a socket, OSError if not accessible."""
     if not path.parent.is_dir():
         raise StartError("the folder of the socket does not exist", "make it, or mend bind in whistle.toml")
     if os.path.lexists(path) and not path.is_socket():
-        raise StartError("what lies at the socket's path is no socket", "move it away, or mend bind in whistle.toml")
+        raise StartError("the file at the socket's path is not a socket", "move it away, or mend bind in whistle.toml")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        probe.settimeout(ANSWERS)
+        probe.settimeout(CONNECT_TIME)
         try:
-            probe.connect(str(path))  # of a path that is too long this says so, and gunicorn would only at the end
+            probe.connect(str(path))  # fails for a path that is too long, which gunicorn would report late
         except (ConnectionRefusedError, FileNotFoundError):
-            return False  # none yet, or left by one that was killed
+            return False  # none yet, or left by a killed server
         except (BlockingIOError, TimeoutError):
             return True  # it is busy
     return True

@@ -1,6 +1,6 @@
-"""What the server does by itself: the turn-over when the day changes, removal, chaff, and warnings to the operator.
+"""Background work: the turn-over when the day changes, removal, chaff, and warnings to the operator.
 
-One thread of one process does it, however many there are.
+It runs in one thread of one process, however many processes there are.
 """
 
 import datetime
@@ -13,32 +13,32 @@ from whistle.server.running import chaff
 from whistle.store import Reading, StoreError
 
 TICK = 20.0  # seconds
-LONELY = datetime.timedelta(days=14)  # without any courier
-FORGOTTEN = datetime.timedelta(days=60)  # that something is there; at 180 it goes
+NO_COURIER = datetime.timedelta(days=14)  # without any courier: warn
+NOT_COLLECTED = datetime.timedelta(days=60)  # that something waits: warn; it is removed at 180
 
 
 class Housekeeper:
-    """Keeps one server's house; `tick` does what is due, `run` ticks until it is told to stop."""
+    """Does the background work of one server; `tick` does what is due, `run` ticks until it is stopped."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._cleaned: tuple[datetime.date, datetime.date] | None = None  # the day that counts, and the clock's
+        self._cleaned: tuple[datetime.date, datetime.date] | None = None  # the store's day, and the clock's
         self._next_chaff: datetime.datetime | None = None
         self._ticked = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
     def run(self, stop: threading.Event) -> None:
-        """Wait until no other process keeps this house, then keep it until `stop` is set."""
+        """Wait until no other process does it, then tick until `stop` is set."""
         while not stop.is_set():
             try:
-                with self._instance.store.alone("housekeeping") as mine:
-                    while mine and not stop.wait(TICK):
+                with self._instance.store.job_lock("housekeeping") as acquired:
+                    while acquired and not stop.wait(TICK):
                         self.tick()
-            except Exception as error:  # the edge of the thread: tomorrow's turn-over must not fail with today's
+            except Exception as error:  # the outermost edge of the thread: it must survive until tomorrow's turn-over
                 LOG.error(describe(error))
             stop.wait(TICK)
 
     def tick(self) -> None:
-        """What is due by now.  What fails is written down and tried again at the next tick."""
+        """Do what is due.  Failures are logged and tried again at the next tick."""
         try:
             self._tick_day()
             self._tick_chaff()
@@ -57,25 +57,25 @@ class Housekeeper:
         mean, now = self._instance.config.chaff, self._instance.now()
         if not mean:
             return
-        if self._next_chaff is None or now < self._ticked:  # the first time, and when the clock was put back
+        if self._next_chaff is None or now < self._ticked:  # the first time, or the clock was set back
             self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
         self._ticked = now
         if now >= self._next_chaff:
-            # Before the attempt: a full disk must not be filled up at every tick.
+            # Before the attempt: on a full disk, do not try again at every tick.
             self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
             try:
                 today = self._instance.today
                 known = self._instance.published.current(today)
             except NoManifest:
                 return
-            chaff.scatter(self._instance.store, known, today)
+            chaff.add(self._instance.store, known, today)
 
 
 def clean(instance: Instance) -> list[datetime.date]:
-    """Sweep, turn over, and remove what has been kept long enough; the days that went because all had stated them.
+    """Sweep, turn over, and remove what is due; returns the days removed because all had stated them.
 
-    In this order, and each even if the one before fails: where the disk is full, sweeping and removing make room.
-    When the clock has leapt, nothing is removed.
+    Removal runs even if a step before it fails: on a full disk, it makes room.  Nothing is removed after a leap of the
+    clock.
     """
     store = instance.store
     if store.clock().leapt:
@@ -90,7 +90,7 @@ def clean(instance: Instance) -> list[datetime.date]:
 
 
 def leapt(now: Reading) -> str:
-    """What the operator should know of a clock that has leapt; nothing of one that has not."""
+    """The warning for a clock that has leapt, or ""."""
     if not now.leapt or now.last is None:
         return ""
     days = (now.says - now.last).days
@@ -103,7 +103,7 @@ def leapt(now: Reading) -> str:
 
 
 def must_state(instance: Instance) -> set[str]:
-    """Every reviewer who is active in the manifest in force, or in one signed in advance."""
+    """The ids of reviewers who are active in the manifest in force or in one signed in advance."""
     try:
         in_force = instance.published.current(instance.today)
     except NoManifest:
@@ -113,8 +113,8 @@ def must_state(instance: Instance) -> set[str]:
 
 
 def warnings(instance: Instance) -> list[str]:
-    """What the operator should see to."""
-    found, today = [], instance.today
+    """Warnings that need the operator's attention."""
+    lines, today = [], instance.today
     if leap := leapt(instance.clock):
         return [leap]
     newest = instance.published.newest
@@ -122,17 +122,17 @@ def warnings(instance: Instance) -> list[str]:
         return ["there is no manifest yet; nobody can report"]
     left = newest.manifest.warning(today)
     if left is not None and left >= 0:
-        found.append(f"the manifest ends in {left} days; ask a root keeper for the next")
+        lines.append(f"the manifest ends in {left} days; ask a root keeper for the next")
     elif left is not None:
-        found.append(f"the manifest ended {-left} days ago; 30 days after its end nobody can report")
+        lines.append(f"the manifest ended {-left} days ago; 30 days after its end nobody can report")
     visit, waiting, kept = instance.store.last_visit(), instance.store.oldest_waiting(), instance.store.days()
-    if visit and today - visit >= LONELY:
-        found.append(f"no courier has come for {(today - visit).days} days")
-    if waiting and today - waiting >= FORGOTTEN:
-        found.append(f"something waits to be collected for {(today - waiting).days} days; at 180 it is removed")
-    elif kept and today - kept[0].day >= FORGOTTEN:
-        found.append(
-            f"not all reviewers have stated to have what came {(today - kept[0].day).days} days ago; at 180 it is "
-            "removed. Ask them to exchange; then use another courier, or `whistle courier pull --again`"
+    if visit and today - visit >= NO_COURIER:
+        lines.append(f"no courier has come for {(today - visit).days} days")
+    if waiting and today - waiting >= NOT_COLLECTED:
+        lines.append(f"something waits to be collected for {(today - waiting).days} days; at 180 it is removed")
+    elif kept and today - kept[0].day >= NOT_COLLECTED:
+        lines.append(
+            f"not all reviewers have confirmed that they have what arrived {(today - kept[0].day).days} days ago; "
+            "at 180 it is removed. Ask them to exchange; then use another courier, or `whistle courier pull --again`"
         )
-    return found
+    return lines

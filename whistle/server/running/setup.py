@@ -1,4 +1,4 @@
-"""Makes a server's folder: a commented whistle.toml, a place for guidance, keys/ for what is published, data/."""
+"""Creates a server's folder: a commented whistle.toml, a file for guidance, keys/ and data/."""
 
 import json
 from importlib import resources
@@ -15,7 +15,7 @@ TEMPLATE = "whistle.toml"
 
 
 def make(folder: Path, name: str = "Whistle", bind: str = Config.bind, slots: int = Config.slots) -> None:
-    """Make a new server's folder.  StartError when there is one already; nothing that is there is changed."""
+    """Create a new server's folder.  StartError if it is one already; existing files are not changed."""
     if (folder / FILE).exists():
         raise StartError(
             "there is a server in this folder already", "choose another folder, or give --keys to add keys"
@@ -33,14 +33,14 @@ def make(folder: Path, name: str = "Whistle", bind: str = Config.bind, slots: in
         (folder / FILE).write_text(text, "utf-8")
     except OSError as error:
         raise StartError(
-            "the folder cannot be made", "see that you may write there and that the disk has room"
+            "the folder cannot be created", "check that you may write there and that the disk is not full"
         ) from error
 
 
 def install(folder: Path, keys: Path) -> str:
-    """Pin the roots of a published folder, if none are pinned yet, and take its manifests; the roots' fingerprint.
+    """Pin the roots of a published folder, if none are pinned yet, and install its manifests; returns the fingerprint.
 
-    BadManifest when other roots are pinned, or no pinned root signed what is there.
+    BadManifest if other roots are pinned, or the manifests were not signed by a pinned root.
     """
     config = Config.load(folder)
     roots, pairs = read_keys(keys)
@@ -55,7 +55,7 @@ def install(folder: Path, keys: Path) -> str:
 
 
 def slots_of(keys: Path) -> int:
-    """The number of slots of the manifests in a published folder; the usual one when there are none yet."""
+    """The number of slots of the manifests in a published folder; the default if there are none yet."""
     _, pairs = read_keys(keys)
     try:
         return manifest.parse(pairs[0][0]).slots if pairs else Config.slots
@@ -64,5 +64,5 @@ def slots_of(keys: Path) -> int:
 
 
 def _quoted(text: str) -> str:
-    """A TOML basic string; JSON's strings are such."""
+    """A TOML basic string; JSON strings are valid ones."""
     return json.dumps(text)

@@ -1,1 +1,1 @@
-"""Script off: forms are sealed while they stream in, and cases are opened for their page."""
+"""Sealing for reporters without script: forms are sealed while they stream in, and cases are opened for the page."""

@@ -1,6 +1,6 @@
-"""What a reporter finds with the twelve words on this server: the state of the report, and what is proven of the rest.
+"""What a reporter's twelve words find on this server: the state of the report, and verified replies.
 
-Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
+Anything at a reply's id that is not signed by a reviewer who may reply there is counted, never shown.
 """
 
 import datetime
@@ -16,16 +16,16 @@ from whistle.protocol.reporter.reply_validation import WHOLE, Conversation, Foun
 from whistle.server.manifests import Published
 from whistle.store import Heap, Limits, State, Store
 
-__all__ = ["CaseView", "FoundReply", "look", "open_attachment"]
+__all__ = ["CaseView", "FoundReply", "open_attachment", "view_case"]
 
 KEPT = Limits().bodies(Heap.REPORTERS)
 
 
 @dataclass(frozen=True)
 class CaseView(Conversation):
-    """What the words find.  `state`, `day` and `state_day` are the report's; None when only replies are left of it.
+    """A case.  `state`, `day` and `state_day` are the report's; None if only replies are left.
 
-    `last_day` is the first on which something of it goes.
+    `last_day` is the last day before something of it is removed.
     """
 
     state: State | None
@@ -34,24 +34,24 @@ class CaseView(Conversation):
     last_day: datetime.date | None
 
 
-def look(reporter: Reporter, published: Published, store: Store, day: datetime.date) -> CaseView | None:
-    """Everything that is stored under a reporter's words; None when nothing is.  NoManifest before the first one."""
+def view_case(reporter: Reporter, published: Published, store: Store, day: datetime.date) -> CaseView | None:
+    """Everything stored under a reporter's words; None if nothing is.  NoManifest before the first manifest."""
     slots = published.current(day).manifest.slots
-    found = {each.id: each for each in store.look(reporter.lookup_ids(slots))}
-    if not found:
+    stored = {each.id: each for each in store.lookup(reporter.lookup_ids(slots))}
+    if not stored:
         return None
-    report = found.pop(id_from_token(reporter.report_token), None)
-    things = {id: StoredBody(each.day, each.body) for id, each in found.items() if each.body is not None}
-    told = reply_validation.validate(
+    report = stored.pop(id_from_token(reporter.report_token), None)
+    things = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
+    conversation = reply_validation.validate(
         things, reporter, published.succession, slots, lambda record: _whole(store, record)
     )
-    last = min((reply.day for reply in told.replies), default=report.day if report else None)
+    last = min((reply.day for reply in conversation.replies), default=report.day if report else None)
     return CaseView(
-        slip=told.slip,
-        replies=told.replies,
-        notices=told.notices,
-        brought_in=told.brought_in,
-        late=told.late,
+        slip=conversation.slip,
+        replies=conversation.replies,
+        notices=conversation.notices,
+        brought_in=conversation.brought_in,
+        late=conversation.late,
         state=report.state if report else None,
         day=report.day if report else None,
         state_day=report.state_day if report else None,
@@ -60,23 +60,23 @@ def look(reporter: Reporter, published: Published, store: Store, day: datetime.d
 
 
 def open_attachment(store: Store, record: Attachment) -> Iterator[bytes]:
-    """The content of an attachment.  Up to 8 MiB nothing is given before all of it is verified, and Malformed
-    is raised at once; above, each piece is authentic, and a fault ends the iteration with Malformed.
+    """The content of an attachment.  Up to 8 MiB, all of it is verified first, and Malformed is raised at once.
+    Above, each piece is authentic, and an error ends the iteration with Malformed.
     """
-    pieces = _opened(store, record)
+    pieces = _pieces(store, record)
     return iter(list(pieces)) if record.blocks <= WHOLE else pieces
 
 
 def _whole(store: Store, record: Attachment) -> bytes:
-    return b"".join(_opened(store, record))
+    return b"".join(_pieces(store, record))
 
 
-def _opened(store: Store, record: Attachment) -> Iterator[bytes]:
+def _pieces(store: Store, record: Attachment) -> Iterator[bytes]:
     opener = attachment.Opener(record)
     for id in attachment.block_ids(record):
         block = store.block(id, Heap.REPORTERS)
         if block is None:
-            raise Malformed("an attachment has not wholly arrived")
+            raise Malformed("a block of an attachment has not arrived")
         if piece := opener.update(block):
             yield piece
     if piece := opener.finish():

@@ -1,8 +1,8 @@
-"""A form as it streams in: texts stay in memory, files go piece by piece into sealed blocks.
+"""Parses a form as it streams in: texts stay in memory, files are sealed into blocks piece by piece.
 
-Never Flask's own parsing, which writes files to a temporary folder: here no plaintext reaches a disk at any size.
-Texts come first, files after them.  Whatever is refused, the rest of the body is read (within bounds) and thrown away,
-so that the browser sees the answer instead of a broken connection; the texts that had arrived stand in the error.
+Flask's own parser would write files to a temporary folder; here plaintext of any size never reaches a disk.
+Texts come before files.  When a form is rejected, the rest of the body is read (within bounds) and discarded, so that
+the browser shows the response instead of a broken connection; the error holds the texts that had arrived.
 """
 
 import re
@@ -21,19 +21,19 @@ from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
-from whistle.server.errors import Broken, FieldAfterFile, FormError, NoRoom, TooBig, Unkept
+from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotStored, TooBig
 from whistle.server.logs import LOG, describe
 from whistle.store import Full, Heap, Store, StoreError
 
 PIECE = 65_536  # bytes read at a time
-PENDING = 4 * PIECE  # bytes that may wait in the decoder, for a part's head is never longer
+PENDING = 4 * PIECE  # bytes buffered in the decoder; the head of a part is never longer
 EDGE = 8  # bytes behind a boundary without which werkzeug's decoder may take the line end before it for content
 BOUNDARY = 200  # bytes of a boundary; RFC 2046 allows 70, and some programs send a few more
-URLENCODED = 64 * 1024  # bytes of a form without a place for text or files
+URLENCODED = 64 * 1024  # bytes of a form without text areas or files
 DRAIN_BYTES = 8 * 1024**3  # of a refused body
 DRAIN_SECONDS = 300.0
 NAME = 200  # characters of a field's name
-FILENAME = 1000  # characters at the end of a file's name that are looked at; no system has names as long
+FILENAME = 1000  # characters of a file's name that are used, from its end; no system has names as long
 TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 ANY_TYPE = "application/octet-stream"
 
@@ -46,7 +46,7 @@ class Stream(Protocol):
 
 @dataclass(frozen=True)
 class Bounds:
-    """How much one form may hold."""
+    """Limits for one form."""
 
     upload: int  # bytes of the whole body
     text: int = 1024 * 1024  # bytes of all texts together
@@ -56,7 +56,7 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Arrived:
-    """A form that came whole.  `blocks` are the ids of all blocks, in the store but not yet committed."""
+    """A complete form.  `blocks` are the ids of its blocks, stored but not yet committed."""
 
     fields: tuple[tuple[str, str], ...]
     attachments: tuple[Attachment, ...] = ()
@@ -73,7 +73,7 @@ class Arrived:
 
 
 class Body:
-    """A body of known length; `read` raises Broken when it ends early, or stands still until the socket gives up."""
+    """A body of known length; `read` raises Broken when it ends early or the socket times out."""
 
     def __init__(self, stream: Stream, length: int) -> None:
         self.length = length
@@ -88,7 +88,7 @@ class Body:
             piece = self._stream.read(min(size, self._left))
         except OSError as error:
             self._left = 0
-            raise Broken("the connection stood still") from error
+            raise Broken("the connection timed out") from error
         if not piece:
             self._left = 0
             raise Broken("the form ended early")
@@ -96,14 +96,14 @@ class Body:
         return piece
 
     def whole(self) -> bytes:
-        """All that is left, in memory."""
+        """The rest of the body, in memory."""
         pieces = []
         while piece := self.read():
             pieces.append(piece)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
     def drain(self) -> None:
-        """Read what is left and throw it away, within bounds of bytes and time."""
+        """Read and discard the rest, up to a number of bytes and seconds."""
         end, floor = time.monotonic() + DRAIN_SECONDS, self._left - DRAIN_BYTES
         try:
             while self._left > floor and time.monotonic() < end and self.read():
@@ -113,10 +113,10 @@ class Body:
 
 
 def receive(stream: Stream, content_type: str, content_length: int | None, store: Store, bounds: Bounds) -> Arrived:
-    """A multipart or urlencoded form of `content_length` bytes; its files are sealed into the store.
+    """Receive a multipart or urlencoded form of `content_length` bytes; its files are sealed into the store.
 
-    Raises FormError: FieldAfterFile, TooBig, NoRoom, Unkept, Broken; each holds the texts that had arrived, and the
-    store holds nothing of the files any more.
+    Raises FormError: FieldAfterFile, TooBig, DiskFull, NotStored, Broken; each holds the texts that had arrived.  The
+    store then holds nothing of the files.
     """
     body = Body(stream, content_length or 0)
     form = _Form(store, bounds, body.length)
@@ -127,17 +127,17 @@ def receive(stream: Stream, content_type: str, content_length: int | None, store
         elif kind == "application/x-www-form-urlencoded":
             _urlencoded(body, form)
         elif body.length:
-            raise Broken("no form")
+            raise Broken("not a form")
         return form.arrived()
     except FormError as error:
         form.discard()
         body.drain()
-        error.fields = form.typed()
+        error.fields = form.texts()
         raise
 
 
 def discard(store: Store, blocks: Sequence[bytes]) -> None:
-    """Take blocks out of the store that no commit has named; where it fails, the nightly sweep does it."""
+    """Remove uncommitted blocks from the store; if that fails, the nightly sweep removes them."""
     try:
         store.drop(blocks)
     except StoreError as error:
@@ -146,10 +146,10 @@ def discard(store: Store, blocks: Sequence[bytes]) -> None:
 
 def _multipart(body: Body, form: "_Form", boundary: str) -> None:
     try:
-        # Inputs left empty are parts too; with as many as there may be files, all count twice.
+        # Empty file inputs are parts too; with the maximum of both, files count twice.
         parts = form.bounds.fields + 2 * form.bounds.files
         if len(boundary) > BOUNDARY:
-            raise Broken("no well-formed form")
+            raise Broken("malformed form")
         decoder = multipart.MultipartDecoder(boundary.encode("ascii"), PENDING, max_parts=parts)
         part: _Text | _File | None = None
         while not isinstance(event := decoder.next_event(), multipart.Epilogue):
@@ -164,19 +164,19 @@ def _multipart(body: Body, form: "_Form", boundary: str) -> None:
                 if not event.more_data:
                     part.end()
     except (ValueError, RequestEntityTooLarge) as error:
-        raise Broken("no well-formed form") from error
+        raise Broken("malformed form") from error
 
 
 def _piece(body: Body, boundary: bytes) -> bytes:
-    """The next piece, which ends neither at a boundary nor right behind it, or is the last.
+    """The next piece; it does not end at or right after a boundary, unless it is the last.
 
-    Broken for a body that is nothing but boundaries, which would wait here without end: in a form heads lie between.
+    Broken for a body of boundaries only, which would never end here: in a form, there are heads between them.
     """
     edge = len(boundary) + EDGE
     piece = body.read()
     while piece and (len(piece) < edge or boundary in piece[-edge:]):
         if len(piece) > PIECE + 8 * edge:
-            raise Broken("no well-formed form")
+            raise Broken("malformed form")
         more = body.read(edge)
         if not more:
             break
@@ -193,7 +193,7 @@ def _urlencoded(body: Body, form: "_Form") -> None:
     try:
         pairs = parse_qsl(raw.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=10_000)
     except ValueError as error:
-        raise Broken("no well-formed form") from error
+        raise Broken("malformed form") from error
     for name, value in pairs:
         text = form.begin_text(name)
         text.add(value.encode())
@@ -212,8 +212,8 @@ class _Form:
         self._texts: list[_Text] = []
         self._attachments: list[Attachment] = []
         self._blocks: list[bytes] = []
-        self._thread: ThreadPoolExecutor | None = None
-        self._last: Future[None] | None = None  # the block that is being written
+        self._writer: ThreadPoolExecutor | None = None
+        self._write: Future[None] | None = None  # the block that is being written
 
     def begin_text(self, name: str | None) -> "_Text":
         if self._attachments:
@@ -229,42 +229,42 @@ class _Form:
         return _File(self, filename, type_)
 
     def check_file(self) -> None:
-        """Whether one more file may come; asked when it turns out not to be an empty input."""
+        """Raise TooBig unless another file is allowed; called for inputs that are not empty."""
         if self._length > self.bounds.upload:
             raise TooBig("bytes")
         if len(self._attachments) == self.bounds.files:
             raise TooBig("files")
 
-    def keep(self, blocks: list[tuple[bytes, bytes]]) -> None:
-        """Write blocks, each on a second thread while the next is received and sealed."""
-        for id_, block in blocks:
-            self._settle()
-            self._thread = self._thread or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
-            self._last = self._thread.submit(self._store.put_block, id_, block, Heap.REVIEWERS)
-            self._blocks.append(id_)
+    def put_blocks(self, blocks: list[tuple[bytes, bytes]]) -> None:
+        """Store blocks, each on a second thread while the next is received and sealed."""
+        for id, block in blocks:
+            self._complete_write()
+            self._writer = self._writer or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
+            self._write = self._writer.submit(self._store.put_block, id, block, Heap.REVIEWERS)
+            self._blocks.append(id)
 
-    def _settle(self) -> None:
-        """Wait until the last block is on the disk; NoRoom or Unkept when it could not be written."""
+    def _complete_write(self) -> None:
+        """Wait until the last block is on the disk; DiskFull or NotStored if it could not be written."""
         try:
-            if self._last:
-                self._last.result()
+            if self._write:
+                self._write.result()
         except Full as error:
-            raise NoRoom("the disk is full") from error
+            raise DiskFull("the disk is full") from error
         except StoreError as error:
             LOG.error(describe(error))
-            raise Unkept("the store failed") from error
+            raise NotStored("the store failed") from error
 
     def discard(self) -> None:
-        """Take the blocks back out of the store."""
-        if self._last:
-            wait([self._last])
+        """Remove the blocks from the store."""
+        if self._write:
+            wait([self._write])
         discard(self._store, self._blocks)
 
-    def keep_file(self, found: Attachment, filename: str) -> None:
-        self._attachments.append(found)
-        self.digest.file(filename, bytes.fromhex(found.sha256))
+    def add_file(self, attached: Attachment, filename: str) -> None:
+        self._attachments.append(attached)
+        self.digest.file(filename, bytes.fromhex(attached.sha256))
 
-    def typed(self) -> tuple[tuple[str, str], ...]:
+    def texts(self) -> tuple[tuple[str, str], ...]:
         return tuple((text.name, text.value("replace")) for text in self._texts)
 
     def arrived(self) -> Arrived:
@@ -272,12 +272,12 @@ class _Form:
             fields = tuple((text.name, text.value("strict")) for text in self._texts)
         except UnicodeDecodeError as error:
             raise Broken("a text is not UTF-8") from error
-        self._settle()
+        self._complete_write()
         return Arrived(fields, tuple(self._attachments), tuple(self._blocks), self.digest.digest())
 
 
 class _Text:
-    """A field while it arrives."""
+    """A text field while it arrives."""
 
     def __init__(self, form: _Form, name: str) -> None:
         self.name = name
@@ -298,7 +298,7 @@ class _Text:
 
 
 class _File:
-    """A file while it arrives; an input left empty never becomes one."""
+    """A file while it arrives; an empty input is ignored."""
 
     def __init__(self, form: _Form, filename: str, type_: str) -> None:
         self._form = form
@@ -310,15 +310,15 @@ class _File:
 
     def add(self, data: bytes) -> None:
         if data:
-            self._form.keep(self._begin().update(data))
+            self._form.put_blocks(self._begin().update(data))
 
     def end(self) -> None:
         if self._sealer is None:
             return
         type_ = self._type if TYPE.fullmatch(self._type) else ANY_TYPE
-        blocks, found = self._sealer.finish(safe_name(self._filename[-FILENAME:]), type_)
-        self._form.keep(blocks)
-        self._form.keep_file(found, self._filename)
+        blocks, attached = self._sealer.finish(safe_name(self._filename[-FILENAME:]), type_)
+        self._form.put_blocks(blocks)
+        self._form.add_file(attached, self._filename)
 
     def _begin(self) -> attachment.Sealer:
         if self._sealer is None:

@@ -1,7 +1,7 @@
-"""Where blocks lie: an interface, one file for each kind of place, one line each in `KINDS`.
+"""Block stores: an interface, one file for each implementation, one line each in `KINDS`.
 
-A kind of place keeps two shelves: *today's*, in which blocks arrive, and the *settled* one, to which the turn-over
-copies them. It knows nothing of heaps, days or envelopes; which blocks are wanted stands in the database.
+A block store has two areas: blocks arrive in *today's*, and the turn-over copies them to the *settled* one. It knows
+nothing of heaps, days or envelopes; the database records which blocks are wanted.
 """
 
 from collections.abc import Callable, Collection, Iterable, Sequence
@@ -13,37 +13,37 @@ from whistle.store.errors import StoreError
 
 
 class Blocks(Protocol):
-    """A place for blocks. Ids are 16 bytes. What fails for want of room raises Full and leaves nothing behind."""
+    """A block store. Ids are 16 bytes. A write without enough space raises Full and leaves nothing behind."""
 
-    def put(self, id_: bytes, body: bytes) -> None:
-        """Keep a block on today's shelf, durably; the same bytes again are accepted, others raise Taken."""
+    def put(self, id: bytes, body: bytes) -> None:
+        """Write a block to today's area, durably. The same bytes again are accepted, others raise Taken."""
 
     def check_room(self) -> None:
-        """Raise Full where a block would find no room now."""
+        """Raise Full if there is no space for another block."""
 
-    def get(self, id_: bytes) -> bytes | None:
-        """The block, from either shelf, or None."""
+    def get(self, id: bytes) -> bytes | None:
+        """The block, from either area, or None."""
 
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
-        """Those of the ids that lie on neither shelf."""
+        """Those of the ids that are in neither area."""
 
     def today(self) -> Collection[bytes]:
-        """The ids on today's shelf, in no order."""
+        """The ids in today's area, in no order."""
 
     def settled(self) -> Collection[bytes]:
-        """The ids on the settled shelf, in no order."""
+        """The ids in the settled area, in no order."""
 
     def settle(self, ids: Sequence[bytes]) -> None:
-        """Copy blocks from today's shelf to the settled one, afresh and in random order, durably."""
+        """Copy blocks from today's area to the settled one, as new files in random order, durably."""
 
     def drop_today(self, ids: Iterable[bytes]) -> None:
-        """Take blocks off today's shelf, durably. Those that are not there are passed over."""
+        """Remove blocks from today's area, durably. Missing ones are ignored."""
 
     def drop_settled(self, ids: Iterable[bytes]) -> None:
-        """Take blocks off the settled shelf. Those that are not there are passed over."""
+        """Remove blocks from the settled area. Missing ones are ignored."""
 
     def tidy(self) -> None:
-        """Remove what broken writes left behind, and what an emptied shelf could still tell."""
+        """Remove what interrupted writes left behind, and traces of the order of arrival in an emptied area."""
 
 
 KINDS: dict[str, Callable[[str], Blocks]] = {
@@ -52,10 +52,10 @@ KINDS: dict[str, Callable[[str], Blocks]] = {
 
 
 def open_blocks(where: Path | str) -> Blocks:
-    """The place that `kind://location` names; a path alone is a folder. Raises StoreError for an unknown kind."""
+    """The block store at `kind://location`; a path alone is a folder. Raises StoreError for an unknown kind."""
     kind, _, location = str(where).rpartition("://")
     if (kind or "folder") not in KINDS:
-        raise StoreError(f"blocks cannot be kept in {kind}; the kinds of places known are: {', '.join(KINDS)}")
+        raise StoreError(f"unknown block store {kind}; supported are: {', '.join(KINDS)}")
     return KINDS[kind or "folder"](location)
 
 

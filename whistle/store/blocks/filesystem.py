@@ -1,8 +1,8 @@
 """Blocks as files: `<folder>/today/ab/<id>` as they arrive, `<folder>/settled/ab/<id>` after the turn-over.
 
-A file appears under its name only when it is whole and on the disk. Its times are constant, and reading leaves no
-trace in them, so a listing tells nothing; the change time and the inode number of today's files still tell their
-order, which is why the turn-over copies (SPEC 9.4).
+A file appears under its name only when it is complete and on the disk. Its times are constant, also after reading, so
+a listing reveals nothing; the change time and inode number of today's files still reveal their order, which is why the
+turn-over copies them (SPEC 9.4).
 """
 
 import contextlib
@@ -16,57 +16,57 @@ from pathlib import Path
 from whistle.store.errors import Full, StoreError, Taken
 
 PART = ".part"
-RESERVE = 512 * 1024 * 1024  # bytes of the disk, or a twentieth of it if that is less, that arriving blocks leave free:
-# a flood of files keeps room for envelopes, and for the turn-over, without which nothing would ever be swept
+RESERVE = 512 * 1024 * 1024  # bytes that new blocks leave free, or a twentieth of the disk if that is less:
+# a flood of files must leave space for envelopes, and for the turn-over, without which nothing would ever be removed
 NO_TIME = (0, 0)  # ns, access and modification
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHARDS = [f"{number:02x}" for number in range(256)]
-QUIETLY = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
+READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
 
 
 @contextlib.contextmanager
-def _room() -> Iterator[None]:
+def _translate_os_errors() -> Iterator[None]:
     try:
         yield
     except OSError as exc:
         if exc.errno in NO_ROOM:
-            raise Full("no room for blocks") from exc
-        raise StoreError("the folder of blocks cannot be used: " + os.strerror(exc.errno or 0)) from exc
+            raise Full("no space for blocks") from exc
+        raise StoreError("the blocks folder cannot be used: " + os.strerror(exc.errno or 0)) from exc
 
 
 class FolderOfBlocks:
-    """A folder of blocks on a file system with POSIX renames and locks. It is made when it is not there."""
+    """A folder of blocks on a file system with POSIX renames and locks. It is made if it does not exist."""
 
-    @_room()
+    @_translate_os_errors()
     def __init__(self, folder: Path | str) -> None:
         self._today, self._settled = Path(folder, "today"), Path(folder, "settled")
-        for shelf in (self._today, self._settled):
-            _make_shelf(shelf)
+        for area in (self._today, self._settled):
+            _make_area(area)
 
-    @_room()
-    def put(self, id_: bytes, body: bytes) -> None:
-        path = _path(self._today, id_)
-        held = self.get(id_)
-        if held is None:
-            held = self._write(path, id_, body)
-        if held is not None and held != body:
-            raise Taken([id_])
-        with contextlib.suppress(FileNotFoundError):  # the turn-over has settled it meanwhile
-            _sync_folder(path.parent)  # also for another's file, whose writer may have died before this line
+    @_translate_os_errors()
+    def put(self, id: bytes, body: bytes) -> None:
+        path = _path(self._today, id)
+        stored = self.get(id)
+        if stored is None:
+            stored = self._write(path, id, body)
+        if stored is not None and stored != body:
+            raise Taken([id])
+        with contextlib.suppress(FileNotFoundError):  # the turn-over has settled it in the meantime
+            _sync_folder(path.parent)  # also for another writer's file: it may have died before this line
 
-    @_room()
+    @_translate_os_errors()
     def check_room(self) -> None:
-        _leave_room(self._today)
+        _check_free_space(self._today)
 
-    def _write(self, path: Path, id_: bytes, body: bytes) -> bytes | None:
-        """Write a block that was not there a moment ago. Returns what another writer put there meanwhile, or None."""
-        _leave_room(self._today)
+    def _write(self, path: Path, id: bytes, body: bytes) -> bytes | None:
+        """Write a block that did not exist a moment ago. Returns what another writer has written by now, or None."""
+        _check_free_space(self._today)
         part = path.with_name(path.name + PART)
-        with _alone_in(part) as file:
-            held = self.get(id_)
-            if held is not None:
+        with _locked_part(part) as file:
+            stored = self.get(id)
+            if stored is not None:
                 part.unlink()
-                return held
+                return stored
             try:
                 _fill(file, body)
                 part.rename(path)
@@ -75,41 +75,41 @@ class FolderOfBlocks:
                 raise
         return None
 
-    @_room()
-    def get(self, id_: bytes) -> bytes | None:
-        for shelf in (self._today, self._settled):  # in this order: a block moves from the first to the second
-            body = _read(_path(shelf, id_))
+    @_translate_os_errors()
+    def get(self, id: bytes) -> bytes | None:
+        for area in (self._today, self._settled):  # in this order: blocks move from the first to the second
+            body = _read(_path(area, id))
             if body is not None:
                 return body
         return None
 
-    @_room()
+    @_translate_os_errors()
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
         return [i for i in ids if not _path(self._today, i).exists() and not _path(self._settled, i).exists()]
 
-    @_room()
+    @_translate_os_errors()
     def today(self) -> list[bytes]:
         return _names(self._today)
 
-    @_room()
+    @_translate_os_errors()
     def settled(self) -> list[bytes]:
         return _names(self._settled)
 
-    @_room()
+    @_translate_os_errors()
     def settle(self, ids: Sequence[bytes]) -> None:
         wanted = [i for i in ids if not _path(self._settled, i).exists()]
-        secrets.SystemRandom().shuffle(wanted)  # the new inodes' numbers follow this order, not the arrivals'
-        for id_ in wanted:
-            self._copy(id_)
-        for shard in {_path(self._settled, i).parent for i in ids}:  # all: a killed run may have left some unsynced
+        secrets.SystemRandom().shuffle(wanted)  # the new inode numbers follow this order, not that of arrival
+        for id in wanted:
+            self._copy(id)
+        for shard in {_path(self._settled, i).parent for i in ids}:  # all: an interrupted run may not have synced some
             _sync_folder(shard)
 
-    def _copy(self, id_: bytes) -> None:
-        body, path = _read(_path(self._today, id_)), _path(self._settled, id_)
+    def _copy(self, id: bytes) -> None:
+        body, path = _read(_path(self._today, id)), _path(self._settled, id)
         if body is None:
-            return  # a row without its block; the sweep's concern
+            return  # a row without its block; left to the sweep
         part = path.with_name(path.name + PART)
-        with _alone_in(part) as file:
+        with _locked_part(part) as file:
             try:
                 _fill(file, body)
                 part.rename(path)
@@ -117,64 +117,64 @@ class FolderOfBlocks:
                 part.unlink(missing_ok=True)
                 raise
 
-    @_room()
+    @_translate_os_errors()
     def drop_today(self, ids: Iterable[bytes]) -> None:
-        paths = [_path(self._today, id_) for id_ in ids]
+        paths = [_path(self._today, id) for id in ids]
         for path in paths:
             path.unlink(missing_ok=True)
         for shard in {path.parent for path in paths}:
-            with contextlib.suppress(FileNotFoundError):  # `tidy` may be making it anew
+            with contextlib.suppress(FileNotFoundError):  # `tidy` may be recreating it
                 _sync_folder(shard)
 
-    @_room()
+    @_translate_os_errors()
     def drop_settled(self, ids: Iterable[bytes]) -> None:
-        for id_ in ids:
-            _path(self._settled, id_).unlink(missing_ok=True)
+        for id in ids:
+            _path(self._settled, id).unlink(missing_ok=True)
 
-    @_room()
+    @_translate_os_errors()
     def tidy(self) -> None:
-        for shelf in (self._today, self._settled):
-            for part in shelf.glob(f"*/*{PART}"):
-                _remove_if_left(part)
-        for shard in SHARDS:  # an emptied folder still holds its files' names, in order of arrival: make it anew
+        for area in (self._today, self._settled):
+            for part in area.glob(f"*/*{PART}"):
+                _remove_if_abandoned(part)
+        for shard in SHARDS:  # an emptied folder still holds its files' names in order of arrival: recreate it
             with contextlib.suppress(OSError):
                 (self._today / shard).rmdir()
-        _make_shelf(self._today)
+        _make_area(self._today)
 
 
-def _leave_room(shelf: Path) -> None:
-    disk = os.statvfs(shelf)
+def _check_free_space(area: Path) -> None:
+    disk = os.statvfs(area)
     if disk.f_bavail < min(RESERVE // disk.f_frsize, disk.f_blocks // 20):
-        raise Full("no room for more blocks")
+        raise Full("no space for more blocks")
 
 
-def _path(shelf: Path, id_: bytes) -> Path:
-    return shelf / id_[:1].hex() / id_.hex()
+def _path(area: Path, id: bytes) -> Path:
+    return area / id[:1].hex() / id.hex()
 
 
-def _names(shelf: Path) -> list[bytes]:
+def _names(area: Path) -> list[bytes]:
     names: list[str] = []
     for shard in SHARDS:
         with contextlib.suppress(FileNotFoundError):
-            names += os.listdir(shelf / shard)  # noqa: PTH208
+            names += os.listdir(area / shard)  # noqa: PTH208
     return [bytes.fromhex(name) for name in names if len(name) == 32]
 
 
-def _make_shelf(shelf: Path) -> None:
-    shelf.mkdir(mode=0o700, parents=True, exist_ok=True)
+def _make_area(area: Path) -> None:
+    area.mkdir(mode=0o700, parents=True, exist_ok=True)
     made = False
     for shard in SHARDS:
         with contextlib.suppress(FileExistsError):
-            (shelf / shard).mkdir(mode=0o700)
+            (area / shard).mkdir(mode=0o700)
             made = True
     if made:
-        _sync_folder(shelf)
-        _sync_folder(shelf.parent)
+        _sync_folder(area)
+        _sync_folder(area.parent)
 
 
 def _read(path: Path) -> bytes | None:
     try:
-        file = os.open(path, QUIETLY)
+        file = os.open(path, READ_FLAGS)
     except FileNotFoundError:
         return None
     with open(file, "rb") as stream:  # noqa: PTH123
@@ -199,10 +199,10 @@ def _sync_folder(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _alone_in(part: Path) -> Iterator[int]:
-    """Open `part` for writing, as the only writer among all threads and processes. A dead writer's lock is gone."""
+def _locked_part(part: Path) -> Iterator[int]:
+    """Open `part` for writing, as the only writer among all threads and processes. Death releases the lock."""
     while True:
-        with contextlib.suppress(FileExistsError):  # not exist_ok, which looks again: `tidy` may be making it anew
+        with contextlib.suppress(FileExistsError):  # not exist_ok, which checks again: `tidy` may be recreating it
             part.parent.mkdir(mode=0o700)
         try:
             file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -210,27 +210,27 @@ def _alone_in(part: Path) -> Iterator[int]:
             continue
         try:
             fcntl.flock(file, fcntl.LOCK_EX)
-            if _is_still(part, file):
+            if _still_exists(part, file):
                 yield file
                 return
         finally:
             os.close(file)
 
 
-def _is_still(part: Path, file: int) -> bool:
-    """False when the writer before us has renamed or removed the file that we waited for."""
+def _still_exists(part: Path, file: int) -> bool:
+    """False if the previous writer has renamed or removed the file while we waited for the lock."""
     try:
         return part.stat().st_ino == os.fstat(file).st_ino
     except FileNotFoundError:
         return False
 
 
-def _remove_if_left(part: Path) -> None:
+def _remove_if_abandoned(part: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         file = os.open(part, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _is_still(part, file):
+            if _still_exists(part, file):
                 part.unlink()
         except BlockingIOError:
             pass  # someone is writing it
