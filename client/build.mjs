@@ -10,7 +10,7 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
-import { FILES, fileName } from "./src/protocol/code/list_files.js";
+import { FILES, fileName } from "./src/protocol/code/word_list_files.js";
 import "./src/protocol/code/word_lists.js";
 import { wordlist } from "./src/protocol/code/words.js";
 

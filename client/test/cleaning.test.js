@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Cleaner, cleaned } from "../src/pictures/cleaning.js";
+import { Cleaner, cleaned } from "../src/pictures/cleaner.js";
 import { serve } from "../src/pictures/metadata.js";
 import { oddities } from "./odd_pictures.js";
 import { plantedPng } from "./pictures.js";

@@ -5,8 +5,8 @@ import test from "node:test";
 import { deflateSync } from "node:zlib";
 
 import { clean } from "../src/pictures/metadata.js";
-import { profileLike } from "../src/pictures/colours.js";
-import { Rows } from "../src/pictures/rows.js";
+import { profileLike } from "../src/pictures/colour_profiles.js";
+import { Rows } from "../src/pictures/png_rows.js";
 import { PLAIN, oddities, within } from "./odd_pictures.js";
 import {
   SECRET,

@@ -23,7 +23,7 @@ const PAGE = `
 import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { seal } from "./src/protocol/case/attachment.js";
 import { Hashing } from "./src/worker/hashing.js";
-import { piecesOf } from "./src/worker/file_pieces.js";
+import { piecesOf } from "./src/worker/file_stream.js";
 
 async function ours(file) {
   const hashing = new Hashing(() => new Worker("worker.js"));

@@ -2,7 +2,7 @@
 
 import { safeName } from "../protocol/file_names.js";
 import { apart, fill, repeat } from "./kit.js";
-import { say } from "./progress.js";
+import { say } from "./progress_panel.js";
 import { follow, named, ofCase, reading, told } from "./readers.js";
 import { filesOf, fit } from "./report.js";
 import { showWords } from "./words.js";

@@ -2,10 +2,10 @@
 
 import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
-import { goesPlain, unclean } from "./cleaning.js";
+import { goesPlain, unclean } from "./cleaning_choice.js";
 import { fragment } from "./kit.js";
 import { Failed } from "./worker_link.js";
-import { clearProblems, say } from "./progress.js";
+import { clearProblems, say } from "./progress_panel.js";
 import { renew } from "./report.js";
 
 /** @import { Page } from "./page.js" */

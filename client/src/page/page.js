@@ -7,9 +7,9 @@
 import * as back from "./case.js";
 import * as faults from "./failures.js";
 import { Kit } from "./kit.js";
-import { offer } from "./cleaning.js";
+import { offer } from "./cleaning_choice.js";
 import { Failed, Line } from "./worker_link.js";
-import { Panel, clearProblems, say, showProblems } from "./progress.js";
+import { Panel, clearProblems, say, showProblems } from "./progress_panel.js";
 import { follow } from "./readers.js";
 import * as tell from "./report.js";
 import * as kept from "./words.js";

@@ -2,16 +2,16 @@
  * A JPEG (ITU-T T.81) written anew: its frame, the tables that its scans need, and their data as it stands.
  *
  * Every part is read for what it says and nothing is copied but the codes of the scans.  Exif keeps how the picture is
- * turned, a colour profile becomes one of our own (`colours.js`), and JFIF and Adobe how colours are told.
+ * turned, a colour profile becomes one of our own (`colour_profiles.js`), and JFIF and Adobe how colours are told.
  */
 
-import { Beside, put } from "./jpeg_beside.js";
-import { Table } from "./huffman.js";
+import { Beside, put } from "./jpeg_app_segments.js";
+import { Table } from "./jpeg_huffman.js";
 import { Unclean, number } from "./picture.js";
-import { Component, Frame } from "./scan.js";
+import { Component, Frame } from "./jpeg_scan.js";
 
 /** @import { Alters, Bytes } from "./picture.js" */
-/** @import { Part, Quantization, ScanHeader } from "./scan.js" */
+/** @import { Part, Quantization, ScanHeader } from "./jpeg_scan.js" */
 
 export const START = [0xff, 0xd8, 0xff];
 const [BASELINE, EXTENDED, PROGRESSIVE] = [0xc0, 0xc1, 0xc2];

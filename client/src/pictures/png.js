@@ -5,14 +5,14 @@
  * The data is unpacked and packed again, so that nothing is left between its rows or behind them.
  */
 
-import { add, chunk, content, head } from "./chunks.js";
+import { add, chunk, content, head } from "./png_chunks.js";
 import { turn, turnOf } from "./exif.js";
 import { Unclean, ascii, streamed } from "./picture.js";
 import { COLOURS, coloursOf } from "./png_colours.js";
-import { Rows } from "./rows.js";
+import { Rows } from "./png_rows.js";
 
 /** @import { Alters, Bytes } from "./picture.js" */
-/** @import { Header } from "./rows.js" */
+/** @import { Header } from "./png_rows.js" */
 
 export const START = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
 const SMALL = 0x20; // the bit of a chunk's first letter that says that one can do without it

@@ -1,7 +1,7 @@
 /** How the colours of a PNG are meant (W3C PNG, section 11.3.2), told anew by numbers that everybody uses. */
 
-import { chunk } from "./chunks.js";
-import { profileLike } from "./colours.js";
+import { chunk } from "./png_chunks.js";
+import { profileLike } from "./colour_profiles.js";
 import { Unclean, ascii, number, streamed } from "./picture.js";
 
 /** @import { Alters } from "./picture.js" */

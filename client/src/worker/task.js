@@ -8,15 +8,15 @@ import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
 import { Api, ApiError } from "./server_api.js";
 import * as attachment from "../protocol/case/attachment.js";
-import { Cleaner, cleaned } from "../pictures/cleaning.js";
+import { Cleaner, cleaned } from "../pictures/cleaner.js";
 import { followUp, report } from "../protocol/reporter/compose.js";
 import { Expired, Malformed } from "../protocol/errors.js";
 import { Hashing } from "./hashing.js";
 import { judge } from "../protocol/reporter/reply_validation.js";
-import * as lists from "../protocol/code/list_files.js";
+import * as lists from "../protocol/code/word_list_files.js";
 import * as manifest from "../protocol/trust/manifest.js";
 import { PublicKey } from "../protocol/trust/minisign.js";
-import { piecesOf } from "./file_pieces.js";
+import { piecesOf } from "./file_stream.js";
 import { ATTEMPT, CODE, derive, reference, thingId } from "../protocol/code/retrieval.js";
 import { Succession } from "../protocol/trust/manifest_chain.js";
 import { again, upload } from "./upload.js";

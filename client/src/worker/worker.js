@@ -4,7 +4,7 @@ import { ApiError } from "./server_api.js";
 import { Refused } from "../protocol/reporter/compose.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { hasher } from "./hashing.js";
-import { PageTask } from "./page_task.js";
+import { PageTask } from "./page_request.js";
 import { Unclean } from "../pictures/picture.js";
 import { WordsError } from "../protocol/code/words.js";
 

@@ -1,6 +1,6 @@
 /** What stands beside the picture in a JPEG and changes how it is shown: JFIF, Adobe's word, Exif, a colour profile. */
 
-import { profileLike } from "./colours.js";
+import { profileLike } from "./colour_profiles.js";
 import { turn, turnOf } from "./exif.js";
 import { Unclean, ascii, number, startsWith } from "./picture.js";
 

@@ -1,6 +1,6 @@
 /** The choice to send pictures without what is hidden in them: on unless unticked; nothing goes uncleaned unasked. */
 
-import { clearProblems } from "./progress.js";
+import { clearProblems } from "./progress_panel.js";
 import { filesOf } from "./report.js";
 
 /** @import { Page } from "./page.js" */

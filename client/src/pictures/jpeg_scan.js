@@ -1,9 +1,9 @@
 /** A JPEG's frame and scans (ITU-T T.81, Annexes B, F and G), followed code by code to the end of each. */
 
-import { Intervals } from "./huffman.js";
+import { Intervals } from "./jpeg_huffman.js";
 import { Unclean } from "./picture.js";
 
-/** @import { Bits, Table } from "./huffman.js" */
+/** @import { Bits, Table } from "./jpeg_huffman.js" */
 
 const COEFFICIENTS = 64;
 const MOST_PIXELS = 2 ** 28;
