@@ -1,4 +1,4 @@
-/** The one file that a page loads; the same file is the worker that the page starts. */
+/** Entry point of whistle.js, which runs both as the page's script and as the worker that the page starts. */
 
 import { start } from "./page/page.js";
 import { serve } from "./worker/worker.js";

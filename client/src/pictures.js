@@ -1,4 +1,4 @@
-/** The program that cleans pictures: a file of its own, since only those need it who send files. */
+/** Entry point of pictures.js, the worker that cleans pictures; separate because only reports with files need it. */
 
 import { serve } from "./pictures/metadata.js";
 

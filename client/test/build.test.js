@@ -66,8 +66,8 @@ test("as a worker without WebAssembly it answers, and takes lists of words only 
     };
     scope.self = scope;
     vm.runInNewContext(program, scope);
-    const place = { origin: "https://whistle.test", folder: "/static/", roots: [], day: "2026-11-22" };
-    const question = { place, typed: encode(code, "fr").join(" "), language: "es" };
+    const environment = { origin: "https://whistle.test", folder: "/static/", roots: [], day: "2026-11-22" };
+    const question = { environment, typed: encode(code, "fr").join(" "), language: "es" };
     scope.onmessage({ data: { number: 1, ask: "words", question } });
   });
   const { answer } = JSON.parse(JSON.stringify(await answered));

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { Cleaner, cleaned } from "../src/pictures/cleaner.js";
+import { Cleaner, cleanFiles } from "../src/pictures/cleaner.js";
 import { serve } from "../src/pictures/metadata.js";
 import { oddities } from "./odd_pictures.js";
 import { plantedPng } from "./pictures.js";
@@ -27,7 +27,7 @@ const turned = new File([odd], "c.jpg", { type: "image/jpeg" });
  * @param {File[]} files
  * @param {{ altered?: boolean, others?: boolean }} how
  */
-const all = (files, { altered = false, others = false }) => cleaned(files, { altered, others }, new Cleaner(near));
+const all = (files, { altered = false, others = false }) => cleanFiles(files, { altered, others }, new Cleaner(near));
 
 test("files keep names, types and order; those that cannot be cleaned are named, and sent as they are only when asked", async () => {
   await assert.rejects(all([text, picture], {}), { kind: "unclean", names: ["a.txt"], altered: [] });
@@ -50,7 +50,7 @@ test("where there is no worker every file waits", async () => {
   const none = () => {
     throw new ReferenceError("Worker is not defined");
   };
-  await assert.rejects(cleaned([picture], { altered: false, others: false }, new Cleaner(none)), { names: ["b.jpg"] });
+  await assert.rejects(cleanFiles([picture], { altered: false, others: false }, new Cleaner(none)), { names: ["b.jpg"] });
 });
 
 test("a worker that fails is a fault, and nothing is let through", async () => {
@@ -59,7 +59,7 @@ test("a worker that fails is a fault, and nothing is let through", async () => {
     const worker = { postMessage: () => worker.onerror(), terminate() {} };
     return worker;
   };
-  const failing = cleaned([picture], { altered: true, others: true }, new Cleaner(broken));
+  const failing = cleanFiles([picture], { altered: true, others: true }, new Cleaner(broken));
   await assert.rejects(failing, (error) => /** @type {any} */ (error).kind === undefined);
 });
 

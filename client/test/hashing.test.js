@@ -7,7 +7,7 @@ import { test } from "node:test";
 import { seal } from "../src/protocol/case/attachment.js";
 import { Hashing, hasher } from "../src/worker/hashing.js";
 
-/** @import { Hash, Step, Told } from "../src/worker/hashing.js" */
+/** @import { Hash, HashRequest, HashReply } from "../src/worker/hashing.js" */
 
 const PIECE = 100_000;
 const LARGE = 2_000_000; // bytes, enough for a worker
@@ -27,7 +27,7 @@ class Beside {
     this._hash = hasher((told) => setTimeout(() => this._answer(told)));
   }
 
-  /** @param {Step} step */
+  /** @param {HashRequest} step */
   postMessage(step) {
     this.under++;
     this.pieces++;
@@ -39,7 +39,7 @@ class Beside {
     }
   }
 
-  /** @param {Told} told */
+  /** @param {HashReply} told */
   _answer(told) {
     this.under--;
     this.onmessage({ data: told });

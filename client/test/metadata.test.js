@@ -5,7 +5,7 @@ import test from "node:test";
 import { deflateSync } from "node:zlib";
 
 import { clean } from "../src/pictures/metadata.js";
-import { profileLike } from "../src/pictures/colour_profiles.js";
+import { standardProfile } from "../src/pictures/colour_profiles.js";
 import { Rows } from "../src/pictures/png_rows.js";
 import { PLAIN, oddities, within } from "./odd_pictures.js";
 import {
@@ -38,7 +38,7 @@ const refused = (bytes) => assert.rejects(bytesOf(bytes), { kind: "unclean", alt
 /** JFIF as it is written anew. */
 const JFIF = segment(0xe0, Buffer.from("JFIF\0\x01\x02\0\0\x01\0\x01\0\0", "latin1"));
 /** The profile of sRGB as it is written anew. */
-const SRGB = Buffer.from(profileLike(profile("sRGB")) ?? []);
+const SRGB = Buffer.from(standardProfile(profile("sRGB")) ?? []);
 const JPEG_SRGB = segment(0xe2, Buffer.from("ICC_PROFILE\0\x01\x01"), SRGB);
 
 /** @param {number} turned */
@@ -181,19 +181,19 @@ for (const [name, { bytes, alters }] of oddities()) {
 
 test("a space of colours that is known becomes the same profile whatever its own said", () => {
   for (const name of ["sRGB", "P3", "A98"]) {
-    const known = Buffer.from(profileLike(profile(name)) ?? []);
+    const known = Buffer.from(standardProfile(profile(name)) ?? []);
     assert.ok(!known.includes(SECRET) && known.length < 520);
-    assert.ok(Buffer.from(profileLike(known) ?? []).equals(known));
+    assert.ok(Buffer.from(standardProfile(known) ?? []).equals(known));
     const other = profile(name);
     other.write(SECRET, 40, 24);
-    assert.ok(Buffer.from(profileLike(other) ?? []).equals(known));
+    assert.ok(Buffer.from(standardProfile(other) ?? []).equals(known));
   }
   for (const name of ["screen", "tables", "headless"]) {
-    assert.equal(profileLike(profile(name)), null);
+    assert.equal(standardProfile(profile(name)), null);
   }
   const whole = profile("sRGB");
   for (let length = 0; length < whole.length - 130; length++) {
-    assert.equal(profileLike(whole.subarray(0, length)), null);
+    assert.equal(standardProfile(whole.subarray(0, length)), null);
   }
 });
 

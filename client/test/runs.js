@@ -11,17 +11,17 @@ import * as base64 from "../src/protocol/base64.js";
 import * as canonical from "../src/protocol/canonical.js";
 import * as envelope from "../src/protocol/case/envelope.js";
 import { Expired, ProtocolError } from "../src/protocol/errors.js";
-import * as forms from "../src/protocol/schema.js";
+import * as schema from "../src/protocol/schema.js";
 import { isBlank } from "../src/protocol/invisible_text.js";
 import { CONTINUES, SENDER, isByReporter } from "../src/protocol/case/message_kinds.js";
 import * as manifest from "../src/protocol/trust/manifest.js";
 import * as message from "../src/protocol/case/message.js";
 import { PublicKey } from "../src/protocol/trust/minisign.js";
 import { safeName } from "../src/protocol/file_names.js";
-import * as parcel from "../src/protocol/reporter/submission.js";
+import * as submission from "../src/protocol/reporter/submission.js";
 import * as retrieval from "../src/protocol/code/retrieval.js";
 import * as signing from "../src/protocol/signing.js";
-import { Succession } from "../src/protocol/trust/manifest_chain.js";
+import { ManifestChain } from "../src/protocol/trust/manifest_chain.js";
 import "../src/protocol/code/word_lists.js";
 import * as words from "../src/protocol/code/words.js";
 
@@ -83,14 +83,14 @@ function derive(given) {
     case: bytesToHex(who.case),
     reference: retrieval.reference(who.case),
     report_token: bytesToHex(who.reportToken),
-    report_id: bytesToHex(retrieval.thingId(who.reportToken)),
+    report_id: bytesToHex(retrieval.idFromToken(who.reportToken)),
     slip_token: bytesToHex(who.slipToken),
-    slip_id: bytesToHex(retrieval.thingId(who.slipToken)),
+    slip_id: bytesToHex(retrieval.idFromToken(who.slipToken)),
     follow_up_token: bytesToHex(who.followUpToken(hexToBytes(given.attempt), hexToBytes(given.digest))),
     first_reply_token: bytesToHex(lane(0)[0]),
     last_reply_token_of_lane_15: bytesToHex(lane(15)[63]),
     lane_sha256: Object.fromEntries([0, 1, 15, 255].map((number) => [String(number), hashOf(lane(number))])),
-    lookup_sha256: Object.fromEntries([2, 8, 16].map((slots) => [String(slots), hashOf(who.lookIds(slots))])),
+    lookup_sha256: Object.fromEntries([2, 8, 16].map((slots) => [String(slots), hashOf(who.lookupIds(slots))])),
   };
 }
 
@@ -124,7 +124,7 @@ function openEnvelope(given) {
 
 /** @param {any} given */
 function openAttachment(given) {
-  const record = forms.parse(attachment.ATTACHMENT, given.record);
+  const record = schema.parse(attachment.ATTACHMENT, given.record);
   const bodies = given.blocks.map((/** @type {any} */ each) => {
     const body = data(each);
     if (each.flip !== undefined) {
@@ -180,7 +180,7 @@ export const RUNS = {
   words: ({ typed }) => ({ code: bytesToHex(words.decode(typed)) }),
   holds: ({ text, code }) => ({ holds: words.holdsCode(text, code && hexToBytes(code)) }),
   name: ({ name }) => ({ safe: safeName(name) }),
-  shown: ({ text }) => ({ blank: isBlank(text), sealed: parcel.isArmored(text) }),
+  shown: ({ text }) => ({ blank: isBlank(text), sealed: submission.isArmored(text) }),
   code({ code }) {
     const bytes = hexToBytes(code);
     const written = words.LANGUAGES.map((language) => [language, words.encode(bytes, language)]);
@@ -206,7 +206,7 @@ export const RUNS = {
     return { whole: textOf(message.encode(whole)) };
   },
   continues({ continues, old, case: next }) {
-    message.checkContinues(forms.parse(CONTINUES, continues), forms.parse(SENDER, old), next);
+    message.checkContinues(schema.parse(CONTINUES, continues), schema.parse(SENDER, old), next);
     return {};
   },
   envelope: openEnvelope,
@@ -218,7 +218,7 @@ export const RUNS = {
     return {};
   },
   signers({ manifests, reviewer, day }) {
-    const keys = new Succession(manifests.map(known)).signingKeys(reviewer, day);
+    const keys = new ManifestChain(manifests.map(known)).signingKeys(reviewer, day);
     return { keys: keys.map(bytesToHex).sort() };
   },
   fingerprint: ({ roots }) => ({ digits: manifest.fingerprint(roots.map(PublicKey.fromText)) }),

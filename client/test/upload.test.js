@@ -1,10 +1,10 @@
-/** Uploads: a few at a time, again as often as it takes, and an end when something is really wrong. */
+/** Uploads: a few at a time, retried while the connection or the load is at fault, and ended by any other error. */
 
 import assert from "node:assert/strict";
 import test from "node:test";
 
 import { Api, ApiError } from "../src/worker/server_api.js";
-import { again, upload } from "../src/worker/upload.js";
+import { retry, upload } from "../src/worker/upload.js";
 
 /** @typedef {import("../src/protocol/case/attachment.js").Block} Block */
 
@@ -59,7 +59,7 @@ test("what only the connection is at fault for is tried again, with longer and l
   /** @type {number[]} */
   const waits = [];
   let left = 8;
-  const answer = await again(
+  const answer = await retry(
     async () => {
       if (left--) {
         throw new ApiError(left % 2 ? "offline" : "busy", left === 3 ? 60 : 0);
@@ -74,7 +74,7 @@ test("what only the connection is at fault for is tried again, with longer and l
 
 for (const kind of /** @type {const} */ (["taken", "full", "missing", "refused", "cancelled"])) {
   test(`${kind} is not tried again`, async () => {
-    const going = again(() => Promise.reject(new ApiError(kind)), { sleep: () => assert.fail("a wait") });
+    const going = retry(() => Promise.reject(new ApiError(kind)), { sleep: () => assert.fail("a wait") });
     await assert.rejects(going, { kind });
   });
 }
@@ -85,7 +85,7 @@ test("a wait ends at once when nobody waits any more", async (context) => {
     throw new TypeError("no connection");
   });
   const api = new Api("https://whistle.test", ending.signal);
-  const going = again(() => api.get("/manifest.json"), {
+  const going = retry(() => api.get("/manifest.json"), {
     signal: ending.signal,
     onWait: () => setTimeout(() => ending.abort(), 5),
   });
@@ -94,14 +94,14 @@ test("a wait ends at once when nobody waits any more", async (context) => {
   assert.ok(performance.now() - before < 900);
 });
 
-test("what is too much is asked for again some times, and a long wait is left to whoever waits", async () => {
+test("a rate limit is retried a few times, and a long wait is left to the person", async () => {
   /** @type {[number, string][]} */
   const waits = [];
-  const course = {
+  const options = {
     onWait: (/** @type {number} */ seconds, /** @type {string} */ why) => void waits.push([seconds, why]),
     sleep: async () => {},
   };
-  const after = (/** @type {number} */ wait) => again(() => Promise.reject(new ApiError("limited", wait)), course);
+  const after = (/** @type {number} */ wait) => retry(() => Promise.reject(new ApiError("limited", wait)), options);
   await assert.rejects(after(40), { kind: "limited", wait: 40 });
   assert.deepEqual(waits, Array(5).fill([40, "limited"]));
   await assert.rejects(after(301), { kind: "limited", wait: 301 });
@@ -133,7 +133,7 @@ function filled(start) {
 for (const [name, answer] of Object.entries(BAD_LOOKUPS)) {
   test(`an answer to a lookup that is ${name} is refused`, async (context) => {
     context.mock.method(globalThis, "fetch", async () => new Response(answer));
-    await assert.rejects(new Api("https://whistle.test").look([]), { kind: "refused" });
+    await assert.rejects(new Api("https://whistle.test").lookup([]), { kind: "refused" });
   });
 }
 
@@ -141,7 +141,7 @@ test("an answer to a lookup is read", async (context) => {
   const answer = new Uint8Array(262_144);
   answer.set([0, 0, 0, 1, ...Array(16).fill(7), 1, 0, 0, 0x51, 0x2b, 0, 0, 0, 2, 8, 9]);
   context.mock.method(globalThis, "fetch", async () => new Response(answer));
-  const found = await new Api("https://whistle.test").look([]);
+  const found = await new Api("https://whistle.test").lookup([]);
   const expected = { id: new Uint8Array(16).fill(7), state: "collected", day: "2026-11-22", body: Uint8Array.of(8, 9) };
   assert.deepEqual(found, [expected]);
 });

@@ -23,11 +23,11 @@ const PAGE = `
 import { Encrypter, generateX25519Identity, identityToRecipient } from "age-encryption";
 import { seal } from "./src/protocol/case/attachment.js";
 import { Hashing } from "./src/worker/hashing.js";
-import { piecesOf } from "./src/worker/file_stream.js";
+import { readChunks } from "./src/worker/file_stream.js";
 
 async function ours(file) {
   const hashing = new Hashing(() => new Worker("worker.js"));
-  const sealing = seal(piecesOf(file), "film.mp4", "video/mp4", hashing.begin(file.size));
+  const sealing = seal(readChunks(file), "film.mp4", "video/mp4", hashing.begin(file.size));
   let size = 0;
   for (let step = await sealing.next(); !step.done; step = await sealing.next()) size += step.value.body.length;
   hashing.close();

@@ -46,7 +46,7 @@ function reporter({ code, attempt, digest, slots }) {
     case: hex(who.case),
     reference: retrieval.reference(who.case),
     tokens: [who.reportToken, who.slipToken, who.followUpToken(unhex(attempt), unhex(digest))].map(hex),
-    look: who.lookIds(slots).map(hex),
+    look: who.lookupIds(slots).map(hex),
     code: hex(retrieval.codeFor(unhex(attempt), unhex(digest))),
     form: hex(form.digest()),
   };
@@ -158,7 +158,7 @@ const ANSWERS = {
   },
   openAttachment: ({ record, blocks }) => hex(attachment.openWhole(record, blocks.map(unhex))),
   blocksFor: ({ sizes }) => sizes.map(attachment.blocksFor),
-  fittingName: ({ name }) => attachment.fittingName(name),
+  shortenedName: ({ name }) => attachment.shortenedName(name),
   continueCase: ({ old, next }) => message.continueCase(retrieval.derive(unhex(old)), unhex(next)),
   verify: ({ key, data, signature }) => signing.verify(unhex(key), unhex(data), unhex(signature)) ?? true,
   minisign: ({ key, data, signature }) => PublicKey.fromText(key).verify(unhex(data), unhex(signature)),

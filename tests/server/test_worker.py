@@ -68,12 +68,14 @@ class Page:
 
     peer: Peer
     line: Line
-    place: dict[str, Any]
+    environment: dict[str, Any]
 
     def ask(self, what: str, **question: Any) -> dict[str, Any]:
         """All that comes of it."""
         cancel = question.pop("cancel_at", None)
-        found = self.peer.ask("task", what=what, question={"place": self.place, **question}, cancelAt=cancel)
+        found = self.peer.ask(
+            "task", what=what, question={"environment": self.environment, **question}, cancelAt=cancel
+        )
         assert isinstance(found, dict)
         return found
 
@@ -160,7 +162,7 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     answer(app, org, who, found, "We all read it.", by="ethics", lane=1, readers=("ombuds", "ethics", "counsel"))
     answer(app, org, who, found, "In the place of another.", by="ethics", lane=2)
     view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
-    there = page.ask("look", typed=" ".join(map(str, words.numbers(who.code))))["answer"]
+    there = page.ask("lookup", typed=" ".join(map(str, words.numbers(who.code))))["answer"]
     assert view and view.slip and view.state
     assert (there["state"], there["day"]) == (view.state.value, parties.DAY.isoformat())
     assert tuple(there["slip"]["readers"]) == view.slip.readers
@@ -191,7 +193,7 @@ def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instanc
     answer(app, org, who, reported(app, org), "", by="ethics", lane=1, readers=all_of)
     answer(app, org, who, reported(app, org), "We all read it.", readers=all_of, mark="feedback")
     view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
-    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and [each.reply.text for each in view.replies] == ["We all read it."]
     assert [each["reply"]["text"] for each in there["replies"]] == ["We all read it."]
     assert [(each.reviewer.id, each.by.id) for each in view.brought_in] == [("counsel", "ethics")]
@@ -224,7 +226,7 @@ def test_a_notice_that_is_made_up(
     where = {"lane": fields.get("lane", 0), "n": 0}
     answer(app, org, who, reported(app, org), "", **{"by": "ombuds", **fields}, at=where)
     view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
-    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and view.brought_in == () and there["broughtIn"] == []
     assert view.late == there["late"] == (0 if "director" in fields["readers"] else 1)
     assert view.replies == () and there["replies"] == []
@@ -252,9 +254,9 @@ def test_taking_it_back(page: Page) -> None:
     """A report is withdrawn once; under other words lies nothing."""
     typed = " ".join(page.report()["answer"]["words"])
     assert page.ask("withdraw", typed=typed)["answer"] == "withdrawn"
-    assert page.ask("look", typed=typed)["answer"]["state"] == "removed"
+    assert page.ask("lookup", typed=typed)["answer"]["state"] == "removed"
     other = " ".join(words.encode(os.urandom(16), "zh"))
-    assert page.ask("look", typed=other)["answer"] is None
+    assert page.ask("lookup", typed=other)["answer"] is None
     assert page.ask("withdraw", typed=other)["answer"] == "unknown"
 
 
@@ -273,7 +275,7 @@ def test_what_cannot_be_sent(page: Page) -> None:
     assert page.report(b"x", answers={"way": held})["fault"] == {"kind": "holds-words"}
     assert page.report(b"x", without=["ombuds", "ethics"])["fault"] == {"kind": "nobody-left"}
     assert "/api/block" not in page.line.asked
-    told = page.ask("look", typed="abandin " + "abandon " * 11)["fault"]
+    told = page.ask("lookup", typed="abandin " + "abandon " * 11)["fault"]
     assert (told["kind"], told["reason"], told["word"]) == ("malformed", "unknown", "abandin")
 
 
@@ -290,7 +292,7 @@ def test_a_line_that_breaks(app: flask.Flask, org: parties.Organisation, page: P
 
 def test_somebody_stops_it(app: flask.Flask, org: parties.Organisation, page: Page) -> None:
     """An upload that is cancelled under way stores no report."""
-    assert page.report(os.urandom(BIG), cancel_at=2)["fault"]["kind"] == "cancelled"
+    assert page.report(os.urandom(BIG), cancel_at=2)["fault"] == {"kind": "cancelled", "wait": 0}
     assert not opened(app, org, "ombuds")
     assert "/api/store" not in page.line.asked
 
@@ -302,13 +304,13 @@ def test_somebody_stops_it(app: flask.Flask, org: parties.Organisation, page: Pa
 )
 def test_the_days_of_the_manifest(page: Page, days: int, kind: str | None) -> None:
     """Nothing is sealed by a manifest that has not begun, or has ended thirty days ago."""
-    page.place["day"] = (parties.DAY + datetime.timedelta(days=days)).isoformat()
+    page.environment["day"] = (parties.DAY + datetime.timedelta(days=days)).isoformat()
     assert page.report().get("fault", {}).get("kind") == kind
 
 
 def test_a_manifest_of_another_root(page: Page) -> None:
     """Whoever pins another root gets nothing sealed."""
-    page.place["roots"] = [SecretKey.generate().public.text]
+    page.environment["roots"] = [SecretKey.generate().public.text]
     assert page.report()["fault"] == {"kind": "forged"}
 
 
@@ -325,7 +327,7 @@ def test_keys_that_are_out_of_use(app: flask.Flask, org: parties.Organisation, i
     ]
     follows = org.next(reviewers=tuple(people))
     instance.published.install([(follows.data, follows.signature)])
-    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["We read it."], 0)
     assert "/manifest.json" in page.line.asked and "/manifest-1.json" not in page.line.asked
 
@@ -338,7 +340,7 @@ def test_a_case_without_its_slip(
     answer(app, org, who, reported(app, org), readers=("ombuds", "ethics"), without=())
     hide(monkeypatch, retrieval.id_from_token(who.slip_token))
     typed = " ".join(words.encode(who.code))
-    there = page.ask("look", typed=typed)["answer"]
+    there = page.ask("lookup", typed=typed)["answer"]
     assert there["slip"] is None and [each["reply"]["readers"] for each in there["replies"]] == [["ombuds", "ethics"]]
     sent = page.ask("followUp", typed=typed, draft={"language": "en", "text": TEXT}, files=[])
     assert sent["fault"] == {"kind": "nobody-left"}
@@ -362,7 +364,7 @@ def test_a_manifest_that_moves_an_id(
     answer(app, org, who, reported(app, org), by="ethics", lane=1)
     wrong = following(org, org.known, AFTER[what])
     page.line.instead = {"/manifest.json": wrong.data, "/manifest.json.minisig": wrong.signature}
-    assert page.ask("look", typed=" ".join(words.encode(who.code)))["fault"] == {"kind": "malformed"}
+    assert page.ask("lookup", typed=" ".join(words.encode(who.code)))["fault"] == {"kind": "malformed"}
 
 
 def test_who_left_before_they_wrote(
@@ -389,7 +391,7 @@ def test_who_left_before_they_wrote(
         last = parties.signed(content, org.root)
         instance.published.install([(last.data, last.signature)])
     view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
-    there = page.ask("look", typed=" ".join(words.encode(who.code)))["answer"]
+    there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     told = [f"Written on {parties.DAY - datetime.timedelta(days=4)}."]
     assert view and ([each.reply.text for each in view.replies], view.late) == (told, 1)
     assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (told, 1)

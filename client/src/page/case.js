@@ -1,27 +1,27 @@
-/** The way back: the case as the worker found and checked it, and what somebody who came back may do. */
+/** The case page: what the worker found and verified under the words, and the steps a returning reporter can take. */
 
 import { safeName } from "../protocol/file_names.js";
-import { apart, fill, repeat } from "./kit.js";
-import { say } from "./progress_panel.js";
-import { follow, named, ofCase, reading, told } from "./readers.js";
-import { filesOf, fit } from "./report.js";
+import { fill, isolate, repeat } from "./kit.js";
+import { showNotice } from "./notices.js";
+import { audienceLine, audienceOf, caseAudienceLine, chosenAudience, followBoxes } from "./readers.js";
+import { checkFiles, filesOf } from "./report.js";
 import { showWords } from "./words.js";
 
 /** @import { Kit } from "./kit.js" */
 /** @import { Page } from "./page.js" */
 /** @import { Attachment } from "../protocol/case/attachment.js" */
-/** @import { Person, Reading } from "./readers.js" */
+/** @import { Audience, Person } from "./readers.js" */
 
 const DAY = 86_400_000; // milliseconds
 const WEEK = 7; // days
-const LARGEST = 268_435_456; // bytes of a file that a browser is asked to hold
+const MAX_DOWNLOAD = 268_435_456; // bytes; the browser holds the whole file in memory
 const WEEKDAYS = ["sunday", "monday", "tuesday", "wednesday", "thursday", "friday", "saturday"];
-const ENDING = /\.[A-Za-z0-9]{1,8}$/; // of a file's name
+const EXTENSION = /\.[A-Za-z0-9]{1,8}$/;
 
-/** @typedef {any} View as PageTask.open gives it */
+/** @typedef {any} View the answer of PageRequest.open */
 
 /**
- * Open the case of the words that were typed, or once more of those that opened it.
+ * Open the case of the words in the form; without a words field, reopen the current case.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
@@ -29,17 +29,17 @@ const ENDING = /\.[A-Za-z0-9]{1,8}$/; // of a file's name
 export async function open(page, form) {
   const box = /** @type {HTMLTextAreaElement | null} */ (form.querySelector("textarea[name=words]"));
   const typed = box ? box.value : page.typed;
-  const view = await page.work(form, "look", "open", { typed });
+  const view = await page.run(form, "look", "open", { typed });
   if (view) {
     [page.typed, page.view] = [typed, view];
-    page.show(caseOf(page, view));
-    follow(page);
-    page.sealed();
+    page.show(renderCase(page, view));
+    followBoxes(page);
+    page.showSealed();
   } else if (view === null) {
     if (!box) {
       page.show(page.kit.page("replies"));
     }
-    page.problems([{ field: "words", text: page.kit.say("replies.nothing") }]);
+    page.showProblems([{ field: "words", text: page.kit.message("replies.nothing") }]);
   }
 }
 
@@ -51,59 +51,59 @@ export async function open(page, form) {
  */
 export function followUp(page, form) {
   const given = new FormData(form);
-  return add(page, form, String(given.get("text")).trim(), reading(page, given));
+  return sendMessage(page, form, String(given.get("text")).trim(), chosenAudience(page, given));
 }
 
 /**
- * Whether the readers are to be asked to stop.
+ * Ask for confirmation before asking the readers to stop.
  *
  * @param {Page} page
  */
 export function confirmStop(page) {
-  page.show(page.kit.page("stop", { reading: told(page.kit, { ...page.view, readers: page.view.next }) }));
-  page.sealed();
+  page.show(page.kit.page("stop", { reading: audienceLine(page.kit, { ...page.view, readers: page.view.next }) }));
+  page.showSealed();
 }
 
 /**
- * Ask the readers to stop: those who had the case, and nobody who came after them.
+ * Ask the present readers of the case to stop; nobody else is told.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
 export function stop(page, form) {
-  return add(page, form, page.kit.say("stop.message").textContent ?? "");
+  return sendMessage(page, form, page.kit.message("stop.message").textContent ?? "");
 }
 
 /**
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {string} text
- * @param {Reading | null} [chosen] where none who had the case may be left
+ * @param {Audience | null} [chosen] set when none of the case's own readers may be left
  */
-async function add(page, form, text, chosen) {
+async function sendMessage(page, form, text, chosen) {
   const draft = { language: document.documentElement.lang, text, readers: chosen?.readers.map(({ id }) => id) ?? [] };
   const files = filesOf(page, new FormData(form));
-  const sent = await page.work(form, "send", "add", { typed: page.typed, draft, ...files }, () => fit(page, files));
+  const sent = await page.run(form, "send", "add", { typed: page.typed, draft, ...files }, () => checkFiles(page, files));
   if (sent) {
-    const { readers, without } = named(page, sent);
-    page.show(page.kit.page("sent", { reading: told(page.kit, { readers, without: chosen?.without ?? without }) }));
+    const { readers, without } = audienceOf(page, sent);
+    page.show(page.kit.page("sent", { reading: audienceLine(page.kit, { readers, without: chosen?.without ?? without }) }));
   }
 }
 
 /**
- * Take the report back.
+ * Withdraw the report, unless it has been collected.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
 export async function withdraw(page, form) {
-  const outcome = await page.work(form, "look", "withdraw", { typed: page.typed });
+  const outcome = await page.run(form, "look", "withdraw", { typed: page.typed });
   if (outcome === "withdrawn") {
     page.show(page.kit.page("withdrawn"));
     page.forget();
   } else if (outcome === "collected") {
     const part = page.kit.page("late");
-    choices(part, { ...page.view, state: outcome });
+    removeUnavailable(part, { ...page.view, state: outcome });
     page.show(part);
   } else if (outcome) {
     await open(page, form);
@@ -111,22 +111,22 @@ export async function withdraw(page, form) {
 }
 
 /**
- * Offer new words.
+ * Offer new words to a reporter whose words may have been seen.
  *
  * @param {Page} page
  */
 export function exposed(page) {
-  const part = page.kit.page("exposed", { whom: told(page.kit, whom(page.view)) });
+  const part = page.kit.page("exposed", { whom: audienceLine(page.kit, nextAudience(page.view)) });
   if (!page.view.next.length) {
-    instead(page, part, page.view, "renew");
+    offerOthers(page, part, page.view, "renew");
   }
   page.show(part);
-  follow(page);
-  page.sealed();
+  followBoxes(page);
+  page.showSealed();
 }
 
 /**
- * Move to new words.
+ * Continue the case under new words.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
@@ -134,16 +134,16 @@ export function exposed(page) {
 export async function renew(page, form) {
   const given = new FormData(form);
   const own = String(given.get("text")).trim();
-  const text = [page.kit.say("exposed.message").textContent, own].filter(Boolean).join("\n\n");
+  const text = [page.kit.message("exposed.message").textContent, own].filter(Boolean).join("\n\n");
   const draft = { language: document.documentElement.lang, text, without: given.getAll("without").map(String) };
-  const shown = await page.work(form, "send", "renew", { typed: page.typed, draft, language: page.list });
+  const shown = await page.run(form, "send", "renew", { typed: page.typed, draft, language: page.list });
   if (shown) {
     showWords(page, shown);
   }
 }
 
 /**
- * Open a file of a reply; only one that was wholly checked is handed over.
+ * Download a file of a reply; it is saved only after all of it has been verified.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
@@ -155,15 +155,15 @@ export async function download(page, form) {
   const name = safeName(attachment.name);
   form.dataset.name = name;
   form.querySelector("[data-said]")?.remove();
-  if (attachment.size > LARGEST) {
-    say(form, page.kit.say("script.too_large", { name }));
+  if (attachment.size > MAX_DOWNLOAD) {
+    showNotice(form, page.kit.message("script.too_large", { name }));
     return;
   }
-  const content = await page.work(form, "download", "download", { attachment });
+  const content = await page.run(form, "download", "download", { attachment });
   if (content) {
-    const saved = `file-${place + 1}${ENDING.exec(name)?.[0] ?? ""}`; // browsers list what they have saved
+    const saved = `file-${place + 1}${EXTENSION.exec(name)?.[0] ?? ""}`; // the name stays in the browser's list of downloads
     save(content, saved);
-    say(form, page.kit.say("script.opened", { name, saved }));
+    showNotice(form, page.kit.message("script.opened", { name, saved }));
   }
 }
 
@@ -183,30 +183,30 @@ function save(content, name) {
  * @param {Page} page
  * @param {View} view
  */
-function caseOf(page, view) {
+function renderCase(page, view) {
   const { kit } = page;
   const part = kit.page("case", {
-    state: stateOf(page, view),
-    reading: ofCase(kit, view, isOver(view)),
-    whom: told(kit, whom(view)),
+    state: stateText(page, view),
+    reading: caseAudienceLine(kit, view, isOver(view)),
+    whom: audienceLine(kit, nextAudience(view)),
   });
   const [replies, state, more] = part.querySelectorAll("section");
-  const [facts, plan] = state.querySelectorAll("ul li");
-  repeat(facts, factsOf(page, view), (item, fact) => item.replaceChildren(fact));
+  const [fact, plan] = state.querySelectorAll("ul li");
+  repeat(fact, facts(page, view), (item, text) => item.replaceChildren(text));
   const steps = view.sent && view.state !== "removed" ? kit.settings.plan : [];
   repeat(plan, steps, (item, { days, text, doneBy }) => {
     const done = view.done[doneBy];
-    const day = apart(kit.day(done ?? later(view.sent, days)));
+    const day = isolate(kit.day(done ?? addDays(view.sent, days)));
     item.classList.toggle("done", Boolean(done));
-    item.replaceChildren(kit.say(done ? "case.plan_done" : "case.plan_step", { day, text }));
+    item.replaceChildren(kit.message(done ? "case.plan_done" : "case.plan_step", { day, text }));
   });
   if (!steps.length) {
-    state.querySelectorAll("h3, h3 + ul").forEach((each) => each.remove());
+    state.querySelectorAll("h3, h3 + ul").forEach((element) => element.remove());
   }
   const none = document.createElement("p");
-  none.append(kit.say("case.none"));
+  none.append(kit.message("case.none"));
   const late = /** @type {Element} */ (replies.querySelector(".notice"));
-  late.replaceChildren(...(view.late ? [kit.say("case.late", {}, view.late)] : []));
+  late.replaceChildren(...(view.late ? [kit.message("case.late", {}, view.late)] : []));
   late.toggleAttribute("hidden", !view.late);
   if (!view.replies.length) {
     late.before(none);
@@ -218,13 +218,13 @@ function caseOf(page, view) {
   }
   const numbered = view.replies.map((/** @type {any} */ reply, /** @type {number} */ index) => ({ ...reply, index }));
   repeat(replies.querySelector("article"), numbered, (item, reply) => fillReply(page, item, reply));
-  ways(page, more, view);
-  choices(part, view);
+  fillFollowUp(page, more, view);
+  removeUnavailable(part, view);
   return part;
 }
 
 /**
- * Whether the report was removed, and nothing else is left of the case.
+ * Whether the report was removed and no reply is left.
  *
  * @param {View} view
  */
@@ -239,7 +239,7 @@ function isOver({ state, replies, late }) {
  */
 function fillReply({ kit }, item, { from, day, text, language, have, attachments = [], index, lane, n }) {
   repeat(item.querySelector("form"), attachments, (form, /** @type {Attachment} */ { name, size }) => {
-    fill(form, { name: apart(name), size: apart(kit.size(size)) });
+    fill(form, { name: isolate(name), size: isolate(kit.size(size)) });
   });
   item.querySelectorAll("form").forEach((form, place) => {
     form.dataset.file = `${index}-${place}`;
@@ -248,52 +248,54 @@ function fillReply({ kit }, item, { from, day, text, language, have, attachments
   if (!attachments.length) {
     item.querySelector(".files")?.remove();
   }
-  const arrived = kit.say("case.arrived", { day: apart(kit.day(have.day)) }, have.count);
-  fill(item, { from: apart(from), day: kit.day(day), text: text ?? "", language, arrived });
+  const arrived = kit.message("case.arrived", { day: isolate(kit.day(have.day)) }, have.count);
+  fill(item, { from: isolate(from), day: kit.day(day), text: text ?? "", language, arrived });
 }
 
 /**
- * The box for a follow-up as this case needs it: its readers, or whoever is there instead, or nobody.
+ * Fit the follow-up form to the case: sent to its readers, to other readers, or replaced when there are none.
  *
  * @param {Page} page
  * @param {Element} more
  * @param {View} view
  */
-function ways(page, more, view) {
+function fillFollowUp(page, more, view) {
   const { isOpen, next, instead: others } = view;
   if (!isOpen || !(next.length || others.length)) {
     more.replaceWith(page.kit.page(isOpen ? "nobody" : "closed"));
   } else if (!next.length) {
-    instead(page, more, view, "follow-up");
+    offerOthers(page, more, view, "follow-up");
   }
 }
 
 /**
- * Whoever is there instead of the case's readers, each with a box to leave them out.
+ * Offer other readers where none of the case's own is left, each with a box to leave them out.
  *
  * @param {Page} page
  * @param {ParentNode} part
  * @param {View} view
  * @param {string} step
  */
-function instead({ kit }, part, view, step) {
+function offerOthers({ kit }, part, view, step) {
   const ids = view.instead.map((/** @type {Person} */ { id }) => id);
   const people = kit.page(`instead-${step}`);
   const others = [...people.querySelectorAll("input")].filter(({ value }) => !ids.includes(value));
   others.forEach((box) => box.closest(".tick")?.remove());
   people.querySelectorAll(".group:not(:has(input))").forEach((group) => group.remove());
   const [first] = people.querySelectorAll("input");
-  people.querySelector(`[for="${first.id}"]`)?.setAttribute("for", "without"); // where a problem's link leads
+  people.querySelector(`[for="${first.id}"]`)?.setAttribute("for", "without"); // target of the error summary's link
   first.id = "without";
-  part.querySelector(".field:has(#files), .sealing")?.before(people); // nothing may come after files
+  part.querySelector(".field:has(#files), .sealing")?.before(people); // the server requires files to be the last fields
   part.querySelector("form .reading")?.setAttribute("aria-live", "polite");
 }
 
 /**
+ * Remove the forms of steps that the case's state does not allow.
+ *
  * @param {ParentNode} part
  * @param {View} view
  */
-function choices(part, { state, hasSlip, next }) {
+function removeUnavailable(part, { state, hasSlip, next }) {
   const offered = { withdraw: state === "waiting", stop: state === "collected" && next.length, exposed: hasSlip };
   for (const [step, isOffered] of Object.entries(offered)) {
     if (!isOffered) {
@@ -303,11 +305,11 @@ function choices(part, { state, hasSlip, next }) {
 }
 
 /**
- * Whom the next message goes to: those who read the case, or whoever is there instead.
+ * Who the next message goes to: the case's readers, or the other readers when none is left.
  *
  * @param {View} view
  */
-function whom({ next, instead, without }) {
+function nextAudience({ next, instead, without }) {
   return { readers: next.length ? next : instead, without };
 }
 
@@ -315,57 +317,57 @@ function whom({ next, instead, without }) {
  * @param {Page} page
  * @param {View} view
  */
-function stateOf({ kit }, { state, stateDay, replies }) {
-  const day = stateDay && apart(kit.day(stateDay));
+function stateText({ kit }, { state, stateDay, replies }) {
+  const day = stateDay && isolate(kit.day(stateDay));
   const picked = replies.length ? "answered" : "collected";
-  return kit.say(`case.${state === "collected" ? picked : (state ?? "gone")}`, { day });
+  return kit.message(`case.${state === "collected" ? picked : (state ?? "gone")}`, { day });
 }
 
 /**
- * What is known beside the state, a line each.
+ * The facts below the state, one line each: sent, next pick-up, last day, reference.
  *
  * @param {Page} page
  * @param {View} view
  */
-function factsOf({ kit, place }, view) {
+function facts({ kit, environment }, view) {
   const days = [...view.replies.map((/** @type {any} */ { day }) => day), ...(view.replies.length ? [] : [view.sent])];
   const [first] = days.filter(Boolean).sort();
   const over = isOver(view);
   const { kept, leapt } = kit.settings;
-  const due = over || leapt ? "" : planned(kit, place.day, view.collection);
+  const due = over || leapt ? "" : nextPickUp(kit, environment.day, view.collection);
   const lines = {
     sent: view.sent && { day: kit.day(view.sent) },
     pickup: due && { day: due },
-    last_day: first && !over && !leapt && { day: kit.day(later(first, kept)) },
+    last_day: first && !over && !leapt && { day: kit.day(addDays(first, kept)) },
     reference: { reference: view.reference },
   };
-  return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.say(`case.${key}`, values)] : []));
+  return Object.entries(lines).flatMap(([key, values]) => (values ? [kit.message(`case.${key}`, values)] : []));
 }
 
 /**
- * The day of the next planned pick-up.  On such a day also the next: today's may be over.
+ * The day of the next planned pick-up; on such a day the following one too, since today's may be over.
  *
  * @param {Kit} kit
  * @param {string} today
  * @param {string[]} collection
  */
-function planned(kit, today, collection) {
+function nextPickUp(kit, today, collection) {
   const day = nextDay(today, collection);
   if (!day || day !== today) {
     return day && kit.day(day, true);
   }
-  const after = /** @type {string} */ (nextDay(later(today, 1), collection));
-  return kit.say("case.today", { today: kit.weekday(today), day: kit.day(after, true) });
+  const after = /** @type {string} */ (nextDay(addDays(today, 1), collection));
+  return kit.message("case.today", { today: kit.weekday(today), day: kit.day(after, true) });
 }
 
 /**
- * The next day, today included, on which a courier is due.
+ * The next day, today included, on which a pick-up is planned.
  *
  * @param {string} today
  * @param {string[]} collection
  */
 function nextDay(today, collection) {
-  const days = Array.from({ length: WEEK }, (_, ahead) => later(today, ahead));
+  const days = Array.from({ length: WEEK }, (_, ahead) => addDays(today, ahead));
   return days.find((day) => collection.includes(WEEKDAYS[new Date(day).getUTCDay()]));
 }
 
@@ -373,6 +375,6 @@ function nextDay(today, collection) {
  * @param {string} day
  * @param {number} days
  */
-function later(day, days) {
+function addDays(day, days) {
   return new Date(Date.parse(day) + days * DAY).toISOString().slice(0, 10);
 }

@@ -1,31 +1,31 @@
-/** The choice to send pictures without what is hidden in them: on unless unticked; nothing goes uncleaned unasked. */
+/** The choice to remove metadata from pictures: on by default; no file is sent uncleaned unless the reporter agrees. */
 
-import { clearProblems } from "./progress_panel.js";
+import { clearProblems } from "./notices.js";
 import { filesOf } from "./report.js";
 
 /** @import { Page } from "./page.js" */
 /** @import { Fault } from "../worker/worker.js" */
 
 /**
- * What else can be chosen once it matters, by the ids of its boxes.
+ * Further choices, by the ids of their boxes; each is shown once a file needs it.
  *
  * @type {Record<string, "altered" | "others">}
  */
-const MORE = { "clean-altered": "altered", "clean-others": "others" };
+const EXCEPTIONS = { "clean-altered": "altered", "clean-others": "others" };
 
 /**
- * Offer it below the files of the page, as it was chosen before.
+ * Show the choice below the page's file field, with the boxes as they were last set.
  *
  * @param {Page} page
  */
-export function offer({ cleaning, kit, main }) {
+export function offerCleaning({ cleaning, kit, main }) {
   const field = main.querySelector(".field:has(#files)");
   if (!field || main.querySelector(".cleaning")) {
     return;
   }
   const part = kit.page("cleaning");
   const box = (/** @type {string} */ id) => /** @type {HTMLInputElement} */ (part.querySelector(`#${id}`));
-  const more = Object.entries(MORE).map(([id, name]) => ({ other: box(id), name }));
+  const more = Object.entries(EXCEPTIONS).map(([id, name]) => ({ other: box(id), name }));
   const pictures = box("clean");
   const show = () => {
     more.forEach(({ other, name }) => other.parentElement?.toggleAttribute("hidden", !(cleaning.pictures && cleaning[name])));
@@ -44,34 +44,35 @@ export function offer({ cleaning, kit, main }) {
 }
 
 /**
- * Say which files cannot be cleaned, or would look different, and offer to send them so.
+ * Name the files that cannot be cleaned or would look different, and offer to send them anyway.
  *
  * @param {Page} page
  * @param {Fault} fault
  */
-export function unclean(page, { names = [], altered = [] }) {
-  const told = [
+export function showUnclean(page, { names = [], altered = [] }) {
+  const groups = [
     { field: "files", id: "clean-others", key: "script.unclean", files: names },
     { field: "clean-altered", id: "clean-altered", key: "script.unclean_altered", files: altered },
   ].filter(({ files }) => files.length);
-  told.forEach(({ id }) => page.main.querySelector(`.tick:has(#${id})`)?.removeAttribute("hidden"));
-  page.problems(
-    told.map(({ field, key, files }) => ({ field, text: page.kit.say(key, { names: page.kit.listed(files) }) })),
+  groups.forEach(({ id }) => page.main.querySelector(`.tick:has(#${id})`)?.removeAttribute("hidden"));
+  page.showProblems(
+    groups.map(({ field, key, files }) => ({ field, text: page.kit.message(key, { names: page.kit.joined(files) }) })),
   );
 }
 
 /**
- * Whether a form may go the plain way, which cleans nothing; says so where somebody saw a box that says otherwise.
+ * Whether the form may be submitted without script, which cleans nothing; false, with an error, while files are chosen
+ * and the box to clean them is ticked.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
-export function goesPlain(page, form) {
+export function maySubmitPlain(page, form) {
   const isTicked = Boolean(page.main.querySelector("#clean:checked"));
-  const isHeld = isTicked && filesOf(page, new FormData(form)).files.length > 0;
-  if (isHeld) {
+  const isBlocked = isTicked && filesOf(page, new FormData(form)).files.length > 0;
+  if (isBlocked) {
     clearProblems(page.main);
-    page.problems([{ field: "files", text: page.kit.say("script.unclean_plain") }]);
+    page.showProblems([{ field: "files", text: page.kit.message("script.unclean_plain") }]);
   }
-  return !isHeld;
+  return !isBlocked;
 }

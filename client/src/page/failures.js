@@ -1,12 +1,12 @@
-/** What a page says when something came to nothing, and what it then offers; what was typed stays in the form. */
+/** What the page says when a task fails, and what it then offers; what was typed stays in the form. */
 
 import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
-import { goesPlain, unclean } from "./cleaning_choice.js";
+import { maySubmitPlain, showUnclean } from "./cleaning_choice.js";
 import { fragment } from "./kit.js";
-import { Failed } from "./worker_link.js";
-import { clearProblems, say } from "./progress_panel.js";
-import { renew } from "./report.js";
+import { clearProblems, showNotice } from "./notices.js";
+import { changeChannel } from "./report.js";
+import { TaskError } from "./worker_link.js";
 
 /** @import { Page } from "./page.js" */
 /** @import { Kit } from "./kit.js" */
@@ -15,11 +15,11 @@ import { renew } from "./report.js";
 const ATTEMPT = 32; // bytes
 
 /**
- * Faults that the person can mend: the field, and the message.
+ * Faults that the reporter can fix: the field, and the message.
  *
  * @type {Record<string, [string, string]>}
  */
-const MENDABLE = {
+const FIXABLE = {
   empty: ["text", "error.empty"],
   "holds-words": ["text", "error.holds_words"],
   "holds-sealed": ["text", "error.sealed_text"],
@@ -30,56 +30,61 @@ const MENDABLE = {
   renewed: ["without", "error.renewed"],
   full: ["", "error.no_room"],
 };
-/** @type {Record<string, string>} */
-const WHY = { malformed: "forged", forged: "forged", expired: "expired", differs: "differs", fault: "fault" };
+/**
+ * Messages for the other kinds of fault; any kind not listed is `refused`.
+ *
+ * @type {Record<string, string>}
+ */
+const REASONS = { malformed: "forged", forged: "forged", expired: "expired", differs: "differs", fault: "fault" };
 
 /**
- * Say why, and what can be done.
+ * Say why a task failed, and what can be done.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
- * @param {string} way
+ * @param {string} mode
  * @param {Fault} fault
  */
-export async function tell(page, form, way, fault) {
+export async function showFailure(page, form, mode, fault) {
   const { kind, reason, isLate } = fault;
   if (kind === "plain") {
-    sendPlain(page, form);
+    submitPlain(page, form);
   } else if (kind === "cancelled") {
-    const twice = way === "send" ? [" ", page.kit.say("script.twice")] : [];
-    say(form, fragment(...(isLate ? [page.kit.say("script.too_late"), ...twice] : [page.kit.say("script.cancelled")])));
+    const twice = mode === "send" ? [" ", page.kit.message("script.twice")] : [];
+    showNotice(form, fragment(...(isLate ? [page.kit.message("script.too_late"), ...twice] : [page.kit.message("script.cancelled")])));
   } else if (reason) {
-    page.problems([{ field: "words", text: ofWords(page, fault) }]);
-  } else if (way === "download" && kind === "malformed") {
-    say(form, page.kit.say("script.damaged", { name: form.dataset.name ?? "" }));
+    page.showProblems([{ field: "words", text: wordsErrorText(page, fault) }]);
+  } else if (mode === "download" && kind === "malformed") {
+    showNotice(form, page.kit.message("script.damaged", { name: form.dataset.name ?? "" }));
   } else if (kind === "unclean") {
-    unclean(page, fault);
-  } else if (MENDABLE[kind]) {
-    await mend(page, form, kind);
+    showUnclean(page, fault);
+  } else if (FIXABLE[kind]) {
+    await showFixable(page, form, kind);
   } else {
-    offer(page, form, way, fault);
+    offerRetry(page, form, mode, fault);
   }
 }
 
 /**
- * Without the kit there are no words but those that the page brought for this.
+ * Say that the program could not be loaded, in the texts that the page's script element carries, since the kit is
+ * missing.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
- * @param {string} said
- * @param {string} plain
+ * @param {string} text
+ * @param {string} plain the label of the button
  */
-export function unready(page, form, said, plain) {
+export function showNotLoaded(page, form, text, plain) {
   const part = document.createElement("section");
-  const told = document.createElement("p");
+  const paragraph = document.createElement("p");
   const button = document.createElement("button");
   part.className = "summary";
   part.setAttribute("role", "alert");
-  told.textContent = said;
+  paragraph.textContent = text;
   button.type = "button";
   button.textContent = plain;
-  button.onclick = () => sendPlain(page, form);
-  part.append(told, button);
+  button.onclick = () => submitPlain(page, form);
+  part.append(paragraph, button);
   form.before(part);
   page.restart();
 }
@@ -89,35 +94,35 @@ export function unready(page, form, said, plain) {
  * @param {HTMLFormElement} form
  * @param {string} kind
  */
-async function mend(page, form, kind) {
+async function showFixable(page, form, kind) {
   const { kit, main } = page;
   const { files, upload } = kit.settings;
-  const [field, key] = MENDABLE[kind];
-  const text = fragment(kit.say(key, { count: files, size: kit.size(upload) }));
+  const [field, key] = FIXABLE[kind];
+  const text = fragment(kit.message(key, { count: files, size: kit.size(upload) }));
   const place = form.querySelector(".field:has(#files)") ?? form.lastElementChild;
   if (kind === "renewed") {
     try {
-      await renew(page, form, String(new FormData(form).get("channel")));
+      await changeChannel(page, form, String(new FormData(form).get("channel")));
     } catch (error) {
-      offer(page, form, "send", faultOf(error));
+      offerRetry(page, form, "send", faultOf(error));
       return;
     }
   } else if (kind === "nobody-left" && !main.querySelector("#other")) {
-    place?.before(kit.page("outside"), ...(form.querySelector("[name=shown]") ? [other(page, form)] : []));
+    place?.before(kit.page("outside"), ...(form.querySelector("[name=shown]") ? [otherChannels(page, form)] : []));
   }
-  page.problems([{ field: main.querySelector(`#${field || "_"}`) ? field : "", text }]);
+  page.showProblems([{ field: main.querySelector(`#${field || "_"}`) ? field : "", text }]);
 }
 
 /**
- * Other channels for the same text.
+ * The choice of another channel for the same text; an empty string where there is only one.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
-function other(page, form) {
+function otherChannels(page, form) {
   const part = page.kit.page("other");
   const choices = /** @type {NodeListOf<HTMLInputElement>} */ (part.querySelectorAll("[name=channel]"));
-  choices.forEach((each) => (each.name = "other"));
+  choices.forEach((choice) => (choice.name = "other"));
   if (choices.length < 2) {
     return "";
   }
@@ -125,35 +130,35 @@ function other(page, form) {
     const chosen = [...choices].find(({ checked }) => checked);
     if (chosen) {
       clearProblems(page.main);
-      renew(page, form, chosen.value).catch((error) => offer(page, form, "send", faultOf(error)));
+      changeChannel(page, form, chosen.value).catch((error) => offerRetry(page, form, "send", faultOf(error)));
     }
   };
   return part;
 }
 
 /**
- * Again, or the plain way, as somebody chooses.
+ * Offer to try again or to submit the form without script.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
- * @param {string} way
+ * @param {string} mode
  * @param {Fault} fault
  */
-function offer(page, form, way, { kind, wait = 0 }) {
+function offerRetry(page, form, mode, { kind, wait = 0 }) {
   const { kit } = page;
   const isLimited = kind === "limited";
-  const heading = kit.say(isLimited ? "notice.limit" : "script.failed");
-  const why = isLimited ? limit(kit, wait) : kit.say(`script.${WHY[kind] ?? "refused"}`);
-  const name = way === "send" ? "failed-send" : "failed-look";
+  const heading = kit.message(isLimited ? "notice.limit" : "script.failed");
+  const why = isLimited ? limitText(kit, wait) : kit.message(`script.${REASONS[kind] ?? "refused"}`);
+  const name = mode === "send" ? "failed-send" : "failed-look";
   const part = /** @type {HTMLElement} */ (kit.page(name, { heading, why }).firstElementChild);
   const [again, plain] = /** @type {NodeListOf<HTMLElement>} */ (part.querySelectorAll("[data-do]"));
   again.onclick = () => {
     page.restart();
     form.requestSubmit();
   };
-  plain.onclick = () => sendPlain(page, form);
+  plain.onclick = () => submitPlain(page, form);
   if (isLimited) {
-    plain.remove(); // it has the same limit
+    plain.remove(); // the same limit applies without script
   }
   form.before(part);
   part.focus();
@@ -164,8 +169,8 @@ function offer(page, form, way, { kind, wait = 0 }) {
  * @param {Kit} kit
  * @param {number} wait seconds, 0 where the server did not say
  */
-function limit(kit, wait) {
-  return wait ? kit.say("notice.limit_text", { wait: kit.duration(wait) }) : kit.say("notice.busy_text");
+function limitText(kit, wait) {
+  return wait ? kit.message("notice.limit_text", { wait: kit.duration(wait) }) : kit.message("notice.busy_text");
 }
 
 /**
@@ -173,17 +178,17 @@ function limit(kit, wait) {
  * @returns {Fault}
  */
 function faultOf(error) {
-  return error instanceof Failed ? error.fault : { kind: "refused" };
+  return error instanceof TaskError ? error.fault : { kind: "refused" };
 }
 
 /**
- * The plain way: the form goes to the server as it would without script.
+ * Submit the form to the server as a browser without script would; the server then does the sealing.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
-function sendPlain(page, form) {
-  if (!goesPlain(page, form)) {
+function submitPlain(page, form) {
+  if (!maySubmitPlain(page, form)) {
     return;
   }
   const fill = (/** @type {string} */ name, /** @type {() => string} */ value) => {
@@ -198,25 +203,25 @@ function sendPlain(page, form) {
   const step = document.createElement("input");
   [step.type, step.name, step.value] = ["hidden", "step", button?.value ?? ""];
   if (button) {
-    form.prepend(step); // what the button would have sent
+    form.prepend(step); // form.submit() does not send the button's value
   }
-  page.leave();
+  page.allowLeaving();
   form.submit();
 }
 
 /**
- * What is said about twelve words that are none.
+ * The message for words that are not a retrieval code.
  *
  * @param {Page} page
  * @param {Fault} fault
  */
-function ofWords({ kit }, { reason, found = 0, word = "", neighbours = [] }) {
+function wordsErrorText({ kit }, { reason, found = 0, word = "", neighbours = [] }) {
   if (reason === "count") {
-    return found ? kit.say("replies.count", {}, found) : kit.say("replies.empty");
+    return found ? kit.message("replies.count", {}, found) : kit.message("replies.empty");
   }
   if (reason === "unknown") {
-    const near = neighbours.length ? { near: kit.listed(neighbours) } : null;
-    return kit.say(near ? "replies.unknown_near" : "replies.unknown", { word, ...near });
+    const near = neighbours.length ? { near: kit.joined(neighbours) } : null;
+    return kit.message(near ? "replies.unknown_near" : "replies.unknown", { word, ...near });
   }
-  return kit.say("replies.checksum");
+  return kit.message("replies.checksum");
 }

@@ -1,11 +1,11 @@
-/** The pages that the server renders for the program, and the words in them; values come in as text, never as HTML. */
+/** Page templates and messages that the server renders for the script; values are inserted as text, never as HTML. */
 
-const MARK = /⟦(\w+)⟧/;
+const MARK = /⟦(\w+)⟧/; // a placeholder
 const MINUTE = 60; // seconds
 const UNITS = ["bytes", "kilobytes", "megabytes", "gigabytes"];
 
 /**
- * What may stand for a mark; null takes away the paragraph, item or form that it is in.
+ * What a placeholder is replaced with; null removes the paragraph, item or form around it.
  *
  * @typedef {string | number | Node | null} Value
  * @typedef {Record<string, Value>} Values
@@ -21,7 +21,7 @@ const UNITS = ["bytes", "kilobytes", "megabytes", "gigabytes"];
  * @property {Record<string, string | Record<string, string>>} texts
  * @property {{ days: number, text: string, doneBy: string }[]} plan
  * @property {number} kept days
- * @property {boolean} leapt whether the server doubts its clock, so that no day to come is named
+ * @property {boolean} leapt whether the server doubts its clock; no future day is then shown
  * @property {number} files
  * @property {number} upload bytes
  */
@@ -36,7 +36,7 @@ export class Kit {
   }
 
   /**
-   * A page, or a part of one, with its marks filled in; marks without a value stay.
+   * A copy of a template with its placeholders filled in; those without a value stay.
    *
    * @param {string} name
    * @param {Values} [values]
@@ -46,45 +46,45 @@ export class Kit {
   }
 
   /**
-   * A message with each value apart.
+   * A message with its values filled in, each isolated in a `bdi` element.
    *
    * @param {string} key
    * @param {Values} [values]
-   * @param {number} [n] what chooses its form, and its `n`
+   * @param {number} [n] selects the plural form and fills `{n}`
    */
-  say(key, values = {}, n) {
+  message(key, values = {}, n) {
     const entry = this.settings.texts[key];
     const form = new Intl.PluralRules(document.documentElement.lang).select(n ?? 0);
     const text = typeof entry === "string" ? entry : (entry[form] ?? entry.other);
     /** @type {Values} */
     const given = n === undefined ? values : { ...values, n };
-    const parts = text.split(/\{(\w+)\}/).map((part, place) => (place % 2 ? apart(given[part]) : part));
+    const parts = text.split(/\{(\w+)\}/).map((part, place) => (place % 2 ? isolate(given[part]) : part));
     return fragment(...parts);
   }
 
   /**
-   * Some seconds, in the largest unit that says enough.
+   * A duration in whole minutes, or in seconds below one minute.
    *
    * @param {number} seconds
    */
   duration(seconds) {
     const minutes = Math.ceil(seconds / MINUTE);
-    return seconds < MINUTE ? this.say("wait.seconds", {}, Math.ceil(seconds)) : this.say("wait.minutes", {}, minutes);
+    return seconds < MINUTE ? this.message("wait.seconds", {}, Math.ceil(seconds)) : this.message("wait.minutes", {}, minutes);
   }
 
   /**
-   * Several things in a row, each apart.
+   * A list in the page's language, each item isolated.
    *
    * @param {(string | Node)[]} items
    */
-  listed(items) {
+  joined(items) {
     const { comma, last } = this.settings;
     const before = (/** @type {number} */ place) => (place === items.length - 1 ? last : comma);
-    return fragment(...items.flatMap((item, place) => (place ? [before(place), apart(item)] : [apart(item)])));
+    return fragment(...items.flatMap((item, place) => (place ? [before(place), isolate(item)] : [isolate(item)])));
   }
 
   /**
-   * A day of the calendar; `long`: with its day of the week.
+   * A date in the page's language; `long` adds the day of the week.
    *
    * @param {string} day as in 2026-11-22
    * @param {boolean} [long]
@@ -100,7 +100,7 @@ export class Kit {
   }
 
   /**
-   * A day's day of the week.
+   * The day of the week of a date.
    *
    * @param {string} day
    */
@@ -109,14 +109,14 @@ export class Kit {
   }
 
   /**
-   * A size in bytes, in the largest unit that it reaches.
+   * A size in the largest unit of which it has at least one.
    *
-   * @param {number} size
+   * @param {number} size bytes
    */
   size(size) {
     const unit = Math.min(3, Math.floor(Math.log2(size || 1) / 10));
     const shown = (size / 1024 ** unit).toFixed(1).replace(/\.0$/, "").replace(".", this.settings.decimal);
-    return this.say(`size.${UNITS[unit]}`, { size: document.createTextNode(shown) }).textContent ?? "";
+    return this.message(`size.${UNITS[unit]}`, { size: document.createTextNode(shown) }).textContent ?? "";
   }
 
   /** @param {string} name */
@@ -126,7 +126,7 @@ export class Kit {
 }
 
 /**
- * Fill in the marks of a part; gives it back.
+ * Fill in the placeholders of a part; returns the part.
  *
  * @template {ParentNode & Node} T
  * @param {T} part
@@ -145,31 +145,31 @@ export function fill(part, values) {
         node.setAttribute(name, value.replace(MARK, (mark, key) => String(values[key] ?? mark)));
       }
     } else if (node instanceof Text && MARK.test(node.data)) {
-      put(node, values);
+      fillText(node, values);
     }
   }
   return part;
 }
 
 /**
- * The same pattern once for each item.
+ * Replace a pattern by one copy of it for each item.
  *
  * @template T
  * @param {Element | null} pattern
  * @param {T[]} items
- * @param {(copy: Element, item: T) => void} each
+ * @param {(copy: Element, item: T) => void} fillCopy
  */
-export function repeat(pattern, items, each) {
+export function repeat(pattern, items, fillCopy) {
   const copies = items.map((item) => {
     const copy = /** @type {Element} */ (pattern?.cloneNode(true));
-    each(copy, item);
+    fillCopy(copy, item);
     return copy;
   });
   pattern?.replaceWith(...copies);
 }
 
 /**
- * Nodes and texts together.
+ * A document fragment of nodes and texts.
  *
  * @param {...(string | Node)} parts
  */
@@ -180,25 +180,25 @@ export function fragment(...parts) {
 }
 
 /**
- * A value whose direction does not mix with what stands around it.
+ * A value in a `bdi` element, so that its writing direction does not affect the text around it; nodes stay as they are.
  *
  * @param {Value | undefined} value
  * @returns {Node}
  */
-export function apart(value) {
+export function isolate(value) {
   if (value instanceof Node) {
     return value;
   }
-  const apart = document.createElement("bdi");
-  apart.textContent = String(value);
-  return apart;
+  const element = document.createElement("bdi");
+  element.textContent = String(value);
+  return element;
 }
 
 /**
  * @param {Text} node
  * @param {Values} values
  */
-function put(node, values) {
+function fillText(node, values) {
   const parts = node.data.split(/⟦(\w+)⟧/);
   if (parts.some((part, place) => place % 2 && values[part] === null)) {
     node.parentElement?.closest("p,li,form,h3,h4")?.remove();

@@ -1,71 +1,77 @@
 /**
- * The reporter's forms where script is on: what they hold is sealed in a worker and never sent to the server.
+ * The reporter's forms with script on: their content is sealed in a worker and never sent to the server in the clear.
  *
- * Where that fails the page says so, and whoever sits there chooses: again, or the plain way.  It never chooses itself.
+ * Where that fails the page says so and the reporter chooses: try again, or submit without script.  The page never
+ * falls back by itself.
  */
 
-import * as back from "./case.js";
-import * as faults from "./failures.js";
+import * as caseSteps from "./case.js";
+import { offerCleaning } from "./cleaning_choice.js";
+import * as failures from "./failures.js";
 import { Kit } from "./kit.js";
-import { offer } from "./cleaning_choice.js";
-import { Failed, Line } from "./worker_link.js";
-import { Panel, clearProblems, say, showProblems } from "./progress_panel.js";
-import { follow } from "./readers.js";
-import * as tell from "./report.js";
-import * as kept from "./words.js";
+import { clearProblems, showNotice, showProblems } from "./notices.js";
+import { ProgressPanel } from "./progress_panel.js";
+import { followBoxes } from "./readers.js";
+import * as report from "./report.js";
+import * as words from "./words.js";
+import { TaskError, WorkerLink } from "./worker_link.js";
 
 /** @import { Cleaning } from "../worker/task.js" */
-/** @import { Person, Reading } from "./readers.js" */
+/** @import { Audience, Person } from "./readers.js" */
 /** @import { Ask } from "../worker/worker.js" */
 
 /**
- * What the worker says of itself and of the signed list.
+ * The manifest's fingerprint, people and channels, once the worker has tested itself and verified the manifest.
  *
- * @typedef {{ digits: string, serial: number, people: Person[], channels: Record<string, string[]> }} Begun
+ * @typedef {{ digits: string, serial: number, people: Person[], channels: Record<string, string[]> }} SignedList
  *
  * @typedef {(page: Page, form: HTMLFormElement) => unknown} Step
  */
 
-/** @type {Record<string, Step>} */
+/**
+ * By the value of the form's `step` button.
+ *
+ * @type {Record<string, Step>}
+ */
 const STEPS = {
-  send: tell.send,
-  words: kept.again,
-  keep: kept.keep,
-  kept: kept.kept,
-  leave: kept.leave,
-  look: back.open,
-  "follow-up": back.followUp,
+  send: report.send,
+  words: words.showAgain,
+  keep: words.askBack,
+  kept: words.checkAsked,
+  leave: words.skipCheck,
+  look: caseSteps.open,
+  "follow-up": caseSteps.followUp,
   withdraw: (page) => page.show(page.kit.page("withdraw")),
-  "withdraw-now": back.withdraw,
-  stop: back.confirmStop,
-  "stop-now": back.stop,
-  exposed: back.exposed,
-  renew: back.renew,
-  download: back.download,
+  "withdraw-now": caseSteps.withdraw,
+  stop: caseSteps.confirmStop,
+  "stop-now": caseSteps.stop,
+  exposed: caseSteps.exposed,
+  renew: caseSteps.renew,
+  download: caseSteps.download,
 };
 
 /** @type {Record<string, { panel: string, progress: string, last?: string }>} */
-const WAYS = {
+const MODES = {
   send: { panel: "sending", progress: "script.progress", last: "script.storing" },
   look: { panel: "looking", progress: "script.fetched" },
   download: { panel: "looking", progress: "script.fetched" },
 };
 
-const LIMITED = 429; // where more arrives than the server takes
-const PATIENCE = 60_000; // milliseconds for a page of the server's
+const TOO_MANY_REQUESTS = 429;
+const TIMEOUT = 60_000; // milliseconds
 
-/** One page, from when it is loaded until it is left. */
+/** State of one page, from loading to leaving. */
 export class Page {
   /** @param {HTMLScriptElement} tag */
   constructor(tag) {
     const { roots = "", day = "" } = tag.dataset;
     const folder = new URL(".", tag.src).pathname;
-    this.place = { origin: location.origin, folder, roots: roots.split(" "), day };
+    this.environment = { origin: location.origin, folder, roots: roots.split(" "), day };
     this.main = /** @type {HTMLElement} */ (document.querySelector("main"));
     this.typed = "";
     /** @type {any} */
     this.view = null;
-    /** @type {Reading | null} */
+    /** @type {Audience | null} */
     this.reading = null; // of the report whose words are shown
     this.list = "en";
     /** @type {Cleaning} */
@@ -73,23 +79,23 @@ export class Page {
     this._tag = tag;
     this._guarded = false;
     this._busy = false;
-    this._calls = false; // a number is dialled, which browsers take for leaving though the page stays
-    this._next = 0; // when the worker asks again for what it begins with, in milliseconds, and why not now
-    this._why = "";
-    /** @type {Panel | null} */
+    this._opensApp = false; // a tel: or mailto: link fires beforeunload although the page stays
+    this._retryAt = 0; // milliseconds; when the worker retries to load the manifest
+    this._retryReason = "";
+    /** @type {ProgressPanel | null} */
     this._panel = null;
-    /** @type {Begun | null} */
-    this._begun = null;
-    this._begin();
+    /** @type {SignedList | null} */
+    this._signedList = null;
+    this._load();
     document.addEventListener("submit", (event) => this._submit(event));
     document.addEventListener("click", ({ target }) => {
-      this._calls = Boolean(/** @type {Element} */ (target).closest('a[href^="tel:"], a[href^="mailto:"]'));
+      this._opensApp = Boolean(/** @type {Element} */ (target).closest('a[href^="tel:"], a[href^="mailto:"]'));
     });
     addEventListener("beforeunload", (event) => {
-      if ((this._guarded || this._busy) && !this._calls) {
+      if ((this._guarded || this._busy) && !this._opensApp) {
         event.preventDefault();
       }
-      this._calls = false;
+      this._opensApp = false;
     });
   }
 
@@ -98,13 +104,13 @@ export class Page {
     return /** @type {Kit} */ (this._kit);
   }
 
-  /** What the signed list holds, once the program has read it. */
-  get begun() {
-    return this._begun;
+  /** Null until the worker has verified the manifest. */
+  get signedList() {
+    return this._signedList;
   }
 
   /**
-   * Show another page in this one's place; `guarded`: ask before it is left.
+   * Replace the page's content; `guarded` asks before the page is left.
    *
    * @param {Node | NodeList} content
    * @param {{ guarded?: boolean }} [how]
@@ -118,12 +124,15 @@ export class Page {
     this.main.focus();
   }
 
-  /** Say at Send who locks it and who reads it, and offer to clean pictures; only when program and list were found good. */
-  sealed() {
-    if (this._begun) {
-      offer(this);
-      follow(this);
-      const { digits } = this._begun;
+  /**
+   * Show the fingerprint and the readers beside Send, and offer to clean pictures; nothing before the manifest is
+   * verified.
+   */
+  showSealed() {
+    if (this._signedList) {
+      offerCleaning(this);
+      followBoxes(this);
+      const { digits } = this._signedList;
       const shown = document.createElement("b");
       shown.dir = "ltr";
       shown.textContent = digits;
@@ -131,19 +140,19 @@ export class Page {
     }
   }
 
-  /** Nothing of the words stays. */
+  /** Drop the words and all that followed from them. */
   forget() {
     this._guarded = false;
     [this.typed, this.view, this.reading] = ["", null, null];
   }
 
   /** @param {{ field: string, text: Node }[]} problems */
-  problems(problems) {
+  showProblems(problems) {
     showProblems(this.kit, this.main, problems);
   }
 
   /**
-   * A page of the server's, by fields that say nothing about anybody.
+   * Fetch a page from the server; `fields` must hold nothing about the reporter.
    *
    * @param {Record<string, string>} fields
    */
@@ -154,115 +163,115 @@ export class Page {
       body,
       credentials: "omit",
       redirect: "error",
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(TIMEOUT),
     });
     const found = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.ok) {
       return found;
     }
-    if (answer.status === LIMITED) {
-      const said = [...found.querySelectorAll("h1, .lead")].map((each) => each.textContent).join(". ");
-      throw new Failed({ kind: "limited", said, wait: Number(answer.headers.get("Retry-After")) || 0 });
+    if (answer.status === TOO_MANY_REQUESTS) {
+      const said = [...found.querySelectorAll("h1, .lead")].map((element) => element.textContent).join(". ");
+      throw new TaskError({ kind: "limited", said, wait: Number(answer.headers.get("Retry-After")) || 0 });
     }
-    throw new Failed({ kind: "refused" });
+    throw new TaskError({ kind: "refused" });
   }
 
   /**
-   * Have the worker do something, with a panel in the form's place; undefined where it came to nothing.
+   * Have the worker carry out a task, with a progress panel in the form's place; undefined if it failed.
    *
    * @param {HTMLFormElement} form
-   * @param {string} way
+   * @param {string} mode
    * @param {Ask} ask
    * @param {object} question
-   * @param {(begun: Begun) => void} [check]
+   * @param {(signedList: SignedList) => void} [check]
    */
-  async work(form, way, ask, question, check = () => {}) {
+  async run(form, mode, ask, question, check = () => {}) {
     clearProblems(this.main);
     this._busy = true;
     let fault;
-    const told = this._kit ? null : say(form, this._tag.dataset.checking ?? "");
+    const notice = this._kit ? null : showNotice(form, this._tag.dataset.checking ?? "");
     try {
-      if (this._isLost) {
-        this._begin(); // what failed while nobody waited may be well by now
+      if (this._hasLoadFailed) {
+        this._load(); // loading failed unnoticed; the connection may be back
       }
-      await this._ready?.finally(() => told?.remove());
-      return await this._ask(form, way, ask, question, check);
+      await this._kitReady?.finally(() => notice?.remove());
+      return await this._ask(form, mode, ask, question, check);
     } catch (error) {
-      fault = error instanceof Failed ? { ...error.fault, isLate: this._panel?.isLast } : { kind: "fault" };
+      fault = error instanceof TaskError ? { ...error.fault, isLate: this._panel?.isLast } : { kind: "fault" };
     } finally {
       this._busy = false;
       this._panel?.element.remove();
       form.hidden = false;
     }
     if (this._kit) {
-      await faults.tell(this, form, way, fault);
+      await failures.showFailure(this, form, mode, fault);
     } else {
       const { failed = "", plain = "" } = this._tag.dataset;
-      faults.unready(this, form, ("said" in fault && fault.said) || failed, plain);
+      failures.showNotLoaded(this, form, ("said" in fault && fault.said) || failed, plain);
     }
     return undefined;
   }
 
-  /** Start once more, with a new worker. */
+  /** Load everything again, with a new worker. */
   restart() {
-    this._begin();
+    this._load();
   }
 
-  /** Let the page go without asking. */
-  leave() {
+  /** Do not ask before the page is left. */
+  allowLeaving() {
     this._guarded = false;
   }
 
   /**
-   * Away from here, at once and without a question: out of sight, out of the page, and an upload under way ends.
+   * Leave at once and without asking: clear the page and end any upload.
    *
    * @param {string} address
    */
   vanish(address) {
     this._busy = false;
-    this._line?.close();
+    this._link?.close();
     this.forget();
     document.body.replaceChildren();
-    location.replace(address); // in this page's place, so that Back leads past it
+    location.replace(address); // instead of this page in the history, so that Back does not return here
   }
 
   /**
    * @param {HTMLFormElement} form
-   * @param {string} way
+   * @param {string} mode
    * @param {Ask} ask
    * @param {object} question
-   * @param {(begun: Begun) => void} check
+   * @param {(signedList: SignedList) => void} check
    */
-  async _ask(form, way, ask, question, check) {
-    const { panel: name, progress, last } = WAYS[way];
-    const panel = name ? new Panel(this.kit, name) : null;
+  async _ask(form, mode, ask, question, check) {
+    const { panel: name, progress, last } = MODES[mode];
+    const panel = name ? new ProgressPanel(this.kit, name) : null;
     this._panel = panel;
     if (panel) {
       form.before(panel.element);
       form.hidden = true;
       panel.element.focus();
-      const left = (this._next - Date.now()) / 1000;
+      const left = (this._retryAt - Date.now()) / 1000;
       if (left > 1) {
-        panel.wait(left, this._why);
+        panel.wait(left, this._retryReason);
       }
     }
     let isStopped = false;
     let end = () => {
       isStopped = true;
     };
-    const started = /** @type {Promise<Begun>} */ (this._started);
-    const line = /** @type {Line} */ (this._line);
-    const asked = started.then((begun) => {
+    const started = /** @type {Promise<SignedList>} */ (this._signedListReady);
+    const link = /** @type {WorkerLink} */ (this._link);
+    const asked = started.then((signedList) => {
       if (isStopped) {
-        throw new Failed({ kind: "cancelled" });
+        throw new TaskError({ kind: "cancelled" });
       }
-      check(begun);
-      const asking = line.ask(ask, question, {
+      check(signedList);
+      const asking = link.ask(ask, question, {
         onProgress: (done, total) => panel?.progress(done, total, progress),
         onWait: (seconds, why) => panel?.wait(seconds, why),
         onLast: () => panel?.last(last),
       });
-      end = asking.end;
+      end = asking.cancel;
       return asking.answer;
     });
     try {
@@ -283,7 +292,7 @@ export class Page {
       this.vanish(form.dataset.to ?? "");
       return;
     }
-    if (step && !(step === tell.send && tell.isSealed(form))) {
+    if (step && !(step === report.send && report.isSealed(form))) {
       event.preventDefault();
       if (!this._busy) {
         step(this, form);
@@ -291,30 +300,30 @@ export class Page {
     }
   }
 
-  /** Load what the pages are made of, and start the worker with a check of itself. */
-  _begin() {
-    this._line?.close();
-    this._line = new Line(this._tag.src, this.place);
-    this._ready = this.fetch({ step: "script" }).then((found) => {
+  /** Load the kit, and start a worker that tests itself and verifies the manifest. */
+  _load() {
+    this._link?.close();
+    this._link = new WorkerLink(this._tag.src, this.environment);
+    this._kitReady = this.fetch({ step: "script" }).then((found) => {
       this._kit = new Kit(found);
       this.list = this._kit.settings.words;
     });
-    this._isLost = false;
-    const ready = this._ready;
-    ready.catch(() => (this._isLost ||= ready === this._ready));
-    this._next = 0;
-    const asking = this._line.ask("begin", {}, {
+    this._hasLoadFailed = false;
+    const ready = this._kitReady;
+    ready.catch(() => (this._hasLoadFailed ||= ready === this._kitReady));
+    this._retryAt = 0;
+    const asking = this._link.ask("begin", {}, {
       onWait: (seconds, why) => {
-        [this._next, this._why] = [Date.now() + seconds * 1000, why];
+        [this._retryAt, this._retryReason] = [Date.now() + seconds * 1000, why];
         this._panel?.wait(seconds, why);
       },
     });
-    this._started = Promise.all([asking.answer, this._ready]).then(([begun]) => {
-      this._begun = /** @type {Begun} */ (begun);
-      this.sealed();
-      return this._begun;
+    this._signedListReady = Promise.all([asking.answer, this._kitReady]).then(([signedList]) => {
+      this._signedList = /** @type {SignedList} */ (signedList);
+      this.showSealed();
+      return this._signedList;
     });
-    this._started.catch(() => {}); // told when somebody sends
+    this._signedListReady.catch(() => {}); // reported when a form is submitted
   }
 }
 

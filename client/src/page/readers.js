@@ -1,118 +1,120 @@
-/** The line that says who will read a message and who was left out; beside Send it follows the boxes. */
+/** The line that says who will read a message and who was left out; beside Send it is updated with the boxes. */
 
 import { RECOVERY } from "../protocol/trust/manifest.js";
-import { apart, fragment } from "./kit.js";
+import { fragment, isolate } from "./kit.js";
 
 /** @import { Page } from "./page.js" */
 /** @import { Kit } from "./kit.js" */
 
 /**
- * Somebody by id, with name and role as pages show them.
+ * A reviewer's id, with name and role as pages show them.
  *
  * @typedef {{ id: string, shown: string }} Person
  *
  * Who will read a message, and who was left out.
  *
- * @typedef {{ readers: Person[], without: Person[] }} Reading
+ * @typedef {{ readers: Person[], without: Person[] }} Audience
  *
- * The same by ids, as a message was sealed.
+ * The same by ids, as in a sealed message.
  *
  * @typedef {{ readers: string[], without: string[] }} Ids
  */
 
 /**
+ * The line for a message that is about to be sent.
+ *
  * @param {Kit} kit
- * @param {Reading} reading
+ * @param {Audience} audience
  */
-export function told(kit, { readers, without }) {
-  // nothing is sealed to the key in reserve alone
+export function audienceLine(kit, { readers, without }) {
+  // a message to the recovery key alone is never sent
   const isRead = readers.some(({ id }) => id !== RECOVERY);
-  return line(isRead ? kit.say("reading.will", { names: listed(kit, readers) }) : kit.say("reading.nobody"), out(kit, without));
+  return line(isRead ? kit.message("reading.will", { names: joinedNames(kit, readers) }) : kit.message("reading.nobody"), leftOut(kit, without));
 }
 
 /**
- * People by their ids, from what the page knows: once a message is kept nothing more is fetched for it.
+ * The audience by name, from what the page already knows: after a message is stored nothing more is fetched.
  *
  * @param {Page} page
  * @param {Ids} ids
- * @returns {Reading}
+ * @returns {Audience}
  */
-export function named({ begun, view }, { readers, without }) {
+export function audienceOf({ signedList, view }, { readers, without }) {
   const { next = [], instead = [], without: before = [] } = view ?? {};
   /** @type {Person[]} */
-  const known = [...(begun?.people ?? []), ...next, ...instead, ...before];
-  const person = (/** @type {string} */ id) => known.find((each) => each.id === id) ?? { id, shown: id };
+  const people = [...(signedList?.people ?? []), ...next, ...instead, ...before];
+  const person = (/** @type {string} */ id) => people.find((one) => one.id === id) ?? { id, shown: id };
   return { readers: readers.map(person), without: without.map(person) };
 }
 
 /**
- * In the first lines of a case: who can read the report, who was left out, who was let in later; null when all is over.
+ * The line of a case: who can read the report, who was left out, who was let in later; null when the case is over.
  *
  * @param {Kit} kit
  * @param {any} view
  * @param {boolean} isOver
  */
-export function ofCase(kit, { hasSlip, readers, without, broughtIn }, isOver) {
+export function caseAudienceLine(kit, { hasSlip, readers, without, broughtIn }, isOver) {
   if (!hasSlip) {
-    return isOver ? null : kit.say("case.no_slip");
+    return isOver ? null : kit.message("case.no_slip");
   }
   const later = broughtIn.flatMap((/** @type {any} */ { name, by, day }) => [
     " ",
-    kit.say("reading.later", { name: apart(name), by: apart(by), day: kit.day(day) }),
+    kit.message("reading.later", { name: isolate(name), by: isolate(by), day: kit.day(day) }),
   ]);
-  return line(kit.say("reading.can", { names: listed(kit, readers) }), out(kit, without), ...later);
+  return line(kit.message("reading.can", { names: joinedNames(kit, readers) }), leftOut(kit, without), ...later);
 }
 
 /**
- * Keep the line beside Send true to the boxes of its form, from now on.
+ * Update the line beside Send whenever a box of its form changes.
  *
  * @param {Page} page
  */
-export function follow(page) {
+export function followBoxes(page) {
   const place = page.main.querySelector(".reading[aria-live]");
   const form = /** @type {HTMLFormElement | null} */ (place?.closest("form"));
-  const say = () => {
-    const chosen = form && reading(page, new FormData(form));
-    const said = chosen && told(page.kit, chosen);
+  const update = () => {
+    const chosen = form && chosenAudience(page, new FormData(form));
+    const said = chosen && audienceLine(page.kit, chosen);
     if (said && said.textContent !== place?.textContent) {
-      place?.replaceChildren(said); // what is said anew is spoken
+      place?.replaceChildren(said); // a live region: every replacement is read aloud
     }
   };
   if (form) {
-    form.onchange = say;
-    say();
+    form.onchange = update;
+    update();
   }
 }
 
 /**
- * Who will read what the form would send now; null while the signed list is not known.
+ * Who would read the form if it were sent now; null until the manifest is verified.
  *
  * @param {Page} page
  * @param {FormData} given
- * @returns {Reading | null}
+ * @returns {Audience | null}
  */
-export function reading({ begun, view }, given) {
+export function chosenAudience({ signedList, view }, given) {
   const ticked = given.getAll("without");
   const isIn = (/** @type {Person} */ { id }) => !ticked.includes(id);
   if (given.get("step") !== "send") {
-    const out = view.instead.filter((/** @type {Person} */ each) => !isIn(each));
-    return { readers: view.instead.filter(isIn), without: [...view.without, ...out] };
+    const unticked = view.instead.filter((/** @type {Person} */ person) => !isIn(person));
+    return { readers: view.instead.filter(isIn), without: [...view.without, ...unticked] };
   }
-  if (!begun) {
+  if (!signedList) {
     return null;
   }
-  const named = [...(begun.channels[String(given.get("channel"))] ?? []), RECOVERY];
-  const readers = named.flatMap((id) => begun.people.filter((each) => each.id === id)).filter(isIn);
-  return { readers, without: begun.people.filter((each) => !isIn(each)) };
+  const ids = [...(signedList.channels[String(given.get("channel"))] ?? []), RECOVERY];
+  const readers = ids.flatMap((id) => signedList.people.filter((person) => person.id === id)).filter(isIn);
+  return { readers, without: signedList.people.filter((person) => !isIn(person)) };
 }
 
 /**
  * @param {Kit} kit
  * @param {Person[]} people
  */
-function listed(kit, people) {
-  return kit.listed(
-    people.map(({ id, shown }) => (id === RECOVERY ? kit.say("reading.reserve", { name: shown }) : apart(shown))),
+function joinedNames(kit, people) {
+  return kit.joined(
+    people.map(({ id, shown }) => (id === RECOVERY ? kit.message("reading.reserve", { name: shown }) : isolate(shown))),
   );
 }
 
@@ -120,8 +122,8 @@ function listed(kit, people) {
  * @param {Kit} kit
  * @param {Person[]} without
  */
-function out(kit, without) {
-  return without.length ? kit.say("reading.out", { names: listed(kit, without) }) : kit.say("reading.nobody_out");
+function leftOut(kit, without) {
+  return without.length ? kit.message("reading.out", { names: joinedNames(kit, without) }) : kit.message("reading.nobody_out");
 }
 
 /**

@@ -1,29 +1,29 @@
-/** The form of a report: what it holds goes to the worker, and nothing of it to the server. */
+/** The report form: its content goes to the worker, never to the server. */
 
-import { Failed } from "./worker_link.js";
-import { showWords } from "./words.js";
 import { isWhole } from "../protocol/reporter/submission.js";
+import { showWords } from "./words.js";
+import { TaskError } from "./worker_link.js";
 
-/** @import { Begun, Page } from "./page.js" */
+/** @import { Page, SignedList } from "./page.js" */
 
 const ANSWER = "answer-";
 
 /**
- * Whether the form holds a report that was sealed on another device, and nothing else: the server takes that as it is.
+ * Whether the form holds nothing but a report that was sealed on another device, which may be submitted as it is.
  *
- * Whatever only looks like a part of one, or has something beside it, is refused here instead: it may be open text.
+ * A partial one, or one with anything else in the form, is refused later, since it may be plaintext.
  *
  * @param {HTMLFormElement} form
  */
 export function isSealed(form) {
   const given = new FormData(form);
-  const beside = [...given].filter(([name]) => name === "without" || name === "files" || name.startsWith(ANSWER));
-  const isEmpty = (/** @type {FormDataEntryValue} */ each) => !(typeof each === "string" ? each.trim() : each.name || each.size);
-  return isWhole(String(given.get("text") ?? "")) && beside.every(([, each]) => isEmpty(each));
+  const others = [...given].filter(([name]) => name === "without" || name === "files" || name.startsWith(ANSWER));
+  const isEmpty = (/** @type {FormDataEntryValue} */ value) => !(typeof value === "string" ? value.trim() : value.name || value.size);
+  return isWhole(String(given.get("text") ?? "")) && others.every(([, value]) => isEmpty(value));
 }
 
 /**
- * Seal what the form holds and have it kept; then show the words.
+ * Seal and store the report; then show its words.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
@@ -32,9 +32,9 @@ export async function send(page, form) {
   const given = new FormData(form);
   const files = filesOf(page, given);
   const question = { draft: draftOf(given), ...files, language: page.list };
-  const shown = await page.work(form, "send", "report", question, (begun) => {
-    compare(begun, form);
-    fit(page, files);
+  const shown = await page.run(form, "send", "report", question, (signedList) => {
+    checkList(signedList, form);
+    checkFiles(page, files);
   });
   if (shown) {
     showWords(page, shown);
@@ -42,7 +42,7 @@ export async function send(page, form) {
 }
 
 /**
- * The files that were chosen, and whether they are to be cleaned.
+ * The chosen files, and whether to clean them.
  *
  * @param {Page} page
  * @param {FormData} given
@@ -53,31 +53,31 @@ export function filesOf({ cleaning }, given) {
 }
 
 /**
- * Files must be as few and as small as the server's own form takes them; that is told before any is sealed.
+ * Check the files against the limits of the server's own form, before any is sealed.
  *
  * @param {Page} page
  * @param {{ files: File[] }} chosen
  */
-export function fit({ kit }, { files }) {
+export function checkFiles({ kit }, { files }) {
   if (files.length > kit.settings.files) {
-    throw new Failed({ kind: "too-many" });
+    throw new TaskError({ kind: "too-many" });
   }
   if (files.reduce((sum, { size }) => sum + size, 0) > kit.settings.upload) {
-    throw new Failed({ kind: "too-big" });
+    throw new TaskError({ kind: "too-big" });
   }
 }
 
 /**
- * Other readers for the same text: the form of another channel, without a word of it leaving the page.
+ * Switch to another channel's form and copy the fields over; none of their content leaves the page.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {string} channel
  */
-export async function renew(page, form, channel) {
+export async function changeChannel(page, form, channel) {
   const found = await page.fetch({ step: "tell", channel, way: String(new FormData(form).get("way")) });
   if (!form.isConnected) {
-    return; // it was sent meanwhile, and the words are shown in its place
+    return; // the form was sent meanwhile
   }
   const main = document.importNode(/** @type {Element} */ (found.querySelector("main")), true);
   const next = /** @type {HTMLFormElement} */ (main.querySelector("form"));
@@ -93,7 +93,7 @@ export async function renew(page, form, channel) {
     }
   }
   page.show(main.childNodes);
-  page.sealed();
+  page.showSealed();
 }
 
 /** @param {HTMLInputElement} field */
@@ -116,24 +116,24 @@ function draftOf(given) {
 }
 
 /**
- * The page must show the readers whom the signed list has: else it is another list's page, or a lie.
+ * Raise unless the readers on the page are those of the manifest: the page may be outdated (`renewed`) or forged.
  *
- * @param {Begun} begun
+ * @param {SignedList} signedList
  * @param {HTMLFormElement} form
  */
-function compare({ serial, people, channels }, form) {
+function checkList({ serial, people, channels }, form) {
   const given = new FormData(form);
   if (given.get("keys") !== String(serial)) {
-    throw new Failed({ kind: "renewed" });
+    throw new TaskError({ kind: "renewed" });
   }
   const boxes = /** @type {HTMLInputElement[]} */ ([...form.querySelectorAll("[name=without]")]);
-  const told = boxes.map((box) => {
+  const onPage = boxes.map((box) => {
     const label = /** @type {Element} */ (box.nextElementSibling);
     return `${box.value} ${label.querySelector("bdi")?.textContent} ${Boolean(box.closest(".reads"))}`;
   });
   const readers = channels[String(given.get("channel"))] ?? [];
-  const known = people.map(({ id, shown }) => `${id} ${shown} ${readers.includes(id)}`);
-  if (told.sort().join("\n") !== known.sort().join("\n")) {
-    throw new Failed({ kind: "differs" });
+  const inManifest = people.map(({ id, shown }) => `${id} ${shown} ${readers.includes(id)}`);
+  if (onPage.sort().join("\n") !== inManifest.sort().join("\n")) {
+    throw new TaskError({ kind: "differs" });
   }
 }

@@ -1,22 +1,22 @@
-/** The twelve words of a report that is stored: shown, asked back, and forgotten with the page. */
+/** The twelve words of a stored report: shown, checked, and forgotten with the page. */
 
 import { fill, repeat } from "./kit.js";
-import { named, told } from "./readers.js";
+import { audienceLine, audienceOf } from "./readers.js";
 
 /** @import { Page } from "./page.js" */
 /** @import { Ids } from "./readers.js" */
 
 const COUNT = 12; // words
-const ASKED = 3;
+const ASKED = 3; // words to type back
 
 /**
- * Words as the worker gives them; with who will read the report, when it was sent just now.
+ * The worker's answer with the words; with the audience when the report was just sent.
  *
  * @typedef {{ words: string[], numbers: number[], reference: string } & Partial<Ids>} Shown
  */
 
 /**
- * The page of the words.
+ * Show the words.
  *
  * @param {Page} page
  * @param {Shown} shown
@@ -27,9 +27,9 @@ export function showWords(page, shown, { wrong = false, list = page.list } = {})
   page.typed = shown.numbers.join(" ");
   const { readers, without } = shown;
   if (readers && without) {
-    page.reading = named(page, { readers, without });
+    page.reading = audienceOf(page, { readers, without });
   }
-  const part = page.kit.page("words", { list, reference: shown.reference, reading: reading(page) });
+  const part = page.kit.page("words", { list, reference: shown.reference, reading: audience(page) });
   const words = shown.words.map((word, place) => ({ word, number: shown.numbers[place], place }));
   repeat(part.querySelector("ol li"), words, (item, { word, number, place }) => {
     item.setAttribute("value", String(place + 1));
@@ -41,32 +41,32 @@ export function showWords(page, shown, { wrong = false, list = page.list } = {})
   /** @type {HTMLSelectElement} */ (part.querySelector("#list")).value = list;
   const reload = /** @type {Element} */ (part.lastElementChild);
   reload.className = "notice";
-  reload.replaceChildren(page.kit.say("script.reload"));
+  reload.replaceChildren(page.kit.message("script.reload"));
   part.querySelector(".code")?.before(reload);
   page.show(part, { guarded: true });
 }
 
 /**
- * The words once more, in the list that was chosen.
+ * Show the words again, in the language that was chosen.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {boolean} [wrong]
  */
-export async function again(page, form, wrong = false) {
+export async function showAgain(page, form, wrong = false) {
   const list = new FormData(form).get("list") || page.list;
-  const shown = await page.work(form, "look", "words", { typed: page.typed, language: list });
+  const shown = await page.run(form, "look", "words", { typed: page.typed, language: list });
   if (shown) {
     showWords(page, shown, { wrong, list: String(list) });
   }
 }
 
 /**
- * Ask three of the words back.
+ * Ask for three of the words, chosen at random.
  *
  * @param {Page} page
  */
-export function keep(page) {
+export function askBack(page) {
   const part = page.kit.page("keep", { list: page.list });
   const fields = [...part.querySelectorAll(".field")];
   while (fields.length > ASKED) {
@@ -77,12 +77,12 @@ export function keep(page) {
 }
 
 /**
- * Done, when three words were typed right; else the words again.
+ * Finish if three words were typed correctly; otherwise show the words again.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  */
-export async function kept(page, form) {
+export async function checkAsked(page, form) {
   /** @type {Record<number, string>} */
   const places = {};
   for (let place = 1; place <= COUNT; place++) {
@@ -91,26 +91,26 @@ export async function kept(page, form) {
       places[place] = typed;
     }
   }
-  const good = await page.work(form, "look", "matches", { typed: page.typed, places });
+  const good = await page.run(form, "look", "matches", { typed: page.typed, places });
   if (good) {
-    page.show(page.kit.page("kept", { reading: reading(page) }));
+    page.show(page.kit.page("kept", { reading: audience(page) }));
     page.forget();
   } else if (good === false) {
-    await again(page, form, true);
+    await showAgain(page, form, true);
   }
 }
 
 /**
- * Done, for somebody who will not come back.
+ * Finish without a check, for a reporter who will not come back.
  *
  * @param {Page} page
  */
-export function leave(page) {
-  page.show(page.kit.page("left", { reading: reading(page) }));
+export function skipCheck(page) {
+  page.show(page.kit.page("left", { reading: audience(page) }));
   page.forget();
 }
 
 /** @param {Page} page */
-function reading({ kit, reading }) {
-  return reading && told(kit, reading);
+function audience({ kit, reading }) {
+  return reading && audienceLine(kit, reading);
 }

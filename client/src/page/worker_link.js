@@ -1,18 +1,18 @@
-/** The page's end of the line to the worker, which seals and opens; the page itself holds no key. */
+/** The page's side of the connection to the worker, which seals and opens; the page itself holds no key. */
 
 /** @import { Ask, Fault, Outgoing } from "../worker/worker.js" */
 
 /**
- * What is told on the way: progress in blocks, a wait in seconds and why, or that the last request is made.
+ * Called while a task runs.
  *
- * @typedef {object} News
- * @property {(done: number, total: number) => void} [onProgress]
- * @property {(seconds: number, why: string) => void} [onWait]
- * @property {() => void} [onLast]
+ * @typedef {object} Callbacks
+ * @property {(done: number, total: number) => void} [onProgress] in blocks
+ * @property {(seconds: number, why: string) => void} [onWait] until the next try, and why
+ * @property {() => void} [onLast] before the last request, after which cancelling may come too late
  */
 
-/** Why something came to nothing; `fault` says it in a form that the pages have words for. */
-export class Failed extends Error {
+/** A task failed; `fault` says why, in kinds for which the pages have messages. */
+export class TaskError extends Error {
   /** @param {Fault} fault */
   constructor(fault) {
     super(fault.kind);
@@ -20,29 +20,29 @@ export class Failed extends Error {
   }
 }
 
-/** A worker that is asked several things at a time. */
-export class Line {
+/** A worker that carries out several tasks at a time. */
+export class WorkerLink {
   /**
-   * @param {string} program where it is
-   * @param {object} place of the Task
+   * @param {string} program URL of the worker's script
+   * @param {object} environment sent with every question
    */
-  constructor(program, place) {
-    this._place = place;
+  constructor(program, environment) {
+    this._environment = environment;
     this._count = 0;
-    /** @type {Map<number, (said: Partial<Outgoing>) => void>} */
+    /** @type {Map<number, (message: Partial<Outgoing>) => void>} */
     this._listeners = new Map();
     this._worker = new Worker(program);
     this._worker.onmessage = ({ data }) => this._listeners.get(data.number)?.(data);
-    this._worker.onerror = () => this._listeners.forEach((told) => told({ fault: { kind: "fault" } }));
+    this._worker.onerror = () => this._listeners.forEach((listener) => listener({ fault: { kind: "fault" } }));
   }
 
   /**
-   * Ask; `end` gives up, and the answer then fails as `cancelled`.
+   * Start a task; after `cancel` the answer rejects with `cancelled`.
    *
    * @param {Ask} ask
-   * @param {object} [question] without its place
-   * @param {News} [news]
-   * @returns {{ answer: Promise<any>, end: () => void }}
+   * @param {object} [question] without its environment
+   * @param {Callbacks} [callbacks]
+   * @returns {{ answer: Promise<any>, cancel: () => void }}
    */
   ask(ask, question = {}, { onProgress, onWait, onLast } = {}) {
     const number = ++this._count;
@@ -56,15 +56,15 @@ export class Line {
           onLast?.();
         } else {
           this._listeners.delete(number);
-          fault ? reject(new Failed(fault)) : resolve(answer);
+          fault ? reject(new TaskError(fault)) : resolve(answer);
         }
       });
     });
-    this._worker.postMessage({ number, ask, question: { ...question, place: this._place } });
-    return { answer, end: () => this._worker.postMessage({ number, cancel: true }) };
+    this._worker.postMessage({ number, ask, question: { ...question, environment: this._environment } });
+    return { answer, cancel: () => this._worker.postMessage({ number, cancel: true }) };
   }
 
-  /** End the worker and whatever it knows. */
+  /** Terminate the worker, and with it everything in its memory. */
   close() {
     this._worker.terminate();
   }

@@ -1,52 +1,10 @@
-/** What reading a picture takes: its bytes a window at a time, and what is said of pictures that cannot be cleaned. */
+/** A file's bytes, read a window at a time, and helpers to read and write binary formats. */
+
+import { Unclean } from "./errors.js";
 
 const WINDOW = 262_144; // bytes in memory
 
-/**
- * A file cannot be cleaned; or, where it `alters`, only so that browsers show it otherwise than before.
- *
- * `names`: which files cannot; `altered`: which ones would look different.
- */
-export class Unclean extends Error {
-  /**
-   * @param {string} message
-   * @param {{ alters?: boolean, names?: string[], altered?: string[] }} [which]
-   */
-  constructor(message, { alters = false, names = [], altered = [] } = {}) {
-    super(message);
-    this.alters = alters;
-    this.names = names;
-    this.altered = altered;
-  }
-
-  get kind() {
-    return "unclean";
-  }
-}
-
-/**
- * What a reader calls where a picture would look different without something: stops there, or does nothing.
- *
- * @typedef {(what: string) => void} Alters
- */
-
-/**
- * Go on without something that shows.
- *
- * @param {string} _what
- */
-export function letAlter(_what) {}
-
-/**
- * Clean nothing that would then look different.
- *
- * @param {string} what
- */
-export function keepLook(what) {
-  throw new Unclean(what, { alters: true });
-}
-
-/** The bytes of a file by their place. */
+/** Random access to the bytes of a file. */
 export class Bytes {
   /** @param {Blob} file */
   constructor(file) {
@@ -56,7 +14,7 @@ export class Bytes {
   }
 
   /**
-   * So many bytes from a place on; Unclean where the file ends before.
+   * `length` bytes from offset `at`; Unclean if the file ends before.
    *
    * @param {number} at
    * @param {number} length
@@ -70,7 +28,7 @@ export class Bytes {
   }
 
   /**
-   * What there is from a place on: at least so many bytes, fewer only at the file's end.
+   * At least `length` bytes from offset `at`; fewer only at the end of the file.
    *
    * @param {number} at
    * @param {number} [length]
@@ -92,13 +50,13 @@ export function startsWith(data, start) {
   return Array.from(start).every((byte, place) => data[place] === byte);
 }
 
-/** @param {string} text of one byte a character */
+/** @param {string} text one byte per character */
 export function ascii(text) {
   return Array.from(text, (character) => character.charCodeAt(0));
 }
 
 /**
- * A number in bytes, the highest first.
+ * A number in big-endian bytes.
  *
  * @param {number} value
  * @param {number} [size] bytes
@@ -108,7 +66,7 @@ export function number(value, size = 4) {
 }
 
 /**
- * What a stream gives, piece by piece.
+ * The chunks of a stream; not every browser can iterate over one.
  *
  * @param {ReadableStream<Uint8Array>} stream
  */

@@ -1,30 +1,30 @@
 /**
- * Pictures are cleaned in a worker of their own, whose program can ask no server and is loaded for any file, so that
- * loading it tells nothing of what kind the files are.
+ * Cleans pictures in a worker of their own, whose script makes no requests.  It is loaded for any file, so that loading
+ * it does not reveal what kind of files a report has.
  */
 
-import { Unclean } from "./picture.js";
+import { Unclean } from "./errors.js";
 
 /** @import { Answered, Asked } from "./metadata.js" */
 
-/** @typedef {{ postMessage: (asked: Asked) => void, terminate: () => void, onmessage: any, onerror: any }} Other */
+/** @typedef {{ postMessage: (asked: Asked) => void, terminate: () => void, onmessage: any, onerror: any }} CleaningWorker */
 
-/** Cleans one file after the other; `close` it in the end. */
+/** Cleans one file after the other; must be closed. */
 export class Cleaner {
-  /** @param {() => Other} start a worker that does what `serve` of metadata.js does */
+  /** @param {() => CleaningWorker} start starts a worker that runs `serve` of metadata.js */
   constructor(start) {
-    /** @type {Other | null} */
+    /** @type {CleaningWorker | null} */
     this._worker = null;
     this._answered = (/** @type {Answered} */ _) => {};
     try {
       this._worker = start();
     } catch {
-      // no worker within a worker: an older browser
+      // older browsers have no workers within workers
     }
   }
 
   /**
-   * The file without what is hidden in it; Unclean where that cannot be.
+   * The file without its metadata; Unclean if it cannot be cleaned.
    *
    * @param {File} file
    * @param {boolean} altered
@@ -41,7 +41,7 @@ export class Cleaner {
       worker.postMessage({ file, altered });
     });
     if ("failed" in answer) {
-      throw new Error("the program that cleans pictures has failed");
+      throw new Error("the picture cleaner has failed");
     }
     if ("alters" in answer) {
       throw new Unclean("a picture that cannot be cleaned", answer);
@@ -49,7 +49,7 @@ export class Cleaner {
     return new File([answer.clean], file.name, { type: file.type });
   }
 
-  /** Whatever is under way fails. */
+  /** Terminate the worker; what is under way fails. */
   close() {
     this._worker?.terminate();
     this._answered({ failed: true });
@@ -57,31 +57,30 @@ export class Cleaner {
 }
 
 /**
- * All files, each cleaned or, with `others`, as it was where it cannot be; Unclean with their names otherwise.
- *
- * With `altered` also those that then look different; else Unclean with the names of these too.
+ * Clean all files.  Unclean, with the names, if any would look different and `altered` is false, or cannot be cleaned
+ * and `others` is false; with `others` such files are returned as they are.
  *
  * @param {File[]} files
  * @param {{ altered: boolean, others: boolean }} how
  * @param {Cleaner} cleaner
  */
-export async function cleaned(files, { altered, others }, cleaner) {
-  const found = [];
+export async function cleanFiles(files, { altered, others }, cleaner) {
+  const results = [];
   /** @type {{ names: string[], altered: string[] }} */
-  const held = { names: [], altered: [] };
+  const refused = { names: [], altered: [] };
   for (const file of files) {
     try {
-      found.push(await cleaner.clean(file, altered));
+      results.push(await cleaner.clean(file, altered));
     } catch (error) {
       if (!(error instanceof Unclean)) {
         throw error;
       }
-      found.push(file);
-      held[error.alters ? "altered" : "names"].push(file.name);
+      results.push(file);
+      refused[error.alters ? "altered" : "names"].push(file.name);
     }
   }
-  if (held.altered.length || (held.names.length && !others)) {
-    throw new Unclean("files that cannot be cleaned", { ...held, names: others ? [] : held.names });
+  if (refused.altered.length || (refused.names.length && !others)) {
+    throw new Unclean("files that cannot be cleaned", { ...refused, names: others ? [] : refused.names });
   }
-  return found;
+  return results;
 }

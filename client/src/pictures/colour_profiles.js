@@ -1,15 +1,15 @@
 /**
- * Colour profiles (ICC.1:2022): one of the few spaces that everybody uses becomes our own profile of it.
+ * Colour profiles (ICC.1:2022): a profile of a common colour space is replaced by one of our own.
  *
- * A profile can name a screen or a scanner and say when it was measured, so none is passed on as it is.
+ * A profile can identify a screen or a scanner and when it was measured, so none is copied.
  */
 
-import { ascii, number } from "./picture.js";
+import { ascii, number } from "./bytes.js";
 
 /**
- * @typedef {(shade: number) => number} Curve from what is stored to light, both 0 to 1
+ * @typedef {(shade: number) => number} Curve from a stored value to light, both 0 to 1
  * @typedef {{ name: string, light: number[][], curve: number[] }} Space
- *   `light`: what red, green and blue are in XYZ; `curve`: the parameters of its parametric curve
+ *   `light`: red, green and blue in XYZ; `curve`: the parameters of the parametric curve
  */
 
 const SRGB_CURVE = [2.4, 1 / 1.055, 0.055 / 1.055, 1 / 12.92, 0.04045];
@@ -31,24 +31,24 @@ const SPACES = [
     curve: [563 / 256],
   },
 ];
-const NEAR = 0.001; // of the light of white: less than one step of eight bits where one could see it
+const NEAR = 0.001; // of white: less than one visible step of eight bits
 const SAMPLES = 32;
 const COLOURS = ["rXYZ", "gXYZ", "bXYZ"];
 const CURVES = ["rTRC", "gTRC", "bTRC"];
-const HEAD = 128; // bytes
+const HEADER = 128; // bytes
 const INTENTS = 4;
 const MOST_TAGS = 100;
 const WHITE = [0.9642, 1, 0.8249]; // D50
 
 /**
- * Our own profile of the space that a profile is of, or null where it is of none that we know.
+ * Our own profile of the colour space that a profile describes, or null for an unknown one.
  *
  * @param {Uint8Array} profile
  */
-export function profileLike(profile) {
+export function standardProfile(profile) {
   try {
     const space = spaceOf(profile);
-    return space ? written(space) : null;
+    return space ? encodeProfile(space) : null;
   } catch (error) {
     if (error instanceof RangeError) {
       return null; // cut off
@@ -59,15 +59,15 @@ export function profileLike(profile) {
 
 /** @param {Uint8Array} profile */
 function spaceOf(profile) {
-  const { buffer } = new Uint8Array(profile); // so that nothing is read behind its end
+  const { buffer } = new Uint8Array(profile); // a copy, so that reads past its end raise
   const view = new DataView(buffer);
   const text = (/** @type {number} */ at) => String.fromCharCode(...profile.subarray(at, at + 4));
-  if (!isDue(view, text)) {
+  if (!isAccepted(view, text)) {
     return null;
   }
   /** @type {Map<string, DataView>} */
   const tags = new Map();
-  for (let left = Math.min(view.getUint32(HEAD), MOST_TAGS), at = HEAD + 4; left; left--, at += 12) {
+  for (let left = Math.min(view.getUint32(HEADER), MOST_TAGS), at = HEADER + 4; left; left--, at += 12) {
     tags.set(text(at), new DataView(buffer, view.getUint32(at + 4), view.getUint32(at + 8)));
   }
   const isTable = [...tags.keys()].some((name) => /^(A2B|D2B|cicp)/.test(name));
@@ -81,12 +81,12 @@ function spaceOf(profile) {
 }
 
 /**
- * Whether a profile's head is one that browsers take: they show the picture as if it had none otherwise.
+ * Whether browsers accept the profile's header; they ignore the profile otherwise.
  *
  * @param {DataView} view
  * @param {(at: number) => string} text
  */
-function isDue(view, text) {
+function isAccepted(view, text) {
   return (
     view.getUint32(0) === view.byteLength &&
     [2, 4].includes(view.getUint8(8)) &&
@@ -136,7 +136,7 @@ function curveOf(tag) {
 }
 
 /**
- * The curve of a gamma, or of one with a straight part.
+ * A gamma curve, optionally with a linear part.
  *
  * @param {number[]} parameters
  * @returns {Curve}
@@ -154,11 +154,11 @@ function fixed(view, at) {
 }
 
 /**
- * A profile of a space and nothing else: the same bytes each time.
+ * A minimal profile of a colour space; always the same bytes.
  *
  * @param {Space} space
  */
-function written({ name, light, curve }) {
+function encodeProfile({ name, light, curve }) {
   const value = (/** @type {number} */ one) => number(Math.round(one * 65_536));
   const xyz = (/** @type {number[]} */ values) => [...ascii("XYZ \0\0\0\0"), ...values.flatMap(value)];
   const label = name.padEnd(4);
@@ -170,13 +170,13 @@ function written({ name, light, curve }) {
   const count = names.flat().length;
   const list = number(count);
   const data = contents.flatMap((content, place) => {
-    const start = HEAD + 4 + 12 * count + contents.slice(0, place).reduce((sum, { length }) => sum + length, 0);
+    const start = HEADER + 4 + 12 * count + contents.slice(0, place).reduce((sum, { length }) => sum + length, 0);
     names[place].forEach((each) => list.push(...ascii(each), ...number(start), ...number(content.length)));
     return content;
   });
-  const day = [7, 0xd0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]; // of 2000, which says nothing
+  const day = [7, 0xd0, 0, 1, 0, 1, 0, 0, 0, 0, 0, 0]; // a fixed date, 2000-01-01
   const kind = [...number(0), ...number(0), 4, 0x20, 0, 0, ...ascii("mntrRGB XYZ "), ...day, ...ascii("acsp")];
-  const head = [...kind, ...Array(28).fill(0), ...WHITE.flatMap(value), ...Array(48).fill(0)];
-  const whole = [...head, ...list, ...data];
+  const header = [...kind, ...Array(28).fill(0), ...WHITE.flatMap(value), ...Array(48).fill(0)];
+  const whole = [...header, ...list, ...data];
   return [...number(whole.length), ...whole.slice(4)];
 }

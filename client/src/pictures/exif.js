@@ -1,12 +1,12 @@
 /**
- * What Exif says about how a picture is shown: how it is turned, and how large (TIFF 6.0; Exif 2.32).
+ * Orientation and display size in Exif (TIFF 6.0; Exif 2.32).
  *
- * Browsers read odd forms differently, so only the one form that all read alike counts; any other alters the picture.
+ * Browsers differ on unusual forms, so only the form that all read alike is used; any other counts as an alteration.
  */
 
-import { ascii, startsWith } from "./picture.js";
+import { ascii, startsWith } from "./bytes.js";
 
-/** @import { Alters } from "./picture.js" */
+/** @import { Alters } from "./errors.js" */
 /** @typedef {{ type: number, count: number, at: number, isTwice: boolean }} Entry */
 
 const ENTRY = 12; // bytes of an entry of a directory
@@ -14,19 +14,19 @@ const [SHORT, LONG, RATIONAL] = [3, 4, 5];
 const ORIENTATION = 0x0112;
 const RESOLUTIONS = [0x011a, 0x011b];
 const UNIT = 0x0128;
-const DETAILS = 0x8769; // where the directory of Exif itself lies
+const DETAILS = 0x8769; // offset of the Exif directory
 const SIZES = [0xa002, 0xa003];
 const INCH = 2;
-const SCREEN = 72; // dots per inch of a picture that is shown as large as it is
+const SCREEN = 72; // dots per inch at which a picture is shown in its own size
 
 /**
- * How a picture is turned, 1 to 8; `alters` is called where browsers differ about it, or show another size.
+ * The orientation of a picture, 1 to 8; `alters` is called where browsers differ about it, or show another size.
  *
- * @param {Uint8Array} tiff from its byte order on
+ * @param {Uint8Array} tiff starting with its byte order mark
  * @param {number[]} size of the picture, in pixels
  * @param {Alters} alters
  */
-export function turnOf(tiff, size, alters) {
+export function readOrientation(tiff, size, alters) {
   const reading = new Directory(tiff);
   if (!reading.isSound) {
     alters("damaged Exif");
@@ -39,22 +39,22 @@ export function turnOf(tiff, size, alters) {
   if (!found) {
     return 1;
   }
-  const turned = reading.short(found);
-  if (found.isTwice || turned === null || turned > 8) {
-    alters("turned in a way that browsers read differently");
+  const orientation = reading.short(found);
+  if (found.isTwice || orientation === null || orientation > 8) {
+    alters("an orientation that browsers read differently");
     return 1;
   }
-  return turned || 1; // 0 says that it is not known
+  return orientation || 1; // 0 means unknown
 }
 
 /**
- * Exif that says how a picture is turned and nothing else.
+ * Exif that holds nothing but an orientation.
  *
- * @param {number} turned
+ * @param {number} orientation
  */
-export function turn(turned) {
+export function encodeOrientation(orientation) {
   const header = [0x4d, 0x4d, 0, 42, 0, 0, 0, 8]; // "MM"
-  return [...header, 0, 1, 1, 0x12, 0, SHORT, 0, 0, 0, 1, 0, turned, 0, 0, 0, 0, 0, 0];
+  return [...header, 0, 1, 1, 0x12, 0, SHORT, 0, 0, 0, 1, 0, orientation, 0, 0, 0, 0, 0, 0];
 }
 
 /** The first directory of a TIFF. */
@@ -70,7 +70,8 @@ class Directory {
   }
 
   /**
-   * Whether browsers show it in another size than its pixels have (HTML, 4.8.3, density-corrected natural size).
+   * Whether browsers show the picture in another size than its pixels give (HTML, 4.8.3: density-corrected natural
+   * size).
    *
    * @param {number[]} size
    */
@@ -88,7 +89,7 @@ class Directory {
   }
 
   /**
-   * The value of an entry of two bytes, or null where it is none.
+   * The value of a SHORT entry, or null for any other.
    *
    * @param {Entry} entry
    */
@@ -97,7 +98,7 @@ class Directory {
   }
 
   /**
-   * Add the entries of a directory; whether all of it is there.
+   * Add the entries of a directory; false if it is cut off.
    *
    * @param {number} start
    */

@@ -1,33 +1,35 @@
 /**
- * A JPEG (ITU-T T.81) written anew: its frame, the tables that its scans need, and their data as it stands.
+ * Writes a JPEG (ITU-T T.81) anew: its frame, the tables that its scans need, and the scans' data unchanged.
  *
- * Every part is read for what it says and nothing is copied but the codes of the scans.  Exif keeps how the picture is
- * turned, a colour profile becomes one of our own (`colour_profiles.js`), and JFIF and Adobe how colours are told.
+ * Every part is parsed, and nothing is copied but the entropy-coded data.  Exif keeps the orientation only, a colour
+ * profile is replaced by one of our own (`colour_profiles.js`), and JFIF and Adobe keep the colour transform.
  */
 
-import { Beside, put } from "./jpeg_app_segments.js";
+import { number } from "./bytes.js";
+import { Unclean } from "./errors.js";
+import { AppSegments, segment } from "./jpeg_app_segments.js";
 import { Table } from "./jpeg_huffman.js";
-import { Unclean, number } from "./picture.js";
 import { Component, Frame } from "./jpeg_scan.js";
 
-/** @import { Alters, Bytes } from "./picture.js" */
+/** @import { Bytes } from "./bytes.js" */
+/** @import { Alters } from "./errors.js" */
 /** @import { Part, Quantization, ScanHeader } from "./jpeg_scan.js" */
 
 export const START = [0xff, 0xd8, 0xff];
 const [BASELINE, EXTENDED, PROGRESSIVE] = [0xc0, 0xc1, 0xc2];
 const [HUFFMAN, END, SCAN, QUANTIZATION, LINES, RESTART] = [0xc4, 0xd9, 0xda, 0xdb, 0xdc, 0xdd];
 const [APP0, APP15, COMMENT] = [0xe0, 0xef, 0xfe];
-const RGB = "RGB"; // names of colours that say that they are these
+const RGB = "RGB"; // component ids by which browsers recognise RGB
 const MOST_SCAN = 2 ** 27; // bytes
 
 /**
- * What a scan was, to be written again.
+ * A scan, and where its data is in the file.
  *
  * @typedef {{ header: ScanHeader, names: number[][], tables: [number, Table][], start: number, end: number }} Scan
  */
 
 /**
- * The parts of the clean picture; Unclean where it is damaged, or of a kind that browsers do not show.
+ * The clean picture; Unclean if it is damaged, or of a kind that browsers do not show.
  *
  * @param {Bytes} bytes
  * @param {Alters} alters
@@ -35,7 +37,7 @@ const MOST_SCAN = 2 ** 27; // bytes
 export async function read(bytes, alters) {
   const reading = new Reading(alters);
   for (let at = 2; ; ) {
-    const { marker, start, end } = await segment(bytes, at);
+    const { marker, start, end } = await readSegment(bytes, at);
     if (marker === END) {
       return reading.written(bytes.file);
     }
@@ -51,12 +53,12 @@ export async function read(bytes, alters) {
 }
 
 /**
- * The next marker, and where what belongs to it starts and ends.
+ * The next marker, and where its content starts and ends.
  *
  * @param {Bytes} bytes
  * @param {number} at
  */
-async function segment(bytes, at) {
+async function readSegment(bytes, at) {
   let [fill, marker] = await bytes.get(at, 2);
   while (fill === 0xff && marker === 0xff) {
     [fill, marker] = await bytes.get(++at, 2);
@@ -77,7 +79,7 @@ async function segment(bytes, at) {
 }
 
 /**
- * Where a scan's data ends: at the first marker that is no restart.
+ * Where a scan's data ends: at the first marker other than a restart.
  *
  * @param {Bytes} bytes
  * @param {number} start
@@ -103,7 +105,7 @@ async function scanEnd(bytes, start) {
   throw new Unclean("too large");
 }
 
-/** A picture as it is read, segment by segment. */
+/** Collects a picture segment by segment, and writes it anew. */
 class Reading {
   /** @param {Alters} alters */
   constructor(alters) {
@@ -119,7 +121,7 @@ class Reading {
     this._scans = [];
     this._marker = 0; // of the frame
     this._fill = -1; // the bit that fills last bytes
-    this._beside = new Beside(alters);
+    this._appSegments = new AppSegments(alters);
   }
 
   /**
@@ -138,10 +140,10 @@ class Reading {
       this._begin(marker, content);
     } else if (marker >= APP0 && marker <= APP15) {
       if (!this._scans.length) {
-        this._beside.take(marker, content); // browsers look no further
+        this._appSegments.take(marker, content); // browsers ignore those after the first scan
       }
     } else if (marker !== COMMENT && marker !== LINES) {
-      throw new Unclean("an unknown part");
+      throw new Unclean("an unknown segment");
     }
   }
 
@@ -157,12 +159,12 @@ class Reading {
     const count = content[0];
     exact(content, 4 + 2 * count);
     if (!frame || !count) {
-      throw new Unclean("a scan of nothing");
+      throw new Unclean("an empty scan");
     }
     const names = Array.from({ length: count }, (_, place) => [...content.subarray(1 + 2 * place, 3 + 2 * place)]);
     const parts = names.map(([id, tables]) => this._part(frame, id, tables));
     if (new Set(parts.map(({ component }) => component)).size < count) {
-      throw new Unclean("a colour twice");
+      throw new Unclean("a component twice");
     }
     const [from, to, bits] = content.subarray(1 + 2 * count);
     const isProgressive = frame.progressive;
@@ -185,22 +187,22 @@ class Reading {
       throw new Unclean("no picture");
     }
     /** @type {BlobPart[]} */
-    const parts = [Uint8Array.of(0xff, 0xd8), ...this._beside.written(frame.size), ...this._framed(frame)];
+    const parts = [Uint8Array.of(0xff, 0xd8), ...this._appSegments.written(frame.size), ...this._framed(frame)];
     /** @type {Map<number, Table>} */
     const written = new Map();
     let restart = 0;
     for (const { header, names, tables, start, end } of this._scans) {
       for (const [place, table] of tables.filter(([place, table]) => written.get(place) !== table)) {
-        parts.push(put(HUFFMAN, [place, ...table.content()]));
+        parts.push(segment(HUFFMAN, [place, ...table.content()]));
         written.set(place, table);
       }
       if (header.restart !== restart) {
         restart = header.restart;
-        parts.push(put(RESTART, number(restart, 2)));
+        parts.push(segment(RESTART, number(restart, 2)));
       }
       const { parts: told, from, to, high, low } = header;
       const each = told.flatMap(({ component }, place) => [component.id, this._placesOf(header, names[place][1])]);
-      parts.push(put(SCAN, [told.length, ...each, from, to, (high << 4) | low]), file.slice(start, end));
+      parts.push(segment(SCAN, [told.length, ...each, from, to, (high << 4) | low]), file.slice(start, end));
     }
     return new Blob([...parts, Uint8Array.of(0xff, END)]);
   }
@@ -213,7 +215,7 @@ class Reading {
       const values = [...content.subarray(at, at + 64 * size)];
       at += 64 * size;
       if (size > 2 || slot > 3 || at > content.length) {
-        throw new Unclean("a table that cannot be");
+        throw new Unclean("an invalid table");
       }
       this._quantizations[slot] = { values, size, used: new Uint8Array(64) };
     }
@@ -228,7 +230,7 @@ class Reading {
       const symbols = content.subarray(at + 16, at + 16 + length);
       at += 16 + length;
       if (place & 0xec || length > 256 || at > content.length) {
-        throw new Unclean("a table that cannot be");
+        throw new Unclean("an invalid table");
       }
       this._tables.set(place, new Table(place >> 4, counts, symbols));
     }
@@ -248,13 +250,13 @@ class Reading {
       const [id, factors, slot] = content.subarray(6 + 3 * place);
       const [across, down] = [factors >> 4, factors & 15];
       if (!across || !down || across > 4 || down > 4 || slot > 3) {
-        throw new Unclean("a colour that cannot be");
+        throw new Unclean("an invalid component");
       }
       this._slots.push(slot);
       return new Component(id, across, down);
     });
     if (new Set(components.map(({ id }) => id)).size < count) {
-      throw new Unclean("a colour twice");
+      throw new Unclean("a component twice");
     }
     const size = [wide * 256 + narrow, high * 256 + low];
     this._frame = new Frame(size, components, marker === PROGRESSIVE);
@@ -286,13 +288,13 @@ class Reading {
       if (this._fill < 0) {
         this._fill = bit;
       } else if (this._fill !== bit) {
-        throw new Unclean("bytes that are filled with something");
+        throw new Unclean("padding bits that differ");
       }
     }
   }
 
   /**
-   * Which tables a scan needs, and where they lie.
+   * The tables that a scan needs, by slot.
    *
    * @param {ScanHeader} header
    * @param {number[][]} names
@@ -313,7 +315,7 @@ class Reading {
   }
 
   /**
-   * The places of a part's tables; 0 for one that it does not need.
+   * The slots of a component's tables; 0 for a table that is not needed.
    *
    * @param {ScanHeader} header
    * @param {number} slots
@@ -323,7 +325,7 @@ class Reading {
   }
 
   /**
-   * Tables and frame; what the picture needs of a table stays.
+   * The frame and its quantization tables; unused values are overwritten.
    *
    * @param {Frame} frame
    */
@@ -332,7 +334,7 @@ class Reading {
     const tables = [...new Set(components.map(({ quantization }) => /** @type {Quantization} */ (quantization)))];
     const parts = tables.map(({ values, size, used }, place) => {
       const shown = values.map((value, at) => (used[Math.floor(at / size)] ? value : at % size === size - 1 ? 1 : 0));
-      return put(QUANTIZATION, [((size - 1) << 4) | place, ...shown]);
+      return segment(QUANTIZATION, [((size - 1) << 4) | place, ...shown]);
     });
     const told = components.flatMap((each, place) => {
       each.id = isRgb ? each.id : place + 1;
@@ -340,12 +342,12 @@ class Reading {
       return [each.id, (each.across << 4) | each.down, table];
     });
     const frame = [8, ...number(height, 2), ...number(width, 2), components.length, ...told];
-    return [...parts, put(this._marker, frame)];
+    return [...parts, segment(this._marker, frame)];
   }
 }
 
 /**
- * Whether a scan has first bits of blocks' first coefficients; later bits need no table.
+ * Whether a scan holds the first bits of DC coefficients; later bits need no table.
  *
  * @param {ScanHeader} header
  */
@@ -359,6 +361,6 @@ function needsDc({ from, high }) {
  */
 function exact(content, length) {
   if (content.length !== length) {
-    throw new Unclean("a part of another length than it says");
+    throw new Unclean("a segment of the wrong length");
   }
 }

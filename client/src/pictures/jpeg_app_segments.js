@@ -1,38 +1,39 @@
-/** What stands beside the picture in a JPEG and changes how it is shown: JFIF, Adobe's word, Exif, a colour profile. */
+/** The application segments of a JPEG that change how it is shown: JFIF, Adobe, Exif, colour profile. */
 
-import { profileLike } from "./colour_profiles.js";
-import { turn, turnOf } from "./exif.js";
-import { Unclean, ascii, number, startsWith } from "./picture.js";
+import { ascii, number, startsWith } from "./bytes.js";
+import { standardProfile } from "./colour_profiles.js";
+import { Unclean } from "./errors.js";
+import { encodeOrientation, readOrientation } from "./exif.js";
 
-/** @import { Alters } from "./picture.js" */
+/** @import { Alters } from "./errors.js" */
 
 const [APP0, APP1, APP2, APP14] = [0xe0, 0xe1, 0xe2, 0xee];
 const JFIF = ascii("JFIF\0");
-const JFIF_ANEW = [...JFIF, 1, 2, 0, 0, 1, 0, 1, 0, 0]; // square pixels, no preview
+const CLEAN_JFIF = [...JFIF, 1, 2, 0, 0, 1, 0, 1, 0, 0]; // square pixels, no preview
 const JFIF_SIZE = 14; // bytes
 const ADOBE = ascii("Adobe");
 const ADOBE_SIZE = 12; // bytes
 const EXIF = ascii("Exif\0");
 const PROFILE = ascii("ICC_PROFILE\0");
 
-/** Its segments, as they come and anew. */
-export class Beside {
+/** Collects the segments of a picture, and writes them anew. */
+export class AppSegments {
   /** @param {Alters} alters */
   constructor(alters) {
     this._alters = alters;
     this._isJfif = false;
-    this._transform = -1; // Adobe's word on colours
-    this._metadata = 0; // segments of the kind of Exif
+    this._transform = -1; // Adobe's colour transform; -1 if none
+    this._metadata = 0; // number of APP1 segments, which hold Exif or XMP
     /** @type {Uint8Array | null} */
     this._exif = null;
-    this._isFirst = false;
+    this._isExifFirst = false; // among the APP1 segments
     /** @type {Uint8Array[]} */
     this._profile = []; // by number, from 1
-    this._profiles = 0; // how many it says there are
+    this._profiles = 0; // number of parts that the profile claims to have
   }
 
   /**
-   * What stands beside the picture and changes how it is shown.
+   * Read a segment; those that do not change how the picture is shown are ignored.
    *
    * @param {number} marker
    * @param {Uint8Array} content
@@ -42,86 +43,85 @@ export class Beside {
       this._isJfif ||= content.length >= JFIF_SIZE && startsWith(content, JFIF);
     } else if (marker === APP14 && content.length >= ADOBE_SIZE && startsWith(content, ADOBE)) {
       if (this._transform >= 0 || content[11] > 2) {
-        throw new Unclean("two words on colours");
+        throw new Unclean("contradictory Adobe segments");
       }
       this._transform = content[11];
     } else if (marker === APP2 && startsWith(content, PROFILE)) {
-      this._collect(content.subarray(PROFILE.length));
+      this._takeProfilePart(content.subarray(PROFILE.length));
     } else if (marker === APP1) {
       this._metadata++;
       if (startsWith(content, EXIF)) {
-        this._turned(content.subarray(EXIF.length));
+        this._takeExif(content.subarray(EXIF.length));
       }
     }
   }
 
   /**
-   * Browsers look at the first of these segments alone, or at another: two of them, or one that comes later, are read
-   * differently.
+   * Browsers disagree when there are two Exif segments, or when Exif is not the first APP1 segment.
    *
-   * @param {Uint8Array} content from behind its name on
+   * @param {Uint8Array} content what follows the name
    */
-  _turned(content) {
+  _takeExif(content) {
     if (this._exif) {
       this._alters("Exif twice");
     }
     this._exif ??= content;
-    this._isFirst = this._metadata === 1 && content[0] === 0;
+    this._isExifFirst = this._metadata === 1 && content[0] === 0;
   }
 
-  /** @param {Uint8Array} content its number, how many there are, and what is in it */
-  _collect(content) {
+  /** @param {Uint8Array} content number of the part, number of parts, and data */
+  _takeProfilePart(content) {
     const [place, count] = content;
     if (this._profile[place] || !place || place > count) {
-      this._alters("a colour profile that is damaged");
+      this._alters("a damaged colour profile");
     }
     this._profile[place] = content.subarray(2);
     this._profiles = count;
   }
 
   /**
-   * The same anew: how colours are told, how it is turned.
+   * The segments of the clean picture.
    *
    * @param {number[]} size of the picture, in pixels
    */
   written(size) {
-    const parts = this._isJfif ? [put(APP0, JFIF_ANEW)] : [];
-    const turned = this._exif ? turnOf(this._exif.subarray(1), size, this._alters) : 1;
-    if (turned > 1 && !this._isFirst) {
-      this._alters("Exif where not every browser looks");
-    } else if (turned > 1) {
-      parts.push(put(APP1, [...EXIF, 0, ...turn(turned)]));
+    const parts = this._isJfif ? [segment(APP0, CLEAN_JFIF)] : [];
+    const orientation = this._exif ? readOrientation(this._exif.subarray(1), size, this._alters) : 1;
+    if (orientation > 1 && !this._isExifFirst) {
+      this._alters("Exif that not every browser reads");
+    } else if (orientation > 1) {
+      parts.push(segment(APP1, [...EXIF, 0, ...encodeOrientation(orientation)]));
     }
-    const profile = this._profileAnew();
+    const profile = this._standardProfile();
     if (profile) {
-      parts.push(put(APP2, [...PROFILE, 1, 1, ...profile]));
+      parts.push(segment(APP2, [...PROFILE, 1, 1, ...profile]));
     }
     if (this._transform >= 0) {
-      parts.push(put(APP14, [...ADOBE, 0, 100, 0, 0, 0, 0, this._transform]));
+      parts.push(segment(APP14, [...ADOBE, 0, 100, 0, 0, 0, 0, this._transform]));
     }
     return parts;
   }
 
-  _profileAnew() {
+  _standardProfile() {
     const parts = this._profile.slice(1);
     if (!this._profile.length) {
       return null;
     }
     const isWhole = parts.length === this._profiles && Array.from(parts).every(Boolean);
-    const known = isWhole ? profileLike(Uint8Array.from(parts.flatMap((part) => [...part]))) : null;
+    const known = isWhole ? standardProfile(Uint8Array.from(parts.flatMap((part) => [...part]))) : null;
     if (!known) {
-      this._alters("colours of its own");
+      this._alters("an unknown colour space");
     }
     return known;
   }
 }
 
 /**
- * A segment.
+ * A segment with its marker and length.
  *
  * @param {number} marker
  * @param {number[]} content
  */
-export function put(marker, content) {
+export function segment(marker, content) {
   return Uint8Array.of(0xff, marker, ...number(content.length + 2, 2), ...content);
 }

@@ -1,18 +1,17 @@
 /**
- * Codes of Huffman in a JPEG (ITU-T T.81, Annexes C and F): the tables, and a scan's data as bits.
+ * Huffman tables of a JPEG and the bits of a scan (ITU-T T.81, Annexes C and F).
  *
- * Nothing is decoded to a picture: codes are followed so that it is known where the data ends, and which of a table's
- * symbols it needs.
+ * No pixels are decoded: codes are followed only to find where the data ends and which symbols of a table are used.
  */
 
-import { Unclean } from "./picture.js";
+import { Unclean } from "./errors.js";
 
 const LENGTHS = 16; // of codes, in bits
 const SYMBOLS = 256;
-const MOST_DC = 16; // symbols in a table of the first kind: what browsers take
-const AHEAD = 4; // bytes that may be looked at behind the end
+const MAX_DC = 16; // symbols in a DC table that browsers accept
+const AHEAD = 4; // bytes that may be read past the end
 
-/** One table, as a DHT gives it; `used` tells which of its symbols the picture needs. */
+/** One table of a DHT segment; `used` marks the symbols that the picture uses. */
 export class Table {
   /**
    * @param {number} kind 0 for DC, 1 for AC
@@ -30,14 +29,14 @@ export class Table {
       for (let left = count; left; left--) {
         const start = code++ << (LENGTHS - length);
         if (code >= 1 << length) {
-          throw new Unclean("codes that cannot be"); // too many, or one of ones alone
+          throw new Unclean("invalid Huffman codes"); // too many, or one of only 1 bits
         }
         this._lookup.fill((length << 8) | place++, start, code << (LENGTHS - length));
       }
       code <<= 1;
     });
-    if (!kind && symbols.length > MOST_DC) {
-      throw new Unclean("a table that browsers do not take");
+    if (!kind && symbols.length > MAX_DC) {
+      throw new Unclean("a table that browsers do not accept");
     }
   }
 
@@ -49,14 +48,14 @@ export class Table {
   next(bits) {
     const found = this._lookup[bits.peek()];
     if (!found) {
-      throw new Unclean("no code");
+      throw new Unclean("an unknown Huffman code");
     }
     bits.at += found >> 8;
     this.used[found & 255] = 1;
     return this.symbols[found & 255];
   }
 
-  /** What a DHT says of it, with others in place of the symbols that the picture does not need. */
+  /** The content of a DHT segment; symbols that the picture does not use are replaced by arbitrary others. */
   content() {
     const taken = new Set(this.symbols.filter((_, place) => this.used[place]));
     const free = Array.from({ length: SYMBOLS }, (_, symbol) => symbol).filter((symbol) => !taken.has(symbol));
@@ -65,9 +64,9 @@ export class Table {
   }
 }
 
-/** Bits by their place. */
+/** Reads bits; `at` is the position. */
 export class Bits {
-  /** @param {Uint8Array} data with AHEAD bytes more than it has */
+  /** @param {Uint8Array} data followed by AHEAD spare bytes */
   constructor(data) {
     this._data = data;
     this.at = 0;
@@ -89,22 +88,23 @@ export class Bits {
   }
 }
 
-/** The data of a scan, from one restart to the next. */
+/** The restart intervals of a scan's data. */
 export class Intervals {
-  /** @param {Uint8Array} raw as it stands in the file, up to the marker that is no restart */
+  /** @param {Uint8Array} raw as in the file, up to the first marker other than a restart */
   constructor(raw) {
     this._raw = raw;
     this._end = 0; // of the interval before, in `raw`
     this._data = new Uint8Array(raw.length + AHEAD);
     this._number = 0;
-    /** Bytes that belong to the picture. */
+    /** Bytes of `raw` that belong to the picture. */
     this.length = 0;
   }
 
   /**
-   * Follow an interval to its end; all of it must be needed, save in the last, whose rest is left out.
+   * Follow an interval to its end; returns the padding bits of its last byte.
    *
-   * The bits that fill the last byte; `walk` is given the bits and how many there are.
+   * All of its bytes must be used, except in the last interval, whose rest is left out.  `walk` is given the bits and
+   * their number.
    *
    * @param {boolean} isLast
    * @param {(bits: Bits, size: number) => void} walk
@@ -116,14 +116,14 @@ export class Intervals {
     walk(bits, size * 8);
     const needed = (bits.at + 7) >>> 3;
     if (needed > size || (!isLast && needed < size)) {
-      throw new Unclean("data that no picture needs, or too little of it");
+      throw new Unclean("scan data that is too long or too short");
     }
     this.length = this._rawEnd(start, needed);
     return Array.from({ length: needed * 8 - bits.at }, () => bits.take(1));
   }
 
   /**
-   * Take the stuffing out; the bytes that this interval has.
+   * Remove the byte stuffing of an interval; returns its size in bytes.
    *
    * @param {number} start
    */
@@ -143,7 +143,7 @@ export class Intervals {
   }
 
   /**
-   * Where so many bytes end that begin there, with their stuffing.
+   * Where `count` unstuffed bytes from offset `at` end in the stuffed data.
    *
    * @param {number} at
    * @param {number} count

@@ -1,33 +1,33 @@
-/** A JPEG's frame and scans (ITU-T T.81, Annexes B, F and G), followed code by code to the end of each. */
+/** Frame and scans of a JPEG (ITU-T T.81, Annexes B, F and G); scans are followed code by code to their end. */
 
 import { Intervals } from "./jpeg_huffman.js";
-import { Unclean } from "./picture.js";
+import { Unclean } from "./errors.js";
 
 /** @import { Bits, Table } from "./jpeg_huffman.js" */
 
 const COEFFICIENTS = 64;
-const MOST_PIXELS = 2 ** 28;
-const MOST_SIZE = 10; // bits of a number other than a block's first, in pictures of eight bits
-const MOST_FIRST = 11;
-const RUN = 15; // zeros before a number at most; alone it stands for sixteen
+const MAX_PIXELS = 2 ** 28;
+const MAX_AC_BITS = 10; // in pictures of eight bits
+const MAX_DC_BITS = 11;
+const RUN = 15; // most zeros before a coefficient; without one it stands for sixteen zeros
 const UNSEEN = -1;
 
 /**
  * @typedef {{ values: number[], size: number, used: Uint8Array }} Quantization
- *   64 values of `size` bytes each, and which of them the picture needs
+ *   64 values of `size` bytes each, and which of them the picture uses
  *
  * @typedef {{ component: Component, dc: Table | null, ac: Table | null }} Part
  *
  * @typedef {object} ScanHeader
  * @property {Part[]} parts
- * @property {number} from the first of the coefficients
- * @property {number} to the last
- * @property {number} high the bit that was told last, or 0
- * @property {number} low the bit that is told now
- * @property {number} restart units from one restart to the next, or 0
+ * @property {number} from first coefficient
+ * @property {number} to last coefficient
+ * @property {number} high the bit position of the previous scan, or 0
+ * @property {number} low the bit position of this scan
+ * @property {number} restart units in a restart interval, or 0
  */
 
-/** A colour of the picture. */
+/** A colour component of the picture. */
 export class Component {
   /**
    * @param {number} id
@@ -42,11 +42,11 @@ export class Component {
     this.high = 0;
     /** @type {Quantization | null} */
     this.quantization = null;
-    this.told = new Int8Array(COEFFICIENTS).fill(UNSEEN); // the lowest bit so far, by coefficient
-    this._seen = new Uint8Array(0); // coefficients that are not zero, a bit each
+    this.told = new Int8Array(COEFFICIENTS).fill(UNSEEN); // the lowest bit position so far, by coefficient
+    this._seen = new Uint8Array(0); // one bit for each coefficient that is not zero
   }
 
-  /** Bits for every coefficient of every block: what later scans of the same ones must know. */
+  /** One bit for every coefficient of every block, needed to follow refinement scans. */
   get seen() {
     if (!this._seen.length) {
       this._seen = new Uint8Array((this.wide * this.high * COEFFICIENTS) / 8);
@@ -55,7 +55,7 @@ export class Component {
   }
 }
 
-/** What a picture's frame says of it. */
+/** The frame: size, components, and whether the picture is progressive. */
 export class Frame {
   /**
    * @param {number[]} size in pixels, width and height
@@ -65,7 +65,7 @@ export class Frame {
   constructor([width, height], components, progressive) {
     const most = (/** @type {"across" | "down"} */ way) => Math.max(...components.map((each) => each[way]));
     const [across, down] = [most("across"), most("down")];
-    if (!width || !height || width * height > MOST_PIXELS) {
+    if (!width || !height || width * height > MAX_PIXELS) {
       throw new Unclean("no size, or too large");
     }
     for (const each of components) {
@@ -79,7 +79,7 @@ export class Frame {
   }
 
   /**
-   * How many units a scan of these parts has: of one alone its blocks.
+   * How many units a scan of these parts has; a scan of one part has its blocks.
    *
    * @param {Part[]} parts
    */
@@ -89,11 +89,11 @@ export class Frame {
   }
 
   /**
-   * Follow a scan; how many bytes of `raw` are the picture's.
+   * Follow a scan; returns how many bytes of `raw` belong to the picture.
    *
    * @param {ScanHeader} scan
    * @param {Uint8Array} raw
-   * @param {(bits: number[]) => void} onFill what fills the last bytes
+   * @param {(bits: number[]) => void} onFill given the padding bits of each interval
    */
   follow(scan, raw, onFill) {
     this._tell(scan);
@@ -123,7 +123,7 @@ export class Frame {
   }
 
   /**
-   * Every bit of every coefficient is told once, the highest first.
+   * Check that every bit of every coefficient is sent once, the highest first.
    *
    * @param {ScanHeader} scan
    */
@@ -131,7 +131,7 @@ export class Frame {
     const isWhole = from === 0 && to === COEFFICIENTS - 1 && !high && !low;
     const isPart = from ? from <= to && to < COEFFICIENTS && parts.length === 1 : !to;
     if (this.progressive ? !isPart || low > 13 || (high && high !== low + 1) : !isWhole) {
-      throw new Unclean("a scan of another kind");
+      throw new Unclean("an unsupported scan");
     }
     for (const { told } of parts.map(({ component }) => component)) {
       const before = high || UNSEEN;
@@ -144,7 +144,7 @@ export class Frame {
 }
 
 /**
- * What follows a block of a scan; `run`: blocks to come in which no coefficient begins.
+ * Follows one block of a scan; `run` counts the blocks to come without new coefficients.
  *
  * @typedef {(bits: Bits, state: { run: number }, place: number) => void} Block
  *
@@ -173,7 +173,7 @@ function blockOf(progressive, scan, { component, dc, ac }) {
   }
   const table = needed(dc);
   return (bits) => {
-    const size = sizeOf(table.next(bits), MOST_FIRST);
+    const size = sizeOf(table.next(bits), MAX_DC_BITS);
     bits.at += size;
   };
 }
@@ -184,7 +184,7 @@ function blockOf(progressive, scan, { component, dc, ac }) {
  */
 function sizeOf(size, most) {
   if (size > most) {
-    throw new Unclean("a number that is too large");
+    throw new Unclean("a coefficient that is too large");
   }
   return size;
 }
@@ -199,7 +199,7 @@ function sizeOf(size, most) {
  */
 function whole(dc, ac, used) {
   return (bits) => {
-    const size = sizeOf(dc.next(bits), MOST_FIRST);
+    const size = sizeOf(dc.next(bits), MAX_DC_BITS);
     bits.at += size;
     used[0] |= Number(size > 0);
     for (let at = 1; at < COEFFICIENTS; at++) {
@@ -213,7 +213,7 @@ function whole(dc, ac, used) {
 }
 
 /**
- * A number behind its zeros, or sixteen zeros; its place.
+ * Skip a run of zeros and the coefficient after it; returns the coefficient's index.
  *
  * @param {Bits} bits
  * @param {number} symbol
@@ -222,7 +222,7 @@ function whole(dc, ac, used) {
  * @param {Uint8Array} used
  */
 function number(bits, symbol, at, to, used) {
-  const size = sizeOf(symbol & 15, MOST_SIZE);
+  const size = sizeOf(symbol & 15, MAX_AC_BITS);
   at += symbol >> 4;
   if (at > to || (!size && symbol >> 4 !== RUN)) {
     throw new Unclean("a block that is too long");
@@ -233,7 +233,7 @@ function number(bits, symbol, at, to, used) {
 }
 
 /**
- * How many blocks a symbol says have no more coefficients, this one among them.
+ * The number of blocks, this one included, that an end-of-band symbol ends.
  *
  * @param {Bits} bits
  * @param {number} symbol

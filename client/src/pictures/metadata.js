@@ -1,21 +1,22 @@
 /**
- * Pictures without what is hidden in them: place, time, device, comments, previews.
+ * Removes metadata from pictures: place, time, device, comments, previews.
  *
- * JPEG and PNG alone, told by their content.  Nothing is decoded by a browser, since Tor Browser gives no true pixels
- * back: each part is read for what it says, and the file written anew.  Whatever is not read has no room in it.
+ * JPEG and PNG only, recognised by their content.  The browser does not decode them, since Tor Browser does not return
+ * true pixels: each part is parsed and the file is written anew, so that nothing that is not understood is copied.
  */
 
+import { Bytes, startsWith } from "./bytes.js";
+import { Unclean, allowAlteration, refuseAlteration } from "./errors.js";
 import * as jpeg from "./jpeg.js";
-import { Bytes, Unclean, keepLook, letAlter, startsWith } from "./picture.js";
 import * as png from "./png.js";
 
 const READERS = [jpeg, png];
 
 /**
- * The picture without what is hidden in it.
+ * The picture without its metadata.
  *
- * Unclean when it is no JPEG or PNG, or damaged, or animated; or, unless `altered`, if browsers would then show it
- * otherwise than before.
+ * Unclean if it is not a JPEG or PNG, damaged or animated; or, unless `altered`, if browsers would show the result
+ * differently.
  *
  * @param {Blob} file
  * @param {boolean} [altered]
@@ -24,25 +25,25 @@ export async function clean(file, altered = false) {
   const bytes = new Bytes(file);
   for (const { START, read } of READERS) {
     if (startsWith(await bytes.from(0, START.length), START)) {
-      return read(bytes, altered ? letAlter : keepLook);
+      return read(bytes, altered ? allowAlteration : refuseAlteration);
     }
   }
   throw new Unclean("neither JPEG nor PNG");
 }
 
 /**
- * What this program's worker is asked, and what it answers.
+ * Messages to this script's worker, and its answers.
  *
  * @typedef {{ file: File, altered: boolean }} Asked
  * @typedef {{ clean: Blob } | { alters: boolean } | { failed: true }} Answered
  *
- * The part of a worker that is needed here.
+ * The part of a worker's global scope that is used here.
  *
  * @typedef {{ postMessage: (answer: Answered) => void, onmessage: ((event: { data: Asked }) => void) | null }} Scope
  */
 
 /**
- * Clean whatever comes in.
+ * Clean the files that are posted to the worker.
  *
  * @param {Scope} scope
  */

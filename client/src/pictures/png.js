@@ -1,22 +1,23 @@
 /**
- * A PNG (W3C PNG, third edition) written anew: header, palette, data and what says how colours are meant and how the
- * picture is turned.
+ * Writes a PNG (W3C PNG, third edition) anew: header, palette, pixel data, colour space and orientation.
  *
- * The data is unpacked and packed again, so that nothing is left between its rows or behind them.
+ * The pixel data is decompressed and compressed again, so that nothing can hide between or after the rows.
  */
 
-import { add, chunk, content, head } from "./png_chunks.js";
-import { turn, turnOf } from "./exif.js";
-import { Unclean, ascii, streamed } from "./picture.js";
+import { ascii, streamed } from "./bytes.js";
+import { Unclean } from "./errors.js";
+import { encodeOrientation, readOrientation } from "./exif.js";
+import { chunk, chunkData, chunkHead, updateCrc } from "./png_chunks.js";
 import { COLOURS, coloursOf } from "./png_colours.js";
 import { Rows } from "./png_rows.js";
 
-/** @import { Alters, Bytes } from "./picture.js" */
+/** @import { Bytes } from "./bytes.js" */
+/** @import { Alters } from "./errors.js" */
 /** @import { Header } from "./png_rows.js" */
 
 export const START = [0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a];
-const SMALL = 0x20; // the bit of a chunk's first letter that says that one can do without it
-const PALETTE = 3; // the type of colours that is a number in a palette
+const ANCILLARY = 0x20; // bit of a chunk name's first letter
+const PALETTE = 3; // colour type
 const READ = ["IHDR", "PLTE", "tRNS", "eXIf", ...COLOURS];
 const DEPTHS = new Map([
   [0, [1, 2, 4, 8, 16]],
@@ -28,10 +29,10 @@ const DEPTHS = new Map([
 const CLEAR = new Map([
   [0, 2],
   [2, 6],
-]); // bytes of the colour that is transparent
+]); // bytes of the transparent colour, by colour type
 
 /**
- * The parts of the clean picture; Unclean where it is damaged or moves.
+ * The clean picture; Unclean if it is damaged or animated.
  *
  * @param {Bytes} bytes
  * @param {Alters} alters
@@ -44,7 +45,7 @@ export async function read(bytes, alters) {
   const palette = paletteOf(header, found.get("PLTE"));
   const clear = clearOf(header, palette, found.get("tRNS"));
   const colours = await coloursOf(found, alters);
-  const turned = turnedOf(found.get("eXIf"), header, alters);
+  const orientation = orientationChunks(found.get("eXIf"), header, alters);
   const data = new Data(bytes, before);
   const rows = new Rows(header, palette ? palette.length / 3 : 0);
   const packed = await data.packed(rows);
@@ -53,30 +54,30 @@ export async function read(bytes, alters) {
   if (palette) {
     clear?.forEach((_, at) => rows.used[at] || (clear[at] = 0));
   }
-  const parts = [chunk("IHDR", /** @type {Uint8Array} */ (found.get("IHDR"))), ...colours, ...turned];
+  const parts = [chunk("IHDR", /** @type {Uint8Array} */ (found.get("IHDR"))), ...colours, ...orientation];
   parts.push(...(palette ? [chunk("PLTE", palette)] : []), ...(clear ? [chunk("tRNS", clear)] : []));
   return new Blob([Uint8Array.from(START), ...parts, ...packed, chunk("IEND", [])]);
 }
 
 /**
- * What stands before the data, by name; the place of the data.
+ * Read the chunks before the pixel data into `found`, by name; returns the offset of the data.
  *
  * @param {Bytes} bytes
  * @param {Map<string, Uint8Array>} found
  */
 async function untilData(bytes, found) {
   for (let at = START.length; ; ) {
-    const { name, length, end } = await head(bytes, at);
+    const { name, length, end } = await chunkHead(bytes, at);
     if (name === "IDAT") {
       return at;
     }
     if (at === START.length ? name !== "IHDR" : found.has(name) || !isInPlace(name, found)) {
-      throw new Unclean("a part that is not in its place");
+      throw new Unclean("a chunk out of place");
     }
     if (READ.includes(name)) {
-      found.set(name, await content(bytes, at, length));
-    } else if (name === "acTL" || !isSmall(name)) {
-      throw new Unclean("an animation, or an unknown part");
+      found.set(name, await chunkData(bytes, at, length));
+    } else if (name === "acTL" || !isAncillary(name)) {
+      throw new Unclean("an animation, or an unknown chunk");
     }
     at = end;
   }
@@ -91,7 +92,7 @@ function isInPlace(name, found) {
 }
 
 /**
- * Past all that stands behind the data; what browsers do not read there is left out.
+ * Check the chunks after the pixel data, all of which are left out.
  *
  * @param {Bytes} bytes
  * @param {number} at
@@ -99,26 +100,26 @@ function isInPlace(name, found) {
  */
 async function untilEnd(bytes, at, alters) {
   for (;;) {
-    const { name, length, end } = await head(bytes, at);
+    const { name, length, end } = await chunkHead(bytes, at);
     if (name === "IEND") {
       if (length) {
-        throw new Unclean("an end that holds something");
+        throw new Unclean("an end chunk with content");
       }
       return;
     }
-    if (name === "acTL" || !isSmall(name)) {
-      throw new Unclean("a part that is not in its place");
+    if (name === "acTL" || !isAncillary(name)) {
+      throw new Unclean("a chunk out of place");
     }
     if (READ.includes(name)) {
-      alters("a part where not every browser looks");
+      alters("a chunk that not every browser reads");
     }
     at = end;
   }
 }
 
 /** @param {string} name */
-function isSmall(name) {
-  return Boolean(name.charCodeAt(0) & SMALL);
+function isAncillary(name) {
+  return Boolean(name.charCodeAt(0) & ANCILLARY);
 }
 
 /**
@@ -139,7 +140,7 @@ function headerOf(found) {
 }
 
 /**
- * The palette, where the picture has one: another is a suggestion that browsers do not follow, but for its length.
+ * The palette of an indexed picture.  In others it is a suggestion that browsers ignore, except for its length.
  *
  * @param {Header} header
  * @param {Uint8Array | undefined} found
@@ -150,13 +151,13 @@ function paletteOf({ type, depth }, found) {
   }
   const most = 3 * 2 ** Math.min(depth, 8);
   if (type === 0 || type === 4 || !found?.length || found.length % 3 || found.length > most) {
-    throw new Unclean("a palette that cannot be");
+    throw new Unclean("an invalid palette");
   }
   return type === PALETTE ? found : null;
 }
 
 /**
- * What is transparent.
+ * The transparency chunk, checked.
  *
  * @param {Header} header
  * @param {Uint8Array | null} palette
@@ -170,7 +171,7 @@ function clearOf({ type, depth }, palette, found) {
     ? found.length > 0 && found.length <= palette.length / 3
     : found.length === CLEAR.get(type) && found.every((byte, at) => byte < 2 ** (at % 2 ? Math.min(depth, 8) : depth - 8));
   if (!isRight) {
-    throw new Unclean("something transparent that cannot be");
+    throw new Unclean("invalid transparency");
   }
   return found;
 }
@@ -180,12 +181,12 @@ function clearOf({ type, depth }, palette, found) {
  * @param {Header} header
  * @param {Alters} alters
  */
-function turnedOf(found, { width, height }, alters) {
-  const turned = found ? turnOf(found, [width, height], alters) : 1;
-  return turned > 1 ? [chunk("eXIf", turn(turned))] : [];
+function orientationChunks(found, { width, height }, alters) {
+  const orientation = found ? readOrientation(found, [width, height], alters) : 1;
+  return orientation > 1 ? [chunk("eXIf", encodeOrientation(orientation))] : [];
 }
 
-/** The data of a picture, from its first chunk on. */
+/** The pixel data, starting at its first chunk. */
 class Data {
   /**
    * @param {Bytes} bytes
@@ -197,7 +198,7 @@ class Data {
   }
 
   /**
-   * Chunks that hold the same rows and nothing else.
+   * New chunks that hold the rows and nothing else.
    *
    * @param {Rows} rows
    */
@@ -234,12 +235,12 @@ class Data {
   }
 
   async *_pieces() {
-    for (let next = await head(this._bytes, this.at); next.name === "IDAT"; next = await head(this._bytes, this.at)) {
+    for (let next = await chunkHead(this._bytes, this.at); next.name === "IDAT"; next = await chunkHead(this._bytes, this.at)) {
       const start = this.at + 8;
-      let check = add(-1, Uint8Array.from(ascii("IDAT")));
+      let check = updateCrc(-1, Uint8Array.from(ascii("IDAT")));
       for (let at = start; at < next.end - 4; ) {
         const piece = (await this._bytes.from(at)).subarray(0, next.end - 4 - at);
-        check = add(check, piece);
+        check = updateCrc(check, piece);
         at += piece.length;
         yield piece;
       }

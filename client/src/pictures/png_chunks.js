@@ -1,22 +1,23 @@
-/** Chunks of a PNG (W3C PNG, section 5): read with their check, and written with it. */
+/** Chunks of a PNG (W3C PNG, section 5), read and written with their CRC. */
 
-import { Unclean, ascii, number } from "./picture.js";
+import { ascii, number } from "./bytes.js";
+import { Unclean } from "./errors.js";
 
-/** @import { Bytes } from "./picture.js" */
+/** @import { Bytes } from "./bytes.js" */
 
-const AROUND = 12; // bytes of a chunk beside its data: length, type, check
-const MOST = 4_194_304; // bytes of a chunk other than the data
+const OVERHEAD = 12; // bytes of a chunk besides its data: length, name, CRC
+const MAX_SIZE = 4_194_304; // bytes of a chunk other than IDAT
 
 /**
- * The name of a chunk, how long its content is, and where it ends.
+ * The name of a chunk, the length of its data, and where it ends.
  *
  * @param {Bytes} bytes
  * @param {number} at
  */
-export async function head(bytes, at) {
+export async function chunkHead(bytes, at) {
   const found = (await bytes.get(at, 8)).slice();
   const length = new DataView(found.buffer).getUint32(0);
-  const end = at + AROUND + length;
+  const end = at + OVERHEAD + length;
   if (length > 0x7fffffff || !(await bytes.from(end - 1)).length) {
     throw new Unclean("cut off");
   }
@@ -24,35 +25,35 @@ export async function head(bytes, at) {
 }
 
 /**
- * The content of a chunk whose check is right: browsers leave out others, or stop.
+ * The data of a chunk.  Unclean if its CRC is wrong: browsers skip such chunks, or stop.
  *
  * @param {Bytes} bytes
  * @param {number} at
  * @param {number} length
  */
-export async function content(bytes, at, length) {
-  if (length > MOST) {
+export async function chunkData(bytes, at, length) {
+  if (length > MAX_SIZE) {
     throw new Unclean("too large");
   }
   const whole = (await bytes.get(at + 4, length + 8)).slice();
-  if (new DataView(whole.buffer).getUint32(length + 4) !== checkOf(whole.subarray(0, length + 4))) {
+  if (new DataView(whole.buffer).getUint32(length + 4) !== crcOf(whole.subarray(0, length + 4))) {
     throw new Unclean("damaged");
   }
   return whole.subarray(4, length + 4);
 }
 
 /**
- * A chunk with its check.
+ * A chunk with its length and CRC.
  *
  * @param {string} name
  * @param {ArrayLike<number>} content
  */
 export function chunk(name, content) {
-  const whole = new Uint8Array(content.length + AROUND);
+  const whole = new Uint8Array(content.length + OVERHEAD);
   whole.set(number(content.length));
   whole.set(ascii(name), 4);
   whole.set(content, 8);
-  whole.set(number(checkOf(whole.subarray(4, content.length + 8))), content.length + 8);
+  whole.set(number(crcOf(whole.subarray(4, content.length + 8))), content.length + 8);
   return whole;
 }
 
@@ -65,12 +66,12 @@ const TABLE = Int32Array.from({ length: 256 }, (_, byte) => {
 });
 
 /**
- * CRC-32 so far, and with these bytes (W3C PNG, annex D).
+ * Update a CRC-32 with more bytes (W3C PNG, annex D).
  *
  * @param {number} sum
  * @param {Uint8Array} bytes
  */
-export function add(sum, bytes) {
+export function updateCrc(sum, bytes) {
   for (const byte of bytes) {
     sum = (sum >>> 8) ^ TABLE[(sum ^ byte) & 255];
   }
@@ -78,6 +79,6 @@ export function add(sum, bytes) {
 }
 
 /** @param {Uint8Array} bytes */
-function checkOf(bytes) {
-  return ~add(-1, bytes) >>> 0;
+function crcOf(bytes) {
+  return ~updateCrc(-1, bytes) >>> 0;
 }

@@ -1,13 +1,14 @@
-/** How the colours of a PNG are meant (W3C PNG, section 11.3.2), told anew by numbers that everybody uses. */
+/** Colour space chunks of a PNG (W3C PNG, section 11.3.2), replaced by standard values. */
 
+import { ascii, number, streamed } from "./bytes.js";
+import { standardProfile } from "./colour_profiles.js";
+import { Unclean } from "./errors.js";
 import { chunk } from "./png_chunks.js";
-import { profileLike } from "./colour_profiles.js";
-import { Unclean, ascii, number, streamed } from "./picture.js";
 
-/** @import { Alters } from "./picture.js" */
+/** @import { Alters } from "./errors.js" */
 
 export const COLOURS = ["cICP", "iCCP", "sRGB", "gAMA", "cHRM"];
-/** How colours are told by numbers alone, in the spaces that we know: sRGB, P3. */
+/** The contents of cICP for the spaces that we know: sRGB, P3. */
 const CODES = [
   [1, 13, 0, 1],
   [12, 13, 0, 1],
@@ -15,10 +16,10 @@ const CODES = [
 const GAMMA = [45_455];
 const SRGB = [31_270, 32_900, 64_000, 33_000, 30_000, 60_000, 15_000, 6_000];
 const NEAR = 60; // of 100,000
-const MOST = 4_194_304; // bytes of a profile
+const MAX_PROFILE = 4_194_304; // bytes
 
 /**
- * How colours are meant, in chunks of our own.
+ * The colour space in chunks of our own.
  *
  * @param {Map<string, Uint8Array>} found
  * @param {Alters} alters
@@ -26,14 +27,14 @@ const MOST = 4_194_304; // bytes of a profile
 export async function coloursOf(found, alters) {
   const parts = [];
   if (found.has("iCCP") && found.has("sRGB")) {
-    alters("two words on colours");
+    alters("two colour spaces");
   }
   for (const name of COLOURS.filter((each) => found.has(each))) {
     const anew = await COLOURED[name](/** @type {Uint8Array} */ (found.get(name)));
     if (anew) {
       parts.push(chunk(name, anew));
     } else if (name !== "cHRM" || found.has("gAMA")) {
-      alters("colours of its own"); // browsers do not agree on what overrules what
+      alters("an unknown colour space"); // browsers differ on which chunk takes precedence
     }
   }
   return parts;
@@ -45,7 +46,7 @@ const COLOURED = {
   async iCCP(told) {
     const end = told.indexOf(0);
     const profile = end < 0 || told[end + 1] ? null : await unpacked(told.subarray(end + 2));
-    const known = profile && profileLike(profile);
+    const known = profile && standardProfile(profile);
     return known && [...ascii("rgb\0\0"), ...(await through(known, new CompressionStream("deflate")))];
   },
   sRGB: (told) => (told.length === 1 ? [0] : null),
@@ -54,7 +55,7 @@ const COLOURED = {
 };
 
 /**
- * Numbers, where those that are told are near them.
+ * The standard numbers if those of the chunk are close to them, otherwise null.
  *
  * @param {Uint8Array} told
  * @param {number[]} numbers
@@ -66,7 +67,7 @@ function numbersLike(told, numbers) {
 }
 
 /**
- * What a profile's packed bytes hold, MOST at most; null where they are damaged.
+ * A profile, decompressed; null if it is damaged.  Unclean if it has more than MAX_PROFILE bytes.
  *
  * @param {Uint8Array} packed
  */
@@ -87,7 +88,7 @@ async function through(bytes, change) {
   let size = 0;
   for await (const piece of streamed(new Blob([Uint8Array.from(bytes)]).stream().pipeThrough(change))) {
     size += piece.length;
-    if (size > MOST) {
+    if (size > MAX_PROFILE) {
       throw new Unclean("too large");
     }
     parts.push(/** @type {Uint8Array<ArrayBuffer>} */ (piece));

@@ -1,36 +1,36 @@
-/** The rows of a PNG as they stream by (W3C PNG, sections 7 to 9): all of them, in due form, and nothing else. */
+/** Checks the rows of a PNG as they stream by (W3C PNG, sections 7 to 9), and drops whatever is not a row. */
 
-import { Unclean } from "./picture.js";
+import { Unclean } from "./errors.js";
 
-/** @type {Map<number, number>} by type of colours */
+/** @type {Map<number, number>} by colour type */
 const CHANNELS = new Map([[0, 1], [2, 3], [3, 1], [4, 2], [6, 4]]);
 const PALETTE = 3;
-/** Where the pixels of each pass lie: first column and row, and how far to the next. */
+/** The pixels of each pass: first column and row, and the distance to the next. */
 /** @type {[number, number, number, number][]} */
 const WHOLE = [[0, 0, 1, 1]];
 /** @type {[number, number, number, number][]} */
 const PASSES = [[0, 0, 8, 8], [4, 0, 8, 8], [0, 4, 4, 8], [2, 0, 4, 4], [0, 2, 2, 4], [1, 0, 2, 2], [0, 1, 1, 2]];
-const MOST = 2 ** 30; // bytes of all rows
-const MOST_SIDE = 1_000_000; // pixels: what browsers show; without a bound one small file takes hours
+const MAX_SIZE = 2 ** 30; // bytes of all rows
+const MAX_SIDE = 1_000_000; // pixels: what browsers show; without a bound one small file takes hours
 
 /**
- * What a byte is told from, by the kind of filter: what is left of it, above it, and in the corner.
+ * The predictor of each filter type, from the bytes to the left, above, and above left.
  *
  * @type {((left: number, up: number, corner: number) => number)[]}
  */
 const FILTERS = [() => 0, (left) => left, (_, up) => up, (left, up) => (left + up) >> 1, nearest];
 
 /**
- * What a picture's header says.
+ * The content of IHDR.
  *
  * @typedef {{ width: number, height: number, depth: number, type: number, interlaced: boolean }} Header
  */
 
 /**
- * Takes unpacked data and gives the rows of the picture.
+ * A transformer from decompressed data to the rows of the picture.
  *
- * Rows of numbers in a palette, and of several pixels in a byte, are written without a filter, so that the bits behind
- * the last pixel can be emptied; `used` tells which numbers come.
+ * Rows of palette indexes, or with several pixels in a byte, are written unfiltered, so that the bits after the last
+ * pixel can be cleared; `used` marks the palette indexes that occur.
  */
 export class Rows {
   /**
@@ -48,7 +48,7 @@ export class Rows {
       .filter(([across, rows]) => across > 0 && rows > 0)
       .map(([across, rows]) => ({ across, rows, size: 1 + Math.ceil((across * bits) / 8) }));
     const total = this._passes.reduce((sum, { rows, size }) => sum + rows * size, 0);
-    if (!width || !height || Math.max(width, height) > MOST_SIDE || total > MOST) {
+    if (!width || !height || Math.max(width, height) > MAX_SIDE || total > MAX_SIZE) {
       throw new Unclean("no size, or too large");
     }
     this._row = new Uint8Array(0);
@@ -91,17 +91,17 @@ export class Rows {
     this._filled = 0;
   }
 
-  /** The row that is full, as it is to be written. */
+  /** The completed row as it is to be written. */
   _taken() {
     const [row, pass] = [this._row, this._passes[0]];
     if (row[0] > 4) {
-      throw new Unclean("a row in no known form");
+      throw new Unclean("an unknown filter");
     }
     if (!this._isPlain) {
       this._unfilter();
     }
     const whole = this._isPlain ? row : this._emptied(pass.across);
-    this._above = row; // with what is behind its last pixel, since the next row is told by all of it
+    this._above = row; // uncleared, since the next row is predicted from all of it
     this._row = new Uint8Array(row.length);
     this._filled = 0;
     if (!--pass.rows) {
@@ -111,18 +111,18 @@ export class Rows {
     return whole;
   }
 
-  /** Each byte is told by those left of it and above it (section 9.2). */
+  /** Reverse the row's filter (section 9.2). */
   _unfilter() {
     const [row, above] = [this._row, this._above];
     const guess = FILTERS[row[0]];
-    row[0] = 0; // its bytes then stand for themselves; and it is what is left of the first
+    row[0] = 0; // no filter; also the byte to the left of the first
     for (let at = 1; at < row.length; at++) {
       row[at] += guess(row[at - 1], above[at], above[at - 1]);
     }
   }
 
   /**
-   * The row without what stands behind its last pixel; notes which numbers come.
+   * The row with the bits after its last pixel cleared; marks the palette indexes in `used`.
    *
    * @param {number} across
    */
@@ -134,7 +134,7 @@ export class Rows {
       const bit = place * depth;
       const colour = (row[1 + (bit >> 3)] >> (8 - depth - (bit & 7))) & (2 ** depth - 1);
       if (colour >= this._colours) {
-        throw new Unclean("a colour that the palette lacks");
+        throw new Unclean("a colour that is not in the palette");
       }
       this.used[colour] = 1;
     }
@@ -143,7 +143,7 @@ export class Rows {
 }
 
 /**
- * Paeth's choice.
+ * The Paeth predictor.
  *
  * @param {number} left
  * @param {number} up

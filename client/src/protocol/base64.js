@@ -1,4 +1,4 @@
-/** Base64 of which only one spelling is read: what is decoded and written again must be the same text. */
+/** Strict base64: only the canonical encoding of each value is accepted. */
 
 import { base64, base64nopad } from "@scure/base";
 

@@ -1,8 +1,8 @@
 /**
  * JSON with exactly one form for each value, so that a signature over bytes is a signature over meaning.
  *
- * Sorted ASCII keys, no spaces, raw UTF-8, integers below 2**53, no floats, depth at most 8 (SPEC 4.1).  Whatever is
- * not written back as the same bytes is refused.
+ * Sorted ASCII keys, no spaces, raw UTF-8, integers below 2**53, no floats, depth at most 8 (SPEC 4.1).  Input that
+ * does not encode back to the same bytes is refused.
  */
 
 import { Malformed } from "./errors.js";
@@ -70,7 +70,7 @@ function write(value, depth) {
     return writeInteger(value);
   }
   if (typeof value !== "object") {
-    throw new Malformed("a value has no form in canonical JSON");
+    throw new Malformed("a value has no canonical JSON");
   }
   if (!depth) {
     throw new Malformed("nested too deeply");
@@ -101,7 +101,7 @@ function writeKey(key) {
 /** @param {number} value */
 function writeInteger(value) {
   if (!Number.isSafeInteger(value)) {
-    throw new Malformed("an integer is out of range, or a number is none");
+    throw new Malformed("a number is not an integer, or out of range");
   }
   return String(value);
 }

@@ -1,38 +1,38 @@
 /**
- * The ways in which bytes can be wrong.  *Not for me* is no fault of anybody's; the others are.
+ * Errors of the protocol.  *Not for me* is an expected outcome; the others mean that something is wrong.
  *
- * No text of an error holds plaintext, a key, a word or a token.
+ * No error text holds plaintext, a key, a word or a token.
  */
 
-/** Base of everything that the protocol refuses; `kind` survives the minifier, which names of classes do not. */
+/** Base class of the protocol's errors; `kind` survives minification, class names do not. */
 export class ProtocolError extends Error {
   get kind() {
     return "protocol";
   }
 }
 
-/** The bytes are damaged or not of the form that SPEC.md gives. */
+/** The bytes are damaged or do not have the form that SPEC.md requires. */
 export class Malformed extends ProtocolError {
   get kind() {
     return "malformed";
   }
 }
 
-/** None of the identities at hand opens it. */
+/** None of the given identities opens it. */
 export class NotForMe extends ProtocolError {
   get kind() {
     return "not-for-me";
   }
 }
 
-/** A signature is not by the key that it claims. */
+/** A signature was not made by the key that it names. */
 export class Forged extends ProtocolError {
   get kind() {
     return "forged";
   }
 }
 
-/** It was right once, or will be, but not on this day. */
+/** Valid on other days, but not on this one. */
 export class Expired extends ProtocolError {
   get kind() {
     return "expired";

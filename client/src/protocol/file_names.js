@@ -1,59 +1,59 @@
 /**
- * A stranger's name for a file, made one that does no harm wherever the file is saved (SPEC 6.5).
+ * Makes an untrusted file name safe to save under on any system (SPEC 6.5).
  *
- * No name leaves its folder, none is special to Windows, macOS or a shell, and none acts by being looked at there.  No
- * table of Unicode's decides, since it would drop what is newer than itself.
+ * The name cannot leave its folder, is not special to Windows, macOS or a shell, and does not make a file browser run
+ * or fetch anything.  Unicode tables are not consulted, since they would drop characters newer than themselves.
  */
 
 import { utf8ToBytes } from "@noble/hashes/utils.js";
 
-import { without } from "./invisible_text.js";
+import { stripInvisible } from "./invisible_text.js";
 
-const LONGEST = 200; // bytes of a name in UTF-8
-const LONGEST_ENDING = 20; // bytes
+const MAX_NAME = 200; // bytes in UTF-8
+const MAX_EXTENSION = 20; // bytes
 const NAMELESS = "attachment";
 const FORBIDDEN = /[<>:"|?*]/g;
-// Controls, line ends, lone surrogates, private characters and those that are none.
-const SENSELESS =
+// Controls, line ends, lone surrogates, private-use characters and noncharacters.
+const UNPRINTABLE =
   /[\u0000-\u001f\u007f-\u009f\u2028\u2029\ud800-\udfff\ue000-\uf8ff\ufdd0-\ufdef\ufffe\uffff\u{f0000}-\u{10ffff}]/gu;
 const SPACES = /[ \u00a0\u1680\u2000-\u200a\u202f\u205f\u3000]+/g;
 const DEVICES = /^(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9])$/;
-const READ_BY_ITSELF = ["desktop.ini", "autorun.inf", "folder.htt", "thumbs.db", "ntuser.dat"]; // by Windows
-// Links, searches and themes: Windows, and some desktops on Linux, follow them to show their icon.
+const AUTOLOADED = ["desktop.ini", "autorun.inf", "folder.htt", "thumbs.db", "ntuser.dat"]; // by Windows
+// Links, searches and themes, which Windows and some Linux desktops follow to show an icon.
 const FOLLOWED = (
   "lnk url scf pif website library-ms search-ms searchconnector-ms appref-ms settingcontent-ms theme themepack " +
   "deskthemepack contact desktop directory inetloc fileloc webloc"
 ).split(" ");
 
 /**
- * A name that every system takes as that of a plain file in the folder at hand.
+ * A name that every system treats as a plain file in the current folder.
  *
  * @param {string} name
  */
 export function safeName(name) {
   const last = /** @type {string} */ (name.split(/[/\\]/).at(-1));
-  const seen = without(last).replace(SENSELESS, "").normalize("NFC");
+  const seen = stripInvisible(last).replace(UNPRINTABLE, "").normalize("NFC");
   const clean = seen.replace(SPACES, " ").replace(FORBIDDEN, "_").replace(/[ .]+$/, "");
-  let [stem, ending] = parted(last, clean);
-  if (FOLLOWED.includes(folded(ending.slice(1)))) {
-    ending += "_";
+  let [stem, extension] = splitExtension(last, clean);
+  if (FOLLOWED.includes(folded(extension.slice(1)))) {
+    extension += "_";
   }
-  const room = LONGEST - utf8ToBytes(ending).length;
+  const room = MAX_NAME - utf8ToBytes(extension).length;
   stem = cut(stem.replace(/^[ .]+|[ .]+$/g, ""), room).replace(/[ .]+$/, "") || NAMELESS;
-  return (isSpecial(stem, stem + ending) ? `_${cut(stem, room - 1)}` : stem) + ending;
+  return (isSpecial(stem, stem + extension) ? `_${cut(stem, room - 1)}` : stem) + extension;
 }
 
 /**
- * A name without its ending, and the ending with its dot; of one that a dot hides, all is the name.
+ * Split a name into stem and extension with its dot; a hidden file's name has no extension.
  *
  * @param {string} last as it was given
  * @param {string} clean
  */
-function parted(last, clean) {
+function splitExtension(last, clean) {
   const dot = clean.lastIndexOf(".");
   const bare = (/** @type {string} */ text) => text.replace(/^[ .]+/, "");
   const isHidden = !bare(clean.slice(0, Math.max(dot, 0))) && bare(last).startsWith(bare(clean));
-  const isShort = dot >= 0 && utf8ToBytes(clean.slice(dot + 1)).length <= LONGEST_ENDING;
+  const isShort = dot >= 0 && utf8ToBytes(clean.slice(dot + 1)).length <= MAX_EXTENSION;
   return isShort && !isHidden ? [clean.slice(0, dot), clean.slice(dot)] : [clean, ""];
 }
 
@@ -63,7 +63,7 @@ function parted(last, clean) {
  */
 function isSpecial(stem, whole) {
   const first = folded(stem).split(".")[0].trim();
-  return DEVICES.test(first) || /^[-~]/.test(stem) || READ_BY_ITSELF.includes(folded(whole));
+  return DEVICES.test(first) || /^[-~]/.test(stem) || AUTOLOADED.includes(folded(whole));
 }
 
 /** @param {string} text */
@@ -72,7 +72,7 @@ function folded(text) {
 }
 
 /**
- * As many whole characters as fit.
+ * The longest prefix of whole characters that fits.
  *
  * @param {string} text
  * @param {number} size bytes

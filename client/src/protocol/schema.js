@@ -1,5 +1,5 @@
 /**
- * Records in canonical JSON: a table of fields which says of each which form its value must have.
+ * Schemas of records in canonical JSON: a table of fields, each with the form that its value must have.
  *
  * `parse` refuses unknown fields, missing ones and every value that is not of its form; a field with a default is
  * absent exactly when it has that default or is empty, so that a record has one form only.  Records are plain objects
@@ -10,11 +10,11 @@ import * as base64 from "./base64.js";
 import { Malformed } from "./errors.js";
 
 /**
- * A form takes what JSON holds and gives the same, or raises Malformed.
+ * Checks a JSON value and returns it; raises Malformed.
  *
  * @typedef {(value: any) => any} Form
  *
- * A record's name, its fields, which fields may be left out and stand for what, and what must hold between them.
+ * The schema of a record: its name, fields, defaults of optional fields, and a check across fields.
  *
  * @typedef {object} Kind
  * @property {string} name
@@ -57,12 +57,12 @@ export function parse(kind, value) {
 }
 
 /**
- * The JSON value of a record, without what may be left out.
+ * The JSON value of a record, without fields that have their default or are empty.
  *
  * @param {Kind} kind
  * @param {Record<string, any>} record
  */
-export function plain(kind, record) {
+export function toJson(kind, record) {
   const names = Object.keys(kind.fields).filter((name) => !(name in (kind.defaults ?? {})) || !isEmpty(record[name]));
   return Object.fromEntries(names.map((name) => [name, record[name]]));
 }
@@ -78,11 +78,11 @@ export function text(limit) {
 }
 
 /**
- * An id that people chose: lower-case letters, digits and hyphens, at most 32.
+ * An id chosen by people: at most 32 lower-case letters, digits and hyphens.
  *
  * @type {Form}
  */
-export function name(value) {
+export function identifier(value) {
   return required(typeof value === "string" && NAME.test(value), value, "id");
 }
 
@@ -98,7 +98,7 @@ export function hexadecimal(size) {
 }
 
 /**
- * Standard padded base64 of `size` bytes; becomes bytes by `unbase64`.
+ * Standard padded base64 of `size` bytes, decoded with `unbase64`.
  *
  * @param {number} size
  * @returns {Form}
@@ -137,12 +137,12 @@ export function integer(low, high) {
  *
  * @type {Form}
  */
-export function flag(value) {
+export function boolean(value) {
   return required(typeof value === "boolean", value, "flag");
 }
 
 /**
- * An ISO day of the years 2000 to 2999, so that one can reckon with it.
+ * An ISO date in the years 2000 to 2999.
  *
  * @type {Form}
  */
@@ -172,12 +172,12 @@ export function oneOf(...values) {
 }
 
 /**
- * That form, or null.
+ * A value of the form, or null.
  *
  * @param {Form} form
  * @returns {Form}
  */
-export function maybe(form) {
+export function nullable(form) {
   return (value) => (value === null ? null : form(value));
 }
 
@@ -189,7 +189,7 @@ export function maybe(form) {
  * @param {boolean} [unique]
  * @returns {Form}
  */
-export function many(form, limit, unique) {
+export function listOf(form, limit, unique) {
   return (value) => {
     require(Array.isArray(value) && value.length <= limit, "not of the form: list");
     const items = value.map(form);
@@ -198,7 +198,7 @@ export function many(form, limit, unique) {
 }
 
 /**
- * An object of at most `limit` entries whose names are of one form and whose values of another.
+ * An object of at most `limit` entries, with one form for names and one for values.
  *
  * @param {Form} key
  * @param {Form} form
@@ -223,7 +223,7 @@ export function record(kind) {
 }
 
 /**
- * Whether a text has at most so many characters, which are not what a string's length counts.
+ * Whether a text has at most `limit` code points; a string's length counts UTF-16 units.
  *
  * @param {string} value
  * @param {number} limit
@@ -238,7 +238,7 @@ function isObject(value) {
 }
 
 /**
- * Whether a value says nothing, so that its field is left out.
+ * Whether a value is empty, so that its optional field is left out.
  *
  * @param {any} value
  */

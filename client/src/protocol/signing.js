@@ -43,8 +43,8 @@ export function sign(seed, message) {
 /**
  * Raise Forged unless `signature` over `message` is by `key`.
  *
- * The library multiplies the equation by the cofactor; where key and nonce lie in the main subgroup, as is checked
- * here, that changes nothing, so that every implementation gives the same answer.
+ * The library uses the cofactored equation.  Since key and nonce are checked to be in the main subgroup, the result is
+ * the same as in implementations that do not.
  *
  * @param {Uint8Array} key
  * @param {Uint8Array} message

@@ -1,15 +1,15 @@
-/** A file's bytes as they are read, so that none of any size is ever in memory. */
+/** Reads files a chunk at a time, so that a file of any size takes constant memory. */
 
-const PIECE = 1_048_576; // bytes
+const CHUNK = 1_048_576; // bytes
 
 /**
- * A file's bytes, a piece at a time.
+ * A file's bytes, 1 MiB at a time.
  *
  * @param {Blob} file
  * @returns {AsyncGenerator<Uint8Array, void, void>}
  */
-export async function* piecesOf(file) {
-  for (let at = 0; at < file.size; at += PIECE) {
-    yield new Uint8Array(await file.slice(at, at + PIECE).arrayBuffer());
+export async function* readChunks(file) {
+  for (let at = 0; at < file.size; at += CHUNK) {
+    yield new Uint8Array(await file.slice(at, at + CHUNK).arrayBuffer());
   }
 }

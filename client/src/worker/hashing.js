@@ -1,68 +1,69 @@
 /**
- * SHA-256 of a file as it streams by, in a worker of its own: it takes longer than sealing, and most devices have two
- * cores.  Where no worker can be had, and for little, it is done here.
+ * SHA-256 of a file as it streams by, in a second worker: hashing takes longer than sealing, and most devices have two
+ * cores.  Small files are hashed here, and all files where a worker cannot start another.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 
-const LITTLE = 1_048_576; // bytes that are hashed sooner than a worker starts
-const AHEAD = 4; // pieces that may wait for the worker
+const MIN_SIZE = 1_048_576; // bytes; starting a worker takes longer than hashing less
+const AHEAD = 4; // chunks that may wait for the worker
 
 /**
- * What the worker is sent, a piece or the wish for the hash of all of them; and what it answers.
+ * Messages to the hashing worker, and its answers.
  *
- * @typedef {{ piece: Uint8Array } | { end: true }} Step
- * @typedef {{ taken: true } | { digest: Uint8Array }} Told
+ * @typedef {{ chunk: Uint8Array } | { end: true }} HashRequest
+ * @typedef {{ taken: true } | { digest: Uint8Array }} HashReply
  *
  * @typedef {object} Hash
- * @property {(data: Uint8Array) => unknown} update to be waited for
+ * @property {(data: Uint8Array) => unknown} update to be awaited
  * @property {() => Uint8Array | Promise<Uint8Array>} digest
  *
- * @typedef {(step: Step) => void} Post
- * @typedef {{ postMessage: Post, terminate: () => void, onmessage: any, onerror: any }} Other another worker
+ * @typedef {(request: HashRequest) => void} Post
+ * @typedef {{ postMessage: Post, terminate: () => void, onmessage: any, onerror: any }} HashWorker
  */
 
-/** Hashes one content after the other; `close` it in the end. */
+/** Hashes one content after the other; must be closed. */
 export class Hashing {
-  /** @param {() => Other} [start] a worker that does what `hasher` does */
+  /** @param {() => HashWorker} [start] starts a worker that runs `hasher` */
   constructor(start = () => new Worker(self.location.href)) {
     this._start = start;
-    /** @type {Other | null} */
+    /** @type {HashWorker | null} */
     this._worker = null;
   }
 
   /**
-   * For a content of that many bytes.
+   * Start the hash of one content.
    *
-   * @param {number} size
+   * @param {number} size bytes
    * @returns {Hash}
    */
   begin(size) {
-    if (size > LITTLE) {
+    if (size > MIN_SIZE) {
       try {
         this._worker = this._worker ?? this._start();
-        return new Far(this._worker);
+        return new WorkerHash(this._worker);
       } catch {
-        // no worker within a worker: an older browser
+        // older browsers have no workers within workers
       }
     }
     return sha256.create();
   }
 
+  /** Terminate the hashing worker. */
   close() {
     this._worker?.terminate();
   }
 }
 
-/** The hash of one content, at another worker. */
-class Far {
-  /** @param {Other} worker */
+/** The hash of one content, computed in the hashing worker. */
+class WorkerHash {
+  /** @param {HashWorker} worker */
   constructor(worker) {
     this._worker = worker;
-    this._under = 0;
-    /** @type {{ resolve: (told: Told) => void, reject: (error: unknown) => void } | null} */
+    this._pending = 0;
+    /** @type {{ resolve: (reply: HashReply) => void, reject: (error: unknown) => void } | null} */
     this._waiting = null;
-    worker.onmessage = (/** @type {{ data: Told }} */ { data }) => this._told(data);
+    worker.onmessage = (/** @type {{ data: HashReply }} */ { data }) => this._received(data);
     worker.onerror = () => {
       this._failed = new Error("the worker that hashes has ended");
       this._waiting?.reject(this._failed);
@@ -71,9 +72,9 @@ class Far {
 
   /** @param {Uint8Array} data */
   async update(data) {
-    this._under++;
-    this._worker.postMessage({ piece: data }); // which copies it
-    while (this._under >= AHEAD) {
+    this._pending++;
+    this._worker.postMessage({ chunk: data }); // copies the data
+    while (this._pending >= AHEAD) {
       await this._next();
     }
   }
@@ -81,20 +82,20 @@ class Far {
   async digest() {
     this._worker.postMessage({ end: true });
     for (;;) {
-      const told = await this._next();
-      if ("digest" in told) {
-        return told.digest;
+      const reply = await this._next();
+      if ("digest" in reply) {
+        return reply.digest;
       }
     }
   }
 
-  /** @param {Told} told */
-  _told(told) {
-    this._under -= "taken" in told ? 1 : 0;
-    this._waiting?.resolve(told);
+  /** @param {HashReply} reply */
+  _received(reply) {
+    this._pending -= "taken" in reply ? 1 : 0;
+    this._waiting?.resolve(reply);
   }
 
-  /** @returns {Promise<Told>} */
+  /** @returns {Promise<HashReply>} */
   _next() {
     return new Promise((resolve, reject) => {
       if (this._failed) {
@@ -106,19 +107,19 @@ class Far {
 }
 
 /**
- * What answers at the other worker.
+ * The message handler of the hashing worker.
  *
- * @param {(told: Told) => void} tell
- * @returns {(step: Step) => void}
+ * @param {(reply: HashReply) => void} answer
+ * @returns {(request: HashRequest) => void}
  */
-export function hasher(tell) {
+export function hasher(answer) {
   let hash = sha256.create();
-  return (step) => {
-    if ("piece" in step) {
-      hash.update(step.piece);
-      tell({ taken: true });
+  return (request) => {
+    if ("chunk" in request) {
+      hash.update(request.chunk);
+      answer({ taken: true });
     } else {
-      tell({ digest: hash.digest() });
+      answer({ digest: hash.digest() });
       hash = sha256.create();
     }
   };

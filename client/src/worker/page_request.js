@@ -1,4 +1,4 @@
-/** The worker's part of what only a page asks for: a check of itself, a case made ready to show, new words. */
+/** The requests that only a page makes: the self-test, a case with names to show, new words, the check of words. */
 
 import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
@@ -11,25 +11,25 @@ import { CODE, derive, reference } from "../protocol/code/retrieval.js";
 import { Task } from "./task.js";
 import * as words from "../protocol/code/words.js";
 
-/** @import { Known, Manifest, Reviewer } from "../protocol/trust/manifest.js" */
+/** @import { Manifest, Reviewer, SignedManifest } from "../protocol/trust/manifest.js" */
 
 const CASE_OF_ZEROS = "79c35dc1088cf22ac1da4ea398b5941849aeeee986ca3d35661dba3bbbd4af54";
 const FILE_KEY = new Uint8Array(16).fill(7);
 
-/** What the worker does for a page. */
-export class PageTask extends Task {
+/** A task as the page asks for it: what it returns is ready to show. */
+export class PageRequest extends Task {
   /** @param {ConstructorParameters<typeof Task>} given */
   constructor(...given) {
     super(...given);
-    /** @type {Map<string, Promise<Known>>} */
-    this._read = new Map();
+    /** @type {Map<string, Promise<SignedManifest>>} */
+    this._manifestCache = new Map();
   }
 
-  /** Check the program and the list of readers; what the page compares itself with. */
+  /** Test this program and verify the manifest; the fingerprint, people and channels for the page. */
   async begin() {
-    checkSelf();
-    const { roots, day } = this._question.place;
-    const { manifest: found } = await this._inForce(); // reading goes on when nothing may be sealed any more
+    testSelf();
+    const { roots, day } = this._question.environment;
+    const { manifest: found } = await this._currentManifest(); // replies can be read even when the manifest is too old to seal by
     const people = manifest.offered(found, day).map(person);
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),
@@ -39,19 +39,19 @@ export class PageTask extends Task {
     };
   }
 
-  /** What lies under the words, by names; null if nothing does. */
+  /** The case under the words, with people's names; null if there is none. */
   async open() {
     const reporter = await this._reporter();
-    const view = await this._look(reporter);
+    const view = await this._lookup(reporter);
     if (!view) {
       return null;
     }
     const { slip, replies, broughtIn, late, state, day } = view;
     const days = (/** @type {string[]} */ ...marks) => {
-      return replies.filter(({ reply }) => marks.includes(reply.mark ?? "")).map((found) => found.day);
+      return replies.filter(({ reply }) => marks.includes(reply.mark ?? "")).map(({ day }) => day);
     };
     const { readers = [], without = [] } = slip ?? {};
-    const { found, named } = await this._named([...readers, ...without]);
+    const { found, named } = await this._names([...readers, ...without]);
     const next = followUpReaders(view, found);
     const instead = slip ? readersOf(found, slip.channel ?? "", without) : [];
     return {
@@ -66,37 +66,40 @@ export class PageTask extends Task {
       late,
       next: next.map(named),
       instead: next.length ? [] : instead.map(named),
-      isOpen: manifest.standing(found, this._question.place.day) !== "closed",
+      isOpen: manifest.standing(found, this._question.environment.day) !== "closed",
       collection: found.collection,
       reference: reference(reporter.case),
       replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: shown(reviewer) })).reverse(),
     };
   }
 
-  /** Add to the case; by ids, who will read it and who was left out. */
+  /** Send a follow-up; the ids of its readers and of those left out. */
   async add() {
     return this.followUp();
   }
 
-  /** A report under new words that continues the case, to the same readers; where none is left, to the present ones. */
+  /**
+   * Send a report under new words that continues the case, to the same readers; if none is left, to the channel's
+   * present ones.
+   */
   async renew() {
     const old = await this._reporter();
-    const view = await this._look(old);
+    const view = await this._lookup(old);
     if (!view?.slip) {
       throw new ApiError("missing");
     }
     const { channel = "", without: before } = view.slip;
-    const known = await this._sealing();
+    const known = await this._sealingManifest();
     const same = followUpReaders(view, known.manifest);
     const without = same.length ? before : [...before, ...(this._question.draft?.without ?? [])];
     const readers = same.length ? same : readersOf(known.manifest, channel, without);
     const reporter = derive(randomBytes(CODE));
     const more = { channel, without, readers, continues: old };
-    const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, known, this._question.place.day));
+    const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, known, this._question.environment.day));
     return { ...(await this._words(reporter)), ...ids };
   }
 
-  /** Whether some of the words were typed right, in any of the lists or as their numbers. */
+  /** Whether at least three of the words were typed correctly, in any language or as numbers. */
   async matches() {
     const { code } = await this._reporter();
     const places = Object.entries(this._question.places ?? {});
@@ -105,18 +108,18 @@ export class PageTask extends Task {
 
   /** @param {string} name */
   _manifest(name) {
-    const found = this._read.get(name) ?? super._manifest(name);
-    this._read.set(name, found);
-    return found;
+    const reading = this._manifestCache.get(name) ?? super._manifest(name);
+    this._manifestCache.set(name, reading);
+    return reading;
   }
 
   /**
-   * The manifest in force, and how people are called by as many manifests as it takes.
+   * The manifest in force, and a function from ids to names; reads older manifests until every id is known.
    *
    * @param {string[]} ids
    */
-  async _named(ids) {
-    const { day } = this._question.place;
+  async _names(ids) {
+    const { day } = this._question.environment;
     let last;
     for await (const manifests of this._manifests()) {
       last = manifests;
@@ -143,7 +146,7 @@ function person(reviewer) {
 }
 
 /**
- * A reviewer's name and role; once where they are the same.
+ * A reviewer's name, followed by the role where it differs.
  *
  * @param {Reviewer} reviewer
  */
@@ -152,6 +155,8 @@ function shown({ name, role }) {
 }
 
 /**
+ * Whether the words typed at some places are those of the code.
+ *
  * @param {Uint8Array} code
  * @param {[string, string][]} places
  * @param {words.Language} language
@@ -169,8 +174,8 @@ function fits(code, places, language) {
   }
 }
 
-/** Malformed where keys come out other than they must, or what is sealed does not open. */
-function checkSelf() {
+/** Raise if this browser derives wrong keys, or cannot open what it sealed. */
+function testSelf() {
   const who = derive(new Uint8Array(CODE));
   const opened = who.mailbox.unwrap([who.mailbox.recipient.wrap(FILE_KEY)]);
   if (bytesToHex(who.case) !== CASE_OF_ZEROS || !opened || bytesToHex(opened) !== bytesToHex(FILE_KEY)) {

@@ -1,19 +1,19 @@
-/** What the server is asked by a reporter's program: everything by POST, in exact sizes, without any session. */
+/** Client of the server's interface for reporters (SPEC 9): POST requests and answers of fixed sizes, no session. */
 
 import { concatBytes } from "@noble/hashes/utils.js";
 
 import { BLOCK } from "../protocol/case/attachment.js";
-import * as parcel from "../protocol/reporter/submission.js";
+import * as submission from "../protocol/reporter/submission.js";
 import { TOKEN } from "../protocol/code/retrieval.js";
 
 /** @import { Block } from "../protocol/case/attachment.js" */
 
 const OCTETS = "application/octet-stream";
 const PAD = 262_144; // bytes; an answer to a lookup is a multiple of it
-const ENTRY = TOKEN + 9; // bytes of what is found, without its body
+const ENTRY = TOKEN + 9; // bytes of an entry without its body: id, state, day, length
 const DAY = 86_400_000; // milliseconds
-const KEPT_ALIVE = 60_000; // bytes that a browser still sends when the page is gone
-const PATIENCE = 180_000; // milliseconds: a block over a very slow line
+const MAX_KEEPALIVE = 60_000; // bytes; browsers refuse `keepalive` requests of more than 64 KiB
+const TIMEOUT = 180_000; // milliseconds; enough for a block over a very slow connection
 /** @type {State[]} */
 const STATES = ["waiting", "collected", "removed"];
 const WITHDRAWN = ["withdrawn", "collected", "unknown"];
@@ -21,60 +21,59 @@ const WITHDRAWN = ["withdrawn", "collected", "unknown"];
 const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "limited", 507: "full" };
 
 /**
- * What the server has under an id; `day` is that of the state.
+ * What the server has under an id; `day` is the day of the state.
  *
  * @typedef {{ id: Uint8Array, state: State, day: string, body: Uint8Array }} Found
  * @typedef {"waiting" | "collected" | "removed"} State
  *
- * What kept an answer away: no connection; the server has too much to do, or a fault of its own; more arrives than it
- * takes; something else lies under that token; its disk is full; there is no such thing; it takes no such request; or
- * nobody waits any more.
+ * Why a request failed: cancelled by the page; no connection; the server is overloaded or failed; rate limit; another
+ * message is stored under the token; its disk is full; not found; or the request or its answer is not valid.
  *
  * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "full" | "missing" | "refused"} Fault
  */
 
-/** An answer that did not come, or was no answer; `wait` is in seconds, where the server said for how long. */
+/** A request failed; `wait` is the server's Retry-After in seconds, or 0. */
 export class ApiError extends Error {
   /**
    * @param {Fault} kind
    * @param {number} [wait]
    */
   constructor(kind, wait = 0) {
-    super(`no answer: ${kind}`);
+    super(`request failed: ${kind}`);
     this.kind = kind;
     this.wait = wait;
   }
 }
 
-/** The server at an origin. */
+/** The server at one origin. */
 export class Api {
   /**
    * @param {string} origin
-   * @param {AbortSignal} [signal] what ends every request
-   * @param {number} [patience] milliseconds that one may take
+   * @param {AbortSignal} [signal] aborts every request
+   * @param {number} [timeout] milliseconds for each request
    */
-  constructor(origin, signal, patience = PATIENCE) {
-    this._patience = patience;
+  constructor(origin, signal, timeout = TIMEOUT) {
+    this._timeout = timeout;
     this._origin = origin;
     this._signal = signal;
   }
 
-  /** Whether a message would be taken now; an ApiError says why it would not. */
+  /** Ask whether the server would accept a message now; an ApiError says why not. */
   async ready() {
     await this._post("/api/ready", new Uint8Array(0));
   }
 
   /**
-   * Take blocks back that no report has named; also while the page is being left, if they are not too many.
+   * Delete blocks that no message has claimed; also works while the page is being closed, if they are not too many.
    *
    * @param {Uint8Array[]} ids
    */
   async drop(ids) {
-    await this._post("/api/drop", concatBytes(...ids), { keepalive: ids.length * TOKEN < KEPT_ALIVE });
+    await this._post("/api/drop", concatBytes(...ids), { keepalive: ids.length * TOKEN < MAX_KEEPALIVE });
   }
 
   /**
-   * Keep a block for a report that follows; the same again changes nothing.
+   * Store a block for a message that follows; idempotent.
    *
    * @param {Block} block
    */
@@ -83,27 +82,27 @@ export class Api {
   }
 
   /**
-   * Keep envelopes under their tokens, with blocks that are there already; the same again changes nothing.
+   * Store envelopes under their tokens and claim their blocks, which must be stored already; idempotent.
    *
    * @param {Uint8Array[]} tokens
    * @param {Uint8Array[]} envelopes
    * @param {Uint8Array[]} blocks their ids
    */
   async store(tokens, envelopes, blocks) {
-    await this._post("/api/store", parcel.request(tokens, envelopes, blocks));
+    await this._post("/api/store", submission.encode(tokens, envelopes, blocks));
   }
 
   /**
-   * What lies under the ids of one reporter.
+   * Everything stored under the ids of one reporter.
    *
    * @param {Uint8Array[]} ids sorted
    */
-  async look(ids) {
-    return parseLook(await this._post("/api/lookup", concatBytes(...ids)));
+  async lookup(ids) {
+    return parseLookup(await this._post("/api/lookup", concatBytes(...ids)));
   }
 
   /**
-   * The bodies of blocks of replies, at most 64; null for one that is not there.
+   * The bodies of at most 64 blocks of replies; null for one that is not stored.
    *
    * @param {Uint8Array[]} ids
    */
@@ -112,17 +111,17 @@ export class Api {
   }
 
   /**
-   * Take a report and its slip back, while nobody has collected them.
+   * Withdraw a report and its slip, unless they have been collected.
    *
    * @param {Uint8Array[]} tokens of report and slip
    */
   async withdraw(tokens) {
     const [answer] = sized(await this._post("/api/withdraw", concatBytes(...tokens)), 1);
-    return known(WITHDRAWN, answer);
+    return nameOf(WITHDRAWN, answer);
   }
 
   /**
-   * A published file.
+   * A published file, such as the manifest.
    *
    * @param {string} path
    */
@@ -145,16 +144,16 @@ export class Api {
    * @param {RequestInit} how
    */
   async _fetch(path, how) {
-    const ending = new AbortController();
-    const end = () => ending.abort();
-    const timer = setTimeout(end, this._patience);
-    this._signal?.addEventListener("abort", end);
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    const timer = setTimeout(abort, this._timeout);
+    this._signal?.addEventListener("abort", abort);
     try {
       if (this._signal?.aborted) {
         throw new ApiError("cancelled");
       }
       const quiet = /** @type {const} */ ({ credentials: "omit", cache: "no-store", redirect: "error" });
-      const response = await fetch(this._origin + path, { ...how, ...quiet, signal: ending.signal });
+      const response = await fetch(this._origin + path, { ...how, ...quiet, signal: controller.signal });
       if (!response.ok) {
         const kind = FAULTS[response.status] ?? (response.status >= 500 ? "busy" : "refused");
         throw new ApiError(kind, Number(response.headers.get("Retry-After")) || 0);
@@ -164,7 +163,7 @@ export class Api {
       throw error instanceof ApiError ? error : new ApiError(this._signal?.aborted ? "cancelled" : "offline");
     } finally {
       clearTimeout(timer);
-      this._signal?.removeEventListener("abort", end);
+      this._signal?.removeEventListener("abort", abort);
     }
   }
 }
@@ -173,7 +172,7 @@ export class Api {
  * @param {Uint8Array} answer
  * @returns {Found[]}
  */
-function parseLook(answer) {
+function parseLookup(answer) {
   if (!answer.length || answer.length % PAD) {
     throw new ApiError("refused");
   }
@@ -186,7 +185,7 @@ function parseLook(answer) {
     if (start + length > answer.length) {
       throw new ApiError("refused");
     }
-    const state = known(STATES, answer[at + TOKEN]);
+    const state = nameOf(STATES, answer[at + TOKEN]);
     const day = new Date(view.getUint32(at + TOKEN + 1) * DAY).toISOString().slice(0, 10);
     found.push({ id: answer.slice(at, at + TOKEN), state, day, body: answer.slice(start, start + length) });
     at = start + length;
@@ -227,7 +226,7 @@ function sized(answer, size) {
  * @param {T[]} names
  * @param {number} number
  */
-function known(names, number) {
+function nameOf(names, number) {
   const name = names[number];
   if (name === undefined) {
     throw new ApiError("refused");

@@ -1,25 +1,25 @@
 /**
- * What a page has done for it: sealing and sending, looking, opening, taking back.
+ * The tasks of the worker: seal and send, look up, open, withdraw.
  *
- * Words, keys and texts stay in memory and are gone when the page is.
+ * Words, keys and texts are only in memory, and gone when the page is closed.
  */
 
 import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 
 import { Api, ApiError } from "./server_api.js";
 import * as attachment from "../protocol/case/attachment.js";
-import { Cleaner, cleaned } from "../pictures/cleaner.js";
+import { Cleaner, cleanFiles } from "../pictures/cleaner.js";
 import { followUp, report } from "../protocol/reporter/compose.js";
 import { Expired, Malformed } from "../protocol/errors.js";
 import { Hashing } from "./hashing.js";
-import { judge } from "../protocol/reporter/reply_validation.js";
-import * as lists from "../protocol/code/word_list_files.js";
+import { validateReplies } from "../protocol/reporter/reply_validation.js";
+import * as wordLists from "../protocol/code/word_list_files.js";
 import * as manifest from "../protocol/trust/manifest.js";
 import { PublicKey } from "../protocol/trust/minisign.js";
-import { piecesOf } from "./file_stream.js";
-import { ATTEMPT, CODE, derive, reference, thingId } from "../protocol/code/retrieval.js";
-import { Succession } from "../protocol/trust/manifest_chain.js";
-import { again, upload } from "./upload.js";
+import { readChunks } from "./file_stream.js";
+import { ATTEMPT, CODE, derive, reference, idFromToken } from "../protocol/code/retrieval.js";
+import { ManifestChain } from "../protocol/trust/manifest_chain.js";
+import { retry, upload } from "./upload.js";
 import * as words from "../protocol/code/words.js";
 
 /** @import { Found, State } from "./server_api.js" */
@@ -28,102 +28,102 @@ import * as words from "../protocol/code/words.js";
 /** @import { Conversation } from "../protocol/reporter/reply_validation.js" */
 /** @import { Manifest } from "../protocol/trust/manifest.js" */
 /** @import { Reporter } from "../protocol/code/retrieval.js" */
-/** @import { Course } from "./upload.js" */
+/** @import { TaskOptions } from "./upload.js" */
 /** @import { Language } from "../protocol/code/words.js" */
 
-const TOGETHER = 4; // blocks in one answer
-const PICTURES = "pictures.js"; // the program that cleans them
-const DROPPING = 10_000; // milliseconds
+const BATCH = 4; // blocks in one request
+const PICTURES = "pictures.js"; // the script that cleans pictures
+const DROP_TIMEOUT = 10_000; // milliseconds
 
 /**
- * Whether pictures are sent without what is hidden in them, also those that then look different, and whether what
- * cannot be cleaned is sent as it is.
+ * Whether metadata is removed from pictures, also where that changes how they look, and whether files that cannot be
+ * cleaned are sent as they are.
  *
  * @typedef {{ pictures: boolean, altered: boolean, others: boolean }} Cleaning
  *
- * Where and when: the server, the folder of the program's own files, the pinned roots, and today.
+ * The server's origin, the path of the program's own files, the pinned roots, and today.
  *
- * @typedef {{ origin: string, folder: string, roots: string[], day: string }} Place
+ * @typedef {{ origin: string, folder: string, roots: string[], day: string }} Environment
  *
- * What a page asks for; `typed` are the words.
+ * The arguments of a task; `typed` are the words.
  *
  * @typedef {object} Question
- * @property {Place} place
+ * @property {Environment} environment
  * @property {Draft} [draft]
  * @property {File[]} [files]
  * @property {Cleaning} [cleaning]
  * @property {string} [typed]
  * @property {Language} [language]
  * @property {Attachment} [attachment]
- * @property {Record<string, string>} [places] words that were typed, by their place
+ * @property {Record<string, string>} [places] words that were typed back, by their place from 1
  *
- * What the words find.  `state` and `day` are the report's; null when only replies are left of it.
+ * What is stored under the words.  `state` and `day` are the report's, null when only replies are left.
  *
  * @typedef {Conversation & { state: State | null, day: string | null }} CaseView
  */
 
-/** One thing that a page asks for. */
+/** One task; each public method is one that the page can ask for. */
 export class Task {
   /**
    * @param {Question} question
-   * @param {Course} course
+   * @param {TaskOptions} options
    * @param {(done: number, total: number) => void} onProgress in blocks
    */
-  constructor(question, course, onProgress) {
+  constructor(question, options, onProgress) {
     this._question = question;
-    this._course = course;
+    this._options = options;
     this._onProgress = onProgress;
-    this._api = new Api(question.place.origin, course.signal);
+    this._api = new Api(question.environment.origin, options.signal);
   }
 
-  /** Seal a report with its files and have it kept; only then are there words, and ids of who will read it. */
+  /** Seal and store a report with its files; then its words, and the ids of its readers and of those left out. */
   async report() {
     const reporter = derive(randomBytes(CODE));
-    const known = await this._sealing();
-    const ids = await this._send((draft) => report(draft, reporter, known, this._question.place.day));
+    const known = await this._sealingManifest();
+    const ids = await this._send((draft) => report(draft, reporter, known, this._question.environment.day));
     return { ...(await this._words(reporter)), ...ids };
   }
 
-  /** Seal a follow-up with its files and have it kept; by ids, who will read it and who was left out. */
+  /** Seal and store a follow-up with its files; the ids of its readers and of those left out. */
   async followUp() {
     const [reporter, attempt] = [await this._reporter(), randomBytes(ATTEMPT)];
-    const known = await this._sealing();
-    const view = await this._look(reporter);
+    const known = await this._sealingManifest();
+    const view = await this._lookup(reporter);
     if (!view) {
       throw new ApiError("missing");
     }
-    const { day } = this._question.place;
+    const { day } = this._question.environment;
     return this._send((draft) => followUp(draft, reporter, view, attempt, known, day));
   }
 
-  /** What lies under the words; null if nothing does. */
-  async look() {
+  /** The case under the words; null if there is none. */
+  async lookup() {
     const reporter = await this._reporter();
-    const view = await this._look(reporter);
+    const view = await this._lookup(reporter);
     return view && { ...view, reference: reference(reporter.case) };
   }
 
-  /** A file of a reply, whole: nothing of an altered one is given. */
+  /** A file of a reply; nothing of an altered file is returned. */
   async download() {
     const { attachment: record } = this._question;
     if (!record) {
-      throw new RangeError("which file?");
+      throw new RangeError("no attachment given");
     }
     const pieces = [];
-    for await (const piece of attachment.open(record, this._bodies(record))) {
+    for await (const piece of attachment.open(record, this._fetchBodies(record))) {
       pieces.push(new Blob([/** @type {Uint8Array<ArrayBuffer>} */ (piece)]));
     }
     return new Blob(pieces, { type: "application/octet-stream" });
   }
 
-  /** Take the report back. */
+  /** Withdraw the report; `withdrawn`, `collected` or `unknown`. */
   async withdraw() {
     const reporter = await this._reporter();
-    this._course.onLast?.();
-    return this._again(() => this._api.withdraw([reporter.reportToken, reporter.slipToken]));
+    this._options.onLast?.();
+    return this._retry(() => this._api.withdraw([reporter.reportToken, reporter.slipToken]));
   }
 
-  /** The words once more, in a language. */
+  /** The words in the language asked for. */
   async words() {
     return this._words(await this._reporter());
   }
@@ -132,41 +132,41 @@ export class Task {
    * @template T
    * @param {() => Promise<T>} request
    */
-  _again(request) {
-    return again(request, this._course);
+  _retry(request) {
+    return retry(request, this._options);
   }
 
-  /** @param {Language[]} [wanted] */
-  async _lists(wanted) {
-    const { folder } = this._question.place;
-    await lists.load((name) => this._again(() => this._api.get(folder + name)), wanted);
+  /** @param {Language[]} [wanted] all by default */
+  async _loadWordLists(wanted) {
+    const { folder } = this._question.environment;
+    await wordLists.load((name) => this._retry(() => this._api.get(folder + name)), wanted);
   }
 
   async _reporter() {
-    await this._lists();
+    await this._loadWordLists();
     return derive(words.decode(this._question.typed ?? ""));
   }
 
   /** @param {Reporter} reporter */
   async _words({ code, case: name }) {
     const language = this._question.language ?? "en";
-    await this._lists([language]);
+    await this._loadWordLists([language]);
     return { words: words.encode(code, language), numbers: words.numbers(code), reference: reference(name) };
   }
 
-  /** The manifest with which one may seal today; Expired if there is none. */
-  async _sealing() {
-    return (await this._begun()).sealing(this._question.place.day);
+  /** The manifest to seal by today; Expired if there is none. */
+  async _sealingManifest() {
+    return (await this._begunChain()).sealing(this._question.environment.day);
   }
 
-  /** The manifest in force today, over or not; Expired if none has begun. */
-  async _inForce() {
-    return (await this._begun()).current(this._question.place.day);
+  /** The manifest in force today, even past its end; Expired if none has begun. */
+  async _currentManifest() {
+    return (await this._begunChain()).current(this._question.environment.day);
   }
 
-  async _begun() {
+  async _begunChain() {
     for await (const manifests of this._manifests()) {
-      if (manifests.hasBegun(this._question.place.day)) {
+      if (manifests.hasBegun(this._question.environment.day)) {
         return manifests;
       }
     }
@@ -174,37 +174,38 @@ export class Task {
   }
 
   /**
-   * What lies under a reporter's ids, by as many manifests as it takes to know who signed; null if nothing does.
+   * Look up and verify a reporter's case; reads older manifests until every signer is known.  Null if nothing is
+   * stored.
    *
    * @param {Reporter} reporter
    * @returns {Promise<CaseView | null>}
    */
-  async _look(reporter) {
+  async _lookup(reporter) {
     /** @type {Found[] | null} */
     let found = null;
     /** @type {Conversation | null} */
     let conversation = null;
     for await (const manifests of this._manifests()) {
       const { slots } = manifests.known[0].manifest;
-      found ??= await this._again(() => this._api.look(reporter.lookIds(slots)));
-      conversation = await judge(found, reporter, manifests, slots, (record) => this._whole(record));
+      found ??= await this._retry(() => this._api.lookup(reporter.lookupIds(slots)));
+      conversation = await validateReplies(found, reporter, manifests, slots, (record) => this._fetchWhole(record));
       const { late, notices, replies } = conversation;
       if (!late && [...notices, ...replies].every(({ reviewer }) => !reviewer.retired)) {
-        break; // older manifests could only add keys, or tell since when somebody is away
+        break; // older manifests can only add keys, or say when a reviewer left
       }
     }
-    const id = bytesToHex(thingId(reporter.reportToken));
-    const { state = null, day = null } = found?.find((each) => bytesToHex(each.id) === id) ?? {};
+    const id = bytesToHex(idFromToken(reporter.reportToken));
+    const { state = null, day = null } = found?.find((entry) => bytesToHex(entry.id) === id) ?? {};
     return found?.length && conversation ? { ...conversation, state, day } : null;
   }
 
-  /** The newest manifest, then together with each one before it. */
+  /** Chains of manifests: the newest alone, then each with one more predecessor. */
   async *_manifests() {
     const known = [await this._manifest("manifest.json")];
     for (;;) {
-      yield new Succession(known);
+      yield new ManifestChain(known);
       const last = known[known.length - 1];
-      const { hash, before } = await this._before(last.manifest);
+      const { hash, before } = await this._predecessor(last.manifest);
       if (!before || before.hash !== hash) {
         return;
       }
@@ -214,11 +215,11 @@ export class Task {
   }
 
   /**
-   * The manifest before one, if the server has it, and the hash that it must have.
+   * The predecessor of a manifest, null if the server does not have it, and the hash that it must have.
    *
-   * @param {Manifest} found
+   * @param {Manifest} manifest
    */
-  async _before({ serial, previous }) {
+  async _predecessor({ serial, previous }) {
     try {
       return { hash: previous, before: previous ? await this._manifest(`manifest-${serial - 1}.json`) : null };
     } catch (error) {
@@ -231,32 +232,31 @@ export class Task {
 
   /** @param {string} name */
   async _manifest(name) {
-    const roots = this._question.place.roots.map(PublicKey.fromText);
+    const roots = this._question.environment.roots.map(PublicKey.fromText);
     const [data, signature] = [await this._get(`/${name}`), await this._get(`/${name}.minisig`)];
     return manifest.verify(data, signature, roots);
   }
 
   /** @param {string} path */
   _get(path) {
-    return this._again(() => this._api.get(path));
+    return this._retry(() => this._api.get(path));
   }
 
   /**
-   * Seal files as they are read, then what goes with them, and have all of it kept; by ids, who it was sealed to and
-   * who was left out.
+   * Seal and upload the files, then seal and store the message; the ids of its readers and of those left out.
    *
-   * @param {(draft: Draft) => Finish} begin
+   * @param {(draft: Draft) => Finish} begin checks the draft
    */
   async _send(begin) {
     const { draft, files: given = [], cleaning } = this._question;
-    await this._lists();
+    await this._loadWordLists();
     const finish = begin({ .../** @type {Draft} */ (draft), files: given.length });
-    const files = cleaning?.pictures && given.length ? await this._cleaned(given, cleaning) : given;
-    await this._again(() => this._api.ready()); // before anything of it is sent
+    const files = cleaning?.pictures && given.length ? await this._cleanFiles(given, cleaning) : given;
+    await this._retry(() => this._api.ready()); // fail before anything is uploaded
     /** @type {Uint8Array[]} */
     const ids = [];
     try {
-      return await this._put(files, finish, ids);
+      return await this._uploadAll(files, finish, ids);
     } catch (error) {
       await this._drop(ids);
       throw error;
@@ -266,21 +266,21 @@ export class Task {
   /**
    * @param {File[]} files
    * @param {Finish} finish
-   * @param {Uint8Array[]} ids of the blocks that were begun
+   * @param {Uint8Array[]} ids filled with those of the blocks whose upload has begun
    */
-  async _put(files, finish, ids) {
+  async _uploadAll(files, finish, ids) {
     const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
     let done = 0;
     const put = async (/** @type {Block} */ block) => {
       ids.push(block.id);
-      await this._again(() => this._api.putBlock(block));
+      await this._retry(() => this._api.putBlock(block));
       this._onProgress(++done, Math.max(total, done));
     };
-    const attachments = await this._sealed(files, put);
+    const attachments = await this._sealFiles(files, put);
     const { tokens, envelopes, blocks, readers, without } = finish(attachments);
-    await Promise.all(blocks.map(put)); // of `rest`, a few at most
-    this._course.onLast?.();
-    await this._again(() => this._api.store(tokens, envelopes, ids));
+    await Promise.all(blocks.map(put)); // the blocks of `rest`, a few at most
+    this._options.onLast?.();
+    await this._retry(() => this._api.store(tokens, envelopes, ids));
     return { readers, without };
   }
 
@@ -288,38 +288,38 @@ export class Task {
    * @param {File[]} files
    * @param {Cleaning} how
    */
-  async _cleaned(files, how) {
-    const cleaner = new Cleaner(() => new Worker(`${this._question.place.folder}${PICTURES}`));
-    this._course.signal?.addEventListener("abort", () => cleaner.close());
+  async _cleanFiles(files, how) {
+    const cleaner = new Cleaner(() => new Worker(`${this._question.environment.folder}${PICTURES}`));
+    this._options.signal?.addEventListener("abort", () => cleaner.close());
     try {
-      return await cleaned(files, how, cleaner);
+      return await cleanFiles(files, how, cleaner);
     } finally {
       cleaner.close();
     }
   }
 
   /**
-   * What is given up does not stay on the server; where this does not reach it either, the server removes it in a day.
+   * Delete the blocks of a failed task from the server, which otherwise removes unclaimed blocks within a day.
    *
    * @param {Uint8Array[]} ids
    */
   async _drop(ids) {
-    const api = new Api(this._question.place.origin, undefined, DROPPING); // the other may have been ended
+    const api = new Api(this._question.environment.origin, undefined, DROP_TIMEOUT); // the task's own may be aborted
     await (ids.length ? api.drop(ids).catch(() => {}) : undefined);
   }
 
   /**
-   * Seal files one after the other, each block put as soon as it is ready.
+   * Seal files one after the other, uploading each block as soon as it is ready.
    *
    * @param {File[]} files
    * @param {(block: Block) => Promise<void>} put
    */
-  async _sealed(files, put) {
+  async _sealFiles(files, put) {
     const hashing = new Hashing();
     try {
       const attachments = [];
       for (const file of files) {
-        const blocks = attachment.seal(piecesOf(file), file.name, file.type, hashing.begin(file.size));
+        const blocks = attachment.seal(readChunks(file), file.name, file.type, hashing.begin(file.size));
         attachments.push(await upload(blocks, put));
       }
       return attachments;
@@ -329,17 +329,17 @@ export class Task {
   }
 
   /**
-   * The bodies of an attachment's blocks, a few at a time.
+   * Fetch the bodies of an attachment's blocks, in order.
    *
    * @param {Attachment} record
    */
-  async *_bodies(record) {
+  async *_fetchBodies(record) {
     const ids = attachment.blockIds(record);
-    for (let at = 0; at < ids.length; at += TOGETHER) {
-      const bodies = await this._again(() => this._api.blocks(ids.slice(at, at + TOGETHER)));
+    for (let at = 0; at < ids.length; at += BATCH) {
+      const bodies = await this._retry(() => this._api.blocks(ids.slice(at, at + BATCH)));
       for (const [place, body] of bodies.entries()) {
         if (!body) {
-          throw new Malformed("an attachment has not wholly arrived");
+          throw new Malformed("an attachment is incomplete");
         }
         this._onProgress(at + place + 1, ids.length);
         yield body;
@@ -348,9 +348,9 @@ export class Task {
   }
 
   /** @param {Attachment} record */
-  async _whole(record) {
+  async _fetchWhole(record) {
     const bodies = [];
-    for await (const body of this._bodies(record)) {
+    for await (const body of this._fetchBodies(record)) {
       bodies.push(body);
     }
     return attachment.openWhole(record, bodies);

@@ -1,7 +1,7 @@
 /**
- * Blocks on their way to the server: a few at a time, in constant memory, as often as it takes.
+ * Uploads blocks, a few at a time and in constant memory, and retries requests.
  *
- * What has been put stays put, so that an upload goes on where a connection broke.
+ * Blocks that are stored stay stored, so that an upload resumes where the connection broke.
  */
 
 import { ApiError } from "./server_api.js";
@@ -9,18 +9,18 @@ import { ApiError } from "./server_api.js";
 /** @import { Fault as ApiFault } from "./server_api.js" */
 /** @import { Block } from "../protocol/case/attachment.js" */
 
-const PARALLEL = 3; // requests under way
+const PARALLEL = 3; // requests at a time
 const FIRST_WAIT = 1; // seconds
-const LONGEST_WAIT = 30;
-const LONGEST_TOLD = 300; // where the server says for how long
-const REFUSALS = 5; // in a row, for there being too much; then somebody has to ask for it again
-const PASSING = ["offline", "busy", "limited"];
+const MAX_WAIT = 30;
+const MAX_RETRY_AFTER = 300; // when the server asks for a wait
+const MAX_REFUSALS = 5; // by the rate limit, for one request; then the person has to try again
+const TRANSIENT = ["offline", "busy", "limited"];
 
 /**
- * Ends what is under way; is told of each wait, in seconds, and why it is; and of the last request before it is made,
- * since ending that one may come too late.
+ * `signal` cancels the task.  `onWait` is called before each wait, in seconds, with the reason; `onLast` before the
+ * last request, after which cancelling may come too late.
  *
- * @typedef {object} Course
+ * @typedef {object} TaskOptions
  * @property {AbortSignal} [signal]
  * @property {(seconds: number, why: ApiFault) => void} [onWait]
  * @property {() => void} [onLast]
@@ -28,7 +28,7 @@ const PASSING = ["offline", "busy", "limited"];
  */
 
 /**
- * Put every block of a stream; returns what the stream returns.  Raises what the stream or `put` raise.
+ * Upload every block of a stream with `put`; returns what the stream returns.  Raises what the stream or `put` raise.
  *
  * @template T
  * @param {AsyncGenerator<Block, T, void>} blocks
@@ -37,13 +37,13 @@ const PASSING = ["offline", "busy", "limited"];
  */
 export async function upload(blocks, put) {
   /** @type {Set<Promise<void>>} */
-  const under = new Set();
+  const pending = new Set();
   /** @type {unknown[]} */
   const faults = [];
   while (!faults.length) {
     const step = await blocks.next();
     if (step.done) {
-      await Promise.all(under);
+      await Promise.all(pending);
       if (!faults.length) {
         return step.value;
       }
@@ -51,37 +51,37 @@ export async function upload(blocks, put) {
     }
     const putting = put(step.value)
       .catch((fault) => void faults.push(fault))
-      .finally(() => under.delete(putting));
-    under.add(putting);
-    if (under.size >= PARALLEL) {
-      await Promise.race(under);
+      .finally(() => pending.delete(putting));
+    pending.add(putting);
+    if (pending.size >= PARALLEL) {
+      await Promise.race(pending);
     }
   }
   throw faults[0];
 }
 
 /**
- * The answer to a request that may be made again, for as long as only the connection or the server's load is at fault.
- * Where more arrives than the server takes, some times, and never after more than five minutes.
+ * Retry an idempotent request while the connection or the server's load is at fault; after a rate limit only a few
+ * times, and never when the wait would exceed five minutes.
  *
  * @template T
  * @param {() => Promise<T>} request
- * @param {Course} course
+ * @param {TaskOptions} options
  * @returns {Promise<T>}
  */
-export async function again(request, { signal, onWait, sleep = pause }) {
+export async function retry(request, { signal, onWait, sleep = pause }) {
   let refusals = 0;
-  for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, LONGEST_WAIT)) {
+  for (let wait = FIRST_WAIT; ; wait = Math.min(2 * wait, MAX_WAIT)) {
     try {
       return await request();
     } catch (error) {
-      if (!(error instanceof ApiError) || !PASSING.includes(error.kind)) {
+      if (!(error instanceof ApiError) || !TRANSIENT.includes(error.kind)) {
         throw error;
       }
-      if (error.kind === "limited" && (error.wait > LONGEST_TOLD || ++refusals > REFUSALS)) {
+      if (error.kind === "limited" && (error.wait > MAX_RETRY_AFTER || ++refusals > MAX_REFUSALS)) {
         throw error;
       }
-      const seconds = Math.min(Math.max(wait, error.wait), LONGEST_TOLD);
+      const seconds = Math.min(Math.max(wait, error.wait), MAX_RETRY_AFTER);
       onWait?.(seconds, error.kind);
       await sleep(seconds, signal);
     }
@@ -89,7 +89,7 @@ export async function again(request, { signal, onWait, sleep = pause }) {
 }
 
 /**
- * Some seconds, or less if all is to end.
+ * Wait; returns at once when the signal aborts.
  *
  * @param {number} seconds
  * @param {AbortSignal} [signal]

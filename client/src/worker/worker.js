@@ -1,64 +1,64 @@
-/** The worker's end of the line: the page asks by messages, and is told of progress, of waits and of the outcome. */
+/** The worker's side of the connection: takes questions from the page, and reports progress, waits and the outcome. */
 
 import { ApiError } from "./server_api.js";
 import { Refused } from "../protocol/reporter/compose.js";
 import { ProtocolError } from "../protocol/errors.js";
 import { hasher } from "./hashing.js";
-import { PageTask } from "./page_request.js";
-import { Unclean } from "../pictures/picture.js";
+import { PageRequest } from "./page_request.js";
+import { Unclean } from "../pictures/errors.js";
 import { WordsError } from "../protocol/code/words.js";
 
-/** @import { Step, Told } from "./hashing.js" */
+/** @import { HashReply, HashRequest } from "./hashing.js" */
 /** @import { Question } from "./task.js" */
 
 /**
- * What comes in: a question under a number, or the wish to end it; and what goes out, as often as there is news.
+ * Messages to the worker: a question with its number, or its cancellation; and from it, any number for each question.
  *
- * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true } | Step} Incoming
- * @typedef {"report" | "followUp" | "look" | "download" | "withdraw" | "words" | "begin" | "open" | "add" | "renew" | "matches"} Ask
+ * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true } | HashRequest} Incoming
+ * @typedef {"report" | "followUp" | "lookup" | "download" | "withdraw" | "words" | "begin" | "open" | "add" | "renew" | "matches"} Ask
  *
  * @typedef {object} Outgoing
  * @property {number} number
  * @property {{ done: number, total: number }} [progress] in blocks
  * @property {{ seconds: number, why: string }} [wait] until the next try, and why
- * @property {boolean} [last] the last request is made now
+ * @property {boolean} [last] the last request is about to be made
  * @property {any} [answer]
  * @property {Fault} [fault]
  *
- * Why something came to nothing; the kinds are those of ApiError, ProtocolError, Refused and Unclean, or `fault` for ours.
+ * Why a task failed: a kind of ApiError, ProtocolError, Refused or Unclean, or `fault` for an error of this program.
  *
  * @typedef {{ kind: string, reason?: string, found?: number, word?: string, neighbours?: string[], names?: string[], altered?: string[], said?: string, wait?: number, isLate?: boolean }} Fault
  *
- * The part of a worker that is needed here.
+ * The part of a worker's global scope that is used here.
  *
  * @typedef {object} Scope
- * @property {(message: Outgoing | Told) => void} postMessage
+ * @property {(message: Outgoing | HashReply) => void} postMessage
  * @property {((event: { data: Incoming }) => void) | null} onmessage
  */
 
 /**
- * Answer whatever a page asks.
+ * Answer the questions of a page.
  *
  * @param {Scope} scope
  */
 export function serve(scope) {
   /** @type {Map<number, AbortController>} */
-  const under = new Map();
-  const hash = hasher((told) => scope.postMessage(told));
+  const pending = new Map();
+  const hash = hasher((reply) => scope.postMessage(reply));
   scope.onmessage = async ({ data }) => {
     if (!("number" in data)) {
-      hash(data); // this is the other worker, which only hashes
+      hash(data); // this worker was started by `Hashing`
       return;
     }
     const { number } = data;
     if ("cancel" in data) {
-      under.get(number)?.abort();
+      pending.get(number)?.abort();
       return;
     }
-    const ending = new AbortController();
-    under.set(number, ending);
-    scope.postMessage({ number, ...(await outcome(scope, data, ending.signal)) });
-    under.delete(number);
+    const controller = new AbortController();
+    pending.set(number, controller);
+    scope.postMessage({ number, ...(await outcome(scope, data, controller.signal)) });
+    pending.delete(number);
   };
 }
 
@@ -68,13 +68,13 @@ export function serve(scope) {
  * @param {AbortSignal} signal
  */
 async function outcome(scope, { number, ask, question }, signal) {
-  const course = {
+  const options = {
     signal,
     onWait: (/** @type {number} */ seconds, /** @type {string} */ why) =>
       scope.postMessage({ number, wait: { seconds, why } }),
     onLast: () => scope.postMessage({ number, last: true }),
   };
-  const task = new PageTask(question, course, (done, total) => scope.postMessage({ number, progress: { done, total } }));
+  const task = new PageRequest(question, options, (done, total) => scope.postMessage({ number, progress: { done, total } }));
   try {
     return { answer: await task[ask]() };
   } catch (error) {
@@ -97,6 +97,6 @@ function faultOf(error) {
   if (error instanceof ApiError) {
     return { kind: error.kind, wait: error.wait };
   }
-  const known = error instanceof ProtocolError || error instanceof Refused;
-  return { kind: known ? error.kind : "fault" };
+  const isKnown = error instanceof ProtocolError || error instanceof Refused;
+  return { kind: isKnown ? error.kind : "fault" };
 }

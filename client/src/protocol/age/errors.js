@@ -1,15 +1,15 @@
-/** What can be wrong with an age file, by the place where it shows. */
+/** Errors of age files, by the part of the file that is wrong. */
 
 import { Malformed } from "../errors.js";
 
-/** The header, or a stanza of a kind that we read, is not of the form that age v1 gives. */
+/** The header, or a stanza of a supported type, does not have the form that age v1 requires. */
 export class HeaderError extends Malformed {}
 
-/** No stanza opened, and one of a kind that we read holds a share of small order, which no honest sealer makes. */
+/** No stanza opened, and one of a supported type holds a share of small order, which no honest sender makes. */
 export class LowOrderError extends HeaderError {}
 
-/** A stanza opened, but the header is not the one that was sealed. */
+/** A stanza opened, but the header's MAC is wrong: the header was altered. */
 export class MacError extends Malformed {}
 
-/** A piece of the payload is altered, missing or too many. */
+/** A chunk of the payload is altered, missing or extra. */
 export class PayloadError extends Malformed {}

@@ -1,9 +1,8 @@
 /**
  * The header of an age v1 file, read and written exactly as C2SP's age.md gives it.
  *
- * There is one way to write a header: whatever is read and written again is the same bytes, and anything else is a
- * HeaderError.  Lines end in LF alone, base64 is canonical, a body ends in a line shorter than 64 columns, and a
- * passphrase's stanza stands alone.
+ * A header has a single encoding; anything else is a HeaderError.  Lines end in LF alone, base64 is canonical, a body
+ * ends in a line shorter than 64 columns, and a passphrase's stanza stands alone.
  */
 
 import { hmac } from "@noble/hashes/hmac.js";

@@ -1,11 +1,11 @@
 /**
  * The age v1 file format, read as strictly as C2SP's age.md demands.
  *
- * Stanzas: `X25519`, `mlkem768x25519`; any other is passed over.  Neither passphrases, ASCII armour nor plugins.
+ * Stanzas: `X25519` and `mlkem768x25519`; others are skipped.  No passphrases, ASCII armour or plugins.
  *
- * Tests hold it against the npm package `age-encryption`, which is not used in its place (0.3.1): it would make the
- * program 11 KB larger, compressed, since P-256 and scrypt come with it; it sets no bound to a header; and its errors do
- * not tell a header's fault from a payload's, nor either from a file for somebody else.
+ * Tests compare it with the npm package `age-encryption`, which is not used instead (0.3.1): it would add 11 KB to the
+ * compressed program, since it includes P-256 and scrypt; it does not limit the size of a header; and its errors do not
+ * distinguish a bad header, a bad payload and a file for somebody else.
  */
 
 export { HeaderError, LowOrderError, MacError, PayloadError } from "./errors.js";

@@ -1,4 +1,4 @@
-/** What every part of age v1 is made of: ChaCha20-Poly1305, X25519 and unpadded base64. */
+/** The primitives of age v1: ChaCha20-Poly1305, X25519 and unpadded base64. */
 
 import { chacha20poly1305 } from "@noble/ciphers/chacha.js";
 import { x25519 } from "@noble/curves/ed25519.js";
@@ -12,7 +12,7 @@ export const TAG = 16; // bytes that ChaCha20-Poly1305 adds
 export const WRAPPED_KEY = FILE_KEY + TAG;
 export const POINT = 32; // bytes of an X25519 scalar, point or shared secret
 
-/** The u coordinates of small order, RFC 7748 section 6.1; FIELD and FIELD + 1 spell the first two otherwise. */
+/** The u coordinates of small order, RFC 7748 section 6.1; FIELD and FIELD + 1 are other encodings of the first two. */
 const FIELD = 2n ** 255n - 19n;
 const LOW_ORDER = new Set([
   ...[0n, 1n, FIELD - 1n, FIELD, FIELD + 1n],
@@ -20,7 +20,7 @@ const LOW_ORDER = new Set([
   39382357235489614581723060781553021112529911719440698176882885853963445705823n,
 ]);
 
-/** Safe where the key is used once, as every wrap key is. */
+/** Safe because every wrap key is used only once. */
 export const ZERO_NONCE = new Uint8Array(12);
 
 /**
@@ -89,7 +89,7 @@ export function pointOf(scalar) {
 }
 
 /**
- * Of all spellings only the canonical one is read; any other is a HeaderError.
+ * Decode canonical unpadded base64; HeaderError for any other encoding.
  *
  * @param {string} text
  */

@@ -1,8 +1,8 @@
 /**
- * Whole age files, sealed and opened piece by piece in constant memory.
+ * Whole age files, sealed and opened chunk by chunk in constant memory.
  *
- * The payload is pieces of 64 KiB, each under the payload key and a nonce that counts them and marks the last.  What
- * `Opener` gives out is verified; a file that is cut off or altered gives an error in place of the rest.
+ * The payload is chunks of 64 KiB, each under the payload key and a nonce that counts them and marks the last.  All
+ * output of `Opener` is authenticated; a truncated or altered file raises an error instead of the rest.
  */
 
 import { concatBytes, randomBytes } from "@noble/hashes/utils.js";
@@ -16,7 +16,7 @@ import { FILE_KEY, TAG, open, seal } from "./primitives.js";
 /** @import { Stanza } from "./format.js" */
 
 /**
- * Whatever a file key can be wrapped for, and whatever can unwrap it.
+ * A recipient wraps a file key; an identity unwraps it.
  *
  * @typedef {{ wrap: (fileKey: Uint8Array) => Stanza }} Recipient
  * @typedef {{ unwrap: (stanzas: Stanza[]) => Uint8Array | null }} Identity
@@ -28,8 +28,8 @@ export const NONCE = 16; // bytes, random, between header and payload
 
 const NOTHING = new Uint8Array(0);
 
-/** Cuts a stream into pieces of `size` bytes, each given out once `after` bytes more have come. */
-class Pieces {
+/** Cuts a stream into chunks of `size` bytes, each yielded once `after` more bytes have arrived. */
+class Chunker {
   /**
    * @param {number} size
    * @param {number} after 0 or 1
@@ -40,13 +40,13 @@ class Pieces {
     this._after = after;
   }
 
-  /** What came after the last whole piece. */
+  /** What came after the last whole chunk. */
   get rest() {
     return this._buffer.slice(0, this._used);
   }
 
   /**
-   * The whole pieces that are ready.
+   * The whole chunks that are ready.
    *
    * @param {Uint8Array} data
    * @returns {Generator<Uint8Array, void>}
@@ -70,7 +70,7 @@ class Pieces {
   }
 }
 
-/** One file under way to `recipients`; write `header` first, then what `update` and `finish` give. */
+/** Encrypts one file; write `header` first, then what `update` and `finish` return. */
 export class Sealer {
   /** @param {Recipient[]} recipients */
   constructor(recipients) {
@@ -80,32 +80,32 @@ export class Sealer {
     this.header = concatBytes(sealedHeader(stanzas, fileKey), nonce);
     this._key = hkdf(fileKey, nonce, "payload");
     this._count = 0;
-    this._pieces = new Pieces(CHUNK, 1); // the last piece is sealed otherwise, full or not
+    this._chunks = new Chunker(CHUNK, 1); // the last chunk has another nonce, so it must be held back
   }
 
   /**
-   * Takes any number of bytes of plaintext; gives as much ciphertext as is ready.
+   * Encrypt the next bytes of plaintext; returns the ciphertext that is ready.
    *
    * @param {Uint8Array} data
    */
   update(data) {
-    return concatBytes(...Array.from(this._pieces.take(data), (piece) => this._seal(piece, false)));
+    return concatBytes(...Array.from(this._chunks.take(data), (chunk) => this._seal(chunk, false)));
   }
 
-  /** The last piece of ciphertext; afterwards the sealer is spent. */
+  /** The last chunk of ciphertext; afterwards the sealer is spent. */
   finish() {
-    return this._seal(this._pieces.rest, true);
+    return this._seal(this._chunks.rest, true);
   }
 
   /**
-   * @param {Uint8Array} piece
+   * @param {Uint8Array} chunk
    * @param {boolean} last
    */
-  _seal(piece, last) {
+  _seal(chunk, last) {
     if (!this._key.length) {
       throw new RangeError("this file is finished");
     }
-    const sealed = seal(this._key, nonceOf(this._count++, last), piece);
+    const sealed = seal(this._key, nonceOf(this._count++, last), chunk);
     if (last) {
       this._key = NOTHING;
     }
@@ -114,10 +114,10 @@ export class Sealer {
 }
 
 /**
- * One file on its way in, header first, for whoever holds one of `identities`.
+ * Decrypts one file, header first.
  *
- * Identities are tried in order, and the first stanza that opens decides.  Any error is final: the same one meets
- * every later call.
+ * Identities are tried in order, and the first stanza that opens decides.  Errors are final: every later call raises
+ * the same one.
  */
 export class Opener {
   /** @param {Identity[]} identities */
@@ -131,14 +131,14 @@ export class Opener {
     /** @type {Uint8Array | null} */
     this._key = null;
     this._count = 0;
-    this._ended = false; // whether the last piece has been seen
-    this._pieces = new Pieces(SEALED_CHUNK, 0);
+    this._ended = false; // whether the last chunk has been seen
+    this._chunks = new Chunker(SEALED_CHUNK, 0);
     /** @type {unknown} */
     this._fault = null;
   }
 
   /**
-   * Takes any number of bytes of the file; gives as much verified plaintext as is ready.
+   * Decrypt the next bytes of the file; returns the authenticated plaintext that is ready.
    *
    * Raises HeaderError, NotForMe, MacError or PayloadError.
    *
@@ -147,7 +147,7 @@ export class Opener {
   update(data) {
     return this._going(() => {
       const rest = this._key ? data : this._begin(data);
-      return concatBytes(...Array.from(this._pieces.take(rest), (piece) => this._open(piece)));
+      return concatBytes(...Array.from(this._chunks.take(rest), (chunk) => this._open(chunk)));
     });
   }
 
@@ -157,7 +157,7 @@ export class Opener {
       if (!this._key) {
         throw new HeaderError("the header is cut off");
       }
-      const rest = this._openRest(this._pieces.rest);
+      const rest = this._openRest(this._chunks.rest);
       this._fault = new RangeError("this file is finished");
       return rest;
     });
@@ -177,7 +177,7 @@ export class Opener {
   }
 
   /**
-   * Collects the header and the nonce; gives back what of `data` follows them.
+   * Collect the header and the nonce; returns the part of `data` after them.
    *
    * @param {Uint8Array} data
    */
@@ -202,7 +202,7 @@ export class Opener {
   }
 
   /**
-   * Finds the file key, and with it checks the header's MAC before any payload is looked at.
+   * Find the file key, and check the header's MAC before any payload is processed.
    *
    * @param {Uint8Array} data
    */
@@ -229,56 +229,56 @@ export class Opener {
   }
 
   /**
-   * A piece of full size, which may be the last one or any before.
+   * A chunk of full size, which may be the last one or any before.
    *
-   * @param {Uint8Array} piece
+   * @param {Uint8Array} chunk
    */
-  _open(piece) {
+  _open(chunk) {
     if (this._ended) {
-      throw new PayloadError("something follows the last piece of the payload");
+      throw new PayloadError("something follows the last chunk of the payload");
     }
-    let plaintext = this._try(piece, false);
+    let plaintext = this._try(chunk, false);
     if (!plaintext) {
-      plaintext = this._try(piece, true);
+      plaintext = this._try(chunk, true);
       this._ended = true;
     }
     if (!plaintext) {
-      throw new PayloadError("a piece of the payload is altered, missing or too many");
+      throw new PayloadError("a chunk of the payload is altered, missing or extra");
     }
     this._count++;
     return plaintext;
   }
 
   /**
-   * What came after the last piece of full size: the last piece, or nothing where that was it.
+   * What came after the last chunk of full size: the last chunk, or nothing where that was it.
    *
-   * @param {Uint8Array} piece
+   * @param {Uint8Array} chunk
    */
-  _openRest(piece) {
-    if (this._ended && !piece.length) {
+  _openRest(chunk) {
+    if (this._ended && !chunk.length) {
       return NOTHING;
     }
-    if (this._ended || piece.length < TAG || (piece.length === TAG && this._count)) {
-      throw new PayloadError("the payload is cut off, ends in an empty piece, or goes on after its last");
+    if (this._ended || chunk.length < TAG || (chunk.length === TAG && this._count)) {
+      throw new PayloadError("the payload is cut off, ends in an empty chunk, or goes on after its last");
     }
-    const plaintext = this._try(piece, true);
+    const plaintext = this._try(chunk, true);
     if (!plaintext) {
-      throw new PayloadError("the last piece of the payload is altered or missing");
+      throw new PayloadError("the last chunk of the payload is altered or missing");
     }
     return plaintext;
   }
 
   /**
-   * @param {Uint8Array} piece
+   * @param {Uint8Array} chunk
    * @param {boolean} last
    */
-  _try(piece, last) {
-    return this._key && open(this._key, nonceOf(this._count, last), piece);
+  _try(chunk, last) {
+    return this._key && open(this._key, nonceOf(this._count, last), chunk);
   }
 }
 
 /**
- * What an identity makes of stanzas; a share of small order is no fault while another identity may open one.
+ * Try one identity; returns a LowOrderError instead of raising it, since another identity may open a stanza.
  *
  * @param {Identity} identity
  * @param {Stanza[]} stanzas
@@ -317,14 +317,14 @@ export function decrypt(identities, data) {
 }
 
 /**
- * 11 bytes of count and one that marks the last piece; a payload key is fresh, so none comes twice.
+ * 11 bytes of count and one that marks the last chunk; a payload key is fresh, so none comes twice.
  *
  * @param {number} count
  * @param {boolean} last
  */
 function nonceOf(count, last) {
   const nonce = new Uint8Array(12);
-  new DataView(nonce.buffer).setUint32(7, count); // pieces of 2**40 bytes of content are far fewer than 2**32
+  new DataView(nonce.buffer).setUint32(7, count); // 2**40 bytes of content have far fewer than 2**32 chunks
   nonce[11] = Number(last);
   return nonce;
 }

@@ -1,4 +1,4 @@
-/** The recipient type X25519.  Not post-quantum: for attachments, whose stanza nobody but their reader sees. */
+/** The recipient type X25519.  Not post-quantum: used for attachments only, whose stanza is inside a sealed message. */
 
 import { concatBytes, randomBytes } from "@noble/hashes/utils.js";
 

@@ -1,8 +1,8 @@
 /**
  * Attachments as blocks of 256 KiB that are nothing but ciphertext (SPEC 6).
  *
- * An attachment is an age file sealed to one fresh X25519 identity.  Its header and nonce stand in the message, so
- * that the blocks are alike; no public key is seen outside a sealed message.  Everything streams.
+ * An attachment is an age file sealed to a fresh X25519 identity.  Its header and nonce are in the message, so that
+ * blocks are indistinguishable; no public key is visible outside a sealed message.  Everything streams.
  */
 
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -12,7 +12,7 @@ import { bytesToHex, concatBytes, hexToBytes, randomBytes } from "@noble/hashes/
 import { Opener as AgeOpener, Sealer as AgeSealer, X25519Identity } from "../age/index.js";
 import * as base64 from "../base64.js";
 import { Malformed, NotForMe } from "../errors.js";
-import * as forms from "../schema.js";
+import * as schema from "../schema.js";
 
 /** @import { Hash } from "../../worker/hashing.js" */
 
@@ -30,7 +30,7 @@ const MAX_TYPE = 127; // characters
 const MAX_ENDING = 16; // characters of a file's ending that are kept
 
 /**
- * A sealed piece under the name that the server knows it by.
+ * A sealed block and its id on the server.
  *
  * @typedef {{ id: Uint8Array, body: Uint8Array }} Block
  *
@@ -51,7 +51,7 @@ const MAX_ENDING = 16; // characters of a file's ending that are kept
 /**
  * The form of an X25519 identity's text.
  *
- * @type {forms.Form}
+ * @type {schema.Form}
  */
 function identity(value) {
   if (typeof value !== "string" || value.length !== IDENTITY) {
@@ -60,18 +60,18 @@ function identity(value) {
   return X25519Identity.fromText(value).text;
 }
 
-/** @type {forms.Kind} */
+/** @type {schema.Kind} */
 export const ATTACHMENT = {
   name: "Attachment",
   fields: {
-    kind: forms.oneOf("file", "rest"),
-    name: forms.text(MAX_NAME),
-    type: forms.text(MAX_TYPE),
-    size: forms.integer(0, MAX_SIZE),
-    sha256: forms.hexadecimal(32),
-    blocks: forms.integer(1, MAX_BLOCKS),
-    seed: forms.hexadecimal(SEED),
-    header: forms.base64Of(HEADER),
+    kind: schema.oneOf("file", "rest"),
+    name: schema.text(MAX_NAME),
+    type: schema.text(MAX_TYPE),
+    size: schema.integer(0, MAX_SIZE),
+    sha256: schema.hexadecimal(32),
+    blocks: schema.integer(1, MAX_BLOCKS),
+    seed: schema.hexadecimal(SEED),
+    header: schema.base64Of(HEADER),
     identity,
   },
   check(/** @type {Attachment} */ { blocks, size }) {
@@ -132,7 +132,7 @@ export function blockIds(attachment) {
  *
  * @param {string} name
  */
-export function fittingName(name) {
+export function shortenedName(name) {
   const characters = Array.from(valid(name));
   if (characters.length <= MAX_NAME) {
     return characters.join("");
@@ -185,7 +185,7 @@ export class Sealer {
     /** @type {Attachment} */
     const record = {
       kind,
-      name: fittingName(name),
+      name: shortenedName(name),
       type: Array.from(valid(type)).slice(0, MAX_TYPE).join(""),
       size: this._size,
       sha256: bytesToHex(digest),
@@ -220,7 +220,7 @@ export class Sealer {
 /**
  * Opens one attachment from its blocks, in order.
  *
- * Every piece that `update` gives is authentic, but the whole is only when `finish` has returned: let nobody have it
+ * Everything that `update` returns is authentic, but only after `finish` is the content complete: release nothing
  * before.
  */
 export class Opener {
@@ -228,7 +228,7 @@ export class Opener {
   constructor(attachment) {
     this._attachment = attachment;
     this._age = new AgeOpener([X25519Identity.fromText(attachment.identity)]);
-    this._begin(forms.unbase64(attachment.header));
+    this._begin(schema.unbase64(attachment.header));
     this._hash = sha256.create();
     this._left = attachment.size;
     this._blocks = 0;
@@ -275,7 +275,7 @@ export class Opener {
   _content(plaintext) {
     const content = plaintext.subarray(0, this._left);
     if (plaintext.subarray(content.length).some(Boolean)) {
-      throw new Malformed("an attachment is filled up with other than zeros");
+      throw new Malformed("an attachment is not padded with zeros");
     }
     this._left -= content.length;
     this._hash.update(content);

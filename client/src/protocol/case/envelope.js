@@ -1,5 +1,5 @@
 /**
- * Envelopes: one size for every message, and a number of readers that cannot be counted (SPEC 5).
+ * Envelopes: all of one size, and the number of readers is hidden (SPEC 5).
  *
  * An envelope is an age file with exactly `slots` stanzas in random order, the readers' and, for the rest, real
  * encapsulations to throwaway recipients.
@@ -13,7 +13,7 @@ import { WRAPPED_KEY, decodeArgument } from "../age/primitives.js";
 import * as attachment from "./attachment.js";
 import * as base64 from "../base64.js";
 import { Malformed, NotForMe } from "../errors.js";
-import * as forms from "../schema.js";
+import * as schema from "../schema.js";
 import { MAX_REST, MAX_SLOTS } from "./message_kinds.js";
 import * as message from "./message.js";
 import { SIGNATURE } from "../signing.js";
@@ -169,7 +169,7 @@ function decrypted(body, identities) {
   try {
     return decrypt(identities, body);
   } catch (error) {
-    // Libraries report a share of small order differently; here it is simply not mine.
+    // Libraries report a share of small order differently; here it counts as NotForMe.
     throw error instanceof LowOrderError ? new NotForMe("none of the identities opens this envelope") : error;
   }
 }
@@ -187,7 +187,7 @@ export function split(plaintext) {
     throw new Malformed("an envelope's plaintext is not two lines and spaces");
   }
   const line = plaintext.slice(0, first);
-  const signature = forms.unbase64(new TextDecoder().decode(plaintext.subarray(first + 1, second)));
+  const signature = schema.unbase64(new TextDecoder().decode(plaintext.subarray(first + 1, second)));
   if (signature.length !== SIGNATURE) {
     throw new Malformed("a signature has 64 bytes");
   }

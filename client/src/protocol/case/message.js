@@ -6,7 +6,7 @@ import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/
 import * as base64 from "../base64.js";
 import * as canonical from "../canonical.js";
 import { Forged, Malformed } from "../errors.js";
-import * as forms from "../schema.js";
+import * as schema from "../schema.js";
 import { CONTENT, caseOfSender, checkMessage, isByReporter, kindOf } from "./message_kinds.js";
 import * as signing from "../signing.js";
 
@@ -30,7 +30,7 @@ const VERSION = 1;
  * @param {Message} message
  */
 export function encode(message) {
-  return canonical.dumps({ v: VERSION, kind: message.kind, ...forms.plain(kindOf(message.kind), message) });
+  return canonical.dumps({ v: VERSION, kind: message.kind, ...schema.toJson(kindOf(message.kind), message) });
 }
 
 /**
@@ -44,7 +44,7 @@ export function parse(line) {
   if (v !== VERSION) {
     throw new Malformed("not a message of version 1");
   }
-  return { kind, ...forms.parse(kindOf(kind), fields) };
+  return { kind, ...schema.parse(kindOf(kind), fields) };
 }
 
 /**
@@ -102,7 +102,7 @@ export function fromOriginal(inside) {
   if (message.kind !== inside.kind) {
     throw new Malformed("an original is of another kind than it says");
   }
-  return { line, signature: forms.unbase64(inside.signature), message };
+  return { line, signature: schema.unbase64(inside.signature), message };
 }
 
 /**
@@ -129,7 +129,7 @@ export function checkContinues(continues, old, newCase) {
     throw new Forged("the case that it says it continues has other keys");
   }
   const told = concatBytes(utf8ToBytes(LABEL_CONTINUES), hexToBytes(continues.case), hexToBytes(newCase));
-  signing.verify(hexToBytes(continues.sign), told, forms.unbase64(continues.signature));
+  signing.verify(hexToBytes(continues.sign), told, schema.unbase64(continues.signature));
 }
 
 /**
@@ -162,7 +162,7 @@ export function isBody(message) {
  */
 export function contentOf(message) {
   const kind = kindOf(message.kind);
-  const held = Object.entries(forms.plain(kind, message)).filter(([name]) => name in CONTENT);
+  const held = Object.entries(schema.toJson(kind, message)).filter(([name]) => name in CONTENT);
   return canonical.dumps(Object.fromEntries(held));
 }
 
@@ -192,7 +192,7 @@ export function withContent(message, content) {
   if (Object(value) !== value || Array.isArray(value) || held.length !== left.size) {
     throw new Malformed("a message's rest holds an unknown field");
   }
-  if ([...left.values()].some(forms.isEmpty)) {
+  if ([...left.values()].some(schema.isEmpty)) {
     throw new Malformed("a message's rest holds an empty field");
   }
   const found = held.map(([name, form]) => [name, form(left.get(name))]);

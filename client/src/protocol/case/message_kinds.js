@@ -8,7 +8,7 @@ import { HybridRecipient } from "../age/index.js";
 import { ATTACHMENT, MAX_BLOCKS } from "./attachment.js";
 import * as canonical from "../canonical.js";
 import { Malformed } from "../errors.js";
-import * as forms from "../schema.js";
+import * as schema from "../schema.js";
 import { PLACES, caseOf } from "../code/retrieval.js";
 
 /** @import { Attachment } from "./attachment.js" */
@@ -20,11 +20,11 @@ export const MAX_REST = 16_777_216; // bytes; parsing JSON takes many times its 
 const MAX_LINE = 65_536; // bytes
 const MAX_ORIGINALS = 10_000;
 const RECIPIENT = 1_959; // characters of a hybrid recipient's text
-const HASH = forms.hexadecimal(32);
-const PEOPLE = forms.many(forms.name, 64, true);
-const COUNT = forms.integer(0, canonical.MAX_INTEGER);
-const POSITIVE = forms.integer(1, canonical.MAX_INTEGER);
-const LANE = forms.integer(0, 2 * MAX_SLOTS - 1);
+const HASH = schema.hexadecimal(32);
+const PEOPLE = schema.listOf(schema.identifier, 64, true);
+const COUNT = schema.integer(0, canonical.MAX_INTEGER);
+const POSITIVE = schema.integer(1, canonical.MAX_INTEGER);
+const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
 
 /**
  * The manifest that the sealer used.
@@ -81,7 +81,7 @@ const LANE = forms.integer(0, 2 * MAX_SLOTS - 1);
 /**
  * The form of a hybrid recipient's text.
  *
- * @type {forms.Form}
+ * @type {schema.Form}
  */
 export function mailbox(value) {
   if (typeof value !== "string" || value.length !== RECIPIENT) {
@@ -92,50 +92,50 @@ export function mailbox(value) {
 
 const KEYS = { name: "Keys", fields: { serial: POSITIVE, hash: HASH } };
 export const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
-export const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: forms.base64Of(64) } };
-const HAVE = { name: "Have", fields: { count: POSITIVE, day: forms.day } };
+export const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: schema.base64Of(64) } };
+const HAVE = { name: "Have", fields: { count: POSITIVE, day: schema.day } };
 const ORIGINAL = {
   name: "Original",
-  fields: { kind: forms.text(16), line: forms.text(MAX_LINE), signature: forms.base64Of(64) },
+  fields: { kind: schema.text(16), line: schema.text(MAX_LINE), signature: schema.base64Of(64) },
 };
 
 /** What every kind holds. */
-const COMMON = { case: HASH, readers: PEOPLE, without: PEOPLE, keys: forms.record(KEYS) };
+const COMMON = { case: HASH, readers: PEOPLE, without: PEOPLE, keys: schema.record(KEYS) };
 
 /** What a message that people write holds; `rest` stands for all of it when line 1 would be too long. */
 const BODY = {
-  text: forms.text(MAX_TEXT),
-  attachments: forms.many(forms.record(ATTACHMENT), MAX_ATTACHMENTS),
-  rest: forms.record(ATTACHMENT),
+  text: schema.text(MAX_TEXT),
+  attachments: schema.listOf(schema.record(ATTACHMENT), MAX_ATTACHMENTS),
+  rest: schema.record(ATTACHMENT),
 };
 const BODY_DEFAULTS = { text: "", attachments: [], rest: null };
 
 /** What the reporter's messages hold. */
 const BY_REPORTER = {
-  from: forms.record(SENDER),
-  sealed: forms.oneOf("device", "browser", "arrival"),
-  day: forms.day,
-  language: forms.name,
+  from: schema.record(SENDER),
+  sealed: schema.oneOf("device", "browser", "arrival"),
+  day: schema.day,
+  language: schema.identifier,
 };
 
 /** What the reviewers' messages hold: their chain in the case, and what they had seen. */
 const BY_REVIEWER = {
-  from: forms.name,
-  day: forms.day,
+  from: schema.identifier,
+  day: schema.day,
   seq: COUNT,
-  prev: forms.maybe(HASH),
-  seen: forms.many(HASH, 64, true),
+  prev: schema.nullable(HASH),
+  seen: schema.listOf(HASH, 64, true),
 };
 
 /** What moves into `rest`. */
 export const CONTENT = {
   text: BODY.text,
-  answers: forms.mapping(forms.name, forms.text(MAX_TEXT), 64),
+  answers: schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64),
   attachments: BODY.attachments,
-  originals: forms.many(forms.record(ORIGINAL), MAX_ORIGINALS),
+  originals: schema.listOf(schema.record(ORIGINAL), MAX_ORIGINALS),
 };
 
-/** @type {Record<string, forms.Kind>} */
+/** @type {Record<string, schema.Kind>} */
 const RECORDS = {
   report: {
     name: "Report",
@@ -143,14 +143,14 @@ const RECORDS = {
       ...COMMON,
       ...BY_REPORTER,
       ...BODY,
-      channel: forms.name,
+      channel: schema.identifier,
       answers: CONTENT.answers,
-      continues: forms.record(CONTINUES),
+      continues: schema.record(CONTINUES),
     },
     defaults: { ...BODY_DEFAULTS, answers: null, continues: null },
   },
   "follow-up": { name: "FollowUp", fields: { ...COMMON, ...BY_REPORTER, ...BODY }, defaults: BODY_DEFAULTS },
-  slip: { name: "Slip", fields: { ...COMMON, ...BY_REPORTER, channel: forms.name } },
+  slip: { name: "Slip", fields: { ...COMMON, ...BY_REPORTER, channel: schema.identifier } },
   reply: {
     name: "Reply",
     fields: {
@@ -159,10 +159,10 @@ const RECORDS = {
       ...BODY,
       to: mailbox,
       lane: LANE,
-      n: forms.integer(0, PLACES - 1),
-      have: forms.record(HAVE),
-      language: forms.name,
-      mark: forms.oneOf("acknowledgement", "feedback"),
+      n: schema.integer(0, PLACES - 1),
+      have: schema.record(HAVE),
+      language: schema.identifier,
+      mark: schema.oneOf("acknowledgement", "feedback"),
       replaces: HASH,
     },
     defaults: { ...BODY_DEFAULTS, mark: "", replaces: "" },
@@ -173,11 +173,11 @@ const RECORDS = {
     fields: {
       ...COMMON,
       ...BY_REVIEWER,
-      status: forms.oneOf("new", "triage", "open", "waiting", "closed"),
-      labels: forms.many(forms.text(64), 16, true),
-      deadline: forms.day,
-      claimed: forms.name,
-      text: forms.text(4096),
+      status: schema.oneOf("new", "triage", "open", "waiting", "closed"),
+      labels: schema.listOf(schema.text(64), 16, true),
+      deadline: schema.day,
+      claimed: schema.identifier,
+      text: schema.text(4096),
     },
     defaults: { labels: [], deadline: null, claimed: "", text: "" },
   },
@@ -187,7 +187,7 @@ const RECORDS = {
       ...COMMON,
       ...BY_REVIEWER,
       ...BODY,
-      grantee: forms.name,
+      grantee: schema.identifier,
       lane: LANE,
       originals: CONTENT.originals,
     },
@@ -207,7 +207,7 @@ export const KINDS = new Map(
  * The table of a kind; Malformed for an unknown one.
  *
  * @param {unknown} name
- * @returns {forms.Kind}
+ * @returns {schema.Kind}
  */
 export function kindOf(name) {
   const kind = KINDS.get(/** @type {string} */ (name));

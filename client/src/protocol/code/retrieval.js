@@ -1,7 +1,7 @@
 /**
- * Everything that follows from a retrieval code: keys, tokens, ids, the name of the case (SPEC 2).
+ * Everything derived from a retrieval code: keys, tokens, ids, the name of the case (SPEC 2).
  *
- * The server's names of things are hashes of tokens, so that reading asks by id and withdrawing by token.
+ * The server's ids are hashes of tokens: reading takes an id, withdrawing takes the token.
  */
 
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -30,7 +30,7 @@ const REFERENCE_DIGITS = 12;
  * @param {Uint8Array} token
  * @returns {Uint8Array}
  */
-export function thingId(token) {
+export function idFromToken(token) {
   return blake2b(sized(token, TOKEN), { dkLen: TOKEN });
 }
 
@@ -119,12 +119,12 @@ export class Reporter {
    *
    * @param {number} slots
    */
-  lookIds(slots) {
+  lookupIds(slots) {
     const tokens = [this.reportToken, this.slipToken];
     for (let lane = 0; lane < 2 * slots; lane++) {
       tokens.push(...replyTokens(this.replies, lane));
     }
-    return tokens.map(thingId).sort(byBytes);
+    return tokens.map(idFromToken).sort(byBytes);
   }
 
   /** @param {Uint8Array} what */
@@ -199,7 +199,7 @@ export class FormDigest {
 }
 
 /**
- * The order of bytes.
+ * Compare byte strings of the same length.
  *
  * @param {Uint8Array} one
  * @param {Uint8Array} other of the same length

@@ -1,4 +1,4 @@
-/** Which words resemble one, as Python's `difflib.get_close_matches` judges it. */
+/** Words that resemble a misspelt one, as Python's `difflib.get_close_matches` finds them. */
 
 const CUTOFF = 0.6;
 const MOST = 3;
@@ -20,7 +20,7 @@ export function closeMatches(word, possibilities) {
 }
 
 /**
- * Twice the characters in matching pieces, over all characters.
+ * Twice the number of matching characters, divided by the number of all characters.
  *
  * @param {string[]} one
  * @param {string[]} other

@@ -1,10 +1,10 @@
-/** The lists of words are not part of the program but files beside it, taken only when they are what they were. */
+/** Loads the word lists, which are files beside the program, pinned by their hashes. */
 
 import { sha256 } from "@noble/hashes/sha2.js";
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 import { Malformed } from "../errors.js";
-import { LANGUAGES, know, languages } from "./words.js";
+import { LANGUAGES, addWordList, loadedLanguages } from "./words.js";
 
 /** @import { Language } from "./words.js" */
 
@@ -26,17 +26,17 @@ export function fileName(language) {
 }
 
 /**
- * Make languages known, by their files.
+ * Load the word lists of some languages, unless they are loaded already; Malformed if a hash differs.
  *
  * @param {(name: string) => Promise<Uint8Array>} read
  * @param {Language[]} [wanted]
  */
 export async function load(read, wanted = LANGUAGES) {
-  for (const language of wanted.filter((each) => !languages().includes(each))) {
+  for (const language of wanted.filter((one) => !loadedLanguages().includes(one))) {
     const data = await read(fileName(language));
     if (bytesToHex(sha256(data)) !== FILES[language]) {
-      throw new Malformed("a list of words is not the one that belongs to this program");
+      throw new Malformed("a word list is not the one that belongs to this program");
     }
-    know(language, new TextDecoder().decode(data).trimEnd().split("\n"));
+    addWordList(language, new TextDecoder().decode(data).trimEnd().split("\n"));
   }
 }

@@ -1,13 +1,13 @@
-/** Makes the words of every language known at once: for tests and for the build, not for a page. */
+/** Loads the word lists of all languages; for tests and the build, not for pages. */
 
 import { wordlist as english } from "@scure/bip39/wordlists/english.js";
 import { wordlist as french } from "@scure/bip39/wordlists/french.js";
 import { wordlist as chinese } from "@scure/bip39/wordlists/simplified-chinese.js";
 import { wordlist as spanish } from "@scure/bip39/wordlists/spanish.js";
 
-import { know } from "./words.js";
+import { addWordList } from "./words.js";
 
-know("en", english);
-know("es", spanish);
-know("fr", french);
-know("zh", chinese);
+addWordList("en", english);
+addWordList("es", spanish);
+addWordList("fr", french);
+addWordList("zh", chinese);

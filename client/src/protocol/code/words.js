@@ -1,8 +1,8 @@
 /**
  * The retrieval code as twelve words, and back from whatever a person typed (SPEC 2).
  *
- * The words and their four bits of checksum are BIP39's; its key derivation is not used.  No list is part of this
- * module; `know` takes them, and before all are known an answer is one for the known languages.
+ * The words and their four bits of checksum are BIP39's; its key derivation is not used.  Word lists are
+ * loaded with `addWordList`; only loaded languages are tried.
  */
 
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -15,7 +15,7 @@ import { CODE } from "./retrieval.js";
 
 export const COUNT = 12; // words
 const LIST = 2048; // words in a list
-const LONGEST = 64; // letters of a token that are looked at; no word of a list has as many
+const LONGEST = 64; // letters of a token that are compared; every word is shorter
 const PREFIX = 4; // letters that tell a word from all others of its list
 const CHECKSUM = 4n; // bits
 const WORD = 11n; // bits
@@ -23,7 +23,7 @@ const WORD = 11n; // bits
 /** @typedef {"en" | "es" | "fr" | "zh"} Language */
 
 /**
- * In the order in which they are tried.
+ * The languages, in the order in which they are tried.
  *
  * @type {Language[]}
  */
@@ -32,8 +32,8 @@ export const LANGUAGES = ["en", "es", "fr", "zh"];
 /** @type {Map<Language, Index>} */
 const INDEXES = new Map();
 
-/** @typedef {{ list: string[], whole: Map<string, number>, short: Map<string, Known> }} Index */
-/** @typedef {{ word: string, number: number }} Known */
+/** @typedef {{ list: string[], whole: Map<string, number>, short: Map<string, ListedWord> }} Index */
+/** @typedef {{ word: string, number: number }} ListedWord */
 
 /**
  * What was typed is not a retrieval code.
@@ -56,12 +56,12 @@ export class WordsError extends Malformed {
 }
 
 /**
- * Take in the 2,048 words of a language, in BIP39's order.
+ * Load the 2,048 words of a language, in BIP39's order.
  *
  * @param {Language} language
  * @param {string[]} words
  */
-export function know(language, words) {
+export function addWordList(language, words) {
   const list = words.map((word) => word.normalize("NFC"));
   const known = list.map((word, place) => ({ word: plain(word), number: place + 1 }));
   INDEXES.set(language, {
@@ -71,13 +71,13 @@ export function know(language, words) {
   });
 }
 
-/** The languages whose words are known. */
-export function languages() {
+/** The languages whose word lists are loaded. */
+export function loadedLanguages() {
   return LANGUAGES.filter((language) => INDEXES.has(language));
 }
 
 /**
- * The 2,048 words of a known language, in NFC, in BIP39's order.
+ * The 2,048 words of a loaded language, in NFC, in BIP39's order.
  *
  * @param {Language} language
  */
@@ -115,8 +115,8 @@ export function encode(code, language = "en") {
  * The 16 bytes behind words or numbers as a person types them; WordsError otherwise.
  *
  * Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.  The first
- * four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.  What nobody
- * sees counts for nothing, or else for spaces.
+ * four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.  Invisible
+ * characters count for nothing, or else as spaces.
  *
  * @param {string} typed
  * @returns {Uint8Array}
@@ -127,7 +127,7 @@ export function decode(typed) {
   if (tokens.length !== COUNT) {
     throw new WordsError("count", { found: tokens.length });
   }
-  const known = languages();
+  const known = loadedLanguages();
   const readings = known.map((language) => tokens.map((token) => numberOf(token, language)));
   const whole = readings.filter((reading) => !reading.includes(0));
   for (const reading of whole) {
@@ -149,8 +149,8 @@ export function decode(typed) {
  * Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one `code`.
  *
  * Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
- * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.  What nobody
- * sees hides no words, within them or between.
+ * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.  Invisible
+ * characters are ignored, within words and between them.
  *
  * @param {string} text
  * @param {Uint8Array} [code]
@@ -168,7 +168,7 @@ function holdsWords(text, code) {
   const wanted = code && bytesToHex(code);
   const once = saidOnce(tokens);
   return [tokens, ...numbered(tokens), once, ...numbered(once)].some((some) => {
-    return languages().some((language) => {
+    return loadedLanguages().some((language) => {
       return codesIn(some.map((token) => numberOf(token, language))).some((held) => !wanted || held === wanted);
     });
   });
@@ -318,7 +318,7 @@ function saidOnce(tokens) {
  */
 function saysAgain(word, number) {
   const said = digits(word) === null && digits(number);
-  return Boolean(said) && languages().some((language) => numberOf(word, language) === said);
+  return Boolean(said) && loadedLanguages().some((language) => numberOf(word, language) === said);
 }
 
 /**
@@ -364,7 +364,7 @@ function numberOf(token, language) {
 function indexOf(language) {
   const index = INDEXES.get(language);
   if (!index) {
-    throw new RangeError(`the words of ${language} are not known here`);
+    throw new RangeError(`the words of ${language} are not loaded`);
   }
   return index;
 }

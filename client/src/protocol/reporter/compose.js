@@ -1,7 +1,7 @@
 /**
- * The reporter's half of sealing: what was written becomes a report with its slip, or a follow-up.
+ * Composes and seals what a reporter wrote: a report with its slip, or a follow-up.
  *
- * It refuses what nobody could read, what holds the twelve words, and what says nothing (SPEC 2.3, 4).
+ * Refuses messages that nobody could read, that contain the twelve words, or that are empty (SPEC 2.3, 4).
  */
 
 import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
@@ -20,17 +20,17 @@ import { holdsCode } from "../code/words.js";
 /** @import { HybridRecipient } from "../age/index.js" */
 /** @import { Attachment } from "../case/attachment.js" */
 /** @import { Message } from "../case/message_kinds.js" */
-/** @import { Known, Manifest } from "../trust/manifest.js" */
+/** @import { Manifest, SignedManifest } from "../trust/manifest.js" */
 /** @import { Conversation } from "./reply_validation.js" */
-/** @import { Parcel } from "./submission.js" */
+/** @import { Submission } from "./submission.js" */
 /** @import { Reporter } from "../code/retrieval.js" */
 
 const SEALED = "browser";
-const WAY = "way"; // the answer under which a request for advice says that it is one, which alone says nothing
+const WAY = "way"; // the answer that marks a request for advice; alone it is not content
 
 /**
- * What a reporter wrote.  `readers`: empty for the channel's own, or for a follow-up the case's own; else whom the
- * reporter chose.  `continues`: whoever the reporter was under the words that somebody saw.
+ * What a reporter wrote.  `readers`: the readers that the reporter chose; empty for those of the channel or, in a
+ * follow-up, of the case.  `continues`: the keys of the old words, where the case moves to new words.
  *
  * @typedef {object} Draft
  * @property {string} [channel]
@@ -42,16 +42,16 @@ const WAY = "way"; // the answer under which a request for advice says that it i
  * @property {number} [files] how many attachments follow
  * @property {Reporter} [continues]
  *
- * Seals a draft that was found good, once its files are sealed.
+ * Seals a draft that has been checked, once its files are sealed.
  *
  * @typedef {(attachments: Attachment[]) => Sealed} Finish
  *
- * What is to be kept, whom it is sealed to, and who was left out.
+ * What to submit, the ids of its readers, and of those left out.
  *
- * @typedef {Parcel & { readers: string[], without: string[] }} Sealed
+ * @typedef {Submission & { readers: string[], without: string[] }} Sealed
  */
 
-/** What was written cannot be sealed: `empty`, `holds-words`, `holds-sealed`, `nobody-left` or `too-long`. */
+/** A draft cannot be sealed: `empty`, `holds-words`, `holds-sealed`, `nobody-left` or `too-long`. */
 export class Refused extends Error {
   /** @param {"empty" | "holds-words" | "holds-sealed" | "nobody-left" | "too-long"} kind */
   constructor(kind) {
@@ -61,9 +61,9 @@ export class Refused extends Error {
 }
 
 /**
- * Who reads a report to a channel when some are left out: reviewers, then the recovery identity if there is one.
+ * The readers of a report to a channel when some are left out: reviewers, then the recovery identity if there is one.
  *
- * Empty when no reviewer is left, whatever the recovery identity could open.
+ * Empty when no reviewer is left, even if there is a recovery identity.
  *
  * @param {Manifest} found
  * @param {string} channel
@@ -75,10 +75,9 @@ export function readersOf(found, channel, without) {
 }
 
 /**
- * Who reads a follow-up: the slip's readers and those of every notice and reply, still active, less who was left
- * out.
+ * The readers of a follow-up: active readers of the slip and of every notice and reply, without those left out.
  *
- * Nobody where there is no slip: no reply can be believed about who was left out (SPEC 4.7).
+ * Empty without a slip, since no reply can be trusted about who was left out (SPEC 4.7).
  *
  * @param {Conversation} conversation
  * @param {Manifest} found
@@ -95,11 +94,11 @@ export function followUpReaders(conversation, found) {
 }
 
 /**
- * A report and its slip; what cannot be sealed is refused before any file is.
+ * A report and its slip; the draft is checked before any file is sealed.
  *
  * @param {Draft} draft
  * @param {Reporter} reporter
- * @param {Known} known
+ * @param {SignedManifest} known
  * @param {string} day
  * @returns {Finish}
  */
@@ -116,8 +115,8 @@ export function report(draft, reporter, known, day) {
     ...shared,
     kind: "report",
     channel,
-    text: lines(draft.text),
-    answers: Object.fromEntries(answered.map(([id, text]) => [id, lines(text)])),
+    text: normalizeLines(draft.text),
+    answers: Object.fromEntries(answered.map(([id, text]) => [id, normalizeLines(text)])),
     continues: continues && message.continueCase(continues, reporter.case),
   };
   const recipients = manifest.recipients(known.manifest, readers, day);
@@ -130,13 +129,13 @@ export function report(draft, reporter, known, day) {
 }
 
 /**
- * A follow-up to whoever reads the case, or to `draft.readers`; `attempt` is 32 random bytes of this one message.
+ * A follow-up to the case's readers, or to `draft.readers`; `attempt` is 32 random bytes, fresh for each message.
  *
  * @param {Draft} draft
  * @param {Reporter} reporter
  * @param {Conversation} conversation
  * @param {Uint8Array} attempt
- * @param {Known} known
+ * @param {SignedManifest} known
  * @param {string} day
  * @returns {Finish}
  */
@@ -147,7 +146,7 @@ export function followUp(draft, reporter, conversation, attempt, known, day) {
   const usual = followUpReaders(conversation, known.manifest);
   const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
   const shared = common(draft, reporter, known, day, readers, without);
-  const whole = { ...shared, kind: "follow-up", text: lines(draft.text) };
+  const whole = { ...shared, kind: "follow-up", text: normalizeLines(draft.text) };
   const recipients = manifest.recipients(known.manifest, readers, day);
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
@@ -157,11 +156,11 @@ export function followUp(draft, reporter, conversation, attempt, known, day) {
 }
 
 /**
- * What every message of one reporter on one day holds.
+ * The fields that all messages of a submission share.
  *
  * @param {Draft} draft
  * @param {Reporter} reporter
- * @param {Known} known
+ * @param {SignedManifest} known
  * @param {string} day
  * @param {string[]} readers
  * @param {string[]} without
@@ -185,7 +184,7 @@ function common(draft, reporter, known, day, readers, without) {
 /**
  * @param {Message} whole
  * @param {Reporter} reporter
- * @param {Known} known
+ * @param {SignedManifest} known
  * @param {HybridRecipient[]} recipients
  */
 function seal(whole, reporter, known, recipients) {
@@ -208,7 +207,7 @@ function fold(whole, slots) {
 
 /**
  * @param {Draft} draft
- * @param {Uint8Array} [code] its own words are looked for; any, when there are none yet
+ * @param {Uint8Array} [code] whose words must not be in the text; without it, any words
  */
 function check({ text, answers = {}, files = 0 }, code) {
   const texts = [text, ...Object.values(answers)];
@@ -228,7 +227,7 @@ function check({ text, answers = {}, files = 0 }, code) {
 }
 
 /**
- * What a follow-up holds, as a form of it would say (SPEC 2.4).
+ * The digest of a follow-up, as of the form that would hold it (SPEC 2.4).
  *
  * @param {string} text
  * @param {Attachment[]} attachments
@@ -243,7 +242,7 @@ function digestOf(text, attachments) {
 }
 
 /**
- * Those of the readers who can be sealed to on a day and were not left out, as many as there are slots.
+ * The readers who can be sealed to on a day and were not left out, at most as many as there are slots.
  *
  * @param {Manifest} found
  * @param {string[]} readers
@@ -257,7 +256,7 @@ function chosen(found, readers, without, day) {
 }
 
 /**
- * Those of the ids that the manifest knows, each once, in a fixed order.
+ * The ids that are in the manifest, each once, sorted.
  *
  * @param {Manifest} found
  * @param {string[]} ids
@@ -278,10 +277,10 @@ function withRecovery(found, readers, without) {
 }
 
 /**
- * Line ends as this program writes them; browsers send CR LF.
+ * The text with LF line ends; browsers send CR LF.
  *
  * @param {string} text
  */
-function lines(text) {
+function normalizeLines(text) {
   return text.replace(/\r\n?/g, "\n");
 }

@@ -1,7 +1,7 @@
 /**
- * What in the reply places of one reporter is a reply, and what the slip says (SPEC 3, 4).
+ * Decides which messages in a reporter's reply places are valid replies, and reads the slip (SPEC 3, 4).
  *
- * Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
+ * A message that is not signed by a reviewer who may answer in its place is counted, never shown.
  */
 
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -11,33 +11,33 @@ import { Malformed, NotForMe, ProtocolError } from "../errors.js";
 import { isNotice } from "../case/message_kinds.js";
 import * as manifest from "../trust/manifest.js";
 import * as message from "../case/message.js";
-import { replyTokens, thingId } from "../code/retrieval.js";
+import { replyTokens, idFromToken } from "../code/retrieval.js";
 
 /** @import { Found } from "../../worker/server_api.js" */
 /** @import { Attachment } from "../case/attachment.js" */
 /** @import { Message } from "../case/message_kinds.js" */
 /** @import { Reviewer } from "../trust/manifest.js" */
 /** @import { Signed } from "../case/message.js" */
-/** @import { Succession } from "../trust/manifest_chain.js" */
+/** @import { ManifestChain } from "../trust/manifest_chain.js" */
 /** @import { Reporter } from "../code/retrieval.js" */
 
 const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
 
 /**
- * Where a reply lies.
+ * A reply place.
  *
- * @typedef {{ lane: number, n: number }} Place
+ * @typedef {{ lane: number, n: number }} ReplyPlace
  *
- * A reply that holds: the server's day, who wrote it, what it says, and the hash that names it.
+ * A valid reply: the server's day, its author, the message, and its hash.
  *
- * @typedef {{ day: string, reviewer: Reviewer, reply: Message, hash: string, place: Place }} FoundReply
+ * @typedef {{ day: string, reviewer: Reviewer, reply: Message, hash: string, place: ReplyPlace }} FoundReply
  *
- * Somebody who reads the case and was not among the report's readers, by the word of `by`, on a server's day.
+ * A reviewer who was let in later: `by` whom, and on which day of the server.
  *
  * @typedef {{ reviewer: Reviewer, by: Reviewer, day: string }} BroughtIn
  *
- * What is proven of what lies under somebody's words.  `replies` are those with content; `notices` only tell who reads
- * the case.  `late` counts what lies in a reply's place and does not hold, or has not wholly arrived.
+ * What is verified of a case.  `replies` have content; `notices` only say who reads the case.  `late` counts the
+ * messages in reply places that are not valid or incomplete.
  *
  * @typedef {object} Conversation
  * @property {Message | null} slip
@@ -46,27 +46,27 @@ const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
  * @property {BroughtIn[]} broughtIn
  * @property {number} late
  *
- * Gives the content of an attachment, whole; raises where it has not wholly arrived or is altered.
+ * Returns the content of an attachment; raises if it is incomplete or altered.
  *
  * @typedef {(record: Attachment) => Promise<Uint8Array>} Fetch
  */
 
 /**
- * The conversation that things under a reporter's ids make; the report's own body is never among them.
+ * Validate everything under a reporter's ids; the server never returns the report's own body.
  *
  * @param {Found[]} found
  * @param {Reporter} reporter
- * @param {Succession} manifests
+ * @param {ManifestChain} manifests
  * @param {number} slots
  * @param {Fetch} fetch
  * @returns {Promise<Conversation>}
  */
-export async function judge(found, reporter, manifests, slots, fetch) {
+export async function validateReplies(found, reporter, manifests, slots, fetch) {
   const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
-  const slip = openSlip(things.get(bytesToHex(thingId(reporter.slipToken))), reporter, slots);
-  const { held, late } = await new Judge(reporter, manifests, slip, slots, fetch).all(things);
-  const notices = held.filter(({ reply }) => isNotice(reply));
-  const replies = held.filter(({ reply }) => !isNotice(reply));
+  const slip = openSlip(things.get(bytesToHex(idFromToken(reporter.slipToken))), reporter, slots);
+  const { valid, late } = await new ReplyValidator(reporter, manifests, slip, slots, fetch).validate(things);
+  const notices = valid.filter(({ reply }) => isNotice(reply));
+  const replies = valid.filter(({ reply }) => !isNotice(reply));
   return { slip, replies, notices, late, broughtIn: broughtIn(slip, [...notices, ...replies], manifests) };
 }
 
@@ -89,11 +89,11 @@ function openSlip(found, reporter, slots) {
   }
 }
 
-/** Decides what in the reply places of one reporter is a reply. */
-class Judge {
+/** Validates the messages in the reply places of one reporter. */
+class ReplyValidator {
   /**
    * @param {Reporter} reporter
-   * @param {Succession} manifests
+   * @param {ManifestChain} manifests
    * @param {Message | null} slip
    * @param {number} slots
    * @param {Fetch} fetch
@@ -104,47 +104,47 @@ class Judge {
     this._slip = slip;
     this._slots = slots;
     this._fetch = fetch;
-    /** @type {Map<string, Place>} */
+    /** @type {Map<string, ReplyPlace>} */
     this._places = new Map();
     for (let lane = 0; lane < 2 * slots; lane++) {
       replyTokens(reporter.replies, lane).forEach((token, n) => {
-        this._places.set(bytesToHex(thingId(token)), { lane, n });
+        this._places.set(bytesToHex(idFromToken(token)), { lane, n });
       });
     }
   }
 
   /**
-   * The replies and notices by day, lane and place, without those that were replaced; and how many things do not hold.
+   * The valid replies and notices by day, lane and place, without replaced ones; and the number of invalid messages.
    *
    * @param {Map<string, Found>} things
    */
-  async all(things) {
+  async validate(things) {
     /** @type {Map<string, FoundReply>} */
-    const held = new Map();
+    const valid = new Map();
     let late = 0;
     for (const [id, thing] of things) {
       const place = this._places.get(id);
-      const reply = place && (await this._tried(thing, place));
+      const reply = place && (await this._validOrNull(thing, place));
       if (reply) {
-        held.set(reply.hash, reply);
+        valid.set(reply.hash, reply);
       } else if (place) {
         late++;
       }
     }
-    for (const { reply } of [...held.values()]) {
-      const old = held.get(String(reply.replaces));
+    for (const { reply } of [...valid.values()]) {
+      const old = valid.get(String(reply.replaces));
       if (old?.reply.from === reply.from) {
-        held.delete(String(reply.replaces));
+        valid.delete(String(reply.replaces));
       }
     }
-    return { held: [...held.values()].sort(byDay), late };
+    return { valid: [...valid.values()].sort(byDay), late };
   }
 
   /**
    * @param {Found} thing
-   * @param {Place} place
+   * @param {ReplyPlace} place
    */
-  async _tried(thing, place) {
+  async _validOrNull(thing, place) {
     try {
       return await this._read(thing, place);
     } catch (error) {
@@ -154,22 +154,22 @@ class Judge {
 
   /**
    * @param {Found} thing
-   * @param {Place} place
+   * @param {ReplyPlace} place
    * @returns {Promise<FoundReply>}
    */
   async _read({ body, day }, place) {
     const signed = envelope.open(body, [this._reporter.mailbox], this._slots);
-    const reviewer = this._checked(signed, place);
+    const reviewer = this._writerOf(signed, place);
     return { day, reviewer, reply: await this._withRest(signed.message), hash: message.hash(signed), place };
   }
 
   /**
-   * Who wrote a reply, which must be for this place and this reporter and signed by whom it names.
+   * The author of a reply, which must be for this place and reporter and signed by the reviewer it names.
    *
    * @param {Signed} signed
-   * @param {Place} place
+   * @param {ReplyPlace} place
    */
-  _checked(signed, { lane, n }) {
+  _writerOf(signed, { lane, n }) {
     const reply = signed.message;
     const named = reply.case === bytesToHex(this._reporter.case) && reply.to === this._reporter.mailbox.recipient.text;
     if (reply.kind !== "reply" || !named || reply.lane !== lane || reply.n !== n) {
@@ -178,13 +178,13 @@ class Judge {
     this._checkWriter(reply, lane);
     const reviewer = this._manifests.reviewer(reply.from);
     if (!reviewer || !this._manifests.signingKeys(reply.from, reply.day).some((key) => isSignedBy(signed, key))) {
-      throw new NotForMe("a reply is not signed by whom it names");
+      throw new NotForMe("a reply is not signed by the reviewer it names");
     }
     return reviewer;
   }
 
   /**
-   * Lanes below `slots` belong to the report's readers, in their order; those above to who was let in later.
+   * Lanes below `slots` belong to the report's readers, in order; higher ones to reviewers let in later.
    *
    * @param {Message} reply
    * @param {number} lane
@@ -200,7 +200,7 @@ class Judge {
     }
     const mine = lane < this._slots ? readers[lane] === reply.from : lane - this._slots < readers.length;
     if (!mine) {
-      throw new Malformed("a reply stands in a place of somebody else");
+      throw new Malformed("a reply is in another reviewer's place");
     }
   }
 
@@ -217,11 +217,11 @@ class Judge {
 }
 
 /**
- * Reviewers who are named by a notice or a reply and were not among the report's readers, by the first of these.
+ * Reviewers named by a notice or a reply who were not among the report's readers, with the first message that does.
  *
  * @param {Message | null} slip
  * @param {FoundReply[]} told
- * @param {Succession} manifests
+ * @param {ManifestChain} manifests
  * @returns {BroughtIn[]}
  */
 function broughtIn(slip, told, manifests) {
@@ -259,7 +259,7 @@ function byDay(one, other) {
 }
 
 /**
- * Null for what the protocol refuses; anything else is a fault of ours and goes on.
+ * Null for protocol errors; any other error is a bug and is raised again.
  *
  * @param {unknown} error
  */

@@ -1,4 +1,4 @@
-/** Whose keys are whose: nobody has two ids, in one manifest or in a row of them (SPEC 7.2, 7.3). */
+/** Checks that no key is listed under two ids, in one manifest or along a chain (SPEC 7.2, 7.3). */
 
 import { bytesToHex } from "@noble/hashes/utils.js";
 
@@ -11,9 +11,9 @@ import { PublicKey } from "./minisign.js";
 export const RECOVERY = "recovery"; // the reader id of the recovery identity
 
 /**
- * Whose id each key stands under, those of `known` too; Malformed for a key under two ids (SPEC 7.2, 7.3).
+ * The id of each key, added to those in `known`; Malformed for a key under two ids.
  *
- * A signing key is told by its 32 bytes, a recipient by its ML-KEM half, which has one encoding only.
+ * A signing key is identified by its 32 bytes, a recipient by its ML-KEM half, which has a single encoding.
  *
  * @param {Manifest} manifest
  * @param {Map<string, string>} [known]
@@ -41,7 +41,7 @@ function keysOf({ reviewers, recovery }) {
 }
 
 /**
- * A reporter leaves out ids, so an id means the same person for ever.
+ * Check that ids are never reassigned or dropped: a reporter leaves people out by id.
  *
  * @param {Manifest} old
  * @param {Manifest} next

@@ -1,4 +1,4 @@
-/** The manifest: the list, signed by a root, of who may read (SPEC 7). */
+/** The manifest: the list of who may read, signed by a root (SPEC 7). */
 
 import { blake2b } from "@noble/hashes/blake2.js";
 import { sha256 } from "@noble/hashes/sha2.js";
@@ -8,7 +8,7 @@ import { HybridRecipient } from "../age/index.js";
 import * as canonical from "../canonical.js";
 import { MIN_SLOTS } from "../case/envelope.js";
 import { Expired, Forged, Malformed } from "../errors.js";
-import * as forms from "../schema.js";
+import * as schema from "../schema.js";
 import { RECOVERY, checkIds, owners } from "./key_owners.js";
 import { MAX_SLOTS, mailbox } from "../case/message_kinds.js";
 import { PublicKey } from "./minisign.js";
@@ -22,12 +22,12 @@ const MAX_FILE = 2_097_152; // bytes
 const MAX_DAYS = 100; // of validity
 const GRACE = 30; // days in which sealing goes on past the end, with a notice
 const WARNING = 50; // days before the end
-const MAX_REVIEWERS = 256; // who left included, since nobody is ever taken off the list
+const MAX_REVIEWERS = 256; // including those who left, who stay listed
 const MAX_ACTIVE = 64;
 const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
-const TEXTS = forms.mapping(forms.name, forms.text(2000), 64);
-const NAME = forms.text(128);
-const LANGUAGES = forms.many(forms.name, 32, true);
+const TEXTS = schema.mapping(schema.identifier, schema.text(2000), 64);
+const NAME = schema.text(128);
+const LANGUAGES = schema.listOf(schema.identifier, 32, true);
 
 /**
  * What a report is about, and who reads it.
@@ -66,23 +66,23 @@ const LANGUAGES = forms.many(forms.name, 32, true);
  *
  * A manifest with the exact bytes that were signed and their SHA-256.
  *
- * @typedef {{ data: Uint8Array, hash: string, manifest: Manifest }} Known
+ * @typedef {{ data: Uint8Array, hash: string, manifest: Manifest }} SignedManifest
  */
 
 const CHANNEL = {
   name: "Channel",
   fields: {
-    id: forms.name,
+    id: schema.identifier,
     title: TEXTS,
     purpose: TEXTS,
-    readers: forms.many(forms.name, MAX_SLOTS, true),
-    workstation: forms.oneOf("offline", "connected"),
+    readers: schema.listOf(schema.identifier, MAX_SLOTS, true),
+    workstation: schema.oneOf("offline", "connected"),
   },
 };
-const SIGNING = { name: "Signing", fields: { key: signingKey, last: forms.maybe(forms.day) } };
+const SIGNING = { name: "Signing", fields: { key: signingKey, last: schema.nullable(schema.day) } };
 const PERIOD = {
   name: "Period",
-  fields: { recipient: mailbox, first: forms.day, last: forms.day },
+  fields: { recipient: mailbox, first: schema.day, last: schema.day },
   check(/** @type {{ first: string, last: string }} */ { first, last }) {
     require(first <= last, "a period ends before it begins");
   },
@@ -90,30 +90,30 @@ const PERIOD = {
 const REVIEWER = {
   name: "Reviewer",
   fields: {
-    id: forms.name,
+    id: schema.identifier,
     name: NAME,
     role: NAME,
     languages: LANGUAGES,
-    retired: forms.flag,
-    signing: forms.many(forms.record(SIGNING), 64),
-    recipients: forms.many(forms.record(PERIOD), 64),
+    retired: schema.boolean,
+    signing: schema.listOf(schema.record(SIGNING), 64),
+    recipients: schema.listOf(schema.record(PERIOD), 64),
   },
 };
 const RECOVERY_KEY = { name: "Recovery", fields: { name: NAME, recipient: mailbox } };
-const COURIER = { name: "Courier", fields: { id: forms.name, name: NAME, key: verifyKey } };
+const COURIER = { name: "Courier", fields: { id: schema.identifier, name: NAME, key: verifyKey } };
 const MANIFEST = {
   name: "Manifest",
   fields: {
-    serial: forms.integer(1, canonical.MAX_INTEGER),
-    previous: forms.maybe(forms.hexadecimal(32)),
-    from: forms.day,
-    expires: forms.day,
-    slots: forms.integer(MIN_SLOTS, MAX_SLOTS),
-    channels: forms.many(forms.record(CHANNEL), 32),
-    reviewers: forms.many(forms.record(REVIEWER), MAX_REVIEWERS),
-    recovery: forms.maybe(forms.record(RECOVERY_KEY)),
-    couriers: forms.many(forms.record(COURIER), 16),
-    collection: forms.many(forms.oneOf(...WEEKDAYS), 7, true),
+    serial: schema.integer(1, canonical.MAX_INTEGER),
+    previous: schema.nullable(schema.hexadecimal(32)),
+    from: schema.day,
+    expires: schema.day,
+    slots: schema.integer(MIN_SLOTS, MAX_SLOTS),
+    channels: schema.listOf(schema.record(CHANNEL), 32),
+    reviewers: schema.listOf(schema.record(REVIEWER), MAX_REVIEWERS),
+    recovery: schema.nullable(schema.record(RECOVERY_KEY)),
+    couriers: schema.listOf(schema.record(COURIER), 16),
+    collection: schema.listOf(schema.oneOf(...WEEKDAYS), 7, true),
   },
   check(/** @type {Manifest} */ manifest) {
     checkDates(manifest);
@@ -123,7 +123,7 @@ const MANIFEST = {
 };
 
 /**
- * The manifest that the bytes hold; no signature is looked at.
+ * The manifest in these bytes; signatures are not checked.
  *
  * @param {Uint8Array} data
  * @returns {Manifest}
@@ -132,7 +132,7 @@ export function parse(data) {
   require(data.length <= MAX_FILE, "a manifest is too large");
   const { v, kind, ...fields } = Object(canonical.loads(data));
   require(v === 1 && kind === "manifest", "not a manifest of version 1");
-  return forms.parse(MANIFEST, fields);
+  return schema.parse(MANIFEST, fields);
 }
 
 /**
@@ -141,7 +141,7 @@ export function parse(data) {
  * @param {Uint8Array} data
  * @param {Uint8Array} signature
  * @param {PublicKey[]} roots
- * @returns {Known}
+ * @returns {SignedManifest}
  */
 export function verify(data, signature, roots) {
   const isWhole = data[0] === 0x7b && data.at(-1) === 0x7d; // else an editor changed it, and nobody forged anything
@@ -155,7 +155,7 @@ export function verify(data, signature, roots) {
 /**
  * How messages name a manifest.
  *
- * @param {Known} known
+ * @param {SignedManifest} known
  * @returns {Keys}
  */
 export function keys(known) {
@@ -165,8 +165,8 @@ export function keys(known) {
 /**
  * Raise unless `next` follows `old` directly: the next serial, `previous`, the same slots and ids (SPEC 7.3).
  *
- * @param {Known} old
- * @param {Known} next
+ * @param {SignedManifest} old
+ * @param {SignedManifest} next
  */
 export function checkNext(old, next) {
   if (next.manifest.serial < old.manifest.serial) {
@@ -293,15 +293,15 @@ export function warning(manifest, day) {
   return left <= WARNING ? left : null;
 }
 
-/** @type {forms.Form} */
+/** @type {schema.Form} */
 function signingKey(value) {
   require(typeof value === "string" && PublicKey.fromText(value).text === value, "not a minisign public key");
   return value;
 }
 
-/** @type {forms.Form} */
+/** @type {schema.Form} */
 function verifyKey(value) {
-  signing.checkKey(hexToBytes(forms.hexadecimal(32)(value)));
+  signing.checkKey(hexToBytes(schema.hexadecimal(32)(value)));
   return value;
 }
 
@@ -337,7 +337,7 @@ function checkDates({ from, expires, serial, previous, reviewers }) {
 /** @param {Manifest} manifest */
 function checkPeople(manifest) {
   for (const listed of [manifest.reviewers, manifest.channels, manifest.couriers]) {
-    require(new Set(listed.map((each) => each.id)).size === listed.length, "an id stands twice in the manifest");
+    require(new Set(listed.map((each) => each.id)).size === listed.length, "an id is listed twice in the manifest");
   }
   require(!reviewer(manifest, RECOVERY), `no reviewer may have the id ${RECOVERY}`);
   const readers = active(manifest);
@@ -356,7 +356,7 @@ function checkPeople(manifest) {
  * @param {string} to
  */
 function daysFrom(from, to) {
-  return forms.dayNumber(to) - forms.dayNumber(from);
+  return schema.dayNumber(to) - schema.dayNumber(from);
 }
 
 /**

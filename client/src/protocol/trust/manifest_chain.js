@@ -1,7 +1,7 @@
 /**
  * The manifests of one instance: which one is in force on a day, and whose signatures count (SPEC 7).
  *
- * Whoever makes one has checked that a pinned root signed each manifest and that each follows the one before it.
+ * Callers must have verified that a pinned root signed each manifest and that each follows its predecessor.
  */
 
 import { bytesToHex } from "@noble/hashes/utils.js";
@@ -10,11 +10,11 @@ import { Expired } from "../errors.js";
 import * as manifest from "./manifest.js";
 import { PublicKey } from "./minisign.js";
 
-/** @import { Known } from "./manifest.js" */
+/** @import { SignedManifest } from "./manifest.js" */
 
 /** Manifests by serial. */
-export class Succession {
-  /** @param {Known[]} known in any order */
+export class ManifestChain {
+  /** @param {SignedManifest[]} known in any order */
   constructor(known) {
     this.known = [...known].sort((one, other) => one.manifest.serial - other.manifest.serial);
   }
@@ -42,7 +42,7 @@ export class Succession {
   }
 
   /**
-   * The one in force on a day if one may still seal by it; Expired 30 days after its end.
+   * The one in force on a day, for sealing; Expired from 30 days after its end.
    *
    * @param {string} day
    */
@@ -93,11 +93,11 @@ export class Succession {
 }
 
 /**
- * The last of a list that is so.
+ * The last manifest that meets a condition.
  *
- * @param {Known[]} known by serial
- * @param {(known: Known) => boolean} isSo
+ * @param {SignedManifest[]} known by serial
+ * @param {(known: SignedManifest) => boolean} condition
  */
-function newest(known, isSo) {
-  return known.filter(isSo).pop();
+function newest(known, condition) {
+  return known.filter(condition).pop();
 }

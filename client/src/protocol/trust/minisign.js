@@ -2,9 +2,9 @@
  * Public keys and signatures of minisign, read as stock minisign writes them.
  *
  * Only prehashed signatures (`ED`, over the data's BLAKE2b-512) are accepted: the older kind, `Ed`, signs the data
- * itself, so that it could be taken for a signature over something else.  Every text has one spelling, and any other
- * is Malformed; only what Windows and its editors do to a file is read, as far as stock minisign reads it too: line
- * ends of CR LF, none at the end of the last line, and a byte order mark before a public key.
+ * itself, so that it could be taken for a signature over something else.  Only the canonical
+ * encoding is accepted, except for what Windows editors change and stock minisign accepts too: CR LF line ends, no line
+ * end after the last line, and a byte order mark before a public key.
  */
 
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -23,7 +23,7 @@ const MAX_UNTRUSTED = 1_022; // bytes in a line that stock minisign reads whole,
 const MAX_TRUSTED = 8_190;
 const UNPRINTABLE = /[\p{C}\p{Z}]/u;
 
-/** Eight random bytes that name a key, and the Ed25519 key; Malformed if nothing sound can be signed with it. */
+/** An Ed25519 key and its key id of eight random bytes; Malformed if the key is not valid. */
 export class PublicKey {
   /**
    * @param {Uint8Array} keyId
