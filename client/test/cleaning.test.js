@@ -66,7 +66,7 @@ test("a worker that fails is a fault, and nothing is let through", async () => {
 test("who stops waiting ends the worker, however long a picture would take it", async () => {
   let ended = 0;
   const cleaner = new Cleaner(() => ({ postMessage() {}, terminate: () => ended++, onmessage: null, onerror: null }));
-  const cleaning = cleaned([picture], { altered: true, others: true }, cleaner);
+  const cleaning = cleanFiles([picture], { altered: true, others: true }, cleaner);
   cleaner.close();
   await assert.rejects(cleaning, (error) => /** @type {any} */ (error).kind === undefined);
   assert.equal(ended, 1);

@@ -72,7 +72,7 @@ class Visit:
         return cls(instance, t, clock.day, clock.says, clock.leapt)
 
     @property
-    def sealing(self) -> Known:
+    def sealing(self) -> SignedManifest:
         """The manifest by which a report is sealed now; NoManifest when there is none.
 
         There is none either while the clock has leapt past the beginning of a newer one, which may have retired the
