@@ -7,7 +7,8 @@ import subprocess
 import time
 from pathlib import Path
 
-from tests.patience import PATIENCE, need
+from tests.patience import PATIENCE
+from tests.stock.programs import need
 
 PROMPT = b"assphrase"  # what every question of age holds
 
