@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from whistle.cli.errors import Problem
-from whistle.protocol.trust.keyfile import SHORTEST, composed
+from whistle.protocol.trust.keyfile import SHORTEST, normalized
 
 LONGEST = 1024  # bytes
 GIVEN = "give its line: --passphrase-fd 3 3<file"
@@ -27,11 +27,11 @@ def ask(descriptor: int | None, what: str = "Passphrase") -> str:
 def ask_new(descriptor: int | None, what: str) -> str:
     """A new passphrase as it counts, in NFC: at a prompt asked for twice, until it is long enough.  Raises Problem."""
     if descriptor is not None:
-        found = composed(_given(descriptor))
+        found = normalized(_given(descriptor))
         if len(found) < SHORTEST:
             raise Problem(LENGTH, DICE)
         return found
-    while len(found := composed(_asked(what, True))) < SHORTEST:
+    while len(found := normalized(_asked(what, True))) < SHORTEST:
         click.echo(f"Sorry: {LENGTH}; {DICE}.", err=True)
     return found
 

@@ -1,7 +1,7 @@
-"""JSON with exactly one form for each value, so that a signature over bytes is a signature over meaning.
+"""JSON with exactly one encoding for each value, so that a signature over bytes is a signature over meaning.
 
 Sorted ASCII keys, no spaces, raw UTF-8, integers below 2**53, no floats, depth at most 8 (SPEC 4.1).
-Whatever is not written back as the same bytes is refused.
+Input that would not be written back as the same bytes is refused.
 """
 
 import json
@@ -12,15 +12,15 @@ from whistle.protocol.errors import Malformed
 
 MAX_DEPTH = 8
 MAX_INTEGER = 2**53 - 1
-MAX_OUTSIDE = 2_097_152  # bytes that are not within a text; empty lists take seventy times their length of memory
-_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # one that does not end ends with all: linear time
+MAX_OUTSIDE = 2_097_152  # bytes outside texts; empty lists take seventy times their length in memory
+_TEXT = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)  # an unterminated one runs to the end: linear time
 
 
 def _refuse(number: str) -> object:
-    raise ValueError("a number that is no integer")
+    raise ValueError("a number that is not an integer")
 
 
-# made once, for many small records
+# made once, since there are many small records
 _READER = json.JSONDecoder(parse_float=_refuse, parse_constant=_refuse)
 _WRITER = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"))
 
@@ -37,7 +37,7 @@ def dumps(value: object) -> bytes:
 def loads(data: bytes) -> Any:
     """The value of canonical bytes; anything else raises Malformed."""
     if len(data) > MAX_OUTSIDE and _outside(data) > MAX_OUTSIDE:
-        raise Malformed("too much JSON beside its texts")
+        raise Malformed("too much JSON outside its texts")
     try:
         value = _READER.decode(data.decode())
         again = dumps(value)
@@ -49,7 +49,7 @@ def loads(data: bytes) -> Any:
 
 
 def _outside(data: bytes) -> int:
-    """How many bytes are not within a text, of which each counts two for its marks; stops when they are too many."""
+    """How many bytes are outside texts, quotation marks included; stops counting above the limit."""
     outside = end = 0
     for text in _TEXT.finditer(data):
         outside += text.start() - end + 2
@@ -79,4 +79,4 @@ def _check(value: object, depth: int) -> None:
             if not isinstance(item, str):
                 _check(item, depth - 1)
     else:
-        raise Malformed("a value has no form in canonical JSON")
+        raise Malformed("a value cannot be written as canonical JSON")

@@ -1,12 +1,12 @@
-"""The ways in which bytes can be wrong.  *Not for me* is no fault of anybody's; the others are."""
+"""What can be wrong with bytes.  `NotForMe` is nobody's fault; all others mean damage, forgery or a wrong day."""
 
 
 class ProtocolError(Exception):
-    """Base of everything that the protocol refuses; its text holds no plaintext, key, word or token."""
+    """Base of all errors of this package; the text never contains plaintext, keys, words or tokens."""
 
 
 class Malformed(ProtocolError):
-    """The bytes are damaged or not of the form that SPEC.md gives."""
+    """The bytes are damaged, or do not have the form that SPEC.md gives."""
 
 
 class NotForMe(ProtocolError):
@@ -14,8 +14,8 @@ class NotForMe(ProtocolError):
 
 
 class Forged(ProtocolError):
-    """A signature is not by the key that it claims."""
+    """A signature was not made by the key that should have made it."""
 
 
 class Expired(ProtocolError):
-    """It was right once, or will be, but not on this day."""
+    """Valid on another day, but not on this one."""

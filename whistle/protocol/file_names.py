@@ -1,7 +1,7 @@
-"""A stranger's name for a file, made one that does no harm wherever the file is saved (SPEC 6.5).
+"""Untrusted file names, made safe to save under on every system (SPEC 6.5).
 
-No name leaves its folder, none is special to Windows, macOS or a shell, and none acts by being looked at there.  No
-table of Unicode's decides, since it would drop what is newer than itself.
+A safe name stays in its folder, is not special to Windows, macOS or a shell, and triggers nothing when the folder is
+viewed.  No Unicode property decides, since that would drop characters newer than its table.
 """
 
 import re
@@ -9,18 +9,18 @@ import unicodedata
 
 from whistle.protocol import invisible_text
 
-LONGEST = 200  # bytes of a name in UTF-8, a numbering included
+LONGEST = 200  # bytes of a name in UTF-8, including a number such as ` (2)`
 LONGEST_ENDING = 20  # bytes
 NAMELESS = "attachment"
 FORBIDDEN = re.compile(r'[<>:"|?*]')
-# Controls, line ends, lone surrogates, private characters and those that are none.
+# Controls, line ends, lone surrogates, private-use characters and noncharacters.
 SENSELESS = re.compile(
     "[\\x00-\\x1f\\x7f-\\x9f\\u2028\\u2029\\ud800-\\udfff\\ue000-\\uf8ff\\ufdd0-\\ufdef\\ufffe\\uffff\\U000f0000-\\U0010ffff]"
 )
 SPACES = re.compile("[ \\xa0\\u1680\\u2000-\\u200a\\u202f\\u205f\\u3000]+")
 DEVICES = re.compile(r"(con|prn|aux|nul|clock\$|conin\$|conout\$|(com|lpt)[0-9])")
 READ_BY_ITSELF = ("desktop.ini", "autorun.inf", "folder.htt", "thumbs.db", "ntuser.dat")  # by Windows, in any folder
-# Links, searches and themes: Windows, and some desktops on Linux, follow them to show their icon.
+# Links, searches and themes, which Windows and some Linux desktops follow in order to show an icon.
 FOLLOWED = {
     "lnk", "url", "scf", "pif", "website", "library-ms", "search-ms", "searchconnector-ms", "appref-ms",
     "settingcontent-ms", "theme", "themepack", "deskthemepack", "contact", "desktop", "directory",
@@ -29,7 +29,7 @@ FOLLOWED = {
 
 
 def safe_name(name: str, reserve: int = 0) -> str:
-    """A name that every system takes as that of a plain file in the folder at hand, `reserve` bytes left free."""
+    """A name that is a plain file's on every system, at most 200 bytes less `reserve`."""
     last = re.split(r"[/\\]", name)[-1]
     seen = unicodedata.normalize("NFC", SENSELESS.sub("", invisible_text.strip_invisible(last)))
     stem, ending = _parted(last, FORBIDDEN.sub("_", SPACES.sub(" ", seen)).rstrip(" ."))
@@ -41,9 +41,9 @@ def safe_name(name: str, reserve: int = 0) -> str:
 
 
 def _parted(last: str, clean: str) -> tuple[str, str]:
-    """A name without its ending, and the ending with its dot; of one that a dot hides, all is the name.
+    """The stem, and the ending with its dot; a name that a leading dot hides is all stem.
 
-    `last` is the name as it was given: one of which nothing could be kept but the ending has no name, yet an ending.
+    `last` is the name as given: where cleaning left nothing but the ending, the stem is empty.
     """
     stem, dot, ending = clean.rpartition(".")
     is_hidden = not stem.lstrip(" .") and last.lstrip(" .").startswith(clean.lstrip(" ."))
@@ -52,7 +52,7 @@ def _parted(last: str, clean: str) -> tuple[str, str]:
 
 
 def numbered(name: str, count: int) -> str:
-    """`name`, or `name (2).ext` from the second on."""
+    """The safe name, or `name (2).ext` if `count` is 2 or more."""
     if count < 2:
         return safe_name(name)
     mark = f" ({count})"

@@ -7,6 +7,6 @@ LENGTH = hashlib.sha256().digest_size  # bytes
 
 
 def hkdf(secret: bytes, salt: bytes, info: bytes) -> bytes:
-    """Extract with ``salt``, expand with ``info``: 32 bytes, which is one round of the expansion."""
+    """Extract with ``salt`` and expand with ``info`` to 32 bytes, which is one round of the expansion."""
     extracted = hmac.digest(salt or bytes(LENGTH), secret, "sha256")
     return hmac.digest(extracted, info + b"\x01", "sha256")

@@ -1,11 +1,11 @@
-"""Characters of a text that nobody sees, by fixed ranges (SPEC 4.11).
+"""Invisible characters, by fixed ranges (SPEC 4.11).
 
-No property of Unicode decides, since that changes with a table's age, and both implementations must agree.
+Unicode properties are not used: they change from version to version, and all implementations must agree.
 """
 
 import re
 
-# What is left out before anything is looked for in a text: joiners, marks of direction, fillers, tags and the like.
+# Removed before a text is examined: joiners, direction marks, fillers, tags and the like.
 INVISIBLE = (
     (0x00AD, 0x00AD), (0x034F, 0x034F), (0x061C, 0x061C), (0x115F, 0x1160), (0x17B4, 0x17B5), (0x180B, 0x180F),
     (0x200B, 0x200F), (0x202A, 0x202E), (0x2060, 0x206F), (0x2800, 0x2800), (0x2D7F, 0x2D7F), (0x3164, 0x3164),
@@ -27,21 +27,21 @@ _INVISIBLE, _BLANK = _any(*INVISIBLE), _any(*INVISIBLE, *SPACE)
 
 
 def strip_invisible(text: str) -> str:
-    """The text without what nobody sees; spaces stay."""
+    """The text without invisible characters; spaces stay."""
     return _INVISIBLE.sub("", text)
 
 
 def strip_blank(text: str) -> str:
-    """The same without controls, spaces and line ends."""
+    """The text without invisible characters, controls, spaces and line ends."""
     return _BLANK.sub("", text)
 
 
 def is_blank(text: str) -> bool:
-    """Whether a text shows nothing."""
+    """Whether a text has no visible character."""
     return not text or _BLANK.fullmatch(text) is not None
 
 
 def readings(text: str) -> tuple[str, ...]:
-    """How a text may be read: without what nobody sees, and with spaces in its place where there is any."""
+    """The ways to read a text: without invisible characters and, if it has any, with spaces in their place."""
     shown = strip_invisible(text)
     return (shown,) if shown == text else (shown, _INVISIBLE.sub(" ", text))

@@ -1,7 +1,7 @@
-"""Records in canonical JSON: a frozen dataclass whose fields say which form their value must have.
+"""Records in canonical JSON: frozen dataclasses whose fields name the form that their value must have.
 
-``parse`` refuses unknown fields, missing ones and every value that is not of its form; a field with a default is
-absent exactly when it has that default or is empty, so that a record has one form only.
+``parse`` refuses unknown fields, missing fields and values of the wrong form.  A field with a default is absent exactly
+when its value is that default or empty, so that each record has only one encoding.
 """
 
 import base64
@@ -24,7 +24,7 @@ _DAY = re.compile(r"2[0-9]{3}-[0-9]{2}-[0-9]{2}")
 
 
 def field(form: Form, name: str = "", **options: Any) -> Any:
-    """A dataclass field of a given form; ``name`` is its JSON name where Python cannot spell it."""
+    """A dataclass field of a given form; ``name`` is its JSON name if that is a Python keyword."""
     return dataclasses.field(metadata={"form": form, "name": name}, **options)
 
 
@@ -32,44 +32,46 @@ def parse(record: type[T], value: object) -> T:
     """A record of the given dataclass from parsed JSON."""
     if not isinstance(value, dict):
         raise Malformed(f"{record.__name__}: not an object")
-    found = {}
+    values = {}
     for name, attribute, form, default in _fields(record):  # type: ignore[arg-type]
         if name in value:
-            found[attribute] = item = form(value[name])
+            values[attribute] = item = form(value[name])
             if default is not dataclasses.MISSING and item in (default, "", (), {}):
                 raise Malformed(f"{record.__name__}: {name} must be left out")
         elif default is dataclasses.MISSING:
             raise Malformed(f"{record.__name__}: {name} is missing")
-    if len(found) != len(value):
+    if len(values) != len(value):
         raise Malformed(f"{record.__name__}: an unknown field")
-    return record(**found)
+    return record(**values)
 
 
 @functools.cache
 def _fields(record: type) -> tuple[tuple[str, str, Form, Any], ...]:
-    """Of each field the JSON name, Python's name, the form and the default."""
-    known = dataclasses.fields(record)
-    return tuple((each.metadata["name"] or each.name, each.name, each.metadata["form"], each.default) for each in known)
+    """The JSON name, the attribute's name, the form and the default of each field."""
+    return tuple(
+        (field.metadata["name"] or field.name, field.name, field.metadata["form"], field.default)
+        for field in dataclasses.fields(record)
+    )
 
 
 def parse_object(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:
-    """The kind of a canonical object of that version, and its other fields."""
+    """The kind of a canonical object of that version, and its other fields; Malformed for anything else."""
     value = canonical.loads(data)
     if not isinstance(value, dict) or type(value.get("v")) is not int or value.pop("v") != version:
         raise Malformed(f"not an object of version {version}")
     kind = value.pop("kind", None)
     if not isinstance(kind, str):
-        raise Malformed("an object of no kind")
+        raise Malformed("an object without a kind")
     return kind, value
 
 
 def to_json(value: Any) -> Any:
-    """The JSON value of a record, a tuple, a day or anything that is JSON already."""
+    """The JSON value of a record, a tuple, a day, or a value that is JSON already."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        held = [(name, getattr(value, attribute), default) for name, attribute, _, default in _fields(type(value))]
+        items = [(name, getattr(value, attribute), default) for name, attribute, _, default in _fields(type(value))]
         return {
             name: to_json(item)
-            for name, item, default in held
+            for name, item, default in items
             if default is dataclasses.MISSING or item not in (default, "", (), {})
         }
     if isinstance(value, tuple | list):
@@ -85,7 +87,7 @@ def text(limit: int) -> Form:
 
 
 def identifier(value: Any) -> Any:
-    """An id that people chose: lower-case letters, digits and hyphens, at most 32."""
+    """An id chosen by people: 1 to 32 lower-case letters, digits and hyphens, the first not a hyphen."""
     return _require(isinstance(value, str) and _NAME.fullmatch(value), value, "id")
 
 
@@ -97,7 +99,7 @@ def hexadecimal(size: int) -> Form:
 
 
 def base64_of(size: int) -> Form:
-    """Standard padded base64 of ``size`` bytes; becomes bytes by ``unbase64``."""
+    """Canonical padded base64 of ``size`` bytes, kept as text; ``unbase64`` decodes it."""
     return lambda value: _require(len(unbase64(value)) == size, value, "base64")
 
 
@@ -123,7 +125,7 @@ def boolean(value: Any) -> Any:
 
 
 def day(value: Any) -> datetime.date:
-    """An ISO day of the years 2000 to 2999, so that one can reckon with it."""
+    """An ISO day of the years 2000 to 2999, far enough from Python's limits for date arithmetic."""
     _require(isinstance(value, str) and _DAY.fullmatch(value), value, "day")
     try:
         return datetime.date.fromisoformat(value)
@@ -133,7 +135,7 @@ def day(value: Any) -> datetime.date:
 
 def one_of(*values: object) -> Form:
     """One of the given values."""
-    return lambda value: _require(any(type(value) is type(known) and value == known for known in values), value, "word")
+    return lambda value: _require(any(type(value) is type(item) and value == item for item in values), value, "word")
 
 
 def nullable(form: Form) -> Form:
@@ -154,11 +156,11 @@ def list_of(form: Form, limit: int, unique: bool = False) -> Form:
 
 
 def mapping(key: Form, form: Form, limit: int) -> Form:
-    """An object of at most ``limit`` entries whose names are of one form and whose values of another."""
+    """An object of at most ``limit`` entries, whose names have the form ``key`` and whose values ``form``."""
 
     def read(value: Any) -> dict[Any, Any]:
         _require(isinstance(value, dict) and len(value) <= limit, value, "object")
-        return {key(one): form(item) for one, item in value.items()}
+        return {key(name): form(item) for name, item in value.items()}
 
     return read
 
@@ -170,5 +172,5 @@ def record(kind: type[T]) -> Callable[[Any], T]:
 
 def _require(good: object, value: Any, what: str) -> Any:
     if not good:
-        raise Malformed(f"not of the form: {what}")
+        raise Malformed(f"not a valid {what}")
     return value

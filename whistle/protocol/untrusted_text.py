@@ -1,6 +1,6 @@
-"""What strangers wrote, made harmless as a text that is shown.
+"""Untrusted text, made safe to show.
 
-No text of theirs moves a cursor, hides itself or turns the direction of what follows.
+It cannot move a cursor, hide itself or turn the direction of what follows.
 """
 
 import unicodedata
@@ -10,16 +10,16 @@ SHOWN = {"Cc": "\ufffd", "Cf": "", "Cs": "\ufffd", "Zs": " ", "Zl": "\n", "Zp": 
 
 
 def plain(text: str) -> str:
-    """A stranger's text as it can be shown anywhere: controls, direction marks and odd line ends replaced."""
+    """The text with controls, direction marks and odd line ends replaced."""
     unified = text.replace("\r\n", "\n").replace("\r", "\n")
     return "".join(char if char in KEPT else SHOWN.get(unicodedata.category(char), char) for char in unified)
 
 
 def one_line(text: str) -> str:
-    """The same on one line."""
+    """The safe text on one line, with single spaces."""
     return " ".join(plain(text).split())
 
 
 def quoted(text: str) -> list[str]:
-    """The same as lines that cannot be taken for anything else."""
+    """The safe text as lines that begin with `| `, so that they cannot be taken for anything else."""
     return [f"| {line}" for line in plain(text).split("\n")] if text else []

@@ -1,6 +1,6 @@
 """The age v1 file format over PyNaCl, read as strictly as C2SP's age.md demands.
 
-Stanzas: `X25519`, `mlkem768x25519`, `scrypt`; any other is passed over.  ASCII armour is apart, in `armor`; no plugins.
+Stanzas: `X25519`, `mlkem768x25519`, `scrypt`; others are skipped.  `armor` has ASCII armour; there are no plugins.
 Errors: ArmorError, HeaderError, MacError, PayloadError (all Malformed) and NotForMe.
 """
 

@@ -1,7 +1,7 @@
-"""ASCII armour as age has it, strict PEM (C2SP age.md): for what must pass through a field of text.
+"""ASCII armour as in age, strict PEM (C2SP age.md), for bytes that must pass through a field of text.
 
 Lines end in LF or CRLF, all but the last have 64 columns, base64 is padded and canonical, and nothing but white space
-stands before or behind; anything else is an ArmorError.  It does not stream.
+may surround it; anything else is an ArmorError.  It does not stream.
 """
 
 import base64
@@ -15,12 +15,12 @@ SPACE = b" \t\r\n"
 
 
 def begin(label: str = LABEL) -> bytes:
-    """The line with which an armoured thing begins, without its end."""
+    """The first line of armour, without its line end."""
     return b"-----BEGIN " + label.encode("ascii") + b"-----"
 
 
 def end(label: str = LABEL) -> bytes:
-    """The line with which it ends."""
+    """The last line of armour, without its line end."""
     return b"-----END " + label.encode("ascii") + b"-----"
 
 
@@ -36,14 +36,14 @@ def lines(coded: bytes, label: str = LABEL) -> bytes:
 
 
 def decode(text: bytes, label: str = LABEL) -> bytes:
-    """What an armoured text holds; ArmorError for any spelling that ``encode`` does not write, line ends apart."""
-    found = [line.removesuffix(b"\r") for line in text.split(b"\n")]
-    first, last = _outermost(found)
-    if first == last or found[first] != begin(label) or found[last] != end(label):
-        raise ArmorError("armour does not begin and end as it must")
-    body = found[first + 1 : last]
+    """The data in an armoured text; ArmorError for any text that ``encode`` would not write, except for line ends."""
+    rows = [line.removesuffix(b"\r") for line in text.split(b"\n")]
+    first, last = _outermost(rows)
+    if first == last or rows[first] != begin(label) or rows[last] != end(label):
+        raise ArmorError("armour lacks its first or last line")
+    body = rows[first + 1 : last]
     if any(len(line) != COLUMNS for line in body[:-1]) or (body and not 1 <= len(body[-1]) <= COLUMNS):
-        raise ArmorError("armour has a line of another length")
+        raise ArmorError("armour has a line of the wrong length")
     coded = b"".join(body)
     try:
         data = base64.b64decode(coded, validate=True)
@@ -56,5 +56,5 @@ def decode(text: bytes, label: str = LABEL) -> bytes:
 
 def _outermost(lines: list[bytes]) -> tuple[int, int]:
     """The first and the last line that hold more than white space."""
-    held = [place for place, line in enumerate(lines) if line.strip(SPACE)]
-    return (held[0], held[-1]) if held else (0, 0)
+    full = [index for index, line in enumerate(lines) if line.strip(SPACE)]
+    return (full[0], full[-1]) if full else (0, 0)

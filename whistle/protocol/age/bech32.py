@@ -9,7 +9,7 @@ CHECKSUM = 6  # characters
 PERIOD = 1023  # characters, the length of BIP173's code
 LAST_PERIOD = (1 << 5 * PERIOD) - 1
 LONGEST = 2 * PERIOD  # characters after the separator; a post-quantum recipient has 1,952
-SHORT = 64  # characters, as many as any other key has
+SHORT = 64  # characters; every other key has at most as many
 WIDE = 2048  # a power of two that LONGEST is below
 GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 
@@ -56,20 +56,20 @@ def _bytes(value: int, count: int) -> bytes:
 
 
 def _digits(data: bytes) -> bytes:
-    """The data's bits in fives, each as one byte, zeros behind the last.
+    """The data's bits in groups of five, each as one byte; the last is padded with zeros.
 
-    All at once: what is one number is parted in two halves, each of these in two, and so on.
+    Works on one large number, which is split into halves, these into halves again, and so on: no loop over characters.
     """
     count = -(-8 * len(data) // 5)
     value = int.from_bytes(data) << 5 * count - 8 * len(data)
-    for half, low, high in _parting(SHORT if count <= SHORT else WIDE):
+    for half, low, high in _splits(SHORT if count <= SHORT else WIDE):
         value = value & low | (value & high) << 3 * half
     return value.to_bytes(count)
 
 
 @functools.cache
-def _parting(count: int) -> tuple[tuple[int, int, int], ...]:
-    """How to part `count` times five bits, a power of two: how many a half holds, and which bits are in which half."""
+def _splits(count: int) -> tuple[tuple[int, int, int], ...]:
+    """How to split `count` groups of five bits (a power of two): the groups in a half, and the masks of both halves."""
     steps, half = [], count // 2
     while half:
         each = sum(1 << at for at in range(0, 8 * count, 16 * half)) * ((1 << 5 * half) - 1)
@@ -81,20 +81,20 @@ def _parting(count: int) -> tuple[tuple[int, int, int], ...]:
 def _checksum(prefix: str, value: int, count: int) -> int:
     """BIP173's checksum of 30 bits over the prefix and the `count` characters after the separator, as one number.
 
-    It is linear: each of its bits is the parity of some bits of the characters, so that a long key goes through it
-    at once instead of character by character.  And characters that are PERIOD apart add the same to it.
+    It is linear: each of its bits is the parity of some bits of the characters, so that a long key needs 30 steps
+    instead of one for each character.  Characters that are PERIOD apart contribute the same.
     """
     check = 0
     if count > PERIOD:
         value = value >> 5 * PERIOD ^ value & LAST_PERIOD
     for mask in _masks(SHORT if count <= SHORT else PERIOD):
         check = check << 1 | (value & mask).bit_count() & 1
-    return check ^ _begun(prefix, count)
+    return check ^ _prefix_checksum(prefix, count)
 
 
 @functools.lru_cache(maxsize=8)
-def _begun(prefix: str, count: int) -> int:
-    """The checksum of the prefix and `count` characters that stand for zero."""
+def _prefix_checksum(prefix: str, count: int) -> int:
+    """The checksum of the prefix followed by `count` characters of value zero."""
     raw = prefix.encode("ascii")
     values = bytes(c >> 5 for c in raw) + b"\0" + bytes(c & 31 for c in raw) + bytes(count)
     return functools.reduce(_step, values, 1)
@@ -102,8 +102,8 @@ def _begun(prefix: str, count: int) -> int:
 
 @functools.cache
 def _masks(count: int) -> tuple[int, ...]:
-    """For each bit of the checksum, highest first, those bits of the last `count` characters whose parity it is."""
-    adds = [1 << bit for bit in range(5)]  # what each bit adds to the checksum, the last character's first
+    """For each bit of the checksum, highest first, a mask of the bits in the last `count` characters that flip it."""
+    adds = [1 << bit for bit in range(5)]  # what each bit contributes to the checksum, from the last character on
     for at in range(5 * (count - 1)):
         adds.append(_step(adds[at], 0))
     rows = zip(*(format(each, "030b") for each in reversed(adds)), strict=True)
@@ -113,6 +113,6 @@ def _masks(count: int) -> tuple[int, ...]:
 def _step(check: int, value: int) -> int:
     top = check >> 25
     check = (check & 0x1FFFFFF) << 5 ^ value
-    for place, generator in enumerate(GENERATOR):
-        check ^= generator if top >> place & 1 else 0
+    for bit, generator in enumerate(GENERATOR):
+        check ^= generator if top >> bit & 1 else 0
     return check

@@ -1,26 +1,26 @@
-"""What can be wrong with an age file, by the place where it shows."""
+"""Errors of age files, by the part that is wrong."""
 
 from whistle.protocol.errors import Malformed, ProtocolError
 
 
 class HeaderError(Malformed):
-    """The header, or a stanza of a kind that we read, is not of the form that age v1 gives."""
+    """The header, or a stanza of a kind that we read, does not have the form that age v1 gives."""
 
 
 class LowOrderError(HeaderError):
-    """No stanza opened, and one of a kind that we read holds a share of small order, which no honest sealer makes."""
+    """No stanza opened, and one holds an X25519 share of small order, which no honest sealer makes."""
 
 
 class MacError(Malformed):
-    """A stanza opened, but the header is not the one that was sealed."""
+    """A stanza opened, but the header was altered."""
 
 
 class PayloadError(Malformed):
-    """A piece of the payload is altered, missing or too many."""
+    """A piece of the payload is altered, missing or superfluous."""
 
 
 class ArmorError(Malformed):
-    """The ASCII armour around a file is not of the one form that it has."""
+    """The ASCII armour around a file is not canonical."""
 
 
 class SelfTestError(ProtocolError):

@@ -1,7 +1,7 @@
-"""The header of an age v1 file, read and written exactly as C2SP's age.md gives it.
+"""The header of an age v1 file, read and written exactly as in C2SP's age.md.
 
-There is one way to write a header: whatever is read and written again is the same bytes, and anything else
-is a HeaderError.  Lines end in LF alone, base64 is canonical, a body ends in a line shorter than 64 columns,
+There is one way to write a header: reading and writing it again gives the same bytes, and anything else is a
+HeaderError.  Lines end in LF alone, base64 is canonical, a body ends in a line shorter than 64 columns,
 and a passphrase's stanza stands alone.
 """
 
@@ -28,16 +28,16 @@ _END = re.compile(rb"--- ([A-Za-z0-9+/]{43})")
 
 @dataclass(frozen=True)
 class Stanza:
-    """The file key as wrapped for one recipient: `args[0]` names the kind, `body` is not decoded further."""
+    """The file key wrapped for one recipient: `args[0]` is the kind, `body` the decoded bytes."""
 
     args: tuple[str, ...]
     body: bytes
 
     @functools.cached_property
     def share(self) -> bytes:
-        """What the argument behind the kind stands for; HeaderError unless it is the only one, in base64."""
+        """The bytes of the argument after the kind; HeaderError unless it is the only one, in base64."""
         if len(self.args) != 2:
-            raise HeaderError("a stanza has another number of arguments")
+            raise HeaderError("a stanza has the wrong number of arguments")
         return decode_base64(self.args[1].encode("ascii"))
 
     @property
@@ -54,18 +54,18 @@ class Stanza:
 
 @dataclass(frozen=True)
 class Header:
-    """Every stanza of a file, in order, and the MAC over them (32 bytes), which reading alone does not check."""
+    """The stanzas of a file, in order, and the MAC over them (32 bytes), which parsing does not check."""
 
     stanzas: tuple[Stanza, ...]
     mac: bytes
 
     def encode(self) -> bytes:
-        """The header as it stands in the file, up to and with the last LF."""
+        """The bytes of the header, up to and including the last LF."""
         return _ended(self.signed, self.mac)
 
     @functools.cached_property
     def signed(self) -> bytes:
-        """What the MAC is over: everything up to and with the `---`."""
+        """The bytes that the MAC covers: everything up to and including the `---`."""
         return _signed(self.stanzas)
 
     def is_sealed_with(self, file_key: bytes) -> bool:
@@ -74,9 +74,9 @@ class Header:
 
 
 def sealed_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
-    """A header of `stanzas` with its MAC, as it stands in the file; ValueError where a reader would have to refuse it.
+    """The bytes of a header of `stanzas` with its MAC; ValueError if a reader would refuse it.
 
-    Not all of it is read back: how a body is written leaves nothing to refuse.
+    Bodies are not checked: whatever `Stanza.encode` writes is valid.
     """
     signed = _signed(stanzas)
     header = _ended(signed, _mac(signed, file_key))
@@ -90,9 +90,9 @@ def sealed_header(stanzas: Sequence[Stanza], file_key: bytes) -> bytes:
 
 
 def header_end(data: bytes | bytearray) -> int | None:
-    """Where the header of a file that begins with `data` ends, or None while more bytes could tell.
+    """The length of the header at the start of `data`, or None if more bytes are needed.
 
-    HeaderError as soon as none could.
+    HeaderError as soon as no further bytes could make it valid.
     """
     intro = VERSION + b"\n"
     if data[: len(intro)] != intro[: len(data)]:
@@ -121,7 +121,7 @@ def parse_header(data: bytes) -> tuple[Header, int]:
 
 
 def _parse_stanza(first: bytes, lines: Iterator[bytes]) -> Stanza:
-    """A stanza from its line of arguments and as many of the lines that follow as are its body."""
+    """A stanza, from its line of arguments and the lines of its body, which are taken from `lines`."""
     if not _ARGUMENTS.fullmatch(first):
         raise HeaderError("a stanza does not begin with its arguments")
     body = []
@@ -135,7 +135,7 @@ def _parse_stanza(first: bytes, lines: Iterator[bytes]) -> Stanza:
 
 
 def _parse_mac(line: bytes) -> bytes:
-    """The MAC that the last line holds."""
+    """The MAC in the last line."""
     match = _END.fullmatch(line)
     if not match:
         raise HeaderError("the header's last line has the wrong form")
@@ -143,11 +143,11 @@ def _parse_mac(line: bytes) -> bytes:
 
 
 def _checked(stanzas: Sequence[Stanza]) -> tuple[Stanza, ...]:
-    """The stanzas, of which there is one at least, and no other beside a passphrase's."""
+    """The stanzas; HeaderError if there is none, or another beside a passphrase's."""
     if not stanzas:
         raise HeaderError("the header has no stanza")
     if len(stanzas) > 1 and any(stanza.args[0] == SCRYPT for stanza in stanzas):
-        raise HeaderError("a passphrase's stanza does not stand alone")
+        raise HeaderError("a passphrase's stanza is not the only one")
     return tuple(stanzas)
 
 

@@ -1,6 +1,6 @@
 """The post-quantum recipient type `mlkem768x25519`: HPKE (RFC 9180) over the KEM MLKEM768-X25519.
 
-This is the only module that asks anything of the library `cryptography`; `self_test` shows that it answers right.
+This is the only module that uses the library `cryptography`; `self_test` checks that it works correctly.
 """
 
 import hashlib
@@ -31,10 +31,10 @@ MLKEM_SEED = 64
 MLKEM_PUBLIC = 1184
 PUBLIC = MLKEM_PUBLIC + POINT  # 1,216
 ENCAPSULATED = 1088 + POINT  # 1,120
-MODULUS = 3329  # of ML-KEM, whose keys hold 768 numbers of twelve bits, and a seed behind them
+MODULUS = 3329  # of ML-KEM, whose keys are 768 numbers of twelve bits, followed by a seed
 NUMBERS = 1152  # bytes
-_ONES = sum(1 << at for at in range(0, 8 * NUMBERS, 24))  # the lowest bit of each second number
-EACH_SECOND = 0xFFF * _ONES
+_ONES = sum(1 << at for at in range(0, 8 * NUMBERS, 24))  # the lowest bit of every second number
+EVERY_SECOND = 0xFFF * _ONES
 TO_OVERFLOW = ((1 << 12) - MODULUS) * _ONES
 OVERFLOWN = (1 << 12) * _ONES
 
@@ -43,7 +43,7 @@ _SUITE = hpke.Suite(hpke.KEM.MLKEM768_X25519, hpke.KDF.HKDF_SHA256, hpke.AEAD.CH
 
 @dataclass(frozen=True)
 class HybridRecipient:
-    """A public key of 1,216 bytes, ML-KEM-768's and then X25519's; one that no identity can have is Malformed."""
+    """A public key of 1,216 bytes, ML-KEM-768's and then X25519's; Malformed if no identity can have it."""
 
     raw: bytes
 
@@ -78,17 +78,17 @@ class HybridRecipient:
 
 
 class Throwaway:
-    """A recipient whose identity nobody has, not even its maker: what is wrapped for it is lost.
+    """A recipient whose identity nobody has, not even its maker; it fills unused slots of an envelope.
 
-    Its stanzas look like all others: the encapsulated key is a real one, of ML-KEM-768 and X25519, and fresh each time.
-    The secret behind it is nobody's, so 32 random bytes cannot be told from a file key sealed under it (SPEC 5.2).
+    Its stanzas look like all others: the encapsulation is a real one, of ML-KEM-768 and X25519, and fresh each time.
+    Nobody has its secret, so 32 random bytes cannot be told from a file key sealed under it (SPEC 5.2).
     """
 
     def __init__(self) -> None:
         self._key = MLKEM768PrivateKey.generate().public_key()
 
     def wrap(self, file_key: bytes) -> Stanza:
-        """A fresh stanza that opens for nobody."""
+        """A fresh stanza that nobody can open."""
         _, encapsulated = self._key.encapsulate()
         share = crypto_scalarmult_base(secrets.token_bytes(POINT))
         return _stanza(encapsulated + share + secrets.token_bytes(WRAPPED_KEY))
@@ -96,7 +96,7 @@ class Throwaway:
 
 @dataclass(frozen=True)
 class HybridIdentity:
-    """A secret seed of 32 bytes, from which both keys come by SHAKE256."""
+    """A secret seed of 32 bytes, from which SHAKE256 derives both keys."""
 
     seed: bytes = field(repr=False)
 
@@ -155,19 +155,19 @@ class HybridIdentity:
             try:
                 return _SUITE.decrypt(sealed, self._key, info=INFO)
             except (InvalidTag, ValueError):
-                continue  # an X25519 share of small order ends here too
+                continue  # also raised for an X25519 share of small order
         if any(is_low_order(sealed[ENCAPSULATED - POINT : ENCAPSULATED]) for sealed in mine):
             raise LowOrderError("a stanza holds a share of small order")
         return None
 
 
 def _is_reduced(key: bytes) -> bool:
-    """Whether all numbers in a key of ML-KEM-768 are below MODULUS, which is all that FIPS 203 (7.2) asks of one.
+    """Whether all numbers in an ML-KEM-768 key are below MODULUS, the only check of FIPS 203 (7.2).
 
-    All at once: to each second number of twelve bits is added what makes just a number too large overflow.
+    All at once: adding 2^12 - MODULUS to every second number overflows exactly those that are too large.
     """
     numbers = int.from_bytes(key[:NUMBERS], "little")
-    return not ((numbers & EACH_SECOND) + TO_OVERFLOW | (numbers >> 12 & EACH_SECOND) + TO_OVERFLOW) & OVERFLOWN
+    return not ((numbers & EVERY_SECOND) + TO_OVERFLOW | (numbers >> 12 & EVERY_SECOND) + TO_OVERFLOW) & OVERFLOWN
 
 
 def _stanza(sealed: bytes) -> Stanza:

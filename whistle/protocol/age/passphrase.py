@@ -13,7 +13,7 @@ from whistle.protocol.age.primitives import WRAPPED_KEY, ZERO_NONCE, decode_argu
 LABEL = b"age-encryption.org/v1/scrypt"
 SALT = 16  # bytes
 BLOCK_SIZE = 8  # scrypt's r; p is 1
-MAX_LOG_N = 20  # 1 GiB of memory; OpenSSL is given no more than 2
+MAX_LOG_N = 20  # 1 GiB of memory; OpenSSL accepts at most 2
 LOG_N = 18  # 256 MiB, as stock age chooses
 
 _WORK = re.compile(r"[1-9][0-9]?", re.ASCII)
@@ -21,7 +21,7 @@ _WORK = re.compile(r"[1-9][0-9]?", re.ASCII)
 
 @dataclass(frozen=True)
 class ScryptRecipient:
-    """Seals with a passphrase at 2^`log_n` rounds; ValueError for more than this side itself would open."""
+    """Seals with a passphrase at work factor 2^`log_n`; ValueError above what `ScryptIdentity` opens."""
 
     passphrase: str = field(repr=False)
     log_n: int = LOG_N
@@ -38,7 +38,7 @@ class ScryptRecipient:
 
 @dataclass(frozen=True)
 class ScryptIdentity:
-    """Opens with a passphrase; a file that asks for more than 2^`max_log_n` rounds is a HeaderError."""
+    """Opens with a passphrase; HeaderError for a file with a work factor above 2^`max_log_n`."""
 
     passphrase: str = field(repr=False)
     max_log_n: int = MAX_LOG_N
@@ -47,12 +47,12 @@ class ScryptIdentity:
         _check_work(self.max_log_n)
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
-        """The file key, or None when the passphrase is another; HeaderError if the stanza has the wrong form."""
+        """The file key, or None if the passphrase is wrong; HeaderError if the stanza has the wrong form."""
         mine = [stanza for stanza in stanzas if stanza.args[0] == SCRYPT]
         if not mine:
             return None
         if len(stanzas) > 1:
-            raise HeaderError("a passphrase's stanza does not stand alone")
+            raise HeaderError("a passphrase's stanza is not the only one")
         salt, log_n = _salt_and_work(mine[0])
         if log_n > self.max_log_n:
             raise HeaderError(f"the passphrase's work factor is above 2^{self.max_log_n}")
@@ -65,7 +65,7 @@ def _check_work(log_n: int) -> None:
 
 
 def _salt_and_work(stanza: Stanza) -> tuple[bytes, int]:
-    """Salt and binary logarithm of the rounds; lengths are checked before anything is opened."""
+    """The salt and log2 of the work factor; lengths are checked before anything is opened."""
     if len(stanza.args) != 3 or len(stanza.body) != WRAPPED_KEY or not _WORK.fullmatch(stanza.args[2]):
         raise HeaderError("a passphrase's stanza has the wrong form")
     return decode_argument(stanza.args[1], SALT), int(stanza.args[2])

@@ -1,4 +1,4 @@
-"""What every part of age v1 is made of: ChaCha20-Poly1305, X25519 and unpadded base64."""
+"""The primitives of age v1: ChaCha20-Poly1305, X25519 and unpadded base64."""
 
 import binascii
 
@@ -32,7 +32,7 @@ def seal(key: bytes, nonce: bytes, plaintext: bytes) -> bytes:
 
 
 def open_(key: bytes, nonce: bytes, ciphertext: bytes) -> bytes | None:
-    """The plaintext, or None when `ciphertext` (at least 16 bytes) was not sealed so."""
+    """The plaintext, or None if `ciphertext` (at least 16 bytes) was not sealed with this key and nonce."""
     try:
         return crypto_aead_chacha20poly1305_ietf_decrypt(ciphertext, None, nonce, key)
     except CryptoError:
@@ -50,7 +50,7 @@ def exchange(scalar: bytes, point: bytes) -> bytes | None:
 
 
 def is_low_order(point: bytes) -> bool:
-    """Whether an X25519 share of 32 bytes gives every scalar the same shared secret, zero."""
+    """Whether an X25519 share of 32 bytes has small order: the shared secret is zero for every scalar."""
     return int.from_bytes(point, "little") & (2**255 - 1) in LOW_ORDER
 
 
@@ -60,7 +60,7 @@ def encode_base64(data: bytes) -> bytes:
 
 
 def decode_base64(text: bytes) -> bytes:
-    """Of all spellings only the one that `encode_base64` writes is read; any other is a HeaderError."""
+    """The bytes of unpadded base64; HeaderError for anything that `encode_base64` would not write."""
     try:
         data = binascii.a2b_base64(text + b"=" * (-len(text) % 4))
     except binascii.Error as exc:
@@ -71,7 +71,7 @@ def decode_base64(text: bytes) -> bytes:
 
 
 def decode_argument(text: str, size: int) -> bytes:
-    """The `size` bytes that a stanza's argument stands for; HeaderError when they are more or fewer."""
+    """The `size` bytes of a stanza's argument; HeaderError if there are more or fewer."""
     data = decode_base64(text.encode("ascii"))
     if len(data) != size:
         raise HeaderError("a stanza's argument has the wrong length")

@@ -1,4 +1,4 @@
-"""What a file can be sealed to and opened with.  A recipient is public, an identity is secret."""
+"""Recipients, which are public and to which files are sealed, and identities, which are secret and open them."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol
@@ -11,14 +11,14 @@ from whistle.protocol.errors import Malformed
 
 
 class Recipient(Protocol):
-    """Whatever a file key can be wrapped for."""
+    """Wraps a file key."""
 
     def wrap(self, file_key: bytes) -> Stanza:
         """A fresh stanza that holds `file_key` (16 bytes)."""
 
 
 class Identity(Protocol):
-    """Whatever can unwrap a file key."""
+    """Unwraps a file key."""
 
     def unwrap(self, stanzas: Sequence[Stanza]) -> bytes | None:
         """The file key of the first stanza that opens, or None; HeaderError if one of its kind is malformed."""
@@ -35,7 +35,7 @@ IDENTITIES: dict[str, Callable[[str], X25519Identity | HybridIdentity]] = {
 
 
 def recipient(text: str) -> X25519Recipient | HybridRecipient:
-    """The recipient that `text` stands for, by its prefix; raises Malformed."""
+    """The recipient in `text`, of the kind that its prefix names; raises Malformed."""
     for prefix, read in RECIPIENTS.items():
         if text.startswith(prefix):
             return read(text)
@@ -43,7 +43,7 @@ def recipient(text: str) -> X25519Recipient | HybridRecipient:
 
 
 def identity(text: str) -> X25519Identity | HybridIdentity:
-    """The identity that `text` stands for, by its prefix; raises Malformed."""
+    """The identity in `text`, of the kind that its prefix names; raises Malformed."""
     for prefix, read in IDENTITIES.items():
         if text.startswith(prefix):
             return read(text)

@@ -1,4 +1,4 @@
-"""Shows, before anything is sealed or opened, that the cryptography library answers as age expects."""
+"""A self-test of the cryptography library, to run before anything is sealed or opened."""
 
 import hashlib
 
@@ -33,7 +33,7 @@ ENCAPSULATED = (
 
 
 def self_test() -> None:
-    """Opens a known stanza, and seals and opens a fresh one; raises SelfTestError where either goes wrong."""
+    """Open a known stanza, then seal and open a fresh one; raises SelfTestError if either fails."""
     try:
         identity = HybridIdentity.from_text(IDENTITY)
         known = identity.unwrap([Stanza((KIND, ENCAPSULATED), decode_base64(BODY))])

@@ -1,7 +1,7 @@
-"""Whole age files, sealed and opened piece by piece in constant memory.
+"""Sealing and opening age files as streams, in constant memory.
 
-The payload is pieces of 64 KiB, each under the payload key and a nonce that counts them and marks the last.
-What `Opener` gives out is verified; a file that is cut off or altered gives an error in place of the rest.
+The payload is pieces of 64 KiB, each sealed with the payload key and a nonce that counts them and marks the last.
+`Opener` returns only verified plaintext; a file that is cut off or altered raises an error instead of the rest.
 """
 
 import copy
@@ -23,7 +23,7 @@ Bytes = bytes | memoryview
 
 
 class _Pieces:
-    """Cuts a stream into pieces of `size` bytes, each given out once `after` bytes more have come."""
+    """Cuts a stream into pieces of `size` bytes, each released once `after` further bytes have arrived."""
 
     def __init__(self, size: int, after: int) -> None:
         self._parts: list[bytes] = []
@@ -32,22 +32,22 @@ class _Pieces:
         self._after = after
 
     def copy(self) -> "_Pieces":
-        """Another one that holds the same."""
+        """An independent copy."""
         other = copy.copy(self)
         other._parts = list(self._parts)
         return other
 
     @property
     def rest(self) -> bytes:
-        """What was taken and not given out."""
+        """What was taken and not yet released."""
         return self._parts[0] if len(self._parts) == 1 else b"".join(self._parts)
 
     def take(self, data: Bytes) -> Iterator[bytes]:
-        """The whole pieces that are ready; what is over stays in `rest`."""
+        """The whole pieces that are ready; the remainder stays in `rest`."""
         view = memoryview(data)
         if self._length:
             missing = self._size - self._length
-            self._keep(data, view[:missing])
+            self._add(data, view[:missing])
             view = view[missing:]
             if self._length < self._size or len(view) < self._after:
                 return
@@ -56,16 +56,16 @@ class _Pieces:
         whole = max(0, len(view) - self._after) // self._size * self._size
         for at in range(0, whole, self._size):
             yield bytes(view[at : at + self._size])
-        self._keep(data, view[whole:])
+        self._add(data, view[whole:])
 
-    def _keep(self, data: Bytes, view: memoryview) -> None:
-        if view:  # bytes that are kept whole need no copy
+    def _add(self, data: Bytes, view: memoryview) -> None:
+        if view:  # whole bytes objects need no copy
             self._parts.append(data if isinstance(data, bytes) and len(data) == len(view) else bytes(view))
             self._length += len(view)
 
 
 class Sealer:
-    """One file under way to `recipients`; write `header` first, then what `update` and `finish` give.
+    """Seals one file to `recipients`; write `header` first, then what `update` and `finish` return.
 
     ValueError without a recipient, or for a passphrase beside any other.
     """
@@ -78,16 +78,16 @@ class Sealer:
         self._key = _payload_key(file_key, nonce)
         self._finished = False
         self._count = 0
-        self._pieces = _Pieces(CHUNK, after=1)  # the last piece is sealed otherwise, full or not
+        self._pieces = _Pieces(CHUNK, after=1)  # the last piece is sealed differently, even if it is full
 
     def update(self, data: bytes) -> bytes:
-        """Takes any number of bytes of plaintext; gives as much ciphertext as is ready."""
-        self._going()
+        """Take any number of bytes of plaintext; return as much ciphertext as is ready."""
+        self._check_unfinished()
         return b"".join([self._seal(piece, last=False) for piece in self._pieces.take(data)])
 
     def finish(self) -> bytes:
-        """The last piece of ciphertext; afterwards the sealer is spent (ValueError)."""
-        self._going()
+        """The last piece of ciphertext; ValueError if anything is called after it."""
+        self._check_unfinished()
         self._finished = True
         return self._seal(self._pieces.rest, last=True)
 
@@ -96,16 +96,16 @@ class Sealer:
         self._count += 1
         return seal(self._key, nonce, piece)
 
-    def _going(self) -> None:
+    def _check_unfinished(self) -> None:
         if self._finished:
             raise ValueError("this file is finished")
 
 
 class Opener:
-    """One file on its way in, header first, for whoever holds one of `identities`.
+    """Opens one file with one of `identities`.
 
-    Identities are tried in order, and the first stanza that opens decides.  Any error is final: the same one
-    meets every later call.
+    Identities are tried in order, and the first stanza that opens decides.  Any error is final: every later call raises
+    it again.
     """
 
     def __init__(self, identities: Sequence[Identity]) -> None:
@@ -121,17 +121,17 @@ class Opener:
         self._finished = False
 
     def copy(self) -> "Opener":
-        """Another one that has come as far; each goes on for itself."""
+        """An independent opener in the same state."""
         other = copy.copy(self)
         other._start, other._pieces = bytearray(self._start), self._pieces.copy()
         return other
 
     def update(self, data: bytes) -> bytes:
-        """Takes any number of bytes of the file; gives as much verified plaintext as is ready.
+        """Take any number of bytes of the file; return as much verified plaintext as is ready.
 
         Raises HeaderError, NotForMe, MacError or PayloadError.
         """
-        self._going()
+        self._check_unfinished()
         try:
             rest = self._begin(data) if self._key is None else data
             return b"".join([self._open(piece) for piece in self._pieces.take(rest)])
@@ -141,7 +141,7 @@ class Opener:
 
     def finish(self) -> bytes:
         """The rest of the plaintext; HeaderError or PayloadError if the file is cut off."""
-        self._going()
+        self._check_unfinished()
         self._finished = True
         try:
             if self._key is None:
@@ -151,14 +151,14 @@ class Opener:
             self._fault = exc
             raise
 
-    def _going(self) -> None:
+    def _check_unfinished(self) -> None:
         if self._fault is not None:
             raise self._fault
         if self._finished:
             raise ValueError("this file is finished")
 
     def _begin(self, data: Bytes) -> Bytes:
-        """Collects the header and the nonce; gives back what of `data` follows them."""
+        """Collect the header and the nonce; return what follows them in `data`."""
         before = len(self._start)
         self._start += data[: MAX_HEADER + NONCE - before]
         if self._header is None:
@@ -175,9 +175,9 @@ class Opener:
         return memoryview(data)[begin - before :]
 
     def _open(self, piece: bytes) -> bytes:
-        """A piece of full size, which may be the last one or any before."""
+        """The plaintext of a full piece, which may or may not be the last."""
         if self._ended:
-            raise PayloadError("something follows the last piece of the payload")
+            raise PayloadError("the payload continues after its last piece")
         plaintext = self._try(piece, last=False)
         if plaintext is None:
             plaintext = self._try(piece, last=True)
@@ -188,11 +188,11 @@ class Opener:
         return plaintext
 
     def _open_rest(self, piece: bytes) -> bytes:
-        """What came after the last piece of full size: the last piece, or nothing where that was it."""
+        """The plaintext after the last full piece; empty if that was the last piece."""
         if self._ended and not piece:
             return b""
         if self._ended or len(piece) < TAG or (len(piece) == TAG and self._count):
-            raise PayloadError("the payload is cut off, ends in an empty piece, or goes on after its last")
+            raise PayloadError("the payload is cut off, ends in an empty piece, or continues after its last")
         plaintext = self._try(piece, last=True)
         if plaintext is None:
             raise PayloadError("the last piece of the payload is altered or missing")
@@ -216,7 +216,7 @@ def decrypt(identities: Sequence[Identity], data: bytes) -> bytes:
 
 
 def _unwrap(header: Header, identities: Sequence[Identity]) -> bytes:
-    """Finds the file key, and with it checks the header's MAC before any payload is looked at."""
+    """Find the file key, and check the header's MAC with it before any payload is opened."""
     fault: ProtocolError = NotForMe("none of the identities opens this file")
     for identity in identities:
         try:
@@ -237,5 +237,5 @@ def _payload_key(file_key: bytes, nonce: bytes) -> bytes:
 
 
 def _nonce(count: int, last: bool) -> bytes:
-    """11 bytes of count and one that marks the last piece; a payload key is fresh, so none comes twice."""
+    """11 bytes of count and one that marks the last piece; never repeated, since each payload key is fresh."""
     return count.to_bytes(11, "big") + bytes([last])

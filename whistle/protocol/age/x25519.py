@@ -1,4 +1,4 @@
-"""The recipient type X25519.  Not post-quantum: for attachments, whose stanza nobody but their reader sees."""
+"""The recipient type X25519.  Not post-quantum: for attachments, whose stanza only their readers see."""
 
 import secrets
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ WRAP_INFO = b"age-encryption.org/v1/X25519"
 
 @dataclass(frozen=True)
 class X25519Recipient:
-    """A public key of 32 bytes; one of small order, to which nothing can be sealed, is Malformed."""
+    """A public key of 32 bytes; Malformed if it has small order, since nothing can be sealed to it."""
 
     raw: bytes
 
@@ -115,7 +115,7 @@ class X25519Identity:
 
 
 def check_point(raw: bytes) -> None:
-    """Refuses, as Malformed, what is not 32 bytes or gives every sender the same shared secret, zero."""
+    """Raise Malformed unless `raw` is 32 bytes and not of small order."""
     if len(raw) != POINT or is_low_order(raw):
         raise Malformed("not an X25519 public key to which anything can be sealed")
 

@@ -1,1 +1,1 @@
-"""What a case is made of: messages, the envelopes that hold them, and attachments (SPEC 4, 5, 6)."""
+"""The parts of a case: messages, their envelopes, and attachments (SPEC 4, 5, 6)."""

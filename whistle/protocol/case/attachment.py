@@ -1,7 +1,7 @@
-"""Attachments as blocks of 256 KiB that are nothing but ciphertext (SPEC 6).
+"""Attachments as blocks of 256 KiB of pure ciphertext (SPEC 6).
 
-An attachment is an age file sealed to one fresh X25519 identity.  Its header and nonce stand in the message, so
-that the blocks are alike; no public key is seen outside a sealed message.  Everything streams.
+An attachment is an age file sealed to one fresh X25519 identity.  Its header and nonce travel in the message, so that
+all blocks look alike and no public key is visible outside a sealed message.  Everything streams.
 """
 
 import base64
@@ -29,8 +29,8 @@ IDENTITY = 74  # characters of an identity's text
 MAX_NAME = 255  # characters
 MAX_TYPE = 127  # characters
 ZEROS = bytes(BLOCK)
-GATHERED = 1_048_576  # bytes of content that are hashed at once, or
-MOST_PIECES = 1024  # as they came
+HASHED_AT_ONCE = 1_048_576  # bytes of content, or
+MAX_PIECES = 1024  # if they are small
 
 Block = tuple[bytes, bytes]
 
@@ -44,7 +44,7 @@ def identity(value: object) -> str:
 
 @dataclass(frozen=True)
 class Attachment:
-    """What a message says of an attachment; whoever has it can fetch and open the blocks."""
+    """An attachment's record in a message; whoever has it can fetch and open the blocks."""
 
     kind: str = schema.field(schema.one_of("file", "rest"))
     name: str = schema.field(schema.text(MAX_NAME))
@@ -62,7 +62,7 @@ class Attachment:
 
 
 def capacity(blocks: int) -> int:
-    """How many bytes of plaintext that number of blocks holds."""
+    """How many bytes of plaintext fit into that number of blocks."""
     sealed = blocks * BLOCK
     return sealed - TAG * -(-sealed // (PIECE + TAG))
 
@@ -87,7 +87,7 @@ def block_ids(attachment: Attachment) -> list[bytes]:
 
 
 def shortened_name(name: str) -> str:
-    """A file's name cut to what a record holds, its ending kept; made valid Unicode."""
+    """A file's name as valid Unicode of at most 255 characters, its ending kept if it has at most 16."""
     valid = _valid(name)
     if len(valid) <= MAX_NAME:
         return valid
@@ -101,45 +101,45 @@ def _valid(text: str) -> str:
 
 
 class _Hash:
-    """SHA-256 of a stream, on a second thread as soon as there is enough of it to be worth one.
+    """SHA-256 of a stream, on a second thread once there is enough to be worth it.
 
-    Pieces are gathered first, so that the two threads meet once in a million bytes and not at every piece.
+    Pieces are collected first, so that the threads synchronise once in a million bytes and not at every piece.
     """
 
     def __init__(self) -> None:
         self._hash = hashlib.sha256()
         self._pieces: list[bytes] = []
-        self._length = 0  # bytes that are gathered
-        self._thread: ThreadPoolExecutor | None = None  # ends when this object does
+        self._length = 0  # bytes in `_pieces`
+        self._thread: ThreadPoolExecutor | None = None  # ends with this object
         self._last: Future[None] | None = None
 
     def update(self, data: bytes) -> None:
-        self._pieces.append(bytes(data))  # which copies only what could still change
+        self._pieces.append(bytes(data))  # copies only what is mutable
         self._length += len(data)
-        if self._length >= GATHERED or len(self._pieces) == MOST_PIECES:
-            self._settle()
+        if self._length >= HASHED_AT_ONCE or len(self._pieces) == MAX_PIECES:
+            self._wait()
             self._thread = self._thread or ThreadPoolExecutor(1, "whistle-hash")
             self._last = self._thread.submit(self._take, self._pieces)
             self._pieces, self._length = [], 0
 
     def hexdigest(self) -> str:
-        """The hash of all; the end of the stream."""
-        self._settle()
+        """The hash of the whole stream; no `update` may follow."""
+        self._wait()
         self._take(self._pieces)
         return self._hash.hexdigest()
 
     def _take(self, pieces: list[bytes]) -> None:
-        self._hash.update(b"".join(pieces))  # at once: each call would wait for the interpreter
+        self._hash.update(b"".join(pieces))  # in one call, since each call waits for the interpreter lock
 
-    def _settle(self) -> None:
+    def _wait(self) -> None:
         if self._last:
             self._last.result()
 
 
 class Sealer:
-    """Seals one content as it streams by, holding about four MiB of it at most.
+    """Seals one stream of content, holding at most about four MiB of it.
 
-    ``update`` and ``finish`` give blocks as pairs of id and 262,144 bytes.
+    ``update`` and ``finish`` return blocks as pairs of id and 262,144 bytes.
     """
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ class Sealer:
         self._filled = 0  # bytes of the block
 
     def update(self, data: bytes) -> list[Block]:
-        """Take the next bytes of the content."""
+        """Take the next bytes of the content; return the blocks that are complete.  ValueError above 2**36 bytes."""
         self._size += len(data)
         if self._size > MAX_SIZE:
             raise ValueError("an attachment is too large")
@@ -160,7 +160,7 @@ class Sealer:
         return self._cut(self._age.update(data))
 
     def finish(self, name: str, type: str, kind: str = "file") -> tuple[list[Block], Attachment]:
-        """Fill the last block with zeros; the last blocks, and the record for the message."""
+        """Fill the last block with zeros; return the last blocks and the record for the message."""
         blocks, total = [], blocks_for(self._size)
         missing = capacity(total) - self._size
         while missing:
@@ -196,8 +196,8 @@ class Sealer:
 class Opener:
     """Opens one attachment from its blocks, in order.
 
-    Every piece that ``update`` gives is authentic, but the whole is only when ``finish`` has returned: write it
-    beside and rename it then.
+    Every piece that ``update`` returns is authentic, but the whole only once ``finish`` has returned: write to a
+    temporary file and rename it then.
     """
 
     def __init__(self, attachment: Attachment) -> None:
@@ -206,26 +206,26 @@ class Opener:
         try:
             self._age.update(schema.unbase64(attachment.header))
         except NotForMe as error:
-            raise Malformed("an attachment's header and its identity do not belong together") from error
+            raise Malformed("an attachment's header is not sealed to its identity") from error
         self._hash = hashlib.sha256()
         self._left = attachment.size
         self._blocks = 0
 
     def copy(self) -> "Opener":
-        """Another one that has come as far, to try what may be altered."""
+        """An independent opener in the same state, to try a block that may be altered."""
         other = copy.copy(self)
         other._age, other._hash = self._age.copy(), self._hash.copy()
         return other
 
     def update(self, block: bytes) -> bytes:
-        """The content that the next block makes certain; Malformed if it was altered."""
+        """The content that the next block completes; Malformed if it was altered."""
         self._blocks += 1
         if len(block) != BLOCK or self._blocks > self._attachment.blocks:
-            raise Malformed("an attachment has another number or size of blocks")
+            raise Malformed("an attachment has the wrong number or size of blocks")
         return self._content(self._age.update(block))
 
     def finish(self) -> bytes:
-        """The last of the content; Malformed unless all of it was there and is what the message says."""
+        """The end of the content; Malformed unless everything was there and the hash is the message's."""
         last = self._content(self._age.finish())
         if self._left or self._blocks != self._attachment.blocks:
             raise Malformed("an attachment is cut off")
@@ -234,9 +234,9 @@ class Opener:
         return last
 
     def _content(self, plaintext: bytes) -> bytes:
-        content, filling = plaintext[: self._left], plaintext[self._left :]
-        if filling.strip(b"\0"):
-            raise Malformed("an attachment is filled up with other than zeros")
+        content, padding = plaintext[: self._left], plaintext[self._left :]
+        if padding.strip(b"\0"):
+            raise Malformed("an attachment is padded with something other than zeros")
         self._left -= len(content)
         self._hash.update(content)
         return content

@@ -1,7 +1,7 @@
-"""Envelopes: one size for every message, and a number of readers that cannot be counted (SPEC 5).
+"""Envelopes: every message has the same size and hides its number of readers (SPEC 5).
 
-An envelope is an age file with exactly ``slots`` stanzas in random order, the readers' and, for the rest, real
-encapsulations to throwaway recipients.
+An envelope is an age file with exactly ``slots`` stanzas in random order: the readers', and real encapsulations to
+throwaway recipients for the rest.
 """
 
 import base64
@@ -46,14 +46,14 @@ def capacity(slots: int) -> int:
 
 
 def line_capacity(slots: int) -> int:
-    """How long, in bytes, line 1 may be."""
+    """The maximum length of line 1, in bytes."""
     return capacity(slots) - ENDING
 
 
 def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
-    """The message as it fits in an envelope: if it is too long, its content as blocks of an attachment `rest`.
+    """The message as it fits in an envelope; if it is too long, its content moves to an attachment `rest` (SPEC 4.5).
 
-    Malformed if it is too long even so, or if no reader would take it.
+    Also returns the blocks of `rest`.  Malformed if it is still too long, or if no reader would accept it.
     """
     if len(whole.line) <= line_capacity(slots):
         _ = whole.readable
@@ -76,11 +76,11 @@ def fold(whole: Message, slots: int) -> tuple[Message, list[Block]]:
 def seal(signed: Signed, recipients: Sequence[Recipient], slots: int, throwaways: Sequence[Recipient] = ()) -> bytes:
     """The envelope of a message for at most ``slots`` distinct recipients.
 
-    ``throwaways`` is a pool of recipients whose identities nobody has; fresh ones are made where it is too small.
+    ``throwaways`` are recipients whose identities nobody has; fresh ones are made if there are too few.
     """
     everyone = list(dict.fromkeys(recipients))
     if not 1 <= len(everyone) <= slots:
-        raise ValueError("one to `slots` recipients")
+        raise ValueError("there must be one to `slots` recipients")
     everyone += throwaways[: slots - len(everyone)]
     while len(everyone) < slots:
         everyone.append(Throwaway())
@@ -92,19 +92,19 @@ def seal(signed: Signed, recipients: Sequence[Recipient], slots: int, throwaways
 
 
 def check_form(body: bytes, slots: int) -> None:
-    """Malformed unless an envelope has the size and the stanzas.  Opens nothing."""
+    """Raise Malformed unless the size and the stanzas are those of an envelope.  Opens nothing."""
     if len(body) != size(slots):
-        raise Malformed("an envelope has another size")
+        raise Malformed("an envelope has the wrong size")
     header, _ = age.parse_header(body)
     if len(header.stanzas) != slots:
-        raise Malformed("an envelope has another number of stanzas")
+        raise Malformed("an envelope has the wrong number of stanzas")
     for stanza in header.stanzas:
         if stanza.args[0] != KIND or len(stanza.body) != WRAPPED_KEY or len(stanza.share) != ENCAPSULATED:
-            raise Malformed("an envelope has a stanza of another form")
+            raise Malformed("an envelope has a stanza of the wrong form")
 
 
 def open_(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> Signed:
-    """The message of an envelope, its signature not yet checked; raises as `decrypt` and `split`."""
+    """The message of an envelope, its signature not yet checked; raises what `decrypt` and `split` raise."""
     return split(decrypt(body, identities, slots))
 
 
@@ -112,7 +112,7 @@ def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> by
     """The plaintext of an envelope, for `split`.
 
     NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.  A stanza whose share has small
-    order opens nothing and is no damage, since libraries report it differently.
+    order opens nothing and does not count as damage, since libraries report it differently.
     """
     check_form(body, slots)
     try:
@@ -122,10 +122,10 @@ def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> by
 
 
 def split(plaintext: bytes) -> Signed:
-    """Line 1, the signature of line 2, and nothing but spaces after it; Malformed for anything else."""
+    """The message of line 1 and the signature of line 2, followed by spaces only; Malformed for anything else."""
     lines = plaintext.split(b"\n", 2)
     if len(lines) != 3 or lines[2] != b" " * len(lines[2]):
-        raise Malformed("an envelope's plaintext is not two lines and spaces")
+        raise Malformed("an envelope's plaintext is not two lines followed by spaces")
     line, encoded, _ = lines
     signature = schema.unbase64(encoded.decode("ascii", "replace"))
     if len(signature) != SIGNATURE:

@@ -1,6 +1,6 @@
-"""The messages: what each kind holds, in canonical JSON, and its signature (SPEC 4).
+"""Messages: the fields of each kind, in canonical JSON, and the signature (SPEC 4).
 
-A kind is a dataclass here, a line in KINDS and a paragraph in SPEC.md.
+A kind is a dataclass here, an entry in KINDS and a paragraph in SPEC.md.
 """
 
 import base64
@@ -24,21 +24,21 @@ VERSION = 1
 MAX_SLOTS = 16
 MAX_TEXT = 4_194_304  # characters
 MAX_ATTACHMENTS = 500
-MAX_REST = 16_777_216  # bytes; parsing JSON takes many times its length of memory
+MAX_REST = 16_777_216  # bytes; parsing JSON takes many times its length in memory
 MAX_LINE = 65_536  # bytes
 MAX_ORIGINALS = 10_000
 RECIPIENT = 1_959  # characters of a hybrid recipient's text
 CONTENT = ("text", "answers", "attachments", "originals")
 HASH = schema.hexadecimal(32)
 PEOPLE = schema.list_of(schema.identifier, 64, unique=True)
-MARKS = ("acknowledgement", "feedback")  # what a reply can count as (SPEC 4.8)
+MARKS = ("acknowledgement", "feedback")  # weaker first: feedback acknowledges too (SPEC 4.8)
 
 
 def mailbox(value: Any) -> str:
     """The form of a hybrid recipient's text."""
     if not isinstance(value, str) or len(value) != RECIPIENT:
         raise Malformed("not a recipient")
-    HybridRecipient.from_text(value)  # which reads no second spelling of a key
+    HybridRecipient.from_text(value)  # accepts only one spelling of a key
     return value
 
 
@@ -62,7 +62,7 @@ class Sender:
         self.case()
 
     def case(self) -> str:
-        """The name of the case that these keys make, in hexadecimal; Malformed unless the mailbox is a recipient."""
+        """The case that these keys make, in hexadecimal; Malformed unless the mailbox is a recipient."""
         return self._case
 
     @functools.cached_property
@@ -73,7 +73,7 @@ class Sender:
 
 @dataclass(frozen=True)
 class Continues:
-    """The case that a report continues under new words, with the old key's signature over the new case."""
+    """The case that a report continues under new words, with the old key's signature over both cases."""
 
     case: str = schema.field(HASH)
     sign: str = schema.field(schema.hexadecimal(32))
@@ -99,7 +99,7 @@ class Original:
 
 @dataclass(frozen=True, kw_only=True)
 class Message:
-    """What every kind holds."""
+    """Fields of every kind."""
 
     kind: ClassVar[str]
     case: str = schema.field(HASH)
@@ -109,23 +109,23 @@ class Message:
 
     def __post_init__(self) -> None:
         if set(self.readers) & set(self.without):
-            raise Malformed("a message names someone as reader and as left out")
+            raise Malformed("a message names somebody both as a reader and as left out")
 
     @functools.cached_property
     def line(self) -> bytes:
-        """Line 1."""
+        """Line 1: canonical JSON, which is what gets signed."""
         return canonical.dumps({"v": VERSION, "kind": self.kind, **schema.to_json(self)})
 
     @functools.cached_property
     def readable(self) -> bytes:
-        """Line 1, once it has been read back; Malformed for one that no reader would take, since it would be lost."""
+        """Line 1, after reading it back; Malformed if a reader would refuse it, since the message would be lost."""
         parse(self.line)
         return self.line
 
 
 @dataclass(frozen=True, kw_only=True)
 class Body(Message):
-    """What a message that people write holds; `rest` stands for all of it when line 1 would be too long."""
+    """Fields of messages with content; `rest` replaces all of it when line 1 would be too long."""
 
     text: str = schema.field(schema.text(MAX_TEXT), default="")
     attachments: tuple[Attachment, ...] = schema.field(
@@ -136,18 +136,18 @@ class Body(Message):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.rest and any(getattr(self, name, None) for name in CONTENT):
-            raise Malformed("a message's rest and its content exclude each other")
+            raise Malformed("a message has both a rest and other content")
         if self.rest and (self.rest.kind != "rest" or self.rest.size > MAX_REST):
             raise Malformed("a message's rest is of another kind or too long")
         if any(each.kind != "file" for each in self.attachments):
-            raise Malformed("a message's attachments are files")
+            raise Malformed("a message has an attachment that is not a file")
         if sum(each.blocks for each in self.attachments) > MAX_BLOCKS:
             raise Malformed("a message's attachments are too large together")
 
 
 @dataclass(frozen=True, kw_only=True)
 class ByReporter(Message):
-    """What the reporter's messages hold."""
+    """Fields of the reporter's messages."""
 
     sender: Sender = schema.field(schema.record(Sender), name="from")
     sealed: str = schema.field(schema.one_of("device", "browser", "arrival"))
@@ -181,7 +181,7 @@ class FollowUp(Body, ByReporter):
 
 @dataclass(frozen=True, kw_only=True)
 class Slip(ByReporter):
-    """What tells a returning reporter who reads the case and who was left out."""
+    """Tells a returning reporter who reads the case and who was left out; sealed to the mailbox alone."""
 
     kind = "slip"
     channel: str = schema.field(schema.identifier)
@@ -189,7 +189,7 @@ class Slip(ByReporter):
 
 @dataclass(frozen=True, kw_only=True)
 class ByReviewer(Message):
-    """What the reviewers' messages hold: their chain in the case, and what they had seen."""
+    """Fields of the reviewers' messages: their chain in the case, and what they had seen."""
 
     sender: str = schema.field(schema.identifier, name="from")
     day: datetime.date = schema.field(schema.day)
@@ -200,12 +200,12 @@ class ByReviewer(Message):
     def __post_init__(self) -> None:
         super().__post_init__()
         if (self.seq == 0) != (self.prev is None):
-            raise Malformed("a chain begins with 0 and has a previous message ever after")
+            raise Malformed("the first message of a chain has number 0 and no previous one, and no other does")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reply(Body, ByReviewer):
-    """A reviewer's answer to the reporter; one without content is a notice, which tells who reads the case."""
+    """A reviewer's answer to the reporter; without content it is a notice, which only tells who reads the case."""
 
     kind = "reply"
     to: str = schema.field(mailbox)
@@ -219,7 +219,7 @@ class Reply(Body, ByReviewer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.mark and self.is_notice:
-            raise Malformed("a reply without content is marked")
+            raise Malformed("a reply without content has a mark")
 
     @property
     def is_notice(self) -> bool:
@@ -229,14 +229,14 @@ class Reply(Body, ByReviewer):
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Body, ByReviewer):
-    """What reviewers write to each other."""
+    """A message between reviewers."""
 
     kind = "note"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Status(ByReviewer):
-    """Where a case stands."""
+    """The state of a case, as a reviewer sets it."""
 
     kind = "status"
     status: str = schema.field(schema.one_of("new", "triage", "open", "waiting", "closed"))
@@ -248,7 +248,7 @@ class Status(ByReviewer):
 
 @dataclass(frozen=True, kw_only=True)
 class Grant(Body, ByReviewer):
-    """Lets one more reviewer into a case, with what was said before."""
+    """Lets one more reviewer into a case; `originals` are the earlier messages that the grantee lacks."""
 
     kind = "grant"
     grantee: str = schema.field(schema.identifier)
@@ -258,7 +258,7 @@ class Grant(Body, ByReviewer):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.grantee not in self.readers:
-            raise Malformed("a grant is not sealed to the reviewer whom it lets in")
+            raise Malformed("a grant is not sealed to its grantee")
 
 
 KINDS: dict[str, type[Message]] = {kind.kind: kind for kind in (Report, FollowUp, Slip, Reply, Note, Status, Grant)}
@@ -279,7 +279,7 @@ class Signed:
 
     @functools.cached_property
     def is_by_reporter(self) -> bool:
-        """Whether it is a reporter's and signed by the key that it names; found out once."""
+        """Whether it is a reporter's and signed by the key that it names; checked once."""
         try:
             check_reporter(self)
         except ProtocolError:
@@ -293,7 +293,7 @@ def encode(message: Message) -> bytes:
 
 
 def parse(line: bytes) -> Message:
-    """The message of a line 1; Malformed unless it is canonical and has just the fields of its kind."""
+    """The message of a line 1; Malformed unless it is canonical and has exactly the fields of its kind."""
     kind, value = schema.parse_object(line, VERSION)
     if kind not in KINDS:
         raise Malformed("a message of an unknown kind")
@@ -301,7 +301,7 @@ def parse(line: bytes) -> Message:
 
 
 def sign(message: Message, key: SigningKey) -> Signed:
-    """Sign a message; Malformed for one that no reader would take, since it would be lost."""
+    """Sign a message; Malformed if a reader would refuse it, since it would be lost."""
     line = message.readable
     return Signed(line, signing.sign(key, _signed(message, line)), message)
 
@@ -328,7 +328,7 @@ def from_original(inside: Original) -> Signed:
     line = inside.line.encode()
     message = parse(line)
     if message.kind != inside.kind:
-        raise Malformed("an original is of another kind than it says")
+        raise Malformed("an original is not of the kind that it claims")
     return Signed(line, schema.unbase64(inside.signature), message)
 
 
@@ -341,16 +341,16 @@ def continue_case(old: SigningKey, old_case: bytes, new_case: bytes) -> Continue
 def check_continues(continues: Continues, old: Sender, new_case: str) -> None:
     """Raise Forged unless the sender of the old case signed that the new one continues it."""
     if continues.case != old.case() or continues.sign != old.sign:
-        raise Forged("the case that it says it continues has other keys")
-    told = LABEL_CONTINUES + bytes.fromhex(continues.case) + bytes.fromhex(new_case)
-    signing.verify(bytes.fromhex(continues.sign), told, schema.unbase64(continues.signature))
+        raise Forged("the case that it claims to continue has other keys")
+    signed = LABEL_CONTINUES + bytes.fromhex(continues.case) + bytes.fromhex(new_case)
+    signing.verify(bytes.fromhex(continues.sign), signed, schema.unbase64(continues.signature))
 
 
 def content_of(message: Body) -> bytes:
     """What `rest` holds: the message's text, answers, attachments and originals as canonical JSON."""
     names = {each.name for each in fields(message)} & set(CONTENT)
-    held = {name: schema.to_json(getattr(message, name)) for name in names if getattr(message, name)}
-    return canonical.dumps(held)
+    content = {name: schema.to_json(getattr(message, name)) for name in names if getattr(message, name)}
+    return canonical.dumps(content)
 
 
 def with_rest(message: Body, rest: Attachment) -> Body:
@@ -360,15 +360,15 @@ def with_rest(message: Body, rest: Attachment) -> Body:
 
 
 def with_content(message: Body, content: bytes) -> Body:
-    """The message with the content that its `rest` held, for reading; it is not what was signed."""
+    """The message with the content that its `rest` held, for reading only: this is not what was signed."""
     value = canonical.loads(content)
-    known = {each.name: each.metadata["form"] for each in fields(message) if each.name in CONTENT}
-    if not isinstance(value, dict) or not set(value) <= set(known):
+    forms = {each.name: each.metadata["form"] for each in fields(message) if each.name in CONTENT}
+    if not isinstance(value, dict) or not set(value) <= set(forms):
         raise Malformed("a message's rest holds an unknown field")
     if not all(value.values()):
         raise Malformed("a message's rest holds an empty field")
-    found = {name: known[name](item) for name, item in value.items()}
-    return replace(message, rest=None, **found)
+    parsed = {name: forms[name](item) for name, item in value.items()}
+    return replace(message, rest=None, **parsed)
 
 
 def _signed(message: Message, line: bytes) -> bytes:

@@ -1,1 +1,1 @@
-"""The retrieval code: its words, and the keys, tokens and ids that follow from it (SPEC 2, 3)."""
+"""The retrieval code: its words, and the keys, tokens and ids derived from it (SPEC 2, 3)."""

@@ -1,6 +1,6 @@
-"""Everything that follows from a retrieval code: keys, tokens, ids, the name of the case (SPEC 2).
+"""Everything derived from a retrieval code: keys, tokens, ids, the case (SPEC 2, 3).
 
-The server's names of things are hashes of tokens, so that reading asks by id and withdrawing by token.
+The server's ids are hashes of tokens: an id is enough to read, only the token can store or withdraw.
 """
 
 import functools
@@ -27,21 +27,21 @@ REFERENCE_DIGITS = 12
 
 
 def id_from_token(token: bytes) -> bytes:
-    """The server's id, 16 bytes, of the thing that a token of 16 bytes names."""
+    """The server's id (16 bytes) of what is stored under a token (16 bytes)."""
     if len(token) != TOKEN:
         raise ValueError("a token has 16 bytes")
     return hashlib.blake2b(token, digest_size=TOKEN).digest()
 
 
 def case_of(verify_key: bytes, mailbox: bytes, replies: bytes) -> bytes:
-    """The name of a case, 32 bytes, from its verify key, mailbox recipient (raw) and replies key."""
+    """The case, 32 bytes, of a verify key, a mailbox recipient (raw) and a replies key (SPEC 3.1)."""
     if (len(verify_key), len(mailbox), len(replies)) != (32, 1216, 32):
-        raise ValueError("keys of 32, 1216 and 32 bytes")
+        raise ValueError("the keys must have 32, 1216 and 32 bytes")
     return hashlib.blake2b(LABEL_CASE + verify_key + mailbox + replies, digest_size=32).digest()
 
 
 def reference(case: bytes) -> str:
-    """The case reference that people may quote: twelve digits in three groups.  It opens nothing."""
+    """The case reference that people may quote: twelve digits in three groups.  It opens nothing (SPEC 3.1)."""
     value = int.from_bytes(case[:8]) >> (64 - REFERENCE_BITS)
     digits = str(value).zfill(REFERENCE_DIGITS)
     return "-".join(digits[start : start + 4] for start in range(0, REFERENCE_DIGITS, 4))
@@ -54,7 +54,7 @@ def reply_tokens(replies: bytes, lane: int) -> list[bytes]:
 
 
 def code_for(attempt: bytes, digest: bytes) -> bytes:
-    """The code of 16 bytes for a form's 32 random bytes and the digest of what it holds."""
+    """The code (16 bytes) of a form, from its 32 random bytes and the digest of its content (SPEC 2.4)."""
     if (len(attempt), len(digest)) != (ATTEMPT, 32):
         raise ValueError("an attempt and a digest have 32 bytes each")
     return hmac.digest(attempt, digest, "sha256")[:CODE]
@@ -62,7 +62,7 @@ def code_for(attempt: bytes, digest: bytes) -> bytes:
 
 @dataclass(frozen=True)
 class Reporter:
-    """What only the holder of the words can compute; ``derive`` makes it."""
+    """The secrets that only the holder of the words can compute; made by ``derive``."""
 
     code: bytes
     mailbox: HybridIdentity
@@ -77,21 +77,21 @@ class Reporter:
 
     @functools.cached_property
     def case(self) -> bytes:
-        """The name of the case, 32 bytes."""
+        """The case, 32 bytes."""
         return case_of(self.verify_key, self.mailbox.recipient.raw, self.replies)
 
     @property
     def report_token(self) -> bytes:
-        """The token of the report."""
+        """The token of the report, 16 bytes."""
         return self._sent(b"report")
 
     @property
     def slip_token(self) -> bytes:
-        """The token of the report's slip."""
+        """The token of the report's slip, 16 bytes."""
         return self._sent(b"slip")
 
     def follow_up_token(self, attempt: bytes, digest: bytes) -> bytes:
-        """The token of the follow-up that a form's attempt and digest stand for."""
+        """The token of the follow-up with this attempt and digest, 32 bytes each."""
         return self._sent(attempt + digest)
 
     def lookup_ids(self, slots: int) -> list[bytes]:
@@ -117,9 +117,9 @@ def derive(code: bytes) -> Reporter:
 
 
 class FormDigest:
-    """SHA-256 over a form in its order: each field, then each file (SPEC 2.4).
+    """SHA-256 over a form in the order sent: each field, then each file (SPEC 2.4).
 
-    ``attempt`` and ``words`` are not part of it.  ValueError for a field after the first file.
+    ``attempt`` and ``words`` are left out.  ValueError for a field after the first file.
     """
 
     LEFT_OUT = frozenset({"attempt", "words"})
@@ -129,9 +129,9 @@ class FormDigest:
         self._files = False
 
     def field(self, name: str, value: bytes) -> None:
-        """Add a field with its value as it came."""
+        """Add a field with its value as sent."""
         if self._files:
-            raise ValueError("a field after the first file")
+            raise ValueError("a field follows the first file")
         if name not in self.LEFT_OUT:
             self._add(name.encode("utf-8", "surrogatepass"), value)
 
@@ -141,7 +141,7 @@ class FormDigest:
         self._add(filename.encode("utf-8", "surrogatepass"), sha256)
 
     def digest(self) -> bytes:
-        """The 32 bytes."""
+        """The digest so far, 32 bytes."""
         return self._hash.digest()
 
     def _add(self, name: bytes, value: bytes) -> None:

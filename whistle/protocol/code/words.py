@@ -1,6 +1,6 @@
-"""The retrieval code as twelve words, and back from whatever a person typed (SPEC 2).
+"""The retrieval code as twelve words, and back from what a person typed (SPEC 2).
 
-The words and their four bits of checksum are BIP39's; its key derivation is not used.
+The word lists and the four bits of checksum are BIP39's; its key derivation is not used.
 """
 
 import difflib
@@ -27,21 +27,21 @@ WHOLE = (1 << BITS * COUNT) - 1
 PREFIX = 4  # letters that tell a word from all others of its list
 LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
-MOST = 2_000  # tokens that are read of what was typed: a copy of the whole page of the words has some two hundred
-LONGEST = 64  # letters of a token that are looked at; no word of a list has as many
-MARKS = 30  # signs in a row that are looked at: more than stand on a letter in any script
-NOWHERE = (None,) * len(LANGUAGES)
+MAX_TOKENS = 2_000  # of what was typed; a copy of the whole page of the words has about two hundred
+MAX_LETTERS = 64  # of a token; the rest is ignored, since no word of a list is as long
+MAX_MARKS = 30  # combining marks in a row; no script puts as many on a letter
+IN_NO_LIST = (None,) * len(LANGUAGES)
 _TOKEN = re.compile(r"\w+")
-_HEAP = re.compile(rf"([^\w\s\x00-\x7f]{{{MARKS}}})[^\w\s\x00-\x7f]+")
-_WHOLE = operator.itemgetter(0)  # of a match
+_EXCESS_MARKS = re.compile(rf"([^\w\s\x00-\x7f]{{{MAX_MARKS}}})[^\w\s\x00-\x7f]+")
+_MATCHED = operator.itemgetter(0)
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 
 
 class WordsError(Malformed):
     """What was typed is not a retrieval code.
 
-    ``reason`` is ``count`` (then ``found`` tells how many words there were), ``unknown`` (then ``word`` is the
-    first that is on no list and ``neighbours`` are those that resemble it) or ``checksum``.
+    ``reason`` is ``count`` (then ``found`` is the number of words), ``unknown`` (then ``word`` is the first that is
+    in no list, and ``neighbours`` are similar words of the list) or ``checksum``.
     """
 
     def __init__(self, reason: str, found: int = 0, word: str = "", neighbours: Sequence[str] = ()) -> None:
@@ -56,7 +56,7 @@ def wordlist(language: str) -> tuple[str, ...]:
 
 
 def numbers(code: bytes) -> list[int]:
-    """The twelve numbers, 1 to 2048, that stand for a code of 16 bytes."""
+    """The twelve numbers, 1 to 2048, of a code of 16 bytes."""
     if len(code) != CODE:
         raise ValueError("a retrieval code has 16 bytes")
     value = int.from_bytes(code) << CHECK | _checksum(code)
@@ -69,13 +69,13 @@ def encode(code: bytes, language: str = "en") -> list[str]:
 
 
 def decode(typed: str) -> bytes:
-    """The 16 bytes behind words or numbers as a person types them; WordsError otherwise.
+    """The code (16 bytes) of words or numbers as a person types them; WordsError otherwise.
 
-    Letters' case and accents do not matter, nor do marks between the words, nor which script digits are of.
-    The first four letters of a word are enough.  Words may be pasted with the numbers that pages show beside them.
-    What nobody sees counts for nothing, or else for spaces.
+    Case, accents, punctuation between words and the script of digits do not matter.  The first four letters of a word
+    are enough.  Words may be pasted with the numbers that pages show beside them.  Invisible characters are removed
+    or, if that does not give twelve words, read as spaces.
     """
-    read = [_twelve(list(itertools.islice(_tokens(text), MOST))) for text in invisible_text.readings(typed)]
+    read = [_twelve(list(itertools.islice(_tokens(text), MAX_TOKENS))) for text in invisible_text.readings(typed)]
     tokens = next((tokens for tokens in read if len(tokens) == COUNT), read[0])
     if len(tokens) != COUNT:
         raise WordsError("count", found=len(tokens))
@@ -93,16 +93,16 @@ def decode(typed: str) -> bytes:
 
 
 def _twelve(tokens: list[str]) -> list[str]:
-    """The twelve words among what was typed; all of it where there are none."""
-    return tokens if len(tokens) == COUNT else _unnumbered(tokens) or _shown(tokens) or tokens
+    """The twelve words among the tokens; all tokens if twelve words cannot be told apart."""
+    return tokens if len(tokens) == COUNT else _unnumbered(tokens) or _followed_by_numbers(tokens) or tokens
 
 
 def holds_code(text: str, code: bytes | None = None) -> bool:
     """Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one ``code``.
 
-    Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless
-    one ``code`` is looked for.  A text of any length takes linear time and constant memory beside itself.  What nobody
-    sees hides no words, within them or between.
+    Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
+    ``code`` is searched for.  Takes linear time and, beside the text, constant memory.  Invisible characters within or
+    between words hide nothing.
     """
     return any(_holds_code(reading, code) for reading in invisible_text.readings(text))
 
@@ -117,13 +117,13 @@ def _holds_code(text: str, code: bytes | None) -> bool:
 
 
 def _may_hold(text: str, together: bool) -> bool:
-    """Whether twelve tokens in a row begin like a word of any list or are numbers: seldom, and quickly known."""
+    """A quick test that is seldom true: whether twelve tokens in a row are numbers or begin like a word of any list."""
     starts, run = _starts(), 0
-    for token in map(_WHOLE, _TOKEN.finditer(_composed(text))):
+    for token in map(_MATCHED, _TOKEN.finditer(_composed(text))):
         if not token.isascii():
             if together and _CHINESE.fullmatch(token):
                 return True
-            token = _plain(token[:LONGEST])
+            token = _plain(token[:MAX_LETTERS])
         run = run + 1 if token[:PREFIX].lower() in starts or token.isdecimal() else 0
         if run == COUNT:
             return True
@@ -131,48 +131,48 @@ def _may_hold(text: str, together: bool) -> bool:
 
 
 def _values_of(text: str, together: bool) -> Iterator[int]:
-    """The values of a text as it stands, then without the numbers that say the word before them again."""
+    """The values of a text as it is, then without the numbers that repeat the word before them."""
     yield from _values(_tokens(text, together))
-    if any(itertools.starmap(_says_again, itertools.pairwise(_tokens(text, together)))):  # seldom
-        yield from _values(_said_once(_tokens(text, together)))
+    if any(itertools.starmap(_is_own_number, itertools.pairwise(_tokens(text, together)))):  # seldom
+        yield from _values(_without_own_numbers(_tokens(text, together)))
 
 
 def _values(tokens: Iterable[str]) -> Iterator[int]:
     """The 132 bits of every twelve words or numbers in a row, with 1 to 12 in front of them or not."""
-    numbers = functools.lru_cache(maxsize=LIST)(_numbers)  # ours alone: nothing of a text outlives the call
+    numbers = functools.lru_cache(maxsize=LIST)(_numbers)  # local, so that nothing of a text outlives the call
     values, runs, digits = [0] * len(LANGUAGES), [0] * len(LANGUAGES), 0
     last: deque[str] = deque(maxlen=2 * COUNT)
     for token in tokens:
-        found = numbers(token)
+        in_lists = numbers(token)
         last.append(token)
-        if not any(found):  # most words: all before them is forgotten, for a value is read when twelve have come since
+        if not any(in_lists):  # most words: start again, since a value is used only after twelve in a row
             runs, digits = [0] * len(LANGUAGES), 0
             continue
         digits = digits + 1 if token.isdecimal() else 0
-        for place, number in enumerate(found):
+        for place, number in enumerate(in_lists):
             runs[place] = runs[place] + 1 if number else 0
             values[place] = (values[place] << BITS | (number or 1) - 1) & WHOLE
-            if runs[place] >= COUNT and not (place and digits >= COUNT):  # bare numbers mean the same in all languages
+            if runs[place] >= COUNT and not (place and digits >= COUNT):  # numbers alone mean the same in all languages
                 yield values[place]
         if len(last) == 2 * COUNT and (_digits(last[0]), _digits(last[-2])) == (1, COUNT):
             yield from _values(_unnumbered(list(last)))
 
 
 def _tokens(text: str, together: bool = True) -> Iterator[str]:
-    """Words and numbers in plain form; characters of Chinese that stand ``together`` are taken apart."""
+    """Words and numbers in plain form; with ``together``, Chinese characters that are not separated count singly."""
     for match in _TOKEN.finditer(_composed(text)):
         if together and _CHINESE.fullmatch(match[0]):
             yield from match[0]
         else:
-            yield _plain(match[0][:LONGEST])
+            yield _plain(match[0][:MAX_LETTERS])
 
 
 def _composed(text: str) -> str:
-    """NFC, which takes the square of the number of marks on one letter, so that a heap of them is made smaller first.
+    """NFC, after long runs of combining marks are cut: NFC takes quadratic time in the marks on one letter.
 
-    Words stay as they are, since marks in such a number part them, be it one more or less.
+    This changes no word, since so many marks separate words anyway.
     """
-    return unicodedata.normalize("NFC", _HEAP.sub(r"\1", text))
+    return unicodedata.normalize("NFC", _EXCESS_MARKS.sub(r"\1", text))
 
 
 def _plain(text: str) -> str:
@@ -184,35 +184,35 @@ def _plain(text: str) -> str:
 
 
 def _unnumbered(tokens: list[str]) -> list[str]:
-    """Twelve words that were typed with 1 to 12 in front of them, without those numbers; else nothing."""
+    """Twelve words typed with 1 to 12 in front of them, without those numbers; else nothing."""
     if len(tokens) == 2 * COUNT and [_digits(token) for token in tokens[::2]] == list(range(1, COUNT + 1)):
         return tokens[1::2]
     return []
 
 
-def _shown(tokens: Sequence[str]) -> list[str]:
-    """The twelve words of a text that stand in a row, each with its own number behind it; else nothing.
+def _followed_by_numbers(tokens: Sequence[str]) -> list[str]:
+    """The twelve words that stand in a row, each followed by its own number; else nothing.
 
-    So the page of the words shows them; other numbers, such as their places, are passed over.
+    The page of the words shows them like this; other numbers, such as positions, are skipped.
     """
     pairs = itertools.pairwise([*tokens, ""])
-    named = [token if _says_again(token, after) else "" for token, after in pairs if not token.isdecimal()]
+    named = [token if _is_own_number(token, after) else "" for token, after in pairs if not token.isdecimal()]
     runs = [list(run) for is_named, run in itertools.groupby(named, bool) if is_named]
     twelve = [run for run in runs if len(run) == COUNT]
     return twelve[0] if len(twelve) == 1 else []
 
 
-def _said_once(tokens: Iterable[str]) -> Iterator[str]:
-    """The tokens without each number that stands right behind the word whose number it is."""
+def _without_own_numbers(tokens: Iterable[str]) -> Iterator[str]:
+    """The tokens without each number that directly follows the word whose number it is."""
     before = ""
     for token in tokens:
-        if not _says_again(before, token):
+        if not _is_own_number(before, token):
             yield token
         before = token
 
 
-def _says_again(word: str, number: str) -> bool:
-    """Whether that is the number of this word, in some list."""
+def _is_own_number(word: str, number: str) -> bool:
+    """Whether this is the number of the word in some list."""
     return number.isdecimal() and not word.isdecimal() and _digits(number) in set(_numbers(word)) - {None}
 
 
@@ -223,7 +223,7 @@ def _digits(token: str) -> int | None:
 def _numbers(token: str) -> tuple[int | None, ...]:
     """A token's number in each language."""
     if token[:PREFIX] not in _starts() and not token.isdecimal():
-        return NOWHERE
+        return IN_NO_LIST
     return tuple(_number(token, language) for language in LANGUAGES)
 
 
@@ -234,13 +234,13 @@ def _number(token: str, language: str) -> int | None:
     whole, short = _index(language)
     if token in whole:
         return whole[token]
-    known = short.get(token[:PREFIX]) if len(token) >= PREFIX else None
-    return known[1] if known and known[0].startswith(token) else None
+    entry = short.get(token[:PREFIX]) if len(token) >= PREFIX else None
+    return entry[1] if entry and entry[0].startswith(token) else None
 
 
 @functools.cache
 def _starts() -> frozenset[str]:
-    """How the words of all lists begin."""
+    """The first letters, PREFIX of them, of the words of all lists."""
     return frozenset(start for language in LANGUAGES for start in _index(language)[1])
 
 
@@ -255,7 +255,7 @@ def _value(reading: Iterable[int | None]) -> int:
 
 
 def _checked(value: int) -> bytes | None:
-    """The code in the 132 bits of twelve words, or None if the checksum is another."""
+    """The code in the 132 bits of twelve words, or None if the checksum is wrong."""
     code = (value >> CHECK).to_bytes(CODE)
     return code if value & (1 << CHECK) - 1 == _checksum(code) else None
 

@@ -1,1 +1,1 @@
-"""The reporter's half, wherever it runs: composing, handing over, and judging replies (SPEC 2, 3, 9)."""
+"""The reporter's side, wherever it runs: composing, submitting, and validating replies (SPEC 2, 3, 9)."""

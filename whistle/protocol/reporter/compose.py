@@ -1,6 +1,6 @@
-"""The reporter's half of sealing, wherever it is done: what was written becomes a report with its slip, or a follow-up.
+"""Turns what a reporter wrote into a sealed report with its slip, or a follow-up, wherever that is done.
 
-It refuses what nobody could read, what holds the twelve words, and what says nothing (SPEC 2.3, 4).
+Refuses messages that nobody could read, that contain the twelve words, or that are empty (SPEC 2.3, 4).
 """
 
 import datetime
@@ -27,15 +27,15 @@ M = TypeVar("M", bound=Message)
 
 
 class Refused(ProtocolError):
-    """A message was not sealed, for a reason that its writer can mend."""
+    """A message was not sealed, for a reason that its writer can correct."""
 
 
 class HoldsWords(Refused):
-    """The text holds the reporter's twelve words, which nobody else may see."""
+    """The text contains the reporter's twelve words, which nobody else may see."""
 
 
 class HoldsSealedReport(Refused):
-    """A text is a sealed report, or a part of one: it would travel inside another, under other words."""
+    """A text is a sealed report, or part of one: it would travel inside another report, under other words."""
 
 
 class Empty(Refused):
@@ -43,19 +43,19 @@ class Empty(Refused):
 
 
 class NobodyLeft(Refused):
-    """Everybody who could read it was left out, or no reader is active any more."""
+    """Everybody who could read it was left out or is no longer active."""
 
 
 class TooLong(Refused):
-    """What a message says does not fit into its envelope, for example when too many people are left out."""
+    """A message does not fit into its envelope, for example because too many people are left out."""
 
 
 @dataclass(frozen=True)
 class Draft:
-    """What a reporter wrote.  `blocks` are the ids of the attachments' blocks, which the server has already.
+    """What a reporter wrote.  `blocks` are the ids of the attachments' blocks, which the server already has.
 
-    `readers`: empty for the channel's own, or for a follow-up the case's own; else whom the reporter chose.
-    `continues`: whoever the reporter was under the words that somebody saw.
+    `readers`: whom the reporter chose; empty for those of the channel or, in a follow-up, of the case.
+    `continues`: the reporter under the old words, if somebody saw those (SPEC 4.6).
     """
 
     channel: str
@@ -71,9 +71,9 @@ class Draft:
 
 @dataclass(frozen=True)
 class Writer:
-    """By which manifest, on which day, and how messages are sealed; `where` is what they say of it.
+    """Seals messages by a manifest, on a day; `where` is what they say about where that was done.
 
-    `throwaways` are recipients whose identities nobody has; fresh ones are made where there are too few.
+    `throwaways` are recipients whose identities nobody has; fresh ones are made if there are too few.
     """
 
     known: SignedManifest
@@ -87,7 +87,7 @@ class Writer:
         readers, without = self.readers(draft)
         shared = self._shared(draft, reporter, readers, without)
         answers = {id: lines(text) for id, text in draft.answers.items() if not is_blank(text)}
-        whole = _made(
+        whole = _make(
             Report,
             shared,
             channel=draft.channel,
@@ -97,20 +97,20 @@ class Writer:
             continues=_continues(draft.continues, reporter),
         )
         body, rest = self._seal(whole, reporter, self._recipients(readers))
-        slip, _ = self._seal(_made(Slip, shared, channel=draft.channel), reporter, [reporter.mailbox.recipient])
+        slip, _ = self._seal(_make(Slip, shared, channel=draft.channel), reporter, [reporter.mailbox.recipient])
         return Submission((reporter.report_token, reporter.slip_token), (body, slip), tuple(rest))
 
     def follow_up(
         self, draft: Draft, reporter: Reporter, case: Conversation | None, attempt: bytes, digest: bytes
     ) -> Submission:
-        """A follow-up to whoever reads the case, or to `draft.readers`.  Raises Refused as `report` does.
+        """A follow-up to those who read the case, or to `draft.readers`.  Raises Refused as `report` does.
 
-        `attempt` and `digest`, 32 bytes each, name the form: the same ones are the same follow-up.
+        `attempt` and `digest`, 32 bytes each, identify the form: the same two give the same follow-up.
         """
         check(draft, reporter.code)
         readers, without = self.follow_up_readers(draft, case)
         shared = self._shared(draft, reporter, readers, without)
-        whole = _made(FollowUp, shared, text=lines(draft.text), attachments=draft.attachments)
+        whole = _make(FollowUp, shared, text=lines(draft.text), attachments=draft.attachments)
         body, rest = self._seal(whole, reporter, self._recipients(readers))
         return Submission((reporter.follow_up_token(attempt, digest),), (body,), tuple(rest))
 
@@ -118,28 +118,28 @@ class Writer:
         """Who reads a report, and who was left out.  Raises NobodyLeft."""
         manifest = self.known.manifest
         without = listed(manifest, draft.without)
-        chosen = self._able(draft.readers, without) or readers_of(manifest, draft.channel, without)
-        return self._some(chosen, without), without
+        chosen = self._sealable(draft.readers, without) or readers_of(manifest, draft.channel, without)
+        return self._at_least_one(chosen, without), without
 
     def follow_up_readers(self, draft: Draft, case: Conversation | None) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Who reads a follow-up, and who was left out.  Raises NobodyLeft."""
         manifest = self.known.manifest
         without = case.slip.without if case and case.slip else listed(manifest, draft.without)
         usual = follow_up_readers(case, manifest) if case else ()
-        return self._some(self._able(draft.readers, without) or usual, without), without
+        return self._at_least_one(self._sealable(draft.readers, without) or usual, without), without
 
-    def _some(self, readers: Iterable[str], without: Iterable[str]) -> tuple[str, ...]:
-        found = self._able(readers, without)
-        if not any(id != RECOVERY for id in found):
+    def _at_least_one(self, readers: Iterable[str], without: Iterable[str]) -> tuple[str, ...]:
+        left = self._sealable(readers, without)
+        if not any(id != RECOVERY for id in left):
             raise NobodyLeft("nobody is left to read it")
-        return found
+        return left
 
-    def _able(self, readers: Iterable[str], without: Iterable[str]) -> tuple[str, ...]:
-        """Those who can be sealed to on the day and were not left out, as many as there are slots."""
+    def _sealable(self, readers: Iterable[str], without: Iterable[str]) -> tuple[str, ...]:
+        """Those to whom one can seal on the day and who were not left out, at most as many as there are slots."""
         manifest = self.known.manifest
         able = {reviewer.id for reviewer in offered(manifest, self.day)} | ({RECOVERY} if manifest.recovery else set())
-        found = [id for id in dict.fromkeys(readers) if id in able - set(without)]
-        return tuple(found[: manifest.slots])
+        left = [id for id in dict.fromkeys(readers) if id in able - set(without)]
+        return tuple(left[: manifest.slots])
 
     def _recipients(self, readers: Iterable[str]) -> list[HybridRecipient]:
         return self.known.manifest.recipients(readers, self.day)
@@ -147,7 +147,7 @@ class Writer:
     def _shared(
         self, draft: Draft, reporter: Reporter, readers: tuple[str, ...], without: tuple[str, ...]
     ) -> dict[str, Any]:
-        """What the messages of one reporter on one day have in common."""
+        """The fields that a report and its slip have in common."""
         return {
             "case": reporter.case.hex(),
             "readers": readers,
@@ -170,37 +170,36 @@ class Writer:
 
 
 def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:
-    """Raise Refused for a draft that says nothing or holds words: any, or those of one ``code``.
+    """Raise Refused for a draft that is empty, too long, or contains a sealed report or a code: any, or ``code`` alone.
 
-    ``files`` is how many more attachments will come.
+    ``files`` is how many more attachments will follow.
     """
     texts = [draft.text, *draft.answers.values()]
-    said = [draft.text, *(text for id, text in draft.answers.items() if id != WAY)]
-    if not draft.attachments and not files and all(map(is_blank, said)):
+    content = [draft.text, *(text for id, text in draft.answers.items() if id != WAY)]
+    if not draft.attachments and not files and all(map(is_blank, content)):
         raise Empty("there is neither text nor a file")
     if any(len(text) > MAX_TEXT for text in texts):
         raise TooLong("a text is too long")
     if any(map(submission.is_armored, texts)):
-        raise HoldsSealedReport("a text is a sealed report, or a part of one")
+        raise HoldsSealedReport("a text is a sealed report, or part of one")
     if any(words.holds_code(text, code) for text in texts):
-        raise HoldsWords("the text holds the twelve words")
+        raise HoldsWords("the text contains the twelve words")
 
 
 def readers_of(manifest: Manifest, channel: str, without: Iterable[str]) -> tuple[str, ...]:
-    """Who reads a report to a channel when some are left out: reviewers, then the recovery identity if there is one.
+    """Who reads a report to a channel, less ``without``: reviewers, then the recovery identity if there is one.
 
-    Empty when no reviewer is left, whatever the recovery identity could open.
+    Empty if no reviewer is left, even if the recovery identity is.
     """
-    found = manifest.channel(channel)
-    readers = tuple(id for id in found.readers if id not in set(without)) if found else ()
+    listed = manifest.channel(channel)
+    readers = tuple(id for id in listed.readers if id not in set(without)) if listed else ()
     return _with_recovery(manifest, readers, without) if readers else ()
 
 
 def follow_up_readers(case: Conversation, manifest: Manifest) -> tuple[str, ...]:
-    """Who reads a follow-up: the slip's readers and those of every notice and reply, still active, less who was left
-    out.
+    """Who reads a follow-up: the active readers of the slip, notices and replies, less those left out.
 
-    Nobody where there is no slip: no reply can be believed about who was left out (SPEC 4.7).
+    Nobody if there is no slip, since no reply can be trusted to say who was left out (SPEC 4.7).
     """
     if case.slip is None:
         return ()
@@ -212,16 +211,16 @@ def follow_up_readers(case: Conversation, manifest: Manifest) -> tuple[str, ...]
 
 
 def listed(manifest: Manifest, ids: Iterable[str]) -> tuple[str, ...]:
-    """Those of the ids that the manifest knows, each once, in a fixed order."""
+    """Those of the ids that the manifest lists, each once, sorted."""
     return tuple(sorted(people(manifest) & set(ids)))
 
 
 def lines(text: str) -> str:
-    """Line ends as this program writes them; browsers send CR LF."""
+    """The text with LF as the only line end; browsers send CR LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def _made(kind: type[M], shared: dict[str, Any], **more: Any) -> M:
+def _make(kind: type[M], shared: dict[str, Any], **more: Any) -> M:
     return kind(**shared, **more)
 
 

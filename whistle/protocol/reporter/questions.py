@@ -1,6 +1,6 @@
-"""What each channel asks beside the text, as the server publishes it (SPEC 9.3).
+"""The questions that each channel asks besides the text, as the server publishes them (SPEC 9.3).
 
-No root signs it: it tells a program what to ask, and never to whom an answer goes.
+No root signs them: they tell a program what to ask, and never who gets the answers.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from whistle.protocol import canonical, schema
 from whistle.protocol.errors import Malformed
 
 KIND, VERSION = "questions", 1
-WAY = "way"  # the answer under which a request for advice says that it is one; no question has this id
+WAY = "way"  # under this id a request for advice answers `advice`; no question may have it
 MAX_FILE = 1_048_576  # bytes
 MAX_TEXT = 2000  # characters
 MAX_QUESTIONS = 64  # of a channel, as many answers as a report holds
@@ -32,21 +32,21 @@ _CHANNELS = schema.mapping(schema.identifier, schema.list_of(schema.record(Quest
 
 
 def encode(questions: Questions) -> bytes:
-    """The file."""
+    """The bytes of questions.json."""
     channels = {channel: [schema.to_json(each) for each in asked] for channel, asked in questions.items()}
     return canonical.dumps({"v": VERSION, "kind": KIND, "channels": channels})
 
 
 def parse(data: bytes) -> Questions:
-    """What each channel asks; Malformed for any other file, or where a channel asks something twice."""
+    """The questions of each channel; Malformed for any other file, or if a channel has two of the same id."""
     if len(data) > MAX_FILE:
         raise Malformed("the questions are too long")
     kind, value = schema.parse_object(data, VERSION)
     if kind != KIND or set(value) != {"channels"}:
         raise Malformed("not a file of questions")
-    found: Questions = _CHANNELS(value["channels"])
-    if any(len({each.id for each in asked}) < len(asked) for asked in found.values()):
-        raise Malformed("a channel asks something twice")
-    if any(each.id == WAY for asked in found.values() for each in asked):
+    questions: Questions = _CHANNELS(value["channels"])
+    if any(len({each.id for each in asked}) < len(asked) for asked in questions.values()):
+        raise Malformed("a channel has two questions with the same id")
+    if any(each.id == WAY for asked in questions.values() for each in asked):
         raise Malformed("a question has the id of a request for advice")
-    return found
+    return questions

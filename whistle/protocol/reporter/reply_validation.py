@@ -1,6 +1,6 @@
-"""What in the reply places of one reporter is a reply, and what the slip says (SPEC 3, 4).
+"""Which bodies in a reporter's reply places are valid replies, and what the slip says (SPEC 3, 4.8).
 
-Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
+A body that is not signed by a reviewer who may answer in that place is counted, never shown.
 """
 
 import datetime
@@ -15,15 +15,15 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
 
-WHOLE = 32  # blocks, 8 MiB, of a reply's `rest` at most
+WHOLE = 32  # blocks (8 MiB) of a reply's `rest`, at most
 
 ReplyPlace = tuple[int, int]  # lane and n
-Fetch = Callable[[Attachment], bytes]  # a small attachment's whole content; ProtocolError unless all of it is there
+Fetch = Callable[[Attachment], bytes]  # a small attachment's whole content; ProtocolError if any of it is missing
 
 
 @dataclass(frozen=True)
 class StoredBody:
-    """A body as the server gave it, with the server's day."""
+    """A body from the server, with the day on which it was stored there."""
 
     day: datetime.date
     body: bytes
@@ -31,7 +31,7 @@ class StoredBody:
 
 @dataclass(frozen=True)
 class FoundReply:
-    """A reply that holds: the server's day, who wrote it, and what it says."""
+    """A valid reply: the server's day, its author and the message."""
 
     day: datetime.date
     reviewer: Reviewer
@@ -55,7 +55,7 @@ class FoundReply:
 
 @dataclass(frozen=True)
 class BroughtIn:
-    """Somebody who reads the case and was not among the report's readers, by the word of `by`, on a server's day."""
+    """A reviewer who was let into the case later, according to `by`, and the server's day of that message."""
 
     reviewer: Reviewer
     by: Reviewer
@@ -64,10 +64,10 @@ class BroughtIn:
 
 @dataclass(frozen=True)
 class Conversation:
-    """What is proven of what lies under somebody's words.
+    """The valid messages under one reporter's words.
 
     `replies` are those with content; `notices` only tell who reads the case.
-    `late` counts what lies in a reply's place and does not hold, or has not wholly arrived.
+    `late` counts bodies in reply places that are invalid or have not wholly arrived.
     """
 
     slip: Slip | None
@@ -78,35 +78,35 @@ class Conversation:
 
     @property
     def named(self) -> tuple[str, ...]:
-        """Everybody whom the slip, a notice or a reply names as a reader, in that order."""
-        told = [id for found in (*self.notices, *self.replies) for id in found.reply.readers]
-        return tuple(dict.fromkeys([*(self.slip.readers if self.slip else ()), *told]))
+        """Everybody named as a reader by the slip, a notice or a reply, in that order."""
+        later = [id for found in (*self.notices, *self.replies) for id in found.reply.readers]
+        return tuple(dict.fromkeys([*(self.slip.readers if self.slip else ()), *later]))
 
     @property
     def done(self) -> dict[str, datetime.date]:
-        """Of each mark the first day on which a reply counts as it; feedback acknowledges too."""
+        """For each mark, the first day of a reply that counts as it; feedback acknowledges too."""
         days = [(mark, found.day) for found in self.replies for mark in MARKS[: _rank(found.reply.mark)]]
         return {mark: min(day for each, day in days if each == mark) for mark in dict(days)}
 
 
 def validate(
-    things: Mapping[bytes, StoredBody], reporter: Reporter, manifests: ManifestChain, slots: int, fetch: Fetch
+    bodies: Mapping[bytes, StoredBody], reporter: Reporter, manifests: ManifestChain, slots: int, fetch: Fetch
 ) -> Conversation:
-    """The conversation that things under a reporter's ids make; the report's own body is never among them."""
-    left = dict(things)
-    slip = open_slip(left.pop(id_from_token(reporter.slip_token), None), reporter, slots)
-    held, late = _Validator(reporter, manifests, slip, slots, fetch).all(left)
-    notices = tuple(found for found in held if found.reply.is_notice)
-    replies = tuple(found for found in held if not found.reply.is_notice)
+    """The conversation in the bodies stored under a reporter's ids, which never include the report's."""
+    rest = dict(bodies)
+    slip = open_slip(rest.pop(id_from_token(reporter.slip_token), None), reporter, slots)
+    valid, late = _Validator(reporter, manifests, slip, slots, fetch).all(rest)
+    notices = tuple(found for found in valid if found.reply.is_notice)
+    replies = tuple(found for found in valid if not found.reply.is_notice)
     return Conversation(slip, replies, notices, _brought_in(slip, (*notices, *replies), manifests), late)
 
 
-def open_slip(found: StoredBody | None, reporter: Reporter, slots: int) -> Slip | None:
-    """The reporter's own slip; None if it is damaged or somebody else's."""
-    if found is None:
+def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip | None:
+    """The reporter's own slip; None if it is missing, damaged or somebody else's."""
+    if stored is None:
         return None
     try:
-        signed = envelope.open_(found.body, [reporter.mailbox], slots)
+        signed = envelope.open_(stored.body, [reporter.mailbox], slots)
         message.check(signed, reporter.verify_key)
     except ProtocolError:
         return None
@@ -115,7 +115,7 @@ def open_slip(found: StoredBody | None, reporter: Reporter, slots: int) -> Slip 
 
 
 class _Validator:
-    """Decides about the reply places of one reporter."""
+    """Checks what lies in the reply places of one reporter."""
 
     def __init__(
         self, reporter: Reporter, manifests: ManifestChain, slip: Slip | None, slots: int, fetch: Fetch
@@ -128,31 +128,30 @@ class _Validator:
             for n, token in enumerate(reply_tokens(reporter.replies, lane))
         }
 
-    def all(self, found: Mapping[bytes, StoredBody]) -> tuple[tuple[FoundReply, ...], int]:
-        """The replies and notices by day, lane and place, without those that were replaced; and how many things do
-        not hold."""
-        held: dict[str, tuple[ReplyPlace, FoundReply]] = {}
+    def all(self, bodies: Mapping[bytes, StoredBody]) -> tuple[tuple[FoundReply, ...], int]:
+        """The valid replies and notices by day, lane and place, less those replaced; and the number of invalid ones."""
+        valid: dict[str, tuple[ReplyPlace, FoundReply]] = {}
         late = 0
-        for id, thing in found.items():
+        for id, stored in bodies.items():
             try:
                 if id in self._places:
-                    hash, reply = self._read(thing, self._places[id])
-                    held[hash] = self._places[id], reply
+                    hash, reply = self._read(stored, self._places[id])
+                    valid[hash] = self._places[id], reply
             except ProtocolError:
                 late += 1
-        for _, reply in list(held.values()):
-            old = held.get(reply.reply.replaces)
+        for _, reply in list(valid.values()):
+            old = valid.get(reply.reply.replaces)
             if old and old[1].reply.sender == reply.reply.sender:
-                del held[reply.reply.replaces]
-        ordered = sorted(held.values(), key=lambda pair: (pair[1].day, pair[0]))
+                del valid[reply.reply.replaces]
+        ordered = sorted(valid.values(), key=lambda pair: (pair[1].day, pair[0]))
         return tuple(reply for _, reply in ordered), late
 
-    def _read(self, thing: StoredBody, place: ReplyPlace) -> tuple[str, FoundReply]:
-        signed = envelope.open_(thing.body, [self._reporter.mailbox], self._slots)
+    def _read(self, stored: StoredBody, place: ReplyPlace) -> tuple[str, FoundReply]:
+        signed = envelope.open_(stored.body, [self._reporter.mailbox], self._slots)
         reply = self._checked(signed, place)
         reviewer = self._manifests.reviewer(reply.sender)
-        assert reviewer  # it had a key, so some manifest lists it
-        return signed.hash, FoundReply(thing.day, reviewer, self._with_rest(reply))
+        assert reviewer  # a key was found, so some manifest lists them
+        return signed.hash, FoundReply(stored.day, reviewer, self._with_rest(reply))
 
     def _checked(self, signed: Signed, place: ReplyPlace) -> Reply:
         reply = signed.message
@@ -168,21 +167,21 @@ class _Validator:
                 return reply
             except ProtocolError:
                 continue
-        raise NotForMe("a reply is not signed by whom it names")
+        raise NotForMe("a reply is not signed by the reviewer it names")
 
     def _check_writer(self, reply: Reply) -> None:
-        """Lanes below `slots` belong to the report's readers, in their order; those above to who was let in later."""
+        """Lanes below `slots` belong to the report's readers, in order; the others to those let in later (SPEC 3.3)."""
         if self._slip is None:
             return
         if set(reply.without) != set(self._slip.without) or reply.sender in self._slip.without:
-            raise Malformed("a reply disagrees with the report about who was left out")
+            raise Malformed("a reply and the slip disagree about who was left out")
         readers = self._slip.readers
         if reply.lane < self._slots:
-            mine = reply.lane < len(readers) and readers[reply.lane] == reply.sender
+            is_own = reply.lane < len(readers) and readers[reply.lane] == reply.sender
         else:
-            mine = reply.lane - self._slots < len(readers)
-        if not mine:
-            raise Malformed("a reply stands in a place of somebody else")
+            is_own = reply.lane - self._slots < len(readers)
+        if not is_own:
+            raise Malformed("a reply is in somebody else's place")
 
     def _with_rest(self, reply: Reply) -> Reply:
         if reply.rest is None:
@@ -195,7 +194,7 @@ class _Validator:
 
 
 def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: ManifestChain) -> tuple[BroughtIn, ...]:
-    """Reviewers who are named by a notice or a reply and were not among the report's readers, by the first of these."""
+    """Reviewers whom a notice or reply names and the slip does not, each by the first message that names them."""
     if slip is None:
         return ()
     first: dict[str, FoundReply] = {}

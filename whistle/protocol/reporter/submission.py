@@ -1,7 +1,7 @@
-"""What a reporter hands to the server: envelopes, the tokens to keep them under, and their blocks (SPEC 9.1, 9.6).
+"""What a reporter submits to the server: envelopes, the tokens to store them under, and their blocks (SPEC 9.1, 9.6).
 
-It travels as the body of a request, or, where only a field of text is open, as one armoured block that holds all of it.
-Nothing in it can be opened by whoever carries or keeps it.
+It travels as the body of a request or, pasted into a field of text, as one armoured sealed report.  Whoever carries or
+stores it cannot open any of it.
 """
 
 import hashlib
@@ -17,13 +17,13 @@ from whistle.protocol.code.retrieval import TOKEN
 from whistle.protocol.errors import Malformed
 from whistle.protocol.schema import hexadecimal, list_of
 
-MAX_BLOCKS = 20_000  # of one parcel
+MAX_BLOCKS = 20_000  # of one submission
 MAX_HEAD = 1024 * 1024  # bytes of the JSON before the envelopes
 REPORT = 2  # envelopes: a report and its slip
 LABEL = "WHISTLE SEALED REPORT"
-SUM = 32  # bytes: SHA-256 of all before it, since whoever stores a block could not tell otherwise that it is damaged
-MAX_PASTED = 1_000_000  # bytes of an armoured block, its lines ending in CR LF as browsers send them
-FRAGMENT = 1024  # characters of base64 in a text that may be a part of one
+SUM = 32  # bytes: SHA-256 of everything before it, without which damage to a block would go unnoticed
+MAX_PASTED = 1_000_000  # bytes of a sealed report, its lines ending in CR LF as browsers send them
+FRAGMENT = 1024  # characters of base64 in a text that may be part of a sealed report
 _DASHES = "[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+"  # what editors make of a row of hyphens
 _JOINED = LABEL.replace(" ", "")
 _QUOTES = re.compile("[>|]")  # what mailers put before each line
@@ -39,7 +39,7 @@ class TooLarge(Malformed):
 
 @dataclass(frozen=True)
 class Submission:
-    """A report and its slip, or a follow-up alone, in that order; `blocks` are those that were made with them."""
+    """A report and its slip, in this order, or a follow-up alone; `blocks` are those made with them."""
 
     tokens: tuple[bytes, ...] = field(repr=False)
     envelopes: tuple[bytes, ...] = field(repr=False)
@@ -48,7 +48,7 @@ class Submission:
 
 @dataclass(frozen=True)
 class StoreRequest:
-    """The same as the server takes it, its blocks put before and only named."""
+    """A submission as `/api/store` takes it: its blocks were uploaded before, so `blocks` are ids."""
 
     tokens: tuple[bytes, ...] = field(repr=False)
     envelopes: tuple[bytes, ...] = field(repr=False)
@@ -56,55 +56,55 @@ class StoreRequest:
 
 
 def encode(tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
-    """The body of a request to store envelopes under their tokens; ``blocks`` are ids."""
+    """The body of a request to store envelopes under their tokens; ``blocks`` are ids (SPEC 9.1)."""
     head = {"tokens": [token.hex() for token in tokens], "blocks": [id.hex() for id in blocks]}
     return b"".join([canonical.dumps(head), b"\n", *envelopes])
 
 
 def parse(body: bytes, slots: int) -> StoreRequest:
-    """The body of a request; Malformed unless each envelope has the size and form of an instance with ``slots``."""
-    found, rest = _parse(body, slots)
+    """The request in a body; Malformed unless each envelope has the size and form of an instance with ``slots``."""
+    request, rest = _parse(body, slots)
     if rest:
-        raise Malformed("a parcel goes on after its envelopes")
-    return found
+        raise Malformed("a submission continues after its envelopes")
+    return request
 
 
 def armored(parcel: Submission) -> str:
-    """A sealed report as a block of text, blocks of attachments and all; TooLarge above `MAX_PASTED`."""
+    """The sealed report as armoured text, including its blocks; TooLarge above `MAX_PASTED`."""
     body = encode(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
     whole = b"".join([body, *(block for _, block in parcel.blocks)])
     text = armor.encode(whole + hashlib.sha256(whole).digest(), LABEL)
     if len(text) + text.count(b"\n") > MAX_PASTED:
-        raise TooLarge("a sealed report is too large for a block of text")
+        raise TooLarge("a sealed report is too large for a field of text")
     return text.decode("ascii")
 
 
 def is_armored(text: str) -> bool:
-    """Whether a text is meant to be a sealed report or a part of one, whatever editors and mailers made of it.
+    """Whether a text may be a sealed report or part of one, whatever editors and mailers made of it.
 
-    It names the label, or holds much base64 that stands under no other label.
+    It contains the label, or much base64 outside armour with another label.
     """
     flat = _flat(text)
     return bool(_NAMED.search(flat) or _NAMED.search(flat.lower())) or _fragment(text) >= FRAGMENT
 
 
 def dearmor(text: str, slots: int) -> Submission:
-    """The sealed report that a text is; Malformed if it is damaged or is anything beside.
+    """The sealed report in a text; Malformed if it is damaged or the text holds anything else.
 
-    What editors and mailers do to lines is passed over, since the sum shows that nothing is missing.
+    Changes to lines by editors and mailers are tolerated, since the hash shows that nothing is missing.
     """
     if len(text) > 2 * MAX_PASTED:
-        raise TooLarge("a block of text is too large")
+        raise TooLarge("a sealed report is too large for a field of text")
     data = armor.decode(_straight(text).encode("utf-8", "replace"), LABEL)
     if hashlib.sha256(data[:-SUM]).digest() != data[-SUM:]:
         raise Malformed("a sealed report is damaged")
-    found, rest = _parse(data[:-SUM], slots)
-    if len(found.tokens) != REPORT:
-        raise Malformed("a sealed report is two envelopes")
-    if len(rest) != BLOCK * len(found.blocks):
-        raise Malformed("a sealed report has another number of blocks than it says")
+    request, rest = _parse(data[:-SUM], slots)
+    if len(request.tokens) != REPORT:
+        raise Malformed("a sealed report must have two envelopes")
+    if len(rest) != BLOCK * len(request.blocks):
+        raise Malformed("a sealed report has the wrong number of blocks")
     bodies = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
-    return Submission(found.tokens, found.envelopes, tuple(zip(found.blocks, bodies, strict=True)))
+    return Submission(request.tokens, request.envelopes, tuple(zip(request.blocks, bodies, strict=True)))
 
 
 def _flat(text: str) -> str:
@@ -112,20 +112,20 @@ def _flat(text: str) -> str:
 
 
 def _straight(text: str) -> str:
-    """A sealed report with its lines as they were written; any other text as it is."""
-    found = _WHOLE.fullmatch(_flat(text))
-    return armor.lines(found[1].encode("ascii"), LABEL).decode("ascii") if found else text
+    """A sealed report with its original lines; any other text unchanged."""
+    match = _WHOLE.fullmatch(_flat(text))
+    return armor.lines(match[1].encode("ascii"), LABEL).decode("ascii") if match else text
 
 
 def _fragment(text: str) -> int:
-    """How many characters of base64 a text holds that stand in armour of no other label."""
+    """How many characters of base64 a text holds outside armour with another label."""
     count, other = 0, ""
     for line in re.split("[\r\n]", invisible_text.strip_invisible(text)):
         words = [word for word in _BETWEEN.split(line) if word]
-        said = " ".join(words)
-        if said.startswith("-----BEGIN ") and not other:
-            other = said.replace("BEGIN", "END", 1)
-        elif said == other:
+        joined = " ".join(words)
+        if joined.startswith("-----BEGIN ") and not other:
+            other = joined.replace("BEGIN", "END", 1)
+        elif joined == other:
             other = ""
         elif not other:
             count += sum(len(word) for word in words if _CODED.fullmatch(word))
@@ -133,18 +133,18 @@ def _fragment(text: str) -> int:
 
 
 def _parse(body: bytes, slots: int) -> tuple[StoreRequest, bytes]:
-    """The head and the envelopes that ``body`` begins with, and what follows them."""
+    """The request at the start of ``body``, and the bytes after it."""
     head, newline, _ = body[:MAX_HEAD].partition(b"\n")
     value = canonical.loads(head)
     if not newline or not isinstance(value, dict) or set(value) != {"tokens", "blocks"}:
-        raise Malformed("a parcel has no head")
+        raise Malformed("a submission has no JSON head")
     tokens = _ids(value["tokens"], REPORT)
     blocks = _ids(value["blocks"], MAX_BLOCKS)
     start, size = len(head) + 1, envelope.size(slots)
     end = start + size * len(tokens)
     bodies = tuple(body[at : at + size] for at in range(start, end, size))
     if not tokens or len(body) < end:
-        raise Malformed("a parcel has another size")
+        raise Malformed("a submission has the wrong size")
     for each in bodies:
         envelope.check_form(each, slots)
     return StoreRequest(tokens, bodies, blocks), body[end:]

@@ -1,7 +1,7 @@
-"""What a courier carries: a strict tar whose first member, bundle.json, lists all others (SPEC 8).
+"""Bundles, which couriers carry: a strict tar file whose first member, bundle.json, lists all others (SPEC 8).
 
-Whatever differs from the list, in name, order, size or hash, and whatever is there beside it, refuses the whole part.
-A reader therefore goes through a part twice, `verify` first, or keeps nothing until the end was reached.
+A member that differs from the list in name, order, size or hash, or is not listed, makes the whole part invalid.  A
+reader therefore reads a part twice, `verify` first, or uses nothing until it has reached the end.
 """
 
 import datetime
@@ -52,14 +52,14 @@ LISTING = "bundle.json"
 Source = Callable[[Member], Iterable[bytes]]
 
 
-def envelope_name(id_: bytes) -> str:
-    """The member's name of the envelope with this id."""
-    return f"envelopes/{id_.hex()}.age"
+def envelope_name(id: bytes) -> str:
+    """The name in a bundle of the envelope with this id."""
+    return f"envelopes/{id.hex()}.age"
 
 
-def block_name(id_: bytes) -> str:
-    """The member's name of the block with this id."""
-    return f"blocks/{id_.hex()}"
+def block_name(id: bytes) -> str:
+    """The name in a bundle of the block with this id."""
+    return f"blocks/{id.hex()}"
 
 
 def member_id(name: str) -> bytes:
@@ -71,12 +71,12 @@ def member_id(name: str) -> bytes:
 
 
 def member(name: str, data: bytes, day: datetime.date | None = None, heap: Heap | None = None) -> Member:
-    """The member that has this content."""
+    """The list's entry for a file with this content."""
     return Member(name, len(data), hashlib.sha256(data).digest(), day, heap)
 
 
 def split(members: Iterable[Member], limit: int = MAX_PART, count: int = MAX_MEMBERS) -> list[list[Member]]:
-    """Members in a bundle's order, cut into parts of at most `limit` bytes and `count` members; at least one part."""
+    """Members in a bundle's order, in parts of at most `limit` bytes and `count` members; at least one part."""
     room = limit - MAX_LISTING - tar.RECORD - len(tar.END)
     parts: list[list[Member]] = [[]]
     used = 0
@@ -91,7 +91,7 @@ def split(members: Iterable[Member], limit: int = MAX_PART, count: int = MAX_MEM
 
 
 def stream(listing: Listing, source: Source) -> Iterator[bytes]:
-    """The tar file, no piece empty; `source` gives a content, BundleError when it is not the listed one."""
+    """The tar file in pieces, none empty.  `source` gives a member's content; BundleError if it is not as listed."""
     data = listing.to_bytes()
     yield tar.header(LISTING, len(data)) + data + tar.padding(len(data))
     for member in listing.members:
@@ -109,7 +109,7 @@ def stream(listing: Listing, source: Source) -> Iterator[bytes]:
 
 
 class Body:
-    """A member's content while it is read; the piece that ends it comes only when size and hash are as listed."""
+    """A member's content while it is read; its last piece is returned only if size and hash are as listed."""
 
     def __init__(self, entry: tar.Entry, member: Member) -> None:
         self._entry = entry
@@ -131,13 +131,13 @@ class Body:
 
 
 class Reader:
-    """A part while it streams in: `.digest` (SHA-256 of bundle.json), `.listing`, then members in order, once.
+    """A part as it streams in: `.digest` (SHA-256 of bundle.json), `.listing`, then the members in order, once.
 
-    Only when the iteration has ended was all of the part there and nothing else; until then nothing may be used.
+    Nothing may be used before the iteration has ended: only then is it known that the part is complete.
     """
 
     def __init__(self, source: tar.Readable) -> None:
-        """Reads bundle.json, nothing further; what is in it is read with `listing`. Raises Malformed."""
+        """Read bundle.json and nothing further; `listing` parses it. Raises Malformed."""
         self._tar = tar.Reader(source)
         entry = self._tar.next()
         if entry is None or entry.name != LISTING or entry.size > MAX_LISTING:
@@ -147,24 +147,24 @@ class Reader:
 
     @functools.cached_property
     def listing(self) -> Listing:
-        """The list. Raises Malformed for anything that this version does not write."""
+        """The parsed list. Raises Malformed for anything that this version does not write."""
         return parse(self._list)
 
     def __iter__(self) -> Iterator[tuple[Member, Body]]:
         for member in self.listing.members:
             entry = self._tar.next()
             if entry is None or (entry.name, entry.size) != (member.name, member.size):
-                raise BundleError("a listed member is missing, or another stands in its place")
+                raise BundleError("a listed member is missing or out of place")
             body = Body(entry, member)
             yield member, body
             for _ in body.pieces():
                 pass
         if self._tar.next() is not None:
-            raise BundleError("the bundle holds more than its list")
+            raise BundleError("the bundle holds more than it lists")
 
 
 def verify(source: tar.Readable) -> Listing:
-    """Reads a whole part and keeps nothing of it but its list. Raises Malformed when anything is not as listed."""
+    """Read a whole part, keeping only its list. Raises Malformed if anything is not as listed."""
     reader = Reader(source)
     for _ in reader:
         pass

@@ -1,4 +1,4 @@
-"""What proves that a request is a courier's: a signature over what is asked, where and when (SPEC 9)."""
+"""Authentication of couriers: a signature over a request's method, path, time and digest (SPEC 9.2)."""
 
 import hashlib
 import re
@@ -34,5 +34,5 @@ def check_request(key: bytes, method: str, path: str, time: int, digest: str, si
 
 def _signed(method: str, path: str, time: int, digest: str) -> bytes:
     if not (METHOD.fullmatch(method) and PATH.fullmatch(path) and DIGEST.fullmatch(digest) and 0 <= time < 2**53):
-        raise Malformed("a request that no courier makes")
+        raise Malformed("not a valid courier request")
     return LABEL + "\n".join((method, path, str(time), digest, "")).encode()

@@ -1,7 +1,6 @@
-"""bundle.json, the list with which every bundle begins (SPEC 8).
+"""bundle.json, the list with which every bundle begins (SPEC 8.2).
 
-It says which files follow, in which order, of which size and hash, and carries what workstation and server tell each
-other beside them. Whoever reads a bundle holds the files to this list; whatever it does not name is refused.
+It gives the order, size and hash of the files that follow, and what workstation and server tell each other besides.
 """
 
 import datetime
@@ -37,20 +36,20 @@ Destination = Literal["workstation", "server"]
 
 
 class BundleError(Malformed):
-    """The part is not what its own list says, or no bundle at all; nothing of it may be used."""
+    """The part is not what its own list says, or not a bundle at all; nothing of it may be used."""
 
 
-def raw(size: int) -> schema.Form:
-    """Bytes that stand in JSON as lower-case hexadecimal."""
+def hex_bytes(size: int) -> schema.Form:
+    """``size`` bytes, written in JSON as lower-case hexadecimal."""
     form = schema.hexadecimal(size)
     return lambda value: bytes.fromhex(form(value))
 
 
 def rank(name: str) -> tuple[int, int, str]:
-    """Where a name stands in a bundle; BundleError for a name that no bundle has."""
+    """The sort key of a name in a bundle; BundleError for a name that no bundle can have."""
     match = NAME.fullmatch(name)
     if not match:
-        raise BundleError("the bundle lists a name that no bundle has")
+        raise BundleError("the bundle lists an invalid name")
     if match[1]:
         return 0, int(match[2] or 0), name
     return (1 if match[4] else 2), 0, name
@@ -68,7 +67,7 @@ class Member:
 
     name: str = schema.field(_name)
     size: int = schema.field(schema.integer(1, MAX_PART))
-    sha256: bytes = schema.field(raw(32))
+    sha256: bytes = schema.field(hex_bytes(32))
     day: datetime.date | None = schema.field(schema.day, default=None)
     heap: Heap | None = schema.field(schema.one_of("reviewers", "reporters"), default=None)
 
@@ -76,21 +75,21 @@ class Member:
     def id(self) -> bytes | None:
         """The id of an envelope or block, None for the manifest's files."""
         match = NAME.fullmatch(self.name)
-        found = match and (match[4] or match[5])
-        return bytes.fromhex(found) if found else None
+        digits = match and (match[4] or match[5])
+        return bytes.fromhex(digits) if digits else None
 
     @property
     def is_envelope(self) -> bool:
-        """Whether it is a sealed message."""
+        """Whether it is an envelope, by its name."""
         return self.name.startswith("envelopes/")
 
     @property
     def is_block(self) -> bool:
-        """Whether it is a sealed piece of an attachment."""
+        """Whether it is a block, by its name."""
         return self.name.startswith("blocks/")
 
     def fits(self) -> bool:
-        """Whether the size is one that such a file can have."""
+        """Whether such a file can have this size."""
         if self.is_block:
             return self.size == BLOCK
         if self.is_envelope:
@@ -100,15 +99,15 @@ class Member:
 
 @dataclass(frozen=True)
 class Listing:
-    """bundle.json. `taken`: reply places that were; `stored`: ids that the server now has; `imports`: statements."""
+    """bundle.json. `taken`: reply places that something else took; `stored`: ids that the server now has."""
 
     to: Destination = schema.field(schema.one_of("workstation", "server"))
     created: datetime.date = schema.field(schema.day)
     members: tuple[Member, ...] = schema.field(schema.list_of(schema.record(Member), MAX_MEMBERS))
     part: int = schema.field(schema.integer(1, 9999))
     of: int = schema.field(schema.integer(1, 9999))
-    taken: tuple[bytes, ...] = schema.field(schema.list_of(raw(16), MAX_IDS), default=())
-    stored: tuple[bytes, ...] = schema.field(schema.list_of(raw(16), MAX_IDS), default=())
+    taken: tuple[bytes, ...] = schema.field(schema.list_of(hex_bytes(16), MAX_IDS), default=())
+    stored: tuple[bytes, ...] = schema.field(schema.list_of(hex_bytes(16), MAX_IDS), default=())
     imports: tuple[ImportStatement, ...] = schema.field(
         schema.list_of(ImportStatement.from_record, MAX_STATEMENTS), default=()
     )
@@ -150,7 +149,7 @@ def _plain(value: Any) -> Any:
 def _check(listing: Listing) -> None:
     names = [member.name for member in listing.members]
     if listing.part > listing.of:
-        raise BundleError("the bundle's part has a number that cannot be")
+        raise BundleError("the bundle's part number is greater than the number of parts")
     ranks = [rank(name) for name in names]
     if not (_ascends(listing.taken) and _ascends(listing.stored) and _ascends(ranks)):
         raise BundleError("something in the bundle's list is repeated or out of order")
@@ -158,7 +157,7 @@ def _check(listing: Listing) -> None:
     if any(not {stem, stem + ".minisig"} <= set(names) for stem in stems):
         raise BundleError("a manifest or its signature stands alone in the bundle")
     if not all(member.fits() for member in listing.members):
-        raise BundleError("a member has a size that it cannot have")
+        raise BundleError("a member has an impossible size")
 
 
 def _ascends(values: Sequence[Any]) -> bool:

@@ -1,6 +1,6 @@
-"""A reviewer's signed statement of what the workstation holds of one server day (SPEC 8.3).
+"""Statements of import: a reviewer's signed word of what the workstation holds of one server day (SPEC 8.3).
 
-It names no case and no id: only the day, and one hash over all ids and contents of that day.
+They name no case and no id, only the day and one hash over all its ids and contents.
 """
 
 import base64
@@ -22,17 +22,17 @@ REVIEWER = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 SIGNATURE = 64  # bytes
 
 
-def day_hash(held: Iterable[tuple[bytes, bytes]]) -> bytes:
+def day_hash(contents: Iterable[tuple[bytes, bytes]]) -> bytes:
     """BLAKE2b-256 over the sorted pairs of id (16 bytes) and SHA-256 of the content (32 bytes).
 
     The pairs are those of a day's envelopes and blocks in the reviewers' heap.
     """
-    return hashlib.blake2b(b"".join(sorted(id_ + digest for id_, digest in held)), digest_size=32).digest()
+    return hashlib.blake2b(b"".join(sorted(id + digest for id, digest in contents)), digest_size=32).digest()
 
 
 @dataclass(frozen=True)
 class ImportStatement:
-    """Who (reviewer id), which server day (UTC), hash of 32 bytes, Ed25519 signature of 64 bytes."""
+    """Reviewer id, server day (UTC), hash (32 bytes) and Ed25519 signature (64 bytes)."""
 
     reviewer: str
     day: datetime.date
@@ -54,7 +54,7 @@ class ImportStatement:
 
     @classmethod
     def from_record(cls, record: dict[str, Any]) -> "ImportStatement":
-        """The statement of such an object. Raises Malformed for any other form."""
+        """The statement in a JSON object. Raises Malformed for any other form."""
         try:
             statement = cls(
                 reviewer=record["reviewer"],
@@ -64,18 +64,18 @@ class ImportStatement:
             )
             same = statement.record() == record
         except (KeyError, TypeError, ValueError, AttributeError, binascii.Error) as exc:
-            raise Malformed("an import statement is not of the known form") from exc
+            raise Malformed("an import statement has the wrong form") from exc
         sizes = (len(statement.hash), len(statement.signature)) == (32, SIGNATURE)
         named = isinstance(statement.reviewer, str) and REVIEWER.fullmatch(statement.reviewer)
         if not (same and sizes and named):
-            raise Malformed("an import statement is not of the known form")
+            raise Malformed("an import statement has the wrong form")
         return statement
 
 
-def sign(reviewer: str, day: datetime.date, hash_: bytes, key: SigningKey) -> ImportStatement:
+def sign(reviewer: str, day: datetime.date, hash: bytes, key: SigningKey) -> ImportStatement:
     """The statement of this reviewer, signed with the reviewer's signing key."""
-    return ImportStatement(reviewer, day, hash_, signing.sign(key, _signed(reviewer, day, hash_)))
+    return ImportStatement(reviewer, day, hash, signing.sign(key, _signed(reviewer, day, hash)))
 
 
-def _signed(reviewer: str, day: datetime.date, hash_: bytes) -> bytes:
-    return LABEL + canonical.dumps({"day": day.isoformat(), "hash": hash_.hex(), "reviewer": reviewer})
+def _signed(reviewer: str, day: datetime.date, hash: bytes) -> bytes:
+    return LABEL + canonical.dumps({"day": day.isoformat(), "hash": hash.hex(), "reviewer": reviewer})

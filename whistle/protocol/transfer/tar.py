@@ -1,8 +1,8 @@
-"""A tar file of which there is only one way to write it.
+"""Tar files that can be written in only one way (SPEC 8.1).
 
-A header is a function of name and size alone, so reading one is: take the two fields, write the header anew, compare
-the 512 bytes. That refuses links, folders, devices, owners, dates, pax and GNU extensions, sparse files and negative
-sizes without naming any of them. Stock `tar` opens what is written here (POSIX.1-1988, "ustar").
+A header is a function of name and size alone, so a reader takes the two fields, writes the header again and compares
+the 512 bytes. This refuses links, folders, devices, owners, dates, pax and GNU extensions, sparse files and negative
+sizes without naming any of them. Stock `tar` reads what is written here (POSIX.1-1988, "ustar").
 """
 
 import re
@@ -13,10 +13,10 @@ from whistle.protocol.errors import Malformed
 
 RECORD = 512  # bytes; headers and padding come in these
 END = bytes(2 * RECORD)
-OWNED = b"0000644\0" + b"0000000\0" * 2  # mode, owner, group
-DATED = b"\0" + b"%011o\0" % 0  # the end of the size, and the date
+MODE_AND_OWNER = b"0000644\0" + b"0000000\0" * 2  # and group
+SIZE_END_AND_DATE = b"\0" + b"%011o\0" % 0
 REST = b"0".ljust(101, b"\0") + b"ustar\x0000".ljust(72, b"\0") + b"0000000\0" * 2 + bytes(167)
-SUM = sum(OWNED) + sum(DATED) + sum(b" " * 8) + sum(REST)  # what these add to the checksum, it itself as spaces
+SUM = sum(MODE_AND_OWNER) + sum(SIZE_END_AND_DATE) + sum(b" " * 8) + sum(REST)  # the checksum counts as spaces
 PIECE = 65_536  # bytes read at a time
 MAX_SIZE = 8**11 - 1  # bytes; eleven octal digits
 
@@ -25,11 +25,11 @@ SIZE = re.compile(rb"[0-7]{11}")
 
 
 class TarError(Malformed):
-    """The tar file is not of the one form that is written here, or ends too early."""
+    """The tar file does not have the one form that is written here, or ends too early."""
 
 
 class Readable(Protocol):
-    """What a tar file is read from; may give less than was asked for, and nothing only at its end."""
+    """A source of bytes; `read` may return fewer than asked for, but none only at the end."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -37,10 +37,10 @@ class Readable(Protocol):
 def header(name: str, size: int) -> bytes:
     """The 512 bytes before a regular file: mode 0644, owner 0, date 0. Raises TarError for other names or sizes."""
     if not NAME.fullmatch(name) or ".." in name or "//" in name or not 0 <= size <= MAX_SIZE:
-        raise TarError("a name or size that no bundle has")
+        raise TarError("a name or size that no bundle's member can have")
     named, sized = name.encode("ascii"), b"%011o" % size
     checksum = SUM + sum(named) + sum(sized)
-    return b"%b%b%b%b%06o\0 %b" % (named.ljust(100, b"\0"), OWNED, sized, DATED, checksum, REST)
+    return b"%b%b%b%b%06o\0 %b" % (named.ljust(100, b"\0"), MODE_AND_OWNER, sized, SIZE_END_AND_DATE, checksum, REST)
 
 
 def padding(size: int) -> bytes:
@@ -49,12 +49,12 @@ def padding(size: int) -> bytes:
 
 
 def span(size: int) -> int:
-    """Bytes that a member of `size` bytes takes in the tar file, header and padding included."""
+    """How many bytes a member of `size` bytes takes in the tar file, with header and padding."""
     return RECORD + size + len(padding(size))
 
 
 class Entry:
-    """One member while it is read: `name`, `size` (bytes) and what is left of its content."""
+    """A member while it is read: `name`, `size` in bytes, and `left`, the bytes not yet read."""
 
     def __init__(self, stream: Readable, name: str, size: int) -> None:
         self.name = name
@@ -65,7 +65,7 @@ class Entry:
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes, b"" at the end of the member. Raises TarError when the file is cut off."""
         wanted = self.left if size < 0 else min(size, self.left)
-        data = exactly(self._stream, wanted)
+        data = read_exactly(self._stream, wanted)
         self.left -= wanted
         return data
 
@@ -76,19 +76,19 @@ class Entry:
 
 
 class Reader:
-    """Reads members in order, in constant memory; refuses whatever `header` and `END` would not have written."""
+    """Reads members in order, in constant memory; refuses anything that `header` and `END` would not have written."""
 
     def __init__(self, stream: Readable) -> None:
         self._stream = stream
         self._entry: Entry | None = None
 
     def next(self) -> Entry | None:
-        """The next member, or None at the end, of which it is checked that nothing follows. Skips unread content."""
+        """The next member, or None at the end; TarError if anything follows it. Skips unread content."""
         self._finish_entry()
-        block = exactly(self._stream, RECORD)
+        block = read_exactly(self._stream, RECORD)
         if not any(block):
-            if any(exactly(self._stream, len(END) - RECORD)) or self._stream.read(1):
-                raise TarError("something follows the end of the tar file")
+            if any(read_exactly(self._stream, len(END) - RECORD)) or self._stream.read(1):
+                raise TarError("the tar file continues after its end")
             return None
         self._entry = Entry(self._stream, *_name_and_size(block))
         return self._entry
@@ -98,13 +98,13 @@ class Reader:
             return
         for _ in self._entry.pieces():
             pass
-        if any(exactly(self._stream, len(padding(self._entry.size)))):
-            raise TarError("something is hidden between two members")
+        if any(read_exactly(self._stream, len(padding(self._entry.size)))):
+            raise TarError("the padding between two members is not zeros")
         self._entry = None
 
 
-def exactly(stream: Readable, size: int) -> bytes:
-    """`size` bytes from a stream that may give them in pieces. Raises TarError when there are fewer."""
+def read_exactly(stream: Readable, size: int) -> bytes:
+    """`size` bytes from a stream that may return them in pieces. Raises TarError if there are fewer."""
     pieces = []
     while size:
         piece = stream.read(size)
@@ -118,8 +118,8 @@ def exactly(stream: Readable, size: int) -> bytes:
 def _name_and_size(block: bytes) -> tuple[str, int]:
     raw_name, raw_size = block[:100].rstrip(b"\0"), block[124:135]
     if not raw_name.isascii() or not SIZE.fullmatch(raw_size):
-        raise TarError("the tar file holds something else than plain files")
+        raise TarError("the tar file holds something other than plain files")
     name, size = raw_name.decode("ascii"), int(raw_size, 8)
     if header(name, size) != block:
-        raise TarError("the tar file holds something else than plain files")
+        raise TarError("the tar file holds something other than plain files")
     return name, size

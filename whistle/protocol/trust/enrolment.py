@@ -1,4 +1,4 @@
-"""Public halves on their way to root: small self-signed files (SPEC 1.4), and what a courier's request proves."""
+"""Enrolment files: self-signed public keys of reviewers and couriers, for root to list (SPEC 1.4)."""
 
 import base64
 import datetime
@@ -54,7 +54,7 @@ class Period:
 
 @dataclass(frozen=True)
 class ReviewerKeys:
-    """What a reviewer asks root to list."""
+    """The public keys that a reviewer asks root to list."""
 
     kind: ClassVar[str] = "reviewer-keys"
     name: str = schema.field(schema.text(128))
@@ -71,7 +71,7 @@ class ReviewerKeys:
 
 @dataclass(frozen=True)
 class CourierKey:
-    """What a courier asks root to list."""
+    """The public key that a courier asks root to list."""
 
     kind: ClassVar[str] = "courier-key"
     name: str = schema.field(schema.text(128))
@@ -98,13 +98,13 @@ def courier_file(name: str, key: SigningKey) -> bytes:
 
 
 def read(data: bytes) -> Enrolment:
-    """What such a file holds; Malformed or Forged unless it is whole and signed by the key that it names."""
+    """The content of an enrolment file; Malformed or Forged unless it is whole and signed by the key that it names."""
     lines = data[: MAX_FILE + 1].split(b"\n")
     if len(data) > MAX_FILE or len(lines) != 3 or lines[2]:
-        raise Malformed("not two lines")
+        raise Malformed("not a file of two lines")
     kind, value = schema.parse_object(lines[0], VERSION)
     if kind not in KINDS:
-        raise Malformed("not the public half of a reviewer or a courier")
+        raise Malformed("not the public keys of a reviewer or a courier")
     keys = schema.parse(KINDS[kind], value)
     signature = schema.unbase64(lines[1].decode("ascii", "replace"))
     signing.verify(keys.key, _signed(keys.kind, lines[0]), signature)
@@ -112,7 +112,7 @@ def read(data: bytes) -> Enrolment:
 
 
 def digits(data: bytes) -> str:
-    """The digits of such a file, to compare aloud: as many and as long as root's fingerprint."""
+    """The digits of an enrolment file, to compare aloud: 10 groups of 4, like root's fingerprint."""
     return grouped(hashlib.blake2b(data, digest_size=16).digest())
 
 

@@ -1,4 +1,4 @@
-"""The manifest: the list, signed by a root, of who may read (SPEC 7)."""
+"""The manifest: a root's signed list of who may read (SPEC 7)."""
 
 import datetime
 import functools
@@ -17,9 +17,9 @@ from whistle.protocol.trust.minisign import PublicKey
 
 MAX_FILE = 2_097_152  # bytes
 MAX_DAYS = 100  # of validity
-GRACE = datetime.timedelta(days=30)  # in which sealing goes on past the end, with a notice
+GRACE = datetime.timedelta(days=30)  # after the end, in which sealing goes on with a notice
 WARNINGS = (50, 25, 10)  # days before the end
-MAX_REVIEWERS = 256  # who left included, since nobody is ever taken off the list
+MAX_REVIEWERS = 256  # including those who left, since nobody is ever taken off the list
 MAX_ACTIVE = 64
 RECOVERY = "recovery"  # the reader id of the recovery identity
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
@@ -28,7 +28,7 @@ TEXTS = schema.mapping(schema.identifier, schema.text(2000), 64)
 
 @dataclass(frozen=True)
 class Channel:
-    """What a report is about, and who reads it."""
+    """A topic that one can report on, and who reads its reports."""
 
     id: str = schema.field(schema.identifier)
     title: dict[str, str] = schema.field(TEXTS)
@@ -39,7 +39,7 @@ class Channel:
 
 @dataclass(frozen=True)
 class Signing:
-    """A signing key that a reviewer ever used, with its last day once it is out of use."""
+    """A signing key of a reviewer, with its last day once it is out of use."""
 
     key: str = schema.field(signing_key)
     last: datetime.date | None = schema.field(schema.nullable(schema.day))
@@ -52,7 +52,7 @@ class Signing:
 
 @dataclass(frozen=True)
 class Reviewer:
-    """Somebody who may read."""
+    """Somebody who reads reports, or did until they were retired."""
 
     id: str = schema.field(schema.identifier)
     name: str = schema.field(schema.text(128))
@@ -85,7 +85,7 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Courier:
-    """A machine that may fetch and bring sealed things."""
+    """A machine that may fetch and deliver sealed things; its key opens nothing."""
 
     id: str = schema.field(schema.identifier)
     name: str = schema.field(schema.text(128))
@@ -94,7 +94,7 @@ class Courier:
 
 @dataclass(frozen=True)
 class Manifest:
-    """A manifest as it was signed; ``parse`` and ``verify`` make it from bytes."""
+    """A manifest's content, checked against the rules of SPEC 7.2; made by ``parse`` and ``verify``."""
 
     serial: int = schema.field(schema.integer(1, canonical.MAX_INTEGER))
     previous: str | None = schema.field(schema.nullable(schema.hexadecimal(32)))
@@ -114,32 +114,32 @@ class Manifest:
 
     def reviewer(self, id: str) -> Reviewer | None:
         """The reviewer of that id, retired or not."""
-        return next((known for known in self.reviewers if known.id == id), None)
+        return next((reviewer for reviewer in self.reviewers if reviewer.id == id), None)
 
     def channel(self, id: str) -> Channel | None:
         """The channel of that id."""
-        return next((known for known in self.channels if known.id == id), None)
+        return next((channel for channel in self.channels if channel.id == id), None)
 
     def courier(self, id: str) -> Courier | None:
         """The courier of that id."""
-        return next((known for known in self.couriers if known.id == id), None)
+        return next((courier for courier in self.couriers if courier.id == id), None)
 
     def active(self) -> tuple[Reviewer, ...]:
         """Every reviewer who is not retired."""
-        return tuple(known for known in self.reviewers if not known.retired)
+        return tuple(reviewer for reviewer in self.reviewers if not reviewer.retired)
 
     def recipients(self, readers: Iterable[str], day: datetime.date) -> list[HybridRecipient]:
         """The recipients of active readers, in the order given; Malformed for one who is unknown or retired."""
-        found = []
+        recipients = []
         for id in readers:
             reviewer = self.reviewer(id)
             if id == RECOVERY and self.recovery:
-                found.append(self.recovery.key)
+                recipients.append(self.recovery.key)
             elif reviewer is None or reviewer.retired:
                 raise Malformed(f"the manifest has no active reviewer {id}")
             else:
-                found.append(reviewer.recipient(day))
-        return found
+                recipients.append(reviewer.recipient(day))
+        return recipients
 
     def standing(self, day: datetime.date) -> str:
         """``ahead`` of its first day, ``current``, in ``grace`` after its end, or ``closed``."""
@@ -150,7 +150,7 @@ class Manifest:
         return "grace" if day <= self.expires + GRACE else "closed"
 
     def warning(self, day: datetime.date) -> int | None:
-        """The days that are left once they are 50 or fewer; negative past the end."""
+        """How many days are left, if 50 or fewer; negative past the end."""
         left = (self.expires - day).days
         return left if left <= WARNINGS[0] else None
 
@@ -170,7 +170,7 @@ class SignedManifest:
 
     @property
     def keys(self) -> Keys:
-        """How messages name it."""
+        """How messages refer to it."""
         return Keys(self.manifest.serial, self.hash)
 
 
@@ -180,7 +180,7 @@ def encode(manifest: Manifest) -> bytes:
 
 
 def parse(data: bytes) -> Manifest:
-    """The manifest that the bytes hold; no signature is looked at."""
+    """The manifest in these bytes; no signature is checked."""
     if len(data) > MAX_FILE:
         raise Malformed("a manifest is too large")
     kind, value = schema.parse_object(data)
@@ -190,13 +190,13 @@ def parse(data: bytes) -> Manifest:
 
 
 class Altered(Malformed):
-    """An editor or a transfer changed a file on its way; nobody forged anything."""
+    """A file was changed on its way, as by an editor or a transfer; this is no sign of forgery."""
 
 
 def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> SignedManifest:
-    """A manifest that one of ``roots`` signed; Forged otherwise, Malformed if it breaks a rule.
+    """The manifest, if one of ``roots`` signed it; Forged otherwise, Malformed if it breaks a rule.
 
-    Altered if the bytes begin or end as no manifest does, or the signature's file cannot be read.
+    Altered if the bytes do not begin and end like a manifest, or the signature file cannot be read.
     """
     if not (data.startswith(b"{") and data.endswith(b"}")):
         raise Altered("the manifest's bytes were changed on the way, perhaps by an editor: copy it again as it was")
@@ -225,27 +225,27 @@ def check_next(old: SignedManifest, new: SignedManifest) -> None:
 
 
 def check_after(before: Sequence[SignedManifest], new: SignedManifest) -> None:
-    """Raise unless ``new`` follows the last of ``before``, and gives another id to no key that any of them lists.
+    """Raise unless ``new`` follows the last of ``before`` and lists none of their keys under another id.
 
-    The newest need not list recipients of long ago, so it alone does not tell whose they were.
+    The newest need not list old recipients, so it alone does not tell whose they were.
     """
     check_next(before[-1], new)
-    known: dict[bytes, str] = {}
+    earlier: dict[bytes, str] = {}
     for each in before:
-        known = {**owners(each.manifest), **known}
-    owners(new.manifest, known)
+        earlier = {**owners(each.manifest), **earlier}
+    owners(new.manifest, earlier)
 
 
-def owners(manifest: Manifest, known: Mapping[bytes, str] | None = None) -> dict[bytes, str]:
-    """Whose id each key stands under, those of ``known`` too; Malformed for a key under two ids (SPEC 7.2, 7.3).
+def owners(manifest: Manifest, earlier: Mapping[bytes, str] | None = None) -> dict[bytes, str]:
+    """The owner's id of each key, including ``earlier`` ones; Malformed for a key under two ids (SPEC 7.2, 7.3).
 
-    A signing key is told by its 32 bytes, a recipient by its ML-KEM half, which has one encoding only.
+    Signing keys are compared by their 32 bytes, recipients by their ML-KEM half, which has only one encoding.
     """
-    found = dict(known or {})
+    ids = dict(earlier or {})
     for id, key in _keys(manifest):
-        if found.setdefault(key, id) != id:
-            raise Malformed(f"a key of {found[key]} is listed under {id} too: nobody has two ids")
-    return found
+        if ids.setdefault(key, id) != id:
+            raise Malformed(f"a key of {ids[key]} is also listed under {id}: nobody can have two ids")
+    return ids
 
 
 def fingerprint(roots: Sequence[PublicKey]) -> str:
@@ -263,14 +263,16 @@ def _keys(manifest: Manifest) -> Iterator[tuple[str, bytes]]:
 
 
 def _check_ids(old: Manifest, new: Manifest) -> None:
-    """A reporter leaves out ids, so an id means the same person for ever."""
+    """Reporters leave out ids, so an id must stand for one person for ever."""
     owners(new, owners(old))
     for reviewer in old.reviewers:
         now = new.reviewer(reviewer.id)
         if now is None:
-            raise Malformed(f"the manifest drops {reviewer.id}; whoever left stays listed as retired")
+            raise Malformed(f"the manifest no longer lists {reviewer.id}: somebody who leaves stays listed as retired")
         if not {key.raw for key in reviewer.signing} <= {key.raw for key in now.signing}:
-            raise Malformed(f"the manifest drops a signing key of {reviewer.id}; one out of use gets a last day")
+            raise Malformed(
+                f"the manifest drops a signing key of {reviewer.id}: one out of use gets a last day instead"
+            )
 
 
 def _check_dates(manifest: Manifest) -> None:
@@ -280,7 +282,7 @@ def _check_dates(manifest: Manifest) -> None:
         raise Malformed("the first manifest, and no other, has no previous one")
     for reviewer in manifest.reviewers:
         if len({period.first for period in reviewer.recipients}) != len(reviewer.recipients):
-            raise Malformed(f"two keys of reviewer {reviewer.id} begin on one day")
+            raise Malformed(f"two keys of reviewer {reviewer.id} begin on the same day")
         if any(period.first > manifest.expires + GRACE for period in reviewer.recipients):
             raise Malformed(f"a key of reviewer {reviewer.id} begins too late to be listed")
 
@@ -288,7 +290,7 @@ def _check_dates(manifest: Manifest) -> None:
 def _check_people(manifest: Manifest) -> None:
     for listed in (manifest.reviewers, manifest.channels, manifest.couriers):
         if len({each.id for each in listed}) != len(listed):
-            raise Malformed("an id stands twice in the manifest")
+            raise Malformed("an id is listed twice in the manifest")
     if manifest.reviewer(RECOVERY):
         raise Malformed(f"no reviewer may have the id {RECOVERY}")
     active = {reviewer.id: reviewer for reviewer in manifest.active()}

@@ -1,6 +1,7 @@
 """The manifests of one instance: which one is in force on a day, and whose signatures count (SPEC 7).
 
-Whoever makes one has checked that a pinned root signed each manifest and that each follows the one before it.
+Nothing is verified here: whoever builds a chain has checked that a pinned root signed each manifest and that each
+follows the one before it.
 """
 
 import datetime
@@ -12,13 +13,13 @@ from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer, Signed
 
 @dataclass(frozen=True)
 class ManifestChain:
-    """Manifests by serial."""
+    """The manifests in order of serials."""
 
     known: tuple[SignedManifest, ...]
 
     @property
     def newest(self) -> SignedManifest | None:
-        """The one with the highest serial, be it in force yet or not."""
+        """The one with the highest serial, whether in force yet or not."""
         return self.known[-1] if self.known else None
 
     def current(self, day: datetime.date) -> SignedManifest:
@@ -29,7 +30,7 @@ class ManifestChain:
         return begun[-1]
 
     def sealing(self, day: datetime.date) -> SignedManifest:
-        """The one in force on a day if one may still seal by it; Expired 30 days after its end."""
+        """The one in force on a day if sealing by it is still allowed; Expired from 30 days after its end."""
         known = self.current(day)
         if known.manifest.standing(day) == "closed":
             raise Expired("the manifest has ended")
@@ -40,15 +41,15 @@ class ManifestChain:
         return next((known for known in self.known if known.manifest.serial == serial), None)
 
     def reviewer(self, id: str) -> Reviewer | None:
-        """A reviewer as the newest manifest that lists them does, retired or not."""
-        found = (known.manifest.reviewer(id) for known in reversed(self.known))
-        return next((reviewer for reviewer in found if reviewer), None)
+        """A reviewer, retired or not, from the newest manifest that lists them."""
+        reviewers = (known.manifest.reviewer(id) for known in reversed(self.known))
+        return next((reviewer for reviewer in reviewers if reviewer), None)
 
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
         """The Ed25519 keys whose signatures by a reviewer count for a message of that day (SPEC 7.5).
 
-        The newest manifest that lists a key decides until when it counts; predecessors only add keys, and tell since
-        when somebody who left is away.
+        The newest manifest that lists a key decides until when it counts; earlier ones only add keys, and tell since
+        when somebody who left has been away.
         """
         ends: dict[bytes, datetime.date | None] = {}
         away: set[bytes] = set()  # keys that only manifests in which their owner is retired have listed so far
@@ -66,11 +67,11 @@ class ManifestChain:
         return [key for key, end in ends.items() if end is None or day <= end]
 
 
-def offered(found: Manifest, day: datetime.date) -> tuple[Reviewer, ...]:
-    """Every active reviewer who can be sealed to on a day; reporters may leave out any of them."""
-    return tuple(each for each in found.active() if any(period.first <= day for period in each.recipients))
+def offered(manifest: Manifest, day: datetime.date) -> tuple[Reviewer, ...]:
+    """The active reviewers to whom one can seal on a day; reporters may leave out any of them."""
+    return tuple(each for each in manifest.active() if any(period.first <= day for period in each.recipients))
 
 
-def people(found: Manifest) -> set[str]:
+def people(manifest: Manifest) -> set[str]:
     """The ids of all who are listed, retired or not, the recovery identity among them if there is one."""
-    return {reviewer.id for reviewer in found.reviewers} | ({RECOVERY} if found.recovery else set())
+    return {reviewer.id for reviewer in manifest.reviewers} | ({RECOVERY} if manifest.recovery else set())

@@ -1,10 +1,10 @@
-"""Keys and signatures as stock minisign reads and writes them.
+"""Keys and signatures as stock minisign reads and writes them (SPEC 1.3).
 
 Only prehashed signatures (`ED`, over the data's BLAKE2b-512) are made and accepted: the older kind, `Ed`, signs the
-data itself, so that it could be taken for a signature over something else.  A secret key is one without a password
-(`minisign -G -W`); what keeps it is the file around it.  Every text has one spelling, and any other is Malformed; but
-what Windows and its editors do to a file is read, as far as stock minisign reads it too: line ends of CR LF, none at
-the end of the last line, and a byte order mark before a public key.
+data itself, so that it could be mistaken for a signature over something else.  Secret keys have no password
+(`minisign -G -W`); the key file around them protects them.  Each text has one spelling, and any other is Malformed,
+except for changes by Windows and its editors that stock minisign accepts too: line ends of CR LF, a missing end of the
+last line, and a byte order mark before a public key.
 """
 
 import base64
@@ -33,7 +33,7 @@ MARK = "\ufeff"  # byte order mark
 
 @dataclass(frozen=True)
 class PublicKey:
-    """Eight random bytes that name a key, and the Ed25519 key; Malformed if nothing sound can be signed with it."""
+    """A key id (8 random bytes) and an Ed25519 public key (32 bytes); Malformed unless the key is valid (SPEC 1.2)."""
 
     key_id: bytes
     key: bytes
@@ -68,7 +68,7 @@ class PublicKey:
     def verify(self, data: bytes, signature_file: bytes) -> str:
         """The trusted comment of a `.minisig` file over `data`.
 
-        Raises Malformed for any other form, and Forged unless both signatures are by this very key.
+        Raises Malformed for any other form, and Forged unless both signatures are by this key.
         """
         key_id, signature, comment, seal = _parse_signature(signature_file)
         if key_id != self.key_id:
@@ -96,14 +96,14 @@ class SecretKey:
 
     @classmethod
     def from_text(cls, text: str) -> "SecretKey":
-        """From the base64 line, or from a whole key file of two lines; Malformed also if it wants a password."""
+        """From the base64 line, or from a whole key file of two lines; Malformed also if it needs a password."""
         data = _decode(_key_line(text), len(NO_PASSWORD) + KEY_ID + 2 * signing.KEY + len(CHECKSUM))
         if not data.startswith(NO_PASSWORD) or not data.endswith(CHECKSUM):
             raise Malformed("not a minisign secret key without a password")
         start = len(NO_PASSWORD)
         read = cls(data[start : start + 8], data[start + 8 : start + 40])
         if read.public.key != data[start + 40 : start + 72]:
-            raise Malformed("a minisign secret key whose halves do not belong together")
+            raise Malformed("the halves of a minisign secret key do not belong together")
         return read
 
     @property
@@ -117,7 +117,7 @@ class SecretKey:
 
     @cached_property
     def signing(self) -> SigningKey:
-        """The key itself, for what is not signed in minisign's form."""
+        """The Ed25519 key, for signatures that are not in minisign's form."""
         return SigningKey(self.seed)
 
     @cached_property
@@ -126,7 +126,7 @@ class SecretKey:
         return PublicKey(self.key_id, bytes(SigningKey(self.seed).verify_key))
 
     def sign(self, data: bytes, trusted_comment: str) -> bytes:
-        """The `.minisig` file over `data`; ValueError for a comment of more than one line or that cannot be read."""
+        """The `.minisig` file over `data`; ValueError for a comment that is not one printable line."""
         if not _printable(trusted_comment) or len((TRUSTED + trusted_comment).encode()) > MAX_TRUSTED:
             raise ValueError("a trusted comment is one line of printable text")
         signature = signing.sign(self.signing, _prehash(data))
@@ -182,7 +182,7 @@ def _text(data: bytes) -> str:
 
 
 def _printable(comment: str) -> bool:
-    """Whether a comment can be printed; tabs too, as stock minisign writes them."""
+    """Whether a comment can be printed; tabs count, since stock minisign writes them."""
     return comment.replace("\t", "").isprintable()
 
 
@@ -191,13 +191,13 @@ def _encode(data: bytes) -> str:
 
 
 def _decode(line: str, size: int) -> bytes:
-    """The `size` bytes that a base64 line stands for, in its one spelling."""
+    """The `size` bytes of a line of canonical base64."""
     try:
         data = base64.b64decode(line, validate=True)
     except (binascii.Error, ValueError) as exc:
         raise Malformed("a minisign line is not base64") from exc
     if len(data) != size or _encode(data) != line:
-        raise Malformed("a minisign line has another length or spelling")
+        raise Malformed("a minisign line has the wrong length or is not canonical base64")
     return data
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from argon2.exceptions import HashingError
 from argon2.low_level import Type, hash_secret_raw
 
-from whistle.protocol.trust.keyfile import SHORTEST, composed
+from whistle.protocol.trust.keyfile import SHORTEST, normalized
 from whistle.workstation.errors import Refused, VaultError, VaultForeign
 
 SALT = 16  # bytes
@@ -38,7 +38,7 @@ def cost(profile: str) -> Cost:
 
 def check_new(passphrase: str) -> str:
     """The passphrase, if it may protect a new vault.  Raises Refused when it is short."""
-    if len(composed(passphrase)) < SHORTEST:
+    if len(normalized(passphrase)) < SHORTEST:
         raise Refused(
             f"a passphrase has at least {SHORTEST} characters",
             "six or more words chosen by dice are easy to keep and hard to guess",
@@ -52,7 +52,7 @@ def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
     if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
         raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")
     try:
-        secret = composed(passphrase).encode()
+        secret = normalized(passphrase).encode()
         return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
     except UnicodeEncodeError as exc:
         raise Refused("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
