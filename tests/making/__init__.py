@@ -1,1 +1,1 @@
-"""Makes the test vectors: what is in them, and what must become of it.  `tests/make_vectors.py` writes them."""
+"""The content of the test vectors and its expected results.  `tests/make_vectors.py` writes them."""

@@ -33,7 +33,7 @@ def _packed(listing: bundle.Listing, files: dict[str, bytes]) -> bytes:
 
 
 def _archive(*members: tuple[str, bytes]) -> bytes:
-    """A tar file with any members, in the one form of tar."""
+    """A tar file with any members, in the form of SPEC 8.1."""
     return b"".join(tar.header(name, len(data)) + data + tar.padding(len(data)) for name, data in members) + tar.END
 
 
@@ -49,7 +49,7 @@ def _at(place: int, **changes: Any) -> Change:
 
 
 def _header(offset: int, value: bytes) -> bytes:
-    """A good bundle with other bytes in the tar header of its first envelope, the checksum made right again."""
+    """A valid bundle with bytes changed in the tar header of its first envelope, and the checksum corrected."""
     data = bytearray(_packed(LISTING, FILES))
     start = data.index(FIRST.encode() + b"\0")
     header = data[start : start + 512]
@@ -139,7 +139,7 @@ BAD: dict[str, tuple[str, Callable[[], bytes]]] = {
 
 
 def bundles() -> Iterator[Vector]:
-    """Bundles: each is read whole or refused whole."""
+    """Bundles, each of which is accepted or refused as a whole."""
     for name, about, data in _good():
         file = f"bundle_{name}.tar"
         names = [member.name for member in bundle.parse(_list_of(data)).members]
@@ -154,7 +154,7 @@ def _list_of(data: bytes) -> bytes:
 
 
 def statements() -> Iterator[Vector]:
-    """What a workstation states to hold of one server day."""
+    """Statements of what a workstation holds of one server day."""
     three = [(secret(f"id {place}", 16), secret(f"content {place}", 32)) for place in range(3)]
     altered = [*three[:2], (three[2][0], secret("other content", 32))]
     same_id = [three[0], (three[0][0], three[1][1])]
@@ -190,7 +190,7 @@ def statements() -> Iterator[Vector]:
 
 
 def requests() -> Iterator[Vector]:
-    """What a courier signs when it asks the server for something."""
+    """Signatures of a courier over its requests."""
     time, digest = 1_795_348_800, courier_auth.digest(b"{}")
     signature = courier_auth.sign_request(COURIER, "POST", "/courier/days", time, digest)
     good: dict[str, Any] = {

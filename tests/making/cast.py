@@ -1,4 +1,4 @@
-"""Who appears in the vectors: a root, three reviewers, a courier, a reporter.  All their keys are published here."""
+"""The people in the vectors: a root, three reviewers, a courier, a reporter.  All their secret keys are public."""
 
 import base64
 import datetime
@@ -60,7 +60,7 @@ def reviewer(id: str, **changes: Any) -> Reviewer:
 
 
 def reviewer_keys(id: str) -> ReviewerKeys:
-    """What a reviewer asks root to list."""
+    """A reviewer's public keys, as for an enrolment file."""
     return ReviewerKeys(id.title(), f"Office of {id}", ("en",), SIGNERS[id].public.text, periods(id))
 
 
@@ -81,7 +81,7 @@ MANIFEST = Manifest(
 
 
 def known(content: Manifest | dict[str, Any] = MANIFEST, root: SecretKey = ROOT) -> SignedManifest:
-    """A manifest with its signature; a plain object is signed whether it is a good one or not."""
+    """A signed manifest; a plain object is signed whether it is valid or not."""
     data = canonical.dumps(content) if isinstance(content, dict) else manifest.encode(content)
     return SignedManifest(data, root.sign(data, "whistle manifest"), MANIFEST if isinstance(content, dict) else content)
 
@@ -139,7 +139,7 @@ REPORT = signed_by_reporter(report())
 
 
 def reply(**changes: Any) -> message.Reply:
-    """An answer to the report."""
+    """A reply to the report."""
     fields: dict[str, Any] = {
         **REVIEWED,
         "seen": (REPORT.hash,),
@@ -154,17 +154,17 @@ def reply(**changes: Any) -> message.Reply:
 
 
 def note(**changes: Any) -> message.Note:
-    """A word between reviewers."""
+    """A note between reviewers."""
     return message.Note(**{**REVIEWED, "text": "Seen before?", **changes})
 
 
 def status(**changes: Any) -> message.Status:
-    """Where the case stands."""
+    """A status of the case."""
     return message.Status(**{**REVIEWED, "status": "open", **changes})
 
 
 def grant(**changes: Any) -> message.Grant:
-    """Lets `counsel` in, in the lane of the report's second reader."""
+    """A grant for `counsel`, in the lane of the report's second reader."""
     fields = {
         **REVIEWED,
         "readers": ("ombuds", "counsel"),
@@ -181,5 +181,5 @@ def signed_by(content: Message, id: str = "ombuds") -> Signed:
 
 
 def base64_of(data: bytes) -> str:
-    """Standard, padded."""
+    """Standard base64, padded."""
     return base64.b64encode(data).decode("ascii")

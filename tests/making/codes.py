@@ -1,4 +1,4 @@
-"""Vectors of words, of what follows from a code, of forms and of canonical JSON."""
+"""Vectors of words, of what is derived from a code, of forms, of canonical JSON and of file names."""
 
 import base64
 import hashlib
@@ -114,7 +114,7 @@ def typed() -> Iterator[Vector]:
 
 
 def texts() -> Iterator[Vector]:
-    """Texts that hold a code, and such as do not."""
+    """Texts that hold a code, and texts that do not."""
     said, numbers = " ".join(ENGLISH), ", ".join(map(str, words.numbers(STEPS)))
     chinese = words.encode(STEPS, "zh")
     counted = "Take them: " + " ".join(f"{place}. {line}" for place, line in enumerate(_shown("es"), 1))
@@ -157,7 +157,7 @@ def texts() -> Iterator[Vector]:
 
 
 def codes() -> Iterator[Vector]:
-    """Codes as words and numbers, and everything that follows from them."""
+    """Codes as words and numbers, and everything derived from them."""
     for name, code in {"zero": ZERO, "ones": ONES, "steps": STEPS, "other": secret("code", 16)}.items():
         spoken = {language: words.encode(code, language) for language in words.LANGUAGES}
         output = {"numbers": words.numbers(code), "words": spoken}
@@ -274,7 +274,7 @@ NOT_CANONICAL = {
 
 
 def canonical() -> Iterator[Vector]:
-    """JSON in its one form, and in others."""
+    """Canonical JSON, and JSON in other forms."""
     for name, data in CANONICAL.items():
         yield Vector(f"canonical_{name}", "reads, and writes the same bytes again", "ok", {"data": told(data)})
     for name, data in NOT_CANONICAL.items():
@@ -313,7 +313,7 @@ SHOWN = {
 
 
 def shown() -> Iterator[Vector]:
-    """What texts show, and which of them may be sealed reports."""
+    """Texts that are blank or not, and that may be sealed reports or not."""
     for name, (about, text, blank, sealed) in SHOWN.items():
         yield Vector(f"shown_{name}", about, "ok", {"text": text}, {"blank": blank, "sealed": sealed})
 

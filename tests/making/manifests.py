@@ -34,7 +34,7 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 def shown(name: str, about: str, expect: str, found: SignedManifest, **given: Any) -> Vector:
-    """A vector of a manifest; `roots` and `day` are the usual ones where nothing else is said."""
+    """A vector of a manifest; `roots` and `day` have usual values unless given."""
     files = {f"manifest_{name}.manifest": found.data, f"manifest_{name}.minisig": found.signature}
     shown: dict[str, Any] = {
         "manifest": {"file": f"manifest_{name}.manifest"},
@@ -196,7 +196,7 @@ def _bad() -> Iterator[Vector]:
 
 
 def _following() -> Iterator[Vector]:
-    """What may come after a manifest that was seen before."""
+    """Manifests that may or may not follow one that was seen before."""
     old = known()
     later = replace(MANIFEST, serial=2, previous=old.hash)
     third = known(replace(MANIFEST, serial=3, previous="ab" * 32))
@@ -213,13 +213,13 @@ def _following() -> Iterator[Vector]:
 
 
 def chain(name: str, about: str, expect: str, seen: SignedManifest, new: SignedManifest) -> Vector:
-    """A vector of a manifest that was seen and of one that may follow it."""
+    """A vector of a manifest that was seen, and one that claims to follow it."""
     given = {part: {"text": value.data.decode()} for part, value in (("seen", seen), ("new", new))}
     return Vector(f"chain_{name}", about, expect, given)
 
 
 def signers() -> Iterator[Vector]:
-    """Whose signatures count when manifests follow each other, each of 60 days."""
+    """Which signatures count in a chain of manifests of 60 days each."""
     old, new = cast.SIGNERS["ethics"].public, cast.SIGNERS["counsel"].public
     both = (Signing(old.text, DAYS["first_day"]), Signing(new.text, None))
     active, retired = reviewer("ethics"), reviewer("ethics", retired=True, recipients=())
@@ -271,7 +271,7 @@ def _row(listed: list[Reviewer | None]) -> list[dict[str, str]]:
 
 
 def roots() -> Iterator[Vector]:
-    """The digits of the roots together."""
+    """Fingerprints of the roots."""
     third = minisign_key("third root")
     for name, keys in {
         "one": [ROOT],
@@ -362,7 +362,7 @@ def public_keys() -> Iterator[Vector]:
 
 
 def enrolments() -> Iterator[Vector]:
-    """Public halves on their way to root."""
+    """Enrolment files."""
     signer = cast.SIGNERS["ombuds"]
     good = enrolment.reviewer_file(cast.reviewer_keys("ombuds"), signer)
     courier = enrolment.courier_file("Courier", COURIER)
@@ -410,7 +410,7 @@ def _changed(line: bytes, **changes: Any) -> bytes:
 
 
 def _trivial(line: bytes) -> bytes:
-    """A signature that strictness apart would be good for the key of order one."""
+    """A signature that a lax verifier would accept for the key of order one."""
     return line + b"\n" + cast.base64_of(SMALL["one"] + bytes(32)).encode() + b"\n"
 
 

@@ -32,7 +32,7 @@ TEXT = b"whistle/v1 test\nmessage"
 
 
 def _mixed_nonce(text: bytes) -> bytes:
-    """A signature whose nonce has a part of order 8: verifiers that multiply by the cofactor take it."""
+    """A signature whose nonce has a part of order 8: verifiers that multiply by the cofactor accept it."""
     scalar = nacl.crypto_sign_ed25519_sk_to_curve25519(bytes(KEY) + bytes(KEY.verify_key))
     secret_scalar = nacl.crypto_core_ed25519_scalar_reduce(scalar + bytes(32))
     nonce = nacl.crypto_core_ed25519_scalar_reduce(secret("nonce", 64))
@@ -44,7 +44,7 @@ def _mixed_nonce(text: bytes) -> bytes:
 
 
 def signatures() -> Iterator[Vector]:
-    """Signatures and keys that strict verification must refuse, beside one that is good."""
+    """Signatures and keys that strict verification must refuse, and a valid one."""
     key, good = bytes(KEY.verify_key), KEY.sign(TEXT).signature
     beyond = (int.from_bytes(good[32:], "little") + ORDER).to_bytes(32, "little")
     trivial = SMALL["one"] + bytes(32)
@@ -79,7 +79,7 @@ def signatures() -> Iterator[Vector]:
 
 
 def described(name: str, about: str, expect: str, signed: Signed, key: bytes | None = None) -> Vector:
-    """A vector of a line 1 and its signature; without ``key`` it is checked by the key that it names."""
+    """A vector of a line 1 and its signature; without ``key`` it is checked with the key that it names."""
     given: dict[str, Any] = {"line": told(signed.line), "signature": cast.base64_of(signed.signature)}
     if key:
         given["key"] = key.hex()
@@ -145,7 +145,7 @@ def _file(**changes: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 def _sized(record: Attachment, size: int) -> dict[str, Any]:
-    """A record that claims another size, with the number of blocks that goes with it."""
+    """A record that claims another size, with the matching number of blocks."""
     return {**schema.to_json(record), "size": size, "blocks": attachment.blocks_for(size)}
 
 
@@ -158,7 +158,7 @@ def _rest_instead(**changes: Any) -> Callable[[dict[str, Any]], Any]:
 
 
 def _mailbox(mlkem: bytes, point: bytes) -> Callable[[dict[str, Any]], Any]:
-    """A mailbox of such halves, and the case that goes with it."""
+    """A mailbox of these two halves, and the case that it makes."""
     raw = mlkem + point
     case = retrieval.case_of(REPORTER.verify_key, raw, REPORTER.replies).hex()
     mailbox = bech32.encode("age1pq", raw)
@@ -333,7 +333,7 @@ def _wrongly_signed() -> Iterator[Vector]:
 
 
 def _small_order_sender() -> Vector:
-    """Anybody could sign for such a key."""
+    """Sender keys for which anybody could sign."""
     small = SMALL["one"]
     case = retrieval.case_of(small, REPORTER.mailbox.recipient.raw, REPORTER.replies).hex()
     named = cast.report(case=case, sender=replace(cast.sender(), sign=small.hex()))

@@ -21,14 +21,14 @@ TOKENS = (REPORTER.report_token, REPORTER.slip_token)
 Make = Callable[[], bytes]
 
 
-def _parcel(with_photo: bool = False) -> Submission:
+def _submission(with_photo: bool = False) -> Submission:
     report = envelope.seal(WITH_PHOTO if with_photo else REPORT, READERS, SLOTS)
     slip = envelope.seal(SLIP, [REPORTER.mailbox.recipient], SLOTS)
     return Submission(TOKENS, (report, slip), (BLOCK,) if with_photo else ())
 
 
 def _text() -> bytes:
-    return submission.armored(_parcel()).encode()
+    return submission.armored(_submission()).encode()
 
 
 def _armored(body: bytes, label: str = LABEL) -> bytes:
@@ -36,14 +36,14 @@ def _armored(body: bytes, label: str = LABEL) -> bytes:
 
 
 def _body(**changes: object) -> bytes:
-    """What is armoured, without its sum, of a parcel with changes."""
-    found = _parcel()
+    """The bytes to armour, without their hash, of a submission with changes."""
+    found = _submission()
     given = {"tokens": TOKENS, "envelopes": found.envelopes, "blocks": (), **changes}
     return submission.encode(**given)  # type: ignore[arg-type]
 
 
 def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Make:
-    """A good text with other lines."""
+    """A valid text with its lines changed."""
     return lambda: b"\n".join(change(_text().split(b"\n")))
 
 
@@ -61,7 +61,7 @@ def _other_stanzas() -> bytes:
     """A report's envelope that is sealed to another kind of recipient."""
     size = envelope.size(SLOTS)
     other = age.encrypt([age.X25519Identity.generate().recipient], bytes(size))[:size]
-    return _armored(_body(envelopes=(other, _parcel().envelopes[1])))
+    return _armored(_body(envelopes=(other, _submission().envelopes[1])))
 
 
 def _repeated_token() -> bytes:
@@ -77,7 +77,7 @@ def _spare_bits(lines: list[bytes]) -> list[bytes]:
 
 
 def _said(change: Callable[[str], str]) -> Make:
-    """A good text that a program changed."""
+    """Valid texts as programs change them."""
     return lambda: change(_text().decode()).encode()
 
 
@@ -120,7 +120,7 @@ MALFORMED: dict[str, tuple[str, Make]] = {
     "head_spaced": ("JSON that is not canonical", lambda: _armored(_body().replace(b',"tokens"', b', "tokens"', 1))),
     "one_envelope": (
         "no slip",
-        lambda: _armored(_body(tokens=TOKENS[:1], envelopes=_parcel().envelopes[:1])),
+        lambda: _armored(_body(tokens=TOKENS[:1], envelopes=_submission().envelopes[:1])),
     ),
     "token_twice": ("one token for both", _repeated_token),
     "envelope_short": (
@@ -154,7 +154,7 @@ def vectors() -> Iterator[Vector]:
     yield _made("ok", "a report and its slip", "ok", _text)
     yield _made("crlf", "lines as browsers send them, with room around them", "ok", _from_a_browser)
     yield _made(
-        "block", "with a photo in a block", "ok", lambda: submission.armored(_parcel(True)).encode(), photo=True
+        "block", "with a photo in a block", "ok", lambda: submission.armored(_submission(True)).encode(), photo=True
     )
     yield _made("slots", "sealed for another number of slots", "malformed", _text, slots=4)
     for name, (about, make) in EDITED.items():

@@ -1,4 +1,4 @@
-"""Vectors of whom manifests list: nobody has two ids, and nobody who was listed is dropped."""
+"""Vectors of the people in manifests: nobody has two ids, and nobody who was listed is dropped."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -23,7 +23,7 @@ def _more(who: Reviewer, **changes: Any) -> Change:
 
 
 def _crowd(number: int, active: int) -> Change:
-    """So many reviewers with keys of their own, of whom the first are active."""
+    """Reviewers with keys of their own, the first of whom are active."""
     names = [f"reviewer-{place}" for place in range(number - len(MANIFEST.reviewers))]
     crowd = [
         replace(
@@ -99,7 +99,7 @@ ASTRAY: list[Row] = [
 
 
 def _following() -> Iterator[Vector]:
-    """Whom the next manifest may list when `ethics` stood in the one before it, and whom not."""
+    """Whom the next manifest may and may not list after one that listed `ethics`."""
     for rows, expect in ((ONWARD, "ok"), (ASTRAY, "malformed")):
         for name, about, before, after in rows:
             seen = _listing(*before)

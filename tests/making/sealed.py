@@ -29,7 +29,7 @@ Make = Callable[[], bytes]
 
 
 def plaintext(signed: Signed, end: bytes = b"\n", fill: bytes = b" ", size: int = envelope.capacity(SLOTS)) -> bytes:
-    """What an envelope holds, with another end of line 2 or another filling."""
+    """An envelope's plaintext, with another end of line 2 or other padding."""
     start = signed.line + b"\n" + cast.base64_of(signed.signature).encode() + end
     return start + fill * (size - len(start))
 
@@ -38,14 +38,14 @@ GOOD = plaintext(REPORT)
 
 
 def assembled(stanzas: Sequence[Stanza], file_key: bytes, content: bytes) -> bytes:
-    """An age file of one chunk from its parts, whether they go together or not."""
+    """An age file of one chunk from its parts, whether they match or not."""
     nonce = secrets.token_bytes(16)
     payload = seal(hkdf(file_key, nonce, b"payload"), bytes(11) + b"\1", content)
     return sealed_header(stanzas, file_key) + nonce + payload
 
 
 def _fitting(make: Callable[[bytes], bytes]) -> bytes:
-    """An age file with as many spaces at the end of its content as give it an envelope's size."""
+    """An age file whose content is padded with spaces to give it an envelope's size."""
     room = SIZE - len(make(b" ")) + 1
     assert room > len(GOOD.rstrip())
     return make(GOOD.rstrip(b" ").ljust(room))
@@ -76,7 +76,7 @@ def _uneven() -> bytes:
 
 
 def _spare(text: bytes) -> bytes:
-    """Base64 whose last character says the same bytes with its lowest bit turned."""
+    """The same bytes in non-canonical base64, with the lowest bit of the last character set."""
     last = ALPHABET[ALPHABET.index(text.rstrip(b"=")[-1]) ^ 1]
     return text.rstrip(b"=")[:-1] + bytes([last]) + text[len(text.rstrip(b"=")) :]
 
@@ -96,7 +96,7 @@ def _respelled(data: bytes, place: str, file_key: bytes = b"") -> bytes:
 
 
 def _spare_bits(place: str, *, is_sealed: bool = False) -> Make:
-    """An envelope whose header has them."""
+    """An envelope with spare bits set in its header's base64, at `place`."""
 
     def make() -> bytes:
         good = age.encrypt(READERS, GOOD)
@@ -218,7 +218,7 @@ MALFORMED: dict[str, tuple[str, Make]] = {
 def _opened(
     name: str, about: str, expect: str, make: Make, signed: Signed = REPORT, slots: int = SLOTS, **given: Any
 ) -> Vector:
-    """A vector of an envelope, opened by `ombuds` where nothing else is said."""
+    """A vector of an envelope, opened by `ombuds` unless given otherwise."""
     file = f"envelope_{name}.age"
     shown = {"envelope": {"file": file}, "slots": slots, "identities": [OMBUDS.text], "reader": "ombuds", **given}
     output = {"line": told(signed.line), "hash": signed.hash} if expect == "ok" else {}
@@ -358,7 +358,7 @@ def _stored(name: str, about: str, content: bytes) -> tuple[Vector, Attachment, 
 
 
 def attachments() -> Iterator[Vector]:
-    """Attachments of few blocks, whole, damaged and other than their record says."""
+    """Attachments of a few blocks: whole, damaged, or different from what their record says."""
     yield _stored("empty", "no content at all", b"")[0]
     record, block = _unlike_zeros()
     file = "attachment_filling_not_zeros.0.block"
@@ -396,7 +396,7 @@ def attachments() -> Iterator[Vector]:
 
 
 def _spelled(record: Attachment) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The record with another spelling in its header, at each place that has spare bits."""
+    """The record with non-canonical base64 in its header, at each place that has spare bits."""
     header = schema.unbase64(record.header)
     file_key = X25519Identity.from_text(record.identity).unwrap(parse_header(header)[0].stanzas) or b""
     for place, key in (("share", file_key), ("body", b""), ("mac", b"")):

@@ -1,4 +1,4 @@
-"""A vector: one artefact, one property or defect, and what every implementation must make of it."""
+"""A vector: one artefact with one property or defect, and the result that every implementation must give."""
 
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
@@ -23,17 +23,17 @@ class Vector:
 
     @property
     def area(self) -> str:
-        """What the vector is of."""
+        """The area, the first part of the name."""
         return self.name.partition("_")[0]
 
     def record(self) -> dict[str, Any]:
-        """The JSON object that stands beside the artefacts."""
+        """The JSON object that describes the artefacts."""
         shown = {"area": self.area, "about": self.about, "expect": self.expect, "input": self.input}
         return {**shown, "output": self.output} if self.output else shown
 
 
 def told(data: bytes) -> dict[str, str]:
-    """Bytes as they stand in a record."""
+    """Bytes as they are written in a record."""
     try:
         return {"text": data.decode()}
     except UnicodeDecodeError:
@@ -41,13 +41,13 @@ def told(data: bytes) -> dict[str, str]:
 
 
 def secret(label: str, size: int = 32) -> bytes:
-    """Bytes that are the same every time.  Nothing is kept secret by them."""
+    """Bytes that are the same every time, and so protect nothing."""
     return hashlib.shake_256(b"whistle vectors/" + label.encode()).digest(size)
 
 
 @contextmanager
 def unsurprising(label: str) -> Iterator[None]:
-    """While this lasts, Python's randomness follows from ``label``."""
+    """Within this context, Python's randomness is derived from ``label``."""
     count = iter(range(1_000_000))
 
     def draw(size: int = 32) -> bytes:
@@ -58,7 +58,7 @@ def unsurprising(label: str) -> Iterator[None]:
 
 
 def distinct(vectors: Iterable[Vector]) -> list[Vector]:
-    """The vectors in order of their names, of which none comes twice."""
+    """The vectors in order of their names, which must be distinct."""
     found = sorted(vectors, key=lambda vector: vector.name)
     assert len({vector.name for vector in found}) == len(found)
     return found

@@ -1,4 +1,4 @@
-"""What holds for every age file, tried with ones that nobody thought of."""
+"""Properties of every age file, tried with random ones."""
 
 import string
 
@@ -162,7 +162,7 @@ def test_mistyped_key(kind: int, data: st.DataObject) -> None:
 
 @given(st.text(max_size=100), st.sampled_from(["", "age1", "age1pq1", "AGE-SECRET-KEY-1", "AGE-SECRET-KEY-PQ-1"]))
 def test_any_text(text: str, prefix: str) -> None:
-    """Any text that is no key is Malformed."""
+    """Any text that is not a key is Malformed."""
     for read in (age.recipient, age.identity):
         with pytest.raises(Malformed):
             read(prefix + text)

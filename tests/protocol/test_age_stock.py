@@ -1,4 +1,4 @@
-"""age files to and from programs that nobody here wrote: Debian's age, and age-encryption from npm."""
+"""age files to and from other programs: Debian's age, and age-encryption from npm."""
 
 import secrets
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Public halves on their way to root: whole, and signed by the key that they name."""
+"""Enrolment files: whole, and signed by the key that they name."""
 
 import base64
 import dataclasses

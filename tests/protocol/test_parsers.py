@@ -1,4 +1,4 @@
-"""Every parser against bytes that nobody meant: it gives what was meant, or a ProtocolError, and nothing else.
+"""Every parser against altered bytes: it returns what was meant or raises a ProtocolError, and nothing else.
 
 Arbitrary bytes seldom come far, so most of these are good artefacts with something changed; and whatever is accepted
 must be written again as the same bytes, so that nothing has two forms.
@@ -61,7 +61,7 @@ ENVELOPE = (FOLDER / "envelope_ok.age").read_bytes()
 BUNDLE = (FOLDER / "bundle_to_workstation.tar").read_bytes()
 OUTBOX = (FOLDER / "bundle_to_server.tar").read_bytes()
 SIGNATURE = cast.ROOT.sign(MANIFEST, "a comment")
-PARCEL = submission.encode([b"t" * 16], [ENVELOPE], [b"b" * 16])
+SUBMISSION = submission.encode([b"t" * 16], [ENVELOPE], [b"b" * 16])
 PASTED = submission.Submission((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
 STATEMENT = json.loads((FOLDER / "statement_ok.json").read_text("utf-8"))["input"]["record"]
 
@@ -192,7 +192,7 @@ def test_changed_json_is_refused_or_has_this_one_form(name: str, data: st.DataOb
 @given(data=st.data())
 @MANY
 def test_altered_bytes_of_json_too(name: str, data: st.DataObject) -> None:
-    """So it is with altered bytes."""
+    """The same holds for altered bytes."""
     read, good = JSONS[name]
     line = data.draw(altered(good) | st.binary(max_size=60))
     try:
@@ -243,7 +243,7 @@ def test_texts_of_any_length_take_linear_time(text: str) -> None:
 @given(altered(ENROLMENTS) | st.binary(max_size=60))
 @MANY
 def test_files_for_root(data: bytes) -> None:
-    """Public halves."""
+    """Enrolment files."""
     try:
         assert read_enrolment(data) == data
     except ProtocolError:
@@ -253,7 +253,7 @@ def test_files_for_root(data: bytes) -> None:
 @given(altered_json([data.split(b"\n")[0] for data in ENROLMENTS]), st.sampled_from(["reviewer-keys", "courier-key"]))
 @MANY
 def test_files_for_root_well_signed(value: Json, kind: str) -> None:
-    """Public halves with other values, signed again by the right key."""
+    """Enrolment files with other values, signed again by the right key."""
     line = written(value)
     for key in (cast.SIGNERS["ombuds"].signing, cast.COURIER):
         signature = base64.b64encode(signing.sign(key, f"whistle/v1 {kind}\n".encode() + line))
@@ -353,10 +353,10 @@ def test_texts(text: str) -> None:
         pass
 
 
-@given(altered([PARCEL, submission.armored(PASTED).encode()]) | st.binary(max_size=200))
+@given(altered([SUBMISSION, submission.armored(PASTED).encode()]) | st.binary(max_size=200))
 @MANY
-def test_parcels(data: bytes) -> None:
-    """What a reporter hands to the server, as a body or as text: in one form, line ends and white space apart."""
+def test_submissions(data: bytes) -> None:
+    """What a reporter submits, as a body or as text, has one form, except for line ends and white space."""
     try:
         found = submission.parse(data, 2)
         assert submission.encode(found.tokens, found.envelopes, found.blocks) == data

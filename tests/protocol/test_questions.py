@@ -1,4 +1,4 @@
-"""What channels ask, as it is published."""
+"""The published questions of channels."""
 
 import pytest
 from hypothesis import given
@@ -36,13 +36,13 @@ def test_what_is_written_is_read() -> None:
     ],
 )
 def test_other_files_are_refused(wrong: bytes) -> None:
-    """What is no such file is malformed, and nothing of it is taken."""
+    """Any other file is malformed, and none of it is used."""
     with pytest.raises(Malformed):
         questions.parse(wrong)
 
 
 @given(st.binary(max_size=400))
 def test_nothing_else_comes_out(data: bytes) -> None:
-    """Whatever it is given, it refuses in one way."""
+    """Any other bytes are refused as malformed, and raise nothing else."""
     with pytest.raises(Malformed):
         questions.parse(b"{" + data)

@@ -1,4 +1,4 @@
-"""What follows from a retrieval code."""
+"""What is derived from a retrieval code."""
 
 import hashlib
 import hmac

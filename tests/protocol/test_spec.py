@@ -1,4 +1,4 @@
-"""SPEC.md and the code: each field and label stands in it, and what the code refers to is there."""
+"""SPEC.md and the code: it names every field and label, and has every section that the code refers to."""
 
 import dataclasses
 import re
@@ -27,7 +27,7 @@ RECORDS = [
 
 @pytest.mark.parametrize("record", RECORDS, ids=lambda record: record.__name__)
 def test_every_field_is_specified(record: type) -> None:
-    """The JSON name of each field stands in the text as code."""
+    """The JSON name of each field appears in the text as code."""
     told = {each.metadata["name"] or each.name for each in dataclasses.fields(record) if "form" in each.metadata}
     missing = {name for name in told if not re.search(rf"`[^`]*\b{name}\b[^`]*`", SPEC)}
     assert not missing
@@ -35,7 +35,7 @@ def test_every_field_is_specified(record: type) -> None:
 
 @pytest.mark.parametrize("module", [message, enrolment, retrieval, statement, courier_auth], ids=lambda it: it.__name__)
 def test_every_label_is_specified(module: ModuleType) -> None:
-    """The bytes of each label stand in the text."""
+    """The bytes of each label appear in the text."""
     labels = [value for name, value in vars(module).items() if name.startswith(("LABEL", "SALT"))]
     assert labels
     assert all(label.decode().strip() in SPEC for label in labels)
@@ -68,7 +68,7 @@ def test_sections_follow_each_other() -> None:
 
 
 def test_its_numbers_are_the_codes() -> None:
-    """The arithmetic of sizes, as the text gives it."""
+    """The text has the sizes that the code has."""
     for number in (
         f"{canonical.MAX_OUTSIDE:,}",
         f"{message.MAX_TEXT:,}",

@@ -1,4 +1,4 @@
-"""The vectors: what each holds comes out as it says, and making them again gives the same ones."""
+"""The vectors: each gives the result that it states, and making them again gives the same files."""
 
 import base64
 import datetime
@@ -224,7 +224,7 @@ def run_signers(given: Given) -> Given:
 
 
 def run_fingerprint(given: Given) -> Given:
-    """Writes the digits."""
+    """Computes the fingerprint."""
     return {"digits": manifest.fingerprint([PublicKey.from_text(text) for text in given["roots"]])}
 
 
@@ -240,7 +240,7 @@ def run_publickey(given: Given) -> Given:
 
 
 def run_enrolment(given: Given) -> Given:
-    """Reads a public half."""
+    """Reads an enrolment file."""
     file = data(given["file"])
     return {"kind": enrolment.read(file).kind, "digits": enrolment.digits(file)}
 
@@ -269,7 +269,7 @@ def run_statement(given: Given) -> Given:
 
 
 def run_dayhash(given: Given) -> Given:
-    """Makes the hash of a day."""
+    """Computes the hash of a day."""
     return {"hash": statement.day_hash((bytes.fromhex(id), bytes.fromhex(sha)) for id, sha in given["held"]).hex()}
 
 
@@ -287,7 +287,7 @@ RUNS: dict[str, Callable[[Given], Given]] = {
 
 
 def outcome(area: str, given: Given) -> tuple[str, Given]:
-    """What becomes of a vector here."""
+    """The result of a vector in this implementation."""
     try:
         output = RUNS[area](given)
     except words.WordsError as error:
@@ -333,7 +333,7 @@ def test_sealing_again_comes_out_the_same() -> None:
 
 
 def test_every_area_has_a_good_vector_and_a_bad_one() -> None:
-    """No area tells only one half of what it is about, save those in which nothing can be wrong."""
+    """Every area has valid and invalid vectors, except those in which nothing can be wrong."""
     told: dict[str, set[bool]] = {}
     for vector in make_vectors.vectors():
         told.setdefault(vector.area, set()).add(vector.expect == "ok")

@@ -97,7 +97,7 @@ def follow_up(
 
 
 def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Submission]:
-    """A report for a block of text, all of it in memory.  Raises drafting.Refused, parcel.TooLarge, OSError."""
+    """A report for a block of text, all of it in memory.  Raises compose.Refused, submission.TooLarge, OSError."""
     compose.check(draft, files=len(files))
     blocks: list[Block] = []
     reporter, attachments = derive(os.urandom(CODE)), []

@@ -69,10 +69,10 @@ def parse(body: bytes, slots: int) -> StoreRequest:
     return request
 
 
-def armored(parcel: Submission) -> str:
+def armored(sealed: Submission) -> str:
     """The sealed report as armoured text, including its blocks; TooLarge above `MAX_PASTED`."""
-    body = encode(parcel.tokens, parcel.envelopes, [id for id, _ in parcel.blocks])
-    whole = b"".join([body, *(block for _, block in parcel.blocks)])
+    body = encode(sealed.tokens, sealed.envelopes, [id for id, _ in sealed.blocks])
+    whole = b"".join([body, *(block for _, block in sealed.blocks)])
     text = armor.encode(whole + hashlib.sha256(whole).digest(), LABEL)
     if len(text) + text.count(b"\n") > MAX_PASTED:
         raise TooLarge("a sealed report is too large for a field of text")

@@ -1,4 +1,4 @@
-"""A courier's request: by this courier, for this thing, and of now."""
+"""A courier's request is accepted only from this courier, for this path and body, and at this time."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Parcels: as the body of a request, and as a block of text, altered anywhere."""
+"""Submissions: as the body of a request, and as a block of text, altered anywhere."""
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -49,7 +49,7 @@ def test_a_text_with_another_letter_is_the_same_or_refused(place: int, letter: s
 
 @quick
 @given(st.text(max_size=300))
-def test_any_text_is_refused_or_no_parcel(text: str) -> None:
+def test_any_text_is_refused_or_no_submission(text: str) -> None:
     """Whatever somebody types between the two lines does no harm."""
     first, last = TEXT.splitlines()[0], TEXT.splitlines()[-1]
     assert submission.is_armored(f"{first}\n{text}") and not submission.is_armored(text)

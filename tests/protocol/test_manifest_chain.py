@@ -1,4 +1,4 @@
-"""Manifests in a row: whose signatures count for messages of which days."""
+"""Chains of manifests: whose signatures count for messages of which days."""
 
 import dataclasses
 import datetime
