@@ -15,34 +15,34 @@ from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer, Signed
 class ManifestChain:
     """The manifests in order of serials."""
 
-    known: tuple[SignedManifest, ...]
+    manifests: tuple[SignedManifest, ...]
 
     @property
     def newest(self) -> SignedManifest | None:
         """The one with the highest serial, whether in force yet or not."""
-        return self.known[-1] if self.known else None
+        return self.manifests[-1] if self.manifests else None
 
     def current(self, day: datetime.date) -> SignedManifest:
         """The one in force on a day: the newest that has begun, even past its end.  Expired if there is none."""
-        begun = [known for known in self.known if known.manifest.begins <= day]
+        begun = [signed for signed in self.manifests if signed.manifest.begins <= day]
         if not begun:
             raise Expired("no manifest has begun")
         return begun[-1]
 
     def sealing(self, day: datetime.date) -> SignedManifest:
         """The one in force on a day if sealing by it is still allowed; Expired from 30 days after its end."""
-        known = self.current(day)
-        if known.manifest.standing(day) == "closed":
+        signed = self.current(day)
+        if signed.manifest.standing(day) == "closed":
             raise Expired("the manifest has ended")
-        return known
+        return signed
 
     def numbered(self, serial: int) -> SignedManifest | None:
         """The one with that serial."""
-        return next((known for known in self.known if known.manifest.serial == serial), None)
+        return next((signed for signed in self.manifests if signed.manifest.serial == serial), None)
 
     def reviewer(self, id: str) -> Reviewer | None:
         """A reviewer, retired or not, from the newest manifest that lists them."""
-        reviewers = (known.manifest.reviewer(id) for known in reversed(self.known))
+        reviewers = (signed.manifest.reviewer(id) for signed in reversed(self.manifests))
         return next((reviewer for reviewer in reviewers if reviewer), None)
 
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
@@ -54,16 +54,16 @@ class ManifestChain:
         ends: dict[bytes, datetime.date | None] = {}
         away: set[bytes] = set()  # keys that only manifests in which their owner is retired have listed so far
         newest = self.newest
-        for known in reversed(self.known):
-            reviewer = known.manifest.reviewer(id)
+        for signed in reversed(self.manifests):
+            reviewer = signed.manifest.reviewer(id)
             for key in reviewer.signing if reviewer else ():
                 if key.raw not in ends:
-                    ends[key.raw] = key.last or (None if known is newest else known.manifest.expires)
+                    ends[key.raw] = key.last or (None if signed is newest else signed.manifest.expires)
                     away |= {key.raw} if reviewer and reviewer.retired and not key.last else set()
                 if reviewer and not reviewer.retired:
                     away.discard(key.raw)
                 elif key.raw in away:
-                    ends[key.raw] = known.manifest.begins
+                    ends[key.raw] = signed.manifest.begins
         return [key for key, end in ends.items() if end is None or day <= end]
 
 
