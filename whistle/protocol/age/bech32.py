@@ -46,7 +46,7 @@ def _value(coded: bytes) -> int:
 
 
 def _bytes(value: int, count: int) -> bytes:
-    """The bytes that `count` data characters stand for; spare bits other than zero are refused."""
+    """The bytes of `count` data characters; Malformed if spare bits are not zero."""
     length, spare = divmod(5 * count, 8)
     if spare >= 5:
         raise Malformed("a key is not Bech32: its length is impossible")

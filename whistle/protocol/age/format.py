@@ -2,7 +2,7 @@
 
 There is one way to write a header: reading and writing it again gives the same bytes, and anything else is a
 HeaderError.  Lines end in LF alone, base64 is canonical, a body ends in a line shorter than 64 columns,
-and a passphrase's stanza stands alone.
+and a passphrase's stanza is the only one.
 """
 
 import functools

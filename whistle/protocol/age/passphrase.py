@@ -1,4 +1,4 @@
-"""The recipient type scrypt: a passphrase, for key files.  Such a stanza stands alone in its header."""
+"""The recipient type scrypt: a passphrase, for key files.  Its stanza must be the only one in a header."""
 
 import hashlib
 import re

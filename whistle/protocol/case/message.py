@@ -319,12 +319,12 @@ def check_reporter(signed: Signed) -> None:
 
 
 def original(signed: Signed) -> Original:
-    """A message as it stands inside a grant."""
+    """A signed message in the form that grants carry."""
     return Original(signed.message.kind, signed.line.decode(), base64.b64encode(signed.signature).decode())
 
 
 def from_original(inside: Original) -> Signed:
-    """The message that stands inside a grant, its signature not yet checked."""
+    """The signed message in a grant's original; its signature is not checked yet."""
     line = inside.line.encode()
     message = parse(line)
     if message.kind != inside.kind:

@@ -155,7 +155,7 @@ def _check(listing: Listing) -> None:
         raise BundleError("something in the bundle's list is repeated or out of order")
     stems = {name.removesuffix(".minisig") for name in names if name.startswith("manifest")}
     if any(not {stem, stem + ".minisig"} <= set(names) for stem in stems):
-        raise BundleError("a manifest or its signature stands alone in the bundle")
+        raise BundleError("a manifest in the bundle lacks its signature, or a signature its manifest")
     if not all(member.fits() for member in listing.members):
         raise BundleError("a member has an impossible size")
 

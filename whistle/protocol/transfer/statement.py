@@ -44,7 +44,7 @@ class ImportStatement:
         signing.verify(key, _signed(self.reviewer, self.day, self.hash), self.signature)
 
     def record(self) -> dict[str, str]:
-        """The JSON object that stands in bundle.json."""
+        """The JSON object for bundle.json."""
         return {
             "reviewer": self.reviewer,
             "day": self.day.isoformat(),

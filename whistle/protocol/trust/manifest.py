@@ -17,7 +17,7 @@ from whistle.protocol.trust.minisign import PublicKey
 
 MAX_FILE = 2_097_152  # bytes
 MAX_DAYS = 100  # of validity
-GRACE = datetime.timedelta(days=30)  # after the end, in which sealing goes on with a notice
+GRACE = datetime.timedelta(days=30)  # after the end; sealing still works, with a notice
 WARNINGS = (50, 25, 10)  # days before the end
 MAX_REVIEWERS = 256  # including those who left, since nobody is ever taken off the list
 MAX_ACTIVE = 64
