@@ -1,4 +1,4 @@
-"""A courier that brings other bytes under the right names causes no loss: the server keeps them for another courier."""
+"""A courier that brings altered bytes under the right names causes no loss: the server keeps the originals."""
 
 import datetime
 import hashlib
@@ -32,7 +32,7 @@ PASSPHRASE = "seven quiet otters swim"
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """An office with a server that runs."""
+    """An office with a running server."""
     with working(tmp_path) as made:
         yield made
 
@@ -50,10 +50,10 @@ def case(office: Office) -> str:
     told = parties.report(who, office.org, attachments=(record,))
     body = parties.sealed(message.sign(told, who.signing), office.org, told.readers)
     store = office.app.extensions[NAME].store
-    for id_, block in blocks:
-        store.put_block(id_, block, Heap.REVIEWERS)
+    for id, block in blocks:
+        store.put_block(id, block, Heap.REVIEWERS)
     envelope = Sealed(bytes(16), Heap.REVIEWERS, body)
-    store.commit([envelope], [id_ for id_, _ in blocks])
+    store.commit([envelope], [id for id, _ in blocks])
     return who.case.hex()
 
 
@@ -67,20 +67,20 @@ def alter(courier: Courier, kind: str) -> None:
 
 
 def round_by(office: Office, courier: Courier, kind: str = "") -> list[str]:
-    """All exchange with this courier, which alters this kind of files first; what they were told."""
+    """Everyone exchanges with this courier, which first alters this kind of files; returns what they see."""
     if kind:
         courier.pull(office.stick("ombuds"))
         alter(courier, kind)
     said: list[str] = []
-    for id_ in office.stations:
-        courier.pull(office.stick(id_))
-        said += office.exchange(id_).lines()
-        courier.push(office.stick(id_))
+    for id in office.stations:
+        courier.pull(office.stick(id))
+        said += office.exchange(id).lines()
+        courier.push(office.stick(id))
     return said
 
 
 def days_later(office: Office, days: int) -> list[datetime.date]:
-    """So many days go by at the server; the days that it removed since all had stated them."""
+    """Let days pass at the server; returns the days that it removed because all had stated them."""
     instance = office.app.extensions[NAME]
     turn(instance, office.clock.day + datetime.timedelta(days=days))
     return clean(instance)
@@ -98,23 +98,23 @@ def photo(office: Office, reviewer: str, case: str, to: Path) -> bytes:
 def test_what_a_courier_alters_is_not_removed(
     office: Office, other: Courier, case: str, kind: str, mended: str, tmp_path: Path
 ) -> None:
-    """A day of which all state altered bytes stays until the right ones were taken in, and stated; then it goes."""
+    """A day for which all state altered bytes stays until the right ones were imported and stated; then it goes."""
     days_later(office, 1)
     round_by(office, office.courier, kind)
     hidden = kind == "envelopes"
-    assert all((case in office.stations[id_].case_ids()) != hidden for id_ in ("ombuds", "ethics"))
+    assert all((case in office.stations[id].case_ids()) != hidden for id in ("ombuds", "ethics"))
     assert days_later(office, 40) == []
     if mended == "another courier":
         said = round_by(office, other)
     else:
-        for id_ in office.stations:
-            office.courier.pull(office.stick(id_), again=True)
+        for id in office.stations:
+            office.courier.pull(office.stick(id), again=True)
         said = round_by(office, office.courier)
     assert any("another content" in line for line in said)
     store = office.app.extensions[NAME].store
     day = parties.DAY.isoformat()
     assert {received.day_hash(each, day) for each in office.stations.values()} == {store.day_hash(parties.DAY)}
-    assert {photo(office, id_, case, tmp_path) for id_ in ("ombuds", "ethics")} == {PHOTO}
+    assert {photo(office, id, case, tmp_path) for id in ("ombuds", "ethics")} == {PHOTO}
     assert days_later(office, 6) == []
     assert days_later(office, 1) == [parties.DAY]
 
@@ -122,7 +122,7 @@ def test_what_a_courier_alters_is_not_removed(
 def test_altered_blocks_after_the_right_ones_destroy_nothing(
     office: Office, other: Courier, case: str, tmp_path: Path
 ) -> None:
-    """What came first stays beside what came last, in the vault and in a backup; the attachment opens."""
+    """The first content stays beside the last one, in the vault and in a backup; the attachment opens."""
     days_later(office, 1)
     round_by(office, office.courier)
     other.pull(office.stick("ombuds"))
@@ -148,8 +148,8 @@ def test_a_block_of_ones_own_goes_out_as_it_was_sealed(office: Office, case: str
     station = office.stations["ombuds"]
     compose.note(station, office.case("ombuds", case), "See this.", [Upload("a.jpg", "image/jpeg", BytesIO(PHOTO))])
     before = set(sent_out(station, office.stick("ombuds")))
-    for id_ in [bundle.member_id(name) for name, _ in before if name.startswith("blocks/")]:
-        station.blocks.write(id_, os.urandom(bundle.BLOCK))
+    for id in [bundle.member_id(name) for name, _ in before if name.startswith("blocks/")]:
+        station.blocks.write(id, os.urandom(bundle.BLOCK))
     assert set(sent_out(station, office.stick("ombuds"))) == before and len(before) == 4
 
 

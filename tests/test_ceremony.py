@@ -1,4 +1,4 @@
-"""The ceremony: one session at a terminal, at whose end a trial report has come through."""
+"""The ceremony: one session at a terminal, which ends with a trial report."""
 
 import socket
 import stat
@@ -60,7 +60,7 @@ def test_one_session_ends_with_a_report_that_was_opened(tmp_path: Path) -> None:
 
 
 def test_what_must_travel_is_copied_and_compared(tmp_path: Path) -> None:
-    """Folders that are none are asked for again; the copies open with the passphrases, and the end names all files."""
+    """Invalid folders are asked for again; the copies open with the passphrases, and the end names all files."""
     stick, disk = tmp_path / "stick", tmp_path / "disk"
     stick.mkdir()
     disk.mkdir()
@@ -86,7 +86,7 @@ def test_what_must_travel_is_copied_and_compared(tmp_path: Path) -> None:
 
 
 def test_a_copy_that_does_not_read_back_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stick that keeps something else than was written, or a file in the way, is no copy."""
+    """A stick that stores other bytes, or a file in the way, does not count as a copy."""
     (tmp_path / "root.key").write_bytes(b"sealed")
     (tmp_path / "to").mkdir()
     monkeypatch.setattr(travel.durable, "write", lambda path, data: path.write_bytes(b"others"))
@@ -97,14 +97,14 @@ def test_a_copy_that_does_not_read_back_is_told(tmp_path: Path, monkeypatch: pyt
 
 
 def test_what_is_published_is_said_to_be(tmp_path: Path) -> None:
-    """Whoever types a name or role reads that it is published, before typing it."""
+    """The question for a name or role says that it is published."""
     shown = lead(tmp_path / "new", ANSWERS).output
     for asked in ("Your name", "Your role", "What the published manifest calls the courier"):
         assert "published" in shown.partition(asked)[2][:60] or "published" in asked
 
 
 def test_digits_that_are_wrong_end_it(tmp_path: Path) -> None:
-    """Nothing is signed when somebody says that digits differ."""
+    """Nothing is signed if somebody says that digits differ."""
     answers = [*ANSWERS[: ANSWERS.index("y")], "n"]
     assert lead(tmp_path / "new", answers).exit_code == 1
     assert Keys.read(tmp_path / "new" / "keys").newest is None

@@ -1,4 +1,4 @@
-"""A courier that says a reply was stored, and never brought it: the reply is kept, missed, and sent again."""
+"""A courier that falsely reports a reply as stored: the reply is kept, missed, and sent again."""
 
 import datetime
 import os
@@ -28,7 +28,7 @@ ANSWER = "We read it, and we believe you."
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """An office with a server that runs."""
+    """An office with a running server."""
     with working(tmp_path) as made:
         yield made
 
@@ -56,7 +56,7 @@ def answer(office: Office, visitor: Visitor) -> str:
 
 
 def claim(office: Office, created: datetime.date) -> None:
-    """The courier throws the outbox away, and says that the server has all of it."""
+    """The courier throws the outbox away, and reports that the server has all of it."""
     stick = office.stick("ombuds")
     stored: set[bytes] = set()
     for path in (stick / "outbox").iterdir():
@@ -85,7 +85,7 @@ def deliver(office: Office) -> None:
 
 
 def test_what_was_only_claimed_is_missed_and_sent_again(office: Office, visitor: Visitor, mine: Workstation) -> None:
-    """It waits no more, but the same bytes are kept, the exchange says that no copy came, and they go when told."""
+    """It no longer waits, but its bytes are kept, the exchange says that no copy came, and it can be sent again."""
     answer(office, visitor)
     claim(office, office.clock.day)
     assert outbox.pending(mine) == [] and found(office, visitor) == 0
@@ -127,9 +127,9 @@ def test_junk_under_the_id_of_a_copy_confirms_nothing(office: Office, visitor: V
     [item] = [mine.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(mine)]
     [copy] = deliveries.copies(item)
     junk, both = {copy: os.urandom(32)}, {bytes.fromhex(each["id"]) for each in item["envelopes"]}
-    outbox.settle(mine, junk, set(), set(), office.clock.day)
+    outbox.reconcile(mine, junk, set(), set(), office.clock.day)
     assert len(outbox.pending(mine)) == 1
-    outbox.settle(mine, junk, both, set(), office.clock.day)
+    outbox.reconcile(mine, junk, both, set(), office.clock.day)
     [known] = deliveries.all_of(mine).values()
     assert known.back is None
 
@@ -139,7 +139,7 @@ def test_a_claim_that_a_copy_was_taken_is_no_harm(office: Office, visitor: Visit
     case = derive(words.decode(visitor.words)).case.hex()
     note = compose.note(mine, office.case("ombuds", case), "For colleagues.")
     [copy] = deliveries.copies(mine.vault.get(f"outbox/{note.hash}"))
-    assert outbox.settle(mine, {}, set(), {copy}, office.clock.day) == []
+    assert outbox.reconcile(mine, {}, set(), {copy}, office.clock.day) == []
     assert list(deliveries.all_of(mine)) == [note.hash] and outbox.pending(mine) == []
 
 
@@ -151,15 +151,15 @@ def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor:
     kept, late = office.clock.day + datetime.timedelta(days=400), office.clock.day + datetime.timedelta(days=401)
     for today, written in ((kept, kept), (late, kept), (kept, late)):  # the clock is wrong, or the courier's is
         office.clock.day = today
-        outbox.settle(mine, {}, set(), set(), written)
+        outbox.reconcile(mine, {}, set(), set(), written)
         assert mine.vault.get(f"sent/{hash_}")
     office.clock.day = late
-    outbox.settle(mine, {}, set(), set(), late)
+    outbox.reconcile(mine, {}, set(), set(), late)
     assert deliveries.all_of(mine) == {} and mine.vault.get(f"sent/{hash_}") is None
 
 
 def test_a_backup_brings_back_what_is_not_confirmed(office: Office, visitor: Visitor, mine: Workstation) -> None:
-    """The list comes back whole; of what was confirmed, the envelopes stay out of the backup."""
+    """The index is restored whole; envelopes of confirmed messages are not in the backup."""
     answer(office, visitor)
     deliver(office)
     [confirmed] = deliveries.all_of(mine)

@@ -1,4 +1,4 @@
-"""The courier against a real server over HTTP: what goes, what comes, and what happens when it breaks off."""
+"""The courier against a real server over HTTP: push, pull, and interruptions."""
 
 import contextlib
 import datetime
@@ -19,8 +19,9 @@ from nacl.signing import SigningKey
 from tests.parties import Organisation, organisation, report, reporter, sealed
 from tests.serving import WSGI, running
 from whistle import courier as couriers
+from whistle import durable
 from whistle.cli.courier import courier as command
-from whistle.courier import Courier, CourierError, Settings, durable, folder
+from whistle.courier import Courier, CourierError, Settings, folder
 from whistle.protocol.case import message
 from whistle.protocol.transfer import bundle, statement, tar
 from whistle.protocol.transfer.bundle import BLOCK, Listing
@@ -37,7 +38,7 @@ YESTERDAY = TODAY - datetime.timedelta(days=1)
 
 @dataclass
 class Place:
-    """A server that runs, and all that belongs to it; `between` may stand between courier and application."""
+    """A running server with all that belongs to it; `between` may stand between courier and application."""
 
     org: Organisation
     url: str = ""
@@ -51,23 +52,23 @@ class Place:
         self.requests.append(environ["PATH_INFO"])
         return self.between(application, environ, start) if self.between else application(environ, start)
 
-    def content(self, id_: bytes) -> bytes:
+    def content(self, id: bytes) -> bytes:
         """The body of an envelope or a block."""
         store = self.instance.store
-        return store.body(id_) or store.block(id_) or b""
+        return store.body(id) or store.block(id) or b""
 
     def envelope(self, day: datetime.date = TODAY, blocks: int = 0) -> str:
         """Store a report on a day, with so many blocks; its member's name."""
         now, self.now = self.now, datetime.datetime.combine(day, datetime.time(1), datetime.UTC)
         who = reporter()
         signed = message.sign(report(who, self.org), who.signing)
-        id_, ids = os.urandom(16), [os.urandom(16) for _ in range(blocks)]
+        id, ids = os.urandom(16), [os.urandom(16) for _ in range(blocks)]
         for block in ids:
             self.instance.store.put_block(block, os.urandom(BLOCK), Heap.REVIEWERS)
         body = sealed(signed, self.org, ("ombuds", "ethics"), YESTERDAY)
-        self.instance.store.commit([Sealed(id_, Heap.REVIEWERS, body)], ids)
+        self.instance.store.commit([Sealed(id, Heap.REVIEWERS, body)], ids)
         self.now = now
-        return bundle.envelope_name(id_)
+        return bundle.envelope_name(id)
 
 
 @pytest.fixture
@@ -109,7 +110,7 @@ def courier(place: Place, where: Path, key: SigningKey | None = None, url: str =
 
 
 def inbox(stick: Path) -> dict[str, bytes]:
-    """All that lies in the inbox, by name; each part is verified."""
+    """The inbox's members by name; each part is verified."""
     found = {}
     for path in (stick / "inbox").iterdir():
         reader = bundle.Reader(io.BytesIO(path.read_bytes()))
@@ -145,7 +146,7 @@ def outbox(
 def states(place: Place, day: datetime.date, names: set[str], reviewer: str = "ombuds") -> statement.ImportStatement:
     """A workstation's signed statement to have these of a day, as the server has them."""
     ids = [bundle.member_id(name) for name in names]
-    hash_ = statement.day_hash((id_, hashlib.sha256(place.content(id_)).digest()) for id_ in ids)
+    hash_ = statement.day_hash((id, hashlib.sha256(place.content(id)).digest()) for id in ids)
     return statement.sign(reviewer, day, hash_, place.org.people[reviewer].secret.signing)
 
 
@@ -209,7 +210,7 @@ def test_a_folder_of_an_earlier_version_is_filled_anew(place: Place, at: Courier
 
 
 def litter(folder: Path) -> None:
-    """What macOS and Windows lay into every folder that somebody looks at."""
+    """Files that macOS and Windows put into every folder that somebody opens."""
     for place in [folder, *(path for path in folder.rglob("*") if path.is_dir())]:
         for name in (".DS_Store", "._whistle.tar", "Thumbs.db", "desktop.ini", "Icon\r", "._.DS_Store"):
             (place / name).write_bytes(b"\0\0\0\1Bud1")
@@ -274,26 +275,26 @@ def test_a_forged_statement_keeps_nothing_off_the_stick(place: Place, at: Courie
 
 def test_the_outbox_reaches_the_server_once(place: Place, at: Courier, stick: Path) -> None:
     """A reply and its block are stored; the receipt lies in the inbox; the same part is not sent again."""
-    id_, block = os.urandom(16), os.urandom(16)
-    outbox(stick, {bundle.envelope_name(id_): _form_of(place), bundle.block_name(block): os.urandom(BLOCK)})
+    id, block = os.urandom(16), os.urandom(16)
+    outbox(stick, {bundle.envelope_name(id): _form_of(place), bundle.block_name(block): os.urandom(BLOCK)})
     first = at.exchange(stick)
     assert first.pushed.parts == 1
-    assert set(listing(stick).stored) == {id_, block}
-    assert place.instance.store.has(id_)
+    assert set(listing(stick).stored) == {id, block}
+    assert place.instance.store.has(id)
     second = at.exchange(stick)
     assert second.pushed.parts == 0
-    assert set(listing(stick).stored) == {id_, block}
+    assert set(listing(stick).stored) == {id, block}
     assert place.requests.count("/courier/push") == 1
 
 
 def test_a_taken_place_is_told(place: Place, at: Courier, stick: Path) -> None:
-    """Where something else lies already, the inbox says so, and the server keeps what it had."""
-    id_, there = os.urandom(16), _form_of(place)
-    place.instance.store.commit([Sealed(id_, Heap.REPORTERS, there)], [])
-    outbox(stick, {bundle.envelope_name(id_): _form_of(place)})
-    assert at.exchange(stick).pushed.taken == (id_,)
-    assert (listing(stick).taken, listing(stick).stored) == ((id_,), ())
-    assert place.instance.store.body(id_) == there
+    """If something else is stored there already, the inbox says so, and the server keeps what it had."""
+    id, there = os.urandom(16), _form_of(place)
+    place.instance.store.commit([Sealed(id, Heap.REPORTERS, there)], [])
+    outbox(stick, {bundle.envelope_name(id): _form_of(place)})
+    assert at.exchange(stick).pushed.taken == (id,)
+    assert (listing(stick).taken, listing(stick).stored) == ((id,), ())
+    assert place.instance.store.body(id) == there
 
 
 def test_a_manifest_in_the_outbox_is_installed_and_comes_back(place: Place, at: Courier, stick: Path) -> None:
@@ -316,7 +317,7 @@ def test_a_manifest_signed_in_advance_comes_too(place: Place, at: Courier, stick
 
 
 def test_a_manifest_by_another_root_is_refused(place: Place, at: Courier, stick: Path) -> None:
-    """A server that shows a manifest of its own gets nothing and brings nothing."""
+    """A server with a manifest of its own is sent nothing, and nothing of it is carried."""
     foreign = organisation(TODAY)
     _replace_manifest(place, foreign.known)
     with pytest.raises(couriers.BadServer, match="not signed by a root"):
@@ -357,7 +358,7 @@ def test_a_courier_that_is_not_listed_is_told_so(place: Place, stick: Path, tmp_
 
 
 def test_a_clock_that_is_wrong_is_named(place: Place, at: Courier, stick: Path) -> None:
-    """Ten minutes of difference are said to be a matter of clocks."""
+    """A difference of ten minutes is reported as a matter of clocks."""
     wrong = Courier(at._folder, clock=lambda: place.now.timestamp() - 600)
     with pytest.raises(couriers.Refused, match=r"clock.*10 minutes"):
         wrong.pull(stick)
@@ -405,8 +406,8 @@ def test_a_pull_that_never_gets_on_gives_up_and_keeps_what_it_has(place: Place, 
 def test_a_push_that_breaks_off_sends_only_the_rest(place: Place, at: Courier, stick: Path) -> None:
     """Of two parts the one that arrived is not sent again."""
     ids = [os.urandom(16), os.urandom(16)]
-    for number, id_ in enumerate(ids):
-        outbox(stick, {bundle.envelope_name(id_): _form_of(place)}, f"{number}.tar")
+    for number, id in enumerate(ids):
+        outbox(stick, {bundle.envelope_name(id): _form_of(place)}, f"{number}.tar")
     pushes = 0
 
     def broken(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
@@ -474,7 +475,7 @@ def test_a_stick_that_is_not_there(at: Courier, tmp_path: Path) -> None:
 def test_a_stick_that_takes_no_more_keeps_the_old_inbox(
     place: Place, at: Courier, stick: Path, error: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever stops the writing, old parts stay whole, no half part is left, and the line says what it is."""
+    """Whatever stops the writing, old parts stay whole, no half part is left, and the error says why."""
     first = place.envelope()
     at.pull(stick)
     place.envelope(blocks=2)

@@ -31,7 +31,7 @@ courier.exchange(Path(sys.argv[2]))
 
 
 def killed(courier: Path, stick: Path, longest: float) -> bool:
-    """Kill an exchange within so many seconds; whether it was broken off."""
+    """Kill an exchange after a number of seconds; whether that interrupted it."""
     child = subprocess.Popen([sys.executable, "-c", CARRY, str(courier), str(stick)], stdout=subprocess.PIPE)
     assert child.stdout is not None and child.stdout.readline() == b"begins\n"
     time.sleep(random.random() * longest)

@@ -1,4 +1,4 @@
-"""The demo: made once, found again, a report through all of it; and hints where a newcomer may stumble."""
+"""The demo: made once, reused, with a report through all of it, and hints for newcomers."""
 
 import datetime
 import os
@@ -68,7 +68,7 @@ def press(pages: Addresses, button: str) -> str:
 
 
 def test_a_report_reaches_the_queue_with_one_button(folder: Path, pages: Addresses) -> None:
-    """What is sealed to a channel stands in the ombudsperson's queue after the courier was let go."""
+    """A report to a channel is in the ombudsperson's queue after the courier has run."""
     today = datetime.datetime.now(datetime.UTC).date()
     case = first_report.report(pages.reporter.rstrip("/"), newest(folder), "fraud", today)
     reference = retrieval.reference(bytes.fromhex(case))
@@ -120,7 +120,7 @@ def test_a_manifest_that_is_about_to_end_is_followed_by_the_next(
 
 
 def test_what_was_broken_off_is_made_anew(tmp_path: Path, ports: Ports) -> None:
-    """A demo that was stopped while its keys were made does not stand in the way of the next."""
+    """A demo that was stopped while its keys were made does not block the next."""
     (tmp_path / "demo.making" / "keys").mkdir(parents=True)
     assert demo.prepare(tmp_path / "demo", ports, profile="test", log_n=10)
     assert not (tmp_path / "demo.making").exists()

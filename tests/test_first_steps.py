@@ -1,4 +1,4 @@
-"""A new user who mistypes: each command says in one line what is wrong and in one what to do, and does nothing."""
+"""A new user who mistypes: each command prints one line of what is wrong and one of what to do, and does nothing."""
 
 import os
 import socket
@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from whistle.ceremony import root as roots
-from whistle.cli import asked
+from whistle.cli import prompts
 from whistle.cli.main import cli
 from whistle.courier import folder as couriers
 from whistle.server.errors import StartError
@@ -85,7 +85,7 @@ def listed(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("typed", MISTYPED, ids=" ".join)
 def test_what_is_mistyped_is_told_in_two_lines(place: Path, typed: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Never a traceback, nothing half made, and no error that only a programmer reads."""
+    """There is no traceback, nothing half made, and no error that only a programmer understands."""
     monkeypatch.chdir(place)
     before = listed(place)
     given = ["--passphrase-fd", "0"] if " ".join(typed[:2]) in SECRET else []
@@ -103,8 +103,8 @@ def test_what_is_mistyped_is_told_in_two_lines(place: Path, typed: list[str], mo
 
 def test_days_and_languages_as_people_write_them() -> None:
     """`mon, THU` are Monday and Thursday; letters' case, repetition and the underscore do not matter."""
-    assert asked.weekdays("mon, THU monday") == ("monday", "thursday")
-    assert asked.languages("EN, pt_BR en") == ("en", "pt-br")
+    assert prompts.weekdays("mon, THU monday") == ("monday", "thursday")
+    assert prompts.languages("EN, pt_BR en") == ("en", "pt-br")
 
 
 def test_a_second_server_at_a_live_socket_is_refused(tmp_path: Path) -> None:

@@ -1,7 +1,9 @@
-"""The architecture as a table: who may import whom."""
+"""The architecture, held to what ARCHITECTURE.md says: who may import whom, and where everything lives."""
 
 import ast
+import re
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -9,40 +11,55 @@ import pytest
 import whistle
 
 ROOT = Path(whistle.__file__).parent
-ALLOWED = {
-    "newfile": set(),
-    "protocol": {"nacl", "cryptography", "mnemonic"},
-    "store": {"sqlalchemy", "alembic", "whistle.store", "whistle.migrations"},
-    "server": {
-        "whistle.protocol", "whistle.store", "whistle.server",
-        "flask", "werkzeug", "jinja2", "markupsafe", "flask_limiter", "limits", "bleach", "markdown", "gunicorn",
-        "nacl",
-    },
-    "workstation": {
-        "whistle.protocol", "whistle.courier", "whistle.workstation", "whistle.newfile",
-        "argon2", "nacl", "sqlalchemy", "flask", "werkzeug", "jinja2", "markupsafe",
-    },
-    "reporter": {"whistle.protocol", "whistle.reporter", "whistle.newfile", "requests", "nacl"},
-    "courier": {"whistle.protocol", "whistle.courier", "requests", "urllib3", "nacl"},
-    "ceremony": {
-        "whistle.protocol", "whistle.workstation", "whistle.courier", "whistle.server", "whistle.store",
-        "whistle.ceremony", "whistle.demo", "nacl", "requests", "werkzeug", "flask",
-    },
-}  # fmt: skip
-ALLOWED["demo"] = ALLOWED["ceremony"]
-ALLOWED["protocol"] |= {"whistle.protocol"}
+TOP = ROOT.parent
+ARCHITECTURE = (TOP / "ARCHITECTURE.md").read_text("utf-8")
+MOST_MODULES = 16  # in a folder
+ROW = re.compile(r"\| `(whistle/[a-z_./]+)` \|([^|]*)\|([^|]*)\|")
+TREE = re.compile(r"( *)([a-z_/]+)/ +([^#]+?)(?: *#.*)?")
+# These stand on what is inside their folders, as ARCHITECTURE.md says.
+INSIDE = {
+    "whistle.workstation.trust": "whistle.workstation.vault.",
+    "whistle.workstation.workstation": "whistle.workstation.vault.",
+}
+INSIDE |= {f"whistle.store.{path.stem}": "whistle.store.blocks" for path in (ROOT / "store").glob("*.py")}
+
+
+def table() -> dict[str, set[str]]:
+    """By package, as a path without its ending, what it may import: itself and what its row names."""
+    allowed: dict[str, set[str]] = {}
+    rows = ROW.findall(ARCHITECTURE.partition("## Who may import whom")[2].partition("\n## ")[0])
+    for path, own, libraries in rows:
+        package = path.removesuffix(".py").replace("/", ".")
+        above = set(allowed) if "all of the above" in own else set()
+        allowed[package] = {package, *above, *re.findall(r"`([a-z0-9_.]+)`", own + libraries)}
+    return allowed
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module, that of the folder for a package's `__init__`."""
+    return ".".join(path.relative_to(TOP).with_suffix("").parts).removesuffix(".__init__")
+
+
+ALLOWED = table()
+MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 
 
 def imports(path: Path) -> set[str]:
-    """The absolute names of modules that a file imports, those inside functions too."""
-    found = set()
+    """The absolute names that a file imports, those inside functions too."""
+    names = set()
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {alias.name for alias in node.names}
+            names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             assert node.level == 0, f"{path}: relative import"
-            found |= {f"{node.module}.{alias.name}" for alias in node.names}
-    return found
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def imported_modules(path: Path) -> set[str]:
+    """The modules of Whistle's own that a file imports."""
+    names = {name if name in MODULES else name.rpartition(".")[0] for name in imports(path)}
+    return names & set(MODULES) - {name_of(path)}
 
 
 def area(path: Path) -> str:
@@ -50,21 +67,68 @@ def area(path: Path) -> str:
     return path.relative_to(ROOT).parts[0].removesuffix(".py")
 
 
-FILES = sorted(path for path in ROOT.rglob("*.py") if area(path) in ALLOWED)
-
-
-@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
-def test_imports_only_what_its_place_allows(path: Path) -> None:
-    """Each file imports the standard library and what the architecture gives its place."""
-    allowed = ALLOWED[area(path)]
+@pytest.mark.parametrize("name", sorted(set(MODULES) - {"whistle"}))
+def test_imports_only_what_its_place_allows(name: str) -> None:
+    """Each module imports the standard library and what the table gives its package."""
+    allowed = ALLOWED[f"whistle.{area(MODULES[name])}"]
     foreign = {
-        name
-        for name in imports(path)
-        if name.split(".")[0] not in sys.stdlib_module_names
-        and name not in {"whistle.__version__"}
-        and not any(name == known or name.startswith(known + ".") for known in allowed)
+        imported
+        for imported in imports(MODULES[name])
+        if imported.split(".")[0] not in sys.stdlib_module_names
+        and imported != "whistle.__version__"
+        and not any(imported == one or imported.startswith(one + ".") for one in allowed)
     }
     assert not foreign
+
+
+def test_every_package_has_a_row() -> None:
+    """The table names what there is and nothing else."""
+    assert set(ALLOWED) == {f"whistle.{area(path)}" for name, path in MODULES.items() if name != "whistle"}
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    """The modules can be put in an order in which each imports earlier ones only."""
+    try:
+        TopologicalSorter({name: imported_modules(path) for name, path in MODULES.items()}).prepare()
+    except CycleError as exc:
+        pytest.fail(" -> ".join(exc.args[1]))
+
+
+def test_no_folders_own_modules_import_from_the_folders_inside_it() -> None:
+    """Modules that folders share lie above them and do not import from them."""
+    for name, path in MODULES.items():
+        if path.name == "__init__.py":
+            continue
+        inside = {other for other in imported_modules(path) if path.parent in MODULES[other].parent.parents}
+        assert not {other for other in inside if not other.startswith(INSIDE.get(name, "-"))}, name
+
+
+def test_no_folder_has_more_modules_than_one_can_look_over() -> None:
+    """At most sixteen, besides `__init__`."""
+    for folder in {path.parent for path in MODULES.values()}:
+        assert len([path for path in folder.glob("*.py") if path.name != "__init__.py"]) <= MOST_MODULES, folder
+
+
+def exists(*parts: str) -> bool:
+    """Whether there is such a file or folder, at the top or in `whistle/`; a module's ending may be left out."""
+    places = [place.joinpath(*parts) for place in (TOP, ROOT)]
+    return any(place.with_name(place.name + ending).exists() for place in places for ending in ("", ".py", ".js"))
+
+
+def test_every_path_that_the_architecture_names_exists() -> None:
+    """Those in the text, those that it links to, and each module in its tree."""
+    text, tree = ARCHITECTURE.split("```")[::2], ARCHITECTURE.split("```")[1]
+    named = re.findall(r"`([a-zA-Z_.]+/[a-zA-Z_./]*)`|\]\(([^)#:]+)\)", "".join(text))
+    missing = [path for pair in named for path in pair if path and not exists(path)]
+    folders: list[tuple[int, str]] = []
+    for line in tree.strip().splitlines():
+        match = TREE.fullmatch(line)
+        assert match, line
+        folders = [(depth, folder) for depth, folder in folders if depth < len(match[1])]
+        folders.append((len(match[1]), match[2]))
+        parts = [folder for _, folder in folders]
+        missing += [f"{'/'.join(parts)}/{name}" for name in match[3].split(", ") if not exists(*parts, name)]
+    assert named and not missing
 
 
 def test_only_the_command_line_imports_the_command_line() -> None:
@@ -73,7 +137,7 @@ def test_only_the_command_line_imports_the_command_line() -> None:
         names = imports(path)
         if area(path) != "cli":
             assert not any(name.startswith("whistle.cli") for name in names), path
-        if area(path) not in {"cli", "ceremony", "demo"}:
+        if area(path) not in {"cli", "ceremony"}:
             assert not any(name.startswith("whistle.ceremony") for name in names), path
 
 

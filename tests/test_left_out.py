@@ -105,10 +105,10 @@ def test_every_key_of_the_one_left_out_opens_nothing(told: Told) -> None:
     office.round()
     kinds = [entry.content.kind for entry in office.case("counsel", told.case).entries]
     assert {"report", "follow-up", "reply", "note", "status", "grant"} <= set(kinds)
-    for id_ in ("ombuds", "counsel"):
-        compose.note(office.stations[id_], office.case(id_, told.case), "Still in the outbox: hushed.")
-        exchange(office.stations[id_], office.where / f"stick-{id_}")
-        backup.write(office.stations[id_], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    for id in ("ombuds", "counsel"):
+        compose.note(office.stations[id], office.case(id, told.case), "Still in the outbox: hushed.")
+        exchange(office.stations[id], office.where / f"stick-{id}")
+        backup.write(office.stations[id], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     case = office.case("ombuds", told.case)
     exported, _ = case_export.export(office.stations["ombuds"], case, office.where / "exports")
     assert "takes the money" in (exported / "record.txt").read_text()
@@ -168,13 +168,13 @@ def _nothing_in_the_vault(told: Told) -> None:
 def test_honest_programs_let_nobody_left_out_in(told: Told) -> None:
     """No grant, claim, reader or follow-up leads to whoever was left out."""
     office = told.office
-    for id_ in ("ombuds", "counsel"):
-        case = office.case(id_, told.case)
+    for id in ("ombuds", "counsel"):
+        case = office.case(id, told.case)
         assert OUT in case.without and OUT not in case.allowed
         with pytest.raises(Refused, match="left ethics out"):
-            compose.grant(office.stations[id_], case, OUT)
+            compose.grant(office.stations[id], case, OUT)
         with pytest.raises(Refused, match="reads the case"):
-            compose.status(office.stations[id_], case, "open", claimed=OUT)
+            compose.status(office.stations[id], case, "open", claimed=OUT)
         for signed in case.messages:
             assert OUT not in signed.message.readers and signed.message.without == (OUT,)
 
@@ -192,7 +192,7 @@ ROGUE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("what", ROGUE)
 def test_a_colluding_colleague_brings_nobody_in(told: Told, what: str) -> None:
-    """What a colleague's own program seals to whoever was left out is kept by nobody, and changes no later message."""
+    """A message that a colleague's program seals to somebody left out is saved nowhere and changes no later one."""
     office = told.office
     _send(told, _rogue(told, **ROGUE[what]))
     [out] = office.round(OUT)
@@ -225,8 +225,8 @@ def _rogue(told: Told, kind: type[Message], inside: str = "", **more: Any) -> Si
     if kind is Grant:
         fields["originals"] = tuple(_inside(case, inside))
     folded, blocks = envelope.fold(kind(**fields), office.org.manifest.slots)
-    for id_, body in blocks:
-        office.stations["counsel"].blocks.write(id_, body)
+    for id, body in blocks:
+        office.stations["counsel"].blocks.write(id, body)
     return message.sign(folded, office.org.people["counsel"].secret.signing)
 
 
@@ -261,7 +261,7 @@ def _returned(office: Office) -> dict[str, Any]:
     gone = tuple(replace(each, retired=each.id == OUT) for each in office.org.manifest.reviewers)
     before = {"reviewers": office.org.manifest.reviewers, "channels": office.org.manifest.channels}
     channels = tuple(
-        replace(each, readers=tuple(id_ for id_ in each.readers if id_ != OUT)) for each in office.org.manifest.channels
+        replace(each, readers=tuple(id for id in each.readers if id != OUT)) for each in office.org.manifest.channels
     )
     office.install(reviewers=gone, channels=channels)
     office.round("ombuds", "counsel")
@@ -300,7 +300,7 @@ def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypat
 
 @pytest.mark.parametrize("change", [_returned, _rolled])
 def test_no_manifest_opens_the_case(tmp_path: Path, change: Any) -> None:
-    """Returned after a while, or with fresh keys and another name: whoever was left out stays out."""
+    """Somebody left out stays out, even after returning with fresh keys and another name."""
     with working(tmp_path) as office:
         _new_manifest(Told(office), change)
 

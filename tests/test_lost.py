@@ -1,4 +1,4 @@
-"""A workstation is lost and comes back from an old backup: what came since comes again, and no two replies meet."""
+"""A workstation is restored from an old backup: newer messages come again, and no two replies share a place."""
 
 import shutil
 from collections.abc import Iterator
@@ -20,7 +20,7 @@ from whistle.workstation.vault import backup, keyfile
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
-    """An office with a server that runs."""
+    """An office with a running server."""
     with working(tmp_path) as made:
         yield made
 

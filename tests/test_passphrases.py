@@ -1,4 +1,4 @@
-"""One passphrase, composed in different ways: every door takes it as the same."""
+"""One passphrase in different Unicode compositions is the same everywhere."""
 
 import os
 import subprocess

@@ -14,9 +14,9 @@ from tests import parties
 from tests.reporter.device import TEXT, Device, attached, collect, content, photo, publish, typed
 from tests.server.visitor import answer, opened, store_of
 from tests.serving import WSGI
+from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import FollowUp
 from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
-from whistle.reporter import lookup
 from whistle.reporter.api import STATES
 from whistle.server.api.reporter import _entry
 from whistle.store import Heap, Limits, State
@@ -228,4 +228,4 @@ def test_a_case_without_readers(device: Device) -> None:
 def test_the_state_is_the_servers(device: Device) -> None:
     """What the store calls the states is what the program reads, and replies stay as long as it says."""
     assert tuple(state.value for state in (State.WAITING, State.COLLECTED, State.REMOVED)) == STATES
-    assert Limits().bodies(Heap.REPORTERS) == lookup.KEPT
+    assert Limits().bodies(Heap.REPORTERS) == REPLIES_KEPT

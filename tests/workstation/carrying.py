@@ -1,4 +1,4 @@
-"""A server and a courier that exist only in memory, so that workstations can talk through sticks."""
+"""A server and a courier in memory, so that workstations can talk through sticks."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ Today = Callable[[], date]
 
 @dataclass
 class Carrier:
-    """What the server has, and the sticks that are carried to it."""
+    """The server's content, and the sticks that are carried to it."""
 
     org: Organisation
     heaps: dict[bytes, tuple[str, bytes]] = field(default_factory=dict)
@@ -36,35 +36,35 @@ class Carrier:
     manifests: list[SignedManifest] = field(default_factory=list)
     today: date = DAY
 
-    def put(self, body: bytes, day: date | None = None, heap: str = "reviewers", id_: bytes | None = None) -> bytes:
+    def put(self, body: bytes, day: date | None = None, heap: str = "reviewers", id: bytes | None = None) -> bytes:
         """Store an envelope."""
-        id_ = id_ or os.urandom(16)
-        self.heaps[id_] = (heap, body)
-        self.days[id_] = day or self.today
-        return id_
+        id = id or os.urandom(16)
+        self.heaps[id] = (heap, body)
+        self.days[id] = day or self.today
+        return id
 
     def put_blocks(self, blocks: Iterable[tuple[bytes, bytes]], heap: str = "reviewers") -> None:
         """Store blocks."""
-        for id_, body in blocks:
-            self.blocks[id_] = (heap, body)
-            self.days[id_] = self.today
+        for id, body in blocks:
+            self.blocks[id] = (heap, body)
+            self.days[id] = self.today
 
     def inbox(self, stick: Path, **changes: Any) -> Path:
-        """Lay everything of the reviewers' heap on the stick."""
+        """Write everything of the reviewers' heap on the stick."""
         members: dict[str, bytes] = {}
         chain = self.manifests or [self.org.known]
         for known in chain:
             stem = "manifest.json" if known is chain[-1] else f"manifest-{known.manifest.serial}.json"
             members |= {stem: known.data, stem + ".minisig": known.signature}
         signed = [bundle.member(name, data) for name, data in members.items()]
-        for id_, (heap, body) in self.heaps.items():
+        for id, (heap, body) in self.heaps.items():
             if heap == "reviewers":
-                members[bundle.envelope_name(id_)] = body
-                signed.append(bundle.member(bundle.envelope_name(id_), body, self.days[id_]))
-        for id_, (heap, body) in self.blocks.items():
+                members[bundle.envelope_name(id)] = body
+                signed.append(bundle.member(bundle.envelope_name(id), body, self.days[id]))
+        for id, (heap, body) in self.blocks.items():
             if heap == "reviewers":
-                members[bundle.block_name(id_)] = body
-                signed.append(bundle.member(bundle.block_name(id_), body, self.days[id_]))
+                members[bundle.block_name(id)] = body
+                signed.append(bundle.member(bundle.block_name(id), body, self.days[id]))
         [part] = bundle.split(signed)
         told = {"taken": tuple(sorted(self.taken)), "stored": tuple(sorted(self.stored))}
         listing = Listing("workstation", self.today, tuple(part), 1, 1, **{**told, **changes})
@@ -74,7 +74,7 @@ class Carrier:
         return path
 
     def push(self, stick: Path) -> list[Listing]:
-        """Take in a stick's outbox as the server does."""
+        """Import a stick's outbox as the server does."""
         listings = []
         for path in sorted((stick / "outbox").glob("*.tar")):
             with path.open("rb") as file:
@@ -102,7 +102,7 @@ class Carrier:
 
 @dataclass
 class World:
-    """An organisation with its carrier, and where workstations and sticks lie."""
+    """An organisation with its carrier, and folders for workstations and sticks."""
 
     folder: Path
     org: Organisation = field(default_factory=organisation)
@@ -114,20 +114,20 @@ class World:
         self.stick = self.folder / "stick"
         self.stick.mkdir()
 
-    def station(self, id_: str) -> Workstation:
+    def station(self, id: str) -> Workstation:
         """The workstation of a reviewer, with the root pinned."""
-        if id_ not in self.stations:
-            made = station(self.folder / id_, self.org.people[id_], lambda: self.day)
+        if id not in self.stations:
+            made = station(self.folder / id, self.org.people[id], lambda: self.day)
             made.trust.pin([self.org.root.public])
-            self.stations[id_] = made
-        return self.stations[id_]
+            self.stations[id] = made
+        return self.stations[id]
 
     def round(self, *ids: str) -> list[Exchanged]:
-        """One stick to each of these workstations and back."""
-        return [self.carrier.round(self.station(id_), self.stick) for id_ in ids]
+        """Exchange a stick with each of these workstations."""
+        return [self.carrier.round(self.station(id), self.stick) for id in ids]
 
     def report(self, who: Reporter | None = None, **changes: Any) -> Reporter:
-        """Somebody reports; the envelope lies on the server."""
+        """Somebody reports; the envelope is on the server."""
         who = who or reporter()
         signed = message.sign(report(who, self.org, **changes), who.signing)
         self.send(signed, signed.message.readers)
@@ -151,9 +151,9 @@ class World:
     def replies(self, who: Reporter) -> list[Signed]:
         """What the reporter finds under the words, opened."""
         found = []
-        for id_ in who.lookup_ids(self.org.manifest.slots):
-            if id_ in self.carrier.heaps and self.carrier.heaps[id_][0] == "reporters":
-                body = self.carrier.heaps[id_][1]
+        for id in who.lookup_ids(self.org.manifest.slots):
+            if id in self.carrier.heaps and self.carrier.heaps[id][0] == "reporters":
+                body = self.carrier.heaps[id][1]
                 found.append(envelope.open_(body, [who.mailbox], self.org.manifest.slots))
         return found
 

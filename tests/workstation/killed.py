@@ -1,4 +1,4 @@
-"""What a workstation does in a process that is killed while it does it: python -m tests.workstation.killed …"""
+"""Work of a workstation in a process that gets killed: python -m tests.workstation.killed …"""
 
 import io
 import sys
@@ -14,7 +14,7 @@ from whistle.workstation.workstation import Workstation
 
 
 def text_of(number: int) -> str:
-    """What the numbered reply says, long enough for blocks of its own."""
+    """The text of the numbered reply, long enough to need blocks."""
     return f"Reply {number}. " + "We look into it. " * 2000
 
 

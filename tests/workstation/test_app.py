@@ -55,7 +55,7 @@ def post(page: FlaskClient, path: str, **fields: object) -> str:
 
 
 def case_of(page: FlaskClient) -> str:
-    """The only case, by its name in addresses."""
+    """The only case's name in addresses."""
     [found] = re.findall(r"/t/case/([0-9a-f]{32})\"", get(page))
     return str(found)
 
@@ -85,7 +85,7 @@ def test_another_list_of_readers_is_shown(world: World) -> None:
 
 
 def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClient) -> None:
-    """What is typed and the file with it are sealed and go with the exchange; a reload repeats nothing."""
+    """Text and file are sealed and sent with the next exchange; a reload repeats nothing."""
     name = case_of(page)
     files = (BytesIO(b"plan"), "plan.pdf")
     assert "Signed and sealed" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
@@ -139,7 +139,7 @@ def test_a_closed_case_to_which_the_reporter_wrote_is_marked(world: World) -> No
 
 
 def test_the_desk_says_when_the_reporter_is_not_told(world: World) -> None:
-    """Whoever lets somebody in before the report has come is told that the reporter does not see it yet."""
+    """A reviewer who lets somebody in before the report has arrived is told that the reporter does not see it yet."""
     world.follow_up(parties.reporter())
     page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
     world.round("ombuds")
@@ -153,8 +153,8 @@ def test_what_is_not_confirmed_is_shown(world: World, page: FlaskClient) -> None
     post(page, "exchange")
     before = set(world.carrier.heaps)
     world.carrier.push(world.stick)
-    for id_ in set(world.carrier.heaps) - before:
-        del world.carrier.heaps[id_]
+    for id in set(world.carrier.heaps) - before:
+        del world.carrier.heaps[id]
     world.carrier.inbox(world.stick)
     post(page, "exchange")
     assert f"the courier said on {world.day} that it was delivered; no copy came back yet" in get(page, f"case/{name}")

@@ -1,4 +1,4 @@
-"""The reviewer's commands, run as programs are."""
+"""The reviewer's commands, run as programs."""
 
 import datetime
 import os
@@ -51,7 +51,7 @@ class Desk:
 
 
 def two_lines(done: Result, told: str) -> None:
-    """A refusal: one line of what is wrong, one of what to do, and the exit status that says so."""
+    """A failure has one line of what is wrong, one of what to do, and an exit status."""
     lines = [line for line in done.stderr.splitlines() if line.startswith(("whistle: error: ", "hint: "))]
     assert len(lines) == 2 and told in lines[0] and lines[1] != "hint: ", (done.stderr, done.exception)
     assert done.exit_code == 1
@@ -137,7 +137,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     assert "We look into it." in text and "photo.jpg" in text and (exported / "files" / "photo.jpg").exists()
     assert "No courier has said" in desk.run("sent").stdout
     assert carrier.push(desk.stick)[0].imports[0].reviewer == "ombuds"
-    carrier.heaps = {id_: each for id_, each in carrier.heaps.items() if each[0] == "reporters"}
+    carrier.heaps = {id: each for id, each in carrier.heaps.items() if each[0] == "reporters"}
     carrier.inbox(desk.stick)
     assert desk.run("exchange", desk.stick).exit_code == 0
     listed = desk.run("sent", reference).stdout.splitlines()
@@ -188,7 +188,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
 def test_a_refusal_is_two_lines_and_exit_status_1(
     desk: Desk, arguments: tuple[str, ...], secret: str, told: str
 ) -> None:
-    """Every fault is one line of what is wrong and one of what to do, and never a passphrase."""
+    """Every error is one line of what is wrong and one of what to do, without any passphrase."""
     made = desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.reviewer")
     assert made.exit_code == 0
     done = desk.run(*arguments, secret=secret)
@@ -199,7 +199,7 @@ def test_a_refusal_is_two_lines_and_exit_status_1(
 
 @pytest.mark.parametrize("lacks", [("--public", "no/such/file"), ("--backup", "/proc/none")], ids=["public", "backup"])
 def test_what_a_new_workstation_lacks_is_said(desk: Desk, lacks: tuple[str, str]) -> None:
-    """When the vault is made and something beside it is not, both are said, and how to make the rest."""
+    """If the vault is made but a file beside it is not, both are reported, and how to make the rest."""
     given = dict([("--public", "me.reviewer"), ("--backup", "usb"), lacks])
     options = [word for pair in given.items() for word in pair]
     done = desk.run("init", "--name", "R", "--role", "Ombudsperson", *options)
@@ -208,7 +208,7 @@ def test_what_a_new_workstation_lacks_is_said(desk: Desk, lacks: tuple[str, str]
 
 
 def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
-    """`open` says its address, serves the page there, and Ctrl-C lets go of the vault."""
+    """`open` prints its address and serves the page there, and Ctrl-C closes the vault."""
     assert (
         desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.file").exit_code == 0
     )
@@ -239,7 +239,7 @@ def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
 
 
 def test_a_clock_that_was_wrong_can_be_accepted(desk: Desk) -> None:
-    """`clock --accept` mends a vault that was used on a day in the future."""
+    """`clock --accept` repairs a vault that was used on a day in the future."""
     folder = desk.folder / "vault"
     ahead = utc_today() + datetime.timedelta(days=4000)
     Workstation.create(

@@ -1,4 +1,4 @@
-"""What the law asks for, by when, and what fulfils it; and which case comes first."""
+"""Deadlines: legal duties, what fulfils them, and the order of cases."""
 
 import datetime
 
@@ -18,13 +18,13 @@ from whistle.workstation.vault import backup, keyfile
 WEEK = DAY + datetime.timedelta(days=7)
 
 
-def due(world: World, who: Reporter, id_: str = "ombuds") -> list[tuple[str, datetime.date, bool]]:
-    """What a case wants."""
-    return [(each.what, each.day, each.written) for each in case_of(world, who, id_).deadlines]
+def due(world: World, who: Reporter, id: str = "ombuds") -> list[tuple[str, datetime.date, bool]]:
+    """The deadlines of a case."""
+    return [(each.what, each.day, each.written) for each in case_of(world, who, id).deadlines]
 
 
 def later(days: int) -> datetime.date:
-    """So many days after the report."""
+    """A day, counted from the report."""
     return DAY + datetime.timedelta(days=days)
 
 
@@ -49,7 +49,7 @@ def test_the_duties(answers: list[tuple[str, int | None]], expected: Deadline | 
 
 
 def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
-    """Neither what is written nor what lies on a stick fulfils anything, and what is sent once more waits again."""
+    """A reply that is written or on a stick fulfils nothing, and one that is sent again waits again."""
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
@@ -70,10 +70,10 @@ def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
 
 
 def test_a_reply_whose_place_was_taken_counts_with_the_next(world: World) -> None:
-    """What never reached the reporter's place fulfils nothing; what is signed afresh does, once it is stored."""
+    """A reply that never reached the reporter's place fulfils nothing; signed again, it does once it is stored."""
     who = world.report()
     world.round("ombuds", "ethics")
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=id_from_token(reply_tokens(who.replies, 0)[0]))
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=id_from_token(reply_tokens(who.replies, 0)[0]))
     compose.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
     world.round("ombuds", "ombuds")
     assert due(world, who) == [("acknowledge", WEEK, True)]
@@ -102,7 +102,7 @@ def test_a_colleagues_reply_counts_on_the_servers_day(world: World) -> None:
 
 
 def test_whoever_is_let_in_knows_what_was_done(world: World) -> None:
-    """A reply that was handed over counts from its own day, so that no duty seems to begin anew."""
+    """A granted reply counts from its own day, so that no duty begins again."""
     who = world.report()
     world.round("ombuds")
     compose.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
@@ -114,7 +114,7 @@ def test_whoever_is_let_in_knows_what_was_done(world: World) -> None:
 
 
 def test_an_agreed_day_stands_beside_the_duty(world: World) -> None:
-    """Neither an agreed day nor closing the case hides a duty, and the nearest day decides about the order."""
+    """Neither an agreed day nor closing the case hides a duty, and the nearest day decides the order."""
     who, other = world.report(), world.report()
     world.round("ombuds")
     station = world.station("ombuds")
@@ -129,7 +129,7 @@ def test_an_agreed_day_stands_beside_the_duty(world: World) -> None:
 
 
 def test_a_day_in_the_past_is_refused(world: World) -> None:
-    """Nobody agrees on a day that is over; one that was missed stays in sight until another is agreed on."""
+    """A past day cannot be agreed on; a missed one stays visible until another is agreed on."""
     who = world.report()
     world.round("ombuds")
     station = world.station("ombuds")
@@ -163,7 +163,7 @@ def test_a_follow_up_to_a_closed_case_comes_first(world: World) -> None:
 
 
 def test_a_colleague_who_closes_unseen_hides_nothing(world: World) -> None:
-    """What a colleague had not seen when closing keeps the case in front, in whatever order the two come."""
+    """A message that a colleague had not seen when closing reopens the case, in whatever order the two arrive."""
     who = world.report()
     world.round("ombuds")
     closing = by_ethics(world, who, Status, status="closed", text="", seen=tuple(world.station("ombuds").hashes(

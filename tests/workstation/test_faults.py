@@ -1,4 +1,4 @@
-"""A disk or a stick that fails at any step: it is said, nothing is lost, and the next attempt does it all."""
+"""A disk or stick that fails at any step: the error is reported, nothing is lost, and the next attempt succeeds."""
 
 import contextlib
 import errno
@@ -26,7 +26,7 @@ STEPS = 400  # more than any of these takes
 
 @contextmanager
 def failing(step: int, code: int) -> Iterator[list[str]]:
-    """The system refuses the numbered call, and each after it; the list holds one name for each call that came."""
+    """Make the numbered system call fail, and each after it; the list holds the name of each call."""
     calls: list[str] = []
 
     def watched(name: str, real: Callable[..., Any]) -> Callable[..., Any]:
@@ -51,7 +51,7 @@ def failing(step: int, code: int) -> Iterator[list[str]]:
 
 @pytest.fixture
 def ready(world: World) -> World:
-    """One report is there, a second with a file lies on the stick."""
+    """One report is imported, a second with a file is on the stick."""
     world.report()
     world.round("ombuds")
     blocks, attached = attach(bytes(600_000))
@@ -118,7 +118,7 @@ def test_whatever_step_fails_is_said_and_done_again(ready: World, do: Any, code:
 
 
 def test_a_file_that_could_not_be_saved_leaves_nothing(ready: World) -> None:
-    """When the disk is full, no part of what a stranger sent stays in the folder."""
+    """On a full disk, no part of a stranger's file stays in the folder."""
     station = ready.station("ombuds")
     exchange(station, ready.stick)
     case = overview.load(station, station.case_ids()[-1])

@@ -1,4 +1,4 @@
-"""What the folder of a workstation shows, and the backup."""
+"""What a workstation's folder and its backup reveal, and restoring a backup."""
 
 import json
 import shutil
@@ -65,7 +65,7 @@ def test_no_file_of_the_folder_holds_plaintext_keys_or_names(world: World) -> No
 
 
 def test_no_stick_holds_plaintext(world: World) -> None:
-    """What lies on the stick is sealed."""
+    """Everything on the stick is sealed."""
     filled(world)
     assert b"plaintext" not in everything(world.stick) and b"Ombuds" not in everything(world.stick / "outbox")
 
@@ -78,7 +78,7 @@ def saved(world: World) -> Path:
 
 
 def test_a_backup_gives_back_everything(world: World, saved: Path) -> None:
-    """A restored workstation shows the same case, opens its files, goes on in the chain and with the outbox."""
+    """A restored workstation shows the same case, opens its files, and continues its chain and outbox."""
     old = world.station("ombuds")
     compose.note(old, overview.queue(old)[0], "plaintext-after-the-backup")
     [before] = overview.queue(old)
@@ -96,7 +96,7 @@ def test_a_backup_gives_back_everything(world: World, saved: Path) -> None:
 
 
 def test_a_backup_shows_no_plaintext_and_not_the_wrong_passphrase(world: World, saved: Path) -> None:
-    """Nothing in a backup is readable without the passphrase, and a wrong one or a damaged message is named."""
+    """Nothing in a backup is readable without the passphrase; a wrong one or a damaged message is reported."""
     assert b"plaintext" not in everything(saved) and b"AGE-SECRET" not in everything(saved)
     with pytest.raises(WrongPassphrase):
         backup.restore(saved, world.folder / "a", "a wrong passphrase", PASSPHRASE, "test", lambda: DAY)
@@ -114,7 +114,7 @@ def _restore(world: World, saved: Path, to: str = "new") -> Workstation:
 
 
 def test_a_backup_that_somebody_else_wrote_is_refused(world: World, saved: Path) -> None:
-    """Anyone can seal to a reviewer: other roots, slipped into a backup, are not believed, and no folder stays."""
+    """Other roots that somebody put into a backup are rejected, and no folder is left."""
     station = world.station("ombuds")
     keys = [period.identity for period in station.periods()]
     line, _, signature = age.decrypt(keys, (saved / "state.age").read_bytes()).partition(b"\n")
@@ -129,7 +129,7 @@ def test_a_backup_that_somebody_else_wrote_is_refused(world: World, saved: Path)
 
 @pytest.mark.parametrize("harm", ["a message more", "a message less", "no manifest"])
 def test_a_backup_that_is_not_whole_leaves_no_vault(world: World, saved: Path, harm: str) -> None:
-    """What is missing or too much is named, and the folder is free for the next attempt."""
+    """Missing or additional parts are reported, and the folder is free for the next attempt."""
     first = saved / "messages" / "00001.age"
     kept = first.read_bytes()
     if harm == "a message more":

@@ -1,4 +1,4 @@
-"""What colleagues with programs of their own, and reporters who mean harm, cannot do to a workstation."""
+"""Attacks on a workstation by colleagues with modified programs and by malicious reporters."""
 
 import datetime
 import re
@@ -25,9 +25,9 @@ FIRST = "0" * 64
 _has = Blocks.has
 
 
-def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
-    """The reporter's case as a reviewer has it now."""
-    return overview.load(world.station(id_), who.case.hex())
+def case_of(world: World, who: Reporter, id: str = "ombuds") -> Case:
+    """The reporter's case as a reviewer sees it now."""
+    return overview.load(world.station(id), who.case.hex())
 
 
 def by_ethics(world: World, who: Reporter, kind: type[Note | Reply | Grant | Status], **changes: object) -> Signed:
@@ -40,13 +40,13 @@ def by_ethics(world: World, who: Reporter, kind: type[Note | Reply | Grant | Sta
 
 
 def a_reply(world: World, who: Reporter, **changes: object) -> Signed:
-    """What the ethics office's own program says was its reply."""
+    """A reply as the ethics office's own program claims it."""
     place = {"to": who.mailbox.recipient.text, "lane": 1, "n": 0, "have": Have(1, DAY), "language": "en", **changes}
     return by_ethics(world, who, Reply, **place)
 
 
 def test_a_number_far_ahead_is_named_and_holds_nothing_up(world: World) -> None:
-    """A colleague who numbers a message 2^53 - 1 leaves a gap that is told as one, at once."""
+    """A colleague who numbers a message 2^53 - 1 leaves one gap, which is reported at once."""
     who = world.report()
     for seq, prev in ((0, None), (2, FIRST), (9, FIRST), (MAX_INTEGER, FIRST)):
         world.send(by_ethics(world, who, Note, seq=seq, prev=prev), ("ombuds",))
@@ -70,8 +70,8 @@ def test_two_who_share_a_lane_keep_out_of_each_others_places(world: World) -> No
     """Somebody let in by the same reviewer as another takes the next place that is free, not the one after the last."""
     who = world.report(readers=("ombuds",))
     world.round("ombuds")
-    for id_ in ("ethics", "counsel"):
-        compose.grant(world.station("ombuds"), case_of(world, who), id_)
+    for id in ("ethics", "counsel"):
+        compose.grant(world.station("ombuds"), case_of(world, who), id)
     world.round("ombuds", "ethics", "counsel", "ombuds", "ethics", "counsel")
     far = a_reply(world, who, readers=("ombuds", "ethics", "counsel"), lane=8, n=63)
     world.send(far, ("ombuds", "counsel"))
@@ -82,7 +82,7 @@ def test_two_who_share_a_lane_keep_out_of_each_others_places(world: World) -> No
 
 
 def test_a_report_that_names_more_readers_than_slots_is_damaged(world: World) -> None:
-    """Places far down a list of made-up readers would be lanes that belong to others: no such report is kept."""
+    """A report with a long list of made-up readers, whose lanes would belong to others, is rejected."""
     who = reporter()
     named = (*(f"nobody-{n}" for n in range(8)), "ombuds")
     signed = message.sign(report(who, world.org, readers=named), who.signing)
@@ -92,7 +92,7 @@ def test_a_report_that_names_more_readers_than_slots_is_damaged(world: World) ->
 
 
 def test_a_message_that_forgets_whom_the_report_left_out_is_shown(world: World) -> None:
-    """The reporter's side refuses a reply with another `without`; here it is named."""
+    """The reporter's side refuses a reply with another `without`; here it is reported."""
     who = world.report(without=("counsel",))
     world.send(a_reply(world, who), ("ombuds",))
     world.round("ombuds")
@@ -107,7 +107,7 @@ def test_a_place_that_was_taken_is_not_forgotten_while_nothing_may_be_signed(wor
     station = world.station("ombuds")
     compose.reply(station, case_of(world, who), "We look into it.")
     place = id_from_token(reply_tokens(who.replies, 0)[0])
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=place)
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=place)
     world.round("ombuds")
     world.day = DAY - datetime.timedelta(days=30)
     [done] = world.round("ombuds")
@@ -122,7 +122,7 @@ def test_a_place_that_was_taken_is_not_forgotten_while_nothing_may_be_signed(wor
 
 
 def test_a_follow_up_reaches_a_grantee_even_if_it_came_while_nothing_could_be_signed(world: World) -> None:
-    """What could not be handed on at once is handed on with the next exchange, though nothing new has come."""
+    """A grant that was impossible at first is made with the next exchange, even if nothing new arrived."""
     who = world.report()
     world.round("ombuds")
     compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
@@ -213,7 +213,7 @@ def test_pieces_that_are_claimed_and_never_sent_cost_nothing(world: World, monke
     world.send(message.sign(folded, who.signing), ("ombuds",))
     world.round("ombuds")
     station, looks = world.station("ombuds"), []
-    monkeypatch.setattr(Blocks, "has", lambda self, id_: looks.append(id_) or _has(self, id_))
+    monkeypatch.setattr(Blocks, "has", lambda self, id: looks.append(id) or _has(self, id))
     page = create_app(station, None, token="t").test_client()
     name = re.findall(r"/t/case/([0-9a-f]+)", page.get("/t/", base_url="http://localhost:1").text)[0]
     assert page.get(f"/t/case/{name}", base_url="http://localhost:1").text.count("not all of it has come yet") == 500

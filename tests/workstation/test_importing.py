@@ -1,4 +1,4 @@
-"""What a stick may bring, and what is refused of it."""
+"""What is imported from a stick, and what is refused."""
 
 import datetime
 import hashlib
@@ -19,9 +19,9 @@ from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.exchange.imports import Imported
 
 
-def taken(world: World, id_: str = "ombuds") -> Imported:
-    """What one exchange takes in."""
-    [done] = world.round(id_)
+def taken(world: World, id: str = "ombuds") -> Imported:
+    """The result of one exchange."""
+    [done] = world.round(id)
     return done.imported
 
 
@@ -50,7 +50,7 @@ def test_three_answers_differ(world: World) -> None:
 
 
 def test_a_stick_that_is_cut_off_is_refused_and_then_taken(world: World) -> None:
-    """Half a part changes nothing; the whole one is taken afterwards, once."""
+    """Half a part changes nothing; the whole one is imported afterwards, once."""
     world.report()
     part = world.carrier.inbox(world.stick)
     whole = part.read_bytes()
@@ -91,7 +91,7 @@ def test_an_envelope_for_me_whose_message_names_others_is_not_kept(
 
 
 def test_a_follow_up_by_someone_who_only_knows_the_case_is_refused(world: World) -> None:
-    """Neither other keys nor the right keys without their signature bring anything into a case."""
+    """Neither other keys nor the right keys without their signature add anything to a case."""
     who, thief = world.report(), reporter()
     world.round("ombuds")
     signed = message.sign(message.parse(_line(world, who)), thief.signing)
@@ -122,7 +122,7 @@ def test_repeated_envelopes_are_ignored(world: World) -> None:
 
 
 def test_what_comes_in_the_wrong_order_waits(world: World) -> None:
-    """A note whose report has not come waits, and is in the case as soon as the report is there."""
+    """A note whose report has not arrived waits, and joins the case once the report is there."""
     who = reporter()
     world.send(note(world, who.case.hex()), ("ombuds", "ethics"))
     result = taken(world)
@@ -223,7 +223,7 @@ def test_statements_tell_exactly_what_came_of_each_day(world: World) -> None:
     stated.check(world.org.people["ombuds"].secret.public.key)
     assert (stated.reviewer, stated.day) == ("ombuds", DAY)
     heap = {**world.carrier.heaps, **world.carrier.blocks}
-    assert stated.hash == statement.day_hash((id_, hashlib.sha256(body).digest()) for id_, (_, body) in heap.items())
+    assert stated.hash == statement.day_hash((id, hashlib.sha256(body).digest()) for id, (_, body) in heap.items())
 
 
 def test_nothing_is_taken_without_a_pinned_root(world: World) -> None:

@@ -1,4 +1,4 @@
-"""kill -9 at any moment: nothing that was kept is lost, nothing is there twice, and no place serves two replies."""
+"""kill -9 at any moment: nothing saved is lost, nothing is there twice, and no place is used for two replies."""
 
 import random
 import subprocess
@@ -30,7 +30,7 @@ def opened(world: World) -> Workstation:
 
 
 def killed(world: World, what: str, number: int) -> bool:
-    """Whether it was done before the kill came."""
+    """Whether the work was done before the kill."""
     command = [sys.executable, "-m", "tests.workstation.killed"]
     arguments = [str(world.folder / "ombuds"), str(world.stick), what, str(number)]
     child = subprocess.Popen([*command, *arguments], stdout=subprocess.PIPE, text=True)
@@ -51,7 +51,7 @@ def whole(stick: Path) -> None:
 
 
 def test_a_workstation_killed_at_any_moment(world: World) -> None:
-    """Reports, replies and backups survive; what was broken off is done again, once."""
+    """Reports, replies and backups survive; interrupted work is done again, once."""
     first = world.report()
     world.round("ombuds")
     kept = set(world.station("ombuds").hashes(first.case.hex()))

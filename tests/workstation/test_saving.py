@@ -1,4 +1,4 @@
-"""Names that strangers chose, and files that are saved whole or not at all."""
+"""Names chosen by strangers, and files that are saved whole or not at all."""
 
 import os
 import subprocess
@@ -9,7 +9,7 @@ import pytest
 
 from tests.making.codes import NAMES
 from tests.workstation.carrying import attach
-from whistle import newfile
+from whistle import durable
 from whistle.protocol import file_names
 from whistle.protocol.case.attachment import BLOCK, block_ids
 from whistle.workstation.cases import saved_files
@@ -18,7 +18,7 @@ from whistle.workstation.vault.blocks import Blocks
 
 
 def test_a_lone_surrogate_is_left_out() -> None:
-    """What cannot be written as UTF-8 is no part of a name."""
+    """Characters that cannot be written as UTF-8 are removed from a name."""
     assert file_names.safe_name("\ud800a.txt") == "a.txt"
 
 
@@ -34,7 +34,7 @@ def test_a_long_name_is_cut_and_keeps_its_ending(letter: str) -> None:
 @pytest.mark.parametrize("count", [1, 2, 12])
 @pytest.mark.parametrize("name", sorted({given for given, _ in NAMES.values()}))
 def test_a_name_is_safe_with_any_number(name: str, count: int) -> None:
-    """Whatever number a name gets, it stays as short, keeps its ending, and is not made worse by being made safe."""
+    """A numbered name stays short and safe and keeps its ending."""
     found = file_names.numbered(name, count)
     assert len(found.encode()) <= 200 and file_names.safe_name(found) == found
     _, dot, ending = file_names.safe_name(name).rpartition(".")
@@ -45,8 +45,8 @@ def test_a_name_is_safe_with_any_number(name: str, count: int) -> None:
 def test_what_windows_acts_on_is_saved_under_another_name(tmp_path: Path, blocks: Blocks, name: str) -> None:
     """No file in the folder has a name that Windows follows, or opens as something else."""
     sealed, record = attach(b"content", name)
-    for id_, body in sealed:
-        blocks.write(id_, body)
+    for id, body in sealed:
+        blocks.write(id, body)
     path = saved_files.save(record, blocks, tmp_path / "to")
     assert path.name != name and path.read_bytes() == b"content" and ":" not in path.name
     assert path.suffix not in (".lnk", ".ini") or path.name.startswith("_")
@@ -62,8 +62,8 @@ def test_nothing_is_overwritten(tmp_path: Path, blocks: Blocks) -> None:
     """Two files of one name both stay, for their owner alone."""
     for content in (b"one", b"two"):
         sealed, record = attach(content)
-        for id_, body in sealed:
-            blocks.write(id_, body)
+        for id, body in sealed:
+            blocks.write(id, body)
         saved_files.save(record, blocks, tmp_path / "to")
     found = {path.name: path.read_bytes() for path in (tmp_path / "to").iterdir()}
     assert found == {"photo.jpg": b"one", "photo (2).jpg": b"two"}
@@ -72,10 +72,10 @@ def test_nothing_is_overwritten(tmp_path: Path, blocks: Blocks) -> None:
 
 @pytest.mark.parametrize("harm", ["missing", "altered", "swapped"])
 def test_a_faulty_attachment_leaves_nothing_behind(tmp_path: Path, blocks: Blocks, harm: str) -> None:
-    """Of an attachment that is incomplete or altered, even in its last block, nothing is left, nor its name."""
+    """Nothing, not even the name, is left of an attachment that is incomplete or altered, even in its last block."""
     sealed, record = attach(bytes(600_000))
-    for id_, body in sealed:
-        blocks.write(id_, body)
+    for id, body in sealed:
+        blocks.write(id, body)
     last, first = sealed[-1][0], sealed[0][0]
     if harm == "missing":
         blocks.path(last).unlink()
@@ -92,7 +92,7 @@ def test_a_faulty_attachment_leaves_nothing_behind(tmp_path: Path, blocks: Block
 def test_a_kill_leaves_nothing_of_a_file(tmp_path: Path) -> None:
     """A process that is killed while it saves leaves neither a part of the file nor a name."""
     script = (
-        "import os, pathlib; from whistle.newfile import new_file\n"
+        "import os, pathlib; from whistle.durable import new_file\n"
         f"with new_file(pathlib.Path({str(tmp_path)!r})) as (file, name_it):\n"
         "    file.write(b'in clear' * 10_000); file.flush(); os.kill(os.getpid(), 9)"
     )
@@ -101,8 +101,8 @@ def test_a_kill_leaves_nothing_of_a_file(tmp_path: Path) -> None:
 
 
 def test_where_no_file_is_nameless(tmp_path: Path, blocks: Blocks, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On systems and sticks without such files all else holds: whole or not at all, and nothing overwritten."""
-    monkeypatch.setattr(newfile, "NAMELESS", None)
+    """On systems and sticks without nameless files, too, files are whole or not there, and nothing is overwritten."""
+    monkeypatch.setattr(durable, "NAMELESS", None)
     test_nothing_is_overwritten(tmp_path / "one", blocks)
     test_a_faulty_attachment_leaves_nothing_behind(tmp_path / "two", blocks, "altered")
     test_a_link_in_the_way_is_not_followed(tmp_path / "three", blocks)
@@ -113,10 +113,10 @@ def test_of_several_versions_of_blocks_those_are_taken_that_open(tmp_path: Path,
     """Whichever came last: the last bytes of a block belong to a piece that only the next block completes."""
     content = os.urandom(900_000)
     sealed, record = attach(content)
-    for index, (id_, body) in enumerate(sealed):
+    for index, (id, body) in enumerate(sealed):
         altered = body[:where] + bytes([body[where] ^ 1]) + body[where + 1 :]
         for version in [(altered, body), (body, altered), (body, altered, bytes(BLOCK)), (body,)][index % 4]:
-            blocks.write(id_, version)
+            blocks.write(id, version)
     assert blocks.missing(block_ids(record)) == []
     assert saved_files.save(record, blocks, tmp_path / "to").read_bytes() == content
     assert list(blocks.ids()) == sorted(block_ids(record))
@@ -125,23 +125,23 @@ def test_of_several_versions_of_blocks_those_are_taken_that_open(tmp_path: Path,
 def test_what_systems_lay_beside_blocks_is_no_block(tmp_path: Path, blocks: Blocks) -> None:
     """`.DS_Store` and its kind, in each folder of blocks, are neither a version of one nor listed."""
     sealed, record = attach(b"content")
-    for id_, body in sealed:
-        blocks.write(id_, bytes([body[0] ^ 1]) + body[1:])
-        blocks.write(id_, body)
+    for id, body in sealed:
+        blocks.write(id, bytes([body[0] ^ 1]) + body[1:])
+        blocks.write(id, body)
     for folder in [blocks.folder, *(path for path in blocks.folder.rglob("*") if path.is_dir())]:
         for name in (".DS_Store", "Thumbs.db", "._" + "a" * 30, "x" * 32):
             (folder / name).write_bytes(b"Bud1")
-    assert list(blocks.ids()) == [id_ for id_, _ in sealed]
-    assert [len(blocks.versions(id_)) for id_, _ in sealed] == [2]
+    assert list(blocks.ids()) == [id for id, _ in sealed]
+    assert [len(blocks.versions(id)) for id, _ in sealed] == [2]
     assert saved_files.save(record, blocks, tmp_path / "to").read_bytes() == b"content"
 
 
 def test_when_no_version_of_a_block_opens_nothing_is_saved(tmp_path: Path, blocks: Blocks) -> None:
     """Two altered versions of a block are no better than one."""
     sealed, record = attach(bytes(600_000))
-    for id_, body in sealed:
-        blocks.write(id_, body[:-1] + bytes([body[-1] ^ 1]))
-        blocks.write(id_, body[:-1] + bytes([body[-1] ^ 2]))
+    for id, body in sealed:
+        blocks.write(id, body[:-1] + bytes([body[-1] ^ 1]))
+        blocks.write(id, body[:-1] + bytes([body[-1] ^ 2]))
     with pytest.raises(CannotSave, match="damaged"):
         saved_files.save(record, blocks, tmp_path / "to")
     assert not list((tmp_path / "to").iterdir())
@@ -150,8 +150,8 @@ def test_when_no_version_of_a_block_opens_nothing_is_saved(tmp_path: Path, block
 def test_a_link_in_the_way_is_not_followed(tmp_path: Path, blocks: Blocks) -> None:
     """A symbolic link of the file's name stays as it is, and so does what it points to."""
     sealed, record = attach(b"new")
-    for id_, body in sealed:
-        blocks.write(id_, body)
+    for id, body in sealed:
+        blocks.write(id, body)
     target, folder = tmp_path / "target", tmp_path / "to"
     folder.mkdir(parents=True)
     target.write_bytes(b"old")

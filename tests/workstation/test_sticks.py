@@ -1,4 +1,4 @@
-"""Sticks that do what no courier does: other things than files, other names, other bytes at the second look."""
+"""Malicious sticks: things other than files, strange names, other bytes on the second reading."""
 
 import os
 import signal
@@ -22,7 +22,7 @@ from whistle.workstation.exchange.exchange import exchange
 
 @pytest.fixture
 def in_time() -> Iterator[None]:
-    """Whatever waits for a pipe is ended."""
+    """End whatever waits for a pipe."""
     signal.alarm(20)
     yield
     signal.alarm(0)
@@ -53,7 +53,7 @@ def _device(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [_pipe, _folder, _link, _dangling, _device])
 def test_what_is_no_file_is_passed_over(world: World, in_time: None, make: Any) -> None:
-    """A pipe, a folder, a link or a device among the bundles neither holds an import up nor is read."""
+    """A pipe, folder, link or device among the bundles neither blocks an import nor is read."""
     world.report()
     world.carrier.inbox(world.stick)
     make(world.stick / "inbox" / "another.tar")
@@ -73,7 +73,7 @@ def test_more_files_than_parts_can_be_are_refused(world: World, monkeypatch: pyt
 
 @pytest.mark.parametrize("name", ["\x1b[2J", "two\nlines", "\u202egnp", "bytes\udcff"], ids=ascii)
 def test_the_name_of_a_file_on_the_stick_is_shown_plainly(world: World, name: str) -> None:
-    """A name that would act on a terminal is told without what acts, and on one line."""
+    """A name with terminal controls is shown without them, on one line."""
     (world.stick / "inbox").mkdir()
     (world.stick / "inbox" / f"{name}.tar").write_bytes(b"junk")
     [told] = [line for line in exchange(world.station("ombuds"), world.stick).lines() if "altered" in line]
@@ -81,7 +81,7 @@ def test_the_name_of_a_file_on_the_stick_is_shown_plainly(world: World, name: st
 
 
 def test_an_outbox_that_is_a_link_is_not_written_through(world: World) -> None:
-    """What is to go is never written to where a link on the stick leads."""
+    """The outbox is never written through a link on the stick."""
     (world.folder / "elsewhere").mkdir()
     (world.stick / "outbox").symlink_to(world.folder / "elsewhere")
     world.report()
@@ -92,7 +92,7 @@ def test_an_outbox_that_is_a_link_is_not_written_through(world: World) -> None:
 
 
 class Swapping:
-    """A file whose content is another one after its end was reached."""
+    """A file whose content changes after its end was reached."""
 
     def __init__(self, first: Path, second: Path) -> None:
         self._files = [first.open("rb"), second.open("rb")]
@@ -122,11 +122,11 @@ class Swapping:
 
 @pytest.mark.parametrize("same_list", [False, True], ids=["another part", "other content"])
 def test_a_stick_that_shows_another_part_at_the_second_look_is_refused(world: World, same_list: bool) -> None:
-    """What was verified is what is taken: nothing is kept, and nothing is remembered as having come."""
+    """Only what was verified is imported: nothing is saved, and nothing is recorded as received."""
     world.report()
-    id_ = os.urandom(16)
-    world.carrier.blocks[id_] = ("reviewers", os.urandom(BLOCK))
-    world.carrier.days[id_] = world.carrier.today
+    id = os.urandom(16)
+    world.carrier.blocks[id] = ("reviewers", os.urandom(BLOCK))
+    world.carrier.days[id] = world.carrier.today
     first = world.carrier.inbox(world.stick)
     verified = world.folder / "verified.tar"
     verified.write_bytes(first.read_bytes())
@@ -145,18 +145,18 @@ def test_a_stick_that_shows_another_part_at_the_second_look_is_refused(world: Wo
 
     done = imports.import_files(station, [Path_(first)])
     assert len(done.altered) == 1 and not done.kept and not station.case_ids()
-    assert not station.vault.get("imported") and not station.vault.get("days") and not station.blocks.has(id_)
+    assert not station.vault.get("imported") and not station.vault.get("days") and not station.blocks.has(id)
     assert len(imports.import_files(station, [verified]).kept) == 1 and station.vault.get("days")
-    assert station.blocks.has(id_)
+    assert station.blocks.has(id)
 
 
 def test_what_stands_before_an_altered_member_is_not_taken(world: World) -> None:
     """Reports that were opened before the last member turned out to be another one are not kept, nor is a manifest."""
     for _ in range(3):
         world.report()
-    id_ = os.urandom(16)
-    world.carrier.blocks[id_] = ("reviewers", os.urandom(BLOCK))
-    world.carrier.days[id_] = world.carrier.today
+    id = os.urandom(16)
+    world.carrier.blocks[id] = ("reviewers", os.urandom(BLOCK))
+    world.carrier.days[id] = world.carrier.today
     part = world.carrier.inbox(world.stick)
     whole = part.read_bytes()
     data = bytearray(whole)
@@ -165,7 +165,7 @@ def test_what_stands_before_an_altered_member_is_not_taken(world: World) -> None
     station = world.station("ombuds")
     done = imports.import_files(station, [part])
     assert len(done.altered) == 1 and not done.kept and not done.manifests
-    assert not station.case_ids() and not station.blocks.has(id_) and not station.trust.serials()
+    assert not station.case_ids() and not station.blocks.has(id) and not station.trust.serials()
     part.write_bytes(whole)
     done = imports.import_files(station, [part])
     assert (len(done.kept), done.manifests, done.altered) == (3, 1, [])
@@ -175,19 +175,19 @@ def test_what_was_replaced_on_the_way_is_opened_when_the_right_one_comes(world: 
     """Junk under an envelope's id, by a bad disk or a bad courier, does not keep the envelope out for good."""
     who = reporter()
     signed = message.sign(report(who, world.org), who.signing)
-    id_ = world.carrier.put(os.urandom(8 * 4096))
+    id = world.carrier.put(os.urandom(8 * 4096))
     world.round("ombuds")
-    world.carrier.put(sealed(signed, world.org, ("ombuds",)), id_=id_)
+    world.carrier.put(sealed(signed, world.org, ("ombuds",)), id=id)
     world.round("ombuds")
     station = world.station("ombuds")
     assert station.case_ids() == [who.case.hex()]
-    assert received.seen_ids(station, DAY) == sorted({id_, *world.carrier.heaps})
+    assert received.seen_ids(station, DAY) == sorted({id, *world.carrier.heaps})
 
 
 def test_a_block_under_an_envelopes_name_is_refused(world: World) -> None:
     """In a day's hash both look the same, so that a part with an envelope of another size is not taken."""
-    [(id_, block)], _ = attach(b"a file")
-    world.carrier.put(block, id_=id_)
+    [(id, block)], _ = attach(b"a file")
+    world.carrier.put(block, id=id)
     done = world.round("ombuds")[0]
     assert "altered or is damaged" in done.imported.altered[0]
     assert outbox.statements(world.station("ombuds")) == []

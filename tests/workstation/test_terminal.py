@@ -1,4 +1,4 @@
-"""Somebody at a terminal: what is asked, what is shown, and what is left of it when they stop."""
+"""Commands at a terminal: what they ask, what they show, and what stays there afterwards."""
 
 import os
 import pty
@@ -69,7 +69,7 @@ def test_a_newcomer_makes_a_workstation(tmp_path: Path) -> None:
 
 
 def test_nobody_is_asked_for_a_passphrase_that_opens_nothing(tmp_path: Path) -> None:
-    """Without a vault that is said at once."""
+    """A missing vault is reported at once."""
     for command in (["cases"], ["backup", "--to", "usb"], ["open"]):
         asked = Terminal(tmp_path, *command)
         assert asked.end() == 1 and "assphrase" not in asked.screen and "there is no vault" in asked.screen
@@ -96,7 +96,7 @@ def test_a_passphrase_that_is_not_given(tmp_path: Path, typed: str | bytes, told
 @pytest.mark.skipif(sys.platform != "linux", reason="Linux tells")
 @pytest.mark.parametrize("actor", ["workstation", "root", "reporter", "ceremony"])
 def test_a_crash_leaves_no_memory_on_the_disk(actor: str) -> None:
-    """Of no program that holds keys or texts: neither a core file nor what a program is handed instead of one."""
+    """No program that holds keys or texts leaves a core file or hands a core to another program."""
     get_dumpable = 3
     script = (
         "import ctypes, resource, sys\n"

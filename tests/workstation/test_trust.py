@@ -1,4 +1,4 @@
-"""Which manifests are taken."""
+"""Which manifests are accepted."""
 
 import datetime
 from dataclasses import replace
@@ -21,7 +21,7 @@ def files(*chain: SignedManifest) -> dict[str, bytes]:
 
 
 def test_a_chain_is_followed_and_never_goes_back(world: World) -> None:
-    """Newer manifests are taken when each names the one before; an older newest is refused."""
+    """Newer manifests are accepted if each names its predecessor; an older one is refused."""
     first = world.org.known
     world.org.known = second = world.org.next(collection=("friday",))
     third = world.org.next()

@@ -1,4 +1,4 @@
-"""The vault: what opens it, what does not, and what a copy of its folder shows."""
+"""The vault: what opens it, and what a copy of its folder reveals."""
 
 import json
 import os
@@ -41,7 +41,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_records_come_back_after_locking(folder: Path) -> None:
-    """What was put is there when the vault is opened again, and only its owner may read the files."""
+    """Records are there when the vault is opened again, and only its owner may read the files."""
     vault = Vault.open(folder, SECRET)
     vault.put("note", ["naïve", 7, None])
     vault.remove("case")
@@ -184,7 +184,7 @@ def _no_sqlite(folder: Path) -> None:
     ],
 )
 def test_a_folder_that_is_no_whole_vault_is_named(folder: Path, harm: object, error: type[VaultError]) -> None:
-    """Missing, damaged, newer and foreign parts are told apart from a wrong passphrase, each with what to do."""
+    """Missing, damaged, newer and foreign parts are distinguished from a wrong passphrase, each with a hint."""
     assert callable(harm)
     harm(folder)
     with pytest.raises(error) as caught:
@@ -314,7 +314,7 @@ def test_too_little_memory_is_said(folder: Path) -> None:
     )
     command = [sys.executable, "-c", script, str(folder), SECRET]
     told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (told.stdout, told.stderr) == ("unlocking takes 1024 MiB of memory, and there is not so much\n", "")
+    assert (told.stdout, told.stderr) == ("unlocking takes 1024 MiB of memory, and there is not enough\n", "")
 
 
 def test_a_changed_record_is_refused(folder: Path) -> None:

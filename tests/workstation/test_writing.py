@@ -1,4 +1,4 @@
-"""What a reviewer may say, to whom, and what becomes of it."""
+"""What a reviewer may write, to whom, and how it is delivered."""
 
 import datetime
 from dataclasses import replace
@@ -24,9 +24,9 @@ from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
 
 
-def case_of(world: World, who: Reporter, id_: str = "ombuds") -> Case:
+def case_of(world: World, who: Reporter, id: str = "ombuds") -> Case:
     """The reporter's case as a reviewer has it now."""
-    return overview.load(world.station(id_), who.case.hex())
+    return overview.load(world.station(id), who.case.hex())
 
 
 def test_a_reply_lies_where_the_reporter_looks(world: World) -> None:
@@ -58,7 +58,7 @@ def test_files_of_a_reply_open_for_the_reporter_and_for_the_readers(world: World
     [reply] = world.replies(who)
     [attached] = reply.message.attachments  # type: ignore[attr-defined]
     opener = attachment.Opener(attached)
-    stored = [world.carrier.blocks[id_] for id_ in attachment.block_ids(attached)]
+    stored = [world.carrier.blocks[id] for id in attachment.block_ids(attached)]
     assert {heap for heap, _ in stored} == {"reporters"}
     assert b"".join([*(opener.update(body) for _, body in stored), opener.finish()]) == content
     ethics = world.station("ethics")
@@ -90,7 +90,7 @@ def test_the_65th_reply_is_refused(world: World) -> None:
     old = station.message(first)
     assert isinstance(old.message, Reply)
     last = replace(old.message, n=63, seq=1, prev=old.hash)
-    station.keep(message.sign(last, station.signing.signing), "own")
+    station.save(message.sign(last, station.signing.signing), "own")
     with pytest.raises(Refused, match="64 replies"):
         compose.reply(station, case_of(world, who), "One too many.")
 
@@ -101,7 +101,7 @@ def test_a_reply_whose_place_was_taken_is_signed_again(world: World) -> None:
     world.round("ombuds")
     station = world.station("ombuds")
     compose.reply(station, case_of(world, who), "We look into it.", [Upload("a", "text/plain", BytesIO(b"a"))])
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=id_from_token(reply_tokens(who.replies, 0)[0]))
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=id_from_token(reply_tokens(who.replies, 0)[0]))
     world.round("ombuds")
     assert not world.carrier.taken - set(world.carrier.heaps)
     [done] = world.round("ombuds")
@@ -159,8 +159,8 @@ def test_a_grantee_reads_all_and_answers_in_a_lane_of_its_own(world: World) -> N
     [reply] = [each for each in world.replies(who) if each.message.sender == "counsel"]  # type: ignore[attr-defined]
     assert isinstance(reply.message, Reply)
     assert reply.message.lane == 8 and set(reply.message.readers) == {"ombuds", "ethics", "counsel"}
-    for id_ in ("ombuds", "ethics", "counsel"):
-        case = case_of(world, who, id_)
+    for id in ("ombuds", "ethics", "counsel"):
+        case = case_of(world, who, id)
         assert not case.faults and "reply" in [entry.content.kind for entry in case.entries]
 
 
@@ -171,9 +171,9 @@ def told(world: World, who: Reporter) -> list[tuple[str, str]]:
         sealed="device", day=DAY, language="en", channel="harassment",
     )  # fmt: skip
     body = envelope.seal(message.sign(slip, who.signing), [who.mailbox.recipient], 8)
-    world.carrier.put(body, heap="reporters", id_=id_from_token(who.slip_token))
+    world.carrier.put(body, heap="reporters", id=id_from_token(who.slip_token))
     heaps, wanted = world.carrier.heaps, who.lookup_ids(8)
-    things = {id_: StoredBody(DAY, heaps[id_][1]) for id_ in wanted if id_ in heaps and heaps[id_][0] == "reporters"}
+    things = {id: StoredBody(DAY, heaps[id][1]) for id in wanted if id in heaps and heaps[id][0] == "reporters"}
     view = validate(things, who, ManifestChain([world.org.known]), 8, lambda transcript: b"")
     assert not view.replies and not view.late
     return [(each.reviewer.id, each.by.id) for each in view.brought_in]
@@ -188,10 +188,10 @@ def test_the_reporter_is_told_with_the_grant(world: World) -> None:
     world.round("ombuds")
     assert told(world, who) == [("counsel", "ombuds")]
     world.round("counsel", "ethics", "ombuds")
-    for id_ in ("ombuds", "ethics", "counsel"):
-        case = case_of(world, who, id_)
+    for id in ("ombuds", "ethics", "counsel"):
+        case = case_of(world, who, id)
         notice = next(entry for entry in case.entries if entry.content.kind == "reply")
-        assert "The reporter is told who reads the case" in transcript.headline(world.station(id_), notice)
+        assert "The reporter is told who reads the case" in transcript.headline(world.station(id), notice)
         assert not case.faults and case.allowed == ("ombuds", "ethics", "counsel")
     assert outbox.pending(world.station("ombuds")) == []
 
@@ -200,7 +200,7 @@ def test_the_reporter_is_told_though_the_place_was_taken(world: World) -> None:
     """The notice goes to the next place, as any reply does."""
     who = world.report()
     world.round("ombuds")
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id_=id_from_token(reply_tokens(who.replies, 0)[0]))
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=id_from_token(reply_tokens(who.replies, 0)[0]))
     compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.round("ombuds", "ombuds", "ombuds")
     del world.carrier.heaps[id_from_token(reply_tokens(who.replies, 0)[0])]
@@ -216,7 +216,7 @@ def test_who_has_no_place_left_lets_somebody_in(world: World) -> None:
     old = station.message(station.hashes(who.case.hex())[-1])
     assert isinstance(old.message, Reply)
     last = replace(old.message, n=63, seq=1, prev=old.hash)
-    station.keep(message.sign(last, station.signing.signing), "own")
+    station.save(message.sign(last, station.signing.signing), "own")
     assert not compose.grant(station, case_of(world, who), "counsel")
     assert case_of(world, who).allowed == ("ombuds", "ethics", "counsel")
     other = reporter()
@@ -275,7 +275,7 @@ def test_a_retired_reader_gets_nothing_new(world: World) -> None:
     who = world.report()
     world.round("ombuds")
     people = world.org.people
-    reviewers = tuple(people[id_].listed(retired=id_ == "ethics") for id_ in people)
+    reviewers = tuple(people[id].listed(retired=id == "ethics") for id in people)
     channels = tuple(replace(each, readers=("counsel",)) for each in world.org.manifest.channels)
     world.carrier.manifests = [world.org.known, world.org.next(reviewers=reviewers, channels=channels)]
     world.round("ombuds")

@@ -1,6 +1,6 @@
-"""Everything on this machine, to try it: a server, three reviewers, a courier and a stick that is a folder.
+"""A demo on one machine: a server, three reviewers, a courier, and a folder in place of a stick.
 
-Its passphrase is published right here, and whoever reads the folder reads everything: nothing real goes into it.
+Its passphrase is published here, and whoever reads the folder reads everything: it is for nothing real.
 """
 
 import contextlib
@@ -18,7 +18,7 @@ from whistle.ceremony import steps
 from whistle.ceremony.organisation import Decisions
 from whistle.ceremony.root import Keys
 from whistle.ceremony.server_process import HOST, check_free, serving
-from whistle.ceremony.steps import Person, Place
+from whistle.ceremony.steps import Layout, Person
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.trust.manifest import Channel
 from whistle.server.config import Config
@@ -103,7 +103,7 @@ text.ar = "تعرف ما الذي تم فعله."
 
 @dataclass(frozen=True)
 class Ports:
-    """Where the two pages are."""
+    """The ports of the two pages."""
 
     server: int = 8080
     workstation: int = 8081
@@ -111,31 +111,31 @@ class Ports:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The two pages."""
+    """The addresses of the two pages."""
 
     reporter: str
     workstation: str
 
 
 def prepare(folder: Path, ports: Ports, profile: str = "standard", log_n: int = LOG_N) -> bool:
-    """Make the demo's folder, or find it and go on; True when it was made now. Raises RootError and the like."""
+    """Make the demo's folder, or reuse it; True if it was made now. Raises RootError, ServerError, CourierError."""
     made = not folder.exists()
     if made:
         making = folder.with_name(folder.name + ".making")
         shutil.rmtree(making, ignore_errors=True)
-        _make(Place(making), ports, profile, log_n)
+        _make(Layout(making), ports, profile, log_n)
         making.replace(folder)
-    place = Place(folder)
-    if not (place.server / "whistle.toml").exists():
+    layout = Layout(folder)
+    if not (layout.server / "whistle.toml").exists():
         raise roots.RootError(f"the folder {folder.name} is no demo", "choose another with --folder, or move it away")
-    _renew(place)
-    _accept_day(place)
-    _set_port(place, ports)
+    _renew(layout)
+    _accept_day(layout)
+    _set_port(layout, ports)
     return made
 
 
 def check_free_ports(ports: Ports) -> None:
-    """Raise ServingError, with the option that chooses another, when one of them is in use."""
+    """Raise ServingError, which names the option to change, if one of them is in use."""
     check_free(ports.server, "--port")
     check_free(ports.workstation, "--workstation-port")
 
@@ -144,11 +144,11 @@ def check_free_ports(ports: Ports) -> None:
 def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
     """Server and workstation, until the block is left. Raises ServingError for a busy port, WorkstationError."""
     check_free_ports(ports)
-    place = Place(folder)
-    with serving(place.server, ports.server) as url, contextlib.ExitStack() as stack:
-        station = Workstation.open(place.workstation(READER), PASSPHRASE)
+    layout = Layout(folder)
+    with serving(layout.server, ports.server) as url, contextlib.ExitStack() as stack:
+        station = Workstation.open(layout.workstation(READER), PASSPHRASE)
         stack.callback(station.close)
-        page, address = serve(station, place.stick, ports.workstation, folder / "saved", place.courier)
+        page, address = serve(station, layout.stick, ports.workstation, folder / "saved", layout.courier)
         stack.callback(page.server_close)
         thread = threading.Thread(target=page.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()
@@ -157,43 +157,43 @@ def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
         yield Addresses(f"{url}/", address)
 
 
-def _make(place: Place, ports: Ports, profile: str, log_n: int) -> None:
-    place.folder.mkdir(parents=True)
-    place.stick.mkdir()
-    place.public.mkdir()
-    secret = steps.make_root(place, PASSPHRASE, log_n)
+def _make(layout: Layout, ports: Ports, profile: str, log_n: int) -> None:
+    layout.folder.mkdir(parents=True)
+    layout.stick.mkdir()
+    layout.public.mkdir()
+    secret = steps.make_root(layout, PASSPHRASE, log_n)
     with contextlib.ExitStack() as stack:
         stations = []
-        for id_, person in REVIEWERS.items():
-            station = steps.make_workstation(place, id_, person, PASSPHRASE, profile)
+        for id, person in REVIEWERS.items():
+            station = steps.make_workstation(layout, id, person, PASSPHRASE, profile)
             stack.callback(station.close)
             stations.append(station)
-            (place.public / f"{id_}.reviewer").write_bytes(station.public_file())
-        carrier = steps.make_courier(place, f"http://{HOST}:{ports.server}", "Courier")
-        known = steps.sign(place, secret, [*_public_files(place), carrier], DECISIONS, _today())
-        for station in stations:  # so that nobody has to carry the first manifest before the first report
+            (layout.public / f"{id}.reviewer").write_bytes(station.public_file())
+        carrier = steps.make_courier(layout, f"http://{HOST}:{ports.server}", "Courier")
+        known = steps.sign(layout, secret, [*_public_files(layout), carrier], DECISIONS, _today())
+        for station in stations:  # so that no exchange is needed before the first report
             station.trust.take({"manifest.json": known.data, "manifest.json.minisig": known.signature})
-    steps.make_server(place, "Demo", ports.server)
-    _write_settings(place.server / "whistle.toml")
+    steps.make_server(layout, "Demo", ports.server)
+    _write_settings(layout.server / "whistle.toml")
 
 
-def _public_files(place: Place) -> list[bytes]:
-    return [(place.public / f"{id_}.reviewer").read_bytes() for id_ in REVIEWERS]
+def _public_files(layout: Layout) -> list[bytes]:
+    return [(layout.public / f"{id}.reviewer").read_bytes() for id in REVIEWERS]
 
 
-def _renew(place: Place) -> None:
-    """Sign the next manifest when the last one is about to end, as a root keeper would."""
-    newest = Keys.read(place.keys).newest
+def _renew(layout: Layout) -> None:
+    """Sign the next manifest if the last one is about to end, as a root keeper would."""
+    newest = Keys.read(layout.keys).newest
     if newest is None or (newest.manifest.expires - _today()).days > RENEW:
         return
-    secret = roots.read_key_file(place.root.read_bytes(), PASSPHRASE)
-    steps.sign(place, secret, _public_files(place), DECISIONS, _today())
-    servers.install(place.server, place.keys)
+    secret = roots.read_key_file(layout.root.read_bytes(), PASSPHRASE)
+    steps.sign(layout, secret, _public_files(layout), DECISIONS, _today())
+    servers.install(layout.server, layout.keys)
 
 
-def _accept_day(place: Place) -> None:
-    """Let a demo that lay for a while go on by the clock, whatever it says: nothing real is in it."""
-    instance = open_instance(Config.load(place.server))
+def _accept_day(layout: Layout) -> None:
+    """Accept today's date, so that an old demo can be run again; it holds nothing real."""
+    instance = open_instance(Config.load(layout.server))
     with contextlib.closing(instance.store) as store:
         store.accept(store.clock().says)
 
@@ -204,13 +204,13 @@ def _write_settings(path: Path) -> None:
     path.write_text(text.replace("[guidance]", SETTINGS.strip() + "\n\n[guidance]", 1), "utf-8")
 
 
-def _set_port(place: Place, ports: Ports) -> None:
-    path = place.server / "whistle.toml"
+def _set_port(layout: Layout, ports: Ports) -> None:
+    path = layout.server / "whistle.toml"
     text = path.read_text("utf-8")
     moved = re.sub(r"(?m)^bind = .*$", f'bind = "{HOST}:{ports.server}"', text, count=1)
     if moved != text:
         path.write_text(moved, "utf-8")
-        courier.move(place.courier, f"http://{HOST}:{ports.server}", None)
+        courier.move(layout.courier, f"http://{HOST}:{ports.server}", None)
 
 
 def _today() -> datetime.date:

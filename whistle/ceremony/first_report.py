@@ -1,6 +1,6 @@
-"""A first report, to see that the way through server, courier and stick holds: sealed, carried, opened.
+"""A trial report, to check the whole way: sealed, carried by courier and stick, opened.
 
-It says of itself that it is a trial. Its twelve words are forgotten at once: nobody will come back to it.
+Its text says that it is a trial. Its twelve words are forgotten at once, since nobody will come back to it.
 """
 
 import datetime
@@ -8,7 +8,7 @@ import secrets
 
 import requests
 
-from whistle.ceremony.steps import Place
+from whistle.ceremony.steps import Layout
 from whistle.courier import Courier
 from whistle.protocol import canonical
 from whistle.protocol.case import envelope, message
@@ -31,7 +31,7 @@ class TrialError(Exception):
 
 
 def report(url: str, known: SignedManifest, channel: str, day: datetime.date) -> str:
-    """Seal a trial report for a channel and hand it to the server; gives its case. Raises TrialError."""
+    """Seal a trial report for a channel and send it to the server; returns its case. Raises TrialError."""
     reporter = retrieval.derive(secrets.token_bytes(16))
     found = known.manifest.channel(channel)
     if found is None:
@@ -54,13 +54,15 @@ def report(url: str, known: SignedManifest, channel: str, day: datetime.date) ->
     return report.case
 
 
-def fetch(place: Place, id_: str, passphrase: str, case: str) -> str:
-    """Carry by stick what lies on the server, and open it; the case's reference. Raises TrialError and theirs."""
-    place.stick.mkdir(exist_ok=True)
-    Courier(place.courier).exchange(place.stick)
-    station = Workstation.open(place.workstation(id_), passphrase)
+def fetch(layout: Layout, id: str, passphrase: str, case: str) -> str:
+    """Exchange by stick and open the report; returns the case's reference. Raises TrialError, CourierError,
+    WorkstationError.
+    """
+    layout.stick.mkdir(exist_ok=True)
+    Courier(layout.courier).exchange(layout.stick)
+    station = Workstation.open(layout.workstation(id), passphrase)
     try:
-        exchange.exchange(station, place.stick)
+        exchange.exchange(station, layout.stick)
         texts = [station.message(hash_).message for hash_ in station.hashes(case)]
     finally:
         station.close()

@@ -1,6 +1,6 @@
 """What an organisation decides for its manifest, as a TOML file: channels, collection days, the recovery identity.
 
-Read strictly: an unknown name, a missing text or a day that is none is a RootError which says where.
+It is read strictly: an unknown name, a missing text or an invalid day raises RootError, which says where.
 """
 
 import tomllib
@@ -19,14 +19,14 @@ HINT = 'a channel has title = {en = "…"}, purpose = {en = "…"}, readers = ["
 
 @dataclass(frozen=True)
 class Decisions:
-    """Channels in order; collection days and recovery, None where the file says nothing of them."""
+    """Channels in order; collection days and recovery, None if the file has none."""
 
     channels: tuple[Channel, ...]
     collection: tuple[str, ...] | None = None
     recovery: Recovery | None = None
 
     def apply(self, draft: Draft) -> None:
-        """Put them into a draft; what they do not name stays."""
+        """Put them into a draft; everything else in it stays."""
         for channel in self.channels:
             draft.channel(channel)
         draft.collection = self.collection if self.collection is not None else draft.collection
@@ -44,17 +44,17 @@ def read(path: Path) -> Decisions:
         raise RootError(f"the organisation's file is not as it should be: {exc}", HINT) from exc
 
 
-def set_readers(draft: Draft, id_: str, readers: Sequence[str]) -> None:
-    """Give a channel its readers; one that does not exist yet is titled after its id and read offline."""
-    known = draft.channels.get(id_)
-    blank = Channel(id_, {"en": id_.replace("-", " ").capitalize()}, {"en": ""}, (), "offline")
+def set_readers(draft: Draft, id: str, readers: Sequence[str]) -> None:
+    """Set a channel's readers; a new channel gets a title from its id and an offline workstation."""
+    known = draft.channels.get(id)
+    blank = Channel(id, {"en": id.replace("-", " ").capitalize()}, {"en": ""}, (), "offline")
     draft.channel(replace(known or blank, readers=tuple(readers)))
 
 
 def _decisions(table: dict[str, Any]) -> Decisions:
     if not isinstance(table.get("channels", {}), dict):
         raise Malformed("`channels` holds a table for each channel")
-    channels = [schema.parse(Channel, {"id": id_, **each}) for id_, each in table.pop("channels", {}).items()]
+    channels = [schema.parse(Channel, {"id": id, **each}) for id, each in table.pop("channels", {}).items()]
     days = table.pop("collection", None)
     recovery = table.pop("recovery", None)
     if table:

@@ -1,18 +1,18 @@
-"""What a root keeper does offline: keep a signing key, draft the list of who may read, sign it, publish it.
+"""A root keeper's offline work: make a signing key, draft the list of who may read, sign it, publish it.
 
 The key never leaves its key file, which stock `age` opens. A draft starts from the newest manifest, so that nobody is
-dropped by being forgotten. Whatever `protocol.manifest` would refuse is not signed.
+dropped by oversight. Nothing is signed that `protocol.trust.manifest` would reject.
 """
 
 import datetime
 import itertools
-import os
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from whistle import durable
 from whistle.protocol import invisible_text
 from whistle.protocol.age.passphrase import LOG_N
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
@@ -22,12 +22,12 @@ from whistle.protocol.trust.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.trust.manifest import Channel, Courier, Manifest, Recovery, Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
-MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age refuses unknown lines in an identity file
+MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age rejects unknown lines in an identity file
 SLOTS = 8
 ROOT = re.compile(r"root-([1-9][0-9]?)\.pub")
 NUMBERED = re.compile(r"manifest-([1-9][0-9]{0,8})\.json")
 NEWEST = "manifest.json"
-# Letters of Cyrillic and Greek that look like Latin ones, which stand below them; capitals whose small ones do not.
+# Cyrillic and Greek letters with the Latin ones that they look like; CAPITALS: those that do so only as capitals.
 CAPITALS = str.maketrans("\u0392\u0396\u0397\u039c\u039d\u03a5", "bzhmny")
 ALIKE = str.maketrans(
     "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u043a\u043c\u0442\u043d\u0432\u04cf\u04af"
@@ -38,7 +38,7 @@ ALIKE = str.maketrans(
 
 
 class RootError(Exception):
-    """Base of what root refuses; `hint` says what would help."""
+    """An error of the root keeper's work; `hint` says what would help."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class RootError(Exception):
 
 
 def key_file(secret: SecretKey, passphrase: str, log_n: int = LOG_N) -> bytes:
-    """The root's key file: `age -d` asks for the passphrase and shows the key as minisign takes it."""
+    """The root's key file: `age -d` asks for the passphrase and prints the key in minisign's format."""
     lines = f"# root of an instance of Whistle\n# public key: {secret.public.text}\n{MARK}{secret.text}\n"
     return keyfile.seal(lines, passphrase, log_n)
 
@@ -72,12 +72,12 @@ class Keys:
 
     @property
     def newest(self) -> SignedManifest | None:
-        """The manifest with the highest serial, None before the first."""
+        """The manifest with the highest serial, None if there is none."""
         return self.manifests[-1] if self.manifests else None
 
     @classmethod
     def read(cls, folder: Path) -> "Keys":
-        """Raises RootError unless each manifest is signed by a root of the folder and follows the one before."""
+        """Read the folder. Raises RootError unless its roots signed all manifests and these follow each other."""
         try:
             roots = tuple(PublicKey.from_file(path.read_bytes()) for path in _files(folder, ROOT))
             known = [_known(path, roots) for path in _files(folder, NUMBERED)]
@@ -90,35 +90,35 @@ class Keys:
         return cls(folder, roots, tuple(known))
 
     def add_root(self, public: PublicKey) -> Path:
-        """Publish another root's public half; the path of its file. Raises RootError for a fourth."""
+        """Publish another root's public half; returns the path. Raises RootError for a fourth."""
         if len(self.roots) >= 3:
             raise RootError("there are three roots already", "an instance has one to three keepers")
         self.folder.mkdir(parents=True, exist_ok=True)
         path = self.folder / f"root-{len(self.roots) + 1}.pub"
-        _write(path, public.file())
+        durable.write(path, public.file(), 0o644)
         return path
 
     def sign(self, data: bytes, secret: SecretKey) -> SignedManifest:
-        """Sign and publish a drafted manifest. Raises RootError when the key is not a published root's."""
+        """Sign and publish a drafted manifest. Raises RootError if the key is not a published root's."""
         if secret.public not in self.roots:
             raise RootError("this key is no root of this folder", "name the folder whose root-1.pub belongs to the key")
         found = manifest.parse(data)
         comment = f"whistle manifest {found.serial} from {found.begins} to {found.expires}"
         known = SignedManifest(data, secret.sign(data, comment), found)
         for name in (f"manifest-{found.serial}.json", NEWEST):
-            _write(self.folder / f"{name}.minisig", known.signature)
-            _write(self.folder / name, data)
+            durable.write(self.folder / f"{name}.minisig", known.signature, 0o644)
+            durable.write(self.folder / name, data, 0o644)
         return known
 
 
 class Draft:
-    """The next manifest while it is put together; begins as a copy of the newest, or empty.
+    """The next manifest while it is drafted, at first a copy of the newest or empty.
 
-    A reporter leaves out ids, so nobody gets a second one: not by a key that is known, and not unasked by a name.
+    Reporters leave out ids, so nobody may get a second one: not with a known key nor, unconfirmed, a known name.
     """
 
     def __init__(self, before: Sequence[SignedManifest] = (), slots: int = SLOTS, namesakes: bool = False) -> None:
-        """After all manifests before it; `namesakes`: whoever comes under a known name or role is somebody else."""
+        """`before` has all earlier manifests; `namesakes` confirms that a known name or role is somebody else's now."""
         self._before = tuple(before)
         self._base = before[-1] if before else None
         self._names = {} if namesakes else _names(before)
@@ -131,9 +131,9 @@ class Draft:
         self.collection: tuple[str, ...] = found.collection if found else ()
 
     def enrol(self, keys: ReviewerKeys) -> str:
-        """List a reviewer, or the renewed keys of one whose signing key is listed already; gives the id.
+        """List a reviewer, or the renewed keys of one whose signing key is listed already; returns the id.
 
-        Raises RootError for a key that is out of use, and for a name or role by which another id is or was known.
+        Raises RootError for a retired key, and for a name or role that is or was another id's.
         """
         for reviewer in self.reviewers.values():
             for listed in reviewer.signing:
@@ -143,59 +143,59 @@ class Draft:
                     return self._list(reviewer.id, keys, reviewer.signing)
         return self._list(free_id(keys.role or keys.name, self.reviewers), keys, (Signing(keys.signing, None),))
 
-    def roll(self, id_: str, keys: ReviewerKeys, day: datetime.date) -> str:
+    def roll(self, id: str, keys: ReviewerKeys, day: datetime.date) -> str:
         """Give a listed reviewer another signing key; the last day of the old one is `day`.
 
         Raises RootError for an unknown id, a key that is listed, and names as `enrol` does.
         """
-        if id_ not in self.reviewers:
+        if id not in self.reviewers:
             raise _unknown("reviewer", self.reviewers)
         if any(each.key == keys.signing for reviewer in self.reviewers.values() for each in reviewer.signing):
             raise RootError("this signing key is listed already", "renewed keys of the same reviewer: --reviewer FILE")
-        old = (replace(each, last=each.last or day) for each in self.reviewers[id_].signing)
-        return self._list(id_, keys, (*old, Signing(keys.signing, None)))
+        old = (replace(each, last=each.last or day) for each in self.reviewers[id].signing)
+        return self._list(id, keys, (*old, Signing(keys.signing, None)))
 
-    def _list(self, id_: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
+    def _list(self, id: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
         for said in (keys.name, keys.role):
             _check_seen(said)
         for said in filter(_folded, (keys.name, keys.role)):
-            known = self._names.get(_folded(said), {id_})
-            if id_ not in known:
+            known = self._names.get(_folded(said), {id})
+            if id not in known:
                 raise RootError(
                     f"{said} is, or was, a name or role of {', '.join(sorted(known))}: nobody gets a second id",
                     f"the same person: --roll {min(known)}=FILE; if it is somebody else, sign again with --namesakes",
                 )
-        self.reviewers[id_] = Reviewer(id_, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
-        return id_
+        self.reviewers[id] = Reviewer(id, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
+        return id
 
-    def admit(self, key: CourierKey, id_: str | None = None) -> str:
-        """List a courier; gives the id. Raises RootError for a name that cannot be seen whole."""
+    def admit(self, key: CourierKey, id: str | None = None) -> str:
+        """List a courier; returns the id. Raises RootError for a name with invisible characters."""
         _check_seen(key.name)
         same = next((each.id for each in self.couriers.values() if each.key == key.public), None)
-        id_ = id_ or same or free_id(key.name, self.couriers)
-        self.couriers[id_] = Courier(id_, key.name, key.public)
-        return id_
+        id = id or same or free_id(key.name, self.couriers)
+        self.couriers[id] = Courier(id, key.name, key.public)
+        return id
 
-    def dismiss(self, id_: str) -> None:
+    def dismiss(self, id: str) -> None:
         """Take a courier off the list. Raises RootError for an unknown id."""
-        if self.couriers.pop(id_, None) is None:
+        if self.couriers.pop(id, None) is None:
             raise _unknown("courier", self.couriers)
 
-    def retire(self, id_: str) -> None:
-        """Seal nothing more to a reviewer, in no channel; what they signed stays good. RootError for an unknown id."""
-        if id_ not in self.reviewers:
+    def retire(self, id: str) -> None:
+        """Seal nothing more to a reviewer; what they signed stays valid. Raises RootError for an unknown id."""
+        if id not in self.reviewers:
             raise _unknown("reviewer", self.reviewers)
-        self.reviewers[id_] = replace(self.reviewers[id_], retired=True)
+        self.reviewers[id] = replace(self.reviewers[id], retired=True)
         for channel in self.channels.values():
-            left = tuple(reader for reader in channel.readers if reader != id_)
+            left = tuple(reader for reader in channel.readers if reader != id)
             self.channels[channel.id] = replace(channel, readers=left)
 
     def channel(self, channel: Channel) -> None:
-        """Add a channel, or put it in the place of the one of that id."""
+        """Add a channel, or replace the one with its id."""
         self.channels[channel.id] = channel
 
     def encode(self, begins: datetime.date, expires: datetime.date) -> bytes:
-        """The bytes to sign. Raises RootError for whatever a manifest may not be."""
+        """The bytes to sign. Raises RootError for an invalid manifest."""
         if not self.channels or not self.couriers:
             raise RootError("the manifest has no channel or no courier", "name them: --channel and --courier")
         base = self._base
@@ -221,7 +221,7 @@ class Draft:
 
 
 def warnings(known: SignedManifest, day: datetime.date) -> list[str]:
-    """What a root keeper should see to, in sentences; empty when all is well."""
+    """Sentences about what a root keeper should do; empty if all is well."""
     found = []
     left = known.manifest.warning(day)
     if left is not None:
@@ -236,7 +236,7 @@ def warnings(known: SignedManifest, day: datetime.date) -> list[str]:
 
 
 def write_outbox(stick: Path, keys: Keys, day: datetime.date) -> Path:
-    """Lay all manifests into a stick's outbox, so that a courier takes them to the server; gives the file."""
+    """Write all manifests into a stick's outbox, for a courier to take to the server; returns the file."""
     *before, newest = keys.manifests
     named = [("manifest", newest), *((f"manifest-{each.manifest.serial}", each) for each in before)]
     files = {f"{name}.json": each.data for name, each in named}
@@ -245,12 +245,12 @@ def write_outbox(stick: Path, keys: Keys, day: datetime.date) -> Path:
     listing = bundle.Listing("server", day, tuple(members), 1, 1)
     path = stick / "outbox" / f"manifest-{newest.manifest.serial:04}.tar"
     path.parent.mkdir(exist_ok=True)
-    _write(path, b"".join(bundle.stream(listing, lambda member: [files[member.name]])))
+    durable.write(path, b"".join(bundle.stream(listing, lambda member: [files[member.name]])), 0o644)
     return path
 
 
 def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) -> Reviewer:
-    """Only recipients that can be used under this manifest: the newest that has begun, and those that will begin."""
+    """The reviewer with only those recipients that this manifest can use: the newest in use and later ones."""
     last = max((period.first for period in reviewer.recipients if period.first <= begins), default=begins)
     until = last if reviewer.retired else expires + manifest.GRACE
     kept: Sequence[Period] = [p for p in reviewer.recipients if last <= p.first <= until]
@@ -258,7 +258,7 @@ def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) 
 
 
 def _names(before: Iterable[SignedManifest]) -> dict[str, set[str]]:
-    """The ids under which each name and role was ever listed."""
+    """By folded name or role, the ids that were ever listed with it."""
     found: dict[str, set[str]] = {}
     for reviewer in itertools.chain.from_iterable(known.manifest.reviewers for known in before):
         for said in (reviewer.name, reviewer.role):
@@ -267,7 +267,7 @@ def _names(before: Iterable[SignedManifest]) -> dict[str, set[str]]:
 
 
 def _folded(said: str) -> str:
-    """A name as it is compared: what looks alike is the same (SPEC 7.3)."""
+    """A name for comparison: names that look alike are the same (SPEC 7.3)."""
     plain = unicodedata.normalize("NFKC", invisible_text.strip_invisible(said)).translate(CAPITALS)
     return " ".join(plain.casefold().translate(ALIKE).split())
 
@@ -290,34 +290,24 @@ def _files(folder: Path, form: re.Pattern[str]) -> list[Path]:
 
 
 def id_of(name: str, otherwise: str = "reader") -> str:
-    """An id made of a name's Latin letters and digits, `otherwise` where there are none."""
+    """An id from a name's Latin letters and digits, `otherwise` if it has none."""
     return re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:28].strip("-") or otherwise
 
 
 def free_id(name: str, taken: Iterable[str] = ()) -> str:
-    """The name's id, numbered when there is one such already."""
+    """The name's id, numbered if it is taken."""
     stem = id_of(name)
     ids = [stem, *(f"{stem}-{number}" for number in range(2, 100))]
-    return next(id_ for id_ in ids if id_ not in taken and id_ != manifest.RECOVERY)
+    return next(id for id in ids if id not in taken and id != manifest.RECOVERY)
 
 
 def _unknown(what: str, known: Iterable[str]) -> RootError:
     return RootError(f"the manifest has no such {what}", f"it has: {', '.join(known) or 'none'}")
 
 
-def _write(path: Path, data: bytes, mode: int = 0o644) -> None:
-    beside = path.with_name(path.name + ".unfinished")
-    with beside.open("wb") as file:
-        beside.chmod(mode)  # before anything is in it
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    beside.replace(path)
-
-
 def write_secret(path: Path, data: bytes) -> None:
-    """Write a key file that only its owner may read. Raises RootError when there is one."""
+    """Write a key file that only its owner may read. Raises RootError if there is one."""
     if path.exists():
         raise RootError("there is a key file already", "name another with --key")
     path.parent.mkdir(parents=True, exist_ok=True)
-    _write(path, data, 0o600)
+    durable.write(path, data)

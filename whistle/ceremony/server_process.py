@@ -1,4 +1,4 @@
-"""A server on this machine, as a process of its own, for as long as a ceremony or a demo lasts."""
+"""A server in a process of its own, for a ceremony or a demo."""
 
 import contextlib
 import os
@@ -16,12 +16,12 @@ HOST = "127.0.0.1"
 COMMAND = """
 import ctypes, pathlib, signal, sys
 if sys.platform == "linux":
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: not to outlive whoever started it
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG: it ends with its parent
 from whistle.server.running import gunicorn
 gunicorn.serve(gunicorn.check(pathlib.Path(sys.argv[1])))
 """
-PATIENCE = 60.0  # seconds until a server that does not answer is given up
-GRACE = 10.0  # seconds in which it may stop by itself
+PATIENCE = 60.0  # seconds to wait for the first answer
+GRACE = 10.0  # seconds to stop before it is killed
 
 
 class ServingError(Exception):
@@ -33,7 +33,7 @@ class ServingError(Exception):
 
 
 def check_free(port: int, option: str) -> None:
-    """Raise ServingError when something listens at this port already; `option` chooses another."""
+    """Raise ServingError if the port is in use; `option` is the one that changes it."""
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -45,9 +45,9 @@ def check_free(port: int, option: str) -> None:
 
 @contextlib.contextmanager
 def serving(folder: Path, port: int) -> Iterator[str]:
-    """Run the server of this folder; its address, once it answers. Raises ServingError when it never does."""
-    command = [sys.executable, "-P", "-c", COMMAND, str(folder)]  # -P: no module from where the user happens to stand
-    # In a session of its own: Ctrl-C reaches the server once, from here, and not each of its processes as well.
+    """Run the server of this folder; yields its address once it answers. Raises ServingError if it never does."""
+    command = [sys.executable, "-P", "-c", COMMAND, str(folder)]  # -P: no modules from the current folder
+    # In a session of its own, so that Ctrl-C does not reach each of its processes too.
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, start_new_session=True)  # noqa: S603
     url = f"http://{HOST}:{port}"
     try:

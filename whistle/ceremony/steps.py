@@ -1,6 +1,6 @@
-"""The steps by which an organisation comes into being, each a function: root, workstation, courier, manifest, server.
+"""The steps of setting up an organisation, one function each: root, workstation, courier, manifest, server.
 
-The ceremony leads a person through them; the demo takes them by itself.
+The ceremony leads a person through them; the demo runs them by itself.
 """
 
 import datetime
@@ -22,8 +22,8 @@ from whistle.workstation.workstation import Workstation
 
 
 @dataclass(frozen=True)
-class Place:
-    """Where everything of a new organisation lies while it is on one machine."""
+class Layout:
+    """The folders of a new organisation while it is on one machine."""
 
     folder: Path
 
@@ -34,7 +34,7 @@ class Place:
 
     @property
     def keys(self) -> Path:
-        """What is published."""
+        """The folder of published keys and manifests."""
         return self.folder / "keys"
 
     @property
@@ -57,58 +57,60 @@ class Place:
         """The reviewers' public files, as they were handed to root."""
         return self.folder / "public"
 
-    def workstation(self, id_: str) -> Path:
+    def workstation(self, id: str) -> Path:
         """A reviewer's vault."""
-        return self.folder / f"workstation-{id_}"
+        return self.folder / f"workstation-{id}"
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who will read: name, role as reporters see it, languages."""
+    """A future reviewer: name, role as reporters see it, languages."""
 
     name: str
     role: str
     languages: tuple[str, ...]
 
 
-def make_root(place: Place, passphrase: str, log_n: int = LOG_N) -> SecretKey:
-    """A root: its key file and its published half. Raises RootError when there is one."""
+def make_root(layout: Layout, passphrase: str, log_n: int = LOG_N) -> SecretKey:
+    """Make a root: its key file and its public half. Raises RootError if there is one."""
     secret = SecretKey.generate()
-    roots.write_secret(place.root, roots.key_file(secret, passphrase, log_n))
-    Keys.read(place.keys).add_root(secret.public)
+    roots.write_secret(layout.root, roots.key_file(secret, passphrase, log_n))
+    Keys.read(layout.keys).add_root(secret.public)
     return secret
 
 
-def make_workstation(place: Place, id_: str, person: Person, passphrase: str, profile: str = "standard") -> Workstation:
-    """A reviewer's open vault, with the roots pinned; the caller closes it. Raises WorkstationError."""
+def make_workstation(
+    layout: Layout, id: str, person: Person, passphrase: str, profile: str = "standard"
+) -> Workstation:
+    """Make a reviewer's vault and pin the roots; returns it open, for the caller to close. Raises WorkstationError."""
     station = Workstation.create(
-        place.workstation(id_),
+        layout.workstation(id),
         passphrase,
         name=person.name,
         role=person.role,
         languages=person.languages,
         profile=profile,
     )
-    station.trust.pin(Keys.read(place.keys).roots)
+    station.trust.pin(Keys.read(layout.keys).roots)
     return station
 
 
-def make_courier(place: Place, url: str, name: str, proxy: str | None = None) -> bytes:
-    """A courier that believes the roots; gives its public file. Raises CourierError when there is one."""
-    pinned = Keys.read(place.keys).roots
-    return courier.create(place.courier, courier.Settings(url, name, pinned, proxy))
+def make_courier(layout: Layout, url: str, name: str, proxy: str | None = None) -> bytes:
+    """Make a courier that trusts the roots; returns its public file. Raises CourierError if there is one."""
+    pinned = Keys.read(layout.keys).roots
+    return courier.create(layout.courier, courier.Settings(url, name, pinned, proxy))
 
 
 def sign(
-    place: Place,
+    layout: Layout,
     secret: SecretKey,
     files: Iterable[bytes],
     decisions: Decisions,
     day: datetime.date,
     days: int = manifest.MAX_DAYS,
 ) -> SignedManifest:
-    """The next manifest, with the people of these public files. Raises RootError, ProtocolError."""
-    published = Keys.read(place.keys)
+    """Sign the next manifest, with the people of these public files. Raises RootError, ProtocolError."""
+    published = Keys.read(layout.keys)
     draft = Draft(published.manifests)
     for data in files:
         enrolled = enrolment.read(data)
@@ -120,15 +122,15 @@ def sign(
     return published.sign(draft.encode(day, day + datetime.timedelta(days=days)), secret)
 
 
-def make_server(place: Place, name: str, port: int) -> str:
-    """A server's folder with the roots and manifests installed; the roots' digits. Raises ServerError."""
-    servers.make(place.server, name, f"127.0.0.1:{port}", manifest_slots(place))
-    return servers.install(place.server, place.keys)
+def make_server(layout: Layout, name: str, port: int) -> str:
+    """Make a server's folder with roots and manifests; returns the roots' digits. Raises ServerError."""
+    servers.make(layout.server, name, f"127.0.0.1:{port}", manifest_slots(layout))
+    return servers.install(layout.server, layout.keys)
 
 
-def manifest_slots(place: Place) -> int:
-    """The slots of the newest manifest. Raises RootError when there is none."""
-    newest = Keys.read(place.keys).newest
+def manifest_slots(layout: Layout) -> int:
+    """The slots of the newest manifest. Raises RootError if there is none."""
+    newest = Keys.read(layout.keys).newest
     if newest is None:
         raise roots.RootError("no manifest was signed yet", "sign the first one")
     return newest.manifest.slots

@@ -1,19 +1,19 @@
-"""What must leave the machine of the ceremony: copied to where it belongs, read back, and compared."""
+"""Copying what must leave the ceremony's machine, reading it back, and comparing."""
 
 import os
 from pathlib import Path
 
+from whistle import durable
 from whistle.ceremony.root import RootError
 from whistle.protocol.errors import ProtocolError
-from whistle.workstation import durable
 from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
 
 
 def copy(source: Path, folder: Path) -> Path:
-    """A copy of a key file in a folder that exists, for its owner alone; where it is.
+    """Copy a key file into an existing folder, readable by its owner only; returns the path.
 
-    Raises RootError when it cannot be written, would take the place of another, or does not read back the same.
+    Raises RootError if it cannot be written, would replace another file, or does not read back the same.
     """
     to = folder / source.name
     if not folder.is_dir():
@@ -32,7 +32,7 @@ def copy(source: Path, folder: Path) -> Path:
 
 
 def back_up(station: Workstation, folder: Path, passphrase: str, log_n: int) -> Path:
-    """A backup of the vault in a folder that exists, whose keys open with the passphrase; where it is.
+    """Write a backup of the vault into an existing folder and check that the passphrase opens it; returns the path.
 
     Raises RootError, WorkstationError.
     """

@@ -1,4 +1,4 @@
-"""The reviewer's commands on one case: show it, answer, say where it stands, let somebody in, take it out."""
+"""The reviewer's commands on cases: show, reply, note, status, grant, save and export."""
 
 import datetime
 import mimetypes
@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 import click
 
 from whistle.cli.errors import Problem
-from whistle.cli.workstation_options import FILE, say, to_option, unlocked
+from whistle.cli.workstation_options import FILE, say, to_option, with_workstation
 from whistle.protocol.case.message import MARKS
 from whistle.protocol.untrusted_text import one_line, plain
 from whistle.workstation.cases import case_export, compose, transcript
@@ -33,7 +33,7 @@ reason_option = click.option(  # not the reason itself: every user of a computer
 
 
 @click.command()
-@unlocked
+@with_workstation
 def cases(station: Workstation) -> None:
     """List the cases, those that want something first.
 
@@ -51,7 +51,7 @@ def cases(station: Workstation) -> None:
 
 
 @click.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 def show(station: Workstation, case: str) -> None:
     """Show a CASE.
@@ -64,7 +64,7 @@ def show(station: Workstation, case: str) -> None:
 
 
 @click.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 @text_option
 @attach_option
@@ -89,7 +89,7 @@ def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path,
 
 
 @click.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 @text_option
 @attach_option
@@ -102,7 +102,7 @@ def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, 
 
 
 @click.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 @click.option(
     "--set", "state", required=True, type=click.Choice(list(transcript.STATUS)), help="Where the case stands."
@@ -134,7 +134,7 @@ def status(
 
 
 @click.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 @click.argument("reviewer")
 @reason_option
@@ -149,7 +149,7 @@ def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> N
 
 
 @click.command("sent")
-@unlocked
+@with_workstation
 @click.argument("case", required=False)
 @click.option("--again", is_flag=True, help="Send them again: those of CASE, or all that are not confirmed.")
 def sent_(station: Workstation, case: str | None, again: bool) -> None:
@@ -181,7 +181,7 @@ def attachments() -> None:
 
 
 @attachments.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 @to_option
 def save(station: Workstation, case: str, to: Path) -> None:
@@ -196,7 +196,7 @@ def save(station: Workstation, case: str, to: Path) -> None:
 
 
 @click.command()
-@unlocked
+@with_workstation
 @click.argument("case")
 @to_option
 def export(station: Workstation, case: str, to: Path) -> None:

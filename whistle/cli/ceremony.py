@@ -1,4 +1,4 @@
-"""A new organisation, step by step, in one session at one terminal."""
+"""The ceremony's command: a new organisation, step by step, in one session at one terminal."""
 
 import datetime
 import os
@@ -12,9 +12,9 @@ from whistle.ceremony.first_report import TrialError
 from whistle.ceremony.organisation import Decisions
 from whistle.ceremony.root import Keys, RootError, free_id, id_of
 from whistle.ceremony.server_process import ServingError
-from whistle.ceremony.steps import Person, Place
-from whistle.cli import asked
+from whistle.ceremony.steps import Layout, Person
 from whistle.cli import passphrase as passphrases
+from whistle.cli import prompts
 from whistle.cli.errors import Problem
 from whistle.courier import CourierError
 from whistle.protocol.age.passphrase import LOG_N
@@ -76,83 +76,83 @@ def ceremony(folder: Path, port: int) -> None:
 
 def _lead(folder: Path, port: int, profile: str) -> None:
     server_process.check_free(port, "--port")
-    place = steps.Place(folder)
+    layout = steps.Layout(folder)
     click.echo(BEGIN.format(folder=folder, steps=STEPS).strip())
     log_n = LOG_N if profile == "standard" else CHEAP_LOG_N
-    root_passphrase, secret = _root(place, log_n)
-    passphrase, person, public = _workstation(place, root_passphrase, profile)
+    root_passphrase, secret = _root(layout, log_n)
+    passphrase, person, public = _workstation(layout, root_passphrase, profile)
     _step(3, "The courier: it carries what it cannot open.")
-    name = asked.prompt("What the published manifest calls the courier", asked.name, "Courier")
-    carrier = steps.make_courier(place, f"http://{server_process.HOST}:{port}", name)
+    name = prompts.prompt("What the published manifest calls the courier", prompts.name, "Courier")
+    carrier = steps.make_courier(layout, f"http://{server_process.HOST}:{port}", name)
     _step(4, "The manifest: the signed list of who may read what.")
     decisions = _decisions(person)
     _compare(public, carrier)
-    known = steps.sign(place, secret, [public, carrier], decisions, _today())
+    known = steps.sign(layout, secret, [public, carrier], decisions, _today())
     click.echo(f"Signed manifest {known.manifest.serial}, until {known.manifest.expires}.")
     _step(5, "The server: what reporters will meet.")
-    steps.make_server(place, asked.prompt("The organisation's name, as reporters know it", asked.sentence), port)
+    steps.make_server(layout, prompts.prompt("The organisation's name, as reporters know it", prompts.sentence), port)
     _step(6, "A trial report: sealed, carried, opened.")
-    reference = _try(place, port, known, passphrase)
+    reference = _try(layout, port, known, passphrase)
     click.echo("It came through: sealed here, carried by the courier, opened in the vault.")
     _step(7, "What must travel: the root's key, and a backup of the vault.")
-    click.echo(_what_next(place, known, reference, _copies(place, passphrase, log_n)))
+    click.echo(_what_next(layout, known, reference, _copies(layout, passphrase, log_n)))
 
 
-def _root(place: Place, log_n: int) -> tuple[str, SecretKey]:
+def _root(layout: Layout, log_n: int) -> tuple[str, SecretKey]:
     _step(1, "The root: the key that signs who may read.")
     passphrase = passphrases.ask_new(None, "A passphrase for the root")
-    secret = steps.make_root(place, passphrase, log_n)
-    digits = manifest.fingerprint(Keys.read(place.keys).roots)
+    secret = steps.make_root(layout, passphrase, log_n)
+    digits = manifest.fingerprint(Keys.read(layout.keys).roots)
     click.echo(f"The roots' digits. Write them down: {digits}")
     return passphrase, secret
 
 
-def _workstation(place: Place, root_passphrase: str, profile: str) -> tuple[str, Person, bytes]:
+def _workstation(layout: Layout, root_passphrase: str, profile: str) -> tuple[str, Person, bytes]:
     _step(2, "The workstation: where reports are read.")
     person, passphrase = _person(root_passphrase)
-    station = steps.make_workstation(place, FIRST, person, passphrase, profile)
+    station = steps.make_workstation(layout, FIRST, person, passphrase, profile)
     try:
         return passphrase, person, station.public_file()
     finally:
         station.close()
 
 
-def _try(place: Place, port: int, known: SignedManifest, passphrase: str) -> str:
-    with server_process.serving(place.server, port) as url:
+def _try(layout: Layout, port: int, known: SignedManifest, passphrase: str) -> str:
+    with server_process.serving(layout.server, port) as url:
         case = first_report.report(url, known, known.manifest.channels[0].id, _today())
-        return first_report.fetch(place, FIRST, passphrase, case)
+        return first_report.fetch(layout, FIRST, passphrase, case)
 
 
-def _copies(place: Place, passphrase: str, log_n: int) -> dict[str, str]:
-    """Copy both to where they belong, and compare; what is said of each."""
+def _copies(layout: Layout, passphrase: str, log_n: int) -> dict[str, str]:
+    """Copy the root's key and a backup to other disks, and compare; returns the closing lines on both."""
 
     def back_up(folder: Path) -> Path:
-        station = Workstation.open(place.workstation(FIRST), passphrase)
+        station = Workstation.open(layout.workstation(FIRST), passphrase)
         try:
             return travel.back_up(station, folder, passphrase, log_n)
         finally:
             station.close()
 
     def root_to(folder: Path) -> Path:
-        return travel.copy(place.root, folder)
+        return travel.copy(layout.root, folder)
 
-    root = _copied("A folder on a stick for a copy of the root's key", place, root_to)
-    backup = _copied("A folder on another disk for a backup of the vault", place, back_up)
-    how = f"whistle workstation backup --folder {place.workstation(FIRST)} --to …"
+    root = _copied("A folder on a stick for a copy of the root's key", layout, root_to)
+    backup = _copied("A folder on another disk for a backup of the vault", layout, back_up)
+    how = f"whistle workstation backup --folder {layout.workstation(FIRST)} --to …"
     return {
         "root_copy": f"copied to {root} and compared; keep it apart" if root else "copy it to a stick of its own.",
         "backup": f"its backup lies in {backup}, and its keys were opened." if backup else f"make a backup: {how}",
     }
 
 
-def _copied(question: str, place: Place, copy: Callable[[Path], Path]) -> Path | None:
-    """Ask for a folder until a copy there is good; None where it is left for later."""
+def _copied(question: str, layout: Layout, copy: Callable[[Path], Path]) -> Path | None:
+    """Ask for a folder until a copy there is good; None if it is left for later."""
     while typed := click.prompt(f"{question} (Enter: later)", default="", show_default=False, err=True).strip():
         try:
-            made = copy(_elsewhere(Path(typed).expanduser(), place))
+            made = copy(_elsewhere(Path(typed).expanduser(), layout))
         except (RootError, WorkstationError) as exc:
             click.echo(f"Sorry: {exc}; {exc.hint}.", err=True)
-        except (OSError, RuntimeError):  # a home that is nobody's, a folder of others, a name that is too long
+        except (OSError, RuntimeError):  # an unknown home, no permission, a name that is too long
             click.echo("Sorry: this folder cannot be used; check the name, and that you may write there.", err=True)
         else:
             click.echo(f"Copied and compared: {made}")
@@ -160,31 +160,31 @@ def _copied(question: str, place: Place, copy: Callable[[Path], Path]) -> Path |
     return None
 
 
-def _elsewhere(folder: Path, place: Place) -> Path:
-    """The folder, if it is outside the ceremony's own, whose parts go to the server and the courier."""
-    if folder.resolve().is_relative_to(place.folder.resolve()):
+def _elsewhere(folder: Path, layout: Layout) -> Path:
+    """The folder, unless it is in the ceremony's own, whose parts go to other machines.  Raises RootError."""
+    if folder.resolve().is_relative_to(layout.folder.resolve()):
         raise RootError("this folder is part of the new organisation's", "name one on a stick, or on another disk")
     return folder
 
 
-def _what_next(place: Place, known: SignedManifest, reference: str, copies: dict[str, str]) -> str:
+def _what_next(layout: Layout, known: SignedManifest, reference: str, copies: dict[str, str]) -> str:
     channel = known.manifest.channels[0]
     return END.format(
-        digits=manifest.fingerprint(Keys.read(place.keys).roots),
+        digits=manifest.fingerprint(Keys.read(layout.keys).roots),
         renew=known.manifest.expires - RENEW,
         reference=reference,
         channel=channel.id,
         reader=channel.readers[0],
-        workstation=place.workstation(FIRST),
+        workstation=layout.workstation(FIRST),
         **copies,
-        **{name: getattr(place, name) for name in ("root", "keys", "courier", "server", "stick")},
+        **{name: getattr(layout, name) for name in ("root", "keys", "courier", "server", "stick")},
     )
 
 
 def _person(root_passphrase: str) -> tuple[Person, str]:
-    name = asked.prompt(asked.NAME, asked.name)
-    role = asked.prompt(asked.ROLE, asked.name)
-    languages = asked.prompt("Languages that you read, by their codes", asked.languages, "en")
+    name = prompts.prompt(prompts.NAME, prompts.name)
+    role = prompts.prompt(prompts.ROLE, prompts.name)
+    languages = prompts.prompt("Languages that you read, by their codes", prompts.languages, "en")
     passphrase = passphrases.ask_new(None, "A passphrase for the vault, another one")
     while passphrase == root_passphrase:
         click.echo("That is the root's. Whoever learned one would have both.")
@@ -193,10 +193,10 @@ def _person(root_passphrase: str) -> tuple[Person, str]:
 
 
 def _decisions(person: Person) -> Decisions:
-    title = asked.prompt("A first channel: what reports are about, as reporters see it", asked.sentence, "Reports")
-    purpose = asked.prompt("One sentence on what belongs there, as reporters see it", asked.sentence)
+    title = prompts.prompt("A first channel: what reports are about, as reporters see it", prompts.sentence, "Reports")
+    purpose = prompts.prompt("One sentence on what belongs there, as reporters see it", prompts.sentence)
     online = click.confirm("Will reports be read on a computer that is online? Reporters are told", err=True)
-    days = asked.prompt("Days on which a courier comes", asked.weekdays, "monday thursday")
+    days = prompts.prompt("Days on which a courier comes", prompts.weekdays, "monday thursday")
     language = person.languages[0]
     titles, purposes = {language: title}, {language: purpose}
     workstation = "connected" if online else "offline"

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 import click
 
 from whistle import courier as couriers
-from whistle.cli import asked
+from whistle.cli import prompts
 from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
 from whistle.protocol.errors import ProtocolError
@@ -33,8 +33,8 @@ def courier() -> None:
     """Carry sealed bundles between server and stick."""
 
 
-def plainly(command: F) -> F:
-    """Say the courier's errors as the command line says them."""
+def translate_errors(command: F) -> F:
+    """Turn the courier's errors into Problems."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -59,13 +59,13 @@ def plainly(command: F) -> F:
     help="A root's published key, root-1.pub; once for each root.",
 )
 @click.option("--proxy", metavar="URL", help="SOCKS proxy; socks5h://127.0.0.1:9050 is Tor's usual one.")
-@plainly
+@translate_errors
 def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: str | None) -> None:
     """Make a courier: a key that opens nothing, and a public file for root."""
-    asked.check_address(server, proxy)
+    prompts.check_address(server, proxy)
     pinned = tuple(_root(path) for path in roots)
     try:
-        name = asked.name(name)
+        name = prompts.name(name)
     except ValueError as exc:
         raise Problem("this is no name for the manifest", str(exc)) from exc
     public = couriers.create(folder, couriers.Settings(server, name, pinned, proxy))
@@ -79,10 +79,10 @@ def init(folder: Path, server: str, name: str, roots: tuple[Path, ...], proxy: s
 @folder_option
 @click.option("--server", required=True, metavar="URL", help="The server's new address.")
 @click.option("--proxy", metavar="URL", help="SOCKS proxy; none unless given.")
-@plainly
+@translate_errors
 def move(folder: Path, server: str, proxy: str | None) -> None:
     """The server has another address: keep key, mirror and receipts, and go there."""
-    asked.check_address(server, proxy)
+    prompts.check_address(server, proxy)
     couriers.move(folder, server, proxy)
     click.echo("This courier goes to the new address from now on.")
 
@@ -91,7 +91,7 @@ def move(folder: Path, server: str, proxy: str | None) -> None:
 @stick_argument
 @folder_option
 @click.option("--everything", is_flag=True, help="Also what was sent before, to a server that lost it.")
-@plainly
+@translate_errors
 def push(stick: Path, folder: Path, everything: bool) -> None:
     """Send what the workstation wrote on STICK to the server."""
     _say_pushed(couriers.Courier(folder, Progress(LABELS)).push(stick, everything))
@@ -102,7 +102,7 @@ def push(stick: Path, folder: Path, everything: bool) -> None:
 @folder_option
 @click.option("--everything", is_flag=True, help="All that the server has, also what the workstation has already.")
 @click.option("--again", is_flag=True, help="Trust nothing that this courier fetched before: fetch it all anew.")
-@plainly
+@translate_errors
 def pull(stick: Path, folder: Path, everything: bool, again: bool) -> None:
     """Fetch what is new from the server and write it on STICK."""
     _say_pulled(couriers.Courier(folder, Progress(LABELS)).pull(stick, everything, again))
@@ -111,7 +111,7 @@ def pull(stick: Path, folder: Path, everything: bool, again: bool) -> None:
 @courier.command()
 @stick_argument
 @folder_option
-@plainly
+@translate_errors
 def exchange(stick: Path, folder: Path) -> None:
     """Both: push, then pull. Run it again if it broke off; it goes on where it was."""
     done = couriers.Courier(folder, Progress(LABELS)).exchange(stick)

@@ -1,4 +1,4 @@
-"""The command for a newcomer: everything on this machine, to try it."""
+"""The demo's command: a server and a workstation on this machine, to try Whistle."""
 
 import signal
 import threading
@@ -48,7 +48,7 @@ SAID = """
 def demo(folder: Path, port: int, workstation_port: int) -> None:
     """Everything on this machine, to try it: a server on one port, a workstation on another."""
     ports = demos.Ports(port, workstation_port)
-    stopped = _until_told()
+    stopped = _stop_event()
     try:
         demos.check_free_ports(ports)
         if not folder.exists():
@@ -65,8 +65,8 @@ def demo(folder: Path, port: int, workstation_port: int) -> None:
     click.echo("Stopped.")
 
 
-def _until_told() -> threading.Event:
-    """Set by Ctrl-C, by a request to stop, or when the terminal is closed."""
+def _stop_event() -> threading.Event:
+    """An event that is set by Ctrl-C, SIGTERM, or closing the terminal."""
     stopped = threading.Event()
 
     def stop(number: int, frame: FrameType | None) -> None:

@@ -1,4 +1,4 @@
-"""How a command says no: one line of what is wrong, one of what to do."""
+"""Errors on the command line: one line that says what is wrong, one that says what to do."""
 
 import click
 

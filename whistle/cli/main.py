@@ -1,13 +1,12 @@
-"""The command ``whistle``: one group an actor, each loaded only when it is called."""
+"""The command ``whistle``: a group of commands for each actor, loaded only when it is used."""
 
 import importlib
 import sys
 
 import click
 
-from whistle import __version__
+from whistle import __version__, hardening
 from whistle.cli.errors import Problem
-from whistle.workstation import hardening
 
 ACTORS = {
     "demo": "everything on this machine, to try it",
@@ -24,11 +23,11 @@ class Actors(click.Group):
     """Loads ``whistle.cli.<actor>`` and takes from it the command of the same name."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The actors, in the order in which a newcomer meets them."""
+        """The actors, in the order in which a newcomer needs them."""
         return list(ACTORS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """The actor's command, or None when there is no such actor."""
+        """The actor's command, or None if there is no such actor."""
         if cmd_name not in ACTORS:
             return None
         command = getattr(importlib.import_module(f"whistle.cli.{cmd_name}"), cmd_name)

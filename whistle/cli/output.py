@@ -1,5 +1,5 @@
-"""What a reporter is told: the twelve words, where the case stands, and the replies, in words that claim only what is
-known.  What reviewers wrote is shown so that it can be taken for nothing else.
+"""What a reporter sees: the twelve words, where the case stands, and the replies.  It claims only what is known, and
+reviewers' text is quoted so that it cannot be mistaken for anything else.
 """
 
 import datetime
@@ -24,7 +24,7 @@ STATES = {
 
 
 def twelve(who: Reporter, language: str) -> Iterator[str]:
-    """The words of a list, with their numbers, and the case reference."""
+    """The twelve words with their numbers, and the case reference."""
     shown = words.encode(who.code, language if language in words.LANGUAGES else "en")
     width = max(map(len, shown))
     for place, (word, number) in enumerate(zip(shown, words.numbers(who.code), strict=True), 1):
@@ -45,7 +45,7 @@ ABOUT_WORDS = (
 
 
 def reading(manifests: ManifestChain, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
-    """Who will read a message, and who was left out."""
+    """Who will read a message, and who is left out."""
     yield f"Will read it: {names(manifests, readers)}."
     yield _out(manifests, without)
 
@@ -105,20 +105,20 @@ def _reply(found: FoundReply) -> Iterator[str]:
 
 
 def person(reviewer: Reviewer) -> str:
-    """A reviewer's name and role; once where they are the same."""
+    """A reviewer's name and role, or only the name if they are the same."""
     name, role = one_line(reviewer.name), one_line(reviewer.role)
     return name if role in ("", name) else f"{name} ({role})"
 
 
 def people(found: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
-    """Reviewers by their ids, and the recovery identity where there is one."""
+    """Names by id, with the recovery identity if there is one."""
     listed = {reviewer.id: person(reviewer) for reviewer in reviewers}
     reserve = f"{one_line(found.recovery.name)} (in reserve)" if found.recovery else ""
     return listed | ({RECOVERY: reserve} if reserve else {})
 
 
 def names(manifests: ManifestChain, ids: Iterable[str]) -> str:
-    """People by their names and roles, or the id of somebody whom no manifest lists any more."""
+    """Names and roles, joined with commas; the id of somebody whom no manifest lists any more."""
     newest = manifests.newest
     reserve = newest and newest.manifest.recovery
     known = {RECOVERY: f"{one_line(reserve.name)} (in reserve)"} if reserve else {}
@@ -126,11 +126,11 @@ def names(manifests: ManifestChain, ids: Iterable[str]) -> str:
 
 
 def title(texts: dict[str, str], language: str) -> str:
-    """A text of the manifest in a language, else in English, else in the first that there is."""
+    """A text of the manifest in this language, or in English, or in the first language it has."""
     return one_line(texts.get(language) or texts.get("en") or next(iter(texts.values()), ""))
 
 
 def next_collection(found: Manifest, day: datetime.date) -> datetime.date | None:
-    """The next day, today included, on which a courier is due."""
+    """The next day on which a courier is due; may be today."""
     days = (day + datetime.timedelta(days=ahead) for ahead in range(7))
     return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in found.collection), None)

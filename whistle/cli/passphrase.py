@@ -1,4 +1,4 @@
-"""Where commands get a passphrase from: a prompt that shows nothing, or a file descriptor; never an argument."""
+"""Passphrases come from a prompt that shows nothing or from a file descriptor, never from an argument."""
 
 import os
 from collections.abc import Callable
@@ -20,12 +20,12 @@ option: Callable[[Any], Any] = click.option(
 
 
 def ask(descriptor: int | None, what: str = "Passphrase") -> str:
-    """The passphrase as it was typed, without its line's end.  Raises Problem when there is none."""
+    """The passphrase as it was typed, without the line end.  Raises Problem if there is none."""
     return _asked(what, False) if descriptor is None else _given(descriptor)
 
 
 def ask_new(descriptor: int | None, what: str) -> str:
-    """A new passphrase as it counts, in NFC: at a prompt asked for twice, until it is long enough.  Raises Problem."""
+    """A new passphrase in NFC; at a prompt it is asked for twice, until it is long enough.  Raises Problem."""
     if descriptor is not None:
         found = normalized(_given(descriptor))
         if len(found) < SHORTEST:
@@ -40,7 +40,7 @@ def _asked(what: str, twice: bool) -> str:
     try:
         return _checked(click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
     except UnicodeError as exc:
-        click.echo(err=True)  # the question stands on this line
+        click.echo(err=True)  # ends the line of the question
         raise Problem("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
 
 
@@ -61,7 +61,7 @@ def _checked(passphrase: str) -> str:
 
 
 def _line(descriptor: int) -> bytes:
-    """A line without its end, or what shows that it is too long; nothing behind it is read."""
+    """A line without its end, or more than LONGEST bytes of it; nothing after the line is read."""
     found = b""
     while len(found) <= LONGEST + 1 and (letter := os.read(descriptor, 1)) not in (b"", b"\n"):
         found += letter

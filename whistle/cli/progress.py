@@ -1,4 +1,4 @@
-"""How long work shows: a bar on a terminal, a line for every tenth elsewhere; always on stderr."""
+"""Progress of long work, on stderr: a bar on a terminal, elsewhere a line for every tenth."""
 
 import sys
 import time
@@ -10,7 +10,7 @@ WIDTH = 30  # characters
 
 
 class Progress:
-    """Called with a step, what is done and the total; `labels` says what a step is called."""
+    """Call it with a step, the count done and the total; `labels` has a label for each step."""
 
     def __init__(self, labels: dict[str, str]) -> None:
         self._labels = labels

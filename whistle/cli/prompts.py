@@ -1,20 +1,109 @@
-"""What a reporter types: words, text and choices, from a terminal or from file descriptors, never from arguments."""
+"""What people type: options, answers at a terminal, and text from file descriptors, checked where it is typed.
 
+A reporter's words and text never come from arguments, which other users of the machine could see.
+"""
+
+import datetime
 import os
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
+from urllib.parse import urlsplit
 
 import click
 
 from whistle.cli.errors import Problem
+from whistle.protocol import schema
 from whistle.protocol.case.message import MAX_REST
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive
 from whistle.protocol.code.words import WordsError
-from whistle.protocol.invisible_text import is_blank
+from whistle.protocol.errors import Malformed
+from whistle.protocol.invisible_text import is_blank, strip_invisible
+from whistle.protocol.trust.manifest import WEEKDAYS
 
+T = TypeVar("T")
+LONGEST_NAME = 128  # characters, as in the manifest
+LONGEST_SENTENCE = 2000  # characters
+MOST_LANGUAGES = 32
+FIRST, LAST = datetime.date(2000, 1, 1), datetime.date(2999, 1, 1)  # days on which a manifest may begin
+LANGUAGE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8}){0,3}")
+CODES = "languages are codes like en, ar or pt-br (English is en), each once"
+NAME = "Your name, as colleagues know it (it is published in the list of readers)"
+ROLE = "Your role, as reporters will see it (it is published too)"
+DAYS = f"days are {', '.join(WEEKDAYS)}, or their first three letters"
 MAX_WORDS = 4096  # bytes
-PLAINLY = "type them in order, with spaces between them; their numbers will do as well"
+WORDS_HINT = "type them in order, with spaces between them; their numbers will do as well"
+
+
+class Day(click.ParamType[datetime.date]):
+    """A day of a manifest, like 2026-11-22."""
+
+    name = "DAY"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> datetime.date:
+        """The day, checked."""
+        try:
+            day = datetime.date.fromisoformat(str(value))
+        except ValueError:
+            self.fail(f"{str(value)!r} is no day; write it as 2026-12-31", param, ctx)
+        if not FIRST <= day < LAST:
+            self.fail(f"{value} is too far away; mind the year", param, ctx)
+        return day
+
+
+class Id(click.ParamType[str]):
+    """The id of a reviewer, courier or channel."""
+
+    name = "ID"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The id, checked."""
+        try:
+            return str(schema.identifier(value))
+        except Malformed:
+            self.fail(f"{str(value)!r} is no id; it has small letters, digits and hyphens, at most 32", param, ctx)
+
+
+class Pair(click.ParamType[tuple[str, str]]):
+    """An id and a value: ID=VALUE."""
+
+    name = "ID=VALUE"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """The id and the value."""
+        id, sign, rest = str(value).partition("=")
+        if not sign or not rest:
+            self.fail(f"{str(value)!r} is not written as ID=…", param, ctx)
+        return Id().convert(id, param, ctx), rest
+
+
+class Bind(click.ParamType[str]):
+    """Where a server listens: ADDRESS:PORT, or unix:PATH."""
+
+    name = "ADDRESS:PORT"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The address as it was typed."""
+        text = str(value)
+        found = re.fullmatch(r"(?:[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+        if not re.fullmatch(r"unix:[^\0\n]+", text) and not (found and 0 < int(found[1]) < 65_536):
+            self.fail(f"{text!r} is no address to listen at; write it like 127.0.0.1:8080", param, ctx)
+        return text
+
+
+class Weekdays(click.ParamType[tuple[str, ...]]):
+    """Days of the week, with commas or spaces between them."""
+
+    name = "DAY,…"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, ...]:
+        """Their names in full, in English."""
+        try:
+            return value if isinstance(value, tuple) else weekdays(str(value))
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
 
 
 class Descriptor(click.ParamType[int]):
@@ -23,7 +112,7 @@ class Descriptor(click.ParamType[int]):
     name = "N"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """The number."""
+        """The descriptor's number; 0 for `-`."""
         text = "0" if value == "-" else str(value)
         if not text.isascii() or not text.isdecimal() or len(text) > 6:
             self.fail("give the number of a file descriptor, or - for standard input", param, ctx)
@@ -36,25 +125,87 @@ class Answer(click.ParamType[tuple[str, int]]):
     name = "ID=N"
 
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, int]:
-        """Both."""
+        """The question's id and the descriptor."""
         id, _, number = str(value).partition("=")
         if not id or not number:
             self.fail("give a question and a file descriptor, like when=4", param, ctx)
         return id, Descriptor().convert(number, param, ctx)
 
 
+def weekdays(text: str) -> tuple[str, ...]:
+    """Days of the week, each once, by name or first three letters.  Raises ValueError that says what is allowed."""
+    known = {name: day for day in WEEKDAYS for name in (day, day[:3])}
+    typed = text.lower().replace(",", " ").split()
+    if not typed or set(typed) - set(known):
+        raise ValueError(DAYS)
+    return tuple(dict.fromkeys(known[each] for each in typed))
+
+
+def languages(text: str) -> tuple[str, ...]:
+    """Codes of languages, each once.  Raises ValueError that says what is allowed."""
+    typed = tuple(dict.fromkeys(text.lower().replace(",", " ").replace("_", "-").split()))
+    if not typed or len(typed) > MOST_LANGUAGES or not all(LANGUAGE.fullmatch(code) for code in typed):
+        raise ValueError(CODES)
+    return typed
+
+
+def name(text: str) -> str:
+    """A name or role as the manifest takes it.  Raises ValueError that says what is allowed."""
+    if is_blank(text) or strip_invisible(text) != text or not text.isprintable() or len(text) > LONGEST_NAME:
+        raise ValueError(f"it is one line of 1 to {LONGEST_NAME} characters that can be seen")
+    return text.strip()
+
+
+def sentence(text: str) -> str:
+    """A sentence of the manifest.  Raises ValueError that says what is allowed."""
+    shown = re.sub("[\u200c\u200d]", "", text)  # joiners, which some scripts need
+    if is_blank(text) or not shown.isprintable() or len(text) > LONGEST_SENTENCE:
+        raise ValueError(f"it is one line of at most {LONGEST_SENTENCE} characters")
+    return text.strip()
+
+
+def prompt(question: str, read: Callable[[str], T], default: str | None = None) -> T:
+    """Ask at the terminal until `read` accepts the answer; its ValueError says what is allowed."""
+    while True:
+        try:
+            return read(click.prompt(question, default=default, err=True))
+        except ValueError as exc:
+            click.echo(f"Sorry: {exc}.", err=True)
+
+
+def check_address(server: str, proxy: str | None) -> None:
+    """Check a server's address and a SOCKS proxy's.  Raises Problem."""
+    if not _is_address(server, ("http", "https")):
+        raise Problem("the server's address is no address", "it begins with https://, or http:// for an onion address")
+    if ".onion" in server and not proxy:
+        raise Problem("an onion address needs Tor", "add --proxy socks5h://127.0.0.1:9050")
+    if proxy and not _is_address(proxy, ("socks5h",)):
+        hint = "write it as socks5h://127.0.0.1:9050: names are looked up there"
+        raise Problem("the proxy must be a SOCKS proxy", hint)
+
+
+def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
+    try:
+        parts = urlsplit(text)
+        named = bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port or an IPv6 address
+        return False
+    plain = text.isascii() and text.isprintable() and " " not in text and "@" not in parts.netloc
+    return parts.scheme in schemes and named and plain
+
+
 def at_a_terminal() -> bool:
-    """Whether somebody is there to be asked."""
+    """Whether standard input is a terminal, where somebody can be asked."""
     return sys.stdin.isatty()
 
 
 def reporter(descriptor: int | None) -> Reporter:
-    """Who the twelve words make; asked for again, at a terminal, until they are such.  Raises Problem."""
+    """The reporter of twelve words; at a terminal they are asked for until they are valid.  Raises Problem."""
     if descriptor is not None:
         try:
             return derive(words.decode(_read(descriptor, MAX_WORDS)))
         except WordsError as exc:
-            raise Problem(_reason(exc), PLAINLY) from exc
+            raise Problem(_reason(exc), WORDS_HINT) from exc
     while at_a_terminal():
         try:
             return derive(words.decode(click.prompt("Your twelve words", err=True)))
@@ -64,24 +215,24 @@ def reporter(descriptor: int | None) -> Reporter:
 
 
 def text(descriptor: int | None) -> str:
-    """The whole text.  Raises Problem."""
+    """The text from a descriptor, or from standard input.  Raises Problem."""
     if descriptor is None and at_a_terminal():
         click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
     return _read(0 if descriptor is None else descriptor, MAX_REST).strip()
 
 
-def answers(asked: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int]]) -> dict[str, str]:
-    """Answers by their questions' ids: from descriptors, or asked for at a terminal; each may be left out.
+def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int]]) -> dict[str, str]:
+    """Answers by question id, from descriptors or asked for at a terminal; each may be left out.
 
-    `asked` has a label and a hint for each.  Raises Problem.
+    `questions` has a label and a hint for each id.  Raises Problem.
     """
-    if wrong := [id for id, _ in given if id not in asked]:
-        known = f"it asks: {', '.join(asked)}" if asked else "it asks nothing but the text"
+    if wrong := [id for id, _ in given if id not in questions]:
+        known = f"it asks: {', '.join(questions)}" if questions else "it asks nothing but the text"
         raise Problem(f"the channel has no question {wrong[0]!r}", known)
     if len({id for id, _ in given}) < len(given) or len({number for _, number in given}) < len(given):
         raise click.UsageError("each answer comes once, from a descriptor of its own")
     found = {id: _read(number, MAX_REST).strip() for id, number in given}
-    for id, (label, hint) in asked.items() if at_a_terminal() and not given else ():
+    for id, (label, hint) in questions.items() if at_a_terminal() and not given else ():
         if hint:
             click.echo(hint, err=True)
         found[id] = str(click.prompt(f"{label} (Enter leaves it out)", default="", show_default=False, err=True))
@@ -89,7 +240,7 @@ def answers(asked: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int
 
 
 def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str) -> str:
-    """The id of one of several things, asked for at a terminal where there are several and none is given."""
+    """The id of one of the offered things, asked for at a terminal if none is given.  Raises Problem."""
     if given in offered:
         return str(given)
     for id, about in offered.items():
@@ -102,7 +253,7 @@ def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str
 
 
 def some_of(question: str, offered: Mapping[str, str], given: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """The ids of some, or of none; asked for at a terminal unless they are given."""
+    """The ids of some or none of the offered things, asked for at a terminal if none is given.  Raises Problem."""
     typed = given
     if not given and at_a_terminal():
         typed = tuple(click.prompt(question, default="", show_default=False, err=True).replace(",", " ").split())
@@ -126,7 +277,7 @@ def _read(descriptor: int, limit: int) -> str:
 
 
 def _reason(error: WordsError) -> str:
-    """What is wrong with words, none of them named."""
+    """What is wrong with the words, without naming any."""
     if error.reason == "count":
         return f"twelve words are needed, and these are {error.found}"
     if error.reason == "unknown":
@@ -135,7 +286,7 @@ def _reason(error: WordsError) -> str:
 
 
 def _near(error: WordsError) -> str:
-    """Which words may be meant; said at the terminal only, where they were typed."""
+    """Which words may be meant; shown only at a terminal, where they were typed."""
     if error.reason != "unknown" or not sys.stderr.isatty():
         return "Please try again."
     near = f" Did you mean {', '.join(error.neighbours)}?" if error.neighbours else ""

@@ -1,4 +1,4 @@
-"""The reporter's commands: seal on the own device, come back with twelve words; nothing is kept there."""
+"""The reporter's commands: seal on one's own device, come back with twelve words; nothing is stored there."""
 
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator
@@ -12,7 +12,16 @@ from whistle import reporter as reporters
 from whistle.cli import output, prompts
 from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
-from whistle.cli.reporter_options import FILE, Place, Trust, ask_again, pinned, place, plainly, reaching
+from whistle.cli.reporter_options import (
+    FILE,
+    Instance,
+    Trust,
+    ask_again,
+    pinned,
+    read_instance,
+    translate_errors,
+    with_server,
+)
 from whistle.protocol import age, schema
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, ProtocolError
@@ -52,8 +61,8 @@ def _language(ctx: click.Context, param: click.Parameter, value: str) -> str:
 language_option = click.option("--language", default="en", callback=_language, help="The language that you write in.")
 
 
-def written(command: Callable[..., Any]) -> Any:
-    """The options of whatever is a new report."""
+def report_options(command: Callable[..., Any]) -> Any:
+    """Add the options of a new report to a command."""
     for option in (
         click.option("--channel", metavar="ID", help="Which channel; asked for where there are several."),
         click.option("--leave-out", "without", multiple=True, metavar="ID", help="Somebody who must not read it."),
@@ -74,17 +83,17 @@ def written(command: Callable[..., Any]) -> Any:
 
 
 @reporter.command()
-@written
+@report_options
 @pinned
-@reaching
+@with_server
 def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], **chosen: Any) -> None:
     """Seal a report, with FILES if you name any, and send it. You get twelve words."""
-    here = place(api.published, trust)
-    draft = _draft(here, manifests.questions(api.published), text_fd, bool(files), **chosen)
+    instance = read_instance(api.published, trust)
+    draft = _draft(instance, manifests.questions(api.published), text_fd, bool(files), **chosen)
     with _opened(files) as uploads:
-        who = reporters.send(api, here.writer, draft, uploads, _course())
+        who = reporters.send(api, instance.writer, draft, uploads, _course())
     click.echo("It is stored.")
-    _say(output.reading(here.manifests, *here.writer.readers(draft)))
+    _say(output.reading(instance.manifests, *instance.writer.readers(draft)))
     click.echo("These are your twelve words:\n")
     _say([*output.twelve(who, draft.language), "", *output.ABOUT_WORDS])
 
@@ -95,13 +104,13 @@ def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], *
 )
 @words_option
 @pinned
-@reaching
+@with_server
 def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> None:
     """Where your report stands, and the replies to it."""
-    here = place(api.published, trust)
+    instance = read_instance(api.published, trust)
     who = prompts.reporter(words_fd)
-    view = _look(api, here, who)
-    _say(output.case(view, who, here.manifests, here.day))
+    view = _look_up(api, instance, who)
+    _say(output.case(view, who, instance.manifests, instance.day))
     for record in [record for found in view.replies for record in found.attachments] if save else ():
         path = reporters.save(api, record, save or Path(), Progress(LABELS))
         click.echo(f"Saved: {path.name}")
@@ -115,30 +124,30 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
 @words_option
 @files_argument
 @pinned
-@reaching
+@with_server
 def follow_up(
     api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, files: tuple[Path, ...], **chosen: Any
 ) -> None:
     """Add something to your report, with FILES if you name any."""
     if words_fd is not None and words_fd == (text_fd or 0):
         raise click.UsageError("words and text come from two descriptors")
-    here = place(api.published, trust)
+    instance = read_instance(api.published, trust)
     who = prompts.reporter(words_fd)
-    view = _look(api, here, who)
-    instead, left_out = _present(here, view, chosen["instead"], chosen["without"])
+    view = _look_up(api, instance, who)
+    instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
     draft = Draft("", chosen["language"], "", readers=instead)
-    readers, without = here.writer.follow_up_readers(draft, view)
-    _say(output.reading(here.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
+    readers, without = instance.writer.follow_up_readers(draft, view)
+    _say(output.reading(instance.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
     draft = Draft("", draft.language, prompts.text(text_fd), readers=draft.readers)
     with _opened(files) as uploads:
-        reporters.follow_up(api, here.writer, draft, uploads, who, view, _course())
+        reporters.follow_up(api, instance.writer, draft, uploads, who, view, _course())
     click.echo("Your follow-up is stored. It waits, locked, for the next pick-up.")
 
 
 @reporter.command()
 @words_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
-@reaching
+@with_server
 def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
     """Take your report back, while nobody has picked it up."""
     who = prompts.reporter(words_fd)
@@ -163,20 +172,20 @@ def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     help="A folder with manifest.json, manifest.json.minisig and perhaps questions.json, as the server publishes them.",
 )
-@written
+@report_options
 @pinned
-@plainly
+@translate_errors
 def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...], **chosen: Any) -> None:
     """Seal a report on a computer without network: a block of text to paste into the server's form.
 
     The block goes to standard output, all else to standard error.
     """
     get = manifests.from_folder(folder)
-    here = place(get, trust)
-    draft = _draft(here, manifests.questions(get), text_fd, bool(files), **chosen)
+    instance = read_instance(get, trust)
+    draft = _draft(instance, manifests.questions(get), text_fd, bool(files), **chosen)
     try:
         with _opened(files) as uploads:
-            who, sealed = reporters.seal(here.writer, draft, uploads)
+            who, sealed = reporters.seal(instance.writer, draft, uploads)
         block = submission.armored(sealed)
     except submission.TooLarge as exc:
         raise Problem("this is too large for a block of text", "leave files out, or use `send`") from exc
@@ -187,7 +196,7 @@ def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...
 
 
 def _draft(
-    here: Place,
+    instance: Instance,
     questions: Questions,
     text_fd: int | None,
     files: bool,
@@ -198,29 +207,29 @@ def _draft(
     advice: bool,
     given: tuple[tuple[str, int], ...],
 ) -> Draft:
-    """What the options and somebody at the terminal say of a new report.  Raises Problem, Refused."""
-    manifest = here.writer.known.manifest
+    """A new report from the options and from answers at the terminal.  Raises Problem, Refused."""
+    manifest = instance.writer.known.manifest
     channels = {each.id: output.title(each.title, language) for each in manifest.channels}
     if channel is None and len(channels) == 1:
         (channel,) = channels
     chosen = prompts.one_of("channel", channels, channel, "--channel")
-    people = output.people(manifest, offered(manifest, here.day))
+    people = output.people(manifest, offered(manifest, instance.day))
     left_out = _left_out(people, compose.readers_of(manifest, chosen, ()), without)
     draft = Draft(chosen, language, "", without=left_out)
-    _say(output.reading(here.manifests, *here.writer.readers(draft)), err=True)
-    asked = {
+    _say(output.reading(instance.manifests, *instance.writer.readers(draft)), err=True)
+    labels = {
         each.id: (output.title(each.label, language), output.title(each.hint, language))
         for each in questions.get(chosen, ())
     }
     if (text_fd or 0) in [number for _, number in given]:
         raise click.UsageError("text and answers come from descriptors of their own")
-    text, answers = prompts.text(text_fd), prompts.answers(asked, given)
+    text, answers = prompts.text(text_fd), prompts.answers(labels, given)
     way = {WAY: "advice"} if advice else {}
     return Draft(chosen, language, text, {**answers, **way}, without=left_out)
 
 
 def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:
-    """Who must not read it: whoever is named, or else whom somebody at the terminal names."""
+    """Who must not read it, from the option or asked for at the terminal."""
     if not without and prompts.at_a_terminal():
         for id, name in people.items():
             about = ", will read it" if id in readers else ", could be let in later"
@@ -230,18 +239,19 @@ def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str
 
 
 def _present(
-    here: Place, view: CaseView, instead: bool, without: tuple[str, ...]
+    instance: Instance, view: CaseView, instead: bool, without: tuple[str, ...]
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """The channel's present readers, when nobody who reads the case is left, and who is left out of them; else nobody,
-    for the case's own.
+    """If nobody who reads the case is left: the channel's present readers, and who of them is left out.
+
+    Otherwise two empty tuples, and the follow-up goes to the case's own readers.  Raises Problem.
     """
-    manifest = here.writer.known.manifest
+    manifest = instance.writer.known.manifest
     if view.slip is None:
         raise Problem("nothing here tells any more who reads your case, or whom you left out", "send a new report")
     if compose.follow_up_readers(view, manifest):
         return (), ()
     readers = compose.readers_of(manifest, view.slip.channel, view.slip.without)
-    people = {id: output.names(here.manifests, [id]) for id in readers}
+    people = {id: output.names(instance.manifests, [id]) for id in readers}
     if not readers or not (instead or prompts.at_a_terminal()):
         raise Problem("nobody who reads your case is a reader any more", "with --instead it goes to the present ones")
     for id, name in people.items():
@@ -255,8 +265,8 @@ def _nobody() -> tuple[str, ...]:
     raise compose.NobodyLeft("everybody was left out")
 
 
-def _look(api: Api, here: Place, who: Reporter) -> CaseView:
-    view = reporters.look(api, who, here.manifests, here.day)
+def _look_up(api: Api, instance: Instance, who: Reporter) -> CaseView:
+    view = reporters.look(api, who, instance.manifests, instance.day)
     if view is None:
         raise Problem(*NOTHING)
     return view

@@ -1,4 +1,4 @@
-"""How a reporter's command reaches a server and whom it trusts: address, proxy, roots, and how refusals are said."""
+"""Options of the reporter's commands: the server's address, a proxy, the roots to trust; and its errors as Problems."""
 
 import datetime
 import functools
@@ -30,7 +30,10 @@ REFUSED = {
         "this is a sealed report, or a part of one: nothing was sent",
         "paste it whole into the form of the page, or attach it as a file if it is something else",
     ),
-    compose.NobodyLeft: ("nobody is left who could read it", "leave out fewer people, or turn to another place"),
+    compose.NobodyLeft: (
+        "nobody is left who could read it",
+        "leave out fewer people, or turn to another place",
+    ),
     compose.TooLong: ("this is too long for one message", "send the text as a file, or leave out fewer people"),
 }
 UNPINNED = (
@@ -47,29 +50,29 @@ def today() -> datetime.date:
 
 
 @dataclass(frozen=True)
-class Place:
-    """The manifests that are trusted, and the day."""
+class Instance:
+    """An instance as its trusted manifests describe it, on a day."""
 
     manifests: ManifestChain
     day: datetime.date
 
     @functools.cached_property
     def writer(self) -> Writer:
-        """What seals.  Raises ReporterError when no manifest is fit for it."""
+        """The writer that seals for today's readers.  Raises ReporterError if no manifest allows sealing."""
         known = manifests.sealing(self.manifests, self.day)
         if known.manifest.standing(self.day) == "grace":
             click.echo(f"The list of readers should have been renewed by {known.manifest.expires}.", err=True)
         return Writer(known, self.day, SEALED)
 
 
-def place(get: manifests.Get, trust: Trust) -> Place:
-    """What is published there, trusted as the options say.  Raises ReporterError, Problem."""
+def read_instance(get: manifests.Get, trust: Trust) -> Instance:
+    """Fetch the manifests and verify them against the roots from the options.  Raises ReporterError, Problem."""
     day = today()
-    return Place(manifests.succession(get, trust(get), day), day)
+    return Instance(manifests.succession(get, trust(get), day), day)
 
 
-def plainly(command: F) -> F:
-    """Say what is refused as the command line says it."""
+def translate_errors(command: F) -> F:
+    """Turn the reporter's errors into Problems."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -83,12 +86,12 @@ def plainly(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def reaching(command: Callable[..., Any]) -> Any:
-    """Give a command its server as its first argument, reached as the options say."""
+def with_server(command: Callable[..., Any]) -> Any:
+    """Add the options for a server to a command, which gets an Api as its first argument."""
 
     @click.option("--server", required=True, metavar="URL", help="The server's address.")
     @click.option("--proxy", metavar="URL", help="SOCKS proxy; socks5h://127.0.0.1:9050 is Tor's usual one.")
-    @plainly
+    @translate_errors
     @functools.wraps(command)
     def wrapped(server: str, proxy: str | None, *args: Any, **kwargs: Any) -> Any:
         with closing(Link(Server(server, proxy), _waits)) as link:
@@ -100,7 +103,7 @@ def reaching(command: Callable[..., Any]) -> Any:
 
 
 def pinned(command: Callable[..., Any]) -> Any:
-    """Give a command `trust`, which finds the roots as the options say."""
+    """Add the options for roots to a command, which gets `trust`, a function that returns the roots."""
 
     @click.option("--root", "roots", multiple=True, type=FILE, help="A root's published key, root-1.pub.")
     @click.option("--digits", metavar="DIGITS", help="The digits of the roots, as the organisation shows them.")
@@ -117,7 +120,7 @@ def pinned(command: Callable[..., Any]) -> Any:
 
 
 def ask_again(error: Away) -> bool:
-    """Whether somebody at the terminal wants one more try after many; what was typed is still there."""
+    """Ask at the terminal whether to try again after many attempts; what was typed is still there."""
     if not prompts.at_a_terminal():
         return False
     click.echo(f"{str(error).capitalize()}. Nothing is lost as long as this window stays open.", err=True)
@@ -125,7 +128,7 @@ def ask_again(error: Away) -> bool:
 
 
 def _compared(get: manifests.Get) -> tuple[PublicKey, ...]:
-    """The roots that are published, when somebody has compared their digits."""
+    """The published roots, after somebody has compared their digits."""
     roots = manifests.offered(get)
     click.echo(f"The list of readers is signed by a key with these digits:\n  {manifest.fingerprint(roots)}", err=True)
     click.echo(UNPINNED, err=True)

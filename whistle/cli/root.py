@@ -1,4 +1,4 @@
-"""The root keeper's commands, on a machine that is offline: the key, the list of who may read, what is in it."""
+"""The root keeper's commands, for an offline machine: make a root's key, sign the manifest, show it."""
 
 import datetime
 import functools
@@ -12,8 +12,8 @@ from whistle.ceremony import organisation
 from whistle.ceremony import root as roots
 from whistle.ceremony.root import Draft, Keys
 from whistle.cli import passphrase
-from whistle.cli.asked import Day, Id, Pair, Weekdays
 from whistle.cli.errors import Problem
+from whistle.cli.prompts import Day, Id, Pair, Weekdays
 from whistle.protocol.case.message import MAX_SLOTS
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment, manifest
@@ -47,8 +47,8 @@ def root() -> None:
     """Root keys and the manifest: the signed list of who may read."""
 
 
-def plainly(command: F) -> F:
-    """Say root's errors as the command line says them."""
+def translate_errors(command: F) -> F:
+    """Turn root's errors into Problems."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -64,7 +64,7 @@ def plainly(command: F) -> F:
 @key_option
 @keys_option
 @passphrase.option
-@plainly
+@translate_errors
 def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
     """Make a root: a key file for its keeper, a public key to publish. Run again for a second and third keeper."""
     if key.exists():
@@ -97,7 +97,7 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
 @click.option("--stick", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Also into its outbox.")
 @click.option("--yes", is_flag=True, help="All digits were compared already.")
 @passphrase.option
-@plainly
+@translate_errors
 def sign(key: Path, keys: Path, begins: datetime.date | None, days: int, stick: Path | None, **options: Any) -> None:
     """Draft the next manifest, show it, and sign it once all digits were compared."""
     published = Keys.read(keys)
@@ -122,7 +122,7 @@ def sign(key: Path, keys: Path, begins: datetime.date | None, days: int, stick: 
 
 @root.command()
 @keys_option
-@plainly
+@translate_errors
 def show(keys: Path) -> None:
     """The roots' digits, the newest manifest, and what needs to be seen to."""
     published = Keys.read(keys)
@@ -140,21 +140,21 @@ def show(keys: Path) -> None:
 def _people(draft: Draft, day: datetime.date, options: dict[str, Any]) -> None:
     for path in options["reviewers"]:
         _digits(path, draft.enrol(_public(path, ReviewerKeys)))
-    for id_, value in options["rolled"]:
-        _digits(Path(value), draft.roll(id_, _public(Path(value), ReviewerKeys), day))
+    for id, value in options["rolled"]:
+        _digits(Path(value), draft.roll(id, _public(Path(value), ReviewerKeys), day))
     for path in options["couriers"]:
         _digits(path, draft.admit(_public(path, CourierKey)))
-    for id_ in options["retired"]:
-        draft.retire(id_)
-    for id_ in options["dismissed"]:
-        draft.dismiss(id_)
+    for id in options["retired"]:
+        draft.retire(id)
+    for id in options["dismissed"]:
+        draft.dismiss(id)
 
 
 def _channels(draft: Draft, options: dict[str, Any]) -> None:
     if options["decisions"]:
         organisation.read(options["decisions"]).apply(draft)
-    for id_, value in options["channels"]:
-        organisation.set_readers(draft, id_, [reader.strip() for reader in value.split(",")])
+    for id, value in options["channels"]:
+        organisation.set_readers(draft, id, [reader.strip() for reader in value.split(",")])
     if options["collection"]:
         draft.collection = options["collection"]
 
@@ -173,8 +173,8 @@ def _public(path: Path, kind: type[E]) -> E:
     return found
 
 
-def _digits(path: Path, id_: str) -> None:
-    click.echo(f"{id_}: {enrolment.digits(path.read_bytes())}  ({path.name})")
+def _digits(path: Path, id: str) -> None:
+    click.echo(f"{id}: {enrolment.digits(path.read_bytes())}  ({path.name})")
 
 
 def _key_bytes(key: Path) -> bytes:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from whistle.cli.asked import Bind
 from whistle.cli.errors import Problem
+from whistle.cli.prompts import Bind
 from whistle.server.errors import BadManifest, ConfigError, StartError
 from whistle.store import Limits, StoreError, WrongDay
 
@@ -34,8 +34,8 @@ def server() -> None:
     """The server that reporters meet."""
 
 
-def plainly(command: F) -> F:
-    """Say the server's errors as the command line says them."""
+def translate_errors(command: F) -> F:
+    """Turn the server's errors into Problems."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -58,7 +58,7 @@ def plainly(command: F) -> F:
 @click.option("--keys", type=FOLDER, help="The published folder: root-1.pub and the manifests. May come later.")
 @click.option("--name", default="Whistle", show_default=True, help="The organisation's name, in English.")
 @click.option("--bind", type=Bind(), default="127.0.0.1:8080", show_default=True, help="Where to listen.")
-@plainly
+@translate_errors
 def init(folder: Path, keys: Path | None, name: str, bind: str) -> None:
     """Make a server's folder, or add the first keys to one."""
     from whistle.server.config import FILE
@@ -77,7 +77,7 @@ def init(folder: Path, keys: Path | None, name: str, bind: str) -> None:
 
 @server.command()
 @folder_option
-@plainly
+@translate_errors
 def run(folder: Path) -> None:
     """Serve reporters and couriers until stopped."""
     from whistle.server.running import gunicorn as running
@@ -96,7 +96,7 @@ def run(folder: Path) -> None:
 
 @server.command()
 @folder_option
-@plainly
+@translate_errors
 def purge(folder: Path) -> None:
     """Do at once what the server does each night: turn over, sweep, remove what has been kept long enough."""
     from whistle.server.running import housekeeping
@@ -120,7 +120,7 @@ def purge(folder: Path) -> None:
     type=click.DateTime(["%Y-%m-%d"]),
     help="The clock is right: this is the day now, in UTC, by another calendar than this machine's.",
 )
-@plainly
+@translate_errors
 def clock(folder: Path, day: datetime.datetime | None) -> None:
     """Show whether the clock is believed; accept its day after a leap.
 
@@ -163,7 +163,7 @@ def _accept(instance: "Instance", day: datetime.date) -> None:
 
 
 def _refuse_leap(instance: "Instance") -> None:
-    """Say that the clock has leapt, and what goes if its day is accepted; Problem, so exit status 1."""
+    """Raise Problem if the clock has leapt, and print what would be removed if its day is accepted."""
     now, waiting = instance.store.clock(), instance.store.oldest_waiting()
     if not now.leapt or now.last is None:
         return

@@ -1,4 +1,4 @@
-"""The reviewer's commands: a workstation with its vault, what comes and goes by stick, its backup, its page."""
+"""The reviewer's commands: make a workstation, exchange with sticks, back up and restore, open the local page."""
 
 import os
 import sys
@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from whistle.cli import asked, case
+from whistle.cli import case, prompts
 from whistle.cli import passphrase as passphrases
 from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
@@ -18,15 +18,15 @@ from whistle.cli.workstation_options import (
     FOLDER,
     NEW_FILE,
     folder_option,
-    plainly,
     say,
     to_option,
-    unlocked,
+    translate_errors,
+    with_workstation,
 )
 from whistle.protocol import age
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange import exchange as exchanges
 from whistle.workstation.exchange.imports import Imported, import_files
@@ -64,7 +64,7 @@ def workstation() -> None:
 @click.option("--backup", "backup_to", type=FOLDER, help="Where to write the backup; asked for otherwise.")
 @click.option("--no-backup", is_flag=True, help="Make no backup now. Without one a broken disk loses everything.")
 @root_option
-@plainly
+@translate_errors
 def init(
     folder: Path,
     passphrase_fd: int | None,
@@ -82,14 +82,14 @@ def init(
     """
     Vault.free(folder)
     pinned = read_roots(roots)
-    name = name or asked.prompt(asked.NAME, asked.name)
-    role = role or asked.prompt(asked.ROLE, asked.name)
+    name = name or prompts.prompt(prompts.NAME, prompts.name)
+    role = role or prompts.prompt(prompts.ROLE, prompts.name)
     if not no_backup:
         backup_to = backup_to or Path(click.prompt("A folder for the backup, on another disk", err=True))
     profile = os.environ.get(PROFILE, "standard")
     check_profile(name, role, languages)
     try:
-        languages = asked.languages(" ".join(languages))
+        languages = prompts.languages(" ".join(languages))
     except ValueError as exc:
         raise Problem("these are no languages for the manifest", str(exc)) from exc
     secret = passphrases.ask_new(passphrase_fd, "A new passphrase, six words or more")
@@ -113,7 +113,7 @@ def init(
 
 @contextmanager
 def _after_all(what: str, hint: str) -> Iterator[None]:
-    """Say what the new workstation lacks, since it is there and cannot be made again."""
+    """Report what is missing, since the new workstation exists and cannot be made again."""
     try:
         yield
     except WorkstationError as exc:
@@ -121,7 +121,7 @@ def _after_all(what: str, hint: str) -> Iterator[None]:
 
 
 @workstation.command()
-@unlocked
+@with_workstation
 @click.option("--to", "path", required=True, type=NEW_FILE, help="The file to write.")
 def public(station: Workstation, path: Path) -> None:
     """Write the public file for root again.
@@ -135,7 +135,7 @@ def public(station: Workstation, path: Path) -> None:
 
 
 @workstation.command("import")
-@unlocked
+@with_workstation
 @click.argument("place", type=ANYTHING)
 @root_option
 def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
@@ -147,7 +147,7 @@ def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
 
 
 @workstation.command()
-@unlocked
+@with_workstation
 @click.argument("stick", type=FOLDER)
 @root_option
 def exchange(station: Workstation, stick: Path, roots: tuple[Path, ...]) -> None:
@@ -162,13 +162,13 @@ def exchange(station: Workstation, stick: Path, roots: tuple[Path, ...]) -> None
 @folder_option
 @passphrases.option
 @to_option
-@plainly
+@translate_errors
 def backup(folder: Path, passphrase_fd: int | None, to: Path) -> None:
     """Write a backup into a new folder.
 
     Stock `age` and `jq` open it with the passphrase of the vault.
     """
-    Vault.look(folder)
+    Vault.check(folder)
     secret = passphrases.ask(passphrase_fd)
     station = Workstation.open(folder, secret)
     try:
@@ -181,7 +181,7 @@ def backup(folder: Path, passphrase_fd: int | None, to: Path) -> None:
 @folder_option
 @passphrases.option
 @click.argument("source", type=FOLDER, metavar="BACKUP")
-@plainly
+@translate_errors
 def restore(folder: Path, passphrase_fd: int | None, source: Path) -> None:
     """Bring a workstation back from a BACKUP.
 
@@ -194,7 +194,7 @@ def restore(folder: Path, passphrase_fd: int | None, source: Path) -> None:
 
 
 @workstation.command()
-@unlocked
+@with_workstation
 @click.option("--accept", is_flag=True, help="Believe today's date, after a day on which the clock was wrong.")
 def clock(station: Workstation, accept: bool) -> None:
     """Show or accept this computer's date.
@@ -207,7 +207,7 @@ def clock(station: Workstation, accept: bool) -> None:
 
 
 @workstation.command("open")
-@unlocked
+@with_workstation
 @click.argument("stick", type=FOLDER, required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; any free one otherwise.")
 @click.option("--saved", type=FOLDER, help="Where saved files go; ~/Whistle otherwise.")
@@ -255,7 +255,7 @@ def _refuse_altered(result: Imported) -> None:
 
 def _write_public(station: Workstation, path: Path) -> None:
     data = station.public_file()
-    durable.write(path.absolute(), data, 0o644)
+    files.write(path.absolute(), data, 0o644)
     click.echo(f"Your digits: {enrolment.digits(data)}")
     click.echo(f"Hand {path} to the root keeper, who compares them.")
 

@@ -1,4 +1,4 @@
-"""What all commands of the workstation share: its folder, its passphrase, and how its errors are said."""
+"""Options that the workstation's commands share: its folder and its passphrase.  Its errors as Problems."""
 
 import functools
 import sys
@@ -20,11 +20,11 @@ from whistle.workstation.workstation import Workstation
 F = TypeVar("F", bound=Callable[..., Any])
 
 
-class Place(click.Path):
-    """A file or folder; what is wrong with it is said as everything is."""
+class CheckedPath(click.Path):
+    """A path; a wrong one is reported as a Problem, like all errors."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """The path."""
+        """The path, checked."""
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as exc:
@@ -32,10 +32,10 @@ class Place(click.Path):
             raise Problem(one_line(said[:1].lower() + said[1:]), "check the name") from exc
 
 
-FILE = Place(path_type=Path, exists=True, dir_okay=False)
-NEW_FILE = Place(path_type=Path, dir_okay=False)
-FOLDER = Place(path_type=Path, file_okay=False)
-ANYTHING = Place(path_type=Path, exists=True)
+FILE = CheckedPath(path_type=Path, exists=True, dir_okay=False)
+NEW_FILE = CheckedPath(path_type=Path, dir_okay=False)
+FOLDER = CheckedPath(path_type=Path, file_okay=False)
+ANYTHING = CheckedPath(path_type=Path, exists=True)
 
 folder_option = click.option(
     "--folder",
@@ -48,8 +48,8 @@ folder_option = click.option(
 to_option = click.option("--to", required=True, type=FOLDER, help="The folder to write into.")
 
 
-def plainly(command: F) -> F:
-    """Say the workstation's errors as the command line says them."""
+def translate_errors(command: F) -> F:
+    """Turn the errors of workstation and courier into Problems."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -69,12 +69,12 @@ def plainly(command: F) -> F:
     return wrapped  # type: ignore[return-value]
 
 
-def unlocked(command: Callable[..., Any]) -> Any:
-    """A command on an open workstation, which it gets as its first argument."""
+def with_workstation(command: Callable[..., Any]) -> Any:
+    """Unlock the workstation for a command, which gets it as its first argument."""
 
     @folder_option
     @passphrases.option
-    @plainly
+    @translate_errors
     @functools.wraps(command)
     def wrapped(folder: Path, passphrase_fd: int | None, *args: Any, **kwargs: Any) -> Any:
         with _opened(folder, passphrase_fd) as station:
@@ -85,7 +85,7 @@ def unlocked(command: Callable[..., Any]) -> Any:
 
 @contextmanager
 def _opened(folder: Path, descriptor: int | None) -> Iterator[Workstation]:
-    Vault.look(folder)
+    Vault.check(folder)
     station = Workstation.open(folder, passphrases.ask(descriptor))
     try:
         for notice in station.notices():

@@ -1,6 +1,6 @@
-"""The courier's side of the server's HTTP interface: every request signed, every answer held to its form.
+"""The courier's client for the server's HTTP interface: signs every request, checks every answer.
 
-It follows no redirect, keeps no cookie, takes no proxy from the environment and says none of the server's addresses.
+It follows no redirects, stores no cookies, takes no proxy from the environment and never prints the server's address.
 """
 
 import base64
@@ -30,14 +30,14 @@ AWAY = "see that this machine is online, that the address is right and, for an o
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is, and through which SOCKS proxy (`socks5h://…`) if any."""
+    """The server's address, and a SOCKS proxy (`socks5h://…`) or None."""
 
     url: str
     proxy: str | None = None
 
 
 class Upload:
-    """A file of known length that tells how far it was read."""
+    """A file of known length that reports how far it was read."""
 
     def __init__(self, file: BinaryIO, length: int, progress: Progress) -> None:
         self._file, self._length, self._progress, self._done = file, length, progress, 0
@@ -69,10 +69,10 @@ class Download:
 
 
 class Link:
-    """Requests of one courier to one server. `id_` is the courier's id in the manifest."""
+    """Requests of one courier to one server. `id` is the courier's id in the manifest."""
 
-    def __init__(self, server: Server, key: SigningKey, id_: str = "", clock: Callable[[], float] = time.time) -> None:
-        self.id = id_
+    def __init__(self, server: Server, key: SigningKey, id: str = "", clock: Callable[[], float] = time.time) -> None:
+        self.id = id
         self._server, self._key, self._clock = server, key, clock
         self._session = requests.Session()
         self._session.trust_env = False
@@ -81,7 +81,7 @@ class Link:
             self._session.proxies = {"http": server.proxy, "https": server.proxy}
 
     def public(self, name: str) -> bytes | None:
-        """A file that is published, None when there is none. Raises ServerAway, BadServer."""
+        """A published file, None if there is none. Raises ServerAway, BadServer."""
         with self._send("GET", f"/{name}") as response:
             if response.status_code == requests.codes.not_found:
                 return None
@@ -97,15 +97,15 @@ class Link:
 
     @contextlib.contextmanager
     def fetch(self, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> Iterator[tar.Reader]:
-        """A tar of those that the server has, at most 500 of each. Raises ServerAway, Refused."""
-        wanted = {"envelopes": [id_.hex() for id_ in envelopes], "blocks": [id_.hex() for id_ in blocks]}
+        """A tar of those that the server still has, at most 500 of each kind. Raises ServerAway, Refused."""
+        wanted = {"envelopes": [id.hex() for id in envelopes], "blocks": [id.hex() for id in blocks]}
         body = canonical.dumps(wanted)
         with self._send("POST", "/courier/fetch", body, hashlib.sha256(body).digest()) as response:
             self._refuse_errors(response)
             yield tar.Reader(Download(response))
 
     def push(self, file: BinaryIO, length: int, digest: bytes, progress: Progress) -> Any:
-        """The JSON answer to an outbox bundle, whose list has the SHA-256 `digest`. Raises ServerAway, Refused."""
+        """The JSON answer to an outbox part whose list has the SHA-256 `digest`. Raises ServerAway, Refused."""
         with self._send("POST", "/courier/push", Upload(file, length, progress), digest) as response:
             self._refuse_errors(response)
             return _json(response)

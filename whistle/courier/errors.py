@@ -1,10 +1,10 @@
-"""How the courier says no: what is wrong, and what to do about it. No message holds an address, key or path."""
+"""Courier errors: what is wrong, and what to do about it. No message holds an address, key or path."""
 
 import errno
 
 
 class CourierError(Exception):
-    """Base of everything that the courier refuses or cannot do; `hint` says what would help."""
+    """Base class; `hint` says what would help."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -12,19 +12,19 @@ class CourierError(Exception):
 
 
 class ServerAway(CourierError):
-    """The server cannot be reached, or the connection broke; what was carried so far is kept."""
+    """The server cannot be reached, or the connection broke; what was transferred so far is kept."""
 
 
 class Refused(CourierError):
-    """The server answered, and said no."""
+    """The server refused the request."""
 
 
 class BadStick(CourierError):
-    """There is no stick, it cannot be written, or what lies on it is not a bundle."""
+    """There is no stick, it cannot be written, or it holds something that is not a bundle."""
 
 
 class BadServer(CourierError):
-    """What the server sent is not what it must send: another manifest, or no bundle."""
+    """The server sent something wrong: another manifest, or a bad answer."""
 
 
 DISK = {
@@ -49,6 +49,6 @@ UNKNOWN = ("it cannot be read or written", "check that the stick is still in and
 
 
 def disk(where: str, error: OSError) -> BadStick:
-    """An error of the disk in words; `where` is "the stick" or "the courier's folder"."""
+    """The error for a failing disk; `where` is "the stick" or "the courier's folder"."""
     what, hint = DISK.get(error.errno or 0, UNKNOWN)
     return BadStick(f"{where}: {what}", hint)

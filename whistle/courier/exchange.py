@@ -1,6 +1,6 @@
-"""The errand: push what the workstation wrote, pull what came for it, lay it on the stick.
+"""The courier's round: push what the workstation wrote, pull what came for it, write it on the stick.
 
-Each step can be broken off and run again; it goes on where it was and never does harm by being done twice.
+Each step can be interrupted and run again: it resumes where it was, and repeating it does no harm.
 """
 
 import contextlib
@@ -26,12 +26,12 @@ from whistle.protocol.trust import manifest
 
 BATCH = 500  # envelopes, or blocks, that are asked for at once
 LEAPT = "The server's clock may be wrong: tell its operator. Nothing expires there until the operator has looked."
-TRIES = 5  # in a row without anything new, before a broken connection is reported
+TRIES = 5  # without anything new before a broken connection is reported
 
 
 @dataclass(frozen=True)
 class Pushed:
-    """What became of the outbox: parts sent now, ids stored, reply places taken, what the server said of a manifest."""
+    """The result of a push: parts sent now, ids stored, reply places taken, the server's answer about a manifest."""
 
     parts: int = 0
     stored: tuple[bytes, ...] = ()
@@ -41,8 +41,8 @@ class Pushed:
 
 @dataclass(frozen=True)
 class Pulled:
-    """What was laid on the stick: envelopes and blocks; of all, so many were fetched now, and so many of these since
-    what lay in the courier's folder was no longer what the server had sent.
+    """The result of a pull: envelopes and blocks written on the stick; how many things were fetched now, and how many
+    files in the courier's folder had been altered.
     """
 
     envelopes: int
@@ -53,7 +53,7 @@ class Pulled:
 
 @dataclass(frozen=True)
 class Exchanged:
-    """Both, the days until the manifest ends once they are few (else None), and whether the server's clock leapt."""
+    """Both results; the days until the manifest ends if they are few, else None; whether the server's clock leapt."""
 
     pushed: Pushed
     pulled: Pulled
@@ -62,7 +62,7 @@ class Exchanged:
 
 
 def quiet(step: str, done: int, total: int) -> None:
-    """A progress callback that shows nothing; `step` is push, pull or write, the counts are of that step."""
+    """A progress callback that shows nothing; `step` is push, pull or write, with counts of that step."""
 
 
 class Courier:
@@ -90,7 +90,7 @@ class Courier:
         """Send the outbox part by part; a part that was sent is not sent again, unless `everything` is."""
         place = Stick(stick)
         parts = place.outgoing()
-        self._enter()
+        self._connect()
         kept, sent = folders.receipts(self._folder), 0
         said = "none"
         for part in parts:
@@ -108,14 +108,14 @@ class Courier:
     def pull(self, stick: Path, everything: bool = False, again: bool = False) -> Pulled:
         """Fetch what is new, or all of it `again`, and write the inbox.
 
-        It gets all of a day which the outbox does not state, or of every day.
+        The inbox gets the days that no statement in the outbox covers, or `everything`.
         """
         place = Stick(stick)
-        known = self._enter()
+        known = self._connect()
         mirror = Mirror(self._folder / "mirror", known.manifest.slots)
         with _own_disk():
             if again:
-                mirror.keep_days(())
+                mirror.retain_days(())
             fetched = self._fetch_all(mirror)
         parts = place.outgoing()
         days = [day for day in mirror.days() if everything or not _stated(parts, known.manifest, day, mirror.hash(day))]
@@ -126,8 +126,8 @@ class Courier:
         self._deliver(place, mirror, members, _union(self._receipts_of(parts)))
         return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched, altered)
 
-    def _enter(self) -> manifest.SignedManifest:
-        """The newest manifest, in which this courier must stand; proves to the server that it does."""
+    def _connect(self) -> manifest.SignedManifest:
+        """Connect: the newest manifest, which must list this courier, and the days that the server offers."""
         try:
             known = self._manifests.refresh(self._link.public, self._today())
         except OSError as exc:
@@ -166,16 +166,16 @@ class Courier:
         return done
 
     def _missing(self, mirror: Mirror) -> dict[datetime.date, list[str]]:
-        mirror.keep_days(self._days)
+        mirror.retain_days(self._days)
         missing = {}
         for day in self._days:
             names = _names(self._link.ask("/courier/ids", {"day": day.isoformat()}))
-            mirror.keep(day, names)
+            mirror.retain(day, names)
             missing[day] = sorted(names - mirror.names(day))
         return missing
 
     def _fetch(self, mirror: Mirror, day: datetime.date, wanted: Sequence[str]) -> Iterator[str]:
-        """Until all of the batch is there, or the server has sent what it still had."""
+        """Fetch a batch, with new attempts after broken connections; yields the names as they arrive."""
         left, failures = set(wanted), 0
         while left:
             before = len(left)
@@ -191,8 +191,8 @@ class Courier:
 
     def _stream(self, mirror: Mirror, day: datetime.date, wanted: set[str]) -> Iterator[str]:
         ids = [(name, bundle.member_id(name)) for name in sorted(wanted)]
-        envelopes = [id_ for name, id_ in ids if name.startswith("envelopes/")]
-        blocks = [id_ for name, id_ in ids if name.startswith("blocks/")]
+        envelopes = [id for name, id in ids if name.startswith("envelopes/")]
+        blocks = [id for name, id in ids if name.startswith("blocks/")]
         try:
             with self._link.fetch(envelopes, blocks) as tar:
                 while entry := tar.next():
@@ -239,7 +239,7 @@ def _own_disk() -> Iterator[None]:
 
 
 def _stated(parts: Sequence[Outgoing], known: manifest.Manifest, day: datetime.date, hash_: bytes) -> bool:
-    """Whether every reviewer who states anything on this stick states to have exactly this of the day."""
+    """Whether every reviewer with statements on this stick states this hash for the day."""
     stated: dict[str, set[bytes]] = {}
     for part in parts:
         for statement in part.listing.imports:
@@ -268,17 +268,17 @@ def _batches(names: Sequence[str]) -> Iterator[Sequence[str]]:
 
 
 def _union(receipts: Sequence[Receipt]) -> Receipt:
-    taken = {id_ for receipt in receipts for id_ in receipt.taken}
-    stored = {id_ for receipt in receipts for id_ in receipt.stored} - taken
+    taken = {id for receipt in receipts for id in receipt.taken}
+    stored = {id for receipt in receipts for id in receipt.stored} - taken
     return Receipt(tuple(sorted(stored)[:MAX_IDS]), tuple(sorted(taken)[:MAX_IDS]))
 
 
 def _receipt(answer: Mapping[str, Any], part: Outgoing) -> Receipt:
-    """The server names envelopes; that it answered at all means that it has every block of the part."""
+    """The receipt of a part. The server names envelopes; its answer alone means that it has every block."""
     blocks = [bundle.member_id(member.name) for member in part.listing.members if member.is_block]
     try:
-        stored = [*blocks, *(bytes.fromhex(id_) for field in ("stored", "same") for id_ in answer[field])]
-        return Receipt(tuple(stored), tuple(bytes.fromhex(id_) for id_ in answer["taken"]))
+        stored = [*blocks, *(bytes.fromhex(id) for field in ("stored", "same") for id in answer[field])]
+        return Receipt(tuple(stored), tuple(bytes.fromhex(id) for id in answer["taken"]))
     except (KeyError, TypeError, ValueError) as exc:
         raise _strange() from exc
 
@@ -294,8 +294,8 @@ def _days(answer: Any) -> list[datetime.date]:
 
 def _names(answer: Any) -> set[str]:
     try:
-        envelopes = {bundle.envelope_name(bytes.fromhex(id_)) for id_ in answer["envelopes"]}
-        names = envelopes | {bundle.block_name(bytes.fromhex(id_)) for id_ in answer["blocks"]}
+        envelopes = {bundle.envelope_name(bytes.fromhex(id)) for id in answer["envelopes"]}
+        names = envelopes | {bundle.block_name(bytes.fromhex(id)) for id in answer["blocks"]}
     except (KeyError, TypeError, ValueError) as exc:
         raise _strange() from exc
     if not all(bundle.NAME.fullmatch(name) for name in names):

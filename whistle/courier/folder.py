@@ -1,4 +1,4 @@
-"""A courier's own folder: its settings, its key, which opens nothing, and what it remembers of past pushes."""
+"""A courier's own folder: settings, a key that opens nothing, and receipts of past pushes."""
 
 import base64
 import binascii
@@ -10,7 +10,7 @@ from typing import Any
 
 from nacl.signing import SigningKey
 
-from whistle.courier import durable
+from whistle import durable
 from whistle.courier.errors import CourierError
 from whistle.protocol.errors import Malformed
 from whistle.protocol.trust import enrolment
@@ -23,7 +23,7 @@ KEPT = 64  # receipts of the newest pushes
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the server is, how to get there, and the roots that this courier believes."""
+    """The server's address, the courier's name, the roots that it trusts, and a SOCKS proxy or None."""
 
     server: str
     name: str
@@ -33,33 +33,33 @@ class Settings:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What the server said of one part of an outbox: ids that it has, reply places that were taken."""
+    """The server's answer to one part of an outbox: ids that it has, reply places that were taken."""
 
     stored: tuple[bytes, ...]
     taken: tuple[bytes, ...]
 
 
 def create(folder: Path, settings: Settings) -> bytes:
-    """Make a courier; gives its public file. Raises CourierError when there is one already."""
+    """Make a courier; returns its public file. Raises CourierError if there is one already."""
     if (folder / SETTINGS).exists():
         raise CourierError("there is a courier in this folder already", "name another folder with --folder")
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
     key = SigningKey.generate()
     public = enrolment.courier_file(settings.name, key)
     secret = SECRET + base64.b64encode(bytes(key)).decode("ascii") + "\n"
-    durable.write(folder / KEY, [secret.encode("ascii")], 0o600)
-    durable.write(folder / PUBLIC, [public])
+    durable.write(folder / KEY, secret.encode("ascii"))
+    durable.write(folder / PUBLIC, public, 0o644)
     _write(folder, settings)
     return public
 
 
 def move(folder: Path, server: str, proxy: str | None) -> None:
-    """Point a courier at another address of its server. Raises CourierError when there is no courier."""
+    """Point a courier at another address of its server. Raises CourierError if there is no courier."""
     _write(folder, replace(settings(folder), server=server, proxy=proxy))
 
 
 def settings(folder: Path) -> Settings:
-    """Raises CourierError when there is no courier in the folder, or its file cannot be understood."""
+    """Read the settings. Raises CourierError if there is no courier in the folder, or its file is damaged."""
     try:
         record = json.loads((folder / SETTINGS).read_text("utf-8"))
         roots = tuple(PublicKey.from_text(root) for root in record["roots"])
@@ -71,7 +71,7 @@ def settings(folder: Path) -> Settings:
 
 
 def key(folder: Path) -> SigningKey:
-    """The courier's signing key. Raises CourierError when its file is damaged."""
+    """The courier's signing key. Raises CourierError if its file is damaged."""
     try:
         text = (folder / KEY).read_text("ascii").strip()
         return SigningKey(base64.b64decode(text.removeprefix(SECRET), validate=True))
@@ -82,7 +82,7 @@ def key(folder: Path) -> SigningKey:
 
 
 def receipts(folder: Path) -> dict[bytes, Receipt]:
-    """By the SHA-256 of a part's list; empty when there are none, since a push can be repeated."""
+    """Receipts by the SHA-256 of a part's list; empty if they cannot be read, since a push can be repeated."""
     try:
         record = json.loads((folder / RECEIPTS).read_text("utf-8"))
         return {bytes.fromhex(digest): Receipt(_ids(each["stored"]), _ids(each["taken"])) for digest, each in record}
@@ -91,12 +91,12 @@ def receipts(folder: Path) -> dict[bytes, Receipt]:
 
 
 def save_receipts(folder: Path, kept: dict[bytes, Receipt]) -> None:
-    """Remember the newest of them, durably."""
+    """Save the newest receipts durably."""
     record: list[tuple[str, dict[str, Any]]] = [
-        (digest.hex(), {"stored": [id_.hex() for id_ in each.stored], "taken": [id_.hex() for id_ in each.taken]})
+        (digest.hex(), {"stored": [id.hex() for id in each.stored], "taken": [id.hex() for id in each.taken]})
         for digest, each in list(kept.items())[-KEPT:]
     ]
-    durable.write(folder / RECEIPTS, [json.dumps(record).encode()])
+    durable.write(folder / RECEIPTS, json.dumps(record).encode())
 
 
 def _write(folder: Path, settings: Settings) -> None:
@@ -106,7 +106,7 @@ def _write(folder: Path, settings: Settings) -> None:
         "roots": [root.text for root in settings.roots],
         "proxy": settings.proxy,
     }
-    durable.write(folder / SETTINGS, [json.dumps(record, indent=1).encode()])
+    durable.write(folder / SETTINGS, json.dumps(record, indent=1).encode())
 
 
 def _ids(texts: Sequence[str]) -> tuple[bytes, ...]:

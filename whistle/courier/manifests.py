@@ -1,6 +1,6 @@
-"""The manifests that a courier has seen: each signed by a pinned root, each following the one before.
+"""The manifests that a courier has seen, each signed by a pinned root and following its predecessor.
 
-An older serial than one seen, a gap, a foreign signature or another manifest of the same serial is refused.
+A serial lower than one seen before, a gap, a foreign signature and a second manifest of one serial are refused.
 """
 
 import datetime
@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from whistle.courier import durable
+from whistle import durable
 from whistle.courier.errors import BadServer
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import manifest
@@ -98,8 +98,8 @@ class Manifests:
     def _save(self, known: manifest.SignedManifest) -> None:
         self._folder.mkdir(exist_ok=True)
         path = self._folder / f"manifest-{known.manifest.serial}.json"
-        durable.write(path.with_name(path.name + ".minisig"), [known.signature])
-        durable.write(path, [known.data])
+        durable.write(path.with_name(path.name + ".minisig"), known.signature)
+        durable.write(path, known.data)
 
 
 def _follow(before: Sequence[manifest.SignedManifest], new: manifest.SignedManifest) -> None:

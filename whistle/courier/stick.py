@@ -1,7 +1,7 @@
 """The stick: `outbox` comes from the workstation, `inbox` goes to it, and both hold nothing but bundles.
 
-What lies in the outbox is read strictly and never changed. A new inbox is written whole beside the old one, which goes
-only then, so that a stick pulled out at any moment holds complete parts or none.
+The outbox is read strictly and never changed. A new inbox is written completely before the old one is removed, so that
+a stick pulled out at any moment holds complete parts or none.
 """
 
 import datetime
@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from whistle.courier import durable
+from whistle import durable
 from whistle.courier.errors import BadStick, disk
 from whistle.protocol.errors import Malformed
 from whistle.protocol.transfer import bundle
@@ -20,7 +20,7 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class Outgoing:
-    """A part in the outbox: where, its list, the SHA-256 of the list, its length in bytes."""
+    """A part in the outbox: its path, its list, the SHA-256 of the list, its length in bytes."""
 
     path: Path
     listing: bundle.Listing
@@ -29,7 +29,7 @@ class Outgoing:
 
 
 class Stick:
-    """The folder that a stick, or anything like one, is mounted at. Raises BadStick when there is none."""
+    """The folder where a stick is mounted, or any other folder. Raises BadStick if there is none."""
 
     def __init__(self, folder: Path) -> None:
         if not folder.is_dir():
@@ -38,11 +38,11 @@ class Stick:
         self.outbox = folder / "outbox"
 
     def outgoing(self) -> list[Outgoing]:
-        """The parts of the outbox, whose lists were read; their members are verified by `verify`."""
+        """The parts of the outbox, with their lists; `verify` checks their members."""
         return [self._outgoing(path) for path in _parts(self.outbox)]
 
     def verify(self, part: Outgoing) -> None:
-        """Read the whole part. Raises BadStick when anything in it is not as its list says."""
+        """Read the whole part. Raises BadStick if anything in it is not as its list says."""
         try:
             with part.path.open("rb") as file:
                 bundle.verify(file)
@@ -52,14 +52,14 @@ class Stick:
             raise disk("the stick", exc) from exc
 
     def deliver(self, listings: Sequence[bundle.Listing], source: bundle.Source, progress: Progress) -> None:
-        """Put these parts into the inbox instead of what is there. Raises BadStick; then the old ones may remain."""
+        """Replace the inbox with these parts. Raises BadStick; then old parts may remain."""
         try:
             self.inbox.mkdir(exist_ok=True)
             self._clear_unfinished()
             self._make_room(sum(listing.length() for listing in listings))
             counted = _counted(source, sum(len(listing.members) for listing in listings), progress)
             staged = [
-                (durable.stage(path, bundle.stream(listing, counted)), path)
+                (durable.stage(path, bundle.stream(listing, counted), 0o644), path)
                 for listing, path in ((listing, self.inbox / _name(listing)) for listing in listings)
             ]
             for beside, path in staged:
@@ -90,7 +90,7 @@ class Stick:
 
     def _make_room(self, needed: int) -> None:
         if shutil.disk_usage(self.inbox).free < needed + 2**20:
-            for path in _parts(self.inbox):  # the mirror still has all of it
+            for path in _parts(self.inbox):  # the mirror still has everything
                 path.unlink()
 
 

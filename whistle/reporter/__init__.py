@@ -1,4 +1,4 @@
-"""Sealing and reading on the reporter's own device; nothing of it is ever written to a disk, unless asked for."""
+"""Sealing and reading on the reporter's own device; nothing is written to a disk but files saved on request."""
 
 from whistle.reporter.api import Api
 from whistle.reporter.connection import Link, Server

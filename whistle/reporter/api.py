@@ -1,4 +1,4 @@
-"""The server's binary interface for reporters (SPEC 9.1): what is asked, and answers held to their form."""
+"""A client for the server's binary interface for reporters (SPEC 9.1); it checks every answer."""
 
 import datetime
 import itertools
@@ -14,7 +14,7 @@ from whistle.protocol.trust.manifest import MAX_FILE
 from whistle.reporter.connection import Link
 from whistle.reporter.errors import BadServer
 
-PAD = 262_144  # bytes; an answer to a lookup is a multiple of it
+PAD = 262_144  # bytes; the size of an answer to a lookup is a multiple of it
 ENTRY = struct.Struct(f">{TOKEN}sBII")  # id, state, day, length of the body
 STATES = ("waiting", "collected", "removed")
 WITHDRAWN = ("withdrawn", "collected", "unknown")
@@ -25,7 +25,7 @@ TOGETHER = 8  # blocks in one answer
 
 @dataclass(frozen=True)
 class Found:
-    """What lies under an id: its state, the day of that state, and a body if it is for the reporter."""
+    """What is stored under an id: its state, the day of that state, and a body if it is for the reporter."""
 
     id: bytes
     state: str
@@ -34,44 +34,44 @@ class Found:
 
 
 class Api:
-    """What a reporter asks.  Each method raises Away, Declined or BadServer; any may be called again."""
+    """A reporter's requests.  Each method raises Away, Declined or BadServer; any may be repeated."""
 
     def __init__(self, link: Link) -> None:
         self._link = link
 
     def published(self, name: str) -> bytes | None:
-        """A public file: a manifest, its signature, a root's key; None when there is none."""
+        """A public file: a manifest, its signature, a root's key; None if there is none."""
         return self._link.get(name, MAX_FILE)
 
     def ready(self) -> None:
-        """Ask whether a message would be taken now, before anything of it is sent."""
+        """Check that the server accepts messages now, before anything is sent."""
         self._link.post("/api/ready", b"", 0)
 
     def drop(self, ids: Sequence[bytes]) -> None:
-        """Have blocks removed that no report has named; where this does not arrive, the server does it in a day."""
+        """Remove blocks that no report has named; if this does not arrive, the server removes them within a day."""
         if ids:
             self._link.mention("/api/drop", b"".join(ids))
 
     def put_block(self, block: Block) -> None:
-        """Have a block kept for the report that follows."""
+        """Store a block for the report that follows."""
         id, body = block
         self._link.post("/api/block", id + body, 0)
 
     def store(self, tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
-        """Have envelopes kept under their tokens, with blocks that were put; the same again changes nothing."""
+        """Store envelopes under their tokens, with blocks stored before; repeating it changes nothing."""
         self._link.post("/api/store", submission.encode(tokens, envelopes, blocks), 0)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
-        """What lies under the sorted ids of one reporter."""
+        """Look up the sorted ids of one reporter."""
         most = 4 + len(ids) * (ENTRY.size + envelope.size(slots))
         return _parse_look(self._link.post("/api/lookup", b"".join(ids), most + PAD), set(ids), envelope.size(slots))
 
     def blocks(self, ids: Sequence[bytes]) -> list[bytes | None]:
-        """Blocks of replies, at most 64; None for one that is not there."""
+        """Fetch at most 64 blocks of replies; None for each that is not there."""
         return _parse_blocks(self._link.post("/api/blocks", b"".join(ids), len(ids) * (1 + BLOCK)), len(ids))
 
     def withdraw(self, tokens: Sequence[bytes]) -> str:
-        """Take a report and its slip back: withdrawn, collected (too late) or unknown."""
+        """Withdraw a report and its slip; returns withdrawn, collected (too late) or unknown."""
         answer = self._link.post("/api/withdraw", b"".join(tokens), 1)
         if len(answer) != 1 or answer[0] >= len(WITHDRAWN):
             raise _unknown()

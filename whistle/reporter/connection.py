@@ -1,7 +1,7 @@
-"""One reporter's connection to one server: through a SOCKS proxy when told, again when it breaks.
+"""One reporter's connection to one server, through a SOCKS proxy if there is one, with new attempts if it breaks.
 
-It follows no redirect, keeps no cookie, takes nothing from the environment, looks up no name when there is a proxy, and
-says nothing about this machine.
+It follows no redirects, stores no cookies, takes nothing from the environment, resolves no names if there is a proxy,
+and reveals nothing about this machine.
 """
 
 import contextlib
@@ -17,27 +17,27 @@ import requests
 from whistle.reporter.errors import Away, BadServer, Declined, ReporterError, TooMuch
 
 TIMEOUT = (60, 180)  # seconds: to connect (an onion service takes long), between two bytes
-HURRY = (10, 10)  # the same for what nobody waits for
+HURRY = (10, 10)  # the same for requests whose answer does not matter
 WAITS = (1, 2, 4, 8, 15, 30, 30, 30, 60, 60, 60, 60)  # seconds before each new try
-UNMET = 3  # new tries as long as the server has never answered
-LONGEST_TOLD = 300  # seconds that a server may ask one to wait
+UNMET = 3  # new tries while the server has never answered
+LONGEST_WAIT = 300  # seconds that the server may ask a client to wait
 PIECE = 65_536  # bytes
 OCTETS = "application/octet-stream"
 OK = (200, 204)
 MISSING = 404
 LIMITED = 429
-PASSING = frozenset({408, 425, LIMITED})  # and all from 500 on, but:
+PASSING = frozenset({408, 425, LIMITED})  # and all from 500 on, except FULL
 FULL, TAKEN = 507, 409
-UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"  # by OpenSSL; other errors of TLS are connections that broke
+UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"  # from OpenSSL; other TLS errors are broken connections
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "whistle"}
 
-OnWait = Callable[[ReporterError, int], None]  # is told why, and for how many seconds
+OnWait = Callable[[ReporterError, int], None]  # called with the reason and the seconds
 
 
 @dataclass(frozen=True)
 class Server:
-    """Where the server is, and through which proxy (`socks5h://host:port`) if any.  Raises ReporterError."""
+    """The server's address, and a proxy (`socks5h://host:port`) or None.  Raises ReporterError for bad ones."""
 
     url: str
     proxy: str | None = None
@@ -59,7 +59,7 @@ class Server:
 
 
 class Link:
-    """Requests to a server; each is made again while only the connection or the server's load is at fault."""
+    """Requests to a server; each is repeated while the connection breaks or the server is overloaded."""
 
     def __init__(self, server: Server, on_wait: OnWait = lambda error, seconds: None) -> None:
         self._url, self._on_wait = server.url.rstrip("/"), on_wait
@@ -68,11 +68,11 @@ class Link:
         self._session.trust_env = False
         self._session.cookies.set_policy(http.cookiejar.DefaultCookiePolicy(allowed_domains=[]))
         if server.proxy:
-            proxy = _alone(server.proxy)
+            proxy = _isolated(server.proxy)
             self._session.proxies = {"http": proxy, "https": proxy}
 
     def get(self, name: str, limit: int) -> bytes | None:
-        """A published file of at most ``limit`` bytes, None when there is none.  Raises Away, Declined, BadServer."""
+        """A published file of at most ``limit`` bytes, None if there is none.  Raises Away, Declined, BadServer."""
         return self._again(lambda: self._ask("GET", f"/{name}", b"", limit))
 
     def post(self, path: str, body: bytes, limit: int) -> bytes:
@@ -83,12 +83,12 @@ class Link:
         return answer
 
     def mention(self, path: str, body: bytes) -> None:
-        """Post something once, whatever comes of it."""
+        """Post something once and ignore the outcome."""
         with contextlib.suppress(ReporterError), self._sent("POST", path, body, HURRY):
             pass
 
     def close(self) -> None:
-        """Give up the connections."""
+        """Close all connections."""
         self._session.close()
 
     def _again(self, ask: Callable[[], bytes | None]) -> bytes | None:
@@ -97,7 +97,7 @@ class Link:
             try:
                 answer = ask()
             except Away as error:
-                if tries >= (len(WAITS) if self._met else UNMET) or error.wait > LONGEST_TOLD:
+                if tries >= (len(WAITS) if self._met else UNMET) or error.wait > LONGEST_WAIT:
                     raise
                 seconds = max(WAITS[tries], error.wait)
                 tries += 1
@@ -113,7 +113,7 @@ class Link:
                 return None
             if response.status_code not in OK:
                 self._met = self._met or response.status_code in PASSING
-                raise _no(response)
+                raise _error(response)
             return _body(response, limit)
 
     @contextlib.contextmanager
@@ -150,14 +150,14 @@ def _body(response: requests.Response, limit: int) -> bytes:
     return bytes(data)
 
 
-def _no(response: requests.Response) -> ReporterError:
-    """What a status that is no success means."""
+def _error(response: requests.Response) -> ReporterError:
+    """The error for a response without success."""
     status = response.status_code
     if status == FULL:
         return Declined("the server is full; it kept nothing of this", "keep your text and try again tomorrow")
     if status == TAKEN:
         return Declined("something else is stored there already", "run the command again from its beginning")
-    wait = _told(response.headers.get("Retry-After", ""))
+    wait = _seconds(response.headers.get("Retry-After", ""))
     if status == LIMITED:
         return TooMuch(
             "more arrives at the server than it takes; nothing of this was stored",
@@ -165,14 +165,14 @@ def _no(response: requests.Response) -> ReporterError:
             wait,
         )
     if status in PASSING or status >= 500:
-        wait = min(wait, LONGEST_TOLD)
+        wait = min(wait, LONGEST_WAIT)
         return Away(f"the server cannot answer now ({status})", "wait some minutes, then try again", wait)
     return BadServer(
         f"the server does not understand this ({status})", "check the address; use the version that the operator runs"
     )
 
 
-def _told(text: str) -> int:
+def _seconds(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 
 
@@ -181,8 +181,8 @@ def _duration(seconds: int) -> str:
     return f"{count} {unit}{'' if count == 1 else 's'}"
 
 
-def _alone(proxy: str) -> str:
-    """The proxy with a name of its own for this run: by it, Tor keeps this run's connections apart from all others."""
+def _isolated(proxy: str) -> str:
+    """The proxy with random credentials for this run, by which Tor isolates its connections from all others."""
     parts = _split(proxy)
     host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
     return f"socks5h://{secrets.token_hex(8)}:{secrets.token_hex(8)}@{host}:{parts.port}"
@@ -191,7 +191,7 @@ def _alone(proxy: str) -> str:
 def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
-        _ = parts.port  # which is parsed late
+        _ = parts.port  # parsed only now
     except ValueError as exc:
         raise ReporterError("an address is no address", "check --server and --proxy") from exc
     return parts

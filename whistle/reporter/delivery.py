@@ -1,4 +1,4 @@
-"""Sealing on the reporter's own device, and having it kept: blocks first, then report and slip in one request.
+"""Sealing on the reporter's own device and sending: blocks first, then report and slip in one request.
 
 Files are read once and sealed as they are read, in constant memory; nothing is written to a disk.
 """
@@ -27,12 +27,12 @@ PIECE = 1_048_576  # bytes of a file in memory
 PARALLEL = 3  # blocks under way
 
 Progress = Callable[[str, int, int], None]
-Again = Callable[[Away], bool]  # whether to try once more, after many times
+Again = Callable[[Away], bool]  # whether to try again, after many attempts
 
 
 @dataclass(frozen=True)
 class File:
-    """A file to send: its name as the readers will see it, what it says it is, and where its bytes come from."""
+    """A file to send: its name as the readers will see it, its media type, and its bytes."""
 
     name: str = field(repr=False)
     type: str
@@ -40,19 +40,19 @@ class File:
 
     @property
     def size(self) -> int:
-        """Its size in bytes, 0 for what has none before it is read."""
+        """Its size in bytes, 0 if that is not known in advance."""
         return os.fstat(self.stream.fileno()).st_size
 
 
 @dataclass(frozen=True)
 class Course:
-    """How a sending goes: whom it tells how far it is, and whom it asks when the connection stays away."""
+    """Callbacks of a transfer: one for progress, and one that decides whether to try again when the server is away."""
 
     progress: Progress = lambda step, done, total: None
     again: Again = lambda error: False
 
     def persist(self, action: Callable[[], None]) -> None:
-        """Do something until it is done, or nobody wants to try any more.  Raises ReporterError."""
+        """Repeat an action until it succeeds or `again` declines.  Raises ReporterError."""
         while True:
             try:
                 return action()
@@ -62,9 +62,9 @@ class Course:
 
 
 def send(api: Api, writer: Writer, draft: Draft, files: Sequence[File], course: Course) -> Reporter:
-    """Have a report kept; who came to be its reporter.  Raises drafting.Refused, ReporterError, OSError.
+    """Send a report; returns its new reporter.  Raises compose.Refused, ReporterError, OSError.
 
-    What cannot be sealed is refused before the first byte of it is sent.
+    What cannot be sealed is refused before anything is sent.
     """
     compose.check(draft, files=len(files))
     writer.readers(draft)
@@ -85,7 +85,7 @@ def follow_up(
     case: Conversation,
     course: Course,
 ) -> None:
-    """Have a follow-up kept.  Raises as `send` does."""
+    """Send a follow-up.  Raises what `send` raises."""
     compose.check(draft, reporter.code, files=len(files))
     writer.follow_up_readers(draft, case)
     with _uploading(api, course) as ids:
@@ -97,7 +97,7 @@ def follow_up(
 
 
 def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Submission]:
-    """A report for a block of text, all of it in memory.  Raises compose.Refused, submission.TooLarge, OSError."""
+    """A sealed report for a block of text, in memory.  Raises compose.Refused, submission.TooLarge, OSError."""
     compose.check(draft, files=len(files))
     blocks: list[Block] = []
     reporter, attachments = derive(os.urandom(CODE)), []
@@ -142,7 +142,7 @@ def _store(api: Api, parcel: Submission, ids: list[bytes], course: Course) -> No
 
 
 def _put_files(api: Api, files: Sequence[File], course: Course, ids: list[bytes]) -> tuple[Attachment, ...]:
-    """Seal files into blocks that the server keeps; their records.  The ids of all blocks are added to `ids`."""
+    """Seal files and send their blocks; returns the attachments.  The ids of all blocks are added to `ids`."""
     total = sum(attachment.blocks_for(file.size) for file in files)
     if total > MAX_BLOCKS:
         raise ReporterError(
@@ -167,7 +167,7 @@ def _sealed(file: File, sealer: attachment.Sealer) -> Iterator[list[Block]]:
 
 
 class _Uploads:
-    """Blocks on their way to the server, a few at a time; one that does not arrive is sent again."""
+    """Uploads of blocks, a few at a time; one that does not arrive is sent again."""
 
     def __init__(self, put: Callable[[Block], None], course: Course, total: int, ids: list[bytes]) -> None:
         self.ids = ids
@@ -176,19 +176,19 @@ class _Uploads:
         self._ended: queue.SimpleQueue[tuple[Block, BaseException | None]] = queue.SimpleQueue()
 
     def add(self, blocks: Sequence[Block]) -> None:
-        """Send blocks; waits while there are enough under way."""
+        """Send blocks; waits while PARALLEL are under way."""
         for block in blocks:
             self.ids.append(block[0])
             if len(self.ids) > MAX_BLOCKS:
                 raise ReporterError("the files are too large together", "send fewer of them")
             while self._under >= PARALLEL:
-                self._settle()
+                self._complete_one()
             self._start(block)
 
     def finish(self) -> None:
         """Wait until all have arrived."""
         while self._under:
-            self._settle()
+            self._complete_one()
 
     def _start(self, block: Block) -> None:
         self._under += 1
@@ -197,12 +197,12 @@ class _Uploads:
     def _run(self, block: Block) -> None:
         try:
             self._put(block)
-        except BaseException as error:  # the thread's outermost edge: `_settle` raises it
+        except BaseException as error:  # the thread's outermost edge: `_complete_one` raises it
             self._ended.put((block, error))
         else:
             self._ended.put((block, None))
 
-    def _settle(self) -> None:
+    def _complete_one(self) -> None:
         block, error = self._ended.get()
         self._under -= 1
         if error is None:
@@ -215,7 +215,7 @@ class _Uploads:
 
 
 def _digest(text: str, attachments: Sequence[Attachment]) -> bytes:
-    """What a follow-up holds, as a form of it would say (SPEC 2.4)."""
+    """The digest of a follow-up's content, as that of a form (SPEC 2.4)."""
     form = FormDigest()
     form.field("text", text.encode("utf-8", "replace"))
     for each in attachments:

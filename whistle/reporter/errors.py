@@ -1,8 +1,8 @@
-"""How the reporter's program says no: what is wrong, and what to do.  No message holds text, words or addresses."""
+"""Errors of the reporter's program: what is wrong, and what to do.  No message holds text, words or addresses."""
 
 
 class ReporterError(Exception):
-    """Base of everything that it refuses or cannot do; `hint` says what would help."""
+    """Base class; `hint` says what would help."""
 
     def __init__(self, message: str, hint: str) -> None:
         super().__init__(message)
@@ -10,9 +10,9 @@ class ReporterError(Exception):
 
 
 class Away(ReporterError):
-    """The server cannot be reached, the connection broke, or it has too much to do; the same may be tried again.
+    """The server cannot be reached or is overloaded, or the connection broke; the request may be repeated.
 
-    `wait` is in seconds, where the server said for how long.
+    `wait` is in seconds, 0 if the server did not say how long.
     """
 
     def __init__(self, message: str, hint: str, wait: int = 0) -> None:
@@ -21,19 +21,19 @@ class Away(ReporterError):
 
 
 class TooMuch(Away):
-    """More arrives at the server than it takes; nothing of what was asked is stored."""
+    """The server's rate limit was reached; nothing of the request was stored."""
 
 
 class Declined(ReporterError):
-    """The server answered, and said no."""
+    """The server refused the request."""
 
 
 class BadServer(ReporterError):
-    """What the server sent is not what it must send."""
+    """The server's answer is not in the expected form."""
 
 
 class Untrusted(ReporterError):
-    """No manifest could be trusted: another root, another signature, another order or another day."""
+    """No manifest could be trusted, because of its root, signature, chain or dates."""
 
 
 class CannotSave(ReporterError):

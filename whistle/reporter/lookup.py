@@ -1,6 +1,6 @@
-"""What the twelve words find: where the report stands, what is proven to be a reply, and the files that came with it.
+"""Looking up a case by its twelve words: the report's state, the verified replies, and their files.
 
-Whatever lies in a reply's place and is not signed by a reviewer who may answer there is counted, never shown.
+Anything in a reply's place that is not signed by a reviewer who may answer there is counted but never shown.
 """
 
 import datetime
@@ -8,9 +8,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from whistle.newfile import new_file
+from whistle.durable import new_file
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.code.retrieval import Reporter, id_from_token
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
@@ -20,16 +21,14 @@ from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave
 
-KEPT = datetime.timedelta(days=400)  # of the reporters' heap (SPEC 9.5)
-
 Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True)
 class CaseView(Conversation):
-    """What the words find.  `state` and `state_day` are the report's; None when only replies are left of it.
+    """What the words find.  `state` and `state_day` are the report's; None if only replies are left.
 
-    `sent` is the day on which it came, where that is still known; `last_day` the first on which something goes.
+    `sent` is the day on which it arrived, if that is still known; `last_day` is the day on which the first thing goes.
     """
 
     state: str | None
@@ -39,7 +38,7 @@ class CaseView(Conversation):
 
 
 def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime.date) -> CaseView | None:
-    """Everything that is stored under a reporter's words; None when nothing is.  Raises ReporterError."""
+    """Everything that is stored under a reporter's words; None if nothing is.  Raises ReporterError."""
     slots = manifests.current(today).manifest.slots
     found = {each.id: each for each in api.look(reporter.lookup_ids(slots), slots)}
     if not found:
@@ -58,12 +57,12 @@ def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime
         state=report.state if report else None,
         state_day=report.day if report else None,
         sent=sent,
-        last_day=last + KEPT if last else None,
+        last_day=last + REPLIES_KEPT if last else None,
     )
 
 
 def content(api: Api, record: Attachment, progress: Progress = lambda step, done, total: None) -> Iterator[bytes]:
-    """The content of an attachment as its blocks arrive; what came before a Malformed is not to be used."""
+    """The content of an attachment as its blocks arrive; to be discarded if Malformed is raised."""
     opener, ids = attachment.Opener(record), attachment.block_ids(record)
     for at in range(0, len(ids), TOGETHER):
         for block in api.blocks(ids[at : at + TOGETHER]):
@@ -75,7 +74,7 @@ def content(api: Api, record: Attachment, progress: Progress = lambda step, done
 
 
 def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path:
-    """Save a reply's file, whole or not at all, under a name that can do no harm.  Raises CannotSave, ReporterError."""
+    """Save a reply's file, whole or not at all, under a harmless name.  Raises CannotSave, ReporterError."""
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         with new_file(folder) as (file, name_it):
@@ -95,7 +94,7 @@ def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path
 
 
 def _sent(report: Found | None, slip: Found | None) -> datetime.date | None:
-    """The day on which the report came: its own while it waits, else that of the slip, which came with it."""
+    """The day on which the report arrived: its own day while it waits, then that of its slip."""
     if report and report.state == "waiting":
         return report.day
     return slip.day if slip and slip.state == "waiting" else None

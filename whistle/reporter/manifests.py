@@ -1,6 +1,6 @@
-"""Whom to trust: the roots, pinned by a file or by their digits, and the manifests that one of them signed (SPEC 7).
+"""What to trust: the roots, pinned by a file or by their digits, and the manifests that they signed (SPEC 7).
 
-Nothing is kept, so an older manifest than one seen in another run cannot be told; its last day and its chain can.
+Nothing is stored, so a manifest older than one seen in another run is not noticed; its last day and chain are checked.
 """
 
 import datetime
@@ -23,7 +23,7 @@ QUESTIONS = "questions.json"
 DAMAGED = "somebody's editor or a download changed it: get it again as it is published, and tell the organisation"
 SUSPECT = "send nothing; compare the root's digits with somebody of the organisation, by another way than this address"
 
-Get = Callable[[str], bytes | None]  # a published file, None when there is none
+Get = Callable[[str], bytes | None]  # a published file, None if there is none
 
 
 def from_folder(folder: Path) -> Get:
@@ -48,7 +48,7 @@ def root(data: bytes) -> PublicKey:
 
 
 def offered(get: Get) -> tuple[PublicKey, ...]:
-    """The roots that are published, which anybody who controls the server may have put there.  Raises Untrusted."""
+    """The published roots; whoever controls the server may have put them there.  Raises Untrusted."""
     found: list[PublicKey] = []
     while len(found) < MOST_ROOTS and (data := get(f"root-{len(found) + 1}.pub")) is not None:
         found.append(root(data))
@@ -58,7 +58,7 @@ def offered(get: Get) -> tuple[PublicKey, ...]:
 
 
 def pinned_by(digits: str, get: Get) -> tuple[PublicKey, ...]:
-    """The roots that are published, if their digits are these.  Raises Untrusted, or ReporterError for no digits."""
+    """The published roots, if their digits are these.  Raises Untrusted, or ReporterError if these are no digits."""
     typed = re.sub(r"[\s.-]", "", digits)
     if not re.fullmatch(r"[0-9]{40}", typed):
         raise ReporterError("these are no root's digits", f"they are {DIGITS} digits, in ten groups of four")
@@ -69,7 +69,7 @@ def pinned_by(digits: str, get: Get) -> tuple[PublicKey, ...]:
 
 
 def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> ManifestChain:
-    """The published manifests, in order, the newest with as many before it as there are.  Raises Untrusted."""
+    """The published manifests: the newest and all its available predecessors, in order.  Raises Untrusted."""
     newest = _published(get, "manifest", roots)
     if newest is None:
         raise Untrusted("there is no manifest", "the operator has to install the first one; come back later")
@@ -93,7 +93,7 @@ def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Ma
 
 
 def sealing(found: ManifestChain, today: datetime.date) -> SignedManifest:
-    """The manifest by which one may seal on a day.  Raises Untrusted 30 days after its end."""
+    """The manifest to seal with on a day.  Raises Untrusted more than 30 days after its end."""
     try:
         return found.sealing(today)
     except Expired as exc:
@@ -104,7 +104,7 @@ def sealing(found: ManifestChain, today: datetime.date) -> SignedManifest:
 
 
 def questions(get: Get) -> Questions:
-    """What each channel asks, as the server says; nothing where it says nothing.  Raises Untrusted."""
+    """The questions of each channel, as the server publishes them; empty if it has none.  Raises Untrusted."""
     data = get(QUESTIONS)
     try:
         return asked.parse(data) if data is not None else {}

@@ -1,8 +1,8 @@
-"""What a reviewer is told when something cannot be done: one line of what, one line of what to do about it."""
+"""Workstation errors: one line that says what is wrong, and one that says what to do about it."""
 
 
 class WorkstationError(Exception):
-    """Base of everything that the workstation refuses; neither line ever holds plaintext, a key or words."""
+    """Base class.  Neither line ever holds plaintext, a key or words."""
 
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class VaultMissing(VaultError):
 
 
 class VaultForeign(VaultError):
-    """The parts of this folder do not belong together, or were not written by this program."""
+    """The files in this folder do not belong together, or this program did not write them."""
 
 
 class VaultLocked(VaultError):
@@ -31,20 +31,20 @@ class VaultLocked(VaultError):
 
 
 class VaultReadOnly(VaultError):
-    """The folder or the disk takes no writing."""
+    """The folder or the disk cannot be written."""
 
 
 class Refused(WorkstationError):
-    """An action that a rule of the protocol forbids here and now."""
+    """A rule of the protocol forbids the action now."""
 
 
 class ClockBehind(Refused):
-    """This computer's clock shows a day before one that was already seen: nothing is signed with it."""
+    """This computer's clock is behind a day on which the vault was already used: nothing is signed."""
 
 
 class Untrusted(WorkstationError):
-    """A manifest or a stick does not come from where it claims."""
+    """A manifest or a stick is not what it claims to be."""
 
 
 class CannotSave(WorkstationError):
-    """A file could not be written whole; nothing of it is left behind."""
+    """A file could not be written whole; no part of it is left behind."""

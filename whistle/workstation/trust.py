@@ -1,8 +1,8 @@
-"""Whom this workstation believes: the pinned roots, the manifests they signed, and its own clock.
+"""What this workstation trusts: the pinned roots, the manifests that they signed, and its own clock.
 
-A manifest is taken when a pinned root signed it, its serial is not lower than one seen before, and it follows the one
-before it (SPEC section 7).  Its dates are judged by the workstation's own clock; nothing is signed while that clock
-shows a day before one on which this vault was already used.
+A manifest is accepted if a pinned root signed it, its serial is not lower than one seen before, and it follows its
+predecessor (SPEC section 7).  Its dates are checked against the workstation's clock; nothing is signed while that
+clock is behind a day on which this vault was already used.
 """
 
 import base64
@@ -17,10 +17,23 @@ from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.workstation.errors import ClockBehind, Refused, Untrusted
-from whistle.workstation.people import People
 from whistle.workstation.vault.storage import Vault
 
 FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
+
+
+class People:
+    """Everyone whom the manifests list, and the keys with which they could sign on a day."""
+
+    def __init__(self, manifests: ManifestChain) -> None:
+        self._manifests = manifests
+        self._signers: dict[tuple[str, datetime.date], list[bytes]] = {}
+
+    def signers(self, reviewer: str, day: datetime.date) -> list[bytes]:
+        """The Ed25519 keys with which a reviewer could sign on a day; empty if not active then."""
+        if (reviewer, day) not in self._signers:
+            self._signers[reviewer, day] = self._manifests.signing_keys(reviewer, day)
+        return self._signers[reviewer, day]
 
 
 class Trust:
@@ -37,7 +50,7 @@ class Trust:
         return [PublicKey.from_text(text) for text in self._vault.get("roots", [])]
 
     def pin(self, roots: Iterable[PublicKey]) -> str:
-        """Pin the published roots, once; returns their common fingerprint.  Raises Untrusted for others later."""
+        """Pin the published roots, once; returns their common fingerprint.  Raises Untrusted if others are pinned."""
         new = sorted({root.text for root in roots})
         old = self._vault.get("roots", [])
         if not new:
@@ -67,16 +80,16 @@ class Trust:
         return self._known[serial]
 
     def newest(self) -> SignedManifest:
-        """The manifest of the highest serial, in force or not yet.  Raises Untrusted when none came yet."""
+        """The manifest of the highest serial, in force or not yet.  Raises Untrusted if there is none yet."""
         serials = self.serials()
         if not serials:
             raise Untrusted(
-                "no manifest has come yet", "exchange a stick with the courier after root has signed the manifest"
+                "there is no manifest yet", "exchange a stick with the courier after root has signed the manifest"
             )
         return self.manifest(serials[-1])
 
     def on(self, day: datetime.date) -> SignedManifest:
-        """The manifest in force on a day: the newest that had begun, else the first that is known."""
+        """The manifest in force on a day: the newest that had begun, or the first known one if none had."""
         known = [self.manifest(serial) for serial in self.serials()] or [self.newest()]
         begun = [each for each in known if each.manifest.begins <= day]
         return begun[-1] if begun else known[0]
@@ -121,10 +134,10 @@ class Trust:
         row = [*map(self.manifest, serials), *new]
         for place in range(max(len(serials), 1), len(row)):
             manifests.check_after(row[:place], row[place])
-        self._keep(new)
+        self._save(new)
         return len(new)
 
-    def _keep(self, new: list[SignedManifest]) -> None:
+    def _save(self, new: list[SignedManifest]) -> None:
         with self._vault.transaction():
             for each in new:
                 self._known[each.manifest.serial] = each
@@ -135,14 +148,14 @@ class Trust:
                 self._vault.put("manifests", sorted(serials))
 
     def people(self) -> People:
-        """Whom the manifests seen list, as one."""
+        """Everyone in all manifests seen so far."""
         serials = tuple(self.serials())
         if self._people is None or self._people[0] != serials:
             self._people = serials, People(ManifestChain(tuple(map(self.manifest, serials))))
         return self._people[1]
 
     def listed(self, signing: PublicKey) -> Reviewer | None:
-        """The reviewer whose signing key this is, by the newest manifest that lists it: who left goes on reading."""
+        """The reviewer with this signing key in the newest manifest that lists it; one who left still reads."""
         self.newest()
         for serial in reversed(self.serials()):
             for reviewer in self.manifest(serial).manifest.reviewers:
@@ -151,7 +164,7 @@ class Trust:
         return None
 
     def sealing(self) -> SignedManifest:
-        """The manifest to seal with today.  Raises Refused past its end and thirty days, ClockBehind."""
+        """The manifest to seal with today.  Raises Refused more than 30 days after its end, ClockBehind."""
         self.check_clock()
         known, today = self.on(self._today()), self._today()
         standing = known.manifest.standing(today)
@@ -168,7 +181,7 @@ class Trust:
         return known
 
     def notices(self) -> list[str]:
-        """What a reviewer should know of manifest and clock today; empty when all is well."""
+        """What a reviewer should know today about manifest and clock; empty if all is well."""
         if not self.serials():
             return ["No manifest has come yet. Exchange a stick with the courier."]
         notices, today = [], self._today()
@@ -198,7 +211,7 @@ class Trust:
             self._vault.put("clock", today.isoformat())
 
     def accept_clock(self) -> None:
-        """Believe today's date, after a day on which the clock was wrong."""
+        """Accept today's date, after a day on which the clock was wrong."""
         self._vault.put("clock", self._today().isoformat())
 
 

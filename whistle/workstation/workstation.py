@@ -1,4 +1,4 @@
-"""One reviewer's workstation: the vault with its keys, what it trusts, and the messages it keeps."""
+"""One reviewer's workstation: the vault with its keys, what it trusts, and its messages."""
 
 import base64
 import datetime
@@ -25,12 +25,12 @@ from whistle.workstation.vault.blocks import Blocks
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.vault.storage import Vault
 
-MOST_FAULTS = 50  # in a case; whoever floods it says nothing new
-SOON = datetime.timedelta(days=120)  # before the last identity ends, new ones are asked for
+MOST_FAULTS = 50  # recorded in a case; more would say nothing new
+SOON = datetime.timedelta(days=120)  # before the end of the last identity: time to make new ones
 
 LONGEST_NAME = 128  # characters, as in the manifest
 MOST_LANGUAGES = 32
-UNFINISHED = "unfinished"  # the record of a vault to which a backup is being brought
+UNFINISHED = "unfinished"  # the record of a vault into which a backup is being restored
 
 Today = Callable[[], datetime.date]
 
@@ -41,7 +41,7 @@ def utc_today() -> datetime.date:
 
 
 def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
-    """Raise Refused for what no manifest takes as a reviewer's name, role and languages."""
+    """Raise Refused unless a manifest can list a reviewer with this name, role and languages."""
     for what, text in (("name", name), ("role", role)):
         hides = strip_invisible(text) != text or not text.isprintable()
         if is_blank(text) or hides or len(text) > LONGEST_NAME:
@@ -55,7 +55,7 @@ def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
 
 
 class Workstation:
-    """An unlocked vault.  `open` and `create` make it; `close` lets go of it."""
+    """An unlocked vault, from `open` or `create` until `close`."""
 
     def __init__(self, vault: Vault, today: Today = utc_today) -> None:
         self.vault = vault
@@ -63,9 +63,9 @@ class Workstation:
         self.blocks = Blocks(vault.folder / "blocks")
         self.trust = Trust(vault, today)
         self._messages: dict[str, Signed] = {}
-        self._me: tuple[SignedManifest, Reviewer | None] | None = None  # as the newest manifest lists this reviewer
+        self._me: tuple[SignedManifest, Reviewer | None] | None = None  # this reviewer in the newest manifest
         self._changing = False
-        self._new_cases: list[str] = []  # that a change has begun
+        self._new_cases: list[str] = []  # added by the change under way
 
     @classmethod
     def create(
@@ -111,11 +111,11 @@ class Workstation:
         return cls(vault, today)
 
     def finish(self) -> None:
-        """All of a backup is here."""
+        """Mark the vault complete, once all of a backup has been restored."""
         self.vault.remove(UNFINISHED)
 
     def close(self) -> None:
-        """Lock it again."""
+        """Lock the vault."""
         self.vault.close()
 
     @property
@@ -134,20 +134,20 @@ class Workstation:
         return [Period.from_record(record) for record in self.vault.get("identities")]
 
     def identities(self) -> list[HybridIdentity]:
-        """All identities, newest that has begun first: most envelopes are for it."""
+        """All identities, beginning with the newest in use, for which most envelopes are."""
         today = self.today()
         ordered = sorted(self.periods(), key=lambda period: (period.first > today, -period.first.toordinal()))
         return [period.identity for period in ordered]
 
     def renew(self) -> int:
-        """Make the identities that are missing for five quarters ahead; how many are new."""
+        """Make the missing identities for five quarters ahead; returns how many are new."""
         before = self.periods()
         after = identities.extend(before, self.today())
         self.vault.put("identities", [period.record() for period in after])
         return len(after) - len(before)
 
     def public_file(self) -> bytes:
-        """The self-signed public half that travels to root."""
+        """The self-signed public file to hand to root."""
         profile = self.profile
         recipients = [
             enrolment.Period(period.identity.recipient.text, period.first, period.last)
@@ -159,7 +159,7 @@ class Workstation:
         return enrolment.reviewer_file(keys, self.signing)
 
     def notices(self) -> list[str]:
-        """What a reviewer should know today of manifest, clock and keys; empty when all is well."""
+        """What a reviewer should know today about manifest, clock and keys; empty if all is well."""
         last = max(period.last for period in self.periods())
         if last - self.today() > SOON:
             return self.trust.notices()
@@ -182,7 +182,7 @@ class Workstation:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """All that is kept inside is kept together or not at all."""
+        """All changes inside are saved together or not at all."""
         with self.vault.transaction():
             if self._changing:
                 yield
@@ -197,22 +197,22 @@ class Workstation:
                 self._new_cases.clear()
 
     def message(self, hash_: str) -> Signed:
-        """A message that is kept, by its hash."""
+        """A stored message, by its hash."""
         if hash_ not in self._messages:
-            kept = self.kept(hash_)
+            kept = self.record(hash_)
             line = kept["line"].encode()
             self._messages[hash_] = Signed(line, base64.b64decode(kept["signature"]), message.parse(line))
         return self._messages[hash_]
 
-    def kept(self, hash_: str) -> Mapping[str, Any]:
-        """How a message is kept: line, signature, via, arrived, server (the server's day or None), stored (the day on
-        which a courier said that a reply of this vault lies in its place, or None).
+    def record(self, hash_: str) -> Mapping[str, Any]:
+        """A message's record: line, signature, via, arrived, server (the server's day or None), stored (the day
+        on which a courier reported that a reply of this vault lies in its place, or None).
         """
         found: Mapping[str, Any] = self.vault.get(f"message/{hash_}")
         return found
 
-    def keep(self, signed: Signed, via: str, server: datetime.date | None = None) -> bool:
-        """Keep a message in its case; False when it is there already.  `via`: envelope, grant, own, backup."""
+    def save(self, signed: Signed, via: str, server: datetime.date | None = None) -> bool:
+        """Save a message in its case; False if it is there already.  `via`: envelope, grant, own, backup."""
         case = signed.message.case
         known = self.case_record(case)
         hashes = known["messages"]
@@ -234,31 +234,31 @@ class Workstation:
         return True
 
     def note_stored(self, hash_: str, day: datetime.date | None) -> None:
-        """Keep the day on which a courier said that a reply lies in its place; None where that is in doubt."""
+        """Save the day on which a courier reported that a reply lies in its place; None if that is in doubt."""
         if kept := self.vault.get(f"message/{hash_}"):
             self.vault.put(f"message/{hash_}", {**kept, "stored": day and day.isoformat()})
 
     def case_ids(self) -> list[str]:
-        """All cases, in the order in which they came."""
+        """All cases, oldest first."""
         found: list[str] = self.vault.get("cases", [])
         return list(dict.fromkeys([*found, *self._new_cases])) if self._new_cases else found
 
     def begun(self) -> Sequence[str]:
-        """The cases that the change under way has begun."""
+        """The cases that the change under way has added."""
         return tuple(self._new_cases)
 
     def case_record(self, case: str) -> dict[str, Any]:
-        """What is kept of a case beside its messages: their hashes, and faults that were found."""
+        """A case's record: the hashes of its messages, the faults found in it."""
         found: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "faults": []})
         return found
 
     def hashes(self, case: str) -> list[str]:
-        """The hashes of a case's messages, in the order in which they came."""
+        """The hashes of a case's messages, in order of arrival."""
         found: list[str] = self.case_record(case)["messages"]
         return found
 
     def note_fault(self, case: str, text: str) -> None:
-        """Keep a fault that reviewers should see in the case, once."""
+        """Record, once, a fault that reviewers should see in the case."""
         record = self.case_record(case)
         if record["messages"] and text not in record["faults"] and len(record["faults"]) < MOST_FAULTS:
             self.vault.put(f"case/{case}", {**record, "faults": [*record["faults"], text]})

@@ -5,6 +5,7 @@ throwaway recipients for the rest.
 """
 
 import base64
+import datetime
 import random
 from collections.abc import Sequence
 
@@ -19,6 +20,7 @@ from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.signing import SIGNATURE
 
 MIN_SLOTS = 2
+REPLIES_KEPT = datetime.timedelta(days=400)  # by the server, all of the reporters' heap (SPEC 9.5)
 SLOT = 4096  # bytes of an envelope for each slot
 INTRO = 70  # bytes of an age header without stanzas
 STANZA = 1557  # bytes of a stanza mlkem768x25519

@@ -1,7 +1,7 @@
-"""The local page: for the reviewer at this computer, and for nobody and nothing else.
+"""The local page, for the reviewer at this computer and nobody else.
 
-Its address holds a random path; another user's connection, another host's name, another page's form and any script are
-refused.  No cookie, no log, nothing from elsewhere.  What is uploaded stays in memory until it is sealed.
+Its address has a random path.  Other users' connections, other host names, other pages' forms and all scripts are
+refused.  There are no cookies, no log and nothing from other hosts; uploads stay in memory until they are sealed.
 """
 
 import re
@@ -14,7 +14,7 @@ import flask
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 
 from whistle.workstation.app import pages, peer_owner
-from whistle.workstation.app.session import Desk
+from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.workstation import Workstation
@@ -45,7 +45,7 @@ HEADERS = {
 
 
 class App(flask.Flask):
-    """The application with its kind of request."""
+    """Flask with requests that keep uploads in memory."""
 
     request_class = Request
 
@@ -58,16 +58,16 @@ def create_app(
     saved: Path | None = None,
     token: str | None = None,
 ) -> flask.Flask:
-    """The page for an open workstation; its address is `app.config["WHISTLE_PATH"]`.
+    """The page for an open workstation; its path is `app.config["WHISTLE_PATH"]`.
 
-    `stick` is the folder where the stick is mounted; `courier` carries what lies there to the server and back, and
-    returns lines to show; `saved` is where files are saved (`~/Whistle` otherwise).
+    `stick` is where the stick is mounted; `courier` exchanges its content with the server and returns lines to show;
+    `saved` is where files are saved, by default `~/Whistle`.
     """
     app = App(__name__, static_folder=None)
     path = f"/{token or secrets.token_urlsafe(24)}/"
     app.config.update(
         WHISTLE_PATH=path,
-        WHISTLE_DESK=Desk(workstation, stick, courier, saved or Path.home() / "Whistle"),
+        WHISTLE_SESSION=Session(workstation, stick, courier, saved or Path.home() / "Whistle"),
         WHISTLE_MOST=MAX_UPLOAD,
         MAX_FORM_MEMORY_SIZE=MAX_TEXT,
     )
@@ -97,10 +97,10 @@ def _one_at_a_time(app: flask.Flask) -> None:
 
 
 def _refuse_strangers() -> None:
-    # A page elsewhere may have its name point here (DNS rebinding), or send a form here; another user may connect.
+    # Against DNS rebinding, forms sent by other pages, and other users of this computer.
     request = flask.request
     theirs = request.environ.get("REMOTE_PORT")
-    if theirs and not peer_owner.ours(int(theirs), int(request.environ["SERVER_PORT"])):
+    if theirs and not peer_owner.is_same_user(int(theirs), int(request.environ["SERVER_PORT"])):
         raise Forbidden
     if not HOSTS.fullmatch(request.host):
         raise Forbidden
@@ -127,5 +127,5 @@ def _refused(error: WorkstationError) -> flask.Response:
 
 
 def _broken(error: Exception) -> flask.Response:
-    # An exception's own text may hold what a message says: only its type is shown.
+    # An exception's text may quote a message, so only its type is shown.
     return flask.Response(f"Something went wrong here: {type(error).__name__}.\n", status=500, mimetype="text/plain")

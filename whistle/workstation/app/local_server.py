@@ -1,4 +1,4 @@
-"""The local page, served on 127.0.0.1 to this computer alone."""
+"""Serving the local page, on 127.0.0.1 only."""
 
 import errno
 import logging
@@ -9,7 +9,7 @@ from pathlib import Path
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 
 from whistle.courier import LEAPT, Courier, folder
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.app.app import create_app
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
@@ -19,7 +19,7 @@ STICK = "stick"  # in a courier's folder, for a connected workstation without a 
 
 
 class Handler(WSGIRequestHandler):
-    """One connection.  Browsers open some in advance and say nothing: these must not hold the others up."""
+    """One connection, with a time-out: browsers open some in advance and send nothing."""
 
     timeout = 60  # seconds of silence
     server_version, sys_version = "Whistle", ""
@@ -32,16 +32,16 @@ def serve(
     saved: Path | None = None,
     courier: Path | None = None,
 ) -> tuple[BaseWSGIServer, str]:
-    """A server for the page, and its address; the caller lets it run.  Raises Refused for a busy port, CourierError.
+    """A server for the page, and its address; the caller runs it.  Raises Refused for a busy port, CourierError.
 
     With a courier's folder the workstation is connected: it does the courier's part itself.  Nothing is logged, since
-    addresses hold a token.
+    addresses contain a token.
     """
     logging.getLogger("werkzeug").disabled = True
     if courier is not None:
         folder.settings(courier)
     if courier is not None and stick is None:
-        stick = durable.private_folder(courier / STICK)
+        stick = files.private_folder(courier / STICK)
     errand = carrying(courier, stick) if courier is not None and stick is not None else None
     app = create_app(workstation, stick, errand, saved=saved)
     with _listening(port) as listening:
@@ -51,7 +51,7 @@ def serve(
 
 
 def carrying(folder: Path, stick: Path) -> Callable[[], Iterable[str]]:
-    """The courier's errand between the server and `stick`, in words.  It raises CourierError."""
+    """A function that runs the courier between the server and `stick` and returns lines.  It raises CourierError."""
 
     def carry() -> list[str]:
         done = Courier(folder).exchange(stick)

@@ -1,7 +1,7 @@
 """The pages of the workstation: the queue, one case, and what a reviewer does there.
 
-Every form is answered by a redirection, so that a reload repeats nothing and no browser writes down what was sent; a
-form that is refused comes back with what was typed.
+Every form is answered by a redirect, so that a reload repeats nothing and no browser stores what was sent; a refused
+form is shown again with what was typed.
 """
 
 import datetime
@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
 from whistle.workstation.app.refused_forms import Form
-from whistle.workstation.app.session import Desk
+from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.cases import compose, overview, saved_files, transcript
 from whistle.workstation.cases.compose import Upload
@@ -35,24 +35,24 @@ TOO_MUCH = (
 pages = flask.Blueprint("pages", __name__, template_folder="templates", static_folder="static")
 
 
-def desk() -> Desk:
-    """What this page works on."""
-    found: Desk = flask.current_app.config["WHISTLE_DESK"]
-    return found
+def session() -> Session:
+    """The session of this application."""
+    return cast(Session, flask.current_app.config["WHISTLE_SESSION"])
 
 
 @pages.context_processor
 def _terms() -> dict[str, Any]:
-    here = desk()
+    here = session()
     return {
-        "desk": here,
+        "connected": here.courier is not None,
+        "stick": here.stick,
         "record": transcript,
         "profile": here.workstation.profile,
         "notices": here.workstation.notices(),
         "today": here.workstation.today(),
         "waiting": len(outbox.pending(here.workstation)),
         "missed": len(deliveries.missed(here.workstation)),
-        "said": here.take_said(),
+        "said": here.take_notices(),
         "name_of": name_of,
         "size": size,
         "most": size(flask.current_app.config["WHISTLE_MOST"]),
@@ -61,21 +61,21 @@ def _terms() -> dict[str, Any]:
 
 @pages.get("/")
 def queue() -> str:
-    """All cases, those that want something first."""
-    here = desk()
+    """The queue of cases, the most pressing first."""
+    here = session()
     return flask.render_template("queue.html", queue=overview.queue(here.workstation), here=here.workstation)
 
 
 @pages.post("/exchange")
 def exchange() -> Response:
     """Exchange with the stick."""
-    return _done(desk().exchange)
+    return _done(session().exchange)
 
 
 @pages.post("/carry")
 def carry() -> Response:
-    """Let the courier go to the server and back."""
-    return _done(desk().carry)
+    """Exchange with the server, through the courier."""
+    return _done(session().carry)
 
 
 @pages.get("/case/<name>")
@@ -83,7 +83,7 @@ def case(name: str) -> str:
     """One case."""
     found = _case(name)
     shown = _show(found)
-    overview.mark_read(desk().workstation, found)
+    overview.mark_read(session().workstation, found)
     return shown
 
 
@@ -93,14 +93,14 @@ def reply(name: str) -> Response:
     mark = _text("mark")
     if mark not in transcript.MARKS:
         raise BadRequest
-    here = desk().workstation
-    return _written(name, "reply", lambda case: compose.reply(here, case, _text("text"), _uploads(), mark))
+    station = session().workstation
+    return _written(name, "reply", lambda case: compose.reply(station, case, _text("text"), _uploads(), mark))
 
 
 @pages.post("/case/<name>/note")
 def note(name: str) -> Response:
-    """Say something to the other readers."""
-    return _written(name, "note", lambda case: compose.note(desk().workstation, case, _text("text"), _uploads()))
+    """Write to the other readers."""
+    return _written(name, "note", lambda case: compose.note(session().workstation, case, _text("text"), _uploads()))
 
 
 @pages.post("/case/<name>/grant")
@@ -111,14 +111,14 @@ def grant(name: str) -> Response:
 
 @pages.post("/case/<name>/status")
 def status(name: str) -> Response:
-    """State where the case stands."""
+    """Set the status of the case."""
     return _written(name, "status", _state)
 
 
 @pages.post("/case/<name>/save")
 def save(name: str) -> Response:
     """Save one file of the case."""
-    found, here = _case(name), desk()
+    found, here = _case(name), session()
     entry = next((each for each in found.entries if each.signed.hash == _text("message")), None)
     number = _text("number")
     if entry is None or not number.isdecimal() or int(number) >= len(entry.attachments):
@@ -133,13 +133,13 @@ def save(name: str) -> Response:
 
 
 def name_of(case: str) -> str:
-    """A case's name in addresses, until the vault is locked: no browser's history tells which cases there are."""
+    """A case's name in addresses, for this session only, so that a browser's history does not reveal cases."""
     key = str(flask.current_app.config["WHISTLE_PATH"]).encode()[: hashlib.blake2b.MAX_KEY_SIZE]
     return hashlib.blake2b(case.encode(), key=key, digest_size=16).hexdigest()
 
 
 def size(count: int) -> str:
-    """A size for people."""
+    """A size in bytes, for people."""
     if count == 1:
         return "1 byte"
     for unit in ("bytes", "KB", "MB"):
@@ -150,8 +150,8 @@ def size(count: int) -> str:
 
 
 def _let_in(case: Case) -> None:
-    if not compose.grant(desk().workstation, case, _text("grantee")):
-        desk().say(compose.NOT_TOLD, good=False)
+    if not compose.grant(session().workstation, case, _text("grantee")):
+        session().say(compose.NOT_TOLD, good=False)
 
 
 def _state(case: Case) -> object:
@@ -163,7 +163,7 @@ def _state(case: Case) -> object:
     except ValueError as exc:
         raise Refused("this is not a day", "write it as 2026-12-31") from exc
     return compose.status(
-        desk().workstation,
+        session().workstation,
         case,
         state,
         labels=_text("labels").split(","),
@@ -174,7 +174,7 @@ def _state(case: Case) -> object:
 
 
 def _case(name: str) -> Case:
-    here = desk()
+    here = session()
     found = next((case for case in here.workstation.case_ids() if name_of(case) == name), None)
     if found is None:
         raise NotFound
@@ -182,37 +182,37 @@ def _case(name: str) -> Case:
 
 
 def _show(case: Case) -> str:
-    here = desk().workstation
-    active = here.trust.newest().manifest.active()
+    station = session().workstation
+    active = station.trust.newest().manifest.active()
     others = [each.id for each in active if each.id not in {*case.allowed, *case.without}]
     return flask.render_template(
         "case.html",
         case=case,
-        typed=desk().typed[case.id],
-        person=partial(transcript.person, here),
-        headline=partial(transcript.headline, here),
-        channel=transcript.channel(here, case),
-        continues=transcript.continues(here, case),
+        typed=session().typed[case.id],
+        person=partial(transcript.person, station),
+        headline=partial(transcript.headline, station),
+        channel=transcript.channel(station, case),
+        continues=transcript.continues(station, case),
         incomplete=partial(_incomplete, case),
-        pending=set(outbox.pending(here)),
-        sent=deliveries.all_of(here),
+        pending=set(outbox.pending(station)),
+        sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
         others=others,
-        me=here.me,
+        me=station.me,
     )
 
 
 def _incomplete(case: Case, entry: Entry, number: int) -> bool:
-    return not desk().workstation.blocks.complete(entry.attachments[number])
+    return not session().workstation.blocks.complete(entry.attachments[number])
 
 
 def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
     found = _case(name)
-    refused = desk().typed[found.id].forms
+    refused = session().typed[found.id].forms
     try:
         write(found)
         refused.pop(form, None)
-        desk().say("Signed and sealed. It goes with the next exchange.")
+        session().say("Signed and sealed. It goes with the next exchange.")
     except WorkstationError as exc:
         refused[form] = Form(exc.message, exc.hint, flask.request.form.to_dict())
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
@@ -222,9 +222,9 @@ def _done(do: Callable[[], None], to: str = "") -> Response:
     try:
         do()
     except WorkstationError as exc:
-        desk().say(_sentence(exc.message), _sentence(exc.hint), good=False)
+        session().say(_sentence(exc.message), _sentence(exc.hint), good=False)
     except CourierError as exc:
-        desk().say(_sentence(str(exc)), _sentence(exc.hint), good=False)
+        session().say(_sentence(str(exc)), _sentence(exc.hint), good=False)
     return flask.redirect(to or flask.url_for("pages.queue"), 303)
 
 

@@ -1,7 +1,7 @@
-"""Whose connection it is: on Linux the system tells the user of every socket, so that a port is not open to all.
+"""The owner of a connection: on Linux the system tells the user of every socket, which keeps other users out.
 
-An address that holds a token stands in the arguments with which a browser is started, and those every user may read.
-Where the system does not tell, the token is the only guard.
+The token in the address is not enough, since it is in the browser's arguments, which every user can read.
+Elsewhere the token is the only protection.
 """
 
 import os
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 TABLES = (Path("/proc/net/tcp"), Path("/proc/net/tcp6"))
-ESTABLISHED = "01"  # in any other state the system may have forgotten whose it was, and says 0
-ROOT = 0  # may read everything anyway; some systems let it forward ports
+ESTABLISHED = "01"  # in other states the system may have forgotten the owner and report 0
+ROOT = 0  # can read everything anyway, and forwards ports on some systems
 
 
-def ours(theirs: int, here: int) -> bool:
-    """Whether the connection from port `theirs` of this computer to port `here` is this user's, or nobody can tell."""
+def is_same_user(theirs: int, here: int) -> bool:
+    """Whether the connection from port `theirs` to port `here` is this user's; True if the system does not tell."""
     if not any(table.exists() for table in TABLES):
         return True
     found = [(state, user) for local, remote, state, user in _sockets() if (local, remote) == (theirs, here)]
@@ -22,7 +22,7 @@ def ours(theirs: int, here: int) -> bool:
 
 
 def _sockets() -> Iterator[tuple[int, int, str, int]]:
-    """Port here, port there, state and user of every socket."""
+    """Local port, remote port, state and user of every socket."""
     for table in filter(Path.exists, TABLES):
         for line in table.read_text("ascii").splitlines()[1:]:
             _, local, remote, state, _, _, _, user, *_ = line.split()

@@ -1,7 +1,7 @@
-"""What came with forms that were refused.
+"""What was typed into forms that were refused.
 
-It stays in the memory of this process until the same form is accepted: the page that shows it again is one that was
-asked for by its address, of which a browser writes down nothing that was typed.
+It stays in memory until the form is accepted.  The page that shows it again is an answer to a GET request, so the
+browser's history stores nothing that was typed.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Form:
-    """A form that was refused: why it was refused, what to do, and its fields."""
+    """A refused form: why, what to do, and its fields."""
 
     error: str
     hint: str
@@ -19,10 +19,10 @@ class Form:
 
 @dataclass(frozen=True)
 class Typed:
-    """The refused forms of one case, by their names."""
+    """The refused forms of one case, by name."""
 
     forms: dict[str, Form] = field(default_factory=dict)
 
     def get(self, form: str, name: str, otherwise: str = "") -> str:
-        """What was typed into a field of this form, or what stands there at first."""
+        """What was typed into a field of this form, or the field's initial value."""
         return self.forms[form].fields.get(name, "") if form in self.forms else otherwise

@@ -1,4 +1,4 @@
-"""What the local page works on: the workstation, the stick, what was last done, and what was refused."""
+"""The state behind the local page: the workstation, the stick, notices to show, and refused forms."""
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
@@ -12,40 +12,40 @@ from whistle.workstation.workstation import Workstation
 
 
 @dataclass
-class Said:
-    """What is shown once, on the next page."""
+class Notice:
+    """Lines to show once, on the next page."""
 
     good: bool
     lines: list[str]
 
 
 @dataclass
-class Desk:
-    """One reviewer at one computer."""
+class Session:
+    """One open workstation and what its page shows; there is one in a process."""
 
     workstation: Workstation
     stick: Path | None
     courier: Callable[[], Iterable[str]] | None
     saved: Path
-    said: list[Said] = field(default_factory=list)
+    said: list[Notice] = field(default_factory=list)
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
     def say(self, *lines: str, good: bool = True) -> None:
         """Show these lines on the next page."""
-        self.said.append(Said(good, list(lines)))
+        self.said.append(Notice(good, list(lines)))
 
-    def take_said(self) -> list[Said]:
-        """What is to be shown now, and then no more."""
+    def take_notices(self) -> list[Notice]:
+        """The notices to show now; they are removed."""
         said, self.said = self.said, []
         return said
 
     def exchange(self) -> None:
-        """Take in what lies on the stick, and write on it what is to go."""
+        """Import the stick's inbox and write its outbox."""
         done = exchange.exchange(self.workstation, self._mounted())
         self.say(*done.lines(), good=_good(done))
 
     def carry(self) -> None:
-        """Write the outbox, let the courier carry it to the server and back, and take in what came."""
+        """Write the outbox, let the courier exchange with the server, and import what came."""
         if self.courier is None:
             raise Refused("this workstation is offline", "use a stick")
         stick = self._mounted()

@@ -1,4 +1,4 @@
-"""What is uploaded to the local page: it stays in memory until it is sealed, and no more of it than was set."""
+"""Uploads to the local page: they stay in memory until they are sealed, up to a limit."""
 
 import io
 from typing import IO
@@ -9,15 +9,15 @@ import flask
 class Request(flask.Request):
     """A request whose uploads never touch a temporary file.
 
-    What goes beyond the application's `WHISTLE_MOST` bytes is read and let go, so that the form can be told that it was
-    `too_much` and its texts be given back.
+    What exceeds the application's `WHISTLE_MOST` bytes is read and dropped, so that the page can say that it was
+    `too_much` and show the texts again.
     """
 
     uploaded = 0  # bytes of files
 
     @property
     def too_much(self) -> bool:
-        """Whether files were let go."""
+        """Whether files were dropped."""
         return bool(self.files) and self.uploaded > self._most
 
     def _get_file_stream(

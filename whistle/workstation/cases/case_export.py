@@ -1,11 +1,11 @@
-"""A case outside the vault, readable without any program: a text and the files that came with it."""
+"""Exporting a case from the vault: a plain text and its files, readable without Whistle."""
 
 import secrets
 import shutil
 from pathlib import Path
 
 from whistle.protocol.case.message import Reply
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.cases import overview, saved_files, transcript
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.errors import CannotSave, Refused
@@ -16,19 +16,19 @@ AWAY = "with the reporter; a copy came with the note after it"
 
 
 def export(workstation: Workstation, case: Case, to: Path) -> tuple[Path, list[str]]:
-    """Write the case into a new folder in `to`, whole or not at all; the folder, and why files are not in it.
+    """Write the case into a new folder in `to`, whole or not at all; returns it, and why files are missing from it.
 
-    Raises Refused where there is such a folder, VaultReadOnly.
+    Raises Refused if there is such a folder, VaultReadOnly.
     """
     folder = to / f"case-{case.reference}"
     if folder.exists():
         raise Refused("this case was exported there already", "choose another folder, or remove the old export")
-    beside = durable.private_folder(to / f".{secrets.token_hex(8)}.part")
+    beside = files.private_folder(to / f".{secrets.token_hex(8)}.part")
     try:
         failed = _fill(workstation, case, beside)
         beside.rename(folder)
     except OSError as exc:
-        raise durable.cannot_write(to, exc) from exc
+        raise files.cannot_write(to, exc) from exc
     finally:
         shutil.rmtree(beside, ignore_errors=True)
     return folder, failed
@@ -42,7 +42,7 @@ def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
             try:
                 saved_as = saved_files.save(attached, workstation.blocks, folder / "files").name
             except CannotSave as exc:
-                elsewhere = _stays_away(entry)
+                elsewhere = _is_elsewhere(entry)
                 saved_as = AWAY if elsewhere else f"not saved: {exc.message}"
                 failed += [] if elsewhere else [exc.message]
             names[entry.signed.hash, number] = saved_as
@@ -51,21 +51,21 @@ def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
         return names[entry.signed.hash, number]
 
     text = "\n".join(transcript.lines(workstation, case, saved)) + "\n"
-    durable.write(folder / NAME, text.encode("utf-8", "replace"))
+    files.write(folder / NAME, text.encode("utf-8", "replace"))
     return failed
 
 
 def save_all(workstation: Workstation, case: Case, to: Path) -> tuple[list[Path], list[str]]:
-    """Save every attachment of the case into `to`; the files, and why others could not be saved."""
+    """Save every attachment of the case into `to`; returns the files, and why others could not be saved."""
     saved, failed = [], []
     for entry, attached in overview.files(case):
         try:
             saved.append(saved_files.save(attached, workstation.blocks, to))
         except CannotSave as exc:
-            failed += [] if _stays_away(entry) else [exc.message]
+            failed += [] if _is_elsewhere(entry) else [exc.message]
     return saved, failed
 
 
-def _stays_away(entry: Entry) -> bool:
-    """The blocks of a colleague's reply go to the reporter alone; a note of its own brings copies."""
+def _is_elsewhere(entry: Entry) -> bool:
+    """Whether its files went to the reporter alone: a note by the same colleague brings copies."""
     return isinstance(entry.content, Reply)

@@ -1,6 +1,6 @@
-"""Each reviewer's messages in a case form a chain: a gap shows that one was held back, a fork that one was made up.
+"""Each reviewer's messages in a case form a chain: a gap shows a withheld message, a fork a forged one.
 
-The newest message of a chain may always be missing without a trace; a later one then tells (SPEC 4.10).
+The newest message of a chain can be missing without a trace, until a later one reveals it (SPEC 4.10).
 """
 
 import itertools
@@ -9,12 +9,12 @@ from typing import Any
 
 from whistle.protocol.case.message import ByReviewer, Signed
 
-SEEN = 64  # hashes in one message, at most
+SEEN = 64  # hashes in one message
 SHOWN = 10  # runs of missing numbers that are named
 
 
 def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
-    """Reviewers' messages by reviewer and place in the chain."""
+    """Messages by reviewer and number in the chain; more than one where there is a fork."""
     found: dict[str, dict[int, list[Signed]]] = {}
     for signed in messages:
         if isinstance(signed.message, ByReviewer):
@@ -23,7 +23,7 @@ def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
 
 
 def faults(messages: Iterable[Signed]) -> list[str]:
-    """What is wrong with the chains, a line for each fault."""
+    """Faults of the chains, one line each."""
     found = []
     for reviewer, chain in sorted(links(messages).items()):
         missing = list(itertools.islice(_missing(sorted(chain)), SHOWN + 1))
@@ -51,7 +51,7 @@ def follow(messages: Iterable[Signed], reviewer: str) -> dict[str, Any]:
 
 
 def _missing(held: list[int]) -> Iterator[str]:
-    """The numbers that people count from 1 and that are missing, each run of them as one; they may be astronomic."""
+    """Missing numbers, counted from 1, each run of them as one text; numbers may be huge."""
     for before, after in itertools.pairwise([-1, *held]):
         if after - before == 2:
             yield str(after)

@@ -1,7 +1,7 @@
-"""What a reviewer says: replies, notes, status and grants, signed, sealed and put in the outbox.
+"""Composing a reviewer's messages: replies, notes, status and grants, signed, sealed and put in the outbox.
 
-Whoever the reporter left out never becomes a reader of anything in the case: each message is refused before it is
-signed, whatever it was asked to do (SPEC 4.7).
+Somebody whom the reporter left out never becomes a reader of anything in the case: such a message is refused before it
+is signed (SPEC 4.7).
 """
 
 import datetime
@@ -52,7 +52,7 @@ class NoPlace(Refused):
 
 @dataclass(frozen=True)
 class Upload:
-    """A file that goes out with a message; its stream can be read twice."""
+    """A file to attach; its stream can be read twice."""
 
     name: str
     type: str
@@ -60,16 +60,16 @@ class Upload:
 
 
 def usual_mark(case: Case) -> str:
-    """What the next reply counts as unless its writer says otherwise: the first acknowledges, later ones nothing."""
+    """The default mark of the next reply: acknowledgement for the first, none for later ones."""
     return "" if case.answers else "acknowledgement"
 
 
 def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = (), mark: str = "") -> Signed:
-    """Answer the reporter: written once, sealed to the mailbox at its reply place and to the readers.
+    """Answer the reporter: one message, sealed to the mailbox for its reply place and to the readers.
 
     `mark`: acknowledgement, feedback, or empty for neither.
     """
-    _something(text, uploads)
+    _check_content(text, uploads)
     known = workstation.trust.sealing()
     if case.sender is None or case.report is None:
         raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
@@ -85,7 +85,7 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
 
 
 def _notice(workstation: Workstation, case: Case, report: Report, known: SignedManifest) -> Reply:
-    """A reply without content, for the next place: it tells who reads the case (SPEC 4.8)."""
+    """A reply without content for the next place, which tells who reads the case (SPEC 4.8)."""
     common = _common(workstation, case, known)
     lane = case.lane(workstation.me, known.manifest.slots)
     return Reply(
@@ -99,8 +99,8 @@ def _notice(workstation: Workstation, case: Case, report: Report, known: SignedM
 
 
 def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
-    """Say something to the other readers."""
-    _something(text, uploads)
+    """Write to the other readers."""
+    _check_content(text, uploads)
     known = workstation.trust.sealing()
     common = _common(workstation, case, known)
     whole = Note(**common, text=text, attachments=_seal_files(workstation, uploads))
@@ -117,13 +117,13 @@ def status(
     claimed: str = "",
     text: str = "",
 ) -> Signed:
-    """State where the case stands, and why."""
+    """Set the status of the case, with a reason."""
     known = workstation.trust.sealing()
     common = _common(workstation, case, known)
     if claimed and claimed not in common["readers"]:
         if case.standing is None or claimed != case.standing.claimed:
             raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
-        claimed = ""  # whoever answered has left
+        claimed = ""  # the reviewer who claimed it has left
     cleaned = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
     if len(cleaned) > MOST_LABELS or any(len(label) > LONGEST_LABEL for label in cleaned):
         raise Refused(
@@ -137,7 +137,7 @@ def status(
 
 
 def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -> None:
-    """A day that was agreed on before may stay, so that what was missed is not hidden by the next status."""
+    """An agreed day that has passed may stay, so that the next status does not hide what was missed."""
     if day is None or (case.standing and day == case.standing.deadline):
         return
     if day < today:
@@ -147,9 +147,9 @@ def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -
 
 
 def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") -> bool:
-    """Let one more reviewer into the case, with all that was said so far, and tell the reporter.
+    """Let one more reviewer into the case, with all messages so far, and tell the reporter.
 
-    False if there is no way to tell: no report yet, or no place left in this reviewer's lane.
+    False if the reporter cannot be told: no report yet, or no place left in this reviewer's lane.
     """
     known = workstation.trust.sealing()
     listed = known.manifest.reviewer(grantee)
@@ -179,7 +179,7 @@ def _tell_reporter(workstation: Workstation, case_id: str, known: SignedManifest
 
 
 def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
-    """Grant what came since and names other readers than a grantee whom this reviewer let in."""
+    """Grant newer messages that omit a grantee whom this reviewer let in."""
     case = overview.load(workstation, case_id)
     sent = []
     for grantee, first in case.grants.items():
@@ -194,7 +194,7 @@ def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
 
 
 def send_again(workstation: Workstation, hash_: str) -> Signed:
-    """Sign a reply whose place was taken afresh, for the next place."""
+    """Sign a reply whose place was taken again, for the next place."""
     old = workstation.message(hash_).message
     assert isinstance(old, Reply)
     case = overview.load(workstation, old.case)
@@ -232,13 +232,13 @@ def _grant(
 
 
 def _common(workstation: Workstation, case: Case, known: SignedManifest, also: str = "") -> dict[str, Any]:
-    """What every reviewer's message holds.  Raises Refused when this reviewer may not write in the case."""
+    """The fields of every reviewer's message.  Raises Refused if this reviewer may not write in the case."""
     me = workstation.me
     if me not in case.allowed:
         raise Refused("you do not read this case", "somebody who reads it can grant it to you")
     today = workstation.today()
     everyone = dict.fromkeys([*case.allowed, *([also] if also else [])])
-    readers = [id_ for id_ in everyone if _reads(known, id_, today)]
+    readers = [id for id in everyone if _reads(known, id, today)]
     if set(case.without) & set(readers):
         raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
     if me not in readers:
@@ -248,7 +248,7 @@ def _common(workstation: Workstation, case: Case, known: SignedManifest, also: s
         raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
     return {
         "case": case.id,
-        "readers": tuple(readers[:slots]),  # those of the report first, then those let in, then whom it named later
+        "readers": tuple(readers[:slots]),  # in this order: the report's, those let in, those named later
         "without": case.without,
         "keys": known.keys,
         "sender": me,
@@ -257,16 +257,16 @@ def _common(workstation: Workstation, case: Case, known: SignedManifest, also: s
     }
 
 
-def _reads(known: SignedManifest, id_: str, today: datetime.date) -> bool:
-    if id_ == RECOVERY:
+def _reads(known: SignedManifest, id: str, today: datetime.date) -> bool:
+    if id == RECOVERY:
         return known.manifest.recovery is not None
-    reviewer = known.manifest.reviewer(id_)
+    reviewer = known.manifest.reviewer(id)
     begun = reviewer is not None and any(period.first <= today for period in reviewer.recipients)
     return reviewer is not None and begun and not reviewer.retired
 
 
 def _place(workstation: Workstation, case: Case, lane: int) -> int:
-    """The next place after one's own that nobody whose lane it is has used; what others claim of it counts nothing."""
+    """The next free place after one's own; only replies by reviewers whose lane it is count as using a place."""
     me, slots = workstation.me, workstation.trust.newest().manifest.slots
     here = [each for each in case.replies if each.lane == lane]
     used = {each.n for each in here if each.sender in case.allowed and case.lane(each.sender, slots) == lane}
@@ -287,7 +287,7 @@ def _have(case: Case) -> Have:
 def _send(
     workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, new_blocks: bool = True
 ) -> Signed:
-    """Sign, seal, keep and put in the outbox, all in one transaction."""
+    """Sign, seal, save and put in the outbox, all in one transaction."""
     slots = known.manifest.slots
     assert isinstance(whole, ByReviewer)
     try:
@@ -299,11 +299,11 @@ def _send(
             copies.insert(0, _to_mailbox(workstation, folded, signed, slots))
     except ProtocolError as exc:
         raise Refused(f"this cannot be sealed: {exc}", "shorten it, or send fewer files at once") from exc
-    for id_, body in blocks:
-        workstation.blocks.write(id_, body)
-    ids = [id_ for id_, _ in blocks] + (_file_blocks(whole) if new_blocks else [])
+    for id, body in blocks:
+        workstation.blocks.write(id, body)
+    ids = [id for id, _ in blocks] + (_file_blocks(whole) if new_blocks else [])
     with workstation.change():
-        workstation.keep(signed, "own")
+        workstation.save(signed, "own")
         outbox.add(workstation, signed.hash, copies, ids, heap)
     return signed
 
@@ -318,7 +318,7 @@ def _to_mailbox(workstation: Workstation, folded: Reply, signed: Signed, slots: 
 
 def _file_blocks(whole: Body | Status) -> list[bytes]:
     records = whole.attachments if isinstance(whole, Body) else ()
-    return [id_ for record in records for id_ in block_ids(record)]
+    return [id for record in records for id in block_ids(record)]
 
 
 def _seal_files(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
@@ -336,22 +336,22 @@ def _seal_file(workstation: Workstation, upload: Upload) -> Attachment:
             blocks = sealer.update(piece)
         except ValueError as exc:
             raise Refused(*TOO_LARGE) from exc
-        for id_, body in blocks:
-            workstation.blocks.write(id_, body)
+        for id, body in blocks:
+            workstation.blocks.write(id, body)
     last, record = sealer.finish(upload.name, upload.type)
-    for id_, body in last:
-        workstation.blocks.write(id_, body)
+    for id, body in last:
+        workstation.blocks.write(id, body)
     return record
 
 
 def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:
-    """A note with the reply's files sealed anew: its own blocks go to reporters, whom no courier serves."""
+    """A note with the reply's files sealed again: reviewers do not get the blocks of the reporters' heap."""
     case = overview.load(workstation, case_id)
     if len(case.allowed) > 1:
         note(workstation, case, COPIES + ("\n\n" + text if text else ""), uploads)
 
 
-def _something(text: str, uploads: Sequence[Upload]) -> None:
+def _check_content(text: str, uploads: Sequence[Upload]) -> None:
     if is_blank(text) and not uploads:
         raise Refused("there is nothing to send", "write something, or add a file")
     if len(text) > MAX_TEXT:

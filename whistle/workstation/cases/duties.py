@@ -1,7 +1,7 @@
-"""By when a case wants something: acknowledged within seven days, feedback within three months of that.
+"""The deadlines of a case: acknowledge it within seven days, give feedback within three months after that.
 
-The two duties are those of Directive (EU) 2019/1937, articles 9 and 11.  Replies that reached the reporter's place
-fulfil them, and nothing else does: neither a reply on its way, nor a day that reviewers agree on, nor closing the case.
+The two duties are those of Directive (EU) 2019/1937, articles 9 and 11.  Only replies that reached the reporter's place
+fulfil them; a reply on its way, an agreed day or closing the case does not.
 """
 
 import calendar
@@ -9,14 +9,14 @@ import datetime
 from dataclasses import dataclass
 
 ACKNOWLEDGE = 7  # days after the report
-FEEDBACK = 3  # months after the acknowledgement, or after the seven days when there was none
+FEEDBACK = 3  # months after the acknowledgement, or after the seven days if there was none
 
 
 @dataclass(frozen=True)
 class Deadline:
     """A day, and what is due on it: acknowledge, feedback or agreed.
 
-    `written`: a reply that does it is signed, and no courier has said yet that it is stored.
+    `written`: a reply that fulfils it is signed, but no courier has reported it as stored yet.
     """
 
     day: datetime.date
@@ -24,7 +24,7 @@ class Deadline:
     written: bool = False
 
     def left(self, today: datetime.date) -> int:
-        """Days that are left; negative when it is past."""
+        """Days that are left; negative if it has passed."""
         return (self.day - today).days
 
 
@@ -37,7 +37,7 @@ class Answer:
 
 
 def duty(reported: datetime.date, answers: list[Answer]) -> Deadline | None:
-    """What the law asks for next; None once feedback was delivered.  Feedback acknowledges too."""
+    """The next legal duty; None once feedback was delivered.  Feedback counts as acknowledgement too."""
     marks = {answer.mark for answer in answers}
     done = [answer for answer in answers if answer.day]
     if any(answer.mark == "feedback" for answer in done):

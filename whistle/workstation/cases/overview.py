@@ -1,4 +1,4 @@
-"""Cases as a reviewer sees them.  Nothing here is kept: all follows from the case's messages."""
+"""Cases as a reviewer sees them.  Nothing is stored here: everything is computed from a case's messages."""
 
 import datetime
 from collections.abc import Iterable
@@ -31,7 +31,7 @@ URGENT = "urgent"  # the label that puts a case first
 
 @dataclass(frozen=True)
 class Entry:
-    """One message of a case; `content` is it with its `rest` opened, `complete` whether that was there."""
+    """One message of a case; `content` has its `rest` opened, `complete` says whether that was there."""
 
     signed: Signed
     content: Message
@@ -39,13 +39,13 @@ class Entry:
     via: str
     arrived: datetime.date
     server: datetime.date | None = None
-    stored: datetime.date | None = None  # when a courier said so of a reply that this vault sent
+    stored: datetime.date | None = None  # of a reply from this vault: when a courier reported it
 
     @property
     def delivered(self) -> datetime.date | None:
-        """The day on which a reviewer's message was at the server, as far as is known here; None while it is not.
+        """The day on which a reviewer's message was at the server, as far as known; None while it is not there.
 
-        What others wrote was there when it came from there.  Of what was handed over only its own day is known.
+        Others' messages were there when they came from there.  For granted ones only their own day is known.
         """
         if self.via == "grant":
             return min(_written(self), self.arrived)
@@ -53,18 +53,18 @@ class Entry:
 
     @property
     def by(self) -> str:
-        """The reviewer's id, or an empty text for the reporter."""
+        """The author's id as a reviewer; empty for the reporter."""
         return self.content.sender if isinstance(self.content, ByReviewer) else ""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The files that came with it."""
+        """The attached files."""
         return self.content.attachments if isinstance(self.content, Body) else ()
 
 
 @dataclass(frozen=True)
 class Case:
-    """A case: its messages in the order in which they came, and the faults that were found on the way."""
+    """A case: its messages in order of arrival, and the faults that were recorded.  `opened`: how many were read."""
 
     id: str
     entries: tuple[Entry, ...]
@@ -78,7 +78,7 @@ class Case:
 
     @cached_property
     def messages(self) -> list[Signed]:
-        """The messages as they were signed."""
+        """The signed messages."""
         return [entry.signed for entry in self.entries]
 
     @cached_property
@@ -88,7 +88,7 @@ class Case:
 
     @cached_property
     def report(self) -> Report | None:
-        """The first message, if it has come."""
+        """The report, if it has arrived."""
         return next((each for each in self.by_reporter if isinstance(each, Report)), None)
 
     @property
@@ -98,24 +98,24 @@ class Case:
 
     @property
     def without(self) -> tuple[str, ...]:
-        """Everyone whom the reporter left out, in any message."""
-        return tuple(dict.fromkeys(id_ for each in self.by_reporter for id_ in each.without))
+        """Everyone whom the reporter left out in any message."""
+        return tuple(dict.fromkeys(id for each in self.by_reporter for id in each.without))
 
     @property
     def named(self) -> tuple[str, ...]:
-        """The readers of the report or, until it has come, of the first message that did; their order gives lanes."""
+        """The readers of the report or, until it arrives, of the first message; their order gives the lanes."""
         first = self.report or (self.by_reporter[0] if self.by_reporter else None)
         return first.readers if first else ()
 
     @property
     def added(self) -> tuple[str, ...]:
-        """Those whom only a later message of the reporter names."""
-        later = dict.fromkeys(id_ for each in self.by_reporter for id_ in each.readers)
-        return tuple(id_ for id_ in later if id_ not in self.named and id_ not in self.without)
+        """Readers whom only a later message of the reporter names."""
+        later = dict.fromkeys(id for each in self.by_reporter for id in each.readers)
+        return tuple(id for id in later if id not in self.named and id not in self.without)
 
     @cached_property
     def grants(self) -> dict[str, Grant]:
-        """The first valid grant of each grantee: by somebody who may read, for nobody who was left out."""
+        """The first valid grant of each grantee: by somebody who may read, to somebody who was not left out."""
         waiting = [each.content for each in self.entries if isinstance(each.content, Grant)]
         found: dict[str, Grant] = {}
         for known in (set(self.named), {*self.named, *self.added}):
@@ -134,12 +134,12 @@ class Case:
     def allowed(self) -> tuple[str, ...]:
         """Everyone who may read the case."""
         everyone = dict.fromkeys([*self.named, *self.grants, *self.added])
-        return tuple(id_ for id_ in everyone if id_ not in self.without)
+        return tuple(id for id in everyone if id not in self.without)
 
     def lane(self, reviewer: str, slots: int) -> int:
-        """Where this reviewer's replies lie.  Raises Refused for one who may not read the case."""
+        """The lane of this reviewer's replies.  Raises Refused for one who may not read the case."""
         root = reviewer
-        while root in self.grants:  # ends: each grantee was let in by somebody known before
+        while root in self.grants:  # ends, since each grantee was let in by somebody known earlier
             root = self.grants[root].sender
         listed = [each.readers for each in self.by_reporter if root in each.readers]
         if not listed:
@@ -149,12 +149,12 @@ class Case:
 
     @cached_property
     def replies(self) -> list[Reply]:
-        """All replies that are known, those whose place was taken too."""
+        """All known replies, including those whose place was taken."""
         return [entry.content for entry in self.entries if isinstance(entry.content, Reply)]
 
     @cached_property
     def standing(self) -> Status | None:
-        """The newest status, by its day and then by when it came; no day is later than that on which it came."""
+        """The newest status by its day, which counts as no later than its arrival, then by order of arrival."""
         stated = [entry for entry in self.entries if isinstance(entry.content, Status)]
         newest = sorted(stated, key=_day)[-1].content if stated else None
         return newest if isinstance(newest, Status) else None
@@ -166,12 +166,12 @@ class Case:
 
     @property
     def urgent(self) -> bool:
-        """Whether a reviewer labelled it so."""
+        """Whether the newest status has the label `urgent`."""
         return bool(self.standing and URGENT in self.standing.labels)
 
     @property
     def reopened(self) -> bool:
-        """Whether the reporter wrote something that whoever closed the case had not seen."""
+        """Whether the reporter wrote something that the reviewer who closed the case had not seen."""
         closing = self.standing
         if closing is None or self.status != "closed":
             return False
@@ -181,12 +181,12 @@ class Case:
 
     @property
     def unread(self) -> int:
-        """How many messages came since the case was last looked at."""
+        """How many messages of others came since the case was last read."""
         return sum(each.via != "own" for each in self.entries[self.opened :])
 
     @cached_property
     def answers(self) -> list[Answer]:
-        """The replies that count as acknowledgement or feedback, without those whose place was taken."""
+        """The replies that count as acknowledgement or feedback, except those whose place was taken."""
         replies = [each for each in self.entries if isinstance(each.content, Reply)]
         gone = {(each.by, each.content.replaces) for each in replies if isinstance(each.content, Reply)}
         return [
@@ -197,7 +197,7 @@ class Case:
 
     @property
     def deadlines(self) -> list[Deadline]:
-        """What the case wants, the first day first: the law's next duty, closed or not, and beside it an agreed day."""
+        """The deadlines of the case, earliest first: the next legal duty, even if closed, and an agreed day."""
         if not self.by_reporter:
             return []
         found = duties.duty(self._reported(), self.answers)
@@ -206,13 +206,13 @@ class Case:
         return sorted((each for each in both if each), key=lambda each: each.day)
 
     def _reported(self) -> datetime.date:
-        """The server's day of the first message; what the reporter says stands in, but is never in the future."""
+        """The first message's server day, or else the reporter's, but never a day after its arrival."""
         first = next(entry for entry in self.entries if isinstance(entry.content, ByReporter))
         return min(first.server or first.content.day, first.arrived)  # type: ignore[attr-defined]
 
     @cached_property
     def faults(self) -> list[str]:
-        """What reviewers should know of: faults found while importing, and gaps in the chains."""
+        """What reviewers should look into: faults recorded on import, and gaps in the chains."""
         reports = sum(isinstance(each, Report) for each in self.by_reporter)
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
         return [*self.found, *twice, *chain.faults(self.messages)]
@@ -238,8 +238,8 @@ def _seen(entry: Entry) -> tuple[str, ...]:
 
 
 def entry(workstation: Workstation, hash_: str) -> Entry:
-    """A message that is kept, with its `rest` opened when all of that has come."""
-    signed, kept = workstation.message(hash_), workstation.kept(hash_)
+    """A stored message, with its `rest` opened if all of it has arrived."""
+    signed, kept = workstation.message(hash_), workstation.record(hash_)
     content, complete = opened(workstation, signed.message)
     arrived, server, stored = (_day_of(kept.get(name)) for name in ("arrived", "server", "stored"))
     assert arrived
@@ -251,7 +251,7 @@ def _day_of(kept: str | None) -> datetime.date | None:
 
 
 def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
-    """A message with the content of its `rest`, and whether that was there and sound."""
+    """A message with the content of its `rest`, and whether that was complete and sound."""
     if not isinstance(content, Body) or content.rest is None:
         return content, True
     rest = content.rest
@@ -264,22 +264,22 @@ def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
 
 
 def load(workstation: Workstation, case: str) -> Case:
-    """A case from its messages."""
+    """Load a case from its messages."""
     record = workstation.case_record(case)
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
     return Case(case, entries, tuple(record["faults"]), record.get("opened", 0))
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:
-    """Remember that a reviewer has looked at all of it."""
+    """Record that the reviewer has read all messages of a case."""
     if case.unread:
         record = workstation.case_record(case.id)
         workstation.vault.put(f"case/{case.id}", {**record, "opened": len(case.entries)})
 
 
 def queue(workstation: Workstation) -> list[Case]:
-    """All cases: closed ones to which the reporter has written since first, then urgent ones, then new ones, then by
-    what is due; other closed ones last.
+    """All cases: first those that the reporter wrote to after they were closed, then urgent ones, new ones, and the
+    others by deadline; closed ones last.
     """
     return sorted((load(workstation, case) for case in workstation.case_ids()), key=_order)
 
@@ -290,11 +290,11 @@ def _order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
 
 
 def find(workstation: Workstation, named: str) -> Case:
-    """The case with this reference, or whose reference or hexadecimal name begins so.  Raises Refused."""
+    """The case whose reference or hexadecimal id begins with this.  Raises Refused if there is not exactly one."""
     wanted = "".join(named.split()).replace("-", "").lower()
     found = [case for case in workstation.case_ids() if wanted and _called(case, wanted)]
     if len(found) != 1:
-        if len({reference(bytes.fromhex(case)) for case in found}) == 1:  # which a reporter can bring about
+        if len({reference(bytes.fromhex(case)) for case in found}) == 1:  # a reporter can cause this
             raise Refused(
                 f"{len(found)} cases have this reference", "say which: " + ", ".join(each[:16] for each in found)
             )
@@ -309,5 +309,5 @@ def _called(case: str, wanted: str) -> bool:
 
 
 def files(case: Case) -> Iterable[tuple[Entry, Attachment]]:
-    """Every attachment of the case with the message that it came with."""
+    """Every attachment of the case, with its message."""
     return [(each, record) for each in case.entries for record in each.attachments]

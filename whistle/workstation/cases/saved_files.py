@@ -1,37 +1,37 @@
-"""Saving what strangers sent: under a name that can do no harm, and only when all of it is verified.
+"""Saving strangers' files: under a harmless name, and only once all of a file is verified.
 
-A file's name is the sender's to choose, so it is cut down to a plain last part.  Plaintext has no name
-before the last piece and the SHA-256 were right; a fault leaves nothing behind.
+The sender chooses a file's name, so only a plain last part of it is used.  Plaintext gets a name only after the last
+piece and the SHA-256 were right; an error leaves nothing behind.
 """
 
 from collections.abc import Iterator
 from pathlib import Path
 
-from whistle.newfile import new_file
+from whistle.durable import new_file, sync_folder
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment, Opener
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.errors import CannotSave
 from whistle.workstation.vault.blocks import Blocks
 
 
 def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
-    """Open an attachment into `folder`.  Raises CannotSave when a block is missing or anything was altered."""
+    """Open an attachment into `folder`.  Raises CannotSave if a block is missing or altered."""
     missing = blocks.missing(attachment.block_ids(record))
     if missing:
         raise CannotSave(
             f"{len(missing)} of {record.blocks} pieces of this attachment have not come yet",
             "they come with a later stick; nothing of an incomplete file is shown",
         )
-    durable.private_folder(folder)
+    files.private_folder(folder)
     try:
         with new_file(folder) as (file, name_it):
             for piece in _pieces(record, blocks):
                 file.write(piece)
             path = name_it(lambda count: numbered(record.name, count))
-        durable.sync_folder(folder)
+        sync_folder(folder)
     except Malformed as exc:
         raise CannotSave(
             "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
@@ -49,13 +49,13 @@ def content(record: Attachment, blocks: Blocks) -> bytes:
 
 
 def _pieces(record: Attachment, blocks: Blocks) -> Iterator[bytes]:
-    """The content as it becomes certain.  Of blocks that came in several versions those are taken that open.
+    """The verified content, piece by piece.  Of a block that came in several versions, the one that opens is used.
 
-    A block's end is proved by the next one, so more than one way may be open until then.
+    Only the next block proves a block to be right, so more than one way may be open until then.
     """
     ways = [(attachment.Opener(record), b"")]
-    for id_ in attachment.block_ids(record):
-        ways = _further(ways, blocks.versions(id_))
+    for id in attachment.block_ids(record):
+        ways = _further(ways, blocks.versions(id))
         if len(ways) == 1:
             yield ways[0][1]
             ways = [(ways[0][0], b"")]
@@ -71,7 +71,7 @@ def _pieces(record: Attachment, blocks: Blocks) -> Iterator[bytes]:
 
 
 def _further(ways: list[tuple[Opener, bytes]], versions: list[bytes]) -> list[tuple[Opener, bytes]]:
-    """The ways on which a version of the next block opens.  Raises Malformed where there is none."""
+    """The ways continued by each version of the next block that opens.  Raises Malformed if none does."""
     found, fault = [], Malformed("an attachment is damaged")
     for opener, content in ways:
         for version in versions:

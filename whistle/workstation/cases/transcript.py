@@ -1,7 +1,7 @@
-"""A case in words: for the terminal, for an export, and the terms in which the local page says the same.
+"""A case as text, for the terminal and for an export, and the phrases that the local page uses too.
 
-What strangers wrote is shown without control characters and without marks that change the direction of what follows,
-and in a case in words each line of it begins with a bar, so that nobody can make up what this program says.
+Strangers' text is shown without control characters and direction marks, and in a transcript each of its lines begins
+with a bar, so that nobody can imitate what this program says.
 """
 
 from collections.abc import Callable
@@ -38,13 +38,13 @@ REOPENED = "the reporter wrote after it was closed"
 INCOMPLETE = "[parts of this message have not come yet]"
 
 
-def person(workstation: Workstation, id_: str) -> str:
-    """A reviewer's role and id, as the newest manifest has it."""
+def person(workstation: Workstation, id: str) -> str:
+    """A reviewer's role and id, by the newest manifest."""
     newest = workstation.trust.newest().manifest
-    if id_ == RECOVERY and newest.recovery:
+    if id == RECOVERY and newest.recovery:
         return f"{plain(newest.recovery.name)} ({RECOVERY})"
-    listed = newest.reviewer(id_)
-    return f"{plain(listed.role or listed.name)} ({id_})" if listed else f"{id_}, no longer listed"
+    listed = newest.reviewer(id)
+    return f"{plain(listed.role or listed.name)} ({id})" if listed else f"{id}, no longer listed"
 
 
 def channel(workstation: Workstation, case: Case) -> str:
@@ -57,7 +57,7 @@ def channel(workstation: Workstation, case: Case) -> str:
 
 
 def headline(workstation: Workstation, entry: Entry) -> str:
-    """Who said it and what kind of message it is."""
+    """The kind of a message and its author."""
     what = {"report": "Report", "follow-up": "Follow-up", "note": "Note", "status": "Status"}
     by = person(workstation, entry.by) if entry.by else "the reporter"
     if isinstance(entry.content, Grant):
@@ -69,7 +69,7 @@ def headline(workstation: Workstation, entry: Entry) -> str:
 
 
 def provenance(entry: Entry) -> str:
-    """How it says it was sealed, and how it came here."""
+    """How the message says that it was sealed, and whether it came with a grant."""
     if isinstance(entry.content, ByReporter):
         said = SEALED[entry.content.sealed]
     else:
@@ -78,7 +78,7 @@ def provenance(entry: Entry) -> str:
 
 
 def text(entry: Entry) -> str:
-    """What it says."""
+    """The text of a message, safe to show; for a status, all that it states."""
     content = entry.content
     if not entry.complete:
         return INCOMPLETE
@@ -99,7 +99,7 @@ def _status(status: Status) -> str:
 
 
 def continues(workstation: Workstation, case: Case) -> str:
-    """What is to be said of a report that continues another case; empty when it does not."""
+    """A sentence about the case that this report says it continues; empty if it names none."""
     told: Continues | None = case.report.continues if case.report else None
     if told is None:
         return ""
@@ -115,17 +115,17 @@ def continues(workstation: Workstation, case: Case) -> str:
 
 
 def due(deadline: Deadline) -> str:
-    """What is due, by when, and whether it is written already."""
+    """A deadline in words."""
     written = ", written and not delivered yet" if deadline.written else ""
     return f"{DUE[deadline.what]} by {deadline.day}{written}"
 
 
 def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], str] | None = None) -> list[str]:
-    """The whole case; `saved` gives the name under which an attachment was exported."""
+    """The lines of a whole case; `saved` returns the name under which an attachment was exported."""
     found = [f"Case {case.reference}", f"Channel: {channel(workstation, case)}", f"Status: {STATUS[case.status]}"]
-    found.append("Readers: " + ", ".join(person(workstation, id_) for id_ in case.allowed))
+    found.append("Readers: " + ", ".join(person(workstation, id) for id in case.allowed))
     if case.without:
-        left_out = ", ".join(person(workstation, id_) for id_ in case.without)
+        left_out = ", ".join(person(workstation, id) for id in case.without)
         found.append(f"Left out by the reporter: {left_out}")
     if case.reopened:
         found.append(f"New: {REOPENED}")

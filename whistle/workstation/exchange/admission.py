@@ -1,8 +1,8 @@
-"""Whether a message that an envelope held may be taken into its case; in the order of SPEC section 3.
+"""Whether a message from an envelope may be added to its case, in the order of SPEC section 3.
 
-Three answers differ.  *Damaged as sent*: anyone can send nonsense, there is no alarm.  *Refused*: it is well made and
-yet breaks a rule, so that somebody should look.  *Waiting*: what it leans on has not come yet.  What leaves this
-reviewer out is none of these: it counts as somebody else's, since not even that it exists is theirs to know.
+There are three ways to fail.  *Damaged as sent*: anyone can send nonsense, so there is no alarm.  *Refused*: it is well
+formed but breaks a rule, and somebody should look into it.  *Waiting*: a dependency has not arrived.  A message that
+leaves this reviewer out is none of these: it counts as somebody else's, so that its existence stays unknown.
 """
 
 import datetime
@@ -22,75 +22,75 @@ FIRST = {"report": 0, "follow-up": 1, "grant": 2}
 
 
 class Damaged(WorkstationError):
-    """Not what a sound program would have sent."""
+    """Not what a correct program would have sent."""
 
 
 class Breach(WorkstationError):
-    """Well made, but against a rule; `case` is the case in which the fault is shown."""
+    """Well formed, but against a rule; the fault is shown in its case."""
 
 
 class LeftOut(WorkstationError):
-    """The reporter left this reviewer out: it is not theirs, and nothing is said of it."""
+    """The reporter left this reviewer out: nothing of it is shown."""
 
 
 class Waiting(WorkstationError):
-    """Something that it leans on has not come yet."""
+    """A dependency has not arrived."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The message may be kept; `originals` are those of a grant to this reviewer; `remarks` are shown in the case."""
+    """The message may be saved; `originals` come from a grant to this reviewer, `remarks` are shown in the case."""
 
     originals: tuple[Signed, ...] = ()
     remarks: tuple[str, ...] = ()
 
 
 def judge(workstation: Workstation, signed: Signed) -> Verdict:
-    """May this message be kept?  Raises Damaged, Breach, LeftOut or Waiting when not (yet)."""
-    found = signed.message
+    """Decide whether a message may be saved.  Raises Damaged, Breach, LeftOut or Waiting if not (yet)."""
+    content = signed.message
     me = workstation.me
-    if isinstance(found, ByReporter):
+    if isinstance(content, ByReporter):
         _check_reporter(workstation, signed)
-        _check_named(found, me)
-        return Verdict((), _mixed_up(workstation, found))
-    assert isinstance(found, ByReviewer)
-    _check_signer(workstation, signed, found)
-    _check_named(found, me)
-    originals = _originals(workstation, found) if isinstance(found, Grant) and found.grantee == me else ()
-    case = _with(overview.load(workstation, found.case), [*originals, signed])
+        _check_named(content, me)
+        return Verdict((), _manifest_remarks(workstation, content))
+    assert isinstance(content, ByReviewer)
+    _check_signer(workstation, signed, content)
+    _check_named(content, me)
+    originals = _originals(workstation, content) if isinstance(content, Grant) and content.grantee == me else ()
+    case = _with(overview.load(workstation, content.case), [*originals, signed])
     if me in case.without:
         raise LeftOut("the reporter left this reviewer out")
-    _check_case(case, found)
-    _check_room(workstation, case, found)
-    return Verdict(originals, (*_mixed_up(workstation, found), *_misplaced(workstation, case, found)))
+    _check_case(case, content)
+    _check_reader_count(workstation, case, content)
+    return Verdict(originals, (*_manifest_remarks(workstation, content), *_place_remarks(workstation, case, content)))
 
 
 def _check_reporter(workstation: Workstation, signed: Signed) -> None:
     if isinstance(signed.message, Slip):
         raise Damaged("a slip is no message to reviewers")
     if len(signed.message.readers) > workstation.trust.newest().manifest.slots:
-        raise Damaged("it names more readers than an envelope has")  # their places in the list give the lanes
+        raise Damaged("it names more readers than an envelope has")  # their order gives the lanes
     if not signed.is_by_reporter:
         raise Damaged("it is not signed by the key to which its case belongs")
 
 
-def _check_named(found: ByReporter | ByReviewer, me: str) -> None:
-    # A message re-sealed to somebody whom its author did not name is not opened (SPEC section 3, `readers`).
-    if me in found.without:
+def _check_named(content: ByReporter | ByReviewer, me: str) -> None:
+    # A message sealed again to somebody whom its author did not name is not opened (SPEC section 3, `readers`).
+    if me in content.without:
         raise LeftOut("it leaves this reviewer out")
-    if me not in found.readers:
+    if me not in content.readers:
         raise Breach("it names other readers than you and yet was sealed to you; it was not kept")
 
 
-def _check_signer(workstation: Workstation, signed: Signed, found: ByReviewer) -> None:
-    # Anyone can seal what claims to be a colleague's: that is nonsense, and no alarm (SPEC 5.3, step 7).
-    for key in workstation.trust.people().signers(found.sender, found.day):
+def _check_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
+    # Anyone can seal a message that claims to be a colleague's: nonsense, not an alarm (SPEC 5.3, step 7).
+    for key in workstation.trust.people().signers(content.sender, content.day):
         try:
             message.check(signed, key)
         except Forged:
             continue
         return
-    raise Damaged(f"it claims to be by {found.sender}, and no key of that reviewer signed it")
+    raise Damaged(f"it claims to be by {content.sender}, and no key of that reviewer signed it")
 
 
 def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
@@ -100,8 +100,8 @@ def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
         assert grant.rest is not None
         if workstation.blocks.missing(block_ids(grant.rest)):
             raise Waiting("pieces of a grant have not come yet")
-        raise Waiting("pieces of a grant were altered on the way")  # its signature holds: the right ones may come
-    found = []
+        raise Waiting("pieces of a grant were altered on the way")  # it is signed: the right ones may come
+    originals = []
     for inside in content.originals:
         try:
             signed = message.from_original(inside)
@@ -113,65 +113,65 @@ def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
             _check_signer(workstation, signed, signed.message)
         else:
             _check_reporter(workstation, signed)
-        found.append(signed)
-    return tuple(found)
+        originals.append(signed)
+    return tuple(originals)
 
 
 def _with(case: Case, more: list[Signed]) -> Case:
-    """The case as it would be with these messages too."""
+    """The case with these messages added."""
     known = {signed.hash for signed in case.messages}
     new = {signed.hash: signed for signed in more if signed.hash not in known}
     added = [Entry(signed, signed.message, True, "grant", datetime.date.min) for signed in new.values()]
     return replace(case, entries=(*case.entries, *added))
 
 
-def _check_case(case: Case, found: ByReviewer) -> None:
+def _check_case(case: Case, content: ByReviewer) -> None:
     if case.sender is None:
         raise Waiting("the report to which it belongs has not come yet")
-    left_out = sorted(set(found.readers) & set(case.without))
+    left_out = sorted(set(content.readers) & set(case.without))
     if left_out:
-        raise Breach(f"a {found.kind} of {found.sender} went to {', '.join(left_out)}, whom the reporter left out")
-    if found.sender in case.without:
-        raise Breach(f"a {found.kind} came from {found.sender}, whom the reporter left out; it was not kept")
-    if not {found.sender, *found.readers} <= set(case.allowed):
+        raise Breach(f"a {content.kind} of {content.sender} went to {', '.join(left_out)}, whom the reporter left out")
+    if content.sender in case.without:
+        raise Breach(f"a {content.kind} came from {content.sender}, whom the reporter left out; it was not kept")
+    if not {content.sender, *content.readers} <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here")
 
 
-def _check_room(workstation: Workstation, case: Case, found: ByReviewer) -> None:
-    # Otherwise one colleague could let in so many that nobody could write in the case any more.
+def _check_reader_count(workstation: Workstation, case: Case, content: ByReviewer) -> None:
+    # Otherwise one colleague could let in so many readers that nobody could write in the case any more.
     newest = workstation.trust.newest().manifest
     active = {each.id for each in newest.active()} & set(case.allowed)
-    if isinstance(found, Grant) and len(active) + (RECOVERY in case.allowed) > newest.slots:
-        raise Breach(f"a grant by {found.sender} lets in more readers than {newest.slots}; it was not kept")
+    if isinstance(content, Grant) and len(active) + (RECOVERY in case.allowed) > newest.slots:
+        raise Breach(f"a grant by {content.sender} lets in more readers than {newest.slots}; it was not kept")
 
 
-def _mixed_up(workstation: Workstation, found: ByReporter | ByReviewer) -> tuple[str, ...]:
+def _manifest_remarks(workstation: Workstation, content: ByReporter | ByReviewer) -> tuple[str, ...]:
     trust = workstation.trust
     serials = trust.serials()
-    if found.keys.serial in serials and trust.manifest(found.keys.serial).hash == found.keys.hash:
+    if content.keys.serial in serials and trust.manifest(content.keys.serial).hash == content.keys.hash:
         return ()
-    if serials and found.keys.serial < serials[0]:
+    if serials and content.keys.serial < serials[0]:
         return ()
-    what = "has not come here yet" if serials and found.keys.serial > serials[-1] else "is not the one known here"
-    return (f"a {found.kind} of {found.day} was sealed with manifest {found.keys.serial}, which {what}",)
+    what = "has not come here yet" if serials and content.keys.serial > serials[-1] else "is not the one known here"
+    return (f"a {content.kind} of {content.day} was sealed with manifest {content.keys.serial}, which {what}",)
 
 
-def _misplaced(workstation: Workstation, case: Case, found: ByReviewer) -> tuple[str, ...]:
+def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) -> tuple[str, ...]:
     slots = workstation.trust.newest().manifest.slots
-    if case.report is not None and not set(case.report.without) <= set(found.without):
-        return (f"a {found.kind} of {found.sender} of {found.day} does not say whom the reporter left out",)
-    if isinstance(found, Reply):
+    if case.report is not None and not set(case.report.without) <= set(content.without):
+        return (f"a {content.kind} of {content.sender} of {content.day} does not say whom the reporter left out",)
+    if isinstance(content, Reply):
         assert case.sender is not None
-        if found.to != case.sender.mailbox:
-            return (f"a reply of {found.sender} of {found.day} was sealed to another mailbox than the reporter's",)
-        if found.lane != case.lane(found.sender, slots):
-            return (f"a reply of {found.sender} of {found.day} lies in another reviewer's lane",)
-    if isinstance(found, Grant) and found.lane != case.lane(found.grantee, slots):
-        return (f"a grant by {found.sender} of {found.day} names another lane than it should",)
+        if content.to != case.sender.mailbox:
+            return (f"a reply of {content.sender} of {content.day} was sealed to another mailbox than the reporter's",)
+        if content.lane != case.lane(content.sender, slots):
+            return (f"a reply of {content.sender} of {content.day} lies in another reviewer's lane",)
+    if isinstance(content, Grant) and content.lane != case.lane(content.grantee, slots):
+        return (f"a grant by {content.sender} of {content.day} names another lane than it should",)
     return ()
 
 
 def order(signed: Signed) -> tuple[int, int]:
-    """What to judge first: reports, follow-ups, grants, then the rest; each reviewer's in the chain's order."""
-    found = signed.message
-    return FIRST.get(found.kind, len(FIRST)), found.seq if isinstance(found, ByReviewer) else 0
+    """A sort key: reports, follow-ups, grants, then the rest, each reviewer's in the order of the chain."""
+    content = signed.message
+    return FIRST.get(content.kind, len(FIRST)), content.seq if isinstance(content, ByReviewer) else 0

@@ -1,8 +1,8 @@
-"""What a courier says was delivered.  It is kept, sealed as it was, as long as the server keeps replies.
+"""Messages that a courier reports as delivered, stored as they were sealed for as long as the server keeps replies.
 
-Nobody signs that the server has a message.  A courier says so, and the copy for the reviewers comes back with what the
-server gives them.  A copy that came back shows that nothing was lost by accident; it proves nothing against a courier
-that lies, for it could have kept the copy itself.
+There is no signed proof that the server has a message.  The courier says so, and the copy for the reviewers comes back
+from the server.  A returned copy shows that nothing was lost by accident; it does not prove that the courier is honest,
+which could have kept the copy itself.
 """
 
 import datetime
@@ -12,18 +12,18 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.workstation.workstation import Workstation
 
-KEPT = datetime.timedelta(days=400)  # after the day of the message; as long as the server keeps replies
-EXPECTED = datetime.timedelta(days=14)  # after it was said to be delivered, the copy for the reviewers
+EXPECTED = datetime.timedelta(days=14)  # from the reported delivery to the return of the reviewers' copy
 
 Item = dict[str, Any]
-Came = Mapping[bytes, bytes]  # by id, the SHA-256 of each envelope and block that came with a part
+Received = Mapping[bytes, bytes]  # by id, the SHA-256 of each envelope and block that came with a part
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A message: its hash, the day on which it was said to be delivered, and that on which its copy came back."""
+    """A message: its hash, the day of its reported delivery, and the day on which its copy came back."""
 
     hash: str
     said: datetime.date
@@ -34,7 +34,7 @@ class Sent:
         return self.back is None and today - self.said >= EXPECTED
 
     def words(self, today: datetime.date) -> str:
-        """What is known of it."""
+        """Its delivery in a sentence, without the full stop."""
         said = f"the courier said on {self.said} that it was delivered"
         if self.back:
             return f"{said}; its copy came back on {self.back}"
@@ -42,7 +42,7 @@ class Sent:
 
 
 def all_of(workstation: Workstation) -> dict[str, Sent]:
-    """By hash, all that is kept here."""
+    """All messages that were reported as delivered, by hash."""
     day = datetime.date.fromisoformat
     return {
         hash_: Sent(hash_, day(each["said"]), each["back"] and day(each["back"]))
@@ -51,55 +51,55 @@ def all_of(workstation: Workstation) -> dict[str, Sent]:
 
 
 def missed(workstation: Workstation) -> list[Sent]:
-    """Those whose copy should have come back by now."""
+    """The messages whose copy should have come back by now."""
     today = workstation.today()
     return [each for each in all_of(workstation).values() if each.missed(today)]
 
 
 def copies(item: Item) -> dict[bytes, bytes]:
-    """By id, the SHA-256 of an item's envelopes to reviewers: such as come back."""
+    """By id, the SHA-256 of an item's envelopes to reviewers: the copies that come back."""
     bodies = [(each["id"], each["body"]) for each in item["envelopes"] if each["heap"] == "reviewers"]
-    return {bytes.fromhex(id_): hashlib.sha256(b64decode(body)).digest() for id_, body in bodies}
+    return {bytes.fromhex(id): hashlib.sha256(b64decode(body)).digest() for id, body in bodies}
 
 
-def is_back(copies: Mapping[bytes, bytes], came: Came) -> bool:
-    """Whether one of these copies came, just as it was."""
-    return any(came.get(id_) == sha256 for id_, sha256 in copies.items())
+def is_back(copies: Mapping[bytes, bytes], arrivals: Received) -> bool:
+    """Whether one of these copies came back unchanged."""
+    return any(arrivals.get(id) == sha256 for id, sha256 in copies.items())
 
 
-def keep(workstation: Workstation, hash_: str, item: Item) -> None:
-    """Keep what was said to be delivered today; `back` of the item is the day on which its copy came, or None."""
+def save(workstation: Workstation, hash_: str, item: Item) -> None:
+    """Save an item that was reported as delivered today; its `back` is the day on which its copy came, or None."""
     today = workstation.today()
-    day = datetime.date.fromisoformat(item.get("day") or today.isoformat())  # earlier versions kept none
+    day = datetime.date.fromisoformat(item.get("day") or today.isoformat())  # earlier versions of Whistle stored none
     entry = {
         "said": today.isoformat(),
         "back": item["back"],
-        "until": (day + KEPT).isoformat(),
-        "copies": {id_.hex(): sha256.hex() for id_, sha256 in copies(item).items()},
+        "until": (day + REPLIES_KEPT).isoformat(),
+        "copies": {id.hex(): sha256.hex() for id, sha256 in copies(item).items()},
     }
     workstation.vault.put(f"sent/{hash_}", item)
     workstation.vault.put("sent", _index(workstation) | {hash_: entry})
 
 
-def settle(workstation: Workstation, came: Came, written: datetime.date) -> None:
-    """Note the copies that came back, and let go of what the server, too, would have removed by now.
+def reconcile(workstation: Workstation, arrivals: Received, written: datetime.date) -> None:
+    """Note the copies that came back, and remove what the server, too, has removed by now.
 
-    By now is by this computer's clock and by the day on which the stick was `written`: either clock may be wrong.
+    Both this computer's clock and the day on which the stick was `written` must say so, since either may be wrong.
     """
     index, today = _index(workstation), workstation.today().isoformat()
     kept = {hash_: entry for hash_, entry in index.items() if entry["until"] >= min(today, written.isoformat())}
     for hash_ in index.keys() - kept.keys():
         workstation.vault.remove(f"sent/{hash_}")
     for hash_, entry in kept.items():
-        told = {bytes.fromhex(id_): bytes.fromhex(sha256) for id_, sha256 in entry["copies"].items()}
-        if entry["back"] is None and is_back(told, came):
+        copies_of_entry = {bytes.fromhex(id): bytes.fromhex(sha256) for id, sha256 in entry["copies"].items()}
+        if entry["back"] is None and is_back(copies_of_entry, arrivals):
             kept[hash_] = {**entry, "back": today}
     if kept != index:
         workstation.vault.put("sent", kept)
 
 
 def take(workstation: Workstation, hashes: Iterable[str]) -> dict[str, Item]:
-    """Take out those of which the envelopes are here, to send them again; by hash, with all their envelopes."""
+    """Take out the messages whose envelopes are here, to send them again: items by hash, with all envelopes."""
     index, found = _index(workstation), {}
     for hash_ in hashes:
         item = workstation.vault.get(f"sent/{hash_}")
@@ -111,7 +111,7 @@ def take(workstation: Workstation, hashes: Iterable[str]) -> dict[str, Item]:
 
 
 def records(workstation: Workstation) -> list[str]:
-    """The names of the records that a backup needs: the list, and the envelopes whose copy has not come back."""
+    """The names of the records that a backup needs: the index, and items whose copy has not come back."""
     return ["sent", *(f"sent/{each.hash}" for each in all_of(workstation).values() if each.back is None)]
 
 

@@ -1,4 +1,4 @@
-"""One stick, one button: take in what the courier laid on it, then write what is to go."""
+"""The exchange with a stick: import what the courier put on it, then write the outbox."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,14 +10,14 @@ from whistle.workstation.exchange.stick import bundles
 from whistle.workstation.workstation import Workstation
 
 MISSED = (
-    "Not confirmed: {what}. The courier said that it has delivered this, and no copy came back. "
+    "Not confirmed: {what}. The courier reported it as delivered, but no copy came back. "
     "`whistle workstation sent` shows which, `whistle workstation sent --again` sends it again."
 )
 
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What came, how many messages are on their way, in how many parts, how many have not been confirmed in time."""
+    """What was imported; how many messages are on their way, in how many parts; how many are overdue."""
 
     imported: Imported
     waiting: int
@@ -32,7 +32,7 @@ class Exchanged:
 
 
 def parts(place: Path) -> list[Path]:
-    """The bundles of a stick (its folder inbox), of a folder, or the one file.  Raises Refused for none of these."""
+    """The bundles of a stick (its folder inbox), of a folder, or the file itself.  Raises Refused if it is neither."""
     if place.is_file():
         return [place]
     if not place.is_dir():

@@ -1,8 +1,8 @@
-"""Taking in what a courier brought: bundle by bundle, whole or not at all.
+"""Importing what a courier brought, bundle by bundle, each as a whole or not at all.
 
-A part whose bytes differ from its own list is *altered* and refused whole.  Of a sound part the blocks are kept, then,
-in one transaction, the messages, what came of each server day, and that this part was taken in.
-What leans on something that has not come yet waits and is judged again with each later part.
+A part whose bytes differ from its own list is *altered* and rejected as a whole.  Of a sound part, the blocks are saved
+first, then, in one transaction, the messages, what was received of each server day, and that this part was imported.
+A message whose dependency has not arrived waits, and is judged again with each later part.
 """
 
 import base64
@@ -26,25 +26,28 @@ from whistle.workstation.exchange import admission, outbox, received
 from whistle.workstation.exchange.admission import Breach, Damaged, LeftOut, Waiting
 from whistle.workstation.workstation import Workstation
 
-REMEMBERED = 400  # parts whose lists are remembered, so that a stick read twice costs nothing
-LONGEST_WAIT = 300  # messages of one reviewer that may wait at once, so that nobody crowds out another's
-SHOWN = 20  # findings that are told; anyone can cause some
-UNDONE = {"undone/replies": compose.send_again, "undone/grants": compose.grant_again}  # records, and what is to be done
+REMEMBERED = 400  # imported parts that are remembered, so that reading a stick again costs nothing
+LONGEST_WAIT = 300  # messages of one reviewer that may wait at once, so that nobody crowds out others
+SHOWN = 20  # findings in a result; anyone can cause some
+UNDONE = {
+    "undone/replies": compose.send_again,
+    "undone/grants": compose.grant_again,
+}  # what to do, by record
 Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
 class Source:
-    """A part that is being read."""
+    """A part while it is read."""
 
     file: BinaryIO
     reader: bundle.Reader
-    known: Callable[[Member], bool]  # whether this very content of a member came before
+    known: Callable[[Member], bool]  # whether this very content came before
 
 
 @dataclass
 class Arrival:
-    """A message that an envelope held, and the server's day of that envelope."""
+    """A message from an envelope, and that envelope's server day."""
 
     signed: Signed
     server: datetime.date | None
@@ -52,7 +55,7 @@ class Arrival:
 
 @dataclass
 class Imported:
-    """What an import did.  `findings` are lines for the reviewer; nothing in them tells what a message says."""
+    """The result of an import.  `findings` are lines for the reviewer; they reveal nothing of what messages say."""
 
     parts: int = 0
     manifests: int = 0
@@ -66,14 +69,14 @@ class Imported:
     findings: list[str] = field(default_factory=list)
 
     def add(self, part: "Imported") -> None:
-        """What one more part brought, once it is kept."""
+        """Add the result of one more part, once it is committed."""
         for name in (each.name for each in fields(self) if each.name != "waiting"):
             setattr(self, name, getattr(self, name) + getattr(part, name))
-        self.waiting = part.waiting  # of all that came so far
+        self.waiting = part.waiting  # a total already
 
     @property
     def cases(self) -> list[str]:
-        """The cases in which something is new."""
+        """The cases with new messages."""
         return list(dict.fromkeys(signed.message.case for signed in self.kept))
 
     def lines(self) -> list[str]:
@@ -91,12 +94,12 @@ class Imported:
 
 
 def counted(number: int, what: str) -> str:
-    """So many of something."""
+    """A count with its noun, in the plural where needed."""
     return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:
-    """Import the parts in these files.  Raises Untrusted or Refused for a stick of which nothing may be taken."""
+    """Import the parts in these files.  Raises Untrusted or Refused for a stick that must not be imported."""
     result = Imported()
     for path in sorted(paths):
         try:
@@ -115,10 +118,10 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
 
 
 def import_part(workstation: Workstation, path: Path, result: Imported, progress: Progress | None = None) -> None:
-    """Import one part.  Raises Malformed when it is not what its list says, OSError.
+    """Import one part.  Raises Malformed if it is not what its list says, OSError.
 
-    Messages are opened while the part is read for the first time, and kept with the transaction, which ends only
-    after all of it was as listed; blocks are kept as it is read for the second time.
+    Messages are opened on the first reading and committed only after all of the part proved to be as listed; blocks
+    are saved on a second reading.
     """
     with path.open("rb") as file:
         reader = bundle.Reader(file)
@@ -131,20 +134,20 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
                 raise Refused(
                     f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox"
                 )
-            source = Source(file, reader, _known(workstation, listing.members))
+            source = Source(file, reader, _known_content(workstation, listing.members))
             _remember(workstation, listing, reader.digest, part)
             arrivals = _read(workstation, source, part, progress)
             if any(member.is_block for member in listing.members):
-                _keep_blocks(workstation, source, part)
-            settle(workstation, arrivals, part)
+                _save_blocks(workstation, source, part)
+            judge_all(workstation, arrivals, part)
             _note_undone(workstation, listing, part)
     result.add(part)
 
 
 def _read(workstation: Workstation, source: Source, result: Imported, progress: Progress | None) -> list[Arrival]:
-    """Keep the reports of a part; what else it holds is to be judged after them.
+    """Save the reports of a part; returns its other messages, which are to be judged after them.
 
-    Manifests before them are taken, blocks are passed over.
+    Manifests are accepted first, blocks are skipped.
     """
     identities = workstation.identities()
     files: dict[str, bytes] = {}
@@ -156,12 +159,12 @@ def _read(workstation: Workstation, source: Source, result: Imported, progress: 
         if member.id is None:
             files[member.name] = body.read()
             continue
-        _take_manifests(workstation, files, result)  # they come before all envelopes
+        _take_manifests(workstation, files, result)  # they precede all envelopes
         slots = workstation.trust.newest().manifest.slots
         if member.is_block:
             continue
         if member.size != envelope.size(slots):
-            raise Malformed("an envelope has a size that none has here")  # in its hash a block would look the same
+            raise Malformed("an envelope has the wrong size")  # a day's hash does not tell blocks from envelopes
         if not source.known(member):
             left += _opened(workstation, identities, body.read(), member.day, result)
     _take_manifests(workstation, files, result)
@@ -175,7 +178,7 @@ def _opened(
     day: datetime.date | None,
     result: Imported,
 ) -> list[Arrival]:
-    """What of an envelope is to be judged later: a report is kept at once, if it can be."""
+    """The message of an envelope, to be judged later; a report is saved at once if possible."""
     try:
         signed = envelope.open_(body, identities, len(body) // envelope.SLOT)
     except NotForMe:
@@ -188,11 +191,11 @@ def _opened(
     return [] if isinstance(signed.message, Report) and _take(workstation, arrival, result) else [arrival]
 
 
-def _keep_blocks(workstation: Workstation, source: Source, result: Imported) -> None:
-    """Keep the blocks of a part that was as listed when it was read before."""
+def _save_blocks(workstation: Workstation, source: Source, result: Imported) -> None:
+    """Save the blocks of a part that was as listed on the first reading."""
     source.file.seek(0)
     reader = bundle.Reader(source.file)
-    if reader.digest != source.reader.digest:  # a stick may answer differently each time; members are held to it again
+    if reader.digest != source.reader.digest:  # a malicious stick may; each member is checked again too
         raise Malformed("it changed while it was read")
     for member, body in reader:
         if member.is_block and member.id:
@@ -201,10 +204,10 @@ def _keep_blocks(workstation: Workstation, source: Source, result: Imported) -> 
                 workstation.blocks.write(member.id, body.read())
 
 
-def _known(workstation: Workstation, members: Iterable[Member]) -> Callable[[Member], bool]:
-    """Tells whether this very content of a member came before, as of now."""
+def _known_content(workstation: Workstation, members: Iterable[Member]) -> Callable[[Member], bool]:
+    """A function that tells whether a member's very content came before this import."""
     held = {day: received.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
-    return lambda member: member.day is not None and received.came(held[member.day], member)
+    return lambda member: member.day is not None and received.was_received(held[member.day], member)
 
 
 def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: Imported) -> None:
@@ -212,20 +215,20 @@ def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: I
     files.clear()
 
 
-def settle(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:
-    """Judge what has come, and what was waiting, until nothing more can be taken."""
+def judge_all(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:
+    """Judge new and waiting messages until no more can be saved."""
     left = sorted([*_waiting(workstation), *arrivals], key=lambda arrival: admission.order(arrival.signed))
     before = -1
     while left and before != len(left):
         before = len(left)
         left = [arrival for arrival in left if not _take(workstation, arrival, result)]
-    left = _fairly(left)
+    left = _limit_waiting(left)
     workstation.vault.put("waiting", [_record(arrival) for arrival in left])
     result.waiting = len(left)
 
 
 def _take(workstation: Workstation, arrival: Arrival, result: Imported) -> bool:
-    """Keep a message or refuse it; False while it has to wait."""
+    """Save a message or refuse it; False if it has to wait."""
     signed = arrival.signed
     case = signed.message.case
     if signed.hash in workstation.hashes(case):
@@ -246,17 +249,17 @@ def _take(workstation: Workstation, arrival: Arrival, result: Imported) -> bool:
         workstation.note_fault(case, breach.message)
         return True
     for original in verdict.originals:
-        if workstation.keep(original, "grant"):
+        if workstation.save(original, "grant"):
             result.kept.append(original)
-    workstation.keep(signed, "envelope", arrival.server)
+    workstation.save(signed, "envelope", arrival.server)
     result.kept.append(signed)
     for remark in verdict.remarks:
         workstation.note_fault(case, remark)
     return True
 
 
-def _fairly(waiting: Iterable[Arrival]) -> list[Arrival]:
-    """What may go on waiting."""
+def _limit_waiting(waiting: Iterable[Arrival]) -> list[Arrival]:
+    """The messages that may go on waiting: LONGEST_WAIT from each sender."""
     counts: Counter[str] = Counter()
     kept = []
     for arrival in waiting:
@@ -285,7 +288,7 @@ def _record(arrival: Arrival) -> dict[str, Any]:
 
 def _remember(workstation: Workstation, listing: Listing, digest: bytes, result: Imported) -> None:
     replaced = received.remember(workstation, listing.members)
-    before = [] if replaced else workstation.vault.get("imported", [])  # a part that was read may count anew
+    before = [] if replaced else workstation.vault.get("imported", [])  # an imported part may matter again
     workstation.vault.put("imported", [*before, digest.hex()][-REMEMBERED:])
     if replaced:
         result.findings.append(
@@ -295,9 +298,9 @@ def _remember(workstation: Workstation, listing: Listing, digest: bytes, result:
 
 
 def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -> None:
-    """Shrink the outbox by what came back, and note what has to be signed because of this part, until it is."""
-    came = {member.id: member.sha256 for member in listing.members if member.id and member.is_envelope}
-    taken = outbox.settle(workstation, came, set(listing.stored), set(listing.taken), listing.created)
+    """Reconcile the outbox with what came back, and note what has to be signed because of this part."""
+    arrivals = {member.id: member.sha256 for member in listing.members if member.id and member.is_envelope}
+    taken = outbox.reconcile(workstation, arrivals, set(listing.stored), set(listing.taken), listing.created)
     if listing.created > workstation.today():
         result.findings.append(
             f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."
@@ -309,7 +312,7 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
 
 
 def _catch_up(workstation: Workstation, result: Imported) -> None:
-    """Sign replies anew whose places were taken, and grant what omits a grantee; what may not be signed now stays."""
+    """Sign replies again whose places were taken, and grant messages that omit a grantee, if that can be signed now."""
     with workstation.change():
         for name, do in UNDONE.items():
             noted = _undone(workstation, name)
@@ -321,7 +324,7 @@ def _catch_up(workstation: Workstation, result: Imported) -> None:
 def _done(workstation: Workstation, do: Callable[[Workstation, str], object], what: str, result: Imported) -> bool:
     try:
         do(workstation, what)
-    except (Refused, Untrusted) as exc:  # reading goes on when nothing may be signed
+    except (Refused, Untrusted) as exc:  # reading must go on while nothing can be signed
         result.findings.append(f"Not done yet: {exc.message}. {exc.hint}")
         return False
     if do is compose.send_again:

@@ -1,9 +1,9 @@
-"""What is on its way to the server.  Nothing leaves the outbox until a stick came back that says it has arrived.
+"""What is on its way to the server.  Nothing leaves the outbox before a stick comes back and reports that it arrived.
 
-An item is what belongs to one message: its envelopes and the blocks of its attachments.  An envelope has arrived when
-a courier lists it as stored, or when it came back among what the server gives to reviewers; it is kept nevertheless, by
-`sent`.  No envelope travels in an earlier part than any block, and a courier stops at a part that fails: with the
-envelopes, the blocks have arrived.
+An item belongs to one message: its envelopes and the blocks of its attachments.  An envelope has arrived when a courier
+lists it as stored, or when it comes back among what the server gives to reviewers; `deliveries` keeps it nevertheless.
+No envelope travels in an earlier part than any block, and a courier stops at a part that fails, so once the envelopes
+have arrived, the blocks have too.
 """
 
 import base64
@@ -15,16 +15,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from whistle import durable
 from whistle.protocol.transfer import bundle, statement, tar
 from whistle.protocol.transfer.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
 from whistle.protocol.transfer.statement import ImportStatement
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import deliveries, received
-from whistle.workstation.exchange.deliveries import Came
+from whistle.workstation.exchange.deliveries import Received
 from whistle.workstation.workstation import Workstation
 
-STATED = 400  # server days of which the workstation states what it has
+STATED = 400  # server days, at most, for which the workstation states what it holds
 
 ENVELOPES = 4096  # in one part; the server holds a part's envelopes in memory
 
@@ -38,7 +39,7 @@ class Sealed:
     body: bytes
 
     def record(self) -> dict[str, str]:
-        """What the vault keeps."""
+        """As the vault stores it."""
         return {"id": self.id.hex(), "heap": self.heap, "body": base64.b64encode(self.body).decode()}
 
 
@@ -46,7 +47,7 @@ def add(workstation: Workstation, hash_: str, envelopes: Sequence[Sealed], block
     """Put a message's envelopes and the ids of its blocks in the outbox; the blocks lie in the vault's folder."""
     item = {
         "envelopes": [sealed.record() for sealed in envelopes],
-        "blocks": [{"id": id_.hex(), "heap": heap, "sha256": _sha256(workstation.blocks.read(id_))} for id_ in blocks],
+        "blocks": [{"id": id.hex(), "heap": heap, "sha256": _sha256(workstation.blocks.read(id))} for id in blocks],
         "day": workstation.today().isoformat(),
     }
     with workstation.change():
@@ -60,20 +61,20 @@ def pending(workstation: Workstation) -> list[str]:
     return found
 
 
-def settle(
-    workstation: Workstation, came: Came, stored: set[bytes], taken: set[bytes], written: datetime.date
+def reconcile(
+    workstation: Workstation, arrivals: Received, stored: set[bytes], taken: set[bytes], written: datetime.date
 ) -> list[str]:
-    """Let go of what has arrived; the hashes of replies whose place was taken, to be signed again.
+    """Remove what has arrived; returns the hashes of replies whose place was taken, to be signed again.
 
     `came` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says, as it does
     the day on which the stick was `written`.
     """
     again, left = [], []
     with workstation.change():
-        deliveries.settle(workstation, came, written)
+        deliveries.reconcile(workstation, arrivals, written)
         for hash_ in pending(workstation):
             item = workstation.vault.get(f"outbox/{hash_}")
-            if _settle(item, came, stored, taken, workstation.today().isoformat()):
+            if _reconcile_item(item, arrivals, stored, taken, workstation.today().isoformat()):
                 again.append(hash_)
             if _waiting(item):
                 workstation.vault.put(f"outbox/{hash_}", item)
@@ -83,15 +84,15 @@ def settle(
             if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was taken is not among them
                 workstation.note_stored(hash_, workstation.today())
             if item["envelopes"]:
-                deliveries.keep(workstation, hash_, item)
+                deliveries.save(workstation, hash_, item)
         workstation.vault.put("outbox", left)
     return again
 
 
 def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
-    """Put messages that were said to be delivered into the outbox again, the same bytes; how many.
+    """Put messages reported as delivered into the outbox again, byte for byte; returns how many.
 
-    A server that has them changes nothing.
+    A server that has them already changes nothing.
     """
     with workstation.change():
         found = deliveries.take(workstation, hashes)
@@ -102,13 +103,15 @@ def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
     return len(found)
 
 
-def _settle(item: deliveries.Item, came: Came, stored: set[bytes], taken: set[bytes], today: str) -> bool:
-    """Note in an item what has arrived, and drop a reply whose place was taken; whether there was one."""
+def _reconcile_item(
+    item: deliveries.Item, arrivals: Received, stored: set[bytes], taken: set[bytes], today: str
+) -> bool:
+    """Note in an item what has arrived, and drop a reply whose place was taken; True if there was one."""
     copies = deliveries.copies(item)
-    back = deliveries.is_back(copies, came)
+    back = deliveries.is_back(copies, arrivals)
     item["back"] = item.get("back") or (today if back else None)
     # A copy's id is random: where it is taken, the copy was there, and the reviewers had it before it was removed.
-    arrived = stored | {id_ for id_ in copies if back or id_ in taken}
+    arrived = stored | {id for id in copies if back or id in taken}
     lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken - arrived]
     item["arrived"] = [*item.get("arrived", []), *_arrived(_waiting(item), arrived)]
     item["envelopes"] = [each for each in item["envelopes"] if each not in lost]
@@ -121,8 +124,8 @@ def _waiting(item: deliveries.Item) -> list[dict[str, Any]]:
 
 
 def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> list[str]:
-    """Those that have arrived.  In a reply's place there may be another reply, of which a backup knew nothing: it is
-    this one only if the readers' copy, whose id is random, is there too.
+    """The ids that have arrived.  A reply's place may hold another reply that a restored backup does not
+    know: it is this one only if the readers' copy, whose id is random, is there too.
     """
     there = [each for each in envelopes if bytes.fromhex(each["id"]) in arrived]
     copied = all(each in there for each in envelopes if each["heap"] == "reviewers")
@@ -130,7 +133,7 @@ def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> list[s
 
 
 def statements(workstation: Workstation) -> list[ImportStatement]:
-    """What this workstation has of each server day, signed; none while nothing may be signed."""
+    """Signed statements of what this workstation holds of each server day; none while nothing may be signed."""
     try:
         workstation.trust.check_clock()
         me, key = workstation.me, workstation.signing.signing
@@ -145,7 +148,7 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
 
 
 def write(workstation: Workstation, stick: Path) -> int:
-    """Write all that is pending into the stick's outbox, in place of what this vault wrote there before; the parts."""
+    """Replace this vault's parts in the stick's outbox with all that is pending; returns how many parts."""
     folder = stick / "outbox"
     if folder.is_symlink():
         raise Untrusted("the stick's outbox is a link to somewhere else", "use another stick; no courier made this one")
@@ -154,7 +157,7 @@ def write(workstation: Workstation, stick: Path) -> int:
     parts = lay_out([member for member, _ in contents.values()]) if contents or told else []
     try:
         folder.mkdir(exist_ok=True)
-        for path in folder.glob(f"{station}-*.tar"):  # first, so that a stick pulled out holds no part without its like
+        for path in folder.glob(f"{station}-*.tar*"):  # first: a stick that is pulled out never holds a mixture
             path.unlink()
         for number, members in enumerate(parts, start=1):
             imports = tuple(told) if number == 1 else ()
@@ -163,12 +166,12 @@ def write(workstation: Workstation, stick: Path) -> int:
             _write(path, bundle.stream(listing, lambda member: [contents[member.name][1]()]))
         durable.sync_folder(folder)
     except OSError as exc:
-        raise durable.cannot_write(folder, exc) from exc
+        raise files.cannot_write(folder, exc) from exc
     return len(parts)
 
 
 def lay_out(members: Sequence[Member]) -> list[list[Member]]:
-    """The blocks, as many parts as they need; the envelopes in the last of these, and in further ones."""
+    """Members by part: the blocks in as many parts as they need, the envelopes from the last of these on."""
     envelopes = [member for member in members if member.is_envelope]
     first, rest = envelopes[:ENVELOPES], envelopes[ENVELOPES:]
     room = sum(tar.span(member.size) for member in first)
@@ -179,29 +182,29 @@ def lay_out(members: Sequence[Member]) -> list[list[Member]]:
 
 
 def _contents(workstation: Workstation) -> dict[str, Any]:
-    """By name: the member, and a function that gives its bytes."""
+    """By name: the member, and a function that returns its bytes."""
     found: dict[str, Any] = {}
     for hash_ in pending(workstation):
         item = workstation.vault.get(f"outbox/{hash_}")
         for each in _waiting(item):
             body = base64.b64decode(each["body"])
             name = bundle.envelope_name(bytes.fromhex(each["id"]))
-            found[name] = (bundle.member(name, body, heap=each["heap"]), _given(body))
+            found[name] = (bundle.member(name, body, heap=each["heap"]), _constant(body))
         for each in item["blocks"]:
-            id_ = bytes.fromhex(each["id"])
-            name = bundle.block_name(id_)
-            block = partial(_block, workstation, id_, each.get("sha256"))
+            id = bytes.fromhex(each["id"])
+            name = bundle.block_name(id)
+            block = partial(_block, workstation, id, each.get("sha256"))
             found[name] = (bundle.member(name, block(), heap=each["heap"]), block)
     return found
 
 
-def _given(body: bytes) -> Any:
+def _constant(body: bytes) -> Any:
     return lambda: body
 
 
-def _block(workstation: Workstation, id_: bytes, sha256: str | None) -> bytes:
-    """A block as it was sealed here, though a courier may have brought another; earlier versions kept no hash."""
-    versions = workstation.blocks.versions(id_)
+def _block(workstation: Workstation, id: bytes, sha256: str | None) -> bytes:
+    """A block as it was sealed here, even if a courier brought another; earlier versions of Whistle kept no hash."""
+    versions = workstation.blocks.versions(id)
     return versions[0] if len(versions) == 1 else next((v for v in versions if _sha256(v) == sha256), versions[0])
 
 
@@ -210,6 +213,4 @@ def _sha256(data: bytes) -> str:
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:
-    beside = path.with_name(f".{path.name}.part")
-    durable.write_pieces(beside, pieces, 0o644)  # ciphertext; the courier reads it
-    beside.replace(path)
+    durable.stage(path, pieces, 0o644).replace(path)  # ciphertext, which the courier must be able to read

@@ -1,8 +1,8 @@
-"""What came here of each server day, as its statement needs it: names of envelopes and blocks, with their hashes.
+"""What was received of each server day, for its statement: names of envelopes and blocks, with their hashes.
 
-Under a name the newest content counts, since a courier may have brought another first; what was opened or kept of the
-earlier one stays.  A vault of an earlier version kept no hashes: such a day counts as one of which nothing came, and is
-stated when all of it has come once more.
+The newest content of a name counts, since a courier may have brought another one first; messages and blocks saved from
+the earlier one stay.  A vault of an earlier version has no hashes: such a day counts as not received, and is stated
+once all of it has come again.
 """
 
 import datetime
@@ -14,18 +14,18 @@ from whistle.workstation.workstation import Workstation
 
 
 def held(workstation: Workstation, day: str) -> dict[str, str]:
-    """By name, the SHA-256 of each content that came of a server day, in hex."""
+    """By name, the SHA-256 in hex of what was received of a server day."""
     found = workstation.vault.get(f"day/{day}", {})
     return found if isinstance(found, dict) else {}
 
 
-def came(known: Mapping[str, str], member: Member) -> bool:
-    """Whether this very content came before; `known` is what is `held` of its day."""
+def was_received(known: Mapping[str, str], member: Member) -> bool:
+    """Whether this very content came before; `known` is `held` of its day."""
     return known.get(member.name) == member.sha256.hex()
 
 
 def remember(workstation: Workstation, members: Iterable[Member]) -> int:
-    """Keep what came; how many names had another content before."""
+    """Record what came; returns how many names had another content before."""
     by_day: dict[str, dict[str, str]] = {}
     for member in members:
         if member.day and member.id:
@@ -40,12 +40,12 @@ def remember(workstation: Workstation, members: Iterable[Member]) -> int:
 
 
 def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
-    """The ids of envelopes and blocks that came here of a server day."""
+    """The ids of envelopes and blocks received of a server day."""
     return sorted({bundle.member_id(name) for name in held(workstation, day.isoformat())})
 
 
 def day_hash(workstation: Workstation, day: str) -> bytes | None:
-    """The hash that is stated of a day; None when nothing is known of it."""
+    """The hash to state for a day; None if nothing is known of it."""
     known = held(workstation, day)
     pairs = [(bundle.member_id(name), bytes.fromhex(sha256)) for name, sha256 in known.items()]
     return statement.day_hash(pairs) if pairs else None

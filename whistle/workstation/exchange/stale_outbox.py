@@ -1,7 +1,7 @@
-"""What an earlier vault of the same reviewer left in a stick's outbox, before a backup took its place.
+"""Parts that an earlier vault of the same reviewer left in a stick's outbox, before it was restored from a backup.
 
-It stays until all of it has arrived, since the backup may know nothing of it.  Then it goes: its statement would have
-the courier believe that this vault, too, has what came since the backup.
+They stay until all of their content has arrived, since the backup may not have it.  Then they are removed, because
+their statements would tell the courier that this vault, too, has what came after the backup.
 """
 
 import re
@@ -11,7 +11,7 @@ from pathlib import Path
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange.stick import bundles
 from whistle.workstation.workstation import Workstation
@@ -29,7 +29,7 @@ def tidy(workstation: Workstation, stick: Path, inbox: Iterable[Path]) -> None:
     for path, listing in _listings(bundles(stick / "outbox")).items():
         if (found := PART.fullmatch(path.name)) and found[1] != workstation.profile["station"]:
             stations.setdefault(found[1], {})[path] = listing
-    arrived = {id_ for listing in _listings(inbox).values() for id_ in (*listing.stored, *listing.taken)}
+    arrived = {id for listing in _listings(inbox).values() for id in (*listing.stored, *listing.taken)}
     for parts in stations.values():
         stated = [statement for listing in parts.values() for statement in listing.imports]
         sent = {member.id for listing in parts.values() for member in listing.members}
@@ -53,4 +53,4 @@ def _remove(parts: Iterable[Path]) -> None:
         try:
             path.unlink()
         except OSError as exc:
-            raise durable.cannot_write(path.parent, exc) from exc
+            raise files.cannot_write(path.parent, exc) from exc

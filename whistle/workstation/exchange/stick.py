@@ -1,4 +1,4 @@
-"""What lies on a stick, or in any folder of bundles: files and nothing else, and no more than a courier would write."""
+"""Listing a stick, or any folder of bundles: plain files only, and no more than a courier would write."""
 
 import itertools
 import stat
@@ -10,7 +10,7 @@ MOST_PARTS = 9999  # as many as a list can count
 
 
 def bundles(folder: Path) -> list[Path]:
-    """The bundles in a folder, by name.  Raises Untrusted when it cannot be read or holds too many."""
+    """The bundles in a folder, by name.  Raises Untrusted if it cannot be read or holds too many."""
     try:
         found = list(itertools.islice(filter(_plain, folder.glob("*.tar")), MOST_PARTS + 1))
     except OSError as exc:
@@ -23,5 +23,5 @@ def bundles(folder: Path) -> list[Path]:
 
 
 def _plain(path: Path) -> bool:
-    """A file, and neither a link nor a pipe nor a device: those could hold this program up or lead elsewhere."""
+    """Whether it is a plain file; a link could lead elsewhere, a pipe or device could block this program."""
     return not path.name.startswith(".") and stat.S_ISREG(path.lstat().st_mode)

@@ -1,8 +1,8 @@
 """A backup that outlives this program: stock `age`, `jq` and `tar` open all of it.
 
-In a new folder: the key file; each message sealed again, to the reviewer's newest identity alone, as an age file whose
-first line is the message; what the vault knows beside them, as an age file too, signed by the reviewer; the blocks as
-they are; the manifests and roots, which are public.  What outlives a destroyed period thus still opens.
+A new folder holds: the key file; each message sealed again to the reviewer's newest identity, as an age file whose
+first line is the message; the rest of the vault's records, as an age file signed by the reviewer; the blocks as they
+are; the manifests and roots, which are public.  So messages still open after the identity of their time is destroyed.
 """
 
 import base64
@@ -17,7 +17,7 @@ from whistle.protocol.age import HybridRecipient
 from whistle.protocol.case import envelope
 from whistle.protocol.case.attachment import block_ids
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.exchange import deliveries, imports
@@ -27,11 +27,11 @@ from whistle.workstation.workstation import Today, Workstation, utc_today
 
 KEYS = "keys.age"
 STATE = "state.age"
-LABEL = b"whistle/v1 backup\n"  # before what is signed
+LABEL = b"whistle/v1 backup\n"  # before the signed text
 PIECES = "pieces.age"
 MESSAGES = "messages"
 BLOCKS = "blocks"
-BLOCK = re.compile(r"([0-9a-f]{32})(\.[0-9]+)?")  # with a number, what came under an id before
+BLOCK = re.compile(r"([0-9a-f]{32})(\.[0-9]+)?")  # with a number: what came earlier under the same id
 README = """This is the backup of a Whistle workstation.  Stock tools open it: age 1.3 or later, and jq.
 
     age -d keys.age > keys.txt                      asks for the passphrase of the day of this backup;
@@ -51,8 +51,8 @@ Progress = Callable[[int, int], None]
 def write_keys(workstation: Workstation, folder: Path, passphrase: str, log_n: int = keyfile.LOG_N) -> Path:
     """Write the key file into `folder`.  Raises VaultReadOnly."""
     keys = Keys(workstation.signing, tuple(workstation.periods()))
-    path = durable.private_folder(folder) / KEYS
-    durable.write(path, keyfile.write(keys, passphrase, log_n))
+    path = files.private_folder(folder) / KEYS
+    files.write(path, keyfile.write(keys, passphrase, log_n))
     return path
 
 
@@ -67,24 +67,24 @@ def write(
     folder = _new_folder(to, f"whistle-backup-{workstation.today()}")
     newest = identities.newest(workstation.periods(), workstation.today()).identity.recipient
     write_keys(workstation, folder, passphrase, log_n)
-    durable.write(folder / "README.txt", README.encode())
+    files.write(folder / "README.txt", README.encode())
     _write_public(workstation, folder)
     hashes = [hash_ for case in workstation.case_ids() for hash_ in workstation.hashes(case)]
-    durable.private_folder(folder / MESSAGES)
+    files.private_folder(folder / MESSAGES)
     for count, hash_ in enumerate(hashes, start=1):
-        durable.write(folder / MESSAGES / f"{count:05}.age", _sealed_again(workstation, hash_, newest))
+        files.write(folder / MESSAGES / f"{count:05}.age", _sealed_again(workstation, hash_, newest))
         if progress:
             progress(count, len(hashes))
-    for id_ in workstation.blocks.ids():
-        newest_block, *others = workstation.blocks.versions(id_)
-        path = durable.private_folder(folder / BLOCKS) / id_.hex()
-        durable.write(path, newest_block)
+    for id in workstation.blocks.ids():
+        newest_block, *others = workstation.blocks.versions(id)
+        path = files.private_folder(folder / BLOCKS) / id.hex()
+        files.write(path, newest_block)
         for count, other in enumerate(others, start=1):
-            durable.write(path.with_name(f"{path.name}.{count}"), other)
-    durable.write(folder / PIECES, age.encrypt([newest], b"".join(_pieces(workstation))))
+            files.write(path.with_name(f"{path.name}.{count}"), other)
+    files.write(folder / PIECES, age.encrypt([newest], b"".join(_pieces(workstation))))
     line = json.dumps(_state(workstation)).encode()
     signature = base64.b64encode(signing.sign(workstation.signing.signing, LABEL + line))
-    durable.write(folder / STATE, age.encrypt([newest], line + b"\n" + signature))  # last: now it is whole
+    files.write(folder / STATE, age.encrypt([newest], line + b"\n" + signature))  # last: it completes the backup
     return folder
 
 
@@ -92,17 +92,17 @@ def _new_folder(to: Path, name: str) -> Path:
     for count in range(1, 1000):
         folder = to / (name if count == 1 else f"{name}-{count}")
         if not folder.exists():
-            return durable.private_folder(folder)
+            return files.private_folder(folder)
     raise Refused("there are too many backups of this day", "move some of them away")
 
 
 def _write_public(workstation: Workstation, folder: Path) -> None:
     for count, root in enumerate(workstation.trust.roots(), start=1):
-        durable.write(folder / f"root-{count}.pub", root.file())
+        files.write(folder / f"root-{count}.pub", root.file())
     for serial in workstation.trust.serials():
         known = workstation.trust.manifest(serial)
-        durable.write(folder / f"manifest-{serial}.json", known.data)
-        durable.write(folder / f"manifest-{serial}.json.minisig", known.signature)
+        files.write(folder / f"manifest-{serial}.json", known.data)
+        files.write(folder / f"manifest-{serial}.json.minisig", known.signature)
 
 
 def _sealed_again(workstation: Workstation, hash_: str, newest: HybridRecipient) -> bytes:
@@ -111,12 +111,12 @@ def _sealed_again(workstation: Workstation, hash_: str, newest: HybridRecipient)
 
 
 def _pieces(workstation: Workstation) -> Iterator[bytes]:
-    """A line of JSON for each attachment that is here: no stock tool computes the ids of its blocks."""
+    """A line of JSON for each complete attachment, since no stock tool computes the ids of its blocks."""
     for case in workstation.case_ids():
         for entry in overview.load(workstation, case).entries:
             rest = getattr(entry.signed.message, "rest", None)
             for record in filter(workstation.blocks.complete, [*entry.attachments, *([rest] if rest else [])]):
-                ids = [id_.hex() for id_ in block_ids(record)]
+                ids = [id.hex() for id in block_ids(record)]
                 yield canonical.dumps({"name": record.name, "seed": record.seed, "blocks": ids}) + b"\n"
 
 
@@ -131,7 +131,7 @@ def _state(workstation: Workstation) -> dict[str, Any]:
     kept = {}
     for case in workstation.case_ids():
         for hash_ in workstation.hashes(case):
-            record = workstation.kept(hash_)
+            record = workstation.record(hash_)
             kept[hash_] = {name: record.get(name) for name in ("via", "arrived", "server", "stored")}
     return {"v": 1, "records": state, "kept": kept, "cases": workstation.case_ids()}
 
@@ -158,7 +158,7 @@ def restore(
     try:
         _fill(workstation, backup, state)
     except BaseException:
-        workstation.vault.destroy()  # so that the next attempt finds the folder free
+        workstation.vault.destroy()  # so that the folder is free for another attempt
         raise
     return workstation
 
@@ -169,7 +169,7 @@ def _read_state(backup: Path, keys: Keys) -> dict[str, Any]:
     try:
         plain = age.decrypt([period.identity for period in keys.periods], _bytes(backup / STATE))
         line, _, signature = plain.partition(b"\n")
-        # Anyone can seal to a reviewer; whoever puts other roots in here would be believed ever after.
+        # Anyone can seal to a reviewer: without the signature, forged state could plant other roots.
         signing.verify(keys.signing.public.key, LABEL + line, schema.unbase64(signature.decode("ascii", "replace")))
         state: dict[str, Any] = json.loads(line)
     except (ProtocolError, ValueError) as exc:
@@ -179,16 +179,16 @@ def _read_state(backup: Path, keys: Keys) -> dict[str, Any]:
 
 def _fill(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None:
     for path in sorted((backup / BLOCKS).iterdir() if (backup / BLOCKS).is_dir() else [], reverse=True):
-        if match := BLOCK.fullmatch(path.name):  # systems lay files of their own beside them; the newest comes last
+        if match := BLOCK.fullmatch(path.name):  # skips files that systems add; the newest comes last
             workstation.blocks.write(bytes.fromhex(match[1]), _bytes(path))
     with workstation.change():
         for serial in state["records"].get("manifests", []):
-            files = (backup / f"manifest-{serial}.json", backup / f"manifest-{serial}.json.minisig")
-            data, signature = (base64.b64encode(_bytes(path)).decode() for path in files)
+            pair = (backup / f"manifest-{serial}.json", backup / f"manifest-{serial}.json.minisig")
+            data, signature = (base64.b64encode(_bytes(path)).decode() for path in pair)
             workstation.vault.put(f"manifest/{serial}", {"data": data, "signature": signature})
         _restore_messages(workstation, backup, state["kept"])
         for name, value in state["records"].items():
-            if name != "profile":  # the new vault has a name of its own on sticks
+            if name != "profile":  # the new vault has its own name on sticks
                 workstation.vault.put(name, value)
         workstation.vault.put("cases", state["cases"])
         workstation.finish()

@@ -1,7 +1,7 @@
-"""The sealed pieces of attachments, as files, just as they came: ciphertext only, under their ids.
+"""The sealed blocks of attachments as files: ciphertext only, under their ids, as they came.
 
-All blocks of the reviewers' heap are kept, not only those of one's own cases: a case granted later finds its
-attachments here, and nobody who sees the folder learns which belong to a case that this reviewer reads.
+All blocks of the reviewers' heap are stored, not only those of this reviewer's cases: so the attachments of a case
+granted later are here, and the folder does not reveal which belong to a case that this reviewer reads.
 """
 
 import hashlib
@@ -9,81 +9,82 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from whistle import durable
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import BLOCK, Attachment
-from whistle.workstation import durable
+from whistle.workstation import files
 
 NAME = re.compile(r"[0-9a-f]{32}")
 ASIDE = re.compile(r"[0-9a-f]{64}")
 
 
 class Blocks:
-    """A folder of blocks, `ab/abcdef…`, and `aside/abcdef…/` for what came under an id before with another content."""
+    """A folder of blocks, `ab/abcdef…`, and `aside/abcdef…/` for earlier, different contents under an id."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def path(self, id_: bytes) -> Path:
-        """Where the block of this id lies."""
-        name = id_.hex()
+    def path(self, id: bytes) -> Path:
+        """The path of a block, whether it is there or not."""
+        name = id.hex()
         return self.folder / name[:2] / name
 
-    def has(self, id_: bytes) -> bool:
+    def has(self, id: bytes) -> bool:
         """Whether the whole block is here."""
         try:
-            return self.path(id_).stat().st_size == BLOCK
+            return self.path(id).stat().st_size == BLOCK
         except OSError:
             return False
 
     def complete(self, record: Attachment) -> bool:
-        """Whether all of an attachment is here; the first block that is not ends the search, however many there are."""
+        """Whether all blocks of an attachment are here; stops at the first that is missing."""
         seed = bytes.fromhex(record.seed)
         return all(self.has(attachment.block_id(seed, index)) for index in range(record.blocks))
 
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
         """Those that are not here yet."""
-        return [id_ for id_ in ids if not self.has(id_)]
+        return [id for id in ids if not self.has(id)]
 
-    def write(self, id_: bytes, body: bytes) -> None:
-        """Keep a block, durably; what came under its id before with another content stays beside it.
+    def write(self, id: bytes, body: bytes) -> None:
+        """Save a block durably, and set aside a different one that came under its id before.
 
-        Which of them is right shows when the attachment is opened.  Raises VaultReadOnly.
+        Which of them is right is known only when the attachment is opened.  Raises VaultReadOnly.
         """
-        if self.has(id_) and not self._put_aside(id_, body):
+        if self.has(id) and not self._put_aside(id, body):
             return
-        path = self.path(id_)
+        path = self.path(id)
         if not path.parent.is_dir():
-            durable.private_folder(path.parent)
+            files.private_folder(path.parent)
             try:
                 durable.sync_folder(self.folder)
             except OSError as exc:
-                raise durable.cannot_write(self.folder, exc) from exc
-        durable.write(path, body)
+                raise files.cannot_write(self.folder, exc) from exc
+        files.write(path, body)
 
-    def read(self, id_: bytes) -> bytes:
-        """A block's bytes.  Raises FileNotFoundError when it has not come."""
-        return self.path(id_).read_bytes()
+    def read(self, id: bytes) -> bytes:
+        """A block's bytes.  Raises FileNotFoundError if it has not come."""
+        return self.path(id).read_bytes()
 
-    def versions(self, id_: bytes) -> list[bytes]:
-        """All that came under an id, the newest first.  Raises FileNotFoundError when nothing has come."""
-        aside = self._aside(id_)
+    def versions(self, id: bytes) -> list[bytes]:
+        """All contents that came under an id, newest first.  Raises FileNotFoundError if none has come."""
+        aside = self._aside(id)
         others = sorted(path for path in aside.iterdir() if ASIDE.fullmatch(path.name)) if aside.is_dir() else []
-        return [self.read(id_), *(each.read_bytes() for each in others)]
+        return [self.read(id), *(each.read_bytes() for each in others)]
 
-    def _put_aside(self, id_: bytes, body: bytes) -> bool:
-        """Make room for another content; False when there is none, since it is the same."""
-        there = self.read(id_)
+    def _put_aside(self, id: bytes, body: bytes) -> bool:
+        """Set aside the present block; False if it has this very content."""
+        there = self.read(id)
         if there == body:
             return False
-        aside = durable.private_folder(self._aside(id_))
-        durable.write(aside / hashlib.sha256(there).hexdigest(), there)
+        aside = files.private_folder(self._aside(id))
+        files.write(aside / hashlib.sha256(there).hexdigest(), there)
         return True
 
-    def _aside(self, id_: bytes) -> Path:
-        return self.folder / "aside" / id_.hex()
+    def _aside(self, id: bytes) -> Path:
+        return self.folder / "aside" / id.hex()
 
     def ids(self) -> Iterator[bytes]:
         """The ids of all blocks that are here."""
         for path in sorted(self.folder.glob("??/*")):
-            if NAME.fullmatch(path.name):  # systems lay files of their own beside them
+            if NAME.fullmatch(path.name):  # skips files that systems add
                 yield bytes.fromhex(path.name)

@@ -19,12 +19,12 @@ class Period:
     identity: HybridIdentity
 
     def record(self) -> dict[str, str]:
-        """What the vault keeps."""
+        """As the vault stores it."""
         return {"first": self.first.isoformat(), "last": self.last.isoformat(), "identity": self.identity.text}
 
     @classmethod
     def from_record(cls, record: dict[str, str]) -> "Period":
-        """From what the vault kept."""
+        """The period of a stored record."""
         day = datetime.date.fromisoformat
         return cls(day(record["first"]), day(record["last"]), HybridIdentity.from_text(record["identity"]))
 
@@ -48,6 +48,6 @@ def extend(periods: Sequence[Period], today: datetime.date) -> list[Period]:
 
 
 def newest(periods: Sequence[Period], today: datetime.date) -> Period:
-    """The newest period that has begun; the first one when none has."""
+    """The newest period that has begun; the first one if none has."""
     begun = [period for period in periods if period.first <= today]
     return max(begun, key=lambda period: period.first) if begun else periods[0]

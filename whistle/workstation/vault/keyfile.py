@@ -1,6 +1,6 @@
 """The key file: an age file, sealed with a passphrase, around an age identity file.  Stock `age` opens it.
 
-The signing key stands in a comment, since age refuses lines that it does not know.
+The signing key is in a comment, since age rejects lines that it does not know.
 """
 
 import datetime
@@ -37,7 +37,7 @@ def write(keys: Keys, passphrase: str, log_n: int = LOG_N) -> bytes:
 
 
 def read(data: bytes, passphrase: str) -> Keys:
-    """The keys of a key file.  Raises WrongPassphrase, WorkstationError when it is none."""
+    """The keys of a key file.  Raises WrongPassphrase, or WorkstationError if it is not a key file."""
     try:
         text = keyfile.unseal(data, passphrase)
         return Keys(_signing(text), tuple(_periods(text.splitlines())))

@@ -1,7 +1,7 @@
 """From a passphrase to the key that unwraps a vault's key: Argon2id (RFC 9106), slow on purpose.
 
-SPEC 1.1.  The parameters stand beside the vault, since they are needed before anything can be opened; whoever
-changes them gets another key, so they need no protection but bounds.
+SPEC 1.1.  The parameters lie beside the vault, since they are needed before anything can be opened.  Changing them
+only gives another key, so they need bounds but no protection.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from whistle.workstation.errors import Refused, VaultError, VaultForeign
 
 SALT = 16  # bytes
 KEY = 32  # bytes
-MEMORY_LIMIT = 4 * 1024 * 1024  # KiB; more in a vault.json is no setting of ours
+MEMORY_LIMIT = 4 * 1024 * 1024  # KiB; no vault.json of ours holds more
 
 
 @dataclass(frozen=True)
@@ -30,14 +30,14 @@ PROFILES = {"standard": Cost(memory=512 * 1024, time=3, lanes=4), "test": Cost(m
 
 
 def cost(profile: str) -> Cost:
-    """The cost of a named profile.  Raises Refused for a name that is none."""
+    """The cost of a named profile.  Raises Refused for an unknown name."""
     if profile not in PROFILES:
         raise Refused(f"there is no vault profile {profile!r}", "use one of: " + ", ".join(PROFILES))
     return PROFILES[profile]
 
 
 def check_new(passphrase: str) -> str:
-    """The passphrase, if it may protect a new vault.  Raises Refused when it is short."""
+    """The passphrase, if it may protect a new vault.  Raises Refused if it is too short."""
     if len(normalized(passphrase)) < SHORTEST:
         raise Refused(
             f"a passphrase has at least {SHORTEST} characters",
@@ -47,7 +47,7 @@ def check_new(passphrase: str) -> str:
 
 
 def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
-    """The 32 bytes of key.  Raises VaultForeign for settings that are not ours, VaultError without memory, Refused."""
+    """A key of 32 bytes.  Raises VaultForeign for bad settings, VaultError for lack of memory, Refused for bad text."""
     sound = len(salt) == SALT and 8 * price.lanes <= price.memory <= MEMORY_LIMIT
     if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
         raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")
@@ -58,6 +58,6 @@ def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
         raise Refused("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
     except HashingError as exc:
         raise VaultError(
-            f"unlocking takes {price.memory // 1024} MiB of memory, and there is not so much",
+            f"unlocking takes {price.memory // 1024} MiB of memory, and there is not enough",
             "close other programs and try again; nothing was changed",
         ) from exc

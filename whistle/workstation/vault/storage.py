@@ -1,10 +1,10 @@
-"""The one place where anything decrypted is kept: a folder of sealed records that only the passphrase opens.
+"""The vault: a folder of sealed records that only the passphrase opens.  Nothing decrypted is stored elsewhere.
 
 `vault.json` holds the parameters of Argon2id and the vault's key, wrapped; `vault.sqlite` holds records whose names are
 keyed hashes and whose bodies are sealed with XChaCha20-Poly1305, the name as associated data, padded to a multiple of
-256 bytes.  A copy of the folder shows how many records there are, about how long each is and, by where they lie in the
-file, which were written about the same time; nothing else.  It cannot tell a whole folder that was put back from an
-older copy.
+256 bytes.  A copy of the folder shows how many records there are, about how long each is and, by their place in the
+file, which were written about the same time; nothing else.  That a whole folder was replaced by an older copy cannot be
+noticed.
 """
 
 import base64
@@ -36,7 +36,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import DBAPIError
 
-from whistle.workstation import durable
+from whistle.workstation import files
 from whistle.workstation.errors import (
     VaultError,
     VaultForeign,
@@ -49,11 +49,11 @@ from whistle.workstation.vault import passphrase
 
 SETTINGS = "vault.json"
 DATABASE = "vault.sqlite"
-REMEMBERED = 1000  # records that a transaction may read again without opening them
-HELD = 4096  # changed records that a transaction holds before it writes them, many at once and in order of their names
+REMEMBERED = 1000  # records that a transaction caches decrypted
+HELD = 4096  # changed records that a transaction collects before it writes them, in order of their names
 PAD = 256  # bytes; a body's length is a multiple of it
-NONCE = Aead.NONCE_SIZE  # random; 24 bytes never meet twice
-MARK = "vault"  # the record that shows that both files belong together
+NONCE = Aead.NONCE_SIZE  # bytes; random, and long enough never to repeat
+MARK = "vault"  # the record that proves that both files belong together
 LOCKED = ("database is locked", "database table is locked")
 READ_ONLY = ("readonly database", "unable to open database file", "disk I/O error", "database or disk is full")
 
@@ -64,10 +64,10 @@ RECORDS = Table(
     MetaData(),
     Column("name", LargeBinary, primary_key=True),
     Column("body", LargeBinary, nullable=False),
-    sqlite_with_rowid=False,  # a row id would keep the order in which records came
+    sqlite_with_rowid=False,  # a row id would reveal the order in which records came
 )
 READ = select(RECORDS.c.body).where(RECORDS.c.name == bindparam("name"))
-# Put to the driver as they are, since an import writes thousands.
+# Raw SQL, since an import writes thousands of rows.
 REMOVE = "DELETE FROM records WHERE name = ?"
 WRITE = "INSERT INTO records (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
 
@@ -81,21 +81,21 @@ class Vault:
         self._bodies = Aead(_subkey(key, b"whistle/v1 vault bodies"))
         self._lock = threading.RLock()
         self._inside = False  # a transaction
-        self._known: dict[str, str | None] = {}  # what it read or changed of late, as JSON; None where nothing is
-        self._rows: dict[bytes, bytes | None] = {}  # what it will write, under hashed names; None where it will delete
-        self._written: dict[bytes, bool] = {}  # what it has written already, and whether that is there now
-        self._fault: BaseException | None = None  # for which it could not be written
+        self._known: dict[str, str | None] = {}  # what the transaction read or changed, as JSON; None for no record
+        self._rows: dict[bytes, bytes | None] = {}  # what it will write, by hashed name; None to delete
+        self._written: dict[bytes, bool] = {}  # what it has written, and whether the record exists now
+        self._fault: BaseException | None = None  # that stopped its writing
         self._engine = _engine(folder / DATABASE)
         self._connection = self._connect()
-        self._there = self._list()  # hashed names; nobody else writes while this program has the files
+        self._there = self._list()  # hashed names; this program has the files for itself
 
     @classmethod
     def create(cls, folder: Path, secret: str, records: Mapping[str, Any], profile: str = "standard") -> "Vault":
-        """Make a vault with its first records.  Raises Refused, VaultReadOnly, VaultError where one is already."""
+        """Make a vault with its first records.  Raises Refused, VaultReadOnly, VaultError if there is one."""
         price = passphrase.cost(profile)
         passphrase.check_new(secret)
         cls.free(folder)
-        durable.private_folder(folder)
+        files.private_folder(folder)
         key = secrets.token_bytes(passphrase.KEY)
         salt = secrets.token_bytes(passphrase.SALT)
         wrapped = Aead(passphrase.derive(secret, salt, price)).encrypt(key, MARK.encode())
@@ -106,7 +106,7 @@ class Vault:
                 vault.put(name, value)
         settings = {"v": 1, "kind": "whistle vault", "memory": price.memory, "time": price.time, "lanes": price.lanes}
         settings |= {"salt": base64.b64encode(salt).decode(), "key": base64.b64encode(bytes(wrapped)).decode()}
-        durable.write(folder / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())  # last: now it is a vault
+        files.write(folder / SETTINGS, (json.dumps(settings, indent=1) + "\n").encode())  # last: now it is a vault
         return vault
 
     @classmethod
@@ -134,7 +134,7 @@ class Vault:
 
     @staticmethod
     def free(folder: Path) -> None:
-        """See whether a vault can be made here.  Raises VaultError where one is already."""
+        """Check that a vault can be made here.  Raises VaultError if there is one."""
         if any((folder / name).exists() for name in (SETTINGS, DATABASE)):
             raise VaultError(
                 "there is a vault in this folder already",
@@ -142,12 +142,12 @@ class Vault:
             )
 
     @staticmethod
-    def look(folder: Path) -> None:
-        """See whether there is a vault, before anybody is asked for a passphrase.  Raises VaultError."""
+    def check(folder: Path) -> None:
+        """Check that there is a vault, before asking for a passphrase.  Raises VaultError."""
         _settings(folder)
 
     def close(self) -> None:
-        """Let go of the files, after what is being written; another program may open the vault then."""
+        """Close the files once writing has ended; another program may open the vault then."""
         with self._lock:
             self._connection.close()
             self._engine.dispose()
@@ -159,22 +159,22 @@ class Vault:
             (self.folder / name).unlink(missing_ok=True)
 
     def get(self, name: str, default: Any = None) -> Any:
-        """The value of a record, or `default`.  Raises VaultForeign when its body was changed."""
+        """The value of a record, or `default`.  Raises VaultForeign if its body was altered."""
         with self._lock:
             text = self._known[name] if name in self._known else self._read(name)
         return default if text is None else json.loads(text)
 
     def put(self, name: str, value: Any) -> None:
-        """Write one record, at once or with the transaction around it."""
+        """Write one record, now or with the transaction around it."""
         self._change(name, WRITER.encode(value))
 
     def remove(self, name: str) -> None:
-        """Delete one record; the space is overwritten (`secure_delete`), as far as the disk lets it."""
+        """Delete one record; its space is overwritten (`secure_delete`), as far as the disk allows."""
         self._change(name, None)
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All that is written inside is kept, durably and at its end, or none of it; may be nested."""
+        """Everything written inside is committed durably at the end, or nothing is; may be nested."""
         with self._lock:
             if self._inside:
                 yield
@@ -192,7 +192,7 @@ class Vault:
                 self._there.update(kept)
                 self._there.difference_update(gone)
             except BaseException:
-                self._connection.rollback()  # also after a commit for which there was no room
+                self._connection.rollback()  # also after a commit that failed for lack of room
                 raise
             finally:
                 self._inside = False
@@ -220,7 +220,7 @@ class Vault:
         return text
 
     def _stored(self, hashed: bytes) -> bytes | None:
-        if not self._written.get(hashed, hashed in self._there):  # as of most cases in an import
+        if not self._written.get(hashed, hashed in self._there):  # like most cases in an import
             return None
         with _named_errors():
             body: bytes | None = self._connection.execute(READ, {"name": hashed}).scalar()
@@ -236,7 +236,7 @@ class Vault:
     def _write(self) -> None:
         """Write what the transaction has changed, in order of its hashed name.
 
-        Once that has failed it fails again: SQLite itself may have undone all of it by then.
+        After a failure it fails again, since SQLite may have rolled everything back by then.
         """
         if self._fault:
             raise self._fault
@@ -349,6 +349,6 @@ def _named_errors() -> Iterator[None]:
             ) from exc
         if isinstance(exc, PermissionError) or any(words in text for words in READ_ONLY):
             raise VaultReadOnly(
-                "the vault's folder takes no writing", "is the disk full or read-only, or the folder another user's?"
+                "the vault's folder cannot be written", "is the disk full or read-only, or the folder another user's?"
             ) from exc
         raise VaultForeign(f"{DATABASE} is damaged", "bring the folder back from a backup") from exc

@@ -1,4 +1,4 @@
-"""What the process asks of the system, so that a crash leaves nothing readable on the disk."""
+"""Hardening of the process: a crash leaves nothing readable on the disk."""
 
 import ctypes
 import sys
@@ -12,7 +12,7 @@ PR_SET_DUMPABLE = 4
 
 
 def no_memory_on_disk() -> None:
-    """No core dump, not even one that is handed to a program; nobody but root may look into this process."""
+    """Disable core dumps, those handed to a program too; only root may inspect this process."""
     if resource is not None:
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     if sys.platform == "linux":
