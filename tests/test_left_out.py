@@ -348,7 +348,7 @@ def test_no_program_takes_a_manifest_with_a_second_id(told: Told, tmp_path: Path
         reporter_manifests.succession(files.get, roots, parties.DAY)
     assert (office.stations["ombuds"].trust.serials(), office.org.known.manifest.serial) == ([1], 1)
     with office.app.app_context():
-        assert [known.manifest.serial for known in here().published.known] == [1]
+        assert [known.manifest.serial for known in here().published.manifests] == [1]
 
 
 def _published(chain: Sequence[SignedManifest]) -> dict[str, bytes]:

@@ -87,7 +87,7 @@ def test_refuses_what_does_not_follow(keys: Path, org: parties.Organisation) -> 
     for wrong in (gap, fork, twin, foreign, wide):
         with pytest.raises(BadManifest):
             published.install([pair(wrong)])
-    assert [known.data for known in published.known] == [org.known.data]
+    assert [known.data for known in published.manifests] == [org.known.data]
     assert sorted(path.name for path in keys.glob("manifest-*")) == ["manifest-1.json", "manifest-1.json.minisig"]
 
 

@@ -278,7 +278,7 @@ def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Socket, socket.socke
 def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
     """Nothing for as long as patience lasts ends the read."""
     begun = time.monotonic()
-    with pytest.raises(gunicorn.GONE):
+    with pytest.raises(gunicorn.DISCONNECTED):
         pair[0].recv(100)
     assert time.monotonic() - begun > 0.5
 
@@ -287,13 +287,13 @@ def test_a_head_comes_soon_or_not_at_all(pair: tuple[Socket, socket.socket], mon
     """For a head nobody is waited for long, even if some of it comes."""
     monkeypatch.setattr(gunicorn, "HEAD_TIME", 1)
     ours, theirs = pair
-    ours.begin()
+    ours.begin_head()
     theirs.sendall(bytes(10))
     assert len(ours.recv(10)) == 10
-    with pytest.raises(gunicorn.GONE):
+    with pytest.raises(gunicorn.DISCONNECTED):
         ours.recv(10)
     monkeypatch.setattr(gunicorn.time, "monotonic", iter(range(9)).__next__)
-    ours.begin()
+    ours.begin_head()
     theirs.sendall(bytes(5000))
     ours.recv(1000)
     with pytest.raises(TimeoutError):
@@ -314,13 +314,13 @@ def test_a_trickle_is_given_up(pair: tuple[Socket, socket.socket], monkeypatch: 
     with pytest.raises(TimeoutError):
         for _ in range(10):
             ours.recv(1)
-    ours.begin()
+    ours.begin_head()
     assert ours.recv(1) == b"\0"
 
 
 def test_whoever_takes_nothing_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
     """An answer that nobody reads ends too."""
-    with pytest.raises(gunicorn.GONE):
+    with pytest.raises(gunicorn.DISCONNECTED):
         pair[0].sendall(bytes(50_000_000))
 
 

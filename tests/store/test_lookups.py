@@ -34,7 +34,7 @@ def test_what_another_process_brought_or_settled_is_found(here: Store, other: St
         assert seen(here, ids) == seen(other, ids) == set(ids)
 
 
-def test_a_look_during_a_turn_over_misses_nothing(here: Store, other: Store) -> None:
+def test_a_lookup_during_a_turn_over_misses_nothing(here: Store, other: Store) -> None:
     """While days are moved by another process, whoever looks finds every envelope each time."""
     ids = [each.id for _ in range(40) for each in report(here)[:2]]
     missed: list[set[bytes]] = []

@@ -36,52 +36,52 @@ class Published:
         self._slots = slots
         self._lock = threading.Lock()
         self._seen: tuple[int, int] | None = None
-        self._known: tuple[SignedManifest, ...] = ()
+        self._manifests: tuple[SignedManifest, ...] = ()
         self.roots: tuple[PublicKey, ...] = ()
         self._refresh()
 
     @property
-    def known(self) -> tuple[SignedManifest, ...]:
+    def manifests(self) -> tuple[SignedManifest, ...]:
         """Every manifest, in order of serial."""
         with self._lock, contextlib.suppress(BadManifest):  # keep using the last valid state
             self._refresh()
-        return self._known
+        return self._manifests
 
     @property
-    def succession(self) -> ManifestChain:
+    def chain(self) -> ManifestChain:
         """The manifests as a chain."""
-        return ManifestChain(self.known)
+        return ManifestChain(self.manifests)
 
     @property
     def newest(self) -> SignedManifest | None:
         """The manifest with the highest serial, in force yet or not."""
-        return self.succession.newest
+        return self.chain.newest
 
     def current(self, day: datetime.date) -> SignedManifest:
         """The manifest in force on a day: the newest that has begun, even if expired.  NoManifest if there is none."""
         try:
-            return self.succession.current(day)
+            return self.chain.current(day)
         except Expired as error:
             raise NoManifest(str(error)) from error
 
     def sealing(self, day: datetime.date) -> SignedManifest:
         """The manifest in force on a day if it may still be sealed by; NoManifest from 30 days after its end."""
         try:
-            return self.succession.sealing(day)
+            return self.chain.sealing(day)
         except Expired as error:
             raise NoManifest(str(error)) from error
 
     def numbered(self, serial: int) -> SignedManifest | None:
         """The manifest with that serial, or None."""
-        return self.succession.numbered(serial)
+        return self.chain.numbered(serial)
 
     def reviewer(self, id: str) -> Reviewer | None:
         """A reviewer, retired or not, from the newest manifest that lists them."""
-        return self.succession.reviewer(id)
+        return self.chain.reviewer(id)
 
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
         """A reviewer's Ed25519 keys that are valid for messages of that day."""
-        return self.succession.signing_keys(id, day)
+        return self.chain.signing_keys(id, day)
 
     def install(self, signed: Iterable[Signed]) -> str:
         """Install manifests, in any order: "installed" if one was new, else "same".  BadManifest rejects all of them.
@@ -90,7 +90,7 @@ class Published:
         """
         with self._lock:
             self._refresh()
-            chain = {known.manifest.serial: known for known in self._known}
+            chain = {known.manifest.serial: known for known in self._manifests}
             new = sorted((self._verify(*pair) for pair in signed), key=lambda known: known.manifest.serial)
             added = [known for known in new if self._adds(chain, known)]
             for known in added:
@@ -133,7 +133,7 @@ class Published:
         verified = [self._verify(*pair) for pair in _pairs(self._folder)]
         for known in sorted(verified, key=lambda known: known.manifest.serial):
             self._adds(chain, known)
-        self._known = tuple(chain[serial] for serial in sorted(chain))
+        self._manifests = tuple(chain[serial] for serial in sorted(chain))
         self._seen = seen
 
 

@@ -130,7 +130,8 @@ def away(visit: Visit) -> flask.Response:
 def closed(visit: Visit) -> flask.Response:
     """The page when nothing can be sealed: other places to turn to, and the text that was typed, if any."""
     text = visit.arrived.get("text")
-    return page(visit, "closed.html", status=503, ever=bool(visit.published.known), text=text, outside=outside(visit))
+    ever = bool(visit.published.manifests)
+    return page(visit, "closed.html", status=503, ever=ever, text=text, outside=outside(visit))
 
 
 @blueprint.errorhandler(HTTPException)

@@ -108,7 +108,7 @@ def must_state(instance: Instance) -> set[str]:
         in_force = instance.published.current(instance.today)
     except NoManifest:
         return set()
-    later = [known for known in instance.published.known if known.manifest.serial >= in_force.manifest.serial]
+    later = [known for known in instance.published.manifests if known.manifest.serial >= in_force.manifest.serial]
     return {reviewer.id for known in later for reviewer in known.manifest.active()}
 
 

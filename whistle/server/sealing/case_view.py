@@ -43,7 +43,7 @@ def view_case(reporter: Reporter, published: Published, store: Store, day: datet
     report = stored.pop(id_from_token(reporter.report_token), None)
     things = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
     conversation = reply_validation.validate(
-        things, reporter, published.succession, slots, lambda record: _whole(store, record)
+        things, reporter, published.chain, slots, lambda record: _whole(store, record)
     )
     last = min((reply.day for reply in conversation.replies), default=report.day if report else None)
     return CaseView(
