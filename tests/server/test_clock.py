@@ -228,7 +228,7 @@ from whistle.store import clock
 def now():
     shift = int(pathlib.Path({str(file)!r}).read_text())
     return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=shift)
-instance.utc_now, clock._system = now, lambda: now().date()
+instance.utc_now, clock._system_day = now, lambda: now().date()
 {WHISTLE}
 """
 
