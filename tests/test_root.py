@@ -302,7 +302,7 @@ def test_a_key_that_was_ever_listed_stays_with_its_id(typed: list[str]) -> None:
     someone = replace(person("legal", "Legal office", TODAY), periods=old.recipients)
     Path("legal.public").write_bytes(enrolment.reviewer_file(someone.keys, someone.secret))
     said = refused(run("sign", "--yes", "--namesakes", "--reviewer", "legal.public", descriptor=typed))
-    assert "a key of ethics-office is listed under legal-office too" in said
+    assert "a key of ethics-office is also listed under legal-office" in said
     assert newest().manifest.serial == 3
 
 

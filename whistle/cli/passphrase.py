@@ -41,7 +41,7 @@ def _asked(what: str, twice: bool) -> str:
         return _checked(click.prompt(what, hide_input=True, confirmation_prompt=twice, err=True))
     except UnicodeError as exc:
         click.echo(err=True)  # ends the line of the question
-        raise Problem("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
+        raise Problem("the passphrase is no text in UTF-8", "set the terminal to UTF-8") from exc
 
 
 def _given(descriptor: int) -> str:

@@ -55,7 +55,7 @@ def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
         secret = normalized(passphrase).encode()
         return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
     except UnicodeEncodeError as exc:
-        raise Refused("the passphrase holds what is no text here", "set the terminal to UTF-8") from exc
+        raise Refused("the passphrase is no text in UTF-8", "set the terminal to UTF-8") from exc
     except HashingError as exc:
         raise VaultError(
             f"unlocking takes {price.memory // 1024} MiB of memory, and there is not enough",
