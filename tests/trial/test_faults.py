@@ -29,7 +29,7 @@ from tests.workstation.carrying import station
 from whistle.courier import CourierError
 from whistle.protocol.case.message import Report
 from whistle.server import create_app
-from whistle.server.config import Config
+from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, open_instance
 from whistle.store import BLOCK, StoreError
 from whistle.workstation.cases import compose, overview, saved_files
@@ -119,7 +119,8 @@ def test_any_call_may_fail(
     tmp_path: Path, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch, code: int, measured: Measure
 ) -> None:
     """Whichever call or statement the disk fails at, a report is refused clearly or whole, and again makes it one."""
-    app = site(tmp_path, org)
+    often = Rate("1000 per second", "1000 per second")  # it is the disk that refuses, not a limit
+    app = site(tmp_path, org, rates={**Config(tmp_path).rates, "send": often})
     refusing = Refusing(monkeypatch, store_of(app), code)
     expected: Counter[str] = Counter()
     for step in range(200):
