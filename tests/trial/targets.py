@@ -3,7 +3,6 @@
 import io
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date
 
 from tests.make_vectors import FOLDER
 from tests.making import cast
@@ -44,9 +43,9 @@ class Target:
 class Sink:
     """Takes blocks and keeps none."""
 
-    def put_block(self, id_: bytes, body: bytes, heap: Heap, day: date) -> None:
+    def put_block(self, id: bytes, body: bytes, heap: Heap) -> None:
         """Look at the sizes."""
-        assert (len(id_), len(body)) == (16, attachment.BLOCK)
+        assert (len(id), len(body)) == (16, attachment.BLOCK)
 
 
 def vectors(*patterns: str, longest: int = 200_000) -> tuple[bytes, ...]:

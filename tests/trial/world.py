@@ -49,6 +49,7 @@ COLUMNS = {
     "pending": ["id", "day"],
     "imports": ["reviewer", "day", "hash"],
     "visits": ["courier", "day"],
+    "clock": ["day"],
     "alembic_version": ["version_num"],
 }
 STATES = {
