@@ -1,7 +1,7 @@
 """What strangers' bytes reach, for fuzzing: a target takes any bytes and raises nothing but its declared errors."""
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tests.make_vectors import FOLDER
@@ -46,6 +46,10 @@ class Sink:
     def put_block(self, id: bytes, body: bytes, heap: Heap) -> None:
         """Look at the sizes."""
         assert (len(id), len(body)) == (16, attachment.BLOCK)
+
+    def drop(self, ids: Sequence[bytes]) -> None:
+        """Let go of what a refused form has put."""
+        assert all(len(id) == 16 for id in ids)
 
 
 def vectors(*patterns: str, longest: int = 200_000) -> tuple[bytes, ...]:
