@@ -91,4 +91,4 @@ def test_an_altered_attachment_is_refused_by_both(peer: Peer, change: Callable[.
 )
 def test_names_of_files_are_cut_alike(peer: Peer, name: str) -> None:
     """Both sides make the same fitting name of a file."""
-    assert peer.ask("fittingName", name=name) == attachment.shortened_name(name)
+    assert peer.ask("shortenedName", name=name) == attachment.shortened_name(name)
