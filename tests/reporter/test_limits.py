@@ -9,7 +9,7 @@ import pytest
 
 from tests.reporter.device import TEXT, Device, instead, photo
 from tests.server.test_receiving import on_disk
-from tests.server.visitor import config
+from tests.server.visitor import config, still
 from tests.serving import WSGI
 from whistle.server.config import Rate
 from whistle.server.instance import NAME
@@ -21,7 +21,7 @@ SEND = ("--channel", "harassment")
 def test_the_server_is_asked_before_an_upload(device: Device) -> None:
     """Who is refused reads why and for how long, and that nothing is stored; nothing was sent."""
     hourly = Rate("1 per hour", "1 per hour")
-    device.app.extensions["whistle_limits"]._config = config(Path(), rates={**config(Path()).rates, "send": hourly})
+    still(device.app).extensions["whistle_limits"]._config = config(Path(), rates={**config(Path()).rates, "send": hourly})
     device.send()
     device.requests.clear()
     done = device.run("send", *SEND, str(photo(device)), text=TEXT)

@@ -8,7 +8,7 @@ import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import Clock, Visitor, config, site
+from tests.server.visitor import Clock, Visitor, config, site, still
 from whistle.server.config import Rate
 
 MONDAY = datetime.date(2026, 11, 23)
@@ -110,7 +110,7 @@ def test_leaving_is_never_refused_and_leads_on(tmp_path: Path, org: parties.Orga
     """The press is answered by an empty page that goes on at once, whatever limits and lists say."""
     clock, once = Clock(), Rate("1 per hour", "1 per hour")
     rates = {**config(tmp_path).rates, "page": once}
-    app = site(tmp_path, org, clock, leave="https://weather.example/?a=b&c=d", rates=rates)
+    app = still(site(tmp_path, org, clock, leave="https://weather.example/?a=b&c=d", rates=rates))
     page = Visitor(app).page
     clock.day += datetime.timedelta(days=400)
     for _ in range(3):

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 
 from tests import parties
 from tests.server.test_receiving import on_disk
-from tests.server.visitor import Clock, config, site, turn
+from tests.server.visitor import Clock, config, site, still, turn
 from whistle.protocol import canonical
 from whistle.protocol.case import envelope, message
 from whistle.protocol.transfer import bundle, courier_auth, statement, tar
@@ -189,7 +189,7 @@ def test_nobody_else_is_answered(client: FlaskClient, org: parties.Organisation,
 
 def test_strangers_do_not_lock_a_courier_out(tmp_path: Path, org: parties.Organisation) -> None:
     """However many requests come that no courier signed, a courier is answered."""
-    app = site(tmp_path, org, rates={**config(tmp_path).rates, "courier": Rate("2 per hour", "2 per hour")})
+    app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "courier": Rate("2 per hour", "2 per hour")}))
     client = app.test_client()
     assert [client.post("/courier/days", data=b"{}").status_code for _ in range(5)] == [403] * 5
     carrier = Carrier(client, org)

@@ -9,7 +9,7 @@ import pytest
 
 from tests import parties
 from tests.make_vectors import FOLDER
-from tests.server.visitor import Visitor, answer, opened, reported, site, store_of
+from tests.server.visitor import Visitor, answer, opened, reported, site, still, store_of
 from whistle.protocol.case import attachment
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, id_from_token
@@ -60,7 +60,7 @@ def test_pasting_it_again_stores_it_once(app: flask.Flask, org: parties.Organisa
 
 def test_a_paste_with_anything_new_counts(tmp_path: Path, org: parties.Organisation, who: Reporter) -> None:
     """A report that is here already, with another slip beside it, is stored no more often than any other."""
-    app = site(tmp_path, org, rates={**Config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")})
+    app = still(site(tmp_path, org, rates={**Config(tmp_path).rates, "send": Rate("1 per hour", "1 per hour")}))
     writer = Writer(org.known, parties.DAY, "device")
     one, other = (writer.report(Draft("harassment", "en", TEXT), each) for each in (who, parties.reporter()))
     mixed = submission.Submission((one.tokens[0], other.tokens[1]), (one.envelopes[0], other.envelopes[1]), ())
