@@ -16,7 +16,7 @@ run: $(VENV)/installed
 
 ## The whole test suite; the closing lines say what was left out, and why. TESTS=tests/test_courier.py for a part.
 test: $(VENV)/ready
-	$(BIN)/pytest -n auto $(TESTS)
+	$(BIN)/pytest -n auto --dist worksteal $(TESTS)
 
 ## Style and types; those of the browser's half where its tools are installed.
 ## What takes long, with full counts: hours. WHISTLE_FUZZ_SECONDS=60 fuzzes each target for a minute instead of ten.

@@ -11,7 +11,7 @@ import pytest
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
-from tests.browser.walks import BROWSERS
+from tests.browser.walks import BROWSERS, PAIRS
 from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import retrieval, words
@@ -147,7 +147,7 @@ def test_answers_that_do_not_come(
 
 
 @pytest.mark.parametrize("script", ["on", "off"])
-@pytest.mark.parametrize(("name", "language"), [("chrome", "en"), ("chrome", "ar"), ("firefox", "en")])
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_a_case_with_answers(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, language: str, script: str
 ) -> None:
@@ -198,7 +198,7 @@ def retired(org: parties.Organisation, *ids: str) -> tuple[bytes, bytes]:
     return known.data, known.signature
 
 
-@pytest.mark.parametrize(("name", "language"), [("chrome", "en"), ("chrome", "ar"), ("firefox", "en")])
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_states_of_a_case(
     app: flask.Flask,
     org: parties.Organisation,
@@ -261,8 +261,7 @@ def test_states_of_a_case(
     assert texts == ["Are you still there?"]
 
 
-@pytest.mark.parametrize("name", BROWSERS)
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_a_case_while_the_clock_is_wrong(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, language: str
 ) -> None:

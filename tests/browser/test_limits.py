@@ -11,7 +11,7 @@ import pytest
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
-from tests.browser.walks import BROWSERS, TEXTS
+from tests.browser.walks import BROWSERS, PAIRS, TEXTS
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import Visitor, config, still
 from whistle.server.config import Rate
@@ -40,8 +40,7 @@ def until(met: Callable[[], bool]) -> None:
     raise AssertionError("it did not come")
 
 
-@pytest.mark.parametrize("language", TEXTS)
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_it_is_asked_before_an_upload(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
 ) -> None:
@@ -123,8 +122,7 @@ def test_what_is_stopped_is_gone(app: flask.Flask, served: tuple[str, Line], tmp
     assert line.asked.count("/api/drop") == 2
 
 
-@pytest.mark.parametrize("language", TEXTS)
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_the_plain_way(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
 ) -> None:

@@ -71,9 +71,14 @@ def test_another_site_brings_nothing(
     assert not stored.days()
 
 
-@pytest.mark.parametrize("script", ["on", "off"])
-@pytest.mark.parametrize("told", ["by itself", "by its origin alone"])
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize(
+    ("name", "told", "script"),
+    [
+        *[(name, "by itself", script) for name in BROWSERS for script in ("on", "off")],
+        ("chrome", "by its origin alone", "on"),
+        ("firefox", "by its origin alone", "off"),
+    ],
+)
 def test_our_own_forms_go_through(
     app: flask.Flask, org: parties.Organisation, name: str, told: str, script: str
 ) -> None:

@@ -9,17 +9,16 @@ import pytest
 
 from tests import parties
 from tests.browser.serving import Line
-from tests.browser.walks import HERE, TEXTS, browser, content_of, go_on, scene, turn, walk
+from tests.browser.walks import HERE, PAIRS, TEXTS, browser, content_of, go_on, scene, turn, walk
 from tests.patience import PATIENCE
 from tests.server.visitor import reported
 
 PLANTED = b"52.5200N-13.4050E-SN12345-Jane"
-WALKS = [("chrome", "en"), ("firefox", "en"), ("chrome", "ar")]
 
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize(("name", "language"), WALKS)
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_pictures_are_cleaned_unless_unticked(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
 ) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from tests import parties
 from tests.browser.serving import Line
-from tests.browser.walks import BROWSERS, HERE, TEXTS, attached, browser, content_of, go_on, scene, turn
+from tests.browser.walks import BROWSERS, HERE, PAIRS, TEXTS, attached, browser, content_of, go_on, scene, turn
 from tests.patience import PATIENCE, TRIAL
 from tests.server.visitor import answer, opened, reported
 from whistle.protocol.case.message import FollowUp, Report
@@ -26,8 +26,7 @@ SAFER = 5_000_000 if TRIAL else 200_000  # bytes
 pytestmark = pytest.mark.browser
 
 
-@pytest.mark.parametrize("language", TEXTS)
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 def test_the_whole_story(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str, language: str
 ) -> None:

@@ -7,7 +7,7 @@ from tests import parties
 from tests.browser.remote import Remote, remote
 from tests.browser.serving import Line
 from tests.browser.test_back import told
-from tests.browser.walks import BROWSERS, TEXTS
+from tests.browser.walks import BROWSERS, PAIRS, TEXTS
 from tests.server.test_reading import successors
 from tests.server.visitor import opened, reported
 from whistle.protocol.case.message import FollowUp, Report
@@ -50,9 +50,8 @@ def presses(page: Remote, script: bool, step: str) -> None:
     page("press" if script else "go", step)
 
 
-@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize(("name", "language"), PAIRS)
 @pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
-@pytest.mark.parametrize("name", BROWSERS)
 def test_a_report_about_a_reader(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, script: bool, language: str
 ) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import flask
 
-from tests.patience import PATIENCE, WHOLE
+from tests.patience import PATIENCE, TRIAL, WHOLE
 from tests.server.visitor import store_of
 from tests.stock.programs import need, need_package
 from whistle.protocol.case import attachment
@@ -18,6 +18,8 @@ from whistle.store import Heap
 HERE = Path(__file__).parent
 BROWSERS = {"chrome": "chromium", "firefox": "firefox-esr"}
 TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال المدرسة."}
+# Every browser and every language; all pairs of them only in a trial, since a browser takes seconds.
+PAIRS = [(name, language) for name in BROWSERS for language in TEXTS] if TRIAL else [("firefox", "en"), ("chrome", "ar")]
 
 
 def browser(name: str) -> dict[str, Any]:
