@@ -18,8 +18,9 @@ from whistle.store import Heap
 HERE = Path(__file__).parent
 BROWSERS = {"chrome": "chromium", "firefox": "firefox-esr"}
 TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال المدرسة."}
-# Every browser and every language; all pairs of them only in a trial, since a browser takes seconds.
-PAIRS = [(name, language) for name in BROWSERS for language in TEXTS] if TRIAL else [("firefox", "en"), ("chrome", "ar")]
+# Every browser and every language; all pairs of them only in a trial, since each start of a browser takes seconds.
+ALL_PAIRS = [(name, language) for name in BROWSERS for language in TEXTS]
+PAIRS = ALL_PAIRS if TRIAL else [("firefox", "en"), ("chrome", "ar")]
 
 
 def browser(name: str) -> dict[str, Any]:

@@ -21,7 +21,8 @@ SEND = ("--channel", "harassment")
 def test_the_server_is_asked_before_an_upload(device: Device) -> None:
     """Who is refused reads why and for how long, and that nothing is stored; nothing was sent."""
     hourly = Rate("1 per hour", "1 per hour")
-    still(device.app).extensions["whistle_limits"]._config = config(Path(), rates={**config(Path()).rates, "send": hourly})
+    rates = {**config(Path()).rates, "send": hourly}
+    still(device.app).extensions["whistle_limits"]._config = config(Path(), rates=rates)
     device.send()
     device.requests.clear()
     done = device.run("send", *SEND, str(photo(device)), text=TEXT)
