@@ -11,7 +11,7 @@ import pytest
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
-from tests.browser.walks import BROWSERS, PAIRS
+from tests.browser.walks import BROWSERS, PAIRS, spread
 from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import retrieval, words
@@ -108,9 +108,7 @@ def test_replies_that_prove_nothing(
         assert page.open(typed).count(REPLY) == 1
 
 
-@pytest.mark.parametrize(
-    ("name", "fault"), [("chrome", "half"), ("chrome", "500"), ("chrome", "slow"), ("firefox", "half")]
-)
+@pytest.mark.parametrize(("name", "fault"), spread(["half", "500", "slow"]))
 def test_answers_that_do_not_come(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, fault: str
 ) -> None:

@@ -12,7 +12,7 @@ from werkzeug.serving import make_server
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, serving, without_script
-from tests.browser.walks import BROWSERS, TEXTS
+from tests.browser.walks import BROWSERS, TEXTS, spread
 from tests.server.visitor import opened, reported
 
 pytestmark = pytest.mark.browser
@@ -44,8 +44,7 @@ def another_site(page: Callable[[], str], host: str) -> Iterator[str]:
         server.server_close()
 
 
-@pytest.mark.parametrize("host", ["localhost", "127.0.0.1"])
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize(("name", "host"), spread(["localhost", "127.0.0.1"]))
 def test_another_site_brings_nothing(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, host: str
 ) -> None:

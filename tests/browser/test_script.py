@@ -11,7 +11,7 @@ import pytest
 
 from tests import parties
 from tests.browser.serving import Line
-from tests.browser.walks import BROWSERS, HERE, PAIRS, TEXTS, attached, browser, content_of, go_on, scene, turn
+from tests.browser.walks import BROWSERS, HERE, PAIRS, TEXTS, attached, browser, content_of, go_on, scene, spread, turn
 from tests.patience import PATIENCE, TRIAL
 from tests.server.visitor import answer, opened, reported
 from whistle.protocol.case.message import FollowUp, Report
@@ -98,7 +98,7 @@ def test_a_line_that_breaks(
     assert retrieval.derive(words.decode(told["words"])).case.hex() == reported(app, org).case
 
 
-@pytest.mark.parametrize(("name", "fault"), [("chrome", "500"), ("firefox", "500"), ("chrome", "lost")])
+@pytest.mark.parametrize(("name", "fault"), spread(["500", "lost"]))
 def test_a_server_with_faults(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str, fault: str
 ) -> None:
@@ -183,8 +183,7 @@ PASTED = {
 }
 
 
-@pytest.mark.parametrize("name", BROWSERS)
-@pytest.mark.parametrize("change", PASTED)
+@pytest.mark.parametrize(("name", "change"), spread(PASTED))
 def test_a_report_that_was_sealed_elsewhere(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], change: str, name: str
 ) -> None:
@@ -206,8 +205,7 @@ BESIDE = {
 }
 
 
-@pytest.mark.parametrize("name", BROWSERS)
-@pytest.mark.parametrize("change", BESIDE)
+@pytest.mark.parametrize(("name", "change"), spread(BESIDE))
 def test_an_open_text_that_looks_like_a_sealed_one(
     org: parties.Organisation, served: tuple[str, Line], change: str, name: str
 ) -> None:

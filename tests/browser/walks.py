@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,16 @@ TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال الم�
 # Every browser and every language; all pairs of them only in a trial, since each start of a browser takes seconds.
 ALL_PAIRS = [(name, language) for name in BROWSERS for language in TEXTS]
 PAIRS = ALL_PAIRS if TRIAL else [("firefox", "en"), ("chrome", "ar")]
+
+
+def spread(variants: Iterable[str]) -> list[tuple[str, str]]:
+    """Browsers with variants: Chromium with each, Firefox with the first, or in a trial with each, too."""
+    return [
+        (name, variant)
+        for place, variant in enumerate(variants)
+        for name in BROWSERS
+        if TRIAL or not place or name == "chrome"
+    ]
 
 
 def browser(name: str) -> dict[str, Any]:
