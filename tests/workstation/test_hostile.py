@@ -17,7 +17,7 @@ from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import compose, overview, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
-from whistle.workstation.exchange import imports, outbox
+from whistle.workstation.exchange import outbox, waiting
 from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.vault.blocks import Blocks
 
@@ -173,7 +173,7 @@ def test_a_colleague_who_floods_the_waiting_room_crowds_nobody_out(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """However many messages for no case one reviewer sends, another's grant goes on waiting for its report."""
-    monkeypatch.setattr(imports, "LONGEST_WAIT", 5)
+    monkeypatch.setattr(waiting, "PROVEN", 5 * waiting.LEAST)
     who = reporter()
     for seq in range(12):
         elsewhere = reporter()

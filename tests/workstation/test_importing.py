@@ -16,7 +16,7 @@ from whistle.protocol.transfer import statement
 from whistle.workstation.cases import compose, overview, saved_files, transcript
 from whistle.workstation.errors import CannotSave, Refused, Untrusted
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.exchange.imports import Imported
+from whistle.workstation.exchange.judging import Imported
 
 
 def taken(world: World, id: str = "ombuds") -> Imported:
@@ -129,7 +129,7 @@ def test_what_comes_in_the_wrong_order_waits(world: World) -> None:
     assert (result.waiting, result.kept) == (1, [])
     world.report(who)
     result = taken(world)
-    assert (result.waiting, [each.message.kind for each in result.kept]) == (0, ["report", "note"])
+    assert (result.waiting, [each.kind for each in result.kept]) == (0, ["report", "note"])
 
 
 @pytest.mark.parametrize("sender", ["counsel", "nobody"])

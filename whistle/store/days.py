@@ -58,6 +58,18 @@ def day_ids(connection: Connection, day: date) -> DayIds:
     return DayIds(tuple(sorted(envelopes)), tuple(sorted(blocks)))
 
 
+def has_day(connection: Connection, day: date) -> bool:
+    """Whether the reviewers' heap still holds anything of a day; looks at one row, however many there are."""
+    for tables in (MAIN, TODAY):
+        table, blocks = tables.envelopes, tables.blocks
+        if connection.scalar(select(blocks.c.id).where(*_stored_blocks(tables), blocks.c.day == day).limit(1)):
+            return True
+        id = connection.scalar(select(table.c.id).where(*_stored_envelopes(tables), table.c.day == day).limit(1))
+        if id and (tables is TODAY or _has_body(connection, id)):
+            return True
+    return False
+
+
 def bodiless(connection: Connection, since: date) -> list[date]:
     """The days since `since` whose rows in the reviewers' heap have no bodies. Bodies are removed by whole days."""
     table = MAIN.envelopes

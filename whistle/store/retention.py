@@ -16,7 +16,7 @@ from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
 from whistle.store.database import Database
 from whistle.store.day_hash import DayHashes
-from whistle.store.days import count_days, day_ids
+from whistle.store.days import count_days, has_day
 from whistle.store.envelopes import drop_bodies, remove
 from whistle.store.models import ALL_TABLES, MAIN, TODAY, Heap, State, imports, visits
 from whistle.store.uploads import drop_if_unlisted
@@ -45,8 +45,8 @@ def record_import(database: Database, reviewer: str, day: date, hash_: bytes, cl
     Also False for a day that is not over, as it may still grow. A repeated statement keeps its first day.
     """
     with database.write() as connection:
-        ids, now = day_ids(connection, day), clock.take(connection)
-        if day >= now.open or not (ids.envelopes or ids.blocks):
+        now = clock.take(connection)
+        if day >= now.open or not has_day(connection, day):
             return False
         database.add(connection, imports, [{"reviewer": reviewer, "day": now.day, "hash": hash_}])
         return True

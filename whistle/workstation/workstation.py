@@ -11,7 +11,7 @@ from typing import Any
 from whistle.protocol import schema
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import message
-from whistle.protocol.case.message import Signed
+from whistle.protocol.case.message import ByReporter, Grant, Signed
 from whistle.protocol.errors import Malformed
 from whistle.protocol.invisible_text import is_blank, strip_invisible
 from whistle.protocol.trust import enrolment
@@ -25,6 +25,7 @@ from whistle.workstation.vault.blocks import Blocks
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.vault.storage import Vault
 
+CACHED = 8 * 1024**2  # bytes of messages' lines that are held in memory, parsed
 MOST_FAULTS = 50  # recorded in a case; more would say nothing new
 SOON = datetime.timedelta(days=120)  # before the end of the last identity: time to make new ones
 
@@ -63,9 +64,12 @@ class Workstation:
         self.blocks = Blocks(vault.folder / "blocks")
         self.trust = Trust(vault, today)
         self._messages: dict[str, Signed] = {}
+        self._held = 0  # bytes of the lines in `_messages`
         self._me: tuple[SignedManifest, Reviewer | None] | None = None  # this reviewer in the newest manifest
         self._changing = False
+        self._identities: dict[bytes, HybridIdentity] = {}
         self._new_cases: list[str] = []  # added by the change under way
+        self._cases: dict[str, dict[str, Any]] = {}  # records of cases that the change under way altered
 
     @classmethod
     def create(
@@ -133,11 +137,15 @@ class Workstation:
         """The reviewer's identities with their days, oldest first."""
         return [Period.from_record(record) for record in self.vault.get("identities")]
 
-    def identities(self) -> list[HybridIdentity]:
-        """All identities, beginning with the newest in use, for which most envelopes are."""
-        today = self.today()
-        ordered = sorted(self.periods(), key=lambda period: (period.first > today, -period.first.toordinal()))
-        return [period.identity for period in ordered]
+    def identities(self, day: datetime.date | None = None) -> list[HybridIdentity]:
+        """All identities, beginning with the one that was the newest on a day (today), for which most envelopes are."""
+        on = day or self.today()
+        ordered = sorted(self.periods(), key=lambda period: (period.first > on, -period.first.toordinal()))
+        return [self._identity(period.identity) for period in ordered]
+
+    def _identity(self, identity: HybridIdentity) -> HybridIdentity:
+        """The same object each time, since it expands its key when it is first used."""
+        return self._identities.setdefault(identity.seed, identity)
 
     def renew(self) -> int:
         """Make the missing identities for five quarters ahead; returns how many are new."""
@@ -190,19 +198,30 @@ class Workstation:
             self._changing = True
             try:
                 yield
+                for case, record in self._cases.items():
+                    self.vault.put(f"case/{case}", record)
                 if self._new_cases:
                     self.vault.put("cases", self.case_ids())
             finally:
                 self._changing = False
                 self._new_cases.clear()
+                self._cases.clear()
 
     def message(self, hash_: str) -> Signed:
         """A stored message, by its hash."""
         if hash_ not in self._messages:
             kept = self.record(hash_)
             line = kept["line"].encode()
+            if self._held >= CACHED:
+                self._messages.clear()
+                self._held = 0
             self._messages[hash_] = Signed(line, base64.b64decode(kept["signature"]), message.parse(line))
+            self._held += len(line)
         return self._messages[hash_]
+
+    def has(self, hash_: str) -> bool:
+        """Whether a message is stored."""
+        return self.vault.has(f"message/{hash_}")
 
     def record(self, hash_: str) -> Mapping[str, Any]:
         """A message's record: line, signature, via, arrived, server (the server's day or None), stored (the day
@@ -213,10 +232,7 @@ class Workstation:
 
     def save(self, signed: Signed, via: str, server: datetime.date | None = None) -> bool:
         """Save a message in its case; False if it is there already.  `via`: envelope, grant, own, backup."""
-        case = signed.message.case
-        known = self.case_record(case)
-        hashes = known["messages"]
-        if signed.hash in hashes:
+        if self.has(signed.hash):
             return False
         record = {
             "line": signed.line.decode(),
@@ -226,11 +242,15 @@ class Workstation:
             "server": server and server.isoformat(),
             "stored": None,
         }
+        case = signed.message.case
         with self.change():
             self.vault.put(f"message/{signed.hash}", record)
-            self.vault.put(f"case/{case}", {**known, "messages": [*hashes, signed.hash]})
-            if not hashes:
+            known = self._altered(case)
+            if not known["messages"]:
                 self._new_cases.append(case)
+            known["messages"].append(signed.hash)
+            if isinstance(signed.message, ByReporter | Grant) and "rules" in known:
+                known["rules"].append(signed.hash)
         return True
 
     def note_stored(self, hash_: str, day: datetime.date | None) -> None:
@@ -247,9 +267,22 @@ class Workstation:
         """The cases that the change under way has added."""
         return tuple(self._new_cases)
 
-    def case_record(self, case: str) -> dict[str, Any]:
-        """A case's record: the hashes of its messages, the faults found in it."""
-        found: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "faults": []})
+    def case_record(self, case: str) -> Mapping[str, Any]:
+        """A case's record: the hashes of its messages, the faults found in it, how many messages were `opened`."""
+        return self._cases.get(case) or self._stored(case)
+
+    def _stored(self, case: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "rules": [], "faults": []})
+        return found
+
+    def _altered(self, case: str) -> dict[str, Any]:
+        """A case's record, to be altered: it is written once, at the end of the change."""
+        return self._cases.setdefault(case, self._cases.get(case) or self._stored(case))
+
+    def rules(self, case: str) -> list[str]:
+        """The hashes of a case's messages that say who may read and write in it."""
+        record = self.case_record(case)
+        found: list[str] = record.get("rules", record["messages"])  # earlier versions of Whistle kept no list of them
         return found
 
     def hashes(self, case: str) -> list[str]:
@@ -261,4 +294,10 @@ class Workstation:
         """Record, once, a fault that reviewers should see in the case."""
         record = self.case_record(case)
         if record["messages"] and text not in record["faults"] and len(record["faults"]) < MOST_FAULTS:
-            self.vault.put(f"case/{case}", {**record, "faults": [*record["faults"], text]})
+            with self.change():
+                self._altered(case)["faults"].append(text)
+
+    def note_opened(self, case: str, count: int) -> None:
+        """Record how many of a case's messages the reviewer has seen."""
+        with self.change():
+            self._altered(case)["opened"] = count

@@ -96,18 +96,18 @@ class Case:
         """The reporter's public keys."""
         return self.by_reporter[0].sender if self.by_reporter else None
 
-    @property
+    @cached_property
     def without(self) -> tuple[str, ...]:
         """Everyone whom the reporter left out in any message."""
         return tuple(dict.fromkeys(id for each in self.by_reporter for id in each.without))
 
-    @property
+    @cached_property
     def named(self) -> tuple[str, ...]:
         """The readers of the report or, until it arrives, of the first message; their order gives the lanes."""
         first = self.report or (self.by_reporter[0] if self.by_reporter else None)
         return first.readers if first else ()
 
-    @property
+    @cached_property
     def added(self) -> tuple[str, ...]:
         """Readers whom only a later message of the reporter names."""
         later = dict.fromkeys(id for each in self.by_reporter for id in each.readers)
@@ -130,7 +130,7 @@ class Case:
     def _lets_in(self, grant: Grant, known: set[str]) -> bool:
         return grant.sender in known - set(self.without) and grant.grantee not in known | set(self.without)
 
-    @property
+    @cached_property
     def allowed(self) -> tuple[str, ...]:
         """Everyone who may read the case."""
         everyone = dict.fromkeys([*self.named, *self.grants, *self.added])
@@ -273,8 +273,7 @@ def load(workstation: Workstation, case: str) -> Case:
 def mark_read(workstation: Workstation, case: Case) -> None:
     """Record that the reviewer has read all messages of a case."""
     if case.unread:
-        record = workstation.case_record(case.id)
-        workstation.vault.put(f"case/{case.id}", {**record, "opened": len(case.entries)})
+        workstation.note_opened(case.id, len(case.entries))
 
 
 def queue(workstation: Workstation) -> list[Case]:

@@ -6,6 +6,7 @@ leaves this reviewer out is none of these: it counts as somebody else's, so that
 """
 
 import datetime
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from whistle.protocol.case import message
@@ -16,6 +17,7 @@ from whistle.protocol.trust.manifest import RECOVERY
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.errors import WorkstationError
+from whistle.workstation.exchange.waiting import CASE, MANIFEST, PIECES, Waiting
 from whistle.workstation.workstation import Workstation
 
 FIRST = {"report": 0, "follow-up": 1, "grant": 2}
@@ -33,10 +35,6 @@ class LeftOut(WorkstationError):
     """The reporter left this reviewer out: nothing of it is shown."""
 
 
-class Waiting(WorkstationError):
-    """A dependency has not arrived."""
-
-
 @dataclass(frozen=True)
 class Verdict:
     """The message may be saved; `originals` come from a grant to this reviewer, `remarks` are shown in the case."""
@@ -45,7 +43,36 @@ class Verdict:
     remarks: tuple[str, ...] = ()
 
 
-def judge(workstation: Workstation, signed: Signed) -> Verdict:
+class Rules:
+    """What a case's messages say about who may read and write in it: those of the reporter, and grants.
+
+    A message that says the same again is not repeated here, so that this stays small however many there are.
+    """
+
+    def __init__(self, workstation: Workstation, case: str) -> None:
+        self._workstation = workstation
+        self._id = case
+        self._case: Case | None = None
+
+    @property
+    def case(self) -> Case:
+        """The case with these messages alone, loaded when first asked for."""
+        if self._case is None:
+            known = map(self._workstation.message, self._workstation.rules(self._id))
+            self._case = _including(Case(self._id, (), (), 0), known)
+        return self._case
+
+    def add(self, signed: Signed) -> None:
+        """Take one more message into account, which was saved."""
+        if self._case is not None:
+            self._case = _including(self._case, [signed])
+
+    def including(self, messages: Iterable[Signed]) -> Case:
+        """The case as these messages would make it."""
+        return _including(self.case, messages)
+
+
+def judge(workstation: Workstation, signed: Signed, rules: Rules) -> Verdict:
     """Decide whether a message may be saved.  Raises Damaged, Breach, LeftOut or Waiting if not (yet)."""
     content = signed.message
     me = workstation.me
@@ -54,10 +81,10 @@ def judge(workstation: Workstation, signed: Signed) -> Verdict:
         _check_named(content, me)
         return Verdict((), _manifest_remarks(workstation, content))
     assert isinstance(content, ByReviewer)
-    _check_signer(workstation, signed, content)
+    _check_outer_signer(workstation, signed, content)
     _check_named(content, me)
     originals = _originals(workstation, content) if isinstance(content, Grant) and content.grantee == me else ()
-    case = _with(overview.load(workstation, content.case), [*originals, signed])
+    case = rules.including([*originals, signed])
     if me in case.without:
         raise LeftOut("the reporter left this reviewer out")
     _check_case(case, content)
@@ -82,6 +109,17 @@ def _check_named(content: ByReporter | ByReviewer, me: str) -> None:
         raise Breach("it names other readers than you and yet was sealed to you; it was not kept")
 
 
+def _check_outer_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
+    try:
+        _check_signer(workstation, signed, content)
+    except Waiting as exc:
+        if workstation.me in content.without:
+            raise LeftOut("it leaves this reviewer out") from exc
+        if workstation.me not in content.readers:
+            raise Damaged("nobody known signed it, and it names other readers than you") from exc
+        raise Waiting(exc.message, MANIFEST, proven=False) from exc
+
+
 def _check_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
     # Anyone can seal a message that claims to be a colleague's: nonsense, not an alarm (SPEC 5.3, step 7).
     for key in workstation.trust.people().signers(content.sender, content.day):
@@ -90,6 +128,8 @@ def _check_signer(workstation: Workstation, signed: Signed, content: ByReviewer)
         except Forged:
             continue
         return
+    if content.keys.serial > max(workstation.trust.serials(), default=0):
+        raise Waiting("the manifest with which it was sealed has not come yet, and may list its signer", MANIFEST)
     raise Damaged(f"it claims to be by {content.sender}, and no key of that reviewer signed it")
 
 
@@ -99,8 +139,8 @@ def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
     if not complete:
         assert grant.rest is not None
         if workstation.blocks.missing(block_ids(grant.rest)):
-            raise Waiting("pieces of a grant have not come yet")
-        raise Waiting("pieces of a grant were altered on the way")  # it is signed: the right ones may come
+            raise Waiting("pieces of a grant have not come yet", PIECES)
+        raise Waiting("pieces of a grant were altered on the way", PIECES)  # it is signed: the right ones may come
     originals = []
     for inside in content.originals:
         try:
@@ -117,24 +157,40 @@ def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
     return tuple(originals)
 
 
-def _with(case: Case, more: list[Signed]) -> Case:
-    """The case with these messages added."""
-    known = {signed.hash for signed in case.messages}
-    new = {signed.hash: signed for signed in more if signed.hash not in known}
+def _including(case: Case, messages: Iterable[Signed]) -> Case:
+    """The case with those of these messages that say something new about who may read and write in it."""
+    known = {_rule(entry.signed) for entry in case.entries}
+    new: dict[tuple[object, ...], Signed] = {}
+    for signed in messages:
+        rule = _rule(signed)
+        if rule and rule not in known:
+            new.setdefault(rule, signed)
+    if not new:
+        return case
     added = [Entry(signed, signed.message, True, "grant", datetime.date.min) for signed in new.values()]
     return replace(case, entries=(*case.entries, *added))
 
 
+def _rule(signed: Signed) -> tuple[object, ...] | None:
+    """What a message says about who may read and write in its case; None if it says nothing about that."""
+    content = signed.message
+    if isinstance(content, ByReporter):
+        return content.kind, content.readers, content.without
+    if isinstance(content, Grant):
+        return content.kind, content.sender, content.grantee, content.lane
+    return None
+
+
 def _check_case(case: Case, content: ByReviewer) -> None:
     if case.sender is None:
-        raise Waiting("the report to which it belongs has not come yet")
+        raise Waiting("the report to which it belongs has not come yet", CASE)
     left_out = sorted(set(content.readers) & set(case.without))
     if left_out:
         raise Breach(f"a {content.kind} of {content.sender} went to {', '.join(left_out)}, whom the reporter left out")
     if content.sender in case.without:
         raise Breach(f"a {content.kind} came from {content.sender}, whom the reporter left out; it was not kept")
     if not {content.sender, *content.readers} <= set(case.allowed):
-        raise Waiting("its sender or a reader was not granted the case, as far as is known here")
+        raise Waiting("its sender or a reader was not granted the case, as far as is known here", CASE)
 
 
 def _check_reader_count(workstation: Workstation, case: Case, content: ByReviewer) -> None:

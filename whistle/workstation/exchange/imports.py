@@ -2,33 +2,30 @@
 
 A part whose bytes differ from its own list is *altered* and rejected as a whole.  Of a sound part, the blocks are saved
 first, then, in one transaction, the messages, what was received of each server day, and that this part was imported.
-A message whose dependency has not arrived waits, and is judged again with each later part.
+A message whose dependency has not arrived waits, and is judged again when that may have come.
 """
 
-import base64
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Collection, Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.case import envelope, message
-from whistle.protocol.case.message import Report, Signed
+from whistle.protocol.case import envelope
 from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.file_names import safe_name
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing, Member
 from whistle.workstation.cases import compose
 from whistle.workstation.errors import Refused, Untrusted
-from whistle.workstation.exchange import admission, outbox, received
-from whistle.workstation.exchange.admission import Breach, Damaged, LeftOut, Waiting
+from whistle.workstation.exchange import outbox, received
+from whistle.workstation.exchange.judging import Imported, Judge, counted
+from whistle.workstation.exchange.waiting import Arrival
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # imported parts that are remembered, so that reading a stick again costs nothing
-LONGEST_WAIT = 300  # messages of one reviewer that may wait at once, so that nobody crowds out others
-SHOWN = 20  # findings in a result; anyone can cause some
 UNDONE = {
     "undone/replies": compose.send_again,
     "undone/grants": compose.grant_again,
@@ -43,59 +40,6 @@ class Source:
     file: BinaryIO
     reader: bundle.Reader
     known: Callable[[Member], bool]  # whether this very content came before
-
-
-@dataclass
-class Arrival:
-    """A message from an envelope, and that envelope's server day."""
-
-    signed: Signed
-    server: datetime.date | None
-
-
-@dataclass
-class Imported:
-    """The result of an import.  `findings` are lines for the reviewer; they reveal nothing of what messages say."""
-
-    parts: int = 0
-    manifests: int = 0
-    blocks: int = 0
-    kept: list[Signed] = field(default_factory=list)
-    not_mine: int = 0
-    repeated: int = 0
-    damaged: int = 0
-    waiting: int = 0
-    altered: list[str] = field(default_factory=list)
-    findings: list[str] = field(default_factory=list)
-
-    def add(self, part: "Imported") -> None:
-        """Add the result of one more part, once it is committed."""
-        for name in (each.name for each in fields(self) if each.name != "waiting"):
-            setattr(self, name, getattr(self, name) + getattr(part, name))
-        self.waiting = part.waiting  # a total already
-
-    @property
-    def cases(self) -> list[str]:
-        """The cases with new messages."""
-        return list(dict.fromkeys(signed.message.case for signed in self.kept))
-
-    def lines(self) -> list[str]:
-        """The result in words."""
-        said = [f"{counted(len(self.kept), 'new message')} in {counted(len(self.cases), 'case')}."]
-        if self.damaged:
-            said.append(f"Damaged as sent, which anyone can do: {counted(self.damaged, 'envelope')}.")
-        if self.waiting:
-            said.append(f"Waiting for something that has not come yet: {counted(self.waiting, 'message')}.")
-        if self.manifests:
-            said.append("A new manifest was taken.")
-        found = list(dict.fromkeys(self.findings))
-        more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
-        return [*said, *self.altered, *found[:SHOWN], *more]
-
-
-def counted(number: int, what: str) -> str:
-    """A count with its noun, in the plural where needed."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:
@@ -126,6 +70,8 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
     with path.open("rb") as file:
         reader = bundle.Reader(file)
         if reader.digest.hex() in workstation.vault.get("imported", []):
+            with workstation.change():
+                received.read_again(workstation, reader.listing)
             return
         part = Imported(parts=1)
         with workstation.change():
@@ -135,23 +81,21 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
                     f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox"
                 )
             source = Source(file, reader, _known_content(workstation, listing.members))
-            _remember(workstation, listing, reader.digest, part)
-            arrivals = _read(workstation, source, part, progress)
-            if any(member.is_block for member in listing.members):
+            judge = Judge(workstation, listing.created, part)
+            _read(workstation, source, judge, progress)
+            blocks = {member.id for member in listing.members if member.is_block and member.id}
+            if blocks:
                 _save_blocks(workstation, source, part)
-            judge_all(workstation, arrivals, part)
+            judge.finish(blocks)
+            _remember(workstation, listing, judge.no_room, reader.digest, part)
             _note_undone(workstation, listing, part)
     result.add(part)
 
 
-def _read(workstation: Workstation, source: Source, result: Imported, progress: Progress | None) -> list[Arrival]:
-    """Save the reports of a part; returns its other messages, which are to be judged after them.
-
-    Manifests are accepted first, blocks are skipped.
-    """
-    identities = workstation.identities()
+def _read(workstation: Workstation, source: Source, judge: Judge, progress: Progress | None) -> None:
+    """Have the messages of a part judged, reports at once.  Manifests are accepted first, blocks are skipped."""
+    identities: dict[datetime.date | None, Sequence[HybridIdentity]] = {}
     files: dict[str, bytes] = {}
-    left: list[Arrival] = []
     members = source.reader.listing.members
     for count, (member, body) in enumerate(source.reader, start=1):
         if progress:
@@ -159,36 +103,29 @@ def _read(workstation: Workstation, source: Source, result: Imported, progress: 
         if member.id is None:
             files[member.name] = body.read()
             continue
-        _take_manifests(workstation, files, result)  # they precede all envelopes
+        _take_manifests(workstation, files, judge.result)  # they precede all envelopes
         slots = workstation.trust.newest().manifest.slots
         if member.is_block:
             continue
         if member.size != envelope.size(slots):
             raise Malformed("an envelope has the wrong size")  # a day's hash does not tell blocks from envelopes
         if not source.known(member):
-            left += _opened(workstation, identities, body.read(), member.day, result)
-    _take_manifests(workstation, files, result)
-    return left
+            if member.day not in identities:
+                identities[member.day] = workstation.identities(member.day)
+            _open(identities[member.day], body.read(), member, judge)
+    _take_manifests(workstation, files, judge.result)
 
 
-def _opened(
-    workstation: Workstation,
-    identities: Sequence[HybridIdentity],
-    body: bytes,
-    day: datetime.date | None,
-    result: Imported,
-) -> list[Arrival]:
-    """The message of an envelope, to be judged later; a report is saved at once if possible."""
+def _open(identities: Sequence[HybridIdentity], body: bytes, member: Member, judge: Judge) -> None:
+    """Have the message of an envelope judged."""
     try:
         signed = envelope.open_(body, identities, len(body) // envelope.SLOT)
     except NotForMe:
-        result.not_mine += 1
-        return []
+        judge.result.not_mine += 1
     except Malformed:
-        result.damaged += 1
-        return []
-    arrival = Arrival(signed, day)
-    return [] if isinstance(signed.message, Report) and _take(workstation, arrival, result) else [arrival]
+        judge.result.damaged += 1
+    else:
+        judge.add(Arrival(signed, member.day, member))
 
 
 def _save_blocks(workstation: Workstation, source: Source, result: Imported) -> None:
@@ -215,81 +152,13 @@ def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: I
     files.clear()
 
 
-def judge_all(workstation: Workstation, arrivals: Sequence[Arrival], result: Imported) -> None:
-    """Judge new and waiting messages until no more can be saved."""
-    left = sorted([*_waiting(workstation), *arrivals], key=lambda arrival: admission.order(arrival.signed))
-    before = -1
-    while left and before != len(left):
-        before = len(left)
-        left = [arrival for arrival in left if not _take(workstation, arrival, result)]
-    left = _limit_waiting(left)
-    workstation.vault.put("waiting", [_record(arrival) for arrival in left])
-    result.waiting = len(left)
-
-
-def _take(workstation: Workstation, arrival: Arrival, result: Imported) -> bool:
-    """Save a message or refuse it; False if it has to wait."""
-    signed = arrival.signed
-    case = signed.message.case
-    if signed.hash in workstation.hashes(case):
-        result.repeated += 1
-        return True
-    try:
-        verdict = admission.judge(workstation, signed)
-    except Waiting:
-        return False
-    except Damaged:
-        result.damaged += 1
-        return True
-    except LeftOut:
-        result.not_mine += 1
-        return True
-    except Breach as breach:
-        result.findings.append(f"Refused: {breach.message}.")
-        workstation.note_fault(case, breach.message)
-        return True
-    for original in verdict.originals:
-        if workstation.save(original, "grant"):
-            result.kept.append(original)
-    workstation.save(signed, "envelope", arrival.server)
-    result.kept.append(signed)
-    for remark in verdict.remarks:
-        workstation.note_fault(case, remark)
-    return True
-
-
-def _limit_waiting(waiting: Iterable[Arrival]) -> list[Arrival]:
-    """The messages that may go on waiting: LONGEST_WAIT from each sender."""
-    counts: Counter[str] = Counter()
-    kept = []
-    for arrival in waiting:
-        sender = getattr(arrival.signed.message, "sender", "")
-        counts[str(sender)] += 1
-        kept += [arrival] if counts[str(sender)] <= LONGEST_WAIT else []
-    return kept
-
-
-def _waiting(workstation: Workstation) -> list[Arrival]:
-    found = []
-    for kept in workstation.vault.get("waiting", []):
-        line = kept["line"].encode()
-        signed = Signed(line, base64.b64decode(kept["signature"]), message.parse(line))
-        found.append(Arrival(signed, kept["server"] and datetime.date.fromisoformat(kept["server"])))
-    return found
-
-
-def _record(arrival: Arrival) -> dict[str, Any]:
-    return {
-        "line": arrival.signed.line.decode(),
-        "signature": base64.b64encode(arrival.signed.signature).decode(),
-        "server": arrival.server and arrival.server.isoformat(),
-    }
-
-
-def _remember(workstation: Workstation, listing: Listing, digest: bytes, result: Imported) -> None:
-    replaced = received.remember(workstation, listing.members)
+def _remember(
+    workstation: Workstation, listing: Listing, left_out: Collection[Member], digest: bytes, result: Imported
+) -> None:
+    """Record what this part brought, without the members that found no room: those are to come again."""
+    replaced = received.remember(workstation, listing, left_out)
     before = [] if replaced else workstation.vault.get("imported", [])  # an imported part may matter again
-    workstation.vault.put("imported", [*before, digest.hex()][-REMEMBERED:])
+    workstation.vault.put("imported", [*before, *([] if left_out else [digest.hex()])][-REMEMBERED:])
     if replaced:
         result.findings.append(
             f"{counted(replaced, 'thing')} came again with another content: the courier or the stick altered it, "
@@ -305,7 +174,7 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
         result.findings.append(
             f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."
         )
-    counts, begun = Counter(signed.message.case for signed in result.kept), set(workstation.begun())
+    counts, begun = Counter(each.case for each in result.kept), set(workstation.begun())
     grown = [case for case, new in counts.items() if new > 1 or case not in begun]  # only there can a grantee miss any
     for name, new in zip(UNDONE, (taken, grown), strict=True):
         workstation.vault.put(name, list(dict.fromkeys([*_undone(workstation, name), *new])))

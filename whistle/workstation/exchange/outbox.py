@@ -17,7 +17,7 @@ from typing import Any
 
 from whistle import durable
 from whistle.protocol.transfer import bundle, statement, tar
-from whistle.protocol.transfer.listing import MAX_MEMBERS, MAX_PART, MAX_STATEMENTS, Heap, Listing, Member, rank
+from whistle.protocol.transfer.listing import MAX_MEMBERS, MAX_PART, Heap, Listing, Member, rank
 from whistle.protocol.transfer.statement import ImportStatement
 from whistle.workstation import files
 from whistle.workstation.errors import Refused, Untrusted
@@ -25,7 +25,7 @@ from whistle.workstation.exchange import deliveries, received
 from whistle.workstation.exchange.deliveries import Received
 from whistle.workstation.workstation import Workstation
 
-STATED = 400  # server days, at most, for which the workstation states what it holds
+STATED = 400  # server days, at most, for which the workstation states what it holds, each with up to two hashes
 
 ENVELOPES = 4096  # in one part; the server holds a part's envelopes in memory
 
@@ -139,10 +139,10 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
         me, key = workstation.me, workstation.signing.signing
     except (Refused, Untrusted):  # no manifest yet, not listed, or the clock is behind
         return []
-    days = workstation.vault.get("days", [])[-min(STATED, MAX_STATEMENTS) :]
+    days = workstation.vault.get("days", [])[-STATED:]
     found = []
     for day in days:
-        if hash_ := received.day_hash(workstation, day):
+        for hash_ in received.day_hashes(workstation, day):
             found.append(statement.sign(me, datetime.date.fromisoformat(day), hash_, key))
     return found
 

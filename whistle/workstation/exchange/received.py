@@ -1,15 +1,17 @@
 """What was received of each server day, for its statement: names of envelopes and blocks, with their hashes.
 
 The newest content of a name counts, since a courier may have brought another one first; messages and blocks saved from
-the earlier one stay.  A vault of an earlier version has no hashes: such a day counts as not received, and is stated
+the earlier one stay.  Beside all that ever came, the newest whole list of a day is remembered: names that no part of the
+newest bundle had are `absent` from it, so that a name that a courier made up does not spoil the day for good.
+A vault of an earlier version has no hashes: such a day counts as not received, and is stated
 once all of it has come again.
 """
 
 import datetime
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Mapping
 
 from whistle.protocol.transfer import bundle, statement
-from whistle.protocol.transfer.listing import Member
+from whistle.protocol.transfer.listing import Listing, Member
 from whistle.workstation.workstation import Workstation
 
 
@@ -24,19 +26,42 @@ def was_received(known: Mapping[str, str], member: Member) -> bool:
     return known.get(member.name) == member.sha256.hex()
 
 
-def remember(workstation: Workstation, members: Iterable[Member]) -> int:
-    """Record what came; returns how many names had another content before."""
-    by_day: dict[str, dict[str, str]] = {}
-    for member in members:
-        if member.day and member.id:
-            by_day.setdefault(member.day.isoformat(), {})[member.name] = member.sha256.hex()
-    replaced = 0
+def remember(workstation: Workstation, listing: Listing, left_out: Collection[Member] = ()) -> int:
+    """Record what came, but for the members left out; returns how many names had another content before."""
+    replaced, by_day = 0, _by_day(listing, left_out)
     for day, new in by_day.items():
         known = held(workstation, day)
         replaced += sum(known.get(name, sha256) != sha256 for name, sha256 in new.items())
         workstation.vault.put(f"day/{day}", known | new)
+        _note_list(workstation, day, listing, new)
     workstation.vault.put("days", sorted({*workstation.vault.get("days", []), *by_day}))
     return replaced
+
+
+def read_again(workstation: Workstation, listing: Listing) -> None:
+    """Record that a part that was imported before belongs to the newest bundle; it brings nothing new."""
+    for day, names in _by_day(listing, ()).items():
+        known = held(workstation, day)
+        _note_list(workstation, day, listing, {name for name, sha256 in names.items() if known.get(name) == sha256})
+
+
+def _by_day(listing: Listing, left_out: Collection[Member]) -> dict[str, dict[str, str]]:
+    by_day: dict[str, dict[str, str]] = {}
+    for member in listing.members:
+        if member.day and member.id and member not in left_out:
+            by_day.setdefault(member.day.isoformat(), {})[member.name] = member.sha256.hex()
+    return by_day
+
+
+def _note_list(workstation: Workstation, day: str, listing: Listing, names: Collection[str]) -> None:
+    """Note what the newest list of a day leaves out.  A bundle brings a day whole, in one or more parts (SPEC 8.2)."""
+    last = workstation.vault.get(f"list/{day}", {"bundle": [], "parts": [], "absent": []})
+    bundle_ = [listing.created.isoformat(), listing.of]
+    goes_on = last["bundle"] == bundle_ and listing.part not in last["parts"]
+    before = last["absent"] if goes_on else held(workstation, day)
+    parts = [*last["parts"], listing.part] if goes_on else [listing.part]
+    absent = [name for name in before if name not in names]
+    workstation.vault.put(f"list/{day}", {"bundle": bundle_, "parts": parts, "absent": absent})
 
 
 def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
@@ -44,8 +69,13 @@ def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
     return sorted({bundle.member_id(name) for name in held(workstation, day.isoformat())})
 
 
-def day_hash(workstation: Workstation, day: str) -> bytes | None:
-    """The hash to state for a day; None if nothing is known of it."""
+def day_hashes(workstation: Workstation, day: str) -> list[bytes]:
+    """The hashes to state for a day: of all that ever came and, if that is less, of the newest list."""
     known = held(workstation, day)
-    pairs = [(bundle.member_id(name), bytes.fromhex(sha256)) for name, sha256 in known.items()]
-    return statement.day_hash(pairs) if pairs else None
+    absent = set(workstation.vault.get(f"list/{day}", {"absent": []})["absent"])
+    both = known, {name: sha256 for name, sha256 in known.items() if name not in absent}
+    return list(dict.fromkeys(_hash(names) for names in both if names))
+
+
+def _hash(names: Mapping[str, str]) -> bytes:
+    return statement.day_hash((bundle.member_id(name), bytes.fromhex(sha256)) for name, sha256 in names.items())

@@ -20,7 +20,7 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.errors import Refused, WorkstationError
-from whistle.workstation.exchange import deliveries, imports
+from whistle.workstation.exchange import deliveries, imports, waiting
 from whistle.workstation.vault import identities, keyfile
 from whistle.workstation.vault.keyfile import Keys
 from whistle.workstation.workstation import Today, Workstation, utc_today
@@ -124,9 +124,10 @@ def _state(workstation: Workstation) -> dict[str, Any]:
     vault = workstation.vault
     names = [name for name in SHARED if vault.get(name) is not None]
     names += [f"case/{case}" for case in workstation.case_ids()]
-    names += [f"day/{day}" for day in vault.get("days", [])]
+    names += [f"{kind}/{day}" for day in vault.get("days", []) for kind in ("day", "list")]
     names += [f"outbox/{hash_}" for hash_ in vault.get("outbox", [])]
     names += deliveries.records(workstation)
+    names += waiting.records(workstation)
     state = {name: vault.get(name) for name in names if vault.get(name) is not None}
     kept = {}
     for case in workstation.case_ids():

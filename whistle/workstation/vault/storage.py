@@ -49,8 +49,8 @@ from whistle.workstation.vault import passphrase
 
 SETTINGS = "vault.json"
 DATABASE = "vault.sqlite"
-REMEMBERED = 1000  # records that a transaction caches decrypted
-HELD = 4096  # changed records that a transaction collects before it writes them, in order of their names
+REMEMBERED = 16 * 1024**2  # characters of records that a transaction caches decrypted
+HELD = 16 * 1024**2  # bytes of changed records that it collects before it writes them, in order of their names
 PAD = 256  # bytes; a body's length is a multiple of it
 NONCE = Aead.NONCE_SIZE  # bytes; random, and long enough never to repeat
 MARK = "vault"  # the record that proves that both files belong together
@@ -83,6 +83,7 @@ class Vault:
         self._inside = False  # a transaction
         self._known: dict[str, str | None] = {}  # what the transaction read or changed, as JSON; None for no record
         self._rows: dict[bytes, bytes | None] = {}  # what it will write, by hashed name; None to delete
+        self._known_size = self._rows_size = 0  # of their contents, counting what was replaced too
         self._written: dict[bytes, bool] = {}  # what it has written, and whether the record exists now
         self._fault: BaseException | None = None  # that stopped its writing
         self._engine = _engine(folder / DATABASE)
@@ -164,6 +165,14 @@ class Vault:
             text = self._known[name] if name in self._known else self._read(name)
         return default if text is None else json.loads(text)
 
+    def has(self, name: str) -> bool:
+        """Whether there is a record of this name."""
+        with self._lock:
+            hashed = self._hash(name)
+            if hashed in self._rows:
+                return self._rows[hashed] is not None
+            return self._written.get(hashed, hashed in self._there)
+
     def put(self, name: str, value: Any) -> None:
         """Write one record, now or with the transaction around it."""
         self._change(name, WRITER.encode(value))
@@ -198,6 +207,7 @@ class Vault:
                 self._inside = False
                 self._known.clear()
                 self._rows.clear()
+                self._known_size = self._rows_size = 0
                 self._written.clear()
                 self._fault = None
 
@@ -206,8 +216,9 @@ class Vault:
         body = None if text is None else self._seal(hashed, text)
         with self.transaction():
             self._rows[hashed] = body
+            self._rows_size += len(body or hashed)
             self._remember(name, text)
-            if len(self._rows) >= HELD:
+            if self._rows_size >= HELD:
                 with _named_errors():
                     self._write()
 
@@ -229,9 +240,11 @@ class Vault:
         return body
 
     def _remember(self, name: str, text: str | None) -> None:
-        if len(self._known) >= REMEMBERED:
+        if self._known_size >= REMEMBERED:
             self._known.clear()
+            self._known_size = 0
         self._known[name] = text
+        self._known_size += len(text or name)
 
     def _write(self) -> None:
         """Write what the transaction has changed, in order of its hashed name.
@@ -252,6 +265,7 @@ class Vault:
             raise
         self._written.update((name, body is not None) for name, body in changed)
         self._rows.clear()
+        self._rows_size = 0
 
     def _connect(self) -> Connection:
         with _named_errors():

@@ -1,0 +1,168 @@
+"""Judging the messages of a part, and those that wait, until no more can be saved.
+
+The work is linear in what came: a case is judged again only while who may write in it changes, and what its messages
+say about that is read once.
+"""
+
+import datetime
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, fields
+
+from whistle.protocol.case.message import ByReporter, Grant, Report, Signed
+from whistle.protocol.transfer.listing import Member
+from whistle.workstation.exchange import admission
+from whistle.workstation.exchange.admission import Breach, Damaged, LeftOut, Rules
+from whistle.workstation.exchange.waiting import Arrival, Room, Waiting
+from whistle.workstation.workstation import Workstation
+
+BATCH = 8 * 1024**2  # bytes of lines that are held in memory before they are judged
+SHOWN = 20  # findings in a result; anyone can cause some
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A message that was saved: its hash, case and kind."""
+
+    hash: str
+    case: str
+    kind: str
+
+
+@dataclass
+class Imported:
+    """The result of an import.  `findings` are lines for the reviewer; they reveal nothing of what messages say."""
+
+    parts: int = 0
+    manifests: int = 0
+    blocks: int = 0
+    kept: list[Kept] = field(default_factory=list)
+    not_mine: int = 0
+    repeated: int = 0
+    damaged: int = 0
+    waiting: int = 0
+    no_room: int = 0
+    altered: list[str] = field(default_factory=list)
+    findings: list[str] = field(default_factory=list)
+
+    def add(self, part: "Imported") -> None:
+        """Add the result of one more part, once it is committed."""
+        for name in (each.name for each in fields(self) if each.name != "waiting"):
+            setattr(self, name, getattr(self, name) + getattr(part, name))
+        self.waiting = part.waiting  # a total already
+
+    @property
+    def cases(self) -> list[str]:
+        """The cases with new messages."""
+        return list(dict.fromkeys(each.case for each in self.kept))
+
+    def lines(self) -> list[str]:
+        """The result in words."""
+        said = [f"{counted(len(self.kept), 'new message')} in {counted(len(self.cases), 'case')}."]
+        if self.damaged:
+            said.append(f"Damaged as sent, which anyone can do: {counted(self.damaged, 'envelope')}.")
+        if self.waiting:
+            said.append(f"Waiting for something that has not come yet: {counted(self.waiting, 'message')}.")
+        if self.no_room:
+            said.append(
+                f"No room to wait: {counted(self.no_room, 'message')}. The server keeps them; they come again with the "
+                "next stick."
+            )
+        if self.manifests:
+            said.append("A new manifest was taken.")
+        found = list(dict.fromkeys(self.findings))
+        more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
+        return [*said, *self.altered, *found[:SHOWN], *more]
+
+
+def counted(number: int, what: str) -> str:
+    """A count with its noun, in the plural where needed."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+class Judge:
+    """Judges one part's messages, within one change; `no_room` are the members whose messages could not even wait."""
+
+    def __init__(self, workstation: Workstation, written: datetime.date, result: Imported) -> None:
+        self._workstation = workstation
+        self._arrivals: list[Arrival] = []
+        self._bytes = 0
+        self._room = Room(workstation)
+        self._room.tidy(written)
+        self._manifests = 0  # that were new when messages were last judged
+        self.result = result
+        self.no_room: set[Member] = set()
+
+    def add(self, arrival: Arrival) -> None:
+        """Have a message judged: a report now, any other with the rest of the part or once there are many."""
+        if isinstance(arrival.signed.message, Report):
+            self._take(arrival, Rules(self._workstation, arrival.signed.message.case))
+            return
+        self._arrivals.append(arrival)
+        self._bytes += len(arrival.signed.line)
+        if self._bytes >= BATCH:
+            self._judge(set())
+
+    def finish(self, blocks: Collection[bytes]) -> None:
+        """Judge what is left, now that these blocks are here."""
+        self._judge(blocks)
+        self._room.save()
+        self.result.waiting, self.result.no_room = len(self._room), len(self.no_room)
+
+    def _judge(self, blocks: Collection[bytes]) -> None:
+        new = self.result.manifests > self._manifests
+        left = [*self._room.older, *self._arrivals, *self._room.due((), blocks, new)]
+        grown = {each.case for each in self.result.kept} | {
+            each.signed.message.case for each in left if isinstance(each.signed.message, ByReporter | Grant)
+        }
+        left += self._room.due(grown, (), False)
+        self._manifests, self._arrivals, self._bytes, self._room.older = self.result.manifests, [], 0, []
+        by_case: dict[str, list[Arrival]] = {}
+        for arrival in sorted(left, key=lambda each: admission.order(each.signed)):
+            by_case.setdefault(arrival.signed.message.case, []).append(arrival)
+        for case, arrivals in by_case.items():
+            self._judge_case(arrivals, Rules(self._workstation, case))
+
+    def _judge_case(self, arrivals: list[Arrival], rules: Rules) -> None:
+        """Judge messages of one case again and again, as long as who may write in it changes."""
+        before: Sequence[str] | None = None
+        waits: dict[str, Waiting] = {}
+        while arrivals and before != rules.case.allowed:
+            before, judged = rules.case.allowed, [(each, self._take(each, rules)) for each in arrivals]
+            arrivals = [each for each, why in judged if why]
+            waits = {each.signed.hash: why for each, why in judged if why}
+        for arrival in arrivals:
+            why = waits[arrival.signed.hash]
+            if not self._room.keep(arrival, why) and arrival.member:
+                self.no_room.add(arrival.member)
+
+    def _take(self, arrival: Arrival, rules: Rules) -> Waiting | None:
+        """Save a message or refuse it; returns why it has to wait, if it has to."""
+        signed, result = arrival.signed, self.result
+        try:
+            if self._workstation.has(signed.hash):
+                result.repeated += 1
+            else:
+                self._save(arrival, admission.judge(self._workstation, signed, rules), rules)
+        except Waiting as why:
+            return why
+        except Damaged:
+            result.damaged += 1
+        except LeftOut:
+            result.not_mine += 1
+        except Breach as breach:
+            result.findings.append(f"Refused: {breach.message}.")
+            self._workstation.note_fault(signed.message.case, breach.message)
+        self._room.remove(signed.hash)
+        return None
+
+    def _save(self, arrival: Arrival, verdict: admission.Verdict, rules: Rules) -> None:
+        for original in verdict.originals:
+            self._keep(original, "grant", None, rules)
+        self._keep(arrival.signed, "envelope", arrival.server, rules)
+        for remark in verdict.remarks:
+            self._workstation.note_fault(arrival.signed.message.case, remark)
+
+    def _keep(self, signed: Signed, via: str, server: datetime.date | None, rules: Rules) -> None:
+        if self._workstation.save(signed, via, server):
+            self.result.kept.append(Kept(signed.hash, signed.message.case, signed.message.kind))
+            rules.add(signed)
