@@ -155,3 +155,15 @@ def test_a_heap_of_marks_is_not_sorted(monkeypatch: pytest.MonkeyPatch, heap: st
     mine = " ".join(encode(ZERO))
     assert holds_code(f"{heap * 1000} {mine}") and decode(f"{mine} {heap * 1000}") == ZERO
     assert max(longest) <= 32
+
+
+@pytest.mark.parametrize("text", ["1 " * 40_000, "1 1 " * 20_000, ("1 " * 11 + "x ") * 4_000], ids=["1", "1 1", "11"])
+def test_rows_without_end_are_not_all_hashed(monkeypatch: pytest.MonkeyPatch, text: str) -> None:
+    """A text of nothing but numbers, or of words from the lists, costs little more than any other."""
+    checked: list[int] = []
+    looked: list[str] = []
+    monkeypatch.setattr(words, "_checked", lambda value: checked.append(value))
+    number = words._numbers
+    monkeypatch.setattr(words, "_numbers", lambda token: looked.append(token) or number(token))
+    assert not holds_code(text)
+    assert len(checked) <= 2 * words.MAX_ROWS and len(looked) <= 10

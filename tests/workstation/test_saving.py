@@ -1,5 +1,6 @@
 """Names chosen by strangers, and files that are saved whole or not at all."""
 
+import copy
 import os
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from tests.making.codes import NAMES
 from tests.workstation.carrying import attach
 from whistle import durable
 from whistle.protocol import file_names
+from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import BLOCK, block_ids
 from whistle.workstation.cases import saved_files
 from whistle.workstation.errors import CannotSave
@@ -132,7 +134,7 @@ def test_what_systems_lay_beside_blocks_is_no_block(tmp_path: Path, blocks: Bloc
         for name in (".DS_Store", "Thumbs.db", "._" + "a" * 30, "x" * 32):
             (folder / name).write_bytes(b"Bud1")
     assert list(blocks.ids()) == [id for id, _ in sealed]
-    assert [len(blocks.versions(id)) for id, _ in sealed] == [2]
+    assert [len(list(blocks.versions(id))) for id, _ in sealed] == [2]
     assert saved_files.save(record, blocks, tmp_path / "to").read_bytes() == b"content"
 
 
@@ -158,3 +160,39 @@ def test_a_link_in_the_way_is_not_followed(tmp_path: Path, blocks: Blocks) -> No
     (folder / "photo.jpg").symlink_to(target)
     assert saved_files.save(record, blocks, folder).name == "photo (2).jpg"
     assert target.read_bytes() == b"old"
+
+
+def crafted(content: bytes, other: bytes) -> tuple[list[tuple[bytes, bytes]], list[bytes], attachment.Attachment]:
+    """Two contents sealed under one key, as only whoever knows an attachment's key can."""
+    sealers = [attachment.Sealer()]
+    sealers.append(copy.copy(sealers[0]))
+    sealers[1]._block, sealers[1]._hash = bytearray(BLOCK), attachment._Hash()
+    sealers[1]._age = copy.copy(sealers[0]._age)
+    sealers[1]._age._pieces = copy.deepcopy(sealers[0]._age._pieces)
+    sealed = []
+    for sealer, data in zip(sealers, (content, other), strict=True):
+        blocks = sealer.update(data)
+        last, record = sealer.finish("a", "text/plain")
+        sealed.append((blocks + last, record))
+    return sealed[0][0], [body for _, body in sealed[1][0]], sealed[0][1]
+
+
+@pytest.mark.parametrize("last", ["right", "crafted"])
+def test_many_blocks_in_two_versions_cost_little_more_than_one(
+    tmp_path: Path, blocks: Blocks, monkeypatch: pytest.MonkeyPatch, last: str
+) -> None:
+    """Whoever knows the key makes a second version of every block that opens in any combination: 2 to the number."""
+    content = os.urandom(12 * BLOCK)
+    other = bytearray(content)
+    for index in range(12):
+        other[index * BLOCK + 100_000] ^= 1  # in a piece that lies in one block
+    sealed, wrong, record = crafted(content, bytes(other))
+    for (id, body), altered in zip(sealed, wrong, strict=True):
+        for version in (altered, body) if last == "right" else (body, altered):
+            blocks.write(id, version)
+    tried, update = [], attachment.Opener.update
+    monkeypatch.setattr(
+        attachment.Opener, "update", lambda self, block: tried.append(len(block)) or update(self, block)
+    )
+    assert saved_files.save(record, blocks, tmp_path / "to").read_bytes() == content
+    assert len(tried) <= 2 * 2 * 2 * len(sealed)

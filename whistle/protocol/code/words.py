@@ -11,7 +11,7 @@ import operator
 import re
 import unicodedata
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mnemonic import Mnemonic
 
@@ -28,8 +28,10 @@ PREFIX = 4  # letters that tell a word from all others of its list
 LANGUAGES = ("en", "es", "fr", "zh")
 _NAMES = {"en": "english", "es": "spanish", "fr": "french", "zh": "chinese_simplified"}
 MAX_TOKENS = 2_000  # of what was typed; a copy of the whole page of the words has about two hundred
+MAX_ROWS = 20_000  # of twelve words that are looked at in a text; one in sixteen matches by chance
 MAX_LETTERS = 64  # of a token; the rest is ignored, since no word of a list is as long
 MAX_MARKS = 30  # combining marks in a row; no script puts as many on a letter
+Numbers = Callable[[str], tuple[int | None, ...]]
 IN_NO_LIST = (None,) * len(LANGUAGES)
 _TOKEN = re.compile(r"\w+")
 _EXCESS_MARKS = re.compile(rf"([^\w\s\x00-\x7f]{{{MAX_MARKS}}})[^\w\s\x00-\x7f]+")
@@ -101,8 +103,8 @@ def holds_code(text: str, code: bytes | None = None) -> bool:
     """Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one ``code``.
 
     Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
-    ``code`` is searched for.  Takes linear time and, beside the text, constant memory.  Invisible characters within or
-    between words hide nothing.
+    ``code`` is searched for.  Takes linear time and, beside the text, constant memory; only the first MAX_ROWS rows are
+    looked at.  Invisible characters within or between words hide nothing.
     """
     return any(_holds_code(reading, code) for reading in invisible_text.readings(text))
 
@@ -131,31 +133,36 @@ def _may_hold(text: str, together: bool) -> bool:
 
 
 def _values_of(text: str, together: bool) -> Iterator[int]:
-    """The values of a text as it is, then without the numbers that repeat the word before them."""
-    yield from _values(_tokens(text, together))
-    if any(itertools.starmap(_is_own_number, itertools.pairwise(_tokens(text, together)))):  # seldom
-        yield from _values(_without_own_numbers(_tokens(text, together)))
-
-
-def _values(tokens: Iterable[str]) -> Iterator[int]:
-    """The 132 bits of every twelve words or numbers in a row, with 1 to 12 in front of them or not."""
+    """The values of a text as it is, then without the numbers that repeat the word before them; MAX_ROWS at most."""
     numbers = functools.lru_cache(maxsize=LIST)(_numbers)  # local, so that nothing of a text outlives the call
-    values, runs, digits = [0] * len(LANGUAGES), [0] * len(LANGUAGES), 0
-    last: deque[str] = deque(maxlen=2 * COUNT)
+    yield from itertools.islice(_values(_tokens(text, together), numbers), MAX_ROWS)
+    pairs = itertools.pairwise(_tokens(text, together))
+    if any(_is_own_number(word, number, numbers) for word, number in pairs):  # seldom
+        once = _without_own_numbers(_tokens(text, together), numbers)
+        yield from itertools.islice(_values(once, numbers), MAX_ROWS)
+
+
+def _values(tokens: Iterable[str], numbers: Numbers) -> Iterator[int]:
+    """The 132 bits of every twelve words or numbers in a row, with 1 to 12 in front of them or not."""
+    row, length = deque[str](maxlen=2 * COUNT), 0  # of tokens that are in a list
     for token in tokens:
-        in_lists = numbers(token)
-        last.append(token)
-        if not any(in_lists):  # most words: start again, since a value is used only after twelve in a row
-            runs, digits = [0] * len(LANGUAGES), 0
+        if not any(numbers(token)):
+            length = 0
             continue
-        digits = digits + 1 if token.isdecimal() else 0
-        for place, number in enumerate(in_lists):
-            runs[place] = runs[place] + 1 if number else 0
-            values[place] = (values[place] << BITS | (number or 1) - 1) & WHOLE
-            if runs[place] >= COUNT and not (place and digits >= COUNT):  # numbers alone mean the same in all languages
-                yield values[place]
-        if len(last) == 2 * COUNT and (_digits(last[0]), _digits(last[-2])) == (1, COUNT):
-            yield from _values(_unnumbered(list(last)))
+        row.append(token)
+        length += 1
+        if length >= COUNT:
+            recent = list(row)
+            yield from _row_values(recent[-COUNT:], numbers)
+            if length >= 2 * COUNT and (unnumbered := _unnumbered(recent)):
+                yield from _row_values(unnumbered, numbers)
+
+
+def _row_values(twelve: Sequence[str], numbers: Numbers) -> Iterator[int]:
+    """The values of twelve words or numbers, in each list that has them all; of numbers alone there is one."""
+    readings = zip(*map(numbers, twelve), strict=True)
+    whole = [_value(reading) for reading in readings if None not in reading]
+    yield from whole[:1] if all(map(str.isdecimal, twelve)) else whole
 
 
 def _tokens(text: str, together: bool = True) -> Iterator[str]:
@@ -185,7 +192,8 @@ def _plain(text: str) -> str:
 
 def _unnumbered(tokens: list[str]) -> list[str]:
     """Twelve words typed with 1 to 12 in front of them, without those numbers; else nothing."""
-    if len(tokens) == 2 * COUNT and [_digits(token) for token in tokens[::2]] == list(range(1, COUNT + 1)):
+    counts = tokens[::2] if len(tokens) == 2 * COUNT else []
+    if counts and _digits(counts[-1]) == COUNT and [*map(_digits, counts)] == list(range(1, COUNT + 1)):
         return tokens[1::2]
     return []
 
@@ -196,24 +204,25 @@ def _followed_by_numbers(tokens: Sequence[str]) -> list[str]:
     The page of the words shows them like this; other numbers, such as positions, are skipped.
     """
     pairs = itertools.pairwise([*tokens, ""])
-    named = [token if _is_own_number(token, after) else "" for token, after in pairs if not token.isdecimal()]
+    named = [token if _is_own_number(token, after, _numbers) else "" for token, after in pairs if not token.isdecimal()]
     runs = [list(run) for is_named, run in itertools.groupby(named, bool) if is_named]
     twelve = [run for run in runs if len(run) == COUNT]
     return twelve[0] if len(twelve) == 1 else []
 
 
-def _without_own_numbers(tokens: Iterable[str]) -> Iterator[str]:
+def _without_own_numbers(tokens: Iterable[str], numbers: Numbers) -> Iterator[str]:
     """The tokens without each number that directly follows the word whose number it is."""
     before = ""
     for token in tokens:
-        if not _is_own_number(before, token):
+        if not _is_own_number(before, token, numbers):
             yield token
         before = token
 
 
-def _is_own_number(word: str, number: str) -> bool:
+def _is_own_number(word: str, number: str, numbers: Numbers) -> bool:
     """Whether this is the number of the word in some list."""
-    return number.isdecimal() and not word.isdecimal() and _digits(number) in set(_numbers(word)) - {None}
+    said = _digits(number) if number.isdecimal() and not word.isdecimal() else None
+    return said is not None and said in numbers(word)
 
 
 def _digits(token: str) -> int | None:

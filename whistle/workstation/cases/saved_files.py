@@ -4,8 +4,9 @@ The sender chooses a file's name, so only a plain last part of it is used.  Plai
 piece and the SHA-256 were right; an error leaves nothing behind.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 from whistle.durable import new_file, sync_folder
 from whistle.protocol.case import attachment
@@ -15,6 +16,9 @@ from whistle.protocol.file_names import numbered
 from whistle.workstation import files
 from whistle.workstation.errors import CannotSave
 from whistle.workstation.vault.blocks import Blocks
+
+T = TypeVar("T")
+Way = tuple[Opener, bytes]  # after a block, and the content that this block completed
 
 
 def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
@@ -27,11 +31,7 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
         )
     files.private_folder(folder)
     try:
-        with new_file(folder) as (file, name_it):
-            for piece in _pieces(record, blocks):
-                file.write(piece)
-            path = name_it(lambda count: numbered(record.name, count))
-        sync_folder(folder)
+        return _either_way(record, blocks, lambda pieces: _write(record, pieces, folder))
     except Malformed as exc:
         raise CannotSave(
             "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
@@ -40,49 +40,75 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
         raise CannotSave("there are too many files of one name", "save to an empty folder") from exc
     except OSError as exc:
         raise _no_room(exc) from exc
-    return path
 
 
 def content(record: Attachment, blocks: Blocks) -> bytes:
     """All of a small attachment, verified, in memory.  Raises Malformed, FileNotFoundError."""
-    return b"".join(_pieces(record, blocks))
+    return _either_way(record, blocks, b"".join)
 
 
-def _pieces(record: Attachment, blocks: Blocks) -> Iterator[bytes]:
-    """The verified content, piece by piece.  Of a block that came in several versions, the one that opens is used.
+def _write(record: Attachment, pieces: Iterable[bytes], folder: Path) -> Path:
+    with new_file(folder) as (file, name_it):
+        for piece in pieces:
+            file.write(piece)
+        path = name_it(lambda count: numbered(record.name, count))
+    sync_folder(folder)
+    return path
 
-    Only the next block proves a block to be right, so more than one way may be open until then.
+
+def _either_way(record: Attachment, blocks: Blocks, take: Callable[[Iterable[bytes]], T]) -> T:
+    """What `take` makes of the content.  If the newest versions of its blocks give another one, the oldest are tried.
+
+    Whoever knows an attachment's key can make versions that open, and only the hash of the whole tells them apart: to
+    try all combinations would take exponential time.
+    """
+    try:
+        return take(_pieces(record, blocks))
+    except Malformed:
+        if not any(blocks.has_several(id) for id in attachment.block_ids(record)):
+            raise
+        return take(_pieces(record, blocks, oldest_first=True))
+
+
+def _pieces(record: Attachment, blocks: Blocks, oldest_first: bool = False) -> Iterator[bytes]:
+    """The verified content, piece by piece.  Of a block that came in several versions, the first that opens is used.
+
+    The end of a block opens only with the beginning of the next one, so until then each version that opened so far is
+    a way on; there is never more than one way for each version.
     """
     ways = [(attachment.Opener(record), b"")]
     for id in attachment.block_ids(record):
-        ways = _further(ways, blocks.versions(id))
-        if len(ways) == 1:
-            yield ways[0][1]
-            ways = [(ways[0][0], b"")]
+        piece, ways = _further(ways, blocks.versions(id, oldest_first))
+        yield piece
     fault = Malformed("an attachment is damaged")
-    for opener, content in ways:
+    for opener, piece in ways:
         try:
-            yield content + opener.finish()
+            end = opener.finish()
         except Malformed as exc:
             fault = exc
         else:
+            yield piece + end
             return
     raise fault
 
 
-def _further(ways: list[tuple[Opener, bytes]], versions: list[bytes]) -> list[tuple[Opener, bytes]]:
-    """The ways continued by each version of the next block that opens.  Raises Malformed if none does."""
-    found, fault = [], Malformed("an attachment is damaged")
-    for opener, content in ways:
-        for version in versions:
-            tried = opener.copy() if len(versions) > 1 else opener
+def _further(ways: list[Way], versions: Iterable[bytes]) -> tuple[bytes, list[Way]]:
+    """The content that the next block decides on, and the ways on from there.  Raises Malformed if there is none."""
+    found: list[Way] = []
+    decided, fault = b"", Malformed("an attachment is damaged")
+    for version in versions:
+        for opener, piece in ways:
+            tried = opener.copy()
             try:
-                found.append((tried, content + tried.update(version)))
+                found.append((tried, tried.update(version)))
             except Malformed as exc:
                 fault = exc
+            else:
+                ways, decided = [(opener, piece)], piece
+                break
     if not found:
         raise fault
-    return found
+    return decided, found
 
 
 def _no_room(exc: OSError) -> CannotSave:

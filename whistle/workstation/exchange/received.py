@@ -1,10 +1,10 @@
-"""What was received of each server day, for its statement: names of envelopes and blocks, with their hashes.
+"""What was received of each server day, for its statements: names of envelopes and blocks, with their hashes.
 
 The newest content of a name counts, since a courier may have brought another one first; messages and blocks saved from
-the earlier one stay.  Beside all that ever came, the newest whole list of a day is remembered: names that no part of the
-newest bundle had are `absent` from it, so that a name that a courier made up does not spoil the day for good.
-A vault of an earlier version has no hashes: such a day counts as not received, and is stated
-once all of it has come again.
+the earlier one stay.  Beside all that ever came, the newest whole list of a day is remembered: names that no part of
+its bundle had are `absent` from it, so that a name that a courier made up does not spoil the day for good.
+A vault of an earlier version has no hashes: such a day counts as not received, and is stated once all of it has come
+again.
 """
 
 import datetime

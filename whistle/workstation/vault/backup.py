@@ -76,11 +76,9 @@ def write(
         if progress:
             progress(count, len(hashes))
     for id in workstation.blocks.ids():
-        newest_block, *others = workstation.blocks.versions(id)
         path = files.private_folder(folder / BLOCKS) / id.hex()
-        files.write(path, newest_block)
-        for count, other in enumerate(others, start=1):
-            files.write(path.with_name(f"{path.name}.{count}"), other)
+        for count, version in enumerate(workstation.blocks.versions(id)):
+            files.write(path.with_name(f"{path.name}.{count}") if count else path, version)
     files.write(folder / PIECES, age.encrypt([newest], b"".join(_pieces(workstation))))
     line = json.dumps(_state(workstation)).encode()
     signature = base64.b64encode(signing.sign(workstation.signing.signing, LABEL + line))

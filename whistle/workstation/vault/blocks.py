@@ -65,11 +65,19 @@ class Blocks:
         """A block's bytes.  Raises FileNotFoundError if it has not come."""
         return self.path(id).read_bytes()
 
-    def versions(self, id: bytes) -> list[bytes]:
-        """All contents that came under an id, newest first.  Raises FileNotFoundError if none has come."""
+    def versions(self, id: bytes, oldest_first: bool = False) -> Iterator[bytes]:
+        """All contents that came under an id, newest first, one at a time.  FileNotFoundError if none has come."""
+        paths = [self.path(id), *self._others(id)]
+        for path in reversed(paths) if oldest_first else paths:
+            yield path.read_bytes()
+
+    def has_several(self, id: bytes) -> bool:
+        """Whether more than one content came under an id."""
+        return bool(self._others(id))
+
+    def _others(self, id: bytes) -> list[Path]:
         aside = self._aside(id)
-        others = sorted(path for path in aside.iterdir() if ASIDE.fullmatch(path.name)) if aside.is_dir() else []
-        return [self.read(id), *(each.read_bytes() for each in others)]
+        return sorted(path for path in aside.iterdir() if ASIDE.fullmatch(path.name)) if aside.is_dir() else []
 
     def _put_aside(self, id: bytes, body: bytes) -> bool:
         """Set aside the present block; False if it has this very content."""

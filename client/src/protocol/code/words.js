@@ -16,6 +16,7 @@ import { CODE } from "./retrieval.js";
 export const COUNT = 12; // words
 const LIST = 2048; // words in a list
 const LONGEST = 64; // letters of a token that are compared; every word is shorter
+const MAX_ROWS = 20_000; // of twelve words that are looked at in a text; one in sixteen matches by chance
 const PREFIX = 4; // letters that tell a word from all others of its list
 const CHECKSUM = 4n; // bits
 const WORD = 11n; // bits
@@ -166,40 +167,55 @@ export function holdsCode(text, code) {
 function holdsWords(text, code) {
   const tokens = tokensOf(text, Boolean(code));
   const wanted = code && bytesToHex(code);
-  const once = saidOnce(tokens);
-  return [tokens, ...numbered(tokens), once, ...numbered(once)].some((some) => {
-    return loadedLanguages().some((language) => {
-      return codesIn(some.map((token) => numberOf(token, language))).some((held) => !wanted || held === wanted);
-    });
+  /** @type {Map<string, number[]>} */
+  const known = new Map(); // the same token is looked up once
+  const numbersOf = (/** @type {string} */ token) => {
+    const found = known.get(token) ?? loadedLanguages().map((language) => numberOf(token, language));
+    known.set(token, found);
+    return found;
+  };
+  return [tokens, saidOnce(tokens)].some((some) => {
+    return rows(some, numbersOf).some((row) => codesIn(row.map(numbersOf)).some((held) => !wanted || held === wanted));
   });
 }
 
 /**
- * The code, in hexadecimal, of every twelve numbers in a row with a valid checksum.
+ * Every twelve tokens in a row that are all on a list, and those with 1 to 12 in front of them; MAX_ROWS at most.
  *
- * @param {number[]} reading
+ * @param {string[]} tokens
+ * @param {(token: string) => number[]} numbersOf
  */
-function codesIn(reading) {
-  const codes = [];
+function rows(tokens, numbersOf) {
+  const found = [];
   let run = 0;
-  for (const [place, number] of reading.entries()) {
-    run = number ? run + 1 : 0;
-    const code = run >= COUNT ? codeOf(reading.slice(place + 1 - COUNT, place + 1)) : null;
-    if (code) {
-      codes.push(bytesToHex(code));
+  for (const [place, token] of tokens.entries()) {
+    run = numbersOf(token).some(Boolean) ? run + 1 : 0;
+    const ends = place + 1;
+    if (run >= COUNT) {
+      found.push(tokens.slice(ends - COUNT, ends));
+    }
+    if (run >= 2 * COUNT && digits(tokens[ends - 2]) === COUNT) {
+      found.push(...[unnumbered(tokens.slice(ends - 2 * COUNT, ends))].filter(({ length }) => length));
+    }
+    if (found.length >= MAX_ROWS) {
+      break;
     }
   }
-  return codes;
+  return found;
 }
 
 /**
- * The twelve words wherever they stand with 1 to 12 in front of them.
+ * The codes, in hexadecimal, of twelve tokens in the lists that have them all, where the checksum is right.
  *
- * @param {string[]} tokens
+ * @param {number[][]} row each token's number in each list
  */
-function numbered(tokens) {
-  const starts = tokens.flatMap((token, place) => (digits(token) === 1 ? [place] : []));
-  return starts.map((start) => unnumbered(tokens.slice(start, start + 2 * COUNT))).filter((words) => words.length);
+function codesIn(row) {
+  const readings = loadedLanguages().map((_, place) => row.map((numbers) => numbers[place]));
+  const distinct = new Map(readings.map((reading) => [reading.join(), reading])); // numbers mean the same in all
+  return [...distinct.values()].flatMap((reading) => {
+    const code = reading.includes(0) ? null : codeOf(reading);
+    return code ? [bytesToHex(code)] : [];
+  });
 }
 
 /**
