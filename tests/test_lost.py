@@ -1,19 +1,22 @@
 """A workstation is restored from an old backup: newer messages come again, and no two replies share a place."""
 
+import datetime
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests import parties
 from tests.office import Office, working
-from tests.server.visitor import Visitor
+from tests.server.visitor import Visitor, turn
 from tests.workstation.carrying import PASSPHRASE
 from whistle.protocol.case.message import Reply
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive
+from whistle.server.instance import NAME
+from whistle.server.running.housekeeping import clean
 from whistle.workstation.cases import compose
+from whistle.workstation.errors import NotExchanged
 from whistle.workstation.exchange import outbox
 from whistle.workstation.vault import backup, keyfile
 
@@ -30,7 +33,7 @@ def lose(office: Office, saved: Path) -> None:
     office.stations["ombuds"].close()
     shutil.rmtree(office.where / "vault-ombuds")
     office.stations["ombuds"] = backup.restore(
-        saved, office.where / "vault-ombuds", PASSPHRASE, PASSPHRASE, "test", lambda: parties.DAY
+        saved, office.where / "vault-ombuds", PASSPHRASE, PASSPHRASE, "test", lambda: office.clock.day
     )
 
 
@@ -69,24 +72,59 @@ def test_all_that_came_since_the_backup_comes_again(office: Office, rounds: int)
     assert "We read it." in first.come_back(" ".join(words.encode(words.decode(first.words)))).html
 
 
+def test_nothing_is_signed_before_the_first_exchange(office: Office) -> None:
+    """A restored workstation learns first what it signed after the backup, and goes on from there."""
+    visitor = Visitor(office.app).tell("It happened again.")
+    case = derive(words.decode(visitor.words)).case.hex()
+    office.round("ombuds")
+    saved = back_up(office)
+    compose.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply that was lost.")
+    office.round("ombuds")
+    (office.stick("ombuds") / "inbox").rename(office.where / "of yesterday")
+    office.clock.day += datetime.timedelta(days=1)
+    lose(office, saved)
+    mine = office.stations["ombuds"]
+    (office.where / "of yesterday").rename(office.stick("ombuds") / "inbox")
+    for exchanged in (False, True):  # with the stick of the day before, which says nothing of the reply
+        with pytest.raises(NotExchanged, match="was restored from a backup") as caught:
+            compose.note(mine, office.case("ombuds", case), "Too early.")
+        assert "exchange a stick" in caught.value.hint and outbox.statements(mine) == []
+        assert any("Reading works" in notice for notice in mine.notices())
+        assert exchanged or office.exchange("ombuds").kept == []
+    office.round("ombuds")
+    assert not any("Reading works" in notice for notice in mine.notices()) and outbox.statements(mine)
+    compose.reply(mine, office.case("ombuds", case), "The reply after the loss.")
+    for _ in range(2):
+        office.round("ombuds")
+    found = office.case("ombuds", case)
+    assert [(reply.text, reply.n, reply.seq) for reply in found.replies] == [
+        ("The reply that was lost.", 0, 0), ("The reply after the loss.", 1, 1),
+    ]  # fmt: skip
+    assert found.faults == []
+
+
 def test_a_place_is_never_used_for_two_replies(office: Office) -> None:
-    """A reply written before the lost one came back finds its place taken, and goes to the next one."""
+    """A reply of which no copy is left at the server stays unknown: the next one finds its place taken, and moves."""
     visitor = Visitor(office.app).tell("It happened again.")
     told = " ".join(words.encode(words.decode(visitor.words)))
     case = derive(words.decode(visitor.words)).case.hex()
     office.round("ombuds")
     saved = back_up(office)
     compose.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply that was lost.")
-    office.round("ombuds")
+    for days in (0, 1, 8):
+        instance = office.app.extensions[NAME]
+        turn(instance, office.clock.day + datetime.timedelta(days=days))
+        office.round()
+        clean(instance)
     lose(office, saved)
+    office.round("ombuds")
     compose.reply(office.stations["ombuds"], office.case("ombuds", case), "The reply after the loss.")
     for _ in range(4):
         office.round("ombuds")
     assert outbox.pending(office.stations["ombuds"]) == []
     replies = [entry.content for entry in office.case("ombuds", case).entries if isinstance(entry.content, Reply)]
     assert sorted((reply.text, reply.n) for reply in replies) == [
-        ("The reply after the loss.", 0), ("The reply after the loss.", 1), ("The reply that was lost.", 0),
+        ("The reply after the loss.", 0), ("The reply after the loss.", 1),
     ]  # fmt: skip
     html = visitor.come_back(told).html
     assert html.count("The reply that was lost.") == 1 and html.count("The reply after the loss.") == 1
-    assert any("have the number 1" in fault for fault in office.case("ombuds", case).faults)

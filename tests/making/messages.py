@@ -110,6 +110,9 @@ def _good() -> Iterator[tuple[str, str, Message]]:
     yield "reply_notice", "a reply without content, which tells who reads the case", cast.reply(text="")
     later = {"seq": 7, "prev": "ab" * 32, "seen": (), "lane": 31, "n": 63}
     yield "reply_replaces", "a reply whose place was taken, signed afresh", cast.reply(**later, replaces="cd" * 32)
+    known = message.Earlier(DAY, "ethics", "ef" * 32, 2047)
+    yield "reply_earlier", "a reply that names another one", cast.reply(earlier=(known,))
+    yield "reply_earlier_64", "a reply that names as many as it can", cast.reply(earlier=(known,) * 64)
     yield "note", "a note", cast.note(attachments=(PHOTO,))
     yield (
         "status",
@@ -171,6 +174,8 @@ def _last(text: str) -> str:
 
 
 HEX = "ab" * 32
+DAY_TEXT = DAY.isoformat()
+EARLIER = {"day": DAY_TEXT, "from": "ethics", "hash": HEX, "place": 0}
 RAW = REPORTER.mailbox.recipient.raw
 X25519 = X25519Identity(secret("x25519")).recipient.text
 PQ_IDENTITY = cast.IDENTITIES["ombuds"][0].text
@@ -259,6 +264,14 @@ BAD_REPLIES: dict[str, Change] = {
     "n_64": ("a place past the last of its lane", _set(n=64)),
     "have_0": ("no message had arrived", _set(have={"count": 0, "day": "2026-11-22"})),
     "to_x25519": ("sealed to a mailbox that is not post-quantum", _set(to=X25519)),
+    "earlier_place_2048": ("a place past the last lane", _set(earlier=[{**EARLIER, "place": 2048}])),
+    "earlier_no_hash": (
+        "an earlier reply without its hash",
+        _set(earlier=[{"place": 0, "day": DAY_TEXT, "from": "a"}]),
+    ),
+    "earlier_more": ("a field that no earlier reply has", _set(earlier=[{**EARLIER, "text": "x"}])),
+    "earlier_empty": ("an empty list of earlier replies, which is left out", _set(earlier=[])),
+    "earlier_65": ("one earlier reply more than can be named", _set(earlier=[EARLIER] * 65)),
     "replaces_short": ("a replaced message's hash of 31 bytes", _set(replaces="ab" * 31)),
     "from_missing": ("no sender", _drop("from")),
     "answers": ("a field that only reports have", _set(answers={"a": "b"})),

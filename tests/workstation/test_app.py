@@ -146,6 +146,28 @@ def test_the_desk_says_when_the_reporter_is_not_told(world: World) -> None:
     assert "The reporter sees it with the next reply" in post(page, f"case/{case_of(page)}/grant", grantee="counsel")
 
 
+def test_what_is_missing_is_shown_and_granted_again(world: World) -> None:
+    """A colleague's note names what was kept from this reader: that is told, until a colleague sends it again."""
+    who = world.report()
+    world.follow_up(who)
+    world.round("ombuds")
+    kept = list(world.carrier.heaps)[-1]
+    mine, theirs = (create_app(world.station(id), world.stick, token="t").test_client() for id in ("ethics", "ombuds"))
+    post(theirs, f"case/{case_of(theirs)}/note", text="Have you seen the follow-up?")
+    world.round("ombuds")
+    del world.carrier.heaps[kept]
+    world.round("ethics")
+    shown = get(mine, f"case/{case_of(mine)}")
+    assert "ombuds has read a message in this case that has not come here; if it does not come" in shown
+    assert "look into this" in get(mine) and "Grant the case again" in shown
+    again = post(theirs, f"case/{case_of(theirs)}/again", grantee="ethics")
+    assert "Ombudsperson (ombuds) passed messages of this case on to Ethics office (ethics)" in again
+    world.round("ombuds", "ethics")
+    shown = get(mine, f"case/{case_of(mine)}")
+    assert "Look into this" not in shown and "It happened again." in shown and "look into this" not in get(mine)
+    assert "is no other reader" in post(theirs, f"case/{case_of(theirs)}/again", grantee="counsel")
+
+
 def test_what_is_not_confirmed_is_shown(world: World, page: FlaskClient) -> None:
     """Each message tells what the courier said of it; when no copy came back, the first page says so too."""
     name = case_of(page)

@@ -110,6 +110,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("note", reference), "Between us.\n"),
         (("status", reference, "--set", "open", "--label", "urgent", "--claim", "--reason-file", "-"), "Plausible"),
         (("grant", reference, "counsel"), ""),
+        (("grant", reference, "counsel", "--again"), ""),
         (("attachments", "save", reference, "--to", desk.folder / "files"), ""),
         (("export", reference, "--to", desk.folder / "out"), ""),
         (("exchange", desk.stick), ""),
@@ -125,6 +126,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("export", reference, "--to", desk.folder / "out"), "exported there already"),
         (("grant", reference, "counsel"), "reads this case already"),
         (("grant", reference, "nobody"), "no active reviewer nobody"),
+        (("grant", reference, "ombuds", "--again"), "ombuds is no other reader"),
         (("status", reference, "--set", "open", "--deadline", "1999-01-01"), "1999-01-01 is in the past"),
         (("status", reference, "--set", "open", "--label", "x" * 65), "at most 16 labels of 64"),
         (("status", reference, "--set", "open", "--reason-file", desk.folder / "long.txt"), "at most 4096"),
@@ -150,6 +152,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     newest = sorted((desk.folder / "usb").iterdir(), key=lambda path: (len(path.name), path.name))[-1]
     assert desk.run("restore", newest).exit_code == 0
     assert desk.run("show", reference).stdout.startswith(f"Case {reference}")
+    two_lines(desk.run("note", reference, said="Too early."), "was restored from a backup")
 
 
 @pytest.mark.parametrize(

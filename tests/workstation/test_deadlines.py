@@ -96,9 +96,8 @@ def test_a_colleagues_reply_counts_on_the_servers_day(world: World) -> None:
     world.send(marked, ("ombuds",))
     world.round("ombuds")
     assert due(world, who) == [("feedback", datetime.date(2027, 2, 25), False)]
-    assert "Acknowledgement of receipt by" in transcript.headline(
-        world.station("ombuds"), case_of(world, who).entries[-1]
-    )
+    case = case_of(world, who)
+    assert "Acknowledgement of receipt by" in transcript.headline(world.station("ombuds"), case, case.entries[-1])
 
 
 def test_whoever_is_let_in_knows_what_was_done(world: World) -> None:

@@ -191,7 +191,7 @@ def test_the_reporter_is_told_with_the_grant(world: World) -> None:
     for id in ("ombuds", "ethics", "counsel"):
         case = case_of(world, who, id)
         notice = next(entry for entry in case.entries if entry.content.kind == "reply")
-        assert "The reporter is told who reads the case" in transcript.headline(world.station(id), notice)
+        assert "The reporter is told who reads the case" in transcript.headline(world.station(id), case, notice)
         assert not case.faults and case.allowed == ("ombuds", "ethics", "counsel")
     assert outbox.pending(world.station("ombuds")) == []
 

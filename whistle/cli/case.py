@@ -137,12 +137,18 @@ def status(
 @with_workstation
 @click.argument("case")
 @click.argument("reviewer")
+@click.option("--again", is_flag=True, help="To somebody who reads it already: send all of it again.")
 @reason_option
-def grant(station: Workstation, case: str, reviewer: str, reason_file: Any) -> None:
+def grant(station: Workstation, case: str, reviewer: str, again: bool, reason_file: Any) -> None:
     """Let REVIEWER into a CASE.
 
-    They can then read all that was said so far, and the reporter sees who they are.
+    They can then read all that was said so far, and the reporter sees who they are. With --again, send all of it to
+    somebody who reads the case already and asks for it, since a message of it has not come there.
     """
+    if again:
+        compose.grant_whole(station, case_list.find(station, case), reviewer, _text(reason_file))
+        click.echo(f"{reviewer} gets all of the case again with the next exchange.")
+        return
     told = compose.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
     click.echo(f"{reviewer} will read the case after the next exchange.")
     click.echo("The reporter is told so with it." if told else compose.NOT_TOLD)

@@ -191,7 +191,7 @@ def restore(folder: Path, passphrase_fd: int | None, source: Path) -> None:
     Vault.free(folder)
     secret = passphrases.ask(passphrase_fd, "The passphrase of the backup")
     backups.restore(source, folder, secret, secret, os.environ.get(PROFILE, "standard")).close()
-    click.echo("Restored. Exchange a stick with the courier to get what came since.")
+    click.echo("Restored. Exchange a stick that the courier fills from today on: before that, nothing can be written.")
 
 
 @workstation.command()

@@ -42,6 +42,10 @@ class ClockBehind(Refused):
     """This computer's clock is behind a day on which the vault was already used: nothing is signed."""
 
 
+class NotExchanged(Refused):
+    """The vault was restored from a backup and does not know yet what it signed since: nothing is signed."""
+
+
 class Untrusted(WorkstationError):
     """A manifest or a stick is not what it claims to be."""
 

@@ -16,9 +16,14 @@ from whistle.protocol.trust import manifest as manifests
 from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
-from whistle.workstation.errors import ClockBehind, Refused, Untrusted
+from whistle.workstation.errors import ClockBehind, NotExchanged, Refused, Untrusted
 from whistle.workstation.vault.storage import Vault
 
+RESTORED = "restored"  # the record of the day of a restore, until the next exchange
+UNEXCHANGED = (
+    "This workstation was restored from a backup on {day}. It signs nothing before it has exchanged a stick that the "
+    "courier wrote on that day or later, since it does not know what it signed after the backup. Reading works."
+)
 FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
 
 
@@ -164,8 +169,9 @@ class Trust:
         return None
 
     def sealing(self) -> SignedManifest:
-        """The manifest to seal with today.  Raises Refused more than 30 days after its end, ClockBehind."""
+        """The manifest to seal with today.  Raises Refused 30 days after its end, ClockBehind, NotExchanged."""
         self.check_clock()
+        self.check_exchanged()
         known, today = self.on(self._today()), self._today()
         standing = known.manifest.standing(today)
         if standing == "ahead":
@@ -193,7 +199,27 @@ class Trust:
             notices.append(f"The manifest ended on {manifest.expires}. Root must sign a new one now.")
         if today < self.seen_day():
             notices.append(f"This computer's clock says {today}; it was {self.seen_day()} before. Nothing is signed.")
+        if self.restored():
+            notices.append(UNEXCHANGED.format(day=self.restored()))
         return notices
+
+    def restored(self) -> datetime.date | None:
+        """The day on which this vault was restored from a backup, until a courier's stick has come since."""
+        kept = self._vault.get(RESTORED)
+        return kept and datetime.date.fromisoformat(kept)
+
+    def note_written(self, day: datetime.date) -> None:
+        """Note that all of a stick was taken that a courier wrote on this day."""
+        if (restored := self.restored()) and day >= restored:
+            self._vault.remove(RESTORED)
+
+    def check_exchanged(self) -> None:
+        """Raise NotExchanged if this vault was restored and does not know yet what it signed after the backup."""
+        if day := self.restored():
+            raise NotExchanged(
+                f"this workstation was restored from a backup on {day} and has not exchanged since",
+                "exchange a stick that the courier wrote on that day or later; reading works meanwhile",
+            )
 
     def seen_day(self) -> datetime.date:
         """The latest day on which this vault was used."""
@@ -212,7 +238,10 @@ class Trust:
 
     def accept_clock(self) -> None:
         """Accept today's date, after a day on which the clock was wrong."""
-        self._vault.put("clock", self._today().isoformat())
+        today = self._today()
+        self._vault.put("clock", today.isoformat())
+        if (restored := self.restored()) and restored > today:
+            self._vault.put(RESTORED, today.isoformat())
 
 
 def read_roots(paths: Iterable[Path]) -> list[PublicKey]:

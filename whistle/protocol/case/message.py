@@ -89,6 +89,16 @@ class Have:
 
 
 @dataclass(frozen=True)
+class Earlier:
+    """A reply that the author of a later one knows: its day, its author, its hash, and lane × 64 + n."""
+
+    day: datetime.date = schema.field(schema.day)
+    sender: str = schema.field(schema.identifier, name="from")
+    hash: str = schema.field(HASH)
+    place: int = schema.field(schema.integer(0, 2 * MAX_SLOTS * PLACES - 1))
+
+
+@dataclass(frozen=True)
 class Original:
     """A message inside a grant, as it was signed."""
 
@@ -215,6 +225,7 @@ class Reply(Body, ByReviewer):
     language: str = schema.field(schema.identifier)
     mark: str = schema.field(schema.one_of(*MARKS), default="")
     replaces: str = schema.field(HASH, default="")
+    earlier: tuple[Earlier, ...] = schema.field(schema.list_of(schema.record(Earlier), 64), default=())
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -109,6 +109,12 @@ def grant(name: str) -> Response:
     return _written(name, "grant", _let_in)
 
 
+@pages.post("/case/<name>/again")
+def grant_again(name: str) -> Response:
+    """Send the whole case again to a colleague to whom something of it has not come."""
+    return _written(name, "again", lambda case: compose.grant_whole(session().workstation, case, _text("grantee")))
+
+
 @pages.post("/case/<name>/status")
 def status(name: str) -> Response:
     """Set the status of the case."""
@@ -185,12 +191,13 @@ def _show(case: Case) -> str:
     station = session().workstation
     active = station.trust.newest().manifest.active()
     others = [each.id for each in active if each.id not in {*case.allowed, *case.without}]
+    colleagues = [each.id for each in active if each.id in case.allowed and each.id != station.me]
     return flask.render_template(
         "case.html",
         case=case,
         typed=session().typed[case.id],
         person=partial(transcript.person, station),
-        headline=partial(transcript.headline, station),
+        headline=partial(transcript.headline, station, case),
         channel=transcript.channel(station, case),
         continues=transcript.continues(station, case),
         incomplete=partial(_incomplete, case),
@@ -198,6 +205,7 @@ def _show(case: Case) -> str:
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
         others=others,
+        colleagues=colleagues,
         me=station.me,
     )
 

@@ -1,16 +1,26 @@
-"""Each reviewer's messages in a case form a chain: a gap shows a withheld message, a fork a forged one.
+"""What the messages of a case name is compared with what is here: what is missing, and what contradicts (SPEC 4.10).
 
-The newest message of a chain can be missing without a trace, until a later one reveals it (SPEC 4.10).
+Each reviewer's messages in a case form a chain, and name what else their author had read.  So a message that was
+withheld, or two different ones for two readers, show as soon as another message names them.  The newest message of a
+case can be missing without a trace.
 """
 
+import datetime
 import itertools
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from whistle.protocol.case.message import ByReviewer, Signed
+from whistle.protocol.case.message import MAX_SLOTS, ByReporter, ByReviewer, Reply, Signed
+from whistle.protocol.code.retrieval import PLACES
 
 SEEN = 64  # hashes in one message
+SEEN_PER_SLOT = 6  # so that they fit into a small envelope too
 SHOWN = 10  # runs of missing numbers that are named
+EXPECTED = datetime.timedelta(days=180)  # the server keeps nothing longer for reviewers (SPEC 9.5)
+ASK = "if it does not come with the next exchange, ask {whom} or another reader to grant the case to you again"
+
+Days = Mapping[str, datetime.date]  # by a message's hash, the day on which it arrived here
 
 
 def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
@@ -22,24 +32,18 @@ def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
     return found
 
 
-def faults(messages: Iterable[Signed]) -> list[str]:
-    """Faults of the chains, one line each."""
-    found = []
-    for reviewer, chain in sorted(links(messages).items()):
-        missing = list(itertools.islice(_missing(sorted(chain)), SHOWN + 1))
-        if missing:
-            numbers = ", ".join(missing[:SHOWN]) + (", …" if len(missing) > SHOWN else "")
-            found.append(f"{reviewer}'s message number {numbers} in this case has not come")
-        for seq, here in sorted(chain.items()):
-            if len(here) > 1:
-                found.append(f"two different messages of {reviewer} have the number {seq + 1}")
-            before = {signed.hash for signed in chain.get(seq - 1, [])}
-            if before and not all(_prev(signed) in before for signed in here):
-                found.append(f"{reviewer}'s message number {seq + 1} does not follow the one before it")
-    return found
+def faults(messages: Sequence[Signed], arrived: Days, today: datetime.date) -> list[str]:
+    """What is missing and what contradicts, one line for each reviewer and kind.
+
+    What is missing is told for 180 days after the arrival of what names it: the server has it no longer then.
+    """
+    recent = {signed.hash for signed in messages if today - arrived[signed.hash] <= EXPECTED}
+    chains = sorted(links(messages).items())
+    found = [line for reviewer, chain in chains for line in (*_gaps(reviewer, chain, recent), *_forks(reviewer, chain))]
+    return [*found, *_unread(messages, chains, recent), *_places(messages)]
 
 
-def follow(messages: Iterable[Signed], reviewer: str) -> dict[str, Any]:
+def follow(messages: Iterable[Signed], reviewer: str, slots: int = MAX_SLOTS) -> dict[str, Any]:
     """`seq`, `prev` and `seen` for this reviewer's next message after all of these."""
     everything = list(messages)
     chain = links(everything).get(reviewer, {})
@@ -47,16 +51,72 @@ def follow(messages: Iterable[Signed], reviewer: str) -> dict[str, Any]:
     told = {hash_ for here in chain.values() for signed in here for hash_ in _seen(signed)}
     own = {signed.hash for here in chain.values() for signed in here}
     new = [signed.hash for signed in everything if signed.hash not in told | own]
-    return {"seq": last + 1, "prev": chain[last][-1].hash if chain else None, "seen": tuple(new[-SEEN:])}
+    named = tuple(new[-min(SEEN, SEEN_PER_SLOT * slots) :])
+    return {"seq": last + 1, "prev": chain[last][-1].hash if chain else None, "seen": named}
 
 
-def _missing(held: list[int]) -> Iterator[str]:
+def _gaps(reviewer: str, chain: Mapping[int, Sequence[Signed]], recent: set[str]) -> Iterator[str]:
+    runs = list(itertools.islice(_missing(chain, recent), SHOWN + 1))
+    if runs:
+        numbers = ", ".join(runs[:SHOWN]) + (", …" if len(runs) > SHOWN else "")
+        yield f"{reviewer}'s message number {numbers} in this case has not come; {ASK.format(whom=reviewer)}"
+
+
+def _missing(chain: Mapping[int, Sequence[Signed]], recent: set[str]) -> Iterator[str]:
     """Missing numbers, counted from 1, each run of them as one text; numbers may be huge."""
-    for before, after in itertools.pairwise([-1, *held]):
-        if after - before == 2:
-            yield str(after)
-        elif after - before > 2:
-            yield f"{before + 2} to {after}"
+    for before, after in itertools.pairwise([-1, *sorted(chain)]):
+        if after - before > 1 and any(signed.hash in recent for signed in chain[after]):
+            yield str(after) if after - before == 2 else f"{before + 2} to {after}"
+
+
+def _forks(reviewer: str, chain: Mapping[int, Sequence[Signed]]) -> Iterator[str]:
+    for seq, here in sorted(chain.items()):
+        if len(here) > 1:
+            yield f"two different messages of {reviewer} have the number {seq + 1}"
+        before = {signed.hash for signed in chain.get(seq - 1, [])}
+        if before and not all(_prev(signed) in before for signed in here):
+            yield f"{reviewer}'s message number {seq + 1} does not follow the one before it"
+
+
+def _unread(
+    messages: Sequence[Signed], chains: Sequence[tuple[str, dict[int, list[Signed]]]], recent: set[str]
+) -> Iterator[str]:
+    """What each reviewer had read, or had from the reporter, and is not here."""
+    held = {signed.hash for signed in messages}
+    authors = {_prev(signed): by for by, chain in chains for here in chain.values() for signed in here}
+    come = sum(isinstance(signed.message, ByReporter) for signed in messages)
+    for reviewer, chain in chains:
+        told = [signed for here in chain.values() for signed in here if signed.hash in recent]
+        missing = {hash_ for signed in told for hash_ in _seen(signed)} - held
+        had = max((signed.message.have.count for signed in told if isinstance(signed.message, Reply)), default=0)
+        if missing:
+            what = "a message" if len(missing) == 1 else f"{len(missing)} messages"
+            named = sorted({authors[hash_] for hash_ in missing if hash_ in authors})
+            of = f" of {', '.join(named)}" if named else ""
+            verb = "has" if len(missing) == 1 else "have"
+            ask = ASK.format(whom=reviewer)
+            yield f"{reviewer} has read {what}{of} in this case that {verb} not come here; {ask}"
+        elif had > come:
+            ask = ASK.format(whom=reviewer)
+            yield f"{reviewer} had {had} messages of the reporter when replying, and {come} are here; {ask}"
+
+
+def _places(messages: Sequence[Signed]) -> Iterator[str]:
+    """Replies that differ under one place: the reporter can have only one of them."""
+    replies = [(signed.hash, signed.message) for signed in messages if isinstance(signed.message, Reply)]
+    held: dict[tuple[str, int], set[str]] = defaultdict(set)
+    for hash_, reply in replies:
+        held[reply.sender, reply.lane * PLACES + reply.n].add(hash_)
+    for author in sorted({author for (author, _), hashes in held.items() if len(hashes) > 1}):
+        yield f"two different replies of {author} name one place: the reporter can have only one of them"
+    others = {
+        (reply.sender, each.sender)
+        for _, reply in replies
+        for each in reply.earlier
+        if (here := held.get((each.sender, each.place))) and each.hash not in here
+    }
+    for reader, author in sorted(others):
+        yield f"{reader} has read another reply of {author} than the one here: two were signed for one place"
 
 
 def _prev(signed: Signed) -> str | None:

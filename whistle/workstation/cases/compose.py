@@ -31,7 +31,7 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
-from whistle.workstation.cases import chain, overview
+from whistle.workstation.cases import chain, overview, reach
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
@@ -78,9 +78,9 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
     whole = replace(whole, text=text, attachments=records, mark=mark)
     with workstation.change():
         signed = _send(workstation, whole, known, "reporters")
-        if records or signed.message != whole:
-            copied = text if signed.message != whole else ""
-            _copies(workstation, case.id, uploads, copied)
+        folded = isinstance(signed.message, Body) and signed.message.rest is not None
+        if records or folded:
+            _copies(workstation, case.id, uploads, text if folded else "")
     return signed
 
 
@@ -152,6 +152,29 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
     False if the reporter cannot be told: no report yet, or no place left in this reviewer's lane.
     """
     known = workstation.trust.sealing()
+    _check_grantee(workstation, case, grantee, known)
+    if grantee in case.allowed:
+        raise Refused(f"{grantee} reads this case already", "if they miss something of it, grant it to them again")
+    with workstation.change():
+        _pass_on(workstation, case.id, case.allowed, known)
+        first, *_ = reach.portions(overview.load(workstation, case.id).messages)
+        _grant(workstation, case.id, grantee, first, known, text)
+        _pass_on(workstation, case.id, [grantee], known)
+        return _tell_reporter(workstation, case.id, known)
+
+
+def grant_whole(workstation: Workstation, case: Case, reader: str, text: str = "") -> None:
+    """Send the whole case again to somebody who reads it already, since something of it has not come there."""
+    known = workstation.trust.sealing()
+    _check_grantee(workstation, case, reader, known)
+    if reader not in case.allowed or reader == workstation.me:
+        raise Refused(f"{reader} is no other reader of this case", "name a colleague who reads it, or let them in")
+    with workstation.change():
+        for part in reach.portions(case.messages):
+            _grant(workstation, case.id, reader, part, known, text)
+
+
+def _check_grantee(workstation: Workstation, case: Case, grantee: str, known: SignedManifest) -> None:
     listed = known.manifest.reviewer(grantee)
     if grantee in case.without:
         raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
@@ -159,11 +182,6 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
         raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
     if not _reads(known, grantee, workstation.today()):
         raise Refused(f"no key of {grantee} has begun yet", "let this reviewer in when it has; the manifest says when")
-    if grantee in case.named or grantee in case.grants:
-        raise Refused(f"{grantee} reads this case already", "nothing has to be granted")
-    with workstation.change():
-        _grant(workstation, case, grantee, case.messages, known, text)
-        return _tell_reporter(workstation, case.id, known)
 
 
 def _tell_reporter(workstation: Workstation, case_id: str, known: SignedManifest) -> bool:
@@ -181,15 +199,18 @@ def _tell_reporter(workstation: Workstation, case_id: str, known: SignedManifest
 def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
     """Grant newer messages that omit a grantee whom this reviewer let in."""
     case = overview.load(workstation, case_id)
-    sent = []
-    for grantee, first in case.grants.items():
-        if first.sender != workstation.me or grantee == workstation.me:
-            continue
-        missing = _missing_for(case, grantee)
-        if missing:
-            known = workstation.trust.sealing()
-            if _reads(known, grantee, workstation.today()):
-                sent.append(_grant(workstation, case, grantee, missing, known, ""))
+    mine = [grantee for grantee, first in case.grants.items() if first.sender == workstation.me]
+    missing = [grantee for grantee in mine if grantee != workstation.me and reach.lacking(case, grantee)]
+    return _pass_on(workstation, case_id, missing, workstation.trust.sealing()) if missing else []
+
+
+def _pass_on(workstation: Workstation, case_id: str, readers: Iterable[str], known: SignedManifest) -> list[Signed]:
+    """Grant to each of these readers what, as far as is known here, they have not got (SPEC 4.10)."""
+    case, today, sent = overview.load(workstation, case_id), workstation.today(), []
+    for reader in readers:
+        if reader not in (workstation.me, RECOVERY) and _reads(known, reader, today):
+            for part in reach.portions(reach.lacking(case, reader)):
+                sent.append(_grant(workstation, case_id, reader, part, known, ""))
     return sent
 
 
@@ -204,31 +225,20 @@ def send_again(workstation: Workstation, hash_: str) -> Signed:
     return _send(workstation, new, known, "reporters", new_blocks=False)
 
 
-def _missing_for(case: Case, grantee: str) -> list[Signed]:
-    granted = [each.content for each in case.entries if isinstance(each.content, Grant)]
-    lines = {inside.line for one in granted if one.grantee == grantee for inside in one.originals}
-    return [
-        signed
-        for signed in case.messages
-        if grantee not in signed.message.readers and signed.line.decode() not in lines
-    ]
-
-
 def _grant(
-    workstation: Workstation, case: Case, grantee: str, inside: Sequence[Signed], known: SignedManifest, text: str
+    workstation: Workstation, case_id: str, grantee: str, inside: Sequence[Signed], known: SignedManifest, text: str
 ) -> Signed:
-    slots = known.manifest.slots
-    common = _common(workstation, case, known, also=grantee)
-    me = workstation.me
-    lane = case.lane(me, slots)
+    case, slots = overview.load(workstation, case_id), known.manifest.slots
+    lane = case.lane(workstation.me, slots)
+    new = grantee not in case.allowed
     whole = Grant(
-        **common,
+        **_common(workstation, case, known, also=grantee if new else ""),
         grantee=grantee,
-        lane=lane if lane >= slots else lane + slots,
+        lane=case.lane(grantee, slots) if not new else lane if lane >= slots else lane + slots,
         originals=tuple(message.original(signed) for signed in inside),
         text=text,
     )
-    return _send(workstation, whole, known, "reviewers")
+    return _sign(workstation, whole, known, "reviewers")
 
 
 def _common(workstation: Workstation, case: Case, known: SignedManifest, also: str = "") -> dict[str, Any]:
@@ -253,7 +263,9 @@ def _common(workstation: Workstation, case: Case, known: SignedManifest, also: s
         "keys": known.keys,
         "sender": me,
         "day": today,
-        **chain.follow(case.messages, me),
+        "seq": 0,  # this and the next two: see `_sign`
+        "prev": None,
+        "seen": (),
     }
 
 
@@ -287,16 +299,29 @@ def _have(case: Case) -> Have:
 def _send(
     workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, new_blocks: bool = True
 ) -> Signed:
-    """Sign, seal, save and put in the outbox, all in one transaction."""
-    slots = known.manifest.slots
+    """Pass on what any reader of a message lacks, then sign it, seal it and put it in the outbox, or do none of it."""
     assert isinstance(whole, ByReviewer)
+    with workstation.change():
+        _pass_on(workstation, whole.case, whole.readers, known)
+        return _sign(workstation, whole, known, heap, new_blocks)
+
+
+def _sign(
+    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, new_blocks: bool = True
+) -> Signed:
+    """Sign a message as the next one of this reviewer's chain, seal it, save it and put it in the outbox."""
+    slots = known.manifest.slots
+    case = overview.load(workstation, whole.case)
+    whole = replace(whole, **chain.follow(case.messages, workstation.me, slots))
+    if isinstance(whole, Reply):
+        whole = replace(whole, earlier=reach.earlier(case, whole, slots))
     try:
         folded, blocks = envelope.fold(whole, slots)
         signed = message.sign(folded, workstation.signing.signing)
         recipients = known.manifest.recipients(whole.readers, workstation.today())
         copies = [Sealed(secrets.token_bytes(16), "reviewers", envelope.seal(signed, recipients, slots))]
         if isinstance(folded, Reply):
-            copies.insert(0, _to_mailbox(workstation, folded, signed, slots))
+            copies.insert(0, _to_mailbox(case, folded, signed, slots))
     except ProtocolError as exc:
         raise Refused(f"this cannot be sealed: {exc}", "shorten it, or send fewer files at once") from exc
     for id, body in blocks:
@@ -308,8 +333,7 @@ def _send(
     return signed
 
 
-def _to_mailbox(workstation: Workstation, folded: Reply, signed: Signed, slots: int) -> Sealed:
-    case = overview.load(workstation, folded.case)
+def _to_mailbox(case: Case, folded: Reply, signed: Signed, slots: int) -> Sealed:
     assert case.sender is not None
     token = reply_tokens(bytes.fromhex(case.sender.replies), folded.lane)[folded.n]
     mailbox = [HybridRecipient.from_text(folded.to)]

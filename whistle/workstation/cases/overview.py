@@ -70,6 +70,7 @@ class Case:
     entries: tuple[Entry, ...]
     found: tuple[str, ...]
     opened: int
+    today: datetime.date
 
     @property
     def reference(self) -> str:
@@ -212,10 +213,11 @@ class Case:
 
     @cached_property
     def faults(self) -> list[str]:
-        """What reviewers should look into: faults recorded on import, and gaps in the chains."""
+        """What reviewers should look into: faults recorded on import, and what is missing or contradicts."""
         reports = sum(isinstance(each, Report) for each in self.by_reporter)
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
-        return [*self.found, *twice, *chain.faults(self.messages)]
+        arrived = {each.signed.hash: each.arrived for each in self.entries}
+        return [*self.found, *twice, *chain.faults(self.messages, arrived, self.today)]
 
 
 def _day(entry: Entry) -> datetime.date:
@@ -267,7 +269,7 @@ def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
     record = workstation.case_record(case)
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
-    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0))
+    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0), workstation.today())
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:

@@ -56,12 +56,14 @@ def channel(workstation: Workstation, case: Case) -> str:
     return plain(titles.get("en") or next(iter(titles.values()), case.report.channel))
 
 
-def headline(workstation: Workstation, entry: Entry) -> str:
+def headline(workstation: Workstation, case: Case, entry: Entry) -> str:
     """The kind of a message and its author."""
     what = {"report": "Report", "follow-up": "Follow-up", "note": "Note", "status": "Status"}
     by = person(workstation, entry.by) if entry.by else "the reporter"
     if isinstance(entry.content, Grant):
-        return f"{person(workstation, entry.content.grantee)} was let in by {by}"
+        whom = person(workstation, entry.content.grantee)
+        first = case.grants.get(entry.content.grantee) is entry.content
+        return f"{whom} was let in by {by}" if first else f"{by} passed messages of this case on to {whom}"
     if isinstance(entry.content, Reply):
         told = "The reporter is told who reads the case" if entry.content.is_notice else MARKS[entry.content.mark]
         return f"{told}, by {by}" if entry.content.is_notice else f"{told} by {by}"
@@ -134,14 +136,14 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
         found.append(continues(workstation, case))
     found += [f"Look into this: {fault}" for fault in case.faults]
     for entry in case.entries:
-        found += ["", *_entry(workstation, entry, saved)]
+        found += ["", *_entry(workstation, case, entry, saved)]
     return found
 
 
-def _entry(workstation: Workstation, entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
+def _entry(workstation: Workstation, case: Case, entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
     content = entry.content
     assert isinstance(content, ByReporter | ByReviewer)
-    found = [f"--- {headline(workstation, entry)}, {content.day}", f"    ({provenance(entry)})"]
+    found = [f"--- {headline(workstation, case, entry)}, {content.day}", f"    ({provenance(entry)})"]
     if isinstance(content, Reply) and content.replaces:
         found.append("    (sent again: the place of the reply before it was taken)")
     if isinstance(content, Report) and content.answers:

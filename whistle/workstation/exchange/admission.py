@@ -59,7 +59,7 @@ class Rules:
         """The case with these messages alone, loaded when first asked for."""
         if self._case is None:
             known = map(self._workstation.message, self._workstation.rules(self._id))
-            self._case = _including(Case(self._id, (), (), 0), known)
+            self._case = _including(Case(self._id, (), (), 0, self._workstation.today()), known)
         return self._case
 
     def add(self, signed: Signed) -> None:

@@ -57,6 +57,8 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
             raise Untrusted(
                 f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again"
             ) from exc
+    if result.written and not result.altered:
+        workstation.trust.note_written(max(result.written))
     _catch_up(workstation, result)
     return result
 
@@ -72,8 +74,9 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
         if reader.digest.hex() in workstation.vault.get("imported", []):
             with workstation.change():
                 received.read_again(workstation, reader.listing)
+            result.written.append(reader.listing.created)
             return
-        part = Imported(parts=1)
+        part = Imported(parts=1, written=[reader.listing.created])
         with workstation.change():
             listing = reader.listing
             if listing.to != "workstation":

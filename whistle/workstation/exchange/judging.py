@@ -42,6 +42,7 @@ class Imported:
     waiting: int = 0
     no_room: int = 0
     altered: list[str] = field(default_factory=list)
+    written: list[datetime.date] = field(default_factory=list)  # by the courier, each part that was sound
     findings: list[str] = field(default_factory=list)
 
     def add(self, part: "Imported") -> None:

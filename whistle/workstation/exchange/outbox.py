@@ -136,8 +136,9 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
     """Signed statements of what this workstation holds of each server day; none while nothing may be signed."""
     try:
         workstation.trust.check_clock()
+        workstation.trust.check_exchanged()
         me, key = workstation.me, workstation.signing.signing
-    except (Refused, Untrusted):  # no manifest yet, not listed, or the clock is behind
+    except (Refused, Untrusted):  # no manifest yet, not listed, the clock is behind, or restored just now
         return []
     days = workstation.vault.get("days", [])[-STATED:]
     found = []

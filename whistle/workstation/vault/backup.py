@@ -21,6 +21,7 @@ from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.exchange import deliveries, imports, waiting
+from whistle.workstation.trust import RESTORED
 from whistle.workstation.vault import identities, keyfile
 from whistle.workstation.vault.keyfile import Keys
 from whistle.workstation.workstation import Today, Workstation, utc_today
@@ -190,6 +191,7 @@ def _fill(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None
             if name != "profile":  # the new vault has its own name on sticks
                 workstation.vault.put(name, value)
         workstation.vault.put("cases", state["cases"])
+        workstation.vault.put(RESTORED, workstation.today().isoformat())
         workstation.finish()
 
 

@@ -39,6 +39,10 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  *
  * @typedef {{ case: string, sign: string, signature: string }} Continues
  *
+ * A reply that the author of a later one knows; `place` is lane × 64 + n.
+ *
+ * @typedef {{ day: string, from: string, hash: string, place: number }} Earlier
+ *
  * A message inside a grant, as it was signed.
  *
  * @typedef {{ kind: string, line: string, signature: string }} Original
@@ -70,6 +74,7 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {{ count: number, day: string }} [have]
  * @property {"acknowledgement" | "feedback" | ""} [mark]
  * @property {string} [replaces]
+ * @property {Earlier[]} [earlier]
  * @property {string} [status]
  * @property {string[]} [labels]
  * @property {string | null} [deadline]
@@ -94,6 +99,10 @@ const KEYS = { name: "Keys", fields: { serial: POSITIVE, hash: HASH } };
 export const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
 export const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: schema.base64Of(64) } };
 const HAVE = { name: "Have", fields: { count: POSITIVE, day: schema.day } };
+const EARLIER = {
+  name: "Earlier",
+  fields: { day: schema.day, from: schema.identifier, hash: HASH, place: schema.integer(0, 2 * MAX_SLOTS * PLACES - 1) },
+};
 const ORIGINAL = {
   name: "Original",
   fields: { kind: schema.text(16), line: schema.text(MAX_LINE), signature: schema.base64Of(64) },
@@ -164,8 +173,9 @@ const RECORDS = {
       language: schema.identifier,
       mark: schema.oneOf("acknowledgement", "feedback"),
       replaces: HASH,
+      earlier: schema.listOf(schema.record(EARLIER), 64),
     },
-    defaults: { ...BODY_DEFAULTS, mark: "", replaces: "" },
+    defaults: { ...BODY_DEFAULTS, mark: "", replaces: "", earlier: [] },
   },
   note: { name: "Note", fields: { ...COMMON, ...BY_REVIEWER, ...BODY }, defaults: BODY_DEFAULTS },
   status: {
