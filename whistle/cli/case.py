@@ -15,6 +15,7 @@ from whistle.cli.workstation_options import FILE, say, to_option, with_workstati
 from whistle.protocol.case.message import MARKS
 from whistle.protocol.untrusted_text import one_line, plain
 from whistle.workstation.cases import case_export, compose, transcript
+from whistle.workstation.cases import case_list as rows
 from whistle.workstation.cases import overview as case_list
 from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.overview import Case
@@ -40,12 +41,12 @@ def cases(station: Workstation) -> None:
     Closed ones to which the reporter wrote again stand first, then urgent ones, then new ones, then the others by what
     is due; other closed ones last.
     """
-    for case in case_list.queue(station):
+    for case in rows.rows(station)[0]:
         due = "; ".join(map(transcript.due, case.deadlines)) or "nothing due"
         new = f"{case.unread} new" if case.unread else ""
         marks = ["URGENT" if case.urgent else "", transcript.REOPENED.upper() if case.reopened else ""]
         parts = [case.reference, transcript.STATUS[case.status], *marks, new, due]
-        click.echo("  ".join(filter(None, [*parts, transcript.channel(station, case)])))
+        click.echo("  ".join(filter(None, [*parts, transcript.channel_title(station, case.channel)])))
     if station.trust.serials():
         click.echo("Reviewers: " + ", ".join(each.id for each in station.trust.newest().manifest.active()))
 

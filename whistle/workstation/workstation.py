@@ -5,6 +5,7 @@ import datetime
 import secrets
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,28 @@ def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
         raise Refused("these are no languages for the manifest", "codes like en or pt-br, each once") from exc
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A stored message: how and when it came, the server's day if known, and the day on which a courier said that a
+    reply of this vault is in its place.
+    """
+
+    signed: Signed
+    via: str
+    arrived: datetime.date
+    server: datetime.date | None
+    stored: datetime.date | None
+
+
+def _kept(record: Mapping[str, Any]) -> Kept:
+    line = record["line"].encode()
+    signed = Signed(line, base64.b64decode(record["signature"]), message.parse(line))
+    days = (record.get(name) for name in ("arrived", "server", "stored"))
+    arrived, server, stored = (datetime.date.fromisoformat(day) if day else None for day in days)
+    assert arrived
+    return Kept(signed, record["via"], arrived, server, stored)
+
+
 class Workstation:
     """An unlocked vault, from `open` or `create` until `close`."""
 
@@ -63,13 +86,14 @@ class Workstation:
         self.today = today
         self.blocks = Blocks(vault.folder / "blocks")
         self.trust = Trust(vault, today)
-        self._messages: dict[str, Signed] = {}
+        self._messages: dict[str, Kept] = {}
         self._held = 0  # bytes of the lines in `_messages`
         self._me: tuple[SignedManifest, Reviewer | None] | None = None  # this reviewer in the newest manifest
         self._changing = False
         self._identities: dict[bytes, HybridIdentity] = {}
         self._new_cases: list[str] = []  # added by the change under way
         self._cases: dict[str, dict[str, Any]] = {}  # records of cases that the change under way altered
+        self._touched: set[str] = set()  # other cases of which it altered something
 
     @classmethod
     def create(
@@ -200,23 +224,29 @@ class Workstation:
                 yield
                 for case, record in self._cases.items():
                     self.vault.put(f"case/{case}", record)
+                if self._cases or self._touched:
+                    self.vault.put("stale", sorted({*self.stale(), *self._cases, *self._touched}))
                 if self._new_cases:
                     self.vault.put("cases", self.case_ids())
             finally:
                 self._changing = False
+                self._touched.clear()
                 self._new_cases.clear()
                 self._cases.clear()
 
     def message(self, hash_: str) -> Signed:
         """A stored message, by its hash."""
+        return self.kept(hash_).signed
+
+    def kept(self, hash_: str) -> "Kept":
+        """A stored message and how it came, by its hash."""
         if hash_ not in self._messages:
-            kept = self.record(hash_)
-            line = kept["line"].encode()
-            if self._held >= CACHED:
-                self._messages.clear()
-                self._held = 0
-            self._messages[hash_] = Signed(line, base64.b64decode(kept["signature"]), message.parse(line))
-            self._held += len(line)
+            kept = _kept(self.record(hash_))
+            while self._held > CACHED:
+                oldest = next(iter(self._messages))
+                self._held -= len(self._messages.pop(oldest).signed.line)
+            self._messages[hash_] = kept
+            self._held += len(kept.signed.line)
         return self._messages[hash_]
 
     def has(self, hash_: str) -> bool:
@@ -256,12 +286,25 @@ class Workstation:
     def note_stored(self, hash_: str, day: datetime.date | None) -> None:
         """Save the day on which a courier reported that a reply lies in its place; None if that is in doubt."""
         if kept := self.vault.get(f"message/{hash_}"):
-            self.vault.put(f"message/{hash_}", {**kept, "stored": day and day.isoformat()})
+            with self.change():
+                self.vault.put(f"message/{hash_}", {**kept, "stored": day and day.isoformat()})
+                self._touched.add(message.parse(kept["line"].encode()).case)
+            if before := self._messages.pop(hash_, None):
+                self._held -= len(before.signed.line)
 
     def case_ids(self) -> list[str]:
         """All cases, oldest first."""
         found: list[str] = self.vault.get("cases", [])
         return list(dict.fromkeys([*found, *self._new_cases])) if self._new_cases else found
+
+    def stale(self) -> list[str]:
+        """The cases that have changed since they were last `listed`; all, if they never were."""
+        found: list[str] | None = self.vault.get("stale")
+        return self.case_ids() if found is None else found
+
+    def listed(self) -> None:
+        """Note that what a list shows of all cases was worked out."""
+        self.vault.put("stale", [])
 
     def begun(self) -> Sequence[str]:
         """The cases that the change under way has added."""

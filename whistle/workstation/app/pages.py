@@ -18,15 +18,18 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
+from whistle.protocol.case.attachment import block_id
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
-from whistle.workstation.cases import compose, overview, saved_files, transcript
+from whistle.workstation.cases import case_list, compose, conversation, overview, saved_files, transcript
 from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
 
+LISTED = 50  # cases in a page of the queue
+LOOKS = 4096  # pieces of files that a case's page looks for; whoever saves a larger file is told what has not come
 TOO_MUCH = (
     "that was too much at once",
     "larger files go by the command line: whistle workstation reply CASE --attach FILE",
@@ -61,9 +64,12 @@ def _terms() -> dict[str, Any]:
 
 @pages.get("/")
 def queue() -> str:
-    """The queue of cases, the most pressing first."""
+    """The queue of cases, the most pressing first, LISTED a page."""
     here = session()
-    return flask.render_template("queue.html", queue=overview.queue(here.workstation), here=here.workstation)
+    number = max(1, flask.request.args.get("page", 1, int))
+    found, total = case_list.rows(here.workstation, (number - 1) * LISTED, LISTED)
+    last = max(1, -(-total // LISTED))
+    return flask.render_template("queue.html", queue=found, here=here.workstation, number=number, last=last)
 
 
 @pages.post("/exchange")
@@ -80,9 +86,10 @@ def carry() -> Response:
 
 @pages.get("/case/<name>")
 def case(name: str) -> str:
-    """One case."""
+    """One case: its newest messages, those before one, or one alone."""
     found = _case(name)
-    shown = _show(found)
+    asked = flask.request.args
+    shown = _show(found, asked.get("before", len(found.entries), int), asked.get("message", None, int))
     overview.mark_read(session().workstation, found)
     return shown
 
@@ -187,20 +194,24 @@ def _case(name: str) -> Case:
     return overview.load(here.workstation, found)
 
 
-def _show(case: Case) -> str:
+def _show(case: Case, before: int, alone: int | None) -> str:
     station = session().workstation
+    shown = conversation.page(case, before) if alone is None else conversation.alone(case, alone)
+    if not shown.entries and case.entries:
+        raise NotFound
     active = station.trust.newest().manifest.active()
     others = [each.id for each in active if each.id not in {*case.allowed, *case.without}]
     colleagues = [each.id for each in active if each.id in case.allowed and each.id != station.me]
     return flask.render_template(
         "case.html",
         case=case,
+        shown=shown,
         typed=session().typed[case.id],
         person=partial(transcript.person, station),
         headline=partial(transcript.headline, station, case),
         channel=transcript.channel(station, case),
         continues=transcript.continues(station, case),
-        incomplete=partial(_incomplete, case),
+        incomplete=_incomplete(),
         pending=set(outbox.pending(station)),
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
@@ -210,8 +221,19 @@ def _show(case: Case) -> str:
     )
 
 
-def _incomplete(case: Case, entry: Entry, number: int) -> bool:
-    return not session().workstation.blocks.complete(entry.attachments[number])
+def _incomplete() -> Callable[[Entry, int], bool]:
+    """A function that tells whether a file has not come yet, as far as its first piece and LOOKS others show it."""
+    left = LOOKS
+
+    def incomplete(entry: Entry, number: int) -> bool:
+        nonlocal left
+        record, blocks = entry.attachments[number], session().workstation.blocks
+        if not blocks.has(block_id(bytes.fromhex(record.seed), 0)):
+            return True
+        left -= record.blocks
+        return left >= 0 and not blocks.complete(record)
+
+    return incomplete
 
 
 def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:

@@ -68,4 +68,4 @@ def save_all(workstation: Workstation, case: Case, to: Path) -> tuple[list[Path]
 
 def _is_elsewhere(entry: Entry) -> bool:
     """Whether its files went to the reporter alone: a note by the same colleague brings copies."""
-    return isinstance(entry.content, Reply)
+    return isinstance(entry.message, Reply)

@@ -1,9 +1,9 @@
 """Cases as a reviewer sees them.  Nothing is stored here: everything is computed from a case's messages."""
 
 import datetime
-from collections.abc import Iterable
-from dataclasses import dataclass
-from functools import cached_property
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import cached_property, partial
 
 from whistle.protocol.case import message
 from whistle.protocol.case.attachment import Attachment, block_ids
@@ -29,17 +29,41 @@ from whistle.workstation.workstation import Workstation
 URGENT = "urgent"  # the label that puts a case first
 
 
+def _as_it_is(message: Message) -> tuple[Message, bool]:
+    return message, True
+
+
 @dataclass(frozen=True)
 class Entry:
-    """One message of a case; `content` has its `rest` opened, `complete` says whether that was there."""
+    """One message of a case; `content` has its `rest` opened, which is done when it is first asked for."""
 
     signed: Signed
-    content: Message
-    complete: bool
     via: str
     arrived: datetime.date
     server: datetime.date | None = None
     stored: datetime.date | None = None  # of a reply from this vault: when a courier reported it
+    open: Callable[[Message], tuple[Message, bool]] = field(
+        default=lambda message: (message, True), repr=False, compare=False
+    )
+
+    @property
+    def message(self) -> Message:
+        """The message as it was signed: without its content, if that is in a `rest`."""
+        return self.signed.message
+
+    @property
+    def content(self) -> Message:
+        """The message with all of its content, as far as that has come."""
+        return self._opened[0]
+
+    @property
+    def complete(self) -> bool:
+        """Whether all of its content is there and sound."""
+        return self._opened[1]
+
+    @cached_property
+    def _opened(self) -> tuple[Message, bool]:
+        return self.open(self.message)
 
     @property
     def delivered(self) -> datetime.date | None:
@@ -54,7 +78,7 @@ class Entry:
     @property
     def by(self) -> str:
         """The author's id as a reviewer; empty for the reporter."""
-        return self.content.sender if isinstance(self.content, ByReviewer) else ""
+        return self.message.sender if isinstance(self.message, ByReviewer) else ""
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
@@ -85,7 +109,7 @@ class Case:
     @cached_property
     def by_reporter(self) -> list[ByReporter]:
         """The reporter's messages."""
-        return [entry.content for entry in self.entries if isinstance(entry.content, ByReporter)]
+        return [entry.message for entry in self.entries if isinstance(entry.message, ByReporter)]
 
     @cached_property
     def report(self) -> Report | None:
@@ -117,7 +141,7 @@ class Case:
     @cached_property
     def grants(self) -> dict[str, Grant]:
         """The first valid grant of each grantee: by somebody who may read, to somebody who was not left out."""
-        waiting = [each.content for each in self.entries if isinstance(each.content, Grant)]
+        waiting = [each.message for each in self.entries if isinstance(each.message, Grant)]
         found: dict[str, Grant] = {}
         for known in (set(self.named), {*self.named, *self.added}):
             grown = True
@@ -151,13 +175,13 @@ class Case:
     @cached_property
     def replies(self) -> list[Reply]:
         """All known replies, including those whose place was taken."""
-        return [entry.content for entry in self.entries if isinstance(entry.content, Reply)]
+        return [entry.message for entry in self.entries if isinstance(entry.message, Reply)]
 
     @cached_property
     def standing(self) -> Status | None:
         """The newest status by its day, which counts as no later than its arrival, then by order of arrival."""
-        stated = [entry for entry in self.entries if isinstance(entry.content, Status)]
-        newest = sorted(stated, key=_day)[-1].content if stated else None
+        stated = [entry for entry in self.entries if isinstance(entry.message, Status)]
+        newest = sorted(stated, key=_day)[-1].message if stated else None
         return newest if isinstance(newest, Status) else None
 
     @property
@@ -176,9 +200,9 @@ class Case:
         closing = self.standing
         if closing is None or self.status != "closed":
             return False
-        chain = [each for each in self.entries if isinstance(each.content, ByReviewer) and each.by == closing.sender]
+        chain = [each for each in self.entries if isinstance(each.message, ByReviewer) and each.by == closing.sender]
         seen = {hash_ for each in chain if _seq(each) <= closing.seq for hash_ in _seen(each)}
-        return any(isinstance(each.content, ByReporter) and each.signed.hash not in seen for each in self.entries)
+        return any(isinstance(each.message, ByReporter) and each.signed.hash not in seen for each in self.entries)
 
     @property
     def unread(self) -> int:
@@ -188,12 +212,12 @@ class Case:
     @cached_property
     def answers(self) -> list[Answer]:
         """The replies that count as acknowledgement or feedback, except those whose place was taken."""
-        replies = [each for each in self.entries if isinstance(each.content, Reply)]
-        gone = {(each.by, each.content.replaces) for each in replies if isinstance(each.content, Reply)}
+        replies = [each for each in self.entries if isinstance(each.message, Reply)]
+        gone = {(each.by, each.message.replaces) for each in replies if isinstance(each.message, Reply)}
         return [
-            Answer(each.content.mark, each.delivered)
+            Answer(each.message.mark, each.delivered)
             for each in replies
-            if isinstance(each.content, Reply) and each.content.mark and (each.by, each.signed.hash) not in gone
+            if isinstance(each.message, Reply) and each.message.mark and (each.by, each.signed.hash) not in gone
         ]
 
     @property
@@ -208,8 +232,8 @@ class Case:
 
     def _reported(self) -> datetime.date:
         """The first message's server day, or else the reporter's, but never a day after its arrival."""
-        first = next(entry for entry in self.entries if isinstance(entry.content, ByReporter))
-        return min(first.server or first.content.day, first.arrived)  # type: ignore[attr-defined]
+        first = next(entry for entry in self.entries if isinstance(entry.message, ByReporter))
+        return min(first.server or first.message.day, first.arrived)  # type: ignore[attr-defined]
 
     @cached_property
     def faults(self) -> list[str]:
@@ -225,31 +249,24 @@ def _day(entry: Entry) -> datetime.date:
 
 
 def _written(entry: Entry) -> datetime.date:
-    assert isinstance(entry.content, ByReviewer)
-    return entry.content.day
+    assert isinstance(entry.message, ByReviewer)
+    return entry.message.day
 
 
 def _seq(entry: Entry) -> int:
-    assert isinstance(entry.content, ByReviewer)
-    return entry.content.seq
+    assert isinstance(entry.message, ByReviewer)
+    return entry.message.seq
 
 
 def _seen(entry: Entry) -> tuple[str, ...]:
-    assert isinstance(entry.content, ByReviewer)
-    return entry.content.seen
+    assert isinstance(entry.message, ByReviewer)
+    return entry.message.seen
 
 
 def entry(workstation: Workstation, hash_: str) -> Entry:
-    """A stored message, with its `rest` opened if all of it has arrived."""
-    signed, kept = workstation.message(hash_), workstation.record(hash_)
-    content, complete = opened(workstation, signed.message)
-    arrived, server, stored = (_day_of(kept.get(name)) for name in ("arrived", "server", "stored"))
-    assert arrived
-    return Entry(signed, content, complete, kept["via"], arrived, server, stored)
-
-
-def _day_of(kept: str | None) -> datetime.date | None:
-    return datetime.date.fromisoformat(kept) if kept else None
+    """A stored message."""
+    kept = workstation.kept(hash_)
+    return Entry(kept.signed, kept.via, kept.arrived, kept.server, kept.stored, partial(opened, workstation))
 
 
 def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
@@ -282,10 +299,11 @@ def queue(workstation: Workstation) -> list[Case]:
     """All cases: first those that the reporter wrote to after they were closed, then urgent ones, new ones, and the
     others by deadline; closed ones last.
     """
-    return sorted((load(workstation, case) for case in workstation.case_ids()), key=_order)
+    return sorted((load(workstation, case) for case in workstation.case_ids()), key=order)
 
 
-def _order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
+def order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
+    """The sort key of a case in the queue."""
     day = min((each.day for each in case.deadlines), default=datetime.date.max)
     return not case.reopened, case.status == "closed", not case.urgent, case.status != "new", day, case.id
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import MAX_ORIGINALS, Earlier, Grant, Reply, Signed
 from whistle.protocol.code.retrieval import PLACES
+from whistle.workstation.cases import conversation
 from whistle.workstation.cases.overview import Case, Entry
 
 PORTION = 4 * 1024**2  # bytes of the messages in one grant, so that it can always be sent
@@ -14,11 +15,23 @@ EARLIER_PER_SLOT = 3  # so that they fit into a small envelope too
 
 def lacking(case: Case, reader: str) -> list[Signed]:
     """The messages that were neither sealed to this reader nor granted to them."""
-    granted = [each.content for each in case.entries if isinstance(each.content, Grant)]
-    lines = {inside.line for one in granted if one.grantee == reader for inside in one.originals}
+    lines = {inside.line for grant in _grants_to(case, reader) for inside in grant.originals}
     return [
         signed for signed in case.messages if reader not in signed.message.readers and signed.line.decode() not in lines
     ]
+
+
+def _grants_to(case: Case, reader: str) -> Iterator[Grant]:
+    """The grants to a reader with their originals: all from this vault, and as many of others' as fit in a PORTION.
+
+    What others granted beyond that is passed on once more, which costs less than to open all that they send.
+    """
+    room = PORTION
+    for entry in case.entries:
+        if isinstance(entry.message, Grant) and entry.message.grantee == reader:
+            room -= 0 if entry.via == "own" else conversation.length(entry)
+            if (room >= 0 or entry.via == "own") and isinstance(entry.content, Grant):
+                yield entry.content
 
 
 def portions(messages: Sequence[Signed]) -> Iterator[list[Signed]]:
@@ -40,8 +53,8 @@ def earlier(case: Case, new: Reply, slots: int) -> tuple[Earlier, ...]:
     them if they are too many (SPEC 4.8).
     """
     replaced = {(each.sender, each.replaces) for each in [*case.replies, new]}
-    sent = [each for each in case.entries if isinstance(each.content, Reply) and _counts(case, each, slots)]
-    left = [(each.signed.hash, each.content) for each in sent if (each.by, each.signed.hash) not in replaced]
+    sent = [each for each in case.entries if isinstance(each.message, Reply) and _counts(case, each, slots)]
+    left = [(each.signed.hash, each.message) for each in sent if (each.by, each.signed.hash) not in replaced]
     named = {
         one.hash
         for _, reply in left
@@ -58,5 +71,5 @@ def earlier(case: Case, new: Reply, slots: int) -> tuple[Earlier, ...]:
 
 def _counts(case: Case, entry: Entry, slots: int) -> bool:
     """Whether the reporter's program takes a reply, as far as can be seen here."""
-    reply = entry.content
+    reply = entry.message
     return isinstance(reply, Reply) and reply.sender in case.allowed and case.lane(reply.sender, slots) == reply.lane

@@ -21,7 +21,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
-from whistle.workstation.cases import overview
+from whistle.workstation.cases import conversation, overview
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.workstation import Workstation
@@ -35,6 +35,8 @@ STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiti
 DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "as agreed"}
 MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
 REOPENED = "the reporter wrote after it was closed"
+OPEN_IT = "[open the case to read its first message: it is long, or parts of it have not come yet]"
+FOLDED = "    [too long to be shown with the others: `whistle workstation export` writes it to a file]"
 INCOMPLETE = "[parts of this message have not come yet]"
 
 
@@ -49,31 +51,36 @@ def person(workstation: Workstation, id: str) -> str:
 
 def channel(workstation: Workstation, case: Case) -> str:
     """The title of the report's channel."""
-    if case.report is None:
+    return channel_title(workstation, case.report.channel if case.report else None)
+
+
+def channel_title(workstation: Workstation, id: str | None) -> str:
+    """The title of a channel by its id, None for that of a report that has not come yet."""
+    if id is None:
         return "the report has not come yet"
-    listed = workstation.trust.newest().manifest.channel(case.report.channel)
+    listed = workstation.trust.newest().manifest.channel(id)
     titles = listed.title if listed else {}
-    return plain(titles.get("en") or next(iter(titles.values()), case.report.channel))
+    return plain(titles.get("en") or next(iter(titles.values()), id))
 
 
 def headline(workstation: Workstation, case: Case, entry: Entry) -> str:
     """The kind of a message and its author."""
     what = {"report": "Report", "follow-up": "Follow-up", "note": "Note", "status": "Status"}
     by = person(workstation, entry.by) if entry.by else "the reporter"
-    if isinstance(entry.content, Grant):
-        whom = person(workstation, entry.content.grantee)
-        first = case.grants.get(entry.content.grantee) is entry.content
+    if isinstance(entry.message, Grant):
+        whom = person(workstation, entry.message.grantee)
+        first = case.grants.get(entry.message.grantee) is entry.message
         return f"{whom} was let in by {by}" if first else f"{by} passed messages of this case on to {whom}"
-    if isinstance(entry.content, Reply):
-        told = "The reporter is told who reads the case" if entry.content.is_notice else MARKS[entry.content.mark]
-        return f"{told}, by {by}" if entry.content.is_notice else f"{told} by {by}"
-    return f"{what.get(entry.content.kind, entry.content.kind)} by {by}"
+    if isinstance(entry.message, Reply):
+        told = "The reporter is told who reads the case" if entry.message.is_notice else MARKS[entry.message.mark]
+        return f"{told}, by {by}" if entry.message.is_notice else f"{told} by {by}"
+    return f"{what.get(entry.message.kind, entry.message.kind)} by {by}"
 
 
 def provenance(entry: Entry) -> str:
     """How the message says that it was sealed, and whether it came with a grant."""
-    if isinstance(entry.content, ByReporter):
-        said = SEALED[entry.content.sealed]
+    if isinstance(entry.message, ByReporter):
+        said = SEALED[entry.message.sealed]
     else:
         said = "sealed and signed at a reviewer's workstation"
     return said + (", handed over with the case" if entry.via == "grant" else "")
@@ -135,15 +142,24 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
     if continues(workstation, case):
         found.append(continues(workstation, case))
     found += [f"Look into this: {fault}" for fault in case.faults]
+    folded = frozenset() if saved else conversation.folded(case.entries)
     for entry in case.entries:
-        found += ["", *_entry(workstation, case, entry, saved)]
+        found += ["", *_heading(workstation, case, entry)]
+        if entry.signed.hash in folded:
+            found.append(FOLDED)
+        else:
+            found += _entry(entry, saved)
     return found
 
 
-def _entry(workstation: Workstation, case: Case, entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
-    content = entry.content
+def _heading(workstation: Workstation, case: Case, entry: Entry) -> list[str]:
+    content = entry.message
     assert isinstance(content, ByReporter | ByReviewer)
-    found = [f"--- {headline(workstation, case, entry)}, {content.day}", f"    ({provenance(entry)})"]
+    return [f"--- {headline(workstation, case, entry)}, {content.day}", f"    ({provenance(entry)})"]
+
+
+def _entry(entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
+    content, found = entry.content, []
     if isinstance(content, Reply) and content.replaces:
         found.append("    (sent again: the place of the reply before it was taken)")
     if isinstance(content, Report) and content.answers:

@@ -167,7 +167,7 @@ def _including(case: Case, messages: Iterable[Signed]) -> Case:
             new.setdefault(rule, signed)
     if not new:
         return case
-    added = [Entry(signed, signed.message, True, "grant", datetime.date.min) for signed in new.values()]
+    added = [Entry(signed, "grant", datetime.date.min) for signed in new.values()]
     return replace(case, entries=(*case.entries, *added))
 
 

@@ -18,7 +18,7 @@ from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.file_names import safe_name
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing, Member
-from whistle.workstation.cases import compose
+from whistle.workstation.cases import case_list, compose
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox, received
 from whistle.workstation.exchange.judging import Imported, Judge, counted
@@ -60,6 +60,7 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
     if result.written and not result.altered:
         workstation.trust.note_written(max(result.written))
     _catch_up(workstation, result)
+    case_list.refresh(workstation)
     return result
 
 

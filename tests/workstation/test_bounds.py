@@ -1,0 +1,176 @@
+"""What somebody sends costs a workstation work and memory that are bounded: operations are counted, not seconds."""
+
+import datetime
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.parties import DAY, report, reporter
+from tests.workstation.carrying import World, attach
+from tests.workstation.test_hostile import by_ethics, case_of
+from whistle.protocol.age import HybridIdentity
+from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case.message import Grant, Note
+from whistle.workstation.app import pages
+from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import case_list, compose, conversation, overview
+from whistle.workstation.exchange import admission
+from whistle.workstation.vault.blocks import Blocks
+from whistle.workstation.vault.storage import Vault
+
+BASE = "http://localhost:1"
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, of: Any, name: str) -> list[Any]:
+    """The arguments of each call from now on."""
+    calls: list[Any] = []
+    whole = getattr(of, name)
+    monkeypatch.setattr(of, name, lambda *args, **more: calls.append(args) or whole(*args, **more))
+    return calls
+
+
+def long_report(world: World, size: int = 300_000) -> None:
+    """A report whose text travels in blocks."""
+    who = reporter()
+    folded, blocks = envelope.fold(report(who, world.org, text="x" * size), 8)
+    world.carrier.put_blocks(blocks)
+    world.send(message.sign(folded, who.signing), ("ombuds",))
+
+
+def notes(world: World, who: Any, count: int, **changes: Any) -> None:
+    """A chain of notes by a colleague."""
+    before = None
+    for seq in range(count):
+        signed = by_ethics(world, who, Note, seq=seq, prev=before, **changes)
+        world.send(signed, ("ombuds",))
+        before = signed.hash
+
+
+def page(world: World) -> Callable[[str], str]:
+    """A function that returns the text of a page of the workstation."""
+    client = create_app(world.station("ombuds"), None, token="t").test_client()
+    return lambda path: client.get(path, base_url=BASE).text
+
+
+def test_a_list_opens_no_content(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However long reports are, neither the list nor a case's page opens what does not fit; alone it is shown whole."""
+    for _ in range(3):
+        long_report(world)
+    world.round("ombuds")
+    opened = counted(monkeypatch, attachment, "Opener")
+    show = page(world)
+    listed = show("/t/")
+    assert listed.count("open the case to read its first message") == 3
+    name = re.findall(r"/t/case/([0-9a-f]+)", listed)[0]
+    assert "too long to be shown with the others" in show(f"/t/case/{name}")
+    assert opened == []
+    assert "x" * 300_000 in show(f"/t/case/{name}?message=0") and len(opened) == 1
+
+
+def test_a_list_reads_no_message(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many cases a page of fifty is shown, from a few records."""
+    for _ in range(60):
+        world.report()
+    world.round("ombuds")
+    gets = counted(monkeypatch, Vault, "get")
+    show = page(world)
+    first, second = show("/t/"), show("/t/?page=2")
+    assert (first.count('<li class="panel'), second.count('<li class="panel')) == (50, 10)
+    names = [args[1] for args in gets]
+    assert not [name for name in names if name.startswith(("message/", "case/"))] and len(names) < 2 * (60 + 40)
+
+
+def test_a_page_of_a_case_shows_the_newest_messages(world: World) -> None:
+    """A colleague who writes very many notes makes no page longer; the earlier ones are a step away."""
+    who = world.report()
+    notes(world, who, 2 * conversation.MESSAGES)
+    world.round("ombuds")
+    show = page(world)
+    name = re.findall(r"/t/case/([0-9a-f]+)", show("/t/"))[0]
+    newest, earlier = show(f"/t/case/{name}"), show(f"/t/case/{name}?before=51")
+    assert (newest.count("<article"), earlier.count("<article")) == (50, 50)
+    assert "51 earlier messages" in newest and "1 earlier message<" in earlier and "50 later messages" in earlier
+    assert "third floor" in show(f"/t/case/{name}?before=1")
+
+
+def test_many_notes_of_one_case_are_judged_by_the_same_few_messages(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither the case's messages nor its record are read or written once for each note."""
+    who = world.report()
+    notes(world, who, 30)
+    gets, puts = counted(monkeypatch, Vault, "get"), counted(monkeypatch, Vault, "put")
+    monkeypatch.setattr(case_list, "refresh", lambda _: None)
+    [done] = world.round("ombuds")
+    assert len(done.imported.kept) == 31
+    case = who.case.hex()
+    assert len([args for args in puts if args[1] == f"case/{case}"]) <= 2
+    assert len([args for args in gets if args[1].startswith("message/")]) <= 2 * 31
+    assert len(gets) + len(puts) < 31 * 12
+
+
+def test_grants_that_say_the_same_again_cost_nothing(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A colleague who lets the same person in again and again adds nothing that later messages are judged by."""
+    who = world.report()
+    for seq in range(12):
+        grant = by_ethics(
+            world, who, Grant, grantee="counsel", lane=9, seq=seq, prev="0" * 64 if seq else None,
+            readers=("ombuds", "ethics", "counsel"),
+        )  # fmt: skip
+        world.send(grant, ("ombuds",))
+    largest = []
+    whole = admission._check_case
+    monkeypatch.setattr(
+        admission, "_check_case", lambda case, content: largest.append(len(case.entries)) or whole(case, content)
+    )
+    world.round("ombuds")
+    assert len(case_of(world, who).entries) == 13 and max(largest) == 2
+
+
+def test_the_identity_of_the_servers_day_is_tried_first(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of many quarterly keys the one that was the newest when an envelope came opens it."""
+    station = world.station("ombuds")
+    for day in (DAY, DAY + datetime.timedelta(days=100), DAY + datetime.timedelta(days=300)):
+        begun = [each for each in station.periods() if each.first <= day]
+        ordered = station.identities(day)
+        assert ordered[0] == begun[-1].identity and len(ordered) == len(station.periods())
+        assert ordered[0] in [each for each in station.identities() if each is ordered[0]]  # expanded once
+    tried = []
+    world.day = DAY + datetime.timedelta(days=300)
+    world.report()
+    unwrap = HybridIdentity.unwrap
+
+    def watched(self: HybridIdentity, stanzas: Any) -> bytes | None:
+        tried.append(self)
+        return unwrap(self, stanzas)
+
+    monkeypatch.setattr(HybridIdentity, "unwrap", watched)
+    assert len(world.round("ombuds")[0].imported.kept) == 1 and len(tried) == 1
+
+
+def test_a_file_in_many_pieces_is_not_looked_for_piece_by_piece(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page looks for a bounded number of pieces of all files together."""
+    blocks, record = attach(b"a")
+    world.carrier.put_blocks(blocks)
+    world.report(attachments=tuple(record for _ in range(7)))
+    world.round("ombuds")
+    monkeypatch.setattr(pages, "LOOKS", 3)
+    looks = counted(monkeypatch, Blocks, "has")
+    show = page(world)
+    name = re.findall(r"/t/case/([0-9a-f]+)", show("/t/"))[0]
+    assert show(f"/t/case/{name}").count(">Save</button>") == 7 and len(looks) == 7 + 3
+
+
+def test_a_row_follows_what_happens_in_its_case(world: World) -> None:
+    """The list shows at once what a reviewer reads or writes."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    [[row], count] = case_list.rows(station)
+    assert (row.unread, row.status, row.start, count) == (1, "new", "Something happened on the third floor.", 1)
+    overview.mark_read(station, case_of(world, who))
+    compose.status(station, case_of(world, who), "open", claimed="ombuds")
+    [[row], _] = case_list.rows(station)
+    assert (row.unread, row.status, row.claimed) == (0, "open", "ombuds")
