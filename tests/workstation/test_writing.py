@@ -16,6 +16,7 @@ from whistle.protocol.reporter.reply_validation import StoredBody, validate
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
 from whistle.protocol.trust.manifest_chain import ManifestChain
+from whistle.server.api import bundle_push
 from whistle.workstation.cases import case_export, compose, overview, saved_files, transcript
 from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.overview import Case
@@ -136,7 +137,9 @@ def test_no_envelope_travels_before_its_blocks() -> None:
     blocks = [replace(bodies[0], name=bundle.block_name(n.to_bytes(16)), size=bundle.BLOCK) for n in range(17_000)]
     parts = outbox.lay_out([*bodies, *blocks])
     kinds = [{"blocks" if member.is_block else "envelopes" for member in part} for part in parts]
-    assert kinds == [{"blocks"}, {"blocks", "envelopes"}, {"envelopes"}]
+    assert kinds == [{"blocks"}, {"blocks", "envelopes"}, {"envelopes"}, {"envelopes"}]
+    held = [sum(member.size for member in part if member.is_envelope) for part in parts]
+    assert max(held) == outbox.ENVELOPES == bundle_push.MAX_ENVELOPES  # what the server holds in memory
     assert sum(map(len, parts)) == 22_000
     assert [[], [bodies[0]]] == [outbox.lay_out([])[0], outbox.lay_out(bodies[:1])[0]]
     for part in parts:

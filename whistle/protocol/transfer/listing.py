@@ -22,6 +22,7 @@ MAX_IDS = 50_000  # in `taken` and in `stored`
 MAX_STATEMENTS = 5_000
 MAX_LISTING = 10 * 1024**2  # bytes of bundle.json
 MAX_MANIFEST = 4 * 1024**2  # bytes
+MAX_MANIFESTS = 64 * 1024**2  # bytes of all manifests and signatures in a part; held in memory by its reader
 MAX_SIGNATURE = 4096  # bytes
 BLOCK = 262_144  # bytes
 ENVELOPE_UNIT = 4096  # bytes; an envelope is `slots` of these
@@ -158,6 +159,8 @@ def _check(listing: Listing) -> None:
         raise BundleError("a manifest in the bundle lacks its signature, or a signature its manifest")
     if not all(member.fits() for member in listing.members):
         raise BundleError("a member has an impossible size")
+    if sum(member.size for member in listing.members if member.id is None) > MAX_MANIFESTS:
+        raise BundleError("the manifests in the bundle are too large together")
 
 
 def _ascends(values: Sequence[Any]) -> bool:

@@ -17,7 +17,7 @@ from whistle.server.manifests import SIGNATURE, Signed
 from whistle.server.sealing.multipart import discard
 from whistle.store import Heap, Missing, Sealed, Taken
 
-MAX_ENVELOPES = 8192  # in one bundle; held in memory until all of it has arrived
+MAX_ENVELOPES = 16 * 1024**2  # bytes in one bundle; held in memory until all of it has arrived
 
 
 @dataclass
@@ -53,8 +53,8 @@ def _check(listing: bundle.Listing) -> None:
     sealed = [member for member in listing.members if member.id]
     if listing.to != "server" or any(member.heap is None for member in sealed):
         raise Refusal(400, "the bundle is not for a server", "push what is in the stick's outbox")
-    if sum(member.is_envelope for member in sealed) > MAX_ENVELOPES:
-        raise Refusal(413, "the bundle holds too many envelopes", "exchange more often, with fewer replies at a time")
+    if sum(member.size for member in sealed if member.is_envelope) > MAX_ENVELOPES:
+        raise Refusal(413, "the bundle holds too many envelopes", "write it anew with the newest version of Whistle")
 
 
 def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Instance) -> None:

@@ -27,7 +27,7 @@ from whistle.workstation.workstation import Workstation
 
 STATED = 400  # server days, at most, for which the workstation states what it holds, each with up to two hashes
 
-ENVELOPES = 4096  # in one part; the server holds a part's envelopes in memory
+ENVELOPES = 16 * 1024**2  # bytes in one part; the server holds a part's envelopes in memory (SPEC 8.2)
 
 
 @dataclass(frozen=True)
@@ -174,11 +174,12 @@ def write(workstation: Workstation, stick: Path) -> int:
 def lay_out(members: Sequence[Member]) -> list[list[Member]]:
     """Members by part: the blocks in as many parts as they need, the envelopes from the last of these on."""
     envelopes = [member for member in members if member.is_envelope]
-    first, rest = envelopes[:ENVELOPES], envelopes[ENVELOPES:]
+    count = ENVELOPES // max((member.size for member in envelopes), default=ENVELOPES)
+    first, rest = envelopes[:count], envelopes[count:]
     room = sum(tar.span(member.size) for member in first)
-    blocks = bundle.split([member for member in members if member.is_block], MAX_PART - room, MAX_MEMBERS - ENVELOPES)
+    blocks = bundle.split([member for member in members if member.is_block], MAX_PART - room, MAX_MEMBERS - count)
     rest.sort(key=lambda member: member.name)
-    more = [rest[start : start + ENVELOPES] for start in range(0, len(rest), ENVELOPES)]
+    more = [rest[start : start + count] for start in range(0, len(rest), count)]
     return [*blocks[:-1], sorted([*first, *blocks[-1]], key=lambda member: rank(member.name)), *more]
 
 
