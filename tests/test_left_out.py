@@ -29,7 +29,7 @@ from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import block_ids
 from whistle.protocol.case.message import Grant, Have, Message, Note, Reply, Report, Signed, Status
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import Reporter, derive, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, derive, place_ids
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter.compose import Draft, NobodyLeft, Writer
 from whistle.protocol.transfer import bundle
@@ -246,7 +246,7 @@ def _send(told: Told, signed: Signed) -> None:
     body = envelope.seal(signed, keys, office.org.manifest.slots, parties.POOL)
     copies = [outbox.Sealed(os.urandom(16), "reviewers", body)]
     if isinstance(signed.message, Reply):
-        place = id_from_token(reply_tokens(told.reporter.replies, signed.message.lane)[signed.message.n])
+        place = place_ids(told.reporter.replies, signed.message.lane)[signed.message.n]
         mailbox = [told.reporter.mailbox.recipient]
         copies.append(outbox.Sealed(place, "reporters", envelope.seal(signed, mailbox, office.org.manifest.slots)))
     counsel = office.stations["counsel"]
@@ -284,7 +284,7 @@ def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypat
         told.look()
         rogue = _rogue(told, Reply)
         _send(told, rogue)
-        hide(monkeypatch, id_from_token(told.reporter.slip_token))
+        hide(monkeypatch, told.reporter.slip_id)
         assert "Nobody who may read your case" in told.visitor.step("follow-up", {"text": "Is anybody there?"}).text
         assert "Are you hushed" in told.look() and "damaged or missing" in told.look()
         office.round()

@@ -72,7 +72,8 @@ function checked(signed, { key }) {
 /** @param {any} given */
 function derive(given) {
   const who = retrieval.derive(hexToBytes(given.code));
-  const lane = (/** @type {number} */ number) => retrieval.replyTokens(who.replies, number);
+  const followUp = who.followUpToken(hexToBytes(given.attempt), hexToBytes(given.digest));
+  const lane = (/** @type {number} */ number) => retrieval.placeIds(who.replies, number);
   return {
     mailbox_seed: bytesToHex(who.mailbox.seed),
     mailbox: who.mailbox.recipient.text,
@@ -83,12 +84,12 @@ function derive(given) {
     case: bytesToHex(who.case),
     reference: retrieval.reference(who.case),
     report_token: bytesToHex(who.reportToken),
-    report_id: bytesToHex(retrieval.idFromToken(who.reportToken)),
-    slip_token: bytesToHex(who.slipToken),
-    slip_id: bytesToHex(retrieval.idFromToken(who.slipToken)),
-    follow_up_token: bytesToHex(who.followUpToken(hexToBytes(given.attempt), hexToBytes(given.digest))),
-    first_reply_token: bytesToHex(lane(0)[0]),
-    last_reply_token_of_lane_15: bytesToHex(lane(15)[63]),
+    report_id: bytesToHex(who.reportId),
+    slip_id: bytesToHex(who.slipId),
+    follow_up_token: bytesToHex(followUp),
+    follow_up_id: bytesToHex(retrieval.messageId(followUp)),
+    first_place_id: bytesToHex(lane(0)[0]),
+    last_place_id_of_lane_15: bytesToHex(lane(15)[63]),
     lane_sha256: Object.fromEntries([0, 1, 15, 255].map((number) => [String(number), hashOf(lane(number))])),
     lookup_sha256: Object.fromEntries([2, 8, 16].map((slots) => [String(slots), hashOf(who.lookupIds(slots))])),
   };

@@ -15,7 +15,7 @@ from tests.browser.walks import BROWSERS, PAIRS, spread
 from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 
 pytestmark = pytest.mark.browser
 REPLY = "We have read it, and ask who else was there."
@@ -52,7 +52,7 @@ def report_of(app: flask.Flask, org: parties.Organisation, who: Reporter) -> Rep
 
 def place(who: Reporter, n: int = 0) -> bytes:
     """The id of a place for a reply of the first reader."""
-    return id_from_token(reply_tokens(who.replies, 0)[n])
+    return place_ids(who.replies, 0)[n]
 
 
 def _altered(found: dict[bytes, bytes], mine: Reporter, other: Reporter, theirs: dict[bytes, bytes]) -> None:
@@ -251,7 +251,7 @@ def test_states_of_a_case(
         page("look", "back-closed")
         assert not page("told", "!!document.querySelector('#text')")
         turn(app.extensions["whistle"], parties.DAY)
-        hide(monkeypatch, id_from_token(stopped.slip_token))
+        hide(monkeypatch, stopped.slip_id)
         page.open(" ".join(words.encode(stopped.code)), "main ul li")
         page("look", "back-no-slip")
         assert not page("told", "!!document.querySelector('#text')")

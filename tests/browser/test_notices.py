@@ -12,7 +12,7 @@ from tests.browser.test_back import collected, retired
 from tests.server.visitor import Visitor, answer, hide, opened, turn
 from whistle.protocol.case.message import Report
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import Reporter, id_from_token
+from whistle.protocol.code.retrieval import Reporter
 
 pytestmark = pytest.mark.browser
 
@@ -71,7 +71,7 @@ def states(
     visitor.step("replies").step("look", {"words": code})
     yield "closed case"
     turn(app.extensions["whistle"], parties.DAY)
-    hide(monkeypatch, id_from_token(who.slip_token))
+    hide(monkeypatch, who.slip_id)
     visitor.come_back(code)
     yield "no slip"
 

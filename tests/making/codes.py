@@ -7,7 +7,7 @@ from typing import Any
 
 from tests.making.vector import Vector, secret, told
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import FormDigest, derive, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import FormDigest, derive, place_ids
 
 ZERO, ONES, STEPS = bytes(16), b"\xff" * 16, bytes(range(16))
 ENGLISH = words.encode(STEPS)
@@ -168,9 +168,8 @@ def codes() -> Iterator[Vector]:
 
 def _derived(name: str, code: bytes) -> Vector:
     who, attempt, digest = derive(code), secret("attempt"), secret("digest")
-    lanes = {
-        str(lane): hashlib.sha256(b"".join(reply_tokens(who.replies, lane))).hexdigest() for lane in (0, 1, 15, 255)
-    }
+    lanes = {str(lane): hashlib.sha256(b"".join(place_ids(who.replies, lane))).hexdigest() for lane in (0, 1, 15, 255)}
+    follow_up = who.follow_up_token(attempt, digest)
     lookups = {str(slots): hashlib.sha256(b"".join(who.lookup_ids(slots))).hexdigest() for slots in (2, 8, 16)}
     output: dict[str, Any] = {
         "mailbox_seed": who.mailbox.seed.hex(),
@@ -182,12 +181,12 @@ def _derived(name: str, code: bytes) -> Vector:
         "case": who.case.hex(),
         "reference": retrieval.reference(who.case),
         "report_token": who.report_token.hex(),
-        "report_id": id_from_token(who.report_token).hex(),
-        "slip_token": who.slip_token.hex(),
-        "slip_id": id_from_token(who.slip_token).hex(),
-        "follow_up_token": who.follow_up_token(attempt, digest).hex(),
-        "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
-        "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),
+        "report_id": who.report_id.hex(),
+        "slip_id": who.slip_id.hex(),
+        "follow_up_token": follow_up.hex(),
+        "follow_up_id": retrieval.message_id(follow_up).hex(),
+        "first_place_id": place_ids(who.replies, 0)[0].hex(),
+        "last_place_id_of_lane_15": place_ids(who.replies, 15)[63].hex(),
         "lane_sha256": lanes,
         "lookup_sha256": lookups,
     }

@@ -16,7 +16,7 @@ OMBUDS, ETHICS = (IDENTITIES[id][0] for id in ("ombuds", "ethics"))
 READERS = [OMBUDS.recipient, ETHICS.recipient]
 WITH_PHOTO = cast.signed_by_reporter(cast.report(attachments=(PHOTO,)))
 SLIP = cast.signed_by_reporter(cast.slip())
-TOKENS = (REPORTER.report_token, REPORTER.slip_token)
+TOKEN = REPORTER.report_token
 [BLOCK], _ = cast.stored("photo", b"a photograph")
 Make = Callable[[], bytes]
 
@@ -24,11 +24,15 @@ Make = Callable[[], bytes]
 def _submission(with_photo: bool = False) -> Submission:
     report = envelope.seal(WITH_PHOTO if with_photo else REPORT, READERS, SLOTS)
     slip = envelope.seal(SLIP, [REPORTER.mailbox.recipient], SLOTS)
-    return Submission(TOKENS, (report, slip), (BLOCK,) if with_photo else ())
+    return Submission(TOKEN, (report, slip), (BLOCK,) if with_photo else ())
 
 
 def _text() -> bytes:
     return submission.armored(_submission()).encode()
+
+
+def _with_block() -> bytes:
+    return submission.armored(_submission(True)).encode()
 
 
 def _armored(body: bytes, label: str = LABEL) -> bytes:
@@ -38,13 +42,13 @@ def _armored(body: bytes, label: str = LABEL) -> bytes:
 def _body(**changes: object) -> bytes:
     """The bytes to armour, without their hash, of a submission with changes."""
     found = _submission()
-    given = {"tokens": TOKENS, "envelopes": found.envelopes, "blocks": (), **changes}
+    given = {"token": TOKEN, "envelopes": found.envelopes, "blocks": (), **changes}
     return submission.encode(**given)  # type: ignore[arg-type]
 
 
-def _lines(change: Callable[[list[bytes]], list[bytes]]) -> Make:
+def _lines(change: Callable[[list[bytes]], list[bytes]], make: Make = _text) -> Make:
     """A valid text with its lines changed."""
-    return lambda: b"\n".join(change(_text().split(b"\n")))
+    return lambda: b"\n".join(change(make().split(b"\n")))
 
 
 def _from_a_browser() -> bytes:
@@ -62,10 +66,6 @@ def _other_stanzas() -> bytes:
     size = envelope.size(SLOTS)
     other = age.encrypt([age.X25519Identity.generate().recipient], bytes(size))[:size]
     return _armored(_body(envelopes=(other, _submission().envelopes[1])))
-
-
-def _repeated_token() -> bytes:
-    return _armored(_body(tokens=(TOKENS[0], TOKENS[0])))
 
 
 def _spare_bits(lines: list[bytes]) -> list[bytes]:
@@ -114,15 +114,16 @@ MALFORMED: dict[str, tuple[str, Make]] = {
         "the label in small letters",
         _said(lambda text: text.replace("WHISTLE SEALED REPORT", "whistle sealed report")),
     ),
-    "spare_bits": ("base64 that is not canonical", _lines(_spare_bits)),
+    "spare_bits": ("base64 that is not canonical", _lines(_spare_bits, _with_block)),
     "altered": ("a bit turned in the slip", _flipped),
     "sum_missing": ("without the sum", lambda: armor.encode(_body(), LABEL)),
-    "head_spaced": ("JSON that is not canonical", lambda: _armored(_body().replace(b',"tokens"', b', "tokens"', 1))),
+    "head_spaced": ("JSON that is not canonical", lambda: _armored(_body().replace(b',"token"', b', "token"', 1))),
     "one_envelope": (
         "no slip",
-        lambda: _armored(_body(tokens=TOKENS[:1], envelopes=_submission().envelopes[:1])),
+        lambda: _armored(_body(envelopes=_submission().envelopes[:1])),
     ),
-    "token_twice": ("one token for both", _repeated_token),
+    "token_short": ("a token of 15 bytes", lambda: _armored(_body(token=TOKEN[:15]))),
+    "tokens": ("a list of tokens in place of one", lambda: _armored(_body().replace(b'"token":', b'"tokens":', 1))),
     "envelope_short": (
         "a byte of the slip is missing",
         lambda: _armored(_body()[:-1]),
@@ -140,7 +141,7 @@ def _made(name: str, about: str, expect: str, make: Make, slots: int = SLOTS, ph
         "identities": [OMBUDS.text, REPORTER.mailbox.text],
     }
     output = {
-        "tokens": [token.hex() for token in TOKENS],
+        "token": TOKEN.hex(),
         "hashes": [(WITH_PHOTO if photo else REPORT).hash, SLIP.hash],
         "blocks": {BLOCK[0].hex(): hashlib.sha256(BLOCK[1]).hexdigest()} if photo else {},
     }
@@ -153,9 +154,7 @@ def vectors() -> Iterator[Vector]:
     """All of this module."""
     yield _made("ok", "a report and its slip", "ok", _text)
     yield _made("crlf", "lines as browsers send them, with room around them", "ok", _from_a_browser)
-    yield _made(
-        "block", "with a photo in a block", "ok", lambda: submission.armored(_submission(True)).encode(), photo=True
-    )
+    yield _made("block", "with a photo in a block", "ok", _with_block, photo=True)
     yield _made("slots", "sealed for another number of slots", "malformed", _text, slots=4)
     for name, (about, make) in EDITED.items():
         yield _made(name, about, "ok", make)

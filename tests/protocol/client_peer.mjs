@@ -45,7 +45,7 @@ function reporter({ code, attempt, digest, slots }) {
     replies: hex(who.replies),
     case: hex(who.case),
     reference: retrieval.reference(who.case),
-    tokens: [who.reportToken, who.slipToken, who.followUpToken(unhex(attempt), unhex(digest))].map(hex),
+    tokens: [who.reportToken, who.followUpToken(unhex(attempt), unhex(digest))].map(hex),
     look: who.lookupIds(slots).map(hex),
     code: hex(retrieval.codeFor(unhex(attempt), unhex(digest))),
     form: hex(form.digest()),

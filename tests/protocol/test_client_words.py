@@ -23,7 +23,7 @@ def test_everything_that_follows_from_the_words(peer: Peer, chance: random.Rando
         who, slots, form = retrieval.derive(code), chance.randint(2, 16), retrieval.FormDigest()
         form.field("text", code)
         form.file("a.txt", digest)
-        tokens = (who.report_token, who.slip_token, who.follow_up_token(attempt, digest))
+        tokens = (who.report_token, who.follow_up_token(attempt, digest))
         assert peer.ask("reporter", code=code.hex(), attempt=attempt.hex(), digest=digest.hex(), slots=slots) == {
             "mailbox": who.mailbox.recipient.text,
             "identity": who.mailbox.text,

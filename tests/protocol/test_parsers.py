@@ -359,7 +359,7 @@ def test_submissions(data: bytes) -> None:
     """What a reporter submits, as a body or as text, has one form, except for line ends and white space."""
     try:
         found = submission.parse(data, 2)
-        assert submission.encode(found.tokens, found.envelopes, found.blocks) == data
+        assert submission.encode(found.token, found.envelopes, found.blocks) == data
     except ProtocolError:
         pass
     text = data.decode("utf-8", "surrogateescape")

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from whistle.protocol.code import retrieval
-from whistle.protocol.code.retrieval import FormDigest, code_for, derive, id_from_token, reference, reply_tokens
+from whistle.protocol.code.retrieval import FormDigest, code_for, derive, message_id, place_ids, reference, slip_id
 from whistle.protocol.hkdf import hkdf
 
 CODE = bytes(range(16))
@@ -25,7 +25,7 @@ def test_hkdf_is_that_of_rfc_5869() -> None:
 def test_the_same_words_give_the_same_keys() -> None:
     """All keys and tokens depend on the code alone, and on all of it."""
     one, same, other = derive(CODE), derive(CODE), derive(bytes(16))
-    assert (one.case, one.report_token, one.slip_token) == (same.case, same.report_token, same.slip_token)
+    assert (one.case, one.report_id, one.slip_id) == (same.case, same.report_id, same.slip_id)
     assert len({one.sent, one.replies, one.case, bytes(one.signing), one.mailbox.seed, other.sent, other.case}) == 7
 
 
@@ -53,7 +53,18 @@ def test_lanes_do_not_meet() -> None:
     ids = who.lookup_ids(8)
     assert len(set(ids)) == len(ids) == 2 + 16 * 64 == 1026
     assert ids == sorted(ids)
-    assert id_from_token(who.report_token) in ids and id_from_token(reply_tokens(who.replies, 15)[63]) in ids
+    assert who.report_id in ids and place_ids(who.replies, 15)[63] in ids
+
+
+def test_ids_are_hashes_under_a_label_of_their_kind() -> None:
+    """No token gives the id of another kind of thing; the id of a place or a slip, sent as a token, gives none."""
+    who = derive(CODE)
+    token = who.report_token
+    assert who.report_id == hashlib.blake2b(b"whistle/v1 message" + token, digest_size=16).digest()
+    assert who.slip_id == hashlib.blake2b(b"whistle/v1 slip" + token, digest_size=16).digest()
+    lane = hashlib.shake_256(b"whistle/v1 replies" + who.replies + b"\3").digest(1024)
+    assert place_ids(who.replies, 3)[63] == lane[-16:]
+    assert not {give(id) for give in (message_id, slip_id) for id in who.lookup_ids(2)} & set(who.lookup_ids(16))
 
 
 def test_a_follow_up_has_a_token_of_its_own() -> None:
@@ -61,7 +72,7 @@ def test_a_follow_up_has_a_token_of_its_own() -> None:
     who = derive(CODE)
     token = who.follow_up_token(bytes(32), bytes(32))
     assert token == hmac.digest(who.sent, bytes(64), "sha256")[:16]
-    assert id_from_token(token) not in who.lookup_ids(8)
+    assert message_id(token) not in who.lookup_ids(8)
 
 
 def test_the_digest_is_over_lengths_names_and_values() -> None:

@@ -13,7 +13,7 @@ from whistle.protocol.reporter.submission import Submission, TooLarge
 
 TEXT = (FOLDER / "pasted_ok.txt").read_text("ascii")
 FOUND = submission.dearmor(TEXT, SLOTS)
-BODY = submission.encode(FOUND.tokens, FOUND.envelopes, [])
+BODY = submission.encode(FOUND.token, FOUND.envelopes, [])
 quick = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
@@ -25,7 +25,7 @@ def test_a_block_of_text_is_written_as_it_was_read() -> None:
 @pytest.mark.parametrize("blocks", [1, 2, 3])
 def test_as_much_as_a_field_of_text_holds(blocks: int) -> None:
     """Two blocks of attachments fit; three do not, and that is told."""
-    larger = Submission(FOUND.tokens, FOUND.envelopes, tuple((bytes([n]) * 16, bytes(BLOCK)) for n in range(blocks)))
+    larger = Submission(FOUND.token, FOUND.envelopes, tuple((bytes([n]) * 16, bytes(BLOCK)) for n in range(blocks)))
     if blocks < 3:
         assert submission.dearmor(submission.armored(larger).replace("\n", "\r\n"), SLOTS) == larger
     else:
@@ -67,7 +67,7 @@ def test_a_request_with_another_byte_is_read_or_refused(place: int, change: int)
         found = submission.parse(bytes(altered), SLOTS)
     except Malformed:
         return
-    assert (found.tokens, found.envelopes) != (FOUND.tokens, FOUND.envelopes)
+    assert (found.token, found.envelopes) != (FOUND.token, FOUND.envelopes)
 
 
 @pytest.mark.parametrize("body", [b"", b"\n", BODY[:-1], BODY + b"x", BODY * 2], ids=range(5))

@@ -16,7 +16,7 @@ from whistle.protocol import age, canonical, file_names, invisible_text, schema,
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import ByReporter, Continues, Report, Sender, Signed
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import FormDigest, derive, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import FormDigest, derive, place_ids
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
 from whistle.protocol.reporter import submission
 from whistle.protocol.transfer import bundle, courier_auth, statement
@@ -83,13 +83,13 @@ def run_derive(given: Given) -> Given:
         "case": who.case.hex(),
         "reference": retrieval.reference(who.case),
         "report_token": who.report_token.hex(),
-        "report_id": id_from_token(who.report_token).hex(),
-        "slip_token": who.slip_token.hex(),
-        "slip_id": id_from_token(who.slip_token).hex(),
+        "report_id": who.report_id.hex(),
+        "slip_id": who.slip_id.hex(),
         "follow_up_token": follow_up.hex(),
-        "first_reply_token": reply_tokens(who.replies, 0)[0].hex(),
-        "last_reply_token_of_lane_15": reply_tokens(who.replies, 15)[63].hex(),
-        "lane_sha256": {str(n): hashlib.sha256(b"".join(reply_tokens(who.replies, n))).hexdigest() for n in lanes},
+        "follow_up_id": retrieval.message_id(follow_up).hex(),
+        "first_place_id": place_ids(who.replies, 0)[0].hex(),
+        "last_place_id_of_lane_15": place_ids(who.replies, 15)[63].hex(),
+        "lane_sha256": {str(n): hashlib.sha256(b"".join(place_ids(who.replies, n))).hexdigest() for n in lanes},
         "lookup_sha256": {str(n): hashlib.sha256(b"".join(who.lookup_ids(n))).hexdigest() for n in lookups},
     }
 
@@ -251,7 +251,7 @@ def run_pasted(given: Given) -> Given:
     identities = [age.HybridIdentity.from_text(text) for text in given["identities"]]
     opened = [envelope.open_(body, identities, given["slots"]) for body in found.envelopes]
     return {
-        "tokens": [token.hex() for token in found.tokens],
+        "token": found.token.hex(),
         "hashes": [signed.hash for signed in opened],
         "blocks": {id.hex(): hashlib.sha256(block).hexdigest() for id, block in found.blocks},
     }

@@ -16,7 +16,7 @@ from tests.server.visitor import answer, opened, store_of
 from tests.serving import WSGI
 from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import FollowUp
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.reporter.api import STATES
 from whistle.server.api.reporter import _entry
 from whistle.store import Heap, Limits, State
@@ -86,14 +86,14 @@ def _reply_elsewhere(device: Device, who: Reporter) -> None:
     """A reply that is good, but for another place."""
     report = device.report
     answer(device.app, device.org, who, report, "Come at night.", n=1)
-    _move(device, id_from_token(reply_tokens(who.replies, 0)[1]), id_from_token(reply_tokens(who.replies, 0)[2]))
+    _move(device, place_ids(who.replies, 0)[1], place_ids(who.replies, 0)[2])
 
 
 def _reply_of_another(device: Device, who: Reporter) -> None:
     """A reply to somebody else, in this reporter's place."""
     other = parties.reporter()
     answer(device.app, device.org, other, parties.report(other, device.org), "Come at night.")
-    _move(device, id_from_token(reply_tokens(other.replies, 0)[0]), id_from_token(reply_tokens(who.replies, 0)[0]))
+    _move(device, place_ids(other.replies, 0)[0], place_ids(who.replies, 0)[0])
 
 
 def _reply_unsigned(device: Device, who: Reporter) -> None:
@@ -120,7 +120,7 @@ def _reply_altered(device: Device, who: Reporter) -> None:
         if environ["PATH_INFO"] != "/api/lookup":
             return application(environ, start)
         body = bytearray(b"".join(application(environ, start)))
-        place = body.index(id_from_token(reply_tokens(who.replies, 0)[0]))
+        place = body.index(place_ids(who.replies, 0)[0])
         body[place + 30_000] ^= 1
         return [bytes(body)]
 

@@ -18,7 +18,7 @@ from tests.server.visitor import Visitor, opened, store_of
 from tests.serving import WSGI
 from whistle.protocol.case import attachment, message
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import derive, id_from_token, reference
+from whistle.protocol.code.retrieval import derive, reference
 from whistle.protocol.reporter.submission import MAX_PASTED
 from whistle.store import Heap
 
@@ -54,7 +54,7 @@ def test_words_are_shown_only_when_all_is_stored(device: Device) -> None:
     assert twelve(done.stdout) == " ".join(words.encode(who.code, "es"))
     assert f"Case reference: {reference(who.case)}" in done.stdout
     assert device.requests[-1] == "/api/store"
-    found = store_of(device.app).lookup([id_from_token(who.report_token), id_from_token(who.slip_token)])
+    found = store_of(device.app).lookup([who.report_id, who.slip_id])
     assert {each.heap for each in found} == set(Heap)
     device.between = instead({"/api/store": b""}, 507)
     done = device.run("send", "--channel", "fraud", text=TEXT)

@@ -12,10 +12,10 @@ from werkzeug.test import TestResponse
 
 from tests import parties
 from tests.server.visitor import answer
-from whistle.protocol import canonical
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import Slip
-from whistle.protocol.code.retrieval import Reporter, id_from_token
+from whistle.protocol.code.retrieval import Reporter, message_id
+from whistle.protocol.reporter import submission
 from whistle.server.api import reporter
 from whistle.server.instance import Instance
 from whistle.server.sealing import arrival
@@ -45,8 +45,7 @@ def sealed_report(who: Reporter, org: parties.Organisation) -> tuple[bytes, byte
 
 def head(who: Reporter, blocks: list[bytes] | None = None) -> bytes:
     """The JSON before a report and its slip."""
-    tokens = [who.report_token.hex(), who.slip_token.hex()]
-    return canonical.dumps({"tokens": tokens, "blocks": [id.hex() for id in blocks or []]}) + b"\n"
+    return submission.encode(who.report_token, [], blocks or [])
 
 
 def entries(data: bytes) -> dict[bytes, tuple[int, int, bytes]]:
@@ -79,9 +78,9 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     body = head(who, ids) + b"".join(sealed_report(who, org))
     assert post(client, "store", body).status_code == 204
     assert post(client, "store", body).status_code == 204
-    state, day, none = entries(look(client, who))[id_from_token(who.report_token)]
+    state, day, none = entries(look(client, who))[who.report_id]
     assert (state, day, none) == (0, (parties.DAY - reporter.EPOCH).days, b"")
-    slip = entries(look(client, who))[id_from_token(who.slip_token)][2]
+    slip = entries(look(client, who))[who.slip_id][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
     view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     assert view and view.slip and view.state is State.WAITING
@@ -95,9 +94,9 @@ def test_the_reports_own_body_is_never_shown(
     who = parties.reporter()
     report, slip = sealed_report(who, org)
     post(client, "store", head(who) + report + slip)
-    instance.store.collect([id_from_token(who.report_token)])
+    instance.store.collect([who.report_id])
     data = look(client, who)
-    assert entries(data)[id_from_token(who.report_token)][0] == 1
+    assert entries(data)[who.report_id][0] == 1
     assert report[2000:2100] not in data
 
 
@@ -138,15 +137,19 @@ def test_blocks_of_replies(client: FlaskClient, instance: Instance) -> None:
 
 
 def test_withdraw(client: FlaskClient, instance: Instance, org: parties.Organisation) -> None:
-    """By tokens, while nobody has collected it."""
+    """By the report's token, while nobody has collected it; a follow-up cannot be withdrawn."""
     one, other = parties.reporter(), parties.reporter()
     for who in (one, other):
         post(client, "store", head(who) + b"".join(sealed_report(who, org)))
-    instance.store.collect([id_from_token(other.report_token)])
-    assert post(client, "withdraw", one.report_token + one.slip_token).data == b"\0"
-    assert entries(look(client, one))[id_from_token(one.report_token)][0] == 2
-    assert post(client, "withdraw", other.report_token + other.slip_token).data == b"\1"
-    assert post(client, "withdraw", os.urandom(32)).data == b"\2"
+    instance.store.collect([other.report_id])
+    assert post(client, "withdraw", one.report_token).data == b"\0"
+    assert entries(look(client, one))[one.report_id][0] == 2
+    assert post(client, "withdraw", other.report_token).data == b"\1"
+    assert post(client, "withdraw", os.urandom(16)).data == b"\2"
+    later, body = one.follow_up_token(bytes(32), bytes(32)), sealed_report(one, org)[0]
+    assert post(client, "store", submission.encode(later, [body], [])).status_code == 204
+    assert post(client, "withdraw", later).data == b"\2"
+    assert instance.store.lookup([message_id(later)])[0].state is State.WAITING
 
 
 def test_a_missing_block_refuses_the_report(client: FlaskClient, org: parties.Organisation) -> None:
@@ -169,18 +172,21 @@ def test_a_full_disk_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatc
 
 WHO = parties.reporter()
 IDS = WHO.lookup_ids(8)
-ENVELOPE = bytes(SIZE)
-TOKEN = "0123456789abcdef0123456789abcdef"
+ENVELOPE = sealed_report(WHO, parties.organisation())[0]
+TOKEN = b"0123456789abcdef0123456789abcdef"
+HEAD = b'{"blocks":[],"token":"%s"}' % TOKEN
 WRONG = {
     "block_short": ("block", bytes(16 + PAD - 1), 400),
     "block_long": ("block", bytes(16 + PAD + 1), 413),
     "store_empty": ("store", b"", 400),
-    "store_not_an_envelope": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": []}) + b"\n" + ENVELOPE, 400),
-    "store_no_newline": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": []}) + ENVELOPE, 400),
-    "store_no_token": ("store", canonical.dumps({"tokens": [], "blocks": []}) + b"\n" + ENVELOPE, 400),
-    "store_same_token": ("store", canonical.dumps({"tokens": [TOKEN] * 2, "blocks": []}) + b"\n" + ENVELOPE * 2, 400),
-    "store_not_canonical": ("store", b'{"tokens": [], "blocks": []}\n' + ENVELOPE, 400),
-    "store_more_fields": ("store", canonical.dumps({"tokens": [TOKEN], "blocks": [], "x": 1}) + b"\n" + ENVELOPE, 400),
+    "store_not_an_envelope": ("store", HEAD + b"\n" + bytes(SIZE), 400),
+    "store_no_newline": ("store", HEAD + ENVELOPE, 400),
+    "store_no_envelope": ("store", HEAD + b"\n", 400),
+    "store_three_envelopes": ("store", HEAD + b"\n" + ENVELOPE * 3, 400),
+    "store_no_token": ("store", HEAD.replace(b'"token":"%s"' % TOKEN, b'"token":""') + b"\n" + ENVELOPE, 400),
+    "store_tokens": ("store", HEAD.replace(b'"%s"' % TOKEN, b'["%s"]' % TOKEN) + b"\n" + ENVELOPE, 400),
+    "store_not_canonical": ("store", HEAD.replace(b":", b": ") + b"\n" + ENVELOPE, 400),
+    "store_more_fields": ("store", HEAD.replace(b"}", b',"x":1}') + b"\n" + ENVELOPE, 400),
     "lookup_one_less": ("lookup", b"".join(IDS[:-1]), 400),
     "lookup_one_more": ("lookup", b"".join([*IDS, b"\xff" * 16]), 413),
     "lookup_unsorted": ("lookup", b"".join(reversed(IDS)), 400),
@@ -188,7 +194,8 @@ WRONG = {
     "blocks_none": ("blocks", b"", 400),
     "blocks_cut": ("blocks", bytes(17), 400),
     "blocks_many": ("blocks", bytes(65 * 16), 413),
-    "withdraw_one": ("withdraw", bytes(16), 400),
+    "withdraw_none": ("withdraw", b"", 400),
+    "withdraw_two": ("withdraw", bytes(32), 413),
 }
 
 

@@ -21,7 +21,6 @@ from whistle.cli import server as commands
 from whistle.cli.errors import Problem
 from whistle.protocol.case import envelope
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import id_from_token
 from whistle.server.config import Config
 from whistle.server.instance import Instance, open_instance
 from whistle.server.running import housekeeping
@@ -135,7 +134,7 @@ def test_replies_are_read_while_the_clock_is_wrong(app: flask.Flask, org: partie
     visitor.step("follow-up", {"text": "One thing more."})
     assert len(store_of(app).day_ids(DAY + ONE).envelopes) == 1
     visitor.come_back(code).step("withdraw").step("withdraw-now")
-    assert store_of(app).lookup([id_from_token(who.report_token)])[0].state is State.REMOVED
+    assert store_of(app).lookup([who.report_id])[0].state is State.REMOVED
 
 
 def test_housekeeping_waits_for_the_operator(
@@ -148,7 +147,7 @@ def test_housekeeping_waits_for_the_operator(
     """A leap is told once a day, and nothing goes; once the day is accepted, what was kept too long goes by itself."""
     monkeypatch.setattr(housekeeping.chaff, "add", lambda *_: None)
     code = Visitor(app).tell(files=[("a.txt", b"one")]).words
-    report = id_from_token(retrieval.derive(words.decode(code)).report_token)
+    report = retrieval.derive(words.decode(code)).report_id
     keeper = Housekeeper(instance)
     keeper.tick()
     clock.day = AHEAD

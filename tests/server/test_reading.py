@@ -12,7 +12,6 @@ from tests import parties
 from tests.server.visitor import Visitor, answer, hide, opened, reported, site
 from whistle.protocol.case.message import Report
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import id_from_token
 from whistle.protocol.trust.manifest import Recovery
 from whistle.server.instance import Instance
 from whistle.store import Store, StoreError
@@ -125,7 +124,7 @@ def test_what_cannot_be_known_is_not_guessed(form: Visitor, known_words: str, mo
         raise StoreError
 
     with monkeypatch.context() as patch:
-        hide(patch, id_from_token(who.slip_token))
+        hide(patch, who.slip_id)
         assert unknown in form.step("words").text and form.words == known_words
     form.page = page
     monkeypatch.setattr(Store, "lookup", broken)

@@ -13,7 +13,7 @@ from tests.server.visitor import Clock, answer, opened, turn
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import Reporter, derive, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, derive, place_ids
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter.compose import Empty, HoldsWords, NobodyLeft, TooLong
 from whistle.protocol.trust.manifest import Recovery
@@ -85,7 +85,7 @@ def test_a_report_reaches_the_channel_and_nobody_else(
 def test_a_report_on_two_days_of_one_size(instance: Instance) -> None:
     """Report and slip are envelopes of the same size, one for each heap."""
     who = send(instance)
-    ids = [id_from_token(who.report_token), id_from_token(who.slip_token)]
+    ids = [who.report_id, who.slip_id]
     found = instance.store.lookup(ids, bodies=tuple(Heap))
     assert {each.heap for each in found} == set(Heap)
     assert {len(each.body or b"") for each in found} == {envelope.size(8)}
@@ -234,7 +234,7 @@ def test_recovery_reads_unless_left_out(app: flask.Flask, instance: Instance, or
     known = org.next(recovery=content.recovery)
     instance.published.install([(known.data, known.signature)])
     who = send(instance)
-    (found,) = instance.store.lookup([id_from_token(who.report_token)], bodies=tuple(Heap))
+    (found,) = instance.store.lookup([who.report_id], bodies=tuple(Heap))
     assert envelope.open_(found.body or b"", [spare], 8).message.readers == ("ombuds", "ethics", "recovery")
 
 
@@ -255,7 +255,7 @@ def test_withdrawn_while_waiting(instance: Instance) -> None:
     assert arrival.withdraw(who, instance.store) == "withdrawn"
     assert look(instance, who).state is State.REMOVED
     other = send(instance, code=b"another 16 bytes")
-    instance.store.collect([id_from_token(other.report_token)])
+    instance.store.collect([other.report_id])
     assert arrival.withdraw(other, instance.store) == "collected"
     assert look(instance, other).state is State.COLLECTED
     assert arrival.withdraw(parties.reporter(), instance.store) == "unknown"
@@ -307,9 +307,9 @@ def test_a_reply_elsewhere_than_it_says_is_not_shown(
     """The bytes of a good reply, copied to another place, are not shown there."""
     who = send(instance)
     answer(app, org, who, read(app, org, "ombuds")[0])
-    (found,) = instance.store.lookup([id_from_token(reply_tokens(who.replies, 0)[0])])
-    copy = Sealed(id_from_token(reply_tokens(who.replies, 0)[5]), Heap.REPORTERS, found.body or b"")
-    junk = Sealed(id_from_token(reply_tokens(who.replies, 1)[0]), Heap.REPORTERS, os.urandom(envelope.size(8)))
+    (found,) = instance.store.lookup([place_ids(who.replies, 0)[0]])
+    copy = Sealed(place_ids(who.replies, 0)[5], Heap.REPORTERS, found.body or b"")
+    junk = Sealed(place_ids(who.replies, 1)[0], Heap.REPORTERS, os.urandom(envelope.size(8)))
     instance.store.commit([copy, junk], [])
     view = look(instance, who)
     assert (len(view.replies), view.late) == (1, 2)

@@ -17,7 +17,7 @@ from werkzeug.test import TestResponse
 from tests import parties
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.message import Have, Reply, Report, Signed
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.protocol.errors import NotForMe
 from whistle.server import create_app
 from whistle.server.config import Config, Emergency, Outside, Question, Step
@@ -254,7 +254,7 @@ def answer(
     signed = message.sign(reply, by.secret.signing)
     body = envelope.seal(signed, [who.mailbox.recipient], org.manifest.slots, parties.POOL)
     lane, n = (at["lane"], at["n"]) if at else (reply.lane, reply.n)
-    id = id_from_token(reply_tokens(who.replies, lane)[n])
+    id = place_ids(who.replies, lane)[n]
     store_of(app).commit([Sealed(id, Heap.REPORTERS, body)], [])
     return reply
 

@@ -10,7 +10,7 @@ from tests.server.visitor import Page
 from tests.trial.planted import files_of, found_in, secrets_of
 from tests.trial.serving import BOUNDARY, Server, Upload
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import derive, id_from_token
+from whistle.protocol.code.retrieval import derive
 
 ADDRESS = "127.0.0.77"  # of the visitor
 MARK = secrets.token_hex(16)
@@ -31,7 +31,7 @@ class Watched:
     def plant(self, typed: str) -> None:
         """Look for these twelve words too, and for every key and token that follows from them."""
         self._words = secrets_of(typed)
-        self.report_id = id_from_token(derive(words.decode(typed)).report_token)
+        self.report_id = derive(words.decode(typed)).report_id
         self.everything += self._words
         self.search()
 

@@ -53,7 +53,7 @@ def test_a_clock_that_lags_brings_nothing_to_a_day_that_is_over(store: Store, ur
         first, _, _ = report(late, blocks=1)
         gone, slip, _ = report(late)
         late.collect([first.id])
-        late.withdraw([gone.id, slip.id])
+        late.withdraw(gone.id, slip.id)
         late.record_visit("courier")
         assert late.clock().day == NEXT
         assert not late.record_import("ombuds", NEXT, late.day_hash(NEXT) or b"")

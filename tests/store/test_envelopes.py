@@ -63,7 +63,7 @@ def test_two_of_one_commit_cannot_share_an_id(store: Store) -> None:
 def test_a_withdrawn_id_stays_taken(store: Store) -> None:
     """What was withdrawn cannot be stored again, since its bytes can no longer be compared."""
     first, slip, _ = report(store)
-    store.withdraw([first.id, slip.id])
+    store.withdraw(first.id, slip.id)
     with pytest.raises(Taken):
         store.commit([first, slip], [])
 
@@ -117,7 +117,7 @@ def test_collected_is_said_with_its_day(store: Store, turned: bool) -> None:
     """Collecting marks reports and no slips, keeps their first day, and names what may be sent."""
     first, slip, _ = report(store)
     gone, other, _ = report(store)
-    store.withdraw([gone.id, other.id])
+    store.withdraw(gone.id, other.id)
     if turned:
         on(store, NEXT).turn_over()
     asked = [first.id, slip.id, gone.id, an_id()]
@@ -138,8 +138,8 @@ def test_a_waiting_report_can_be_withdrawn(store: Store, turned: bool) -> None:
     if turned:
         on(store, NEXT).turn_over()
     ids = [first.id, slip.id]
-    assert on(store, NEXT).withdraw(ids) == "withdrawn"
-    assert on(store, after(2)).withdraw(ids) == "withdrawn"
+    assert on(store, NEXT).withdraw(*ids) == "withdrawn"
+    assert on(store, after(2)).withdraw(*ids) == "withdrawn"
     assert [(each.state, each.state_day, each.body) for each in store.lookup(ids)] == [(State.REMOVED, NEXT, None)] * 2
     assert store.day_ids(DAY).envelopes == (kept.id,)
     left = rows(store)
@@ -151,15 +151,16 @@ def test_a_collected_report_is_not_withdrawn(store: Store) -> None:
     first, slip, _ = report(store)
     store.collect([first.id])
     before = rows(store)
-    assert on(store, NEXT).withdraw([first.id, slip.id]) == "collected"
+    assert on(store, NEXT).withdraw(first.id, slip.id) == "collected"
     assert rows(store) == before
 
 
-def test_what_was_never_stored_cannot_be_withdrawn(store: Store) -> None:
-    """Unknown ids, and a slip without its report, are unknown."""
-    _, slip, _ = report(store)
-    assert store.withdraw([an_id(), slip.id]) == "unknown"
-    assert store.lookup([slip.id])[0].body == slip.body
+def test_nothing_but_a_report_with_its_slip_is_withdrawn(store: Store) -> None:
+    """Unknown ids are unknown, and so is a report or a slip without the other, or in the other's place."""
+    first, slip, _ = report(store)
+    pairs = (an_id(), slip.id), (first.id, an_id()), (slip.id, first.id), (slip.id, slip.id), (first.id, first.id)
+    assert {store.withdraw(*pair) for pair in pairs} == {"unknown"}
+    assert [each.state for each in store.lookup([first.id, slip.id])] == [State.WAITING] * 2
 
 
 def test_collecting_and_withdrawing_at_once_have_one_winner(store: Store) -> None:
@@ -174,7 +175,7 @@ def test_collecting_and_withdrawing_at_once_have_one_winner(store: Store) -> Non
 
         def withdraw(gate: threading.Barrier = gate, ids: tuple[bytes, bytes] = (first.id, slip.id)) -> str:
             gate.wait()
-            return store.withdraw(ids)
+            return store.withdraw(*ids)
 
         with ThreadPoolExecutor(2) as pool:
             collected, withdrawn = pool.submit(collect).result, pool.submit(withdraw).result

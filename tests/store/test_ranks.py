@@ -64,7 +64,7 @@ class Days:
             self.envelopes[day] += pair
             self.blocks[day] += blocks
             if number % 10 == 0:
-                on(self.store, day).withdraw([each.id for each in pair])
+                on(self.store, day).withdraw(*(each.id for each in pair))
                 self.gone += pair
         some = [each.id for each in self.envelopes[day] if each.id[0] < 128 and each.heap is Heap.REVIEWERS]
         on(self.store, day).collect([each for each in some if each not in {gone.id for gone in self.gone}])

@@ -41,7 +41,7 @@ def test_the_hash_of_a_day_is_over_its_ids_and_contents(store: Store, monkeypatc
     blocks = [(id, store.block(id)) for _, _, ids in reports for id in ids]
     gone, other, _ = report(store)
     assert store.day_hash(DAY) == hashed(*things, *blocks, (gone.id, gone.body))
-    store.withdraw([gone.id, other.id])
+    store.withdraw(gone.id, other.id)
     put(store)
     report(on(store, NEXT))
     assert store.day_ids(DAY) == DayIds(tuple(sorted(id for id, _ in things)), tuple(sorted(id for id, _ in blocks)))

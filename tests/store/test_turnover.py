@@ -75,7 +75,7 @@ def test_states_move_too(store: Store) -> None:
     first, slip, _ = report(store)
     gone, other, _ = report(store)
     store.collect([first.id])
-    store.withdraw([gone.id, other.id])
+    store.withdraw(gone.id, other.id)
     on(store, NEXT).turn_over()
     found = {each.id: each.state for each in store.lookup([first.id, slip.id, gone.id, other.id])}
     assert found == {
@@ -109,7 +109,7 @@ def test_what_lies_in_both_places_is_there_once(store: Store, monkeypatch: pytes
     copied = slice(0, 2) if deletions else slice(2, 3)
     assert at(store, MAIN)[copied] == at(store, TODAY)[copied]
     assert on(store, NEXT).collect([first.id]) == [first.id]
-    assert on(store, NEXT).withdraw([gone.id, other.id]) == "withdrawn"
+    assert on(store, NEXT).withdraw(gone.id, other.id) == "withdrawn"
     monkeypatch.undo()
     on(store, NEXT).turn_over()
     assert at(store, TODAY) == ([], [], [])

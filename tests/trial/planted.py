@@ -24,8 +24,8 @@ def secrets_of(typed: str) -> list[bytes]:
     code = words.decode(typed)
     who = retrieval.derive(code)
     found = [typed.encode(), *(" ".join(words.encode(code, each)).encode() for each in words.LANGUAGES)]
-    found += [code, bytes(who.signing), who.sent, who.replies, who.report_token, who.slip_token]
-    return [*found, who.mailbox.text.encode(), *retrieval.reply_tokens(who.replies, 0)[:2]]
+    found += [code, bytes(who.signing), who.sent, who.replies, who.report_token]
+    return [*found, who.mailbox.text.encode(), *retrieval.place_ids(who.replies, 0)[:2]]
 
 
 def files_of(pids: Iterable[int], *folders: Path) -> Iterator[Path]:

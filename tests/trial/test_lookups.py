@@ -16,7 +16,7 @@ from tests.trial.conftest import Measure
 from tests.trial.counts import TRIAL, full
 from whistle.protocol.case.message import Report
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import Reporter, derive, id_from_token
+from whistle.protocol.code.retrieval import Reporter, derive
 from whistle.server.config import Config, Rate
 
 SAMPLES = full("LOOKUPS", 10_000, 120)
@@ -174,8 +174,8 @@ def test_the_first_lookup_and_the_thousandth(app: flask.Flask, measured: Measure
 def test_right_and_wrong_tokens(app: flask.Flask, org: parties.Organisation, measured: Measure) -> None:
     """To withdraw with the tokens of a report that was collected, or with none that exist, is answered in one byte."""
     who = reported(app, org, 0)
-    store_of(app).collect([id_from_token(who.report_token)])
-    asks = {"wrong": lambda: os.urandom(32), "right": lambda: who.report_token + who.slip_token}
+    store_of(app).collect([who.report_id])
+    asks = {"wrong": lambda: os.urandom(16), "right": lambda: who.report_token}
     found = times({name: by_program(app, "withdraw", tokens) for name, tokens in asks.items()}, SAMPLES)
     shown(found, "wrong", measured)
     assert abs(usual(found["right"]) - usual(found["wrong"])) < NEAR

@@ -24,7 +24,7 @@ from tests.trial.counts import full
 from tests.trial.world import COLUMNS, COURIERS, PEOPLE, SLOTS, STATES, Case, Row, Said, World
 from whistle.protocol.case.message import Reply, Slip
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import derive, id_from_token
+from whistle.protocol.code.retrieval import derive
 from whistle.server.sealing.arrival import view_case
 from whistle.store import BLOCK, Heap, sqlite_files
 from whistle.workstation.cases import compose, overview, saved_files
@@ -267,7 +267,7 @@ class Promises(RuleBasedStateMachine):
     def nothing_acknowledged_is_lost(self) -> None:
         rows = self.world.rows()
         for case in self.world.cases:
-            report = rows[id_from_token(case.who.report_token)]
+            report = rows[case.who.report_id]
             assert report.state == case.state
             for place, said in enumerate(case.told):
                 ids = [id for id, (_, name, text) in self.found.items() if (name, text) == (case.name, said.text)]

@@ -8,7 +8,7 @@ from tests.parties import DAY
 from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
 from whistle.protocol.case.message import Status
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.workstation.cases import compose, duties, overview, transcript
 from whistle.workstation.cases.duties import Answer, Deadline
 from whistle.workstation.errors import Refused
@@ -73,7 +73,7 @@ def test_a_reply_whose_place_was_taken_counts_with_the_next(world: World) -> Non
     """A reply that never reached the reporter's place fulfils nothing; signed again, it does once it is stored."""
     who = world.report()
     world.round("ombuds", "ethics")
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id=id_from_token(reply_tokens(who.replies, 0)[0]))
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=place_ids(who.replies, 0)[0])
     compose.reply(world.station("ombuds"), case_of(world, who), "We have it.", mark="acknowledgement")
     world.round("ombuds", "ombuds")
     assert due(world, who) == [("acknowledge", WEEK, True)]

@@ -12,7 +12,7 @@ from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.protocol.canonical import MAX_INTEGER
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import Grant, Have, Note, Reply, Signed, Status
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import compose, overview, transcript
 from whistle.workstation.cases.overview import Case
@@ -107,7 +107,7 @@ def test_a_place_that_was_taken_is_not_forgotten_while_nothing_may_be_signed(wor
     world.round("ombuds")
     station = world.station("ombuds")
     compose.reply(station, case_of(world, who), "We look into it.")
-    place = id_from_token(reply_tokens(who.replies, 0)[0])
+    place = place_ids(who.replies, 0)[0]
     world.carrier.put(bytes(8 * 4096), heap="reporters", id=place)
     world.round("ombuds")
     world.day = DAY - datetime.timedelta(days=30)

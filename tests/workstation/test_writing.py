@@ -11,7 +11,7 @@ from tests.parties import DAY, organisation, reporter, sender
 from tests.workstation.carrying import World
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import FollowUp, Grant, Reply, Slip, Status
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.protocol.reporter.reply_validation import StoredBody, validate
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
@@ -45,7 +45,7 @@ def test_a_reply_lies_where_the_reporter_looks(world: World) -> None:
         1, who.mailbox.recipient.text, 1, found[0].hash,
     )  # fmt: skip
     message.check(found[1], world.org.people["ethics"].secret.public.key)
-    assert id_from_token(reply_tokens(who.replies, 1)[1]) in world.carrier.heaps
+    assert place_ids(who.replies, 1)[1] in world.carrier.heaps
 
 
 def test_files_of_a_reply_open_for_the_reporter_and_for_the_readers(world: World) -> None:
@@ -102,12 +102,12 @@ def test_a_reply_whose_place_was_taken_is_signed_again(world: World) -> None:
     world.round("ombuds")
     station = world.station("ombuds")
     compose.reply(station, case_of(world, who), "We look into it.", [Upload("a", "text/plain", BytesIO(b"a"))])
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id=id_from_token(reply_tokens(who.replies, 0)[0]))
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=place_ids(who.replies, 0)[0])
     world.round("ombuds")
     assert not world.carrier.taken - set(world.carrier.heaps)
     [done] = world.round("ombuds")
     assert "signed again" in " ".join(done.imported.findings)
-    del world.carrier.heaps[id_from_token(reply_tokens(who.replies, 0)[0])]
+    del world.carrier.heaps[place_ids(who.replies, 0)[0]]
     [found] = world.replies(who)
     assert isinstance(found.message, Reply)
     first = station.hashes(who.case.hex())[1]
@@ -174,7 +174,7 @@ def told(world: World, who: Reporter) -> list[tuple[str, str]]:
         sealed="device", day=DAY, language="en", channel="harassment",
     )  # fmt: skip
     body = envelope.seal(message.sign(slip, who.signing), [who.mailbox.recipient], 8)
-    world.carrier.put(body, heap="reporters", id=id_from_token(who.slip_token))
+    world.carrier.put(body, heap="reporters", id=who.slip_id)
     heaps, wanted = world.carrier.heaps, who.lookup_ids(8)
     things = {id: StoredBody(DAY, heaps[id][1]) for id in wanted if id in heaps and heaps[id][0] == "reporters"}
     view = validate(things, who, ManifestChain([world.org.known]), 8, lambda transcript: b"")
@@ -203,10 +203,10 @@ def test_the_reporter_is_told_though_the_place_was_taken(world: World) -> None:
     """The notice goes to the next place, as any reply does."""
     who = world.report()
     world.round("ombuds")
-    world.carrier.put(bytes(8 * 4096), heap="reporters", id=id_from_token(reply_tokens(who.replies, 0)[0]))
+    world.carrier.put(bytes(8 * 4096), heap="reporters", id=place_ids(who.replies, 0)[0])
     compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
     world.round("ombuds", "ombuds", "ombuds")
-    del world.carrier.heaps[id_from_token(reply_tokens(who.replies, 0)[0])]
+    del world.carrier.heaps[place_ids(who.replies, 0)[0]]
     assert told(world, who) == [("counsel", "ombuds")]
 
 

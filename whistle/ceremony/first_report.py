@@ -10,10 +10,10 @@ import requests
 
 from whistle.ceremony.steps import Layout
 from whistle.courier import Courier
-from whistle.protocol import canonical
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.message import Report, Sender, Slip
 from whistle.protocol.code import retrieval
+from whistle.protocol.reporter import submission
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.exchange import exchange
 from whistle.workstation.workstation import Workstation
@@ -49,8 +49,7 @@ def report(url: str, known: SignedManifest, channel: str, day: datetime.date) ->
     slots = known.manifest.slots
     sealed = envelope.seal(message.sign(report, reporter.signing), known.manifest.recipients(readers, day), slots)
     own = envelope.seal(message.sign(slip, reporter.signing), [reporter.mailbox.recipient], slots)
-    tokens = [reporter.report_token.hex(), reporter.slip_token.hex()]
-    _post(f"{url}/api/store", canonical.dumps({"blocks": [], "tokens": tokens}) + b"\n" + sealed + own)
+    _post(f"{url}/api/store", submission.encode(reporter.report_token, [sealed, own], []))
     return report.case
 
 

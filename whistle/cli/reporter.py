@@ -156,7 +156,7 @@ def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
         if not prompts.at_a_terminal():
             raise Problem("nobody is there to be asked", "give --yes to withdraw it without a question")
         click.confirm("Withdraw it now?", default=False, abort=True, err=True)
-    outcome = api.withdraw([who.report_token, who.slip_token])
+    outcome = api.withdraw(who.report_token)
     if outcome == "collected":
         raise Problem("it was already picked up, so it cannot be withdrawn", "ask the readers to stop: a follow-up")
     if outcome == "unknown":

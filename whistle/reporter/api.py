@@ -57,9 +57,9 @@ class Api:
         id, body = block
         self._link.post("/api/block", id + body, 0)
 
-    def store(self, tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
-        """Store envelopes under their tokens, with blocks stored before; repeating it changes nothing."""
-        self._link.post("/api/store", submission.encode(tokens, envelopes, blocks), 0)
+    def store(self, token: bytes, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
+        """Store a message, or a report with its slip, with blocks stored before; repeating it changes nothing."""
+        self._link.post("/api/store", submission.encode(token, envelopes, blocks), 0)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
         """Look up the sorted ids of one reporter."""
@@ -70,9 +70,9 @@ class Api:
         """Fetch at most 64 blocks of replies; None for each that is not there."""
         return _parse_blocks(self._link.post("/api/blocks", b"".join(ids), len(ids) * (1 + BLOCK)), len(ids))
 
-    def withdraw(self, tokens: Sequence[bytes]) -> str:
+    def withdraw(self, token: bytes) -> str:
         """Withdraw a report and its slip; returns withdrawn, collected (too late) or unknown."""
-        answer = self._link.post("/api/withdraw", b"".join(tokens), 1)
+        answer = self._link.post("/api/withdraw", token, 1)
         if len(answer) != 1 or answer[0] >= len(WITHDRAWN):
             raise _unknown()
         return WITHDRAWN[answer[0]]

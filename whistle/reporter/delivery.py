@@ -131,7 +131,7 @@ def _store(api: Api, parcel: Submission, ids: list[bytes], course: Course) -> No
         ids.append(block[0])
         course.persist(lambda block=block: api.put_block(block))  # type: ignore[misc]
     try:
-        course.persist(lambda: api.store(parcel.tokens, parcel.envelopes, ids))
+        course.persist(lambda: api.store(parcel.token, parcel.envelopes, ids))
     except TooMuch:
         raise
     except Away as exc:

@@ -12,7 +12,7 @@ from whistle.durable import new_file
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.envelope import REPLIES_KEPT
-from whistle.protocol.code.retrieval import Reporter, id_from_token
+from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
 from whistle.protocol.reporter import reply_validation
@@ -43,10 +43,10 @@ def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime
     found = {each.id: each for each in api.look(reporter.lookup_ids(slots), slots)}
     if not found:
         return None
-    report = found.pop(id_from_token(reporter.report_token), None)
+    report = found.pop(reporter.report_id, None)
     things = {id: StoredBody(each.day, each.body) for id, each in found.items() if each.body}
     told = reply_validation.validate(things, reporter, manifests, slots, lambda record: b"".join(content(api, record)))
-    sent = _sent(report, found.get(id_from_token(reporter.slip_token)))
+    sent = _sent(report, found.get(reporter.slip_id))
     last = min((reply.day for reply in told.replies), default=sent)
     return CaseView(
         slip=told.slip,

@@ -178,16 +178,17 @@ def collect(database: Database, ids: Sequence[bytes], clock: Clock) -> list[byte
         return [row.id for row in rows]
 
 
-def withdraw(database: Database, ids: Sequence[bytes], clock: Clock) -> str:
+def withdraw(database: Database, report: bytes, slip: bytes, clock: Clock) -> str:
     """Remove a waiting report and its slip. Returns `withdrawn` (also the second time), `collected` or `unknown`."""
     with database.write() as connection:
-        rows = _rows(connection, ids)
-        reports = [row for row in rows if row.heap == Heap.REVIEWERS]
-        if not reports:
+        states = {(row.id, row.heap): row.state for row in _rows(connection, [report, slip])}
+        parts = (report, Heap.REVIEWERS), (slip, Heap.REPORTERS)
+        if any(part not in states for part in parts):
             return "unknown"
-        if any(row.state == State.COLLECTED for row in reports):
+        if states[parts[0]] == State.COLLECTED:
             return "collected"
-        remove(connection, [row.id for row in rows if row.state == State.WAITING], clock.take(connection).day)
+        waiting = [part[0] for part in parts if states[part] == State.WAITING]
+        remove(connection, waiting, clock.take(connection).day)
         return "withdrawn"
 
 

@@ -94,9 +94,13 @@ class Store:
         with self.database.read() as connection:
             return envelopes.lookup(connection, ids, heaps, bodies)
 
-    def withdraw(self, ids: Sequence[bytes]) -> str:
-        """Remove a waiting report and its slip: `withdrawn` (also the second time), `collected` or `unknown`."""
-        return envelopes.withdraw(self.database, ids, self._clock)
+    def withdraw(self, report: bytes, slip: bytes) -> str:
+        """Remove a waiting report and its slip, by their ids: `withdrawn` (also the second time) or `collected`.
+
+        `unknown` unless both were stored, one in each heap: so nothing but a report can be withdrawn.
+        """
+        _check_ids([report, slip])
+        return envelopes.withdraw(self.database, report, slip, self._clock)
 
     def block(self, id: bytes, heap: Heap | None = None) -> bytes | None:
         """A block that a commit has named, in that heap or in any; None if there is none."""

@@ -4,13 +4,13 @@ import { concatBytes } from "@noble/hashes/utils.js";
 
 import { BLOCK } from "../protocol/case/attachment.js";
 import * as submission from "../protocol/reporter/submission.js";
-import { TOKEN } from "../protocol/code/retrieval.js";
+import { ID } from "../protocol/code/retrieval.js";
 
 /** @import { Block } from "../protocol/case/attachment.js" */
 
 const OCTETS = "application/octet-stream";
 const PAD = 262_144; // bytes; an answer to a lookup is a multiple of it
-const ENTRY = TOKEN + 9; // bytes of an entry without its body: id, state, day, length
+const ENTRY = ID + 9; // bytes of an entry without its body: id, state, day, length
 const DAY = 86_400_000; // milliseconds
 const MAX_KEEPALIVE = 60_000; // bytes; browsers refuse `keepalive` requests of more than 64 KiB
 const TIMEOUT = 180_000; // milliseconds; enough for a block over a very slow connection
@@ -69,7 +69,7 @@ export class Api {
    * @param {Uint8Array[]} ids
    */
   async drop(ids) {
-    await this._post("/api/drop", concatBytes(...ids), { keepalive: ids.length * TOKEN < MAX_KEEPALIVE });
+    await this._post("/api/drop", concatBytes(...ids), { keepalive: ids.length * ID < MAX_KEEPALIVE });
   }
 
   /**
@@ -82,14 +82,14 @@ export class Api {
   }
 
   /**
-   * Store envelopes under their tokens and claim their blocks, which must be stored already; idempotent.
+   * Store envelopes under a token and claim their blocks, which must be stored already; idempotent.
    *
-   * @param {Uint8Array[]} tokens
+   * @param {Uint8Array} token
    * @param {Uint8Array[]} envelopes
    * @param {Uint8Array[]} blocks their ids
    */
-  async store(tokens, envelopes, blocks) {
-    await this._post("/api/store", submission.encode(tokens, envelopes, blocks));
+  async store(token, envelopes, blocks) {
+    await this._post("/api/store", submission.encode(token, envelopes, blocks));
   }
 
   /**
@@ -113,10 +113,10 @@ export class Api {
   /**
    * Withdraw a report and its slip, unless they have been collected.
    *
-   * @param {Uint8Array[]} tokens of report and slip
+   * @param {Uint8Array} token of the report
    */
-  async withdraw(tokens) {
-    const [answer] = sized(await this._post("/api/withdraw", concatBytes(...tokens)), 1);
+  async withdraw(token) {
+    const [answer] = sized(await this._post("/api/withdraw", token), 1);
     return nameOf(WITHDRAWN, answer);
   }
 
@@ -185,9 +185,9 @@ function parseLookup(answer) {
     if (start + length > answer.length) {
       throw new ApiError("refused");
     }
-    const state = nameOf(STATES, answer[at + TOKEN]);
-    const day = new Date(view.getUint32(at + TOKEN + 1) * DAY).toISOString().slice(0, 10);
-    found.push({ id: answer.slice(at, at + TOKEN), state, day, body: answer.slice(start, start + length) });
+    const state = nameOf(STATES, answer[at + ID]);
+    const day = new Date(view.getUint32(at + ID + 1) * DAY).toISOString().slice(0, 10);
+    found.push({ id: answer.slice(at, at + ID), state, day, body: answer.slice(start, start + length) });
     at = start + length;
   }
   return found;

@@ -17,7 +17,7 @@ import * as wordLists from "../protocol/code/word_list_files.js";
 import * as manifest from "../protocol/trust/manifest.js";
 import { PublicKey } from "../protocol/trust/minisign.js";
 import { readChunks } from "./file_stream.js";
-import { ATTEMPT, CODE, derive, reference, idFromToken } from "../protocol/code/retrieval.js";
+import { ATTEMPT, CODE, derive, reference } from "../protocol/code/retrieval.js";
 import { ManifestChain } from "../protocol/trust/manifest_chain.js";
 import { retry, upload } from "./upload.js";
 import * as words from "../protocol/code/words.js";
@@ -120,7 +120,7 @@ export class Task {
   async withdraw() {
     const reporter = await this._reporter();
     this._options.onLast?.();
-    return this._retry(() => this._api.withdraw([reporter.reportToken, reporter.slipToken]));
+    return this._retry(() => this._api.withdraw(reporter.reportToken));
   }
 
   /** The words in the language asked for. */
@@ -194,7 +194,7 @@ export class Task {
         break; // older manifests can only add keys, or say when a reviewer left
       }
     }
-    const id = bytesToHex(idFromToken(reporter.reportToken));
+    const id = bytesToHex(reporter.reportId);
     const { state = null, day = null } = found?.find((entry) => bytesToHex(entry.id) === id) ?? {};
     return found?.length && conversation ? { ...conversation, state, day } : null;
   }
@@ -277,10 +277,10 @@ export class Task {
       this._onProgress(++done, Math.max(total, done));
     };
     const attachments = await this._sealFiles(files, put);
-    const { tokens, envelopes, blocks, readers, without } = finish(attachments);
+    const { token, envelopes, blocks, readers, without } = finish(attachments);
     await Promise.all(blocks.map(put)); // the blocks of `rest`, a few at most
     this._options.onLast?.();
-    await this._retry(() => this._api.store(tokens, envelopes, ids));
+    await this._retry(() => this._api.store(token, envelopes, ids));
     return { readers, without };
   }
 

@@ -1,6 +1,7 @@
 """Everything derived from a retrieval code: keys, tokens, ids, the case (SPEC 2, 3).
 
-The server's ids are hashes of tokens: an id is enough to read, only the token can store or withdraw.
+The ids of a reporter's own envelopes are hashes of tokens: an id is enough to read, only the token can store or
+withdraw.  Reply places have ids and no tokens, so nobody writes there but a courier, whose push names ids.
 """
 
 import functools
@@ -16,21 +17,31 @@ from whistle.protocol.code.words import CODE
 from whistle.protocol.hkdf import hkdf
 
 SALT = b"whistle/v1"
-TOKEN = 16  # bytes
+TOKEN = ID = 16  # bytes
 ATTEMPT = 32  # bytes
 PLACES = 64  # reply places in a lane
 LABEL_MAILBOX, LABEL_SIGN, LABEL_SENT, LABEL_REPLIES = b"mailbox", b"sign", b"sent", b"replies"
+LABEL_MESSAGE, LABEL_SLIP = b"whistle/v1 message", b"whistle/v1 slip"
 LABEL_CASE = b"whistle/v1 case"
 LABEL_LANES = b"whistle/v1 replies"
 REFERENCE_BITS = 39
 REFERENCE_DIGITS = 12
 
 
-def id_from_token(token: bytes) -> bytes:
-    """The server's id (16 bytes) of what is stored under a token (16 bytes)."""
+def message_id(token: bytes) -> bytes:
+    """The server's id (16 bytes) of the report or follow-up with this token (16 bytes; SPEC 3.2)."""
+    return _labelled(LABEL_MESSAGE, token)
+
+
+def slip_id(token: bytes) -> bytes:
+    """The server's id (16 bytes) of the slip of the report with this token (16 bytes; SPEC 3.2)."""
+    return _labelled(LABEL_SLIP, token)
+
+
+def _labelled(label: bytes, token: bytes) -> bytes:
     if len(token) != TOKEN:
         raise ValueError("a token has 16 bytes")
-    return hashlib.blake2b(token, digest_size=TOKEN).digest()
+    return hashlib.blake2b(label + token, digest_size=ID).digest()
 
 
 def case_of(verify_key: bytes, mailbox: bytes, replies: bytes) -> bytes:
@@ -47,10 +58,10 @@ def reference(case: bytes) -> str:
     return "-".join(digits[start : start + 4] for start in range(0, REFERENCE_DIGITS, 4))
 
 
-def reply_tokens(replies: bytes, lane: int) -> list[bytes]:
-    """The 64 tokens of a lane, 0 to 255."""
-    stream = hashlib.shake_256(LABEL_LANES + replies + bytes([lane])).digest(PLACES * TOKEN)
-    return [stream[start : start + TOKEN] for start in range(0, len(stream), TOKEN)]
+def place_ids(replies: bytes, lane: int) -> list[bytes]:
+    """The server's ids of the 64 reply places of a lane, 0 to 255 (SPEC 3.3)."""
+    stream = hashlib.shake_256(LABEL_LANES + replies + bytes([lane])).digest(PLACES * ID)
+    return [stream[start : start + ID] for start in range(0, len(stream), ID)]
 
 
 def code_for(attempt: bytes, digest: bytes) -> bytes:
@@ -86,9 +97,14 @@ class Reporter:
         return self._sent(b"report")
 
     @property
-    def slip_token(self) -> bytes:
-        """The token of the report's slip, 16 bytes."""
-        return self._sent(b"slip")
+    def report_id(self) -> bytes:
+        """The server's id of the report, 16 bytes."""
+        return message_id(self.report_token)
+
+    @property
+    def slip_id(self) -> bytes:
+        """The server's id of the report's slip, 16 bytes."""
+        return slip_id(self.report_token)
 
     def follow_up_token(self, attempt: bytes, digest: bytes) -> bytes:
         """The token of the follow-up with this attempt and digest, 32 bytes each."""
@@ -96,8 +112,8 @@ class Reporter:
 
     def lookup_ids(self, slots: int) -> list[bytes]:
         """All ids that a lookup asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes."""
-        tokens = [token for lane in range(2 * slots) for token in reply_tokens(self.replies, lane)]
-        return sorted(map(id_from_token, [self.report_token, self.slip_token, *tokens]))
+        places = [id for lane in range(2 * slots) for id in place_ids(self.replies, lane)]
+        return sorted([self.report_id, self.slip_id, *places])
 
     def _sent(self, what: bytes) -> bytes:
         return hmac.digest(self.sent, what, "sha256")[:TOKEN]

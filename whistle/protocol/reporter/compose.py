@@ -98,7 +98,7 @@ class Writer:
         )
         body, rest = self._seal(whole, reporter, self._recipients(readers))
         slip, _ = self._seal(_make(Slip, shared, channel=draft.channel), reporter, [reporter.mailbox.recipient])
-        return Submission((reporter.report_token, reporter.slip_token), (body, slip), tuple(rest))
+        return Submission(reporter.report_token, (body, slip), tuple(rest))
 
     def follow_up(
         self, draft: Draft, reporter: Reporter, case: Conversation | None, attempt: bytes, digest: bytes
@@ -112,7 +112,7 @@ class Writer:
         shared = self._shared(draft, reporter, readers, without)
         whole = _make(FollowUp, shared, text=lines(draft.text), attachments=draft.attachments)
         body, rest = self._seal(whole, reporter, self._recipients(readers))
-        return Submission((reporter.follow_up_token(attempt, digest),), (body,), tuple(rest))
+        return Submission(reporter.follow_up_token(attempt, digest), (body,), tuple(rest))
 
     def readers(self, draft: Draft) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Who reads a report, and who was left out.  Raises NobodyLeft."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import MARKS, Reply, Signed, Slip
-from whistle.protocol.code.retrieval import Reporter, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
@@ -94,7 +94,7 @@ def validate(
 ) -> Conversation:
     """The conversation in the bodies stored under a reporter's ids, which never include the report's."""
     rest = dict(bodies)
-    slip = open_slip(rest.pop(id_from_token(reporter.slip_token), None), reporter, slots)
+    slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
     valid, late = _Validator(reporter, manifests, slip, slots, fetch).all(rest)
     notices = tuple(found for found in valid if found.reply.is_notice)
     replies = tuple(found for found in valid if not found.reply.is_notice)
@@ -123,9 +123,7 @@ class _Validator:
         self._reporter, self._manifests, self._fetch = reporter, manifests, fetch
         self._slip, self._slots = slip, slots
         self._places: dict[bytes, ReplyPlace] = {
-            id_from_token(token): (lane, n)
-            for lane in range(2 * slots)
-            for n, token in enumerate(reply_tokens(reporter.replies, lane))
+            id: (lane, n) for lane in range(2 * slots) for n, id in enumerate(place_ids(reporter.replies, lane))
         }
 
     def all(self, bodies: Mapping[bytes, StoredBody]) -> tuple[tuple[FoundReply, ...], int]:

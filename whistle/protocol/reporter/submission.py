@@ -1,4 +1,4 @@
-"""What a reporter submits to the server: envelopes, the tokens to store them under, and their blocks (SPEC 9.1, 9.6).
+"""What a reporter submits to the server: envelopes, the token to store them under, and their blocks (SPEC 9.1, 9.6).
 
 It travels as the body of a request or, pasted into a field of text, as one armoured sealed report.  Whoever carries or
 stores it cannot open any of it.
@@ -41,7 +41,7 @@ class TooLarge(Malformed):
 class Submission:
     """A report and its slip, in this order, or a follow-up alone; `blocks` are those made with them."""
 
-    tokens: tuple[bytes, ...] = field(repr=False)
+    token: bytes = field(repr=False)
     envelopes: tuple[bytes, ...] = field(repr=False)
     blocks: tuple[Block, ...] = field(repr=False)
 
@@ -50,28 +50,29 @@ class Submission:
 class StoreRequest:
     """A submission as `/api/store` takes it: its blocks were uploaded before, so `blocks` are ids."""
 
-    tokens: tuple[bytes, ...] = field(repr=False)
+    token: bytes = field(repr=False)
     envelopes: tuple[bytes, ...] = field(repr=False)
     blocks: tuple[bytes, ...] = field(repr=False)
 
 
-def encode(tokens: Sequence[bytes], envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
-    """The body of a request to store envelopes under their tokens; ``blocks`` are ids (SPEC 9.1)."""
-    head = {"tokens": [token.hex() for token in tokens], "blocks": [id.hex() for id in blocks]}
+def encode(token: bytes, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> bytes:
+    """The body of a request to store envelopes under a token; ``blocks`` are ids (SPEC 9.1)."""
+    head = {"token": token.hex(), "blocks": [id.hex() for id in blocks]}
     return b"".join([canonical.dumps(head), b"\n", *envelopes])
 
 
 def parse(body: bytes, slots: int) -> StoreRequest:
     """The request in a body; Malformed unless each envelope has the size and form of an instance with ``slots``."""
-    request, rest = _parse(body, slots)
-    if rest:
-        raise Malformed("a submission continues after its envelopes")
-    return request
+    token, blocks, rest = _parse_head(body)
+    count = len(rest) // envelope.size(slots)
+    if count not in (1, REPORT):
+        raise Malformed("a submission has one or two envelopes")
+    return StoreRequest(token, _envelopes(rest, count, slots), blocks)
 
 
 def armored(sealed: Submission) -> str:
     """The sealed report as armoured text, including its blocks; TooLarge above `MAX_PASTED`."""
-    body = encode(sealed.tokens, sealed.envelopes, [id for id, _ in sealed.blocks])
+    body = encode(sealed.token, sealed.envelopes, [id for id, _ in sealed.blocks])
     whole = b"".join([body, *(block for _, block in sealed.blocks)])
     text = armor.encode(whole + hashlib.sha256(whole).digest(), LABEL)
     if len(text) + text.count(b"\n") > MAX_PASTED:
@@ -98,13 +99,12 @@ def dearmor(text: str, slots: int) -> Submission:
     data = armor.decode(_straight(text).encode("utf-8", "replace"), LABEL)
     if hashlib.sha256(data[:-SUM]).digest() != data[-SUM:]:
         raise Malformed("a sealed report is damaged")
-    request, rest = _parse(data[:-SUM], slots)
-    if len(request.tokens) != REPORT:
-        raise Malformed("a sealed report must have two envelopes")
-    if len(rest) != BLOCK * len(request.blocks):
-        raise Malformed("a sealed report has the wrong number of blocks")
-    bodies = [rest[at : at + BLOCK] for at in range(0, len(rest), BLOCK)]
-    return Submission(request.tokens, request.envelopes, tuple(zip(request.blocks, bodies, strict=True)))
+    token, blocks, rest = _parse_head(data[:-SUM])
+    end = REPORT * envelope.size(slots)
+    if len(rest) - end != BLOCK * len(blocks):
+        raise Malformed("a sealed report has other envelopes or blocks than it should")
+    bodies = [rest[at : at + BLOCK] for at in range(end, len(rest), BLOCK)]
+    return Submission(token, _envelopes(rest[:end], REPORT, slots), tuple(zip(blocks, bodies, strict=True)))
 
 
 def _flat(text: str) -> str:
@@ -132,23 +132,23 @@ def _fragment(text: str) -> int:
     return count
 
 
-def _parse(body: bytes, slots: int) -> tuple[StoreRequest, bytes]:
-    """The request at the start of ``body``, and the bytes after it."""
+def _parse_head(body: bytes) -> tuple[bytes, tuple[bytes, ...], bytes]:
+    """The token and the blocks' ids at the start of ``body``, and the bytes after them."""
     head, newline, _ = body[:MAX_HEAD].partition(b"\n")
     value = canonical.loads(head)
-    if not newline or not isinstance(value, dict) or set(value) != {"tokens", "blocks"}:
+    if not newline or not isinstance(value, dict) or set(value) != {"token", "blocks"}:
         raise Malformed("a submission has no JSON head")
-    tokens = _ids(value["tokens"], REPORT)
-    blocks = _ids(value["blocks"], MAX_BLOCKS)
-    start, size = len(head) + 1, envelope.size(slots)
-    end = start + size * len(tokens)
-    bodies = tuple(body[at : at + size] for at in range(start, end, size))
-    if not tokens or len(body) < end:
+    blocks = list_of(hexadecimal(TOKEN), MAX_BLOCKS, unique=True)(value["blocks"])
+    token = bytes.fromhex(hexadecimal(TOKEN)(value["token"]))
+    return token, tuple(map(bytes.fromhex, blocks)), body[len(head) + 1 :]
+
+
+def _envelopes(data: bytes, count: int, slots: int) -> tuple[bytes, ...]:
+    """The envelopes that ``data`` consists of; Malformed unless each has the size and form that it should have."""
+    size = envelope.size(slots)
+    if len(data) != size * count:
         raise Malformed("a submission has the wrong size")
+    bodies = tuple(data[at : at + size] for at in range(0, len(data), size))
     for each in bodies:
         envelope.check_form(each, slots)
-    return StoreRequest(tokens, bodies, blocks), body[end:]
-
-
-def _ids(value: object, limit: int) -> tuple[bytes, ...]:
-    return tuple(bytes.fromhex(id) for id in list_of(hexadecimal(TOKEN), limit, unique=True)(value))
+    return bodies

@@ -14,15 +14,16 @@ from werkzeug.exceptions import LengthRequired, RequestEntityTooLarge, Unsupport
 
 from whistle.protocol.case import envelope
 from whistle.protocol.case.attachment import BLOCK
-from whistle.protocol.code.retrieval import PLACES, TOKEN, id_from_token
+from whistle.protocol.code.retrieval import ID, PLACES, TOKEN, message_id, slip_id
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
 from whistle.server import limits, origin
 from whistle.server.api import responses
 from whistle.server.errors import Broken, Refusal
 from whistle.server.instance import here
+from whistle.server.sealing.arrival import under
 from whistle.server.sealing.multipart import Body
-from whistle.store import Full, Heap, Missing, Sealed, State, Store, StoredEnvelope, Taken
+from whistle.store import Full, Heap, Missing, State, Store, StoredEnvelope, Taken
 
 OCTETS = "application/octet-stream"
 PAD = 262_144  # bytes; an answer to a lookup is a multiple of it, so that up to six replies look like none
@@ -60,11 +61,11 @@ def ready() -> flask.Response:
 def put_block() -> flask.Response:
     """Store a block for a later report: id, then 262,144 bytes."""
     with limits.uploading():
-        body = _body(TOKEN + BLOCK, TOKEN + BLOCK)
+        body = _body(ID + BLOCK, ID + BLOCK)
     limits.count("block")
     instance = here()
     try:
-        instance.store.put_block(body[:TOKEN], body[TOKEN:], Heap.REVIEWERS)
+        instance.store.put_block(body[:ID], body[ID:], Heap.REVIEWERS)
     except Taken as error:
         raise _taken() from error
     except Full as error:
@@ -76,20 +77,19 @@ def put_block() -> flask.Response:
 def drop_blocks() -> flask.Response:
     """Remove uploaded blocks that no report has named, when sending is cancelled."""
     limits.count("page")
-    here().store.drop(_split_ids(_body(TOKEN, submission.MAX_BLOCKS * TOKEN)))
+    here().store.drop(_split_ids(_body(ID, submission.MAX_BLOCKS * ID)))
     return _no_content()
 
 
 @blueprint.post("/store")
 def store_envelopes() -> flask.Response:
-    """Store one envelope, or a report with its slip, under their tokens, and keep the blocks put for them."""
+    """Store a message, or a report with its slip, under its token, and keep the blocks put for it."""
     instance = here()
     size = envelope.size(instance.config.slots)
     with limits.uploading():
         body = _body(size, submission.MAX_HEAD + submission.REPORT * size)
     request = _parse_store(body, instance.config.slots)
-    named = zip(request.tokens, (Heap.REVIEWERS, Heap.REPORTERS), request.envelopes, strict=False)
-    sealed = [Sealed(id_from_token(token), heap, each) for token, heap, each in named]
+    sealed = under(request.token, request.envelopes)
     again = all(instance.store.has(each.id) for each in sealed)
     if not again:  # a message that is already stored is never refused
         limits.count("page")
@@ -110,7 +110,7 @@ def lookup() -> flask.Response:
     """The state of what lies under a reporter's ids, and what was written to them (SPEC 9.1)."""
     limits.count("lookup")
     instance = here()
-    size = (2 + 2 * instance.config.slots * PLACES) * TOKEN
+    size = (2 + 2 * instance.config.slots * PLACES) * ID
     ids = _split_ids(_body(size, size))
     if any(one >= two for one, two in itertools.pairwise(ids)):
         raise _malformed()
@@ -123,16 +123,16 @@ def lookup() -> flask.Response:
 def fetch_blocks() -> flask.Response:
     """Blocks of replies: for each, a 1 and its bytes, or a 0."""
     limits.count("fetch")
-    ids = _split_ids(_body(TOKEN, FETCH * TOKEN))
+    ids = _split_ids(_body(ID, FETCH * ID))
     return flask.Response(_blocks(here().store, ids), mimetype=OCTETS)
 
 
 @blueprint.post("/withdraw")
 def withdraw() -> flask.Response:
-    """Withdraw a report and its slip, by their tokens, unless they were collected."""
+    """Withdraw a report and its slip, by the report's token, unless it was collected."""
     limits.count("withdraw")
-    ids = [id_from_token(token) for token in _split_ids(_body(2 * TOKEN, 2 * TOKEN))]
-    return _octets(bytes([WITHDRAWN[here().store.withdraw(ids)]]))
+    token = _body(TOKEN, TOKEN)
+    return _octets(bytes([WITHDRAWN[here().store.withdraw(message_id(token), slip_id(token))]]))
 
 
 def _body(low: int, high: int) -> bytes:
@@ -167,9 +167,9 @@ def _blocks(store: Store, ids: list[bytes]) -> Iterator[bytes]:
 
 
 def _split_ids(body: bytes) -> list[bytes]:
-    if len(body) % TOKEN:
+    if len(body) % ID:
         raise _malformed()
-    return list(struct.unpack(f"{TOKEN}s" * (len(body) // TOKEN), body))
+    return list(struct.unpack(f"{ID}s" * (len(body) // ID), body))
 
 
 def _octets(answer: bytes) -> flask.Response:

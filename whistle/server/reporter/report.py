@@ -94,7 +94,9 @@ def _save_sealed(visit: Visit) -> flask.Response:
         return again(visit, Problem("text", visit.t("error.sealed_alone")))
     try:
         sealed = submission.dearmor(arrived.get("text"), visit.config.slots)
-        with limits.storing(again=all(visit.store.has(retrieval.id_from_token(token)) for token in sealed.tokens)):
+        with limits.storing(
+            again=all(visit.store.has(each.id) for each in arrival.under(sealed.token, sealed.envelopes))
+        ):
             arrival.save(sealed, (), visit.store)
     except DiskFull as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
@@ -255,7 +257,7 @@ def _list(visit: Visit) -> str:
 
 def stored(visit: Visit, reporter: Reporter) -> flask.Response:
     """The words of a report stored before, or a notice if it was removed since."""
-    for envelope in visit.store.lookup([retrieval.id_from_token(reporter.report_token)]):
+    for envelope in visit.store.lookup([reporter.report_id]):
         if envelope.state is State.REMOVED:
             return notice(visit, "case.state", visit.t("case.removed", day=visit.t.day(envelope.state_day)))
     return words_page(visit, reporter)

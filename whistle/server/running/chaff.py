@@ -11,7 +11,7 @@ from datetime import date
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.attachment import Block
 from whistle.protocol.case.message import Sender, Slip
-from whistle.protocol.code.retrieval import TOKEN, derive, id_from_token
+from whistle.protocol.code.retrieval import TOKEN, derive
 from whistle.protocol.code.words import CODE
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.sealing.arrival import throwaways
@@ -51,7 +51,7 @@ def add(store: Store, known: SignedManifest, day: date) -> None:
             for heap in kind.blocks:
                 store.put_block(id, body, heap)
             ids.append(id)
-    sealed = [Sealed(id_from_token(os.urandom(TOKEN)), heap, _envelope(known, day)) for heap in kind.envelopes]
+    sealed = [Sealed(os.urandom(TOKEN), heap, _envelope(known, day)) for heap in kind.envelopes]
     store.commit(sealed, ids)
 
 

@@ -5,10 +5,11 @@ The server holds text and words in memory for the duration of a request; they ar
 
 import datetime
 import functools
+from collections.abc import Sequence
 
 from whistle.protocol.age import Throwaway
 from whistle.protocol.case.message import MAX_SLOTS, Slip
-from whistle.protocol.code.retrieval import Reporter, id_from_token
+from whistle.protocol.code.retrieval import Reporter, message_id, slip_id
 from whistle.protocol.reporter import reply_validation
 from whistle.protocol.reporter.compose import Draft, Writer, follow_up_readers, readers_of
 from whistle.protocol.reporter.submission import Submission
@@ -37,6 +38,7 @@ __all__ = [
     "report_readers",
     "save",
     "slip",
+    "under",
     "view_case",
     "withdraw",
 ]
@@ -55,12 +57,12 @@ def report(draft: Draft, reporter: Reporter, published: Published, store: Store,
 
 def is_stored(reporter: Reporter, store: Store) -> bool:
     """Whether this reporter's report was ever stored, whatever its state."""
-    return store.has(id_from_token(reporter.report_token))
+    return store.has(reporter.report_id)
 
 
 def is_added(reporter: Reporter, attempt: bytes, digest: bytes, store: Store) -> bool:
     """Whether this form's follow-up is stored."""
-    return store.has(id_from_token(reporter.follow_up_token(attempt, digest)))
+    return store.has(message_id(reporter.follow_up_token(attempt, digest)))
 
 
 def first_report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
@@ -92,26 +94,29 @@ def follow_up(
 def save(submission: Submission, blocks: tuple[bytes, ...], store: Store) -> None:
     """Store a submission whose other ``blocks`` were put before; the same submission again changes nothing.
 
-    Raises DiskFull, or Taken if one of its tokens is in use for something else; then none of its own blocks stay.
+    Raises DiskFull, or Taken if its token is in use for something else; then none of its own blocks stay.
     """
-    heaps = (Heap.REVIEWERS, Heap.REPORTERS)
-    named = zip(submission.tokens, heaps, submission.envelopes, strict=False)
-    sealed = [Sealed(id_from_token(token), heap, body) for token, heap, body in named]
     put: list[bytes] = []
     try:
         for id, block in submission.blocks:
             store.put_block(id, block, Heap.REVIEWERS)
             put.append(id)
-        store.commit(sealed, [*blocks, *put])
+        store.commit(under(submission.token, submission.envelopes), [*blocks, *put])
     except Full as error:
         raise DiskFull("the disk is full") from error
     finally:
         discard(store, put)  # committed blocks stay
 
 
+def under(token: bytes, envelopes: Sequence[bytes]) -> list[Sealed]:
+    """What lies under a token, as the store takes it: a message to reviewers and a report's slip (SPEC 3.2)."""
+    places = ((message_id(token), Heap.REVIEWERS), (slip_id(token), Heap.REPORTERS))
+    return [Sealed(id, heap, body) for (id, heap), body in zip(places, envelopes, strict=False)]
+
+
 def slip(reporter: Reporter, store: Store, slots: int) -> Slip | None:
     """The slip of a stored report; None if there is none or it is damaged."""
-    stored = next(iter(store.lookup([id_from_token(reporter.slip_token)])), None)
+    stored = next(iter(store.lookup([reporter.slip_id])), None)
     thing = reply_validation.StoredBody(stored.day, stored.body) if stored and stored.body is not None else None
     return reply_validation.open_slip(thing, reporter, slots)
 
@@ -123,7 +128,7 @@ def report_readers(draft: Draft, known: SignedManifest, day: datetime.date) -> t
 
 def withdraw(reporter: Reporter, store: Store) -> str:
     """Withdraw the report and its slip unless they were collected: `withdrawn`, `collected` or `unknown`."""
-    return store.withdraw([id_from_token(reporter.report_token), id_from_token(reporter.slip_token)])
+    return store.withdraw(reporter.report_id, reporter.slip_id)
 
 
 @functools.cache
@@ -141,5 +146,5 @@ def _save_first(submission: Submission, blocks: tuple[bytes, ...], store: Store)
     try:
         save(submission, blocks, store)
     except Taken:
-        if not store.has(id_from_token(submission.tokens[0])):
+        if not store.has(message_id(submission.token)):
             raise

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.code.retrieval import Reporter, id_from_token
+from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import reply_validation
 from whistle.protocol.reporter.reply_validation import WHOLE, Conversation, FoundReply, StoredBody
@@ -40,7 +40,7 @@ def view_case(reporter: Reporter, published: Published, store: Store, day: datet
     stored = {each.id: each for each in store.lookup(reporter.lookup_ids(slots))}
     if not stored:
         return None
-    report = stored.pop(id_from_token(reporter.report_token), None)
+    report = stored.pop(reporter.report_id, None)
     things = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
     conversation = reply_validation.validate(
         things, reporter, published.chain, slots, lambda record: _whole(store, record)

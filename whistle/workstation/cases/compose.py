@@ -26,7 +26,7 @@ from whistle.protocol.case.message import (
     Signed,
     Status,
 )
-from whistle.protocol.code.retrieval import PLACES, id_from_token, reply_tokens
+from whistle.protocol.code.retrieval import PLACES, place_ids
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.transfer.listing import Heap
@@ -335,9 +335,9 @@ def _sign(
 
 def _to_mailbox(case: Case, folded: Reply, signed: Signed, slots: int) -> Sealed:
     assert case.sender is not None
-    token = reply_tokens(bytes.fromhex(case.sender.replies), folded.lane)[folded.n]
+    place = place_ids(bytes.fromhex(case.sender.replies), folded.lane)[folded.n]
     mailbox = [HybridRecipient.from_text(folded.to)]
-    return Sealed(id_from_token(token), "reporters", envelope.seal(signed, mailbox, slots))
+    return Sealed(place, "reporters", envelope.seal(signed, mailbox, slots))
 
 
 def _file_blocks(whole: Body | Status) -> list[bytes]:

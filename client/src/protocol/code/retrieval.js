@@ -1,7 +1,8 @@
 /**
  * Everything derived from a retrieval code: keys, tokens, ids, the name of the case (SPEC 2).
  *
- * The server's ids are hashes of tokens: reading takes an id, withdrawing takes the token.
+ * The ids of a reporter's own envelopes are hashes of tokens: reading takes an id, withdrawing takes the token.
+ * Reply places have ids and no tokens, so nobody but a courier can write there.
  */
 
 import { blake2b } from "@noble/hashes/blake2.js";
@@ -16,22 +17,35 @@ import * as signing from "../signing.js";
 
 export const CODE = 16; // bytes
 export const TOKEN = 16; // bytes
+export const ID = 16; // bytes
 export const ATTEMPT = 32; // bytes
 export const PLACES = 64; // reply places in a lane
 const SALT = utf8ToBytes("whistle/v1");
+const LABEL_MESSAGE = utf8ToBytes("whistle/v1 message");
+const LABEL_SLIP = utf8ToBytes("whistle/v1 slip");
 const LABEL_CASE = utf8ToBytes("whistle/v1 case");
 const LABEL_LANES = utf8ToBytes("whistle/v1 replies");
 const REFERENCE_BITS = 39n;
 const REFERENCE_DIGITS = 12;
 
 /**
- * The server's id, 16 bytes, of the thing that a token of 16 bytes names.
+ * The server's id, 16 bytes, of the report or follow-up with a token of 16 bytes.
  *
  * @param {Uint8Array} token
  * @returns {Uint8Array}
  */
-export function idFromToken(token) {
-  return blake2b(sized(token, TOKEN), { dkLen: TOKEN });
+export function messageId(token) {
+  return blake2b(concatBytes(LABEL_MESSAGE, sized(token, TOKEN)), { dkLen: ID });
+}
+
+/**
+ * The server's id, 16 bytes, of the slip of the report with a token of 16 bytes.
+ *
+ * @param {Uint8Array} token
+ * @returns {Uint8Array}
+ */
+export function slipId(token) {
+  return blake2b(concatBytes(LABEL_SLIP, sized(token, TOKEN)), { dkLen: ID });
 }
 
 /**
@@ -59,14 +73,14 @@ export function reference(name) {
 }
 
 /**
- * The 64 tokens of a lane, 0 to 255.
+ * The server's ids of the 64 reply places of a lane, 0 to 255.
  *
  * @param {Uint8Array} replies
  * @param {number} lane
  */
-export function replyTokens(replies, lane) {
-  const stream = shake256(concatBytes(LABEL_LANES, replies, Uint8Array.of(lane)), { dkLen: PLACES * TOKEN });
-  return Array.from({ length: PLACES }, (_, place) => stream.slice(place * TOKEN, (place + 1) * TOKEN));
+export function placeIds(replies, lane) {
+  const stream = shake256(concatBytes(LABEL_LANES, replies, Uint8Array.of(lane)), { dkLen: PLACES * ID });
+  return Array.from({ length: PLACES }, (_, place) => stream.slice(place * ID, (place + 1) * ID));
 }
 
 /**
@@ -99,9 +113,14 @@ export class Reporter {
     return this._sent(utf8ToBytes("report"));
   }
 
-  /** The token of the report's slip. */
-  get slipToken() {
-    return this._sent(utf8ToBytes("slip"));
+  /** The server's id of the report. */
+  get reportId() {
+    return messageId(this.reportToken);
+  }
+
+  /** The server's id of the report's slip. */
+  get slipId() {
+    return slipId(this.reportToken);
   }
 
   /**
@@ -120,11 +139,11 @@ export class Reporter {
    * @param {number} slots
    */
   lookupIds(slots) {
-    const tokens = [this.reportToken, this.slipToken];
+    const ids = [this.reportId, this.slipId];
     for (let lane = 0; lane < 2 * slots; lane++) {
-      tokens.push(...replyTokens(this.replies, lane));
+      ids.push(...placeIds(this.replies, lane));
     }
-    return tokens.map(idFromToken).sort(byBytes);
+    return ids.sort(byBytes);
   }
 
   /** @param {Uint8Array} what */

@@ -123,8 +123,7 @@ export function report(draft, reporter, known, day) {
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
     const slip = seal({ ...shared, kind: "slip", channel }, reporter, known, [reporter.mailbox.recipient]);
-    const tokens = [reporter.reportToken, reporter.slipToken];
-    return { tokens, envelopes: [body, slip.body], blocks, readers, without };
+    return { token: reporter.reportToken, envelopes: [body, slip.body], blocks, readers, without };
   };
 }
 
@@ -150,8 +149,8 @@ export function followUp(draft, reporter, conversation, attempt, known, day) {
   const recipients = manifest.recipients(known.manifest, readers, day);
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
-    const tokens = [reporter.followUpToken(attempt, digestOf(draft.text, attachments))];
-    return { tokens, envelopes: [body], blocks, readers, without };
+    const token = reporter.followUpToken(attempt, digestOf(draft.text, attachments));
+    return { token, envelopes: [body], blocks, readers, without };
   };
 }
 

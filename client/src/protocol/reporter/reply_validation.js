@@ -11,7 +11,7 @@ import { Malformed, NotForMe, ProtocolError } from "../errors.js";
 import { isNotice } from "../case/message_kinds.js";
 import * as manifest from "../trust/manifest.js";
 import * as message from "../case/message.js";
-import { replyTokens, idFromToken } from "../code/retrieval.js";
+import { placeIds } from "../code/retrieval.js";
 
 /** @import { Found } from "../../worker/server_api.js" */
 /** @import { Attachment } from "../case/attachment.js" */
@@ -63,7 +63,7 @@ const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
  */
 export async function validateReplies(found, reporter, manifests, slots, fetch) {
   const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
-  const slip = openSlip(things.get(bytesToHex(idFromToken(reporter.slipToken))), reporter, slots);
+  const slip = openSlip(things.get(bytesToHex(reporter.slipId)), reporter, slots);
   const { valid, late } = await new ReplyValidator(reporter, manifests, slip, slots, fetch).validate(things);
   const notices = valid.filter(({ reply }) => isNotice(reply));
   const replies = valid.filter(({ reply }) => !isNotice(reply));
@@ -107,9 +107,7 @@ class ReplyValidator {
     /** @type {Map<string, ReplyPlace>} */
     this._places = new Map();
     for (let lane = 0; lane < 2 * slots; lane++) {
-      replyTokens(reporter.replies, lane).forEach((token, n) => {
-        this._places.set(bytesToHex(idFromToken(token)), { lane, n });
-      });
+      placeIds(reporter.replies, lane).forEach((id, n) => this._places.set(bytesToHex(id), { lane, n }));
     }
   }
 

@@ -1,5 +1,5 @@
 /**
- * What a reporter submits to the server: sealed envelopes, the tokens to store them under, and their blocks (SPEC 9).
+ * What a reporter submits to the server: sealed envelopes, the token to store them under, and their blocks (SPEC 9).
  *
  * Neither the server nor a courier can open any of it.
  */
@@ -14,20 +14,20 @@ import { stripBlank, stripInvisible } from "../invisible_text.js";
 /**
  * A report and its slip, or a follow-up alone, in that order; `blocks` are those of their `rest`.
  *
- * @typedef {{ tokens: Uint8Array[], envelopes: Uint8Array[], blocks: Block[] }} Submission
+ * @typedef {{ token: Uint8Array, envelopes: Uint8Array[], blocks: Block[] }} Submission
  */
 
 const LF = 10;
 
 /**
- * The body of a request to store envelopes under their tokens; `blocks` are ids.
+ * The body of a request to store envelopes under a token; `blocks` are ids.
  *
- * @param {Uint8Array[]} tokens
+ * @param {Uint8Array} token
  * @param {Uint8Array[]} envelopes
  * @param {Uint8Array[]} blocks
  */
-export function encode(tokens, envelopes, blocks) {
-  const head = canonical.dumps({ tokens: tokens.map(bytesToHex), blocks: blocks.map(bytesToHex) });
+export function encode(token, envelopes, blocks) {
+  const head = canonical.dumps({ token: bytesToHex(token), blocks: blocks.map(bytesToHex) });
   return concatBytes(head, Uint8Array.of(LF), ...envelopes);
 }
 
