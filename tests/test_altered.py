@@ -21,7 +21,7 @@ from whistle.server.instance import NAME
 from whistle.server.running.housekeeping import clean, warnings
 from whistle.store import Heap, Sealed
 from whistle.workstation.cases import compose, overview, saved_files
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import outbox, received
 from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation

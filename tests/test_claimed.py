@@ -135,12 +135,13 @@ def test_junk_under_the_id_of_a_copy_confirms_nothing(office: Office, visitor: V
 
 
 def test_a_claim_that_a_copy_was_taken_is_no_harm(office: Office, visitor: Visitor, mine: Workstation) -> None:
-    """The copy's id is random, so nothing is signed anew for it; the message is kept like any other."""
+    """The copy's id is random, so nothing is signed anew for it; it goes on waiting, under another."""
     case = derive(words.decode(visitor.words)).case.hex()
     note = compose.note(mine, office.case("ombuds", case), "For colleagues.")
     [copy] = deliveries.copies(mine.vault.get(f"outbox/{note.hash}"))
     assert outbox.reconcile(mine, {}, set(), {copy}, office.clock.day) == []
-    assert list(deliveries.all_of(mine)) == [note.hash] and outbox.pending(mine) == []
+    assert deliveries.all_of(mine) == {} and outbox.pending(mine) == [note.hash]
+    assert copy not in deliveries.copies(mine.vault.get(f"outbox/{note.hash}"))
 
 
 def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor: Visitor, mine: Workstation) -> None:

@@ -39,8 +39,8 @@ from whistle.reporter import manifests as reporter_manifests
 from whistle.server.instance import here
 from whistle.server.sealing import arrival
 from whistle.workstation.cases import case_export, chain, compose, overview
-from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange

@@ -12,8 +12,8 @@ from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
 from whistle.protocol.code import words
 from whistle.workstation.cases import compose, overview
-from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.saved_files import save
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange.exchange import exchange
 
 FILES = [("first.jpg", os.urandom(300_000)), ("second.jpg", os.urandom(262_144)), ("contract.pdf", os.urandom(5_000))]

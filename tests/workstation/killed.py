@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.parties import DAY
 from tests.workstation.carrying import PASSPHRASE
 from whistle.workstation.cases import compose, overview
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation

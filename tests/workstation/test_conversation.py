@@ -5,7 +5,7 @@ from io import BytesIO
 from tests.workstation.carrying import World
 from whistle.protocol.case.message import Reply
 from whistle.workstation.cases import compose, overview
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 
 
 def test_a_report_is_read_answered_and_answered_again(world: World) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.workstation.cases import case_export, compose, overview
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange

@@ -15,7 +15,7 @@ from whistle.protocol import age
 from whistle.protocol.case import message
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation.cases import compose, overview, transcript
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import (
     VaultError,
     VaultForeign,

@@ -18,8 +18,8 @@ from whistle.protocol.transfer.listing import Listing
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.server.api import bundle_push
 from whistle.workstation.cases import case_export, compose, overview, saved_files, transcript
-from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import ClockBehind, Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange

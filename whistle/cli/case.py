@@ -17,8 +17,8 @@ from whistle.protocol.untrusted_text import one_line, plain
 from whistle.workstation.cases import case_export, compose, transcript
 from whistle.workstation.cases import case_list as rows
 from whistle.workstation.cases import overview as case_list
-from whistle.workstation.cases.compose import Upload
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import deliveries, outbox
 from whistle.workstation.workstation import Workstation
 

@@ -135,7 +135,7 @@ def _root(path: Path) -> PublicKey:
 def _say_pushed(pushed: couriers.Pushed) -> None:
     click.echo(f"Sent {pushed.parts} new part(s) of the outbox; the server has {len(pushed.stored)} of its things.")
     if pushed.taken:
-        click.echo(f"{len(pushed.taken)} reply place(s) were taken; the workstation will write these replies again.")
+        click.echo(f"{len(pushed.taken)} thing(s) found their place taken; the workstation will send them again.")
     if pushed.manifest not in ("none", "same"):
         click.echo(f"The manifest in the outbox: {pushed.manifest}.")
 

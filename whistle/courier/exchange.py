@@ -31,7 +31,7 @@ TRIES = 5  # without anything new before a broken connection is reported
 
 @dataclass(frozen=True)
 class Pushed:
-    """The result of a push: parts sent now, ids stored, reply places taken, the server's answer about a manifest."""
+    """The result of a push: parts sent now, ids stored, ids taken, the server's answer about a manifest."""
 
     parts: int = 0
     stored: tuple[bytes, ...] = ()
@@ -274,11 +274,12 @@ def _union(receipts: Sequence[Receipt]) -> Receipt:
 
 
 def _receipt(answer: Mapping[str, Any], part: Outgoing) -> Receipt:
-    """The receipt of a part. The server names envelopes; its answer alone means that it has every block."""
+    """The receipt of a part. The server names the envelopes that it has, and has every block that is not taken."""
     blocks = [bundle.member_id(member.name) for member in part.listing.members if member.is_block]
     try:
+        taken = tuple(bytes.fromhex(id) for id in answer["taken"])
         stored = [*blocks, *(bytes.fromhex(id) for field in ("stored", "same") for id in answer[field])]
-        return Receipt(tuple(stored), tuple(bytes.fromhex(id) for id in answer["taken"]))
+        return Receipt(tuple(id for id in stored if id not in taken), taken)
     except (KeyError, TypeError, ValueError) as exc:
         raise _strange() from exc
 

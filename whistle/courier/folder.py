@@ -33,7 +33,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Receipt:
-    """The server's answer to one part of an outbox: ids that it has, reply places that were taken."""
+    """The server's answer to one part of an outbox: ids that it has, and ids that something else has taken."""
 
     stored: tuple[bytes, ...]
     taken: tuple[bytes, ...]

@@ -100,7 +100,7 @@ class Member:
 
 @dataclass(frozen=True)
 class Listing:
-    """bundle.json. `taken`: reply places that something else took; `stored`: ids that the server now has."""
+    """bundle.json. `taken`: ids that something else has; `stored`: ids that the server now has."""
 
     to: Destination = schema.field(schema.one_of("workstation", "server"))
     created: datetime.date = schema.field(schema.day)

@@ -27,6 +27,7 @@ class _Load:
     files: dict[str, bytes] = field(default_factory=dict)
     envelopes: list[Sealed] = field(default_factory=list)
     blocks: list[bytes] = field(default_factory=list)
+    taken: set[bytes] = field(default_factory=set)  # blocks: something else has their ids
 
 
 def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, Any]:
@@ -66,9 +67,10 @@ def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Insta
     else:
         try:
             instance.store.put_block(member.id, content, Heap(member.heap))
-        except Taken as error:
-            raise Refusal(409, "another block has the same id", "attach the file again and reply anew") from error
-        load.blocks.append(member.id)
+        except Taken:  # whoever saw the id may have put something there: it stops nothing else
+            load.taken.add(member.id)
+        else:
+            load.blocks.append(member.id)
 
 
 def _install(files: dict[str, bytes], instance: Instance) -> str:
@@ -97,7 +99,7 @@ def _record_statement(statement: ImportStatement, instance: Instance) -> bool:
 def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
     """Commit in one transaction all envelopes whose ids are free; taken ids do not stop the others."""
     stored = {each.id for each in load.envelopes if instance.store.has(each.id)}
-    taken: set[bytes] = set()
+    taken = set(load.taken)
     while True:
         left = [each for each in load.envelopes if each.id not in taken]
         try:
@@ -112,5 +114,5 @@ def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
             return {
                 "stored": sorted(each.id.hex() for each in left if each.id not in stored),
                 "same": sorted(each.id.hex() for each in left if each.id in stored),
-                "taken": sorted(id.hex() for id in taken),
+                "taken": sorted(id.hex() for id in taken),  # of envelopes and of blocks
             }

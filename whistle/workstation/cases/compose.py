@@ -7,12 +7,12 @@ is signed (SPEC 4.7).
 import datetime
 import secrets
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from dataclasses import replace
+from typing import Any
 
 from whistle.protocol.age import HybridRecipient
-from whistle.protocol.case import attachment, envelope, message
-from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment, block_ids
+from whistle.protocol.case import envelope, message
+from whistle.protocol.case.attachment import block_ids
 from whistle.protocol.case.message import (
     MAX_ATTACHMENTS,
     MAX_TEXT,
@@ -31,32 +31,27 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
-from whistle.workstation.cases import chain, overview, reach
+from whistle.workstation.cases import chain, overview, reach, sealed_files
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.outbox import Sealed
 from whistle.workstation.workstation import Workstation
 
-PIECE = 1024 * 1024  # bytes
 MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
 LAST_DAY = datetime.date(2999, 12, 31)
-TOO_LARGE = ("the files are more than 64 GiB together", "send fewer at once")
 NOT_TOLD = "The reporter sees it with the next reply of somebody who reads the case: you cannot reply in it now."
+STUCK = (
+    "Your {kind} of {day} was sent nine times, and each time the courier said that something else lies in its place: "
+    "somebody who reads this case may work with a courier, or the courier may not tell the truth. Have another courier "
+    "carry your stick, or ask a colleague who reads the case to answer; and tell the operator."
+)
 COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
 
 
 class NoPlace(Refused):
     """No place is left in a lane."""
-
-
-@dataclass(frozen=True)
-class Upload:
-    """A file to attach; its stream can be read twice."""
-
-    name: str
-    type: str
-    stream: BinaryIO
 
 
 def usual_mark(case: Case) -> str:
@@ -74,7 +69,7 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
     if case.sender is None or case.report is None:
         raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
     whole = _notice(workstation, case, case.report, known)
-    records = _seal_files(workstation, uploads)
+    records = sealed_files.seal(workstation, uploads)
     whole = replace(whole, text=text, attachments=records, mark=mark)
     with workstation.change():
         signed = _send(workstation, whole, known, "reporters")
@@ -103,7 +98,7 @@ def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Uplo
     _check_content(text, uploads)
     known = workstation.trust.sealing()
     common = _common(workstation, case, known)
-    whole = Note(**common, text=text, attachments=_seal_files(workstation, uploads))
+    whole = Note(**common, text=text, attachments=sealed_files.seal(workstation, uploads))
     return _send(workstation, whole, known, "reviewers")
 
 
@@ -214,15 +209,27 @@ def _pass_on(workstation: Workstation, case_id: str, readers: Iterable[str], kno
     return sent
 
 
-def send_again(workstation: Workstation, hash_: str) -> Signed:
-    """Sign a reply whose place was taken again, for the next place."""
-    old = workstation.message(hash_).message
-    assert isinstance(old, Reply)
-    case = overview.load(workstation, old.case)
-    known = workstation.trust.sealing()
-    place = _place(workstation, case, old.lane)
-    new = replace(old, **_common(workstation, case, known), n=place, have=_have(case), replaces=hash_)
-    return _send(workstation, new, known, "reporters", new_blocks=False)
+def send_again(workstation: Workstation, hash_: str) -> bool:
+    """Sign a message again whose place, or the id of one of whose blocks, was taken: with new blocks, for a new place.
+
+    False after `MOVES` times; then the case says what to do.
+    """
+    old, _ = overview.opened(workstation, workstation.message(hash_).message)
+    assert isinstance(old, Body | Status) and isinstance(old, ByReviewer)
+    with workstation.change():
+        attempt = outbox.next_attempt(workstation, hash_)
+        if attempt > outbox.MOVES + 1:
+            workstation.note_fault(old.case, STUCK.format(kind=old.kind, day=old.day))
+            return False
+        case, known = overview.load(workstation, old.case), workstation.trust.sealing()
+        changes = _common(workstation, case, known)
+        if isinstance(old, Reply):
+            changes |= {"n": _place(workstation, case, old.lane), "have": _have(case), "replaces": hash_}
+        if isinstance(old, Body):
+            changes["attachments"] = tuple(sealed_files.seal_again(workstation, record) for record in old.attachments)
+        heap: Heap = "reporters" if isinstance(old, Reply) else "reviewers"
+        _send(workstation, replace(old, **changes), known, heap, attempt)
+    return True
 
 
 def _grant(
@@ -297,17 +304,17 @@ def _have(case: Case) -> Have:
 
 
 def _send(
-    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, new_blocks: bool = True
+    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, attempt: int = 1
 ) -> Signed:
     """Pass on what any reader of a message lacks, then sign it, seal it and put it in the outbox, or do none of it."""
     assert isinstance(whole, ByReviewer)
     with workstation.change():
         _pass_on(workstation, whole.case, whole.readers, known)
-        return _sign(workstation, whole, known, heap, new_blocks)
+        return _sign(workstation, whole, known, heap, attempt)
 
 
 def _sign(
-    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, new_blocks: bool = True
+    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, attempt: int = 1
 ) -> Signed:
     """Sign a message as the next one of this reviewer's chain, seal it, save it and put it in the outbox."""
     slots = known.manifest.slots
@@ -326,10 +333,10 @@ def _sign(
         raise Refused(f"this cannot be sealed: {exc}", "shorten it, or send fewer files at once") from exc
     for id, body in blocks:
         workstation.blocks.write(id, body)
-    ids = [id for id, _ in blocks] + (_file_blocks(whole) if new_blocks else [])
+    ids = [id for id, _ in blocks] + _file_blocks(whole)
     with workstation.change():
         workstation.save(signed, "own")
-        outbox.add(workstation, signed.hash, copies, ids, heap)
+        outbox.add(workstation, signed.hash, copies, ids, heap, attempt)
     return signed
 
 
@@ -343,29 +350,6 @@ def _to_mailbox(case: Case, folded: Reply, signed: Signed, slots: int) -> Sealed
 def _file_blocks(whole: Body | Status) -> list[bytes]:
     records = whole.attachments if isinstance(whole, Body) else ()
     return [id for record in records for id in block_ids(record)]
-
-
-def _seal_files(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
-    records = tuple(_seal_file(workstation, upload) for upload in uploads)
-    if sum(record.blocks for record in records) > MAX_BLOCKS:
-        raise Refused(*TOO_LARGE)
-    return records
-
-
-def _seal_file(workstation: Workstation, upload: Upload) -> Attachment:
-    sealer = attachment.Sealer()
-    upload.stream.seek(0)
-    while piece := upload.stream.read(PIECE):
-        try:
-            blocks = sealer.update(piece)
-        except ValueError as exc:
-            raise Refused(*TOO_LARGE) from exc
-        for id, body in blocks:
-            workstation.blocks.write(id, body)
-    last, record = sealer.finish(upload.name, upload.type)
-    for id, body in last:
-        workstation.blocks.write(id, body)
-    return record
 
 
 def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:

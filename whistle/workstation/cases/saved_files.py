@@ -31,7 +31,7 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
         )
     files.private_folder(folder)
     try:
-        return _either_way(record, blocks, lambda pieces: _write(record, pieces, folder))
+        return read(record, blocks, lambda pieces: _write(record, pieces, folder))
     except Malformed as exc:
         raise CannotSave(
             "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
@@ -44,7 +44,7 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
 
 def content(record: Attachment, blocks: Blocks) -> bytes:
     """All of a small attachment, verified, in memory.  Raises Malformed, FileNotFoundError."""
-    return _either_way(record, blocks, b"".join)
+    return read(record, blocks, b"".join)
 
 
 def _write(record: Attachment, pieces: Iterable[bytes], folder: Path) -> Path:
@@ -56,7 +56,7 @@ def _write(record: Attachment, pieces: Iterable[bytes], folder: Path) -> Path:
     return path
 
 
-def _either_way(record: Attachment, blocks: Blocks, take: Callable[[Iterable[bytes]], T]) -> T:
+def read(record: Attachment, blocks: Blocks, take: Callable[[Iterable[bytes]], T]) -> T:
     """What `take` makes of the content.  If the newest versions of its blocks give another one, the oldest are tried.
 
     Whoever knows an attachment's key can make versions that open, and only the hash of the whole tells them apart: to

@@ -26,6 +26,8 @@ from whistle.workstation.exchange.waiting import Arrival
 from whistle.workstation.workstation import Workstation
 
 REMEMBERED = 400  # imported parts that are remembered, so that reading a stick again costs nothing
+MOVED = "Something else lay where a message of yours should lie on the server; it was signed again for another place."
+STUCK = "Nine times something else lay where a message of yours should lie on the server: its case says what to do now."
 UNDONE = {
     "undone/replies": compose.send_again,
     "undone/grants": compose.grant_again,
@@ -185,7 +187,7 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
 
 
 def _catch_up(workstation: Workstation, result: Imported) -> None:
-    """Sign replies again whose places were taken, and grant messages that omit a grantee, if that can be signed now."""
+    """Sign again what was taken, and grant messages that omit a grantee, if that can be signed now."""
     with workstation.change():
         for name, do in UNDONE.items():
             noted = _undone(workstation, name)
@@ -196,12 +198,12 @@ def _catch_up(workstation: Workstation, result: Imported) -> None:
 
 def _done(workstation: Workstation, do: Callable[[Workstation, str], object], what: str, result: Imported) -> bool:
     try:
-        do(workstation, what)
+        done = do(workstation, what)
     except (Refused, Untrusted) as exc:  # reading must go on while nothing can be signed
         result.findings.append(f"Not done yet: {exc.message}. {exc.hint}")
         return False
     if do is compose.send_again:
-        result.findings.append("The place of a reply was taken; it was signed again for the next place.")
+        result.findings.append(MOVED if done else STUCK)
     return True
 
 

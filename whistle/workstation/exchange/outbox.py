@@ -9,6 +9,7 @@ have arrived, the blocks have too.
 import base64
 import datetime
 import hashlib
+import secrets
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -28,6 +29,7 @@ from whistle.workstation.workstation import Workstation
 STATED = 400  # server days, at most, for which the workstation states what it holds, each with up to two hashes
 
 ENVELOPES = 16 * 1024**2  # bytes in one part; the server holds a part's envelopes in memory (SPEC 8.2)
+MOVES = 8  # of one message of which something was taken; after that people must act
 
 
 @dataclass(frozen=True)
@@ -43,12 +45,23 @@ class Sealed:
         return {"id": self.id.hex(), "heap": self.heap, "body": base64.b64encode(self.body).decode()}
 
 
-def add(workstation: Workstation, hash_: str, envelopes: Sequence[Sealed], blocks: Iterable[bytes], heap: Heap) -> None:
-    """Put a message's envelopes and the ids of its blocks in the outbox; the blocks lie in the vault's folder."""
+def add(
+    workstation: Workstation,
+    hash_: str,
+    envelopes: Sequence[Sealed],
+    blocks: Iterable[bytes],
+    heap: Heap,
+    attempt: int = 1,
+) -> None:
+    """Put a message's envelopes and the ids of its blocks in the outbox; the blocks lie in the vault's folder.
+
+    `attempt` counts the messages that say the same, this one included: something of those before was taken.
+    """
     item = {
         "envelopes": [sealed.record() for sealed in envelopes],
         "blocks": [{"id": id.hex(), "heap": heap, "sha256": _sha256(workstation.blocks.read(id))} for id in blocks],
         "day": workstation.today().isoformat(),
+        "attempt": attempt,
     }
     with workstation.change():
         workstation.vault.put(f"outbox/{hash_}", item)
@@ -64,24 +77,25 @@ def pending(workstation: Workstation) -> list[str]:
 def reconcile(
     workstation: Workstation, arrivals: Received, stored: set[bytes], taken: set[bytes], written: datetime.date
 ) -> list[str]:
-    """Remove what has arrived; returns the hashes of replies whose place was taken, to be signed again.
+    """Remove what has arrived; returns the hashes of messages of which something was taken, to be signed again.
 
-    `came` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says, as it does
-    the day on which the stick was `written`.
+    `arrivals` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says, as it
+    does the day on which the stick was `written`.
     """
     again, left = [], []
     with workstation.change():
         deliveries.reconcile(workstation, arrivals, written)
         for hash_ in pending(workstation):
             item = workstation.vault.get(f"outbox/{hash_}")
-            if _reconcile_item(item, arrivals, stored, taken, workstation.today().isoformat()):
+            _note_arrived(item, arrivals, stored, taken, workstation.today().isoformat())
+            if _note_taken(item, taken):
                 again.append(hash_)
             if _waiting(item):
                 workstation.vault.put(f"outbox/{hash_}", item)
                 left.append(hash_)
                 continue
             workstation.vault.remove(f"outbox/{hash_}")
-            if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was taken is not among them
+            if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was given up is not among them
                 workstation.note_stored(hash_, workstation.today())
             if item["envelopes"]:
                 deliveries.save(workstation, hash_, item)
@@ -103,19 +117,39 @@ def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
     return len(found)
 
 
-def _reconcile_item(
-    item: deliveries.Item, arrivals: Received, stored: set[bytes], taken: set[bytes], today: str
-) -> bool:
-    """Note in an item what has arrived, and drop a reply whose place was taken; True if there was one."""
+def _note_arrived(item: deliveries.Item, arrivals: Received, stored: set[bytes], taken: set[bytes], today: str) -> None:
+    """Note in an item which of its envelopes have arrived."""
     copies = deliveries.copies(item)
     back = deliveries.is_back(copies, arrivals)
     item["back"] = item.get("back") or (today if back else None)
-    # A copy's id is random: where it is taken, the copy was there, and the reviewers had it before it was removed.
-    arrived = stored | {id for id in copies if back or id in taken}
-    lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken - arrived]
+    # A copy that came back once and is taken now is the same that was removed since (SPEC 9.5).
+    arrived = stored | {id for id in copies if back or (id in taken and item["back"])}
     item["arrived"] = [*item.get("arrived", []), *_arrived(_waiting(item), arrived)]
-    item["envelopes"] = [each for each in item["envelopes"] if each not in lost]
-    return bool(lost)
+
+
+def _note_taken(item: deliveries.Item, taken: set[bytes]) -> bool:
+    """Give what was taken of an item another id, or give it up; True if its message is to be signed again.
+
+    A courier may lie, or somebody who saw the ids may have put something there.  So the same bytes go once more to a
+    reply's own place, and the last attempt never gives its place up.  The id of a copy is random: it gets another.
+    """
+    lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken]
+    for each in lost:
+        if each["heap"] == "reviewers":
+            each["id"] = secrets.token_hex(16)
+        elif item.get("again") and item.get("attempt", 1) <= MOVES:
+            item["envelopes"].remove(each)
+    blocks = {bytes.fromhex(each["id"]) for each in item["blocks"]}
+    return not item.get("again") and (bool(blocks & taken) or any(each["heap"] == "reporters" for each in lost))
+
+
+def next_attempt(workstation: Workstation, hash_: str) -> int:
+    """Note that a message is signed again, or never will be; returns which attempt that is, from 2 to MOVES + 2."""
+    for name in (f"outbox/{hash_}", f"sent/{hash_}"):
+        if item := workstation.vault.get(name):
+            workstation.vault.put(name, {**item, "again": True})
+            return int(item.get("attempt", 1)) + 1
+    return 2
 
 
 def _waiting(item: deliveries.Item) -> list[dict[str, Any]]:

@@ -1,0 +1,64 @@
+"""Files that a message takes along, sealed into blocks which lie in the vault's folder until they are sent."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from whistle.protocol.case import attachment
+from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment
+from whistle.protocol.errors import ProtocolError
+from whistle.workstation.cases import saved_files
+from whistle.workstation.errors import Refused
+from whistle.workstation.workstation import Workstation
+
+PIECE = 1024 * 1024  # bytes
+TOO_LARGE = ("the files are more than 64 GiB together", "send fewer at once")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A file to attach; its stream can be read twice."""
+
+    name: str
+    type: str
+    stream: BinaryIO
+
+
+def seal(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
+    """Seal files; their records.  Raises Refused if they are too large."""
+    records = tuple(_seal_upload(workstation, upload) for upload in uploads)
+    if sum(record.blocks for record in records) > MAX_BLOCKS:
+        raise Refused(*TOO_LARGE)
+    return records
+
+
+def seal_again(workstation: Workstation, record: Attachment) -> Attachment:
+    """A file of this vault, sealed once more: the same content in blocks of other ids.  Raises Refused."""
+    try:
+        return saved_files.read(
+            record, workstation.blocks, lambda pieces: _seal(workstation, record.name, record.type, pieces)
+        )
+    except (ProtocolError, FileNotFoundError) as exc:
+        raise Refused(
+            "a file that has to be sent again is damaged here", "send it anew from where you have it"
+        ) from exc
+
+
+def _seal_upload(workstation: Workstation, upload: Upload) -> Attachment:
+    upload.stream.seek(0)
+    return _seal(workstation, upload.name, upload.type, iter(lambda: upload.stream.read(PIECE), b""))
+
+
+def _seal(workstation: Workstation, name: str, type_: str, pieces: Iterable[bytes]) -> Attachment:
+    sealer = attachment.Sealer()
+    for piece in pieces:
+        try:
+            blocks = sealer.update(piece)
+        except ValueError as exc:
+            raise Refused(*TOO_LARGE) from exc
+        for id, body in blocks:
+            workstation.blocks.write(id, body)
+    last, record = sealer.finish(name, type_)
+    for id, body in last:
+        workstation.blocks.write(id, body)
+    return record
