@@ -145,7 +145,7 @@ def test_housekeeping_waits_for_the_operator(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A leap is told once a day, and nothing goes; once the day is accepted, what was kept too long goes by itself."""
-    monkeypatch.setattr(housekeeping.chaff, "add", lambda *_: None)
+    monkeypatch.setattr(housekeeping.chaff.Reporters, "act", lambda *_: None)
     code = Visitor(app).tell(files=[("a.txt", b"one")]).words
     report = retrieval.derive(words.decode(code)).report_id
     keeper = Housekeeper(instance)
@@ -172,7 +172,7 @@ def test_chaff_goes_on_when_the_clock_is_put_back(
 ) -> None:
     """Made-up traffic does not wait until a clock that was put back has come again to where it was."""
     clock, scattered = Clock(), []
-    monkeypatch.setattr(housekeeping.chaff, "add", lambda *_: scattered.append(clock.day))
+    monkeypatch.setattr(housekeeping.chaff.Reporters, "act", lambda *_: scattered.append(clock.day))
     app = site(tmp_path, org, clock, chaff=24.0)
     with contextlib.closing(store_of(app)):
         keeper = Housekeeper(app.extensions["whistle"])

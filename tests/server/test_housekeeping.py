@@ -128,21 +128,48 @@ def test_warns_before_the_first_manifest(tmp_path: Path) -> None:
 
 
 def test_chaff_is_like_the_real_thing(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:
-    """Chaff has the form of envelopes and blocks, in both heaps, and nobody can open it."""
+    """Made-up reports have the form of envelopes and blocks, in both heaps, and nobody can open them."""
+    made_up = chaff.Reporters()
     for _ in range(12):
-        chaff.add(instance.store, org.known, DAY)
+        made_up.act(instance.store, org.known, DAY)
     ids = instance.store.day_ids(DAY)
-    assert len(ids.envelopes) == 12
+    assert 8 <= len(ids.envelopes) <= 12  # some may have been withdrawn
     assert everything(instance)[2] > 12
     for id in ids.envelopes:
         envelope.check_form(instance.store.body(id) or b"", 8)
     assert not any(opened(app, org, reader) for reader in org.people)
 
 
+def test_some_made_up_reports_are_withdrawn(
+    instance: Instance, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With their slips, while they wait, as reporters do."""
+    made_up = chaff.Reporters()
+    monkeypatch.setattr(chaff, "REPORTS", 1.0)
+    monkeypatch.setattr(chaff, "WITH_BLOCKS", 0.0)
+    made_up.act(instance.store, org.known, DAY)
+    [first] = instance.store.day_ids(DAY).envelopes
+    monkeypatch.setattr(chaff, "WITHDRAWALS", 1.0)
+    made_up.act(instance.store, org.known, DAY)
+    assert instance.store.lookup([first])[0].state is State.REMOVED
+    assert first not in instance.store.day_ids(DAY).envelopes and everything(instance)[2] == 4
+
+
+def test_made_up_replies_come_with_a_push(org: parties.Organisation) -> None:
+    """As many as the mean says; their blocks lie in one heap each, in the order of a bundle."""
+    counts = [len(chaff.pushed(org.known, DAY, 2.0).envelopes) for _ in range(60)]
+    assert 0 in counts and 0.5 < sum(counts) / len(counts) < 3.0  # 1.7 expected; five standard deviations either way
+    assert not chaff.pushed(org.known, DAY, 0.0).envelopes
+    made = chaff.pushed(org.known, DAY, 24.0)
+    ids = [id for id, _, _ in made.blocks]
+    assert ids == sorted(set(ids))
+    assert {heap for _, _, heap in made.blocks} <= set(Heap)
+
+
 @pytest.mark.parametrize("count", [1, 2, 7])
 def test_chaff_of_blocks(count: int) -> None:
     """As many blocks as asked for, each of a block's size, none like another."""
-    blocks = list(chaff._blocks(count))
+    blocks = chaff._blocks(count)
     assert [len(body) for _, body in blocks] == [262_144] * count
     assert len({id for id, _ in blocks}) == len({body[:64] for _, body in blocks}) == count
 
@@ -152,7 +179,7 @@ def test_chaff_comes_at_random_times(
 ) -> None:
     """As many a day as configured, on average, and none when it is turned off."""
     clock, scattered = Ticking(), []
-    monkeypatch.setattr(chaff, "add", lambda *_: scattered.append(clock.time))
+    monkeypatch.setattr(chaff.Reporters, "act", lambda *_: scattered.append(clock.time))
     monkeypatch.setattr(housekeeping, "clean", lambda _: [])
     instance = open_instance(config(tmp_path, chaff=24.0), clock)
     monkeypatch.setattr(type(instance.published), "current", lambda *_: org.known)

@@ -50,6 +50,7 @@ def turn(instance: Instance, day: datetime.date) -> None:
 def config(folder: Path, **changes: Any) -> Config:
     """What the organisation of the tests has decided."""
     fields: dict[str, Any] = {
+        "chaff": 0.0,
         "name": {"en": "North Office", "ar": "مكتب الشمال"},
         "emergency": (Emergency("112", {"en": "police and ambulance", "ar": "الشرطة والإسعاف"}),),
         "outside": (Outside({"en": "Council of staff"}, "https://staff.example", {"en": "Elected by all."}),),

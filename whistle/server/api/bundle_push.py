@@ -1,7 +1,8 @@
 """Receives a bundle that a courier brings from a workstation: manifests, import statements, envelopes and blocks.
 
 Each member's size and hash is checked against the listing as it streams in.  Blocks are pending like other uploads;
-envelopes are committed in one transaction, once the whole bundle and nothing else has arrived.
+envelopes are committed in one transaction, once the whole bundle and nothing else has arrived.  Made-up messages of
+reviewers come with them, and are not told apart at rest.
 """
 
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from whistle.protocol.transfer.statement import ImportStatement
 from whistle.server.errors import BadManifest, Refusal
 from whistle.server.instance import Instance
 from whistle.server.manifests import SIGNATURE, Signed
+from whistle.server.running import chaff
 from whistle.server.sealing.multipart import discard
 from whistle.store import Heap, Missing, Sealed, Taken
 
@@ -28,6 +30,8 @@ class _Load:
     envelopes: list[Sealed] = field(default_factory=list)
     blocks: list[bytes] = field(default_factory=list)
     taken: set[bytes] = field(default_factory=set)  # blocks: something else has their ids
+    made_up: list[Sealed] = field(default_factory=list)
+    made_up_blocks: list[tuple[bytes, bytes, Heap]] = field(default_factory=list)  # not stored yet, in order of ids
 
 
 def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, Any]:
@@ -41,8 +45,10 @@ def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, A
     _check(reader.listing)
     load = _Load()
     try:
+        _make_up(load, instance)
         for member, body in reader:
             _receive(load, member, b"".join(body.pieces()), instance)
+        _put_made_up(load, instance)
         manifest = _install(load.files, instance)
         imports = sum(_record_statement(statement, instance) for statement in reader.listing.imports)
         return {**_commit(load, instance), "manifest": manifest, "imports": imports}
@@ -65,12 +71,27 @@ def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Insta
         envelope.check_form(content, instance.config.slots)
         load.envelopes.append(Sealed(member.id, Heap(member.heap), content))
     else:
+        _put_made_up(load, instance, member.id)
         try:
             instance.store.put_block(member.id, content, Heap(member.heap))
         except Taken:  # whoever saw the id may have put something there: it stops nothing else
             load.taken.add(member.id)
         else:
             load.blocks.append(member.id)
+
+
+def _make_up(load: _Load, instance: Instance) -> None:
+    today = instance.today
+    made = chaff.pushed(instance.published.current(today), today, instance.config.chaff)
+    load.made_up, load.made_up_blocks = list(made.envelopes), list(made.blocks)
+
+
+def _put_made_up(load: _Load, instance: Instance, before: bytes | None = None) -> None:
+    """Store the made-up blocks whose ids come before this one, as those of a bundle do; without it, all."""
+    while load.made_up_blocks and (before is None or load.made_up_blocks[0][0] < before):
+        id, body, heap = load.made_up_blocks.pop(0)
+        instance.store.put_block(id, body, heap)
+        load.blocks.append(id)
 
 
 def _install(files: dict[str, bytes], instance: Instance) -> str:
@@ -103,7 +124,7 @@ def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
     while True:
         left = [each for each in load.envelopes if each.id not in taken]
         try:
-            instance.store.commit(left, load.blocks)
+            instance.store.commit([*left, *load.made_up], load.blocks)
         except Taken as error:
             if not set(error.ids) - taken:
                 raise

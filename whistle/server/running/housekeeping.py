@@ -6,7 +6,7 @@ It runs in one thread of one process, however many processes there are.
 import datetime
 import threading
 
-from whistle.server.errors import NoManifest
+from whistle.server.errors import DiskFull, NoManifest
 from whistle.server.instance import Instance
 from whistle.server.logs import LOG, describe
 from whistle.server.running import chaff
@@ -24,6 +24,7 @@ class Housekeeper:
         self._instance = instance
         self._cleaned: tuple[datetime.date, datetime.date] | None = None  # the store's day, and the clock's
         self._next_chaff: datetime.datetime | None = None
+        self._reporters = chaff.Reporters()
         self._ticked = datetime.datetime.min.replace(tzinfo=datetime.UTC)
 
     def run(self, stop: threading.Event) -> None:
@@ -42,7 +43,7 @@ class Housekeeper:
         try:
             self._tick_day()
             self._tick_chaff()
-        except (StoreError, OSError) as error:
+        except (StoreError, DiskFull, OSError) as error:
             LOG.error(describe(error))
 
     def _tick_day(self) -> None:
@@ -68,7 +69,7 @@ class Housekeeper:
                 known = self._instance.published.current(today)
             except NoManifest:
                 return
-            chaff.add(self._instance.store, known, today)
+            self._reporters.act(self._instance.store, known, today)
 
 
 def clean(instance: Instance) -> list[datetime.date]:
