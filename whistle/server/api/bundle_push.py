@@ -37,7 +37,7 @@ class _Load:
 def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, Any]:
     """Receive a bundle whose listing has the SHA-256 `digest`; returns the response to the courier.
 
-    Raises Refusal, Malformed for content not as listed, Broken, or Full.  The same bundle again changes nothing.
+    Raises Refusal, Malformed for content not as listed, Broken, or Full.  Nothing of the same bundle is stored again.
     """
     reader = bundle.Reader(source)
     if reader.digest != digest:
