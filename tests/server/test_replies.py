@@ -9,12 +9,14 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of, turn
+from whistle.protocol import canonical
 from whistle.protocol.case import attachment, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
 from whistle.server.instance import Instance
+from whistle.server.sealing import case_view
 from whistle.store import Heap
 
 NAME = "plan \u202e‮\r\n../x.html"
@@ -354,3 +356,37 @@ def test_no_step_of_a_case_does_anything_without_its_words(app: flask.Flask, vis
     answer = visitor.client.post("/en/", data={"step": step, "attempt": "00" * 32})
     assert "Type your twelve words" in answer.get_data(as_text=True)
     assert [store_of(app).day_ids(counted.day) for counted in store_of(app).days()] == before
+
+
+def long(app: flask.Flask, text: str) -> dict[str, object]:
+    """The fields of a reply whose text is in blocks on the server."""
+    content = canonical.dumps({"text": text})
+    sealer = attachment.Sealer()
+    first = sealer.update(content)
+    last, record = sealer.finish("", "application/json", kind="rest")
+    for id, block in first + last:
+        store_of(app).put_block(id, block, Heap.REPORTERS)
+    store_of(app).commit([], [id for id, _ in first + last])
+    return {"rest": record}
+
+
+def test_nobodys_long_replies_fill_the_page(
+    app: flask.Flask,
+    org: parties.Organisation,
+    visitor: Visitor,
+    code: str,
+    who: Reporter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Of each reviewer's long replies a bounded number of bytes is opened at a look, the shortest first."""
+    report = reported(app, org)
+    for n in range(6):
+        answer(app, org, who, report, "", n=n, **long(app, f"rogue {n} " + "x" * (90_000 + n)))
+    answer(app, org, who, report, "", by="ethics", lane=1, **long(app, "honest " + "y" * 200_000))
+    fetched: list[Attachment] = []
+    whole = case_view._whole
+    monkeypatch.setattr(case_view, "_whole", lambda store, record: fetched.append(record) or whole(store, record))
+    html = visitor.come_back(code).html
+    assert sum(record.size for record in fetched) <= 2 * case_view.PAGE
+    assert [n for n in range(6) if f"rogue {n} " in html] == [0, 1] and "honest " in html
+    assert html.count("This reply is very long") == 4

@@ -98,6 +98,8 @@ def _replies(view: CaseView) -> Iterator[str]:
 def _reply(found: FoundReply) -> Iterator[str]:
     reply = found.reply
     yield f"From {person(found.reviewer)}, {found.day}; signature checked:"
+    if found.is_too_long:
+        yield "  (too long to be shown with this person's other long replies: ask them to send it as a file)"
     yield from quoted(reply.text)
     for each in found.attachments:
         yield f"  With a file: {one_line(each.name)} ({each.size} bytes)"

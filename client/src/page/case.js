@@ -237,7 +237,7 @@ function isOver({ state, replies, late }) {
  * @param {Element} item
  * @param {any} reply
  */
-function fillReply({ kit }, item, { from, day, text, language, have, attachments = [], index, lane, n }) {
+function fillReply({ kit }, item, { from, day, text, rest, language, have, attachments = [], index, lane, n }) {
   repeat(item.querySelector("form"), attachments, (form, /** @type {Attachment} */ { name, size }) => {
     fill(form, { name: isolate(name), size: isolate(kit.size(size)) });
   });
@@ -249,7 +249,7 @@ function fillReply({ kit }, item, { from, day, text, language, have, attachments
     item.querySelector(".files")?.remove();
   }
   const arrived = kit.message("case.arrived", { day: isolate(kit.day(have.day)) }, have.count);
-  fill(item, { from: isolate(from), day: kit.day(day), text: text ?? "", language, arrived });
+  fill(item, { from: isolate(from), day: kit.day(day), text: rest ? kit.message("case.too_long") : (text ?? ""), language, arrived });
 }
 
 /**

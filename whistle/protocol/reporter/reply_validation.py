@@ -4,8 +4,8 @@ A body that is not signed by a reviewer who may answer in that place is counted,
 """
 
 import datetime
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import Attachment
@@ -15,7 +15,8 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
 
-WHOLE = 32  # blocks (8 MiB) of a reply's `rest`, at most
+PAGE = 262_144  # bytes of the same for a page that a server shows, and of any one reply's
+ROOM = 8 * 1024**2  # bytes of the `rest` of one reviewer's replies that are opened at once, the shortest first
 
 ReplyPlace = tuple[int, int]  # lane and n
 Fetch = Callable[[Attachment], bytes]  # a small attachment's whole content; ProtocolError if any of it is missing
@@ -49,8 +50,13 @@ class FoundReply:
 
     @property
     def attachments(self) -> tuple[Attachment, ...]:
-        """The files that came with it."""
+        """The files that came with it; none if it is too long to be opened."""
         return self.reply.attachments
+
+    @property
+    def is_too_long(self) -> bool:
+        """Whether its content was left closed, since it and its author's other long replies are too much at once."""
+        return self.reply.rest is not None
 
 
 @dataclass(frozen=True)
@@ -90,15 +96,42 @@ class Conversation:
 
 
 def validate(
-    bodies: Mapping[bytes, StoredBody], reporter: Reporter, manifests: ManifestChain, slots: int, fetch: Fetch
+    bodies: Mapping[bytes, StoredBody],
+    reporter: Reporter,
+    manifests: ManifestChain,
+    slots: int,
+    fetch: Fetch,
+    room: int = ROOM,
 ) -> Conversation:
-    """The conversation in the bodies stored under a reporter's ids, which never include the report's."""
+    """The conversation in the bodies stored under a reporter's ids, which never include the report's.
+
+    Of each reviewer's long replies at most `room` bytes are opened, so that nobody's displace those of others.
+    """
     rest = dict(bodies)
     slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
-    valid, late = _Validator(reporter, manifests, slip, slots, fetch).all(rest)
+    found, late = _Validator(reporter, manifests, slip, slots).all(rest)
+    valid, incomplete = _opened(found, fetch, room)
     notices = tuple(found for found in valid if found.reply.is_notice)
     replies = tuple(found for found in valid if not found.reply.is_notice)
-    return Conversation(slip, replies, notices, _brought_in(slip, (*notices, *replies), manifests), late)
+    return Conversation(slip, replies, notices, _brought_in(slip, (*notices, *replies), manifests), late + incomplete)
+
+
+def _opened(found: Sequence[FoundReply], fetch: Fetch, room: int) -> tuple[list[FoundReply], int]:
+    """The replies with their `rest` opened, as far as there is room; and the number of those that are incomplete."""
+    valid: dict[int, FoundReply] = dict(enumerate(found))
+    left: dict[str, int] = {}
+    long = [(each.reply.rest.size, place, each.reply.rest) for place, each in valid.items() if each.reply.rest]
+    for size, place, rest in sorted(long, key=lambda each: each[:2]):
+        each = valid[place]
+        left[each.reply.sender] = left.get(each.reply.sender, room) - size
+        if left[each.reply.sender] >= 0:
+            try:
+                whole = message.with_content(each.reply, fetch(rest))
+                assert isinstance(whole, Reply)
+                valid[place] = replace(each, reply=whole)
+            except ProtocolError:
+                del valid[place]
+    return list(valid.values()), len(found) - len(valid)
 
 
 def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip | None:
@@ -117,10 +150,8 @@ def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip
 class _Validator:
     """Checks what lies in the reply places of one reporter."""
 
-    def __init__(
-        self, reporter: Reporter, manifests: ManifestChain, slip: Slip | None, slots: int, fetch: Fetch
-    ) -> None:
-        self._reporter, self._manifests, self._fetch = reporter, manifests, fetch
+    def __init__(self, reporter: Reporter, manifests: ManifestChain, slip: Slip | None, slots: int) -> None:
+        self._reporter, self._manifests = reporter, manifests
         self._slip, self._slots = slip, slots
         self._places: dict[bytes, ReplyPlace] = {
             id: (lane, n) for lane in range(2 * slots) for n, id in enumerate(place_ids(reporter.replies, lane))
@@ -149,7 +180,7 @@ class _Validator:
         reply = self._checked(signed, place)
         reviewer = self._manifests.reviewer(reply.sender)
         assert reviewer  # a key was found, so some manifest lists them
-        return signed.hash, FoundReply(stored.day, reviewer, self._with_rest(reply))
+        return signed.hash, FoundReply(stored.day, reviewer, reply)
 
     def _checked(self, signed: Signed, place: ReplyPlace) -> Reply:
         reply = signed.message
@@ -180,15 +211,6 @@ class _Validator:
             is_own = reply.lane - self._slots < len(readers)
         if not is_own:
             raise Malformed("a reply is in somebody else's place")
-
-    def _with_rest(self, reply: Reply) -> Reply:
-        if reply.rest is None:
-            return reply
-        if reply.rest.blocks > WHOLE:
-            raise Malformed("a reply's rest is too large")
-        whole = message.with_content(reply, self._fetch(reply.rest))
-        assert isinstance(whole, Reply)
-        return whole
 
 
 def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: ManifestChain) -> tuple[BroughtIn, ...]:

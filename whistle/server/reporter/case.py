@@ -243,8 +243,8 @@ def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
     return {
         "from": shown(found.reviewer),
         "day": t.day(found.day),
-        "text": reply.text,
-        "language": reply.language,
+        "text": t("case.too_long") if found.is_too_long else reply.text,
+        "language": visit.t.code if found.is_too_long else reply.language,
         "arrived": t("case.arrived", reply.have.count, day=t.day(reply.have.day)),
         "files": files,
     }

@@ -12,12 +12,13 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import reply_validation
-from whistle.protocol.reporter.reply_validation import WHOLE, Conversation, FoundReply, StoredBody
+from whistle.protocol.reporter.reply_validation import PAGE, Conversation, FoundReply, StoredBody
 from whistle.server.manifests import Published
 from whistle.store import Heap, Limits, State, Store
 
 __all__ = ["CaseView", "FoundReply", "open_attachment", "view_case"]
 
+WHOLE = 32  # blocks (8 MiB) of an attachment that is verified before any of it is sent
 KEPT = Limits().bodies(Heap.REPORTERS)
 
 
@@ -43,7 +44,7 @@ def view_case(reporter: Reporter, published: Published, store: Store, day: datet
     report = stored.pop(reporter.report_id, None)
     things = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
     conversation = reply_validation.validate(
-        things, reporter, published.chain, slots, lambda record: _whole(store, record)
+        things, reporter, published.chain, slots, lambda record: _whole(store, record), PAGE
     )
     last = min((reply.day for reply in conversation.replies), default=report.day if report else None)
     return CaseView(

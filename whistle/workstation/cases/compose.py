@@ -29,6 +29,7 @@ from whistle.protocol.case.message import (
 from whistle.protocol.code.retrieval import PLACES, place_ids
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.invisible_text import is_blank
+from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.cases import chain, overview, reach, sealed_files
@@ -324,6 +325,8 @@ def _sign(
         whole = replace(whole, earlier=reach.earlier(case, whole, slots))
     try:
         folded, blocks = envelope.fold(whole, slots)
+        if isinstance(folded, Reply) and folded.rest and folded.rest.size > PAGE:
+            raise Refused("this is too long for a reply: the reporter's page could not show it", "send it as a file")
         signed = message.sign(folded, workstation.signing.signing)
         recipients = known.manifest.recipients(whole.readers, workstation.today())
         copies = [Sealed(secrets.token_bytes(16), "reviewers", envelope.seal(signed, recipients, slots))]

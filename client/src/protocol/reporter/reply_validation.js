@@ -21,7 +21,7 @@ import { placeIds } from "../code/retrieval.js";
 /** @import { ManifestChain } from "../trust/manifest_chain.js" */
 /** @import { Reporter } from "../code/retrieval.js" */
 
-const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
+const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that are opened at once, the shortest first
 
 /**
  * A reply place.
@@ -64,7 +64,9 @@ const WHOLE = 32; // blocks, 8 MiB, of a reply's `rest` at most
 export async function validateReplies(found, reporter, manifests, slots, fetch) {
   const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
   const slip = openSlip(things.get(bytesToHex(reporter.slipId)), reporter, slots);
-  const { valid, late } = await new ReplyValidator(reporter, manifests, slip, slots, fetch).validate(things);
+  const checked = new ReplyValidator(reporter, manifests, slip, slots).validate(things);
+  const { valid, incomplete } = await opened(checked.valid, fetch);
+  const late = checked.late + incomplete;
   const notices = valid.filter(({ reply }) => isNotice(reply));
   const replies = valid.filter(({ reply }) => !isNotice(reply));
   return { slip, replies, notices, late, broughtIn: broughtIn(slip, [...notices, ...replies], manifests) };
@@ -96,14 +98,12 @@ class ReplyValidator {
    * @param {ManifestChain} manifests
    * @param {Message | null} slip
    * @param {number} slots
-   * @param {Fetch} fetch
    */
-  constructor(reporter, manifests, slip, slots, fetch) {
+  constructor(reporter, manifests, slip, slots) {
     this._reporter = reporter;
     this._manifests = manifests;
     this._slip = slip;
     this._slots = slots;
-    this._fetch = fetch;
     /** @type {Map<string, ReplyPlace>} */
     this._places = new Map();
     for (let lane = 0; lane < 2 * slots; lane++) {
@@ -116,13 +116,13 @@ class ReplyValidator {
    *
    * @param {Map<string, Found>} things
    */
-  async validate(things) {
+  validate(things) {
     /** @type {Map<string, FoundReply>} */
     const valid = new Map();
     let late = 0;
     for (const [id, thing] of things) {
       const place = this._places.get(id);
-      const reply = place && (await this._validOrNull(thing, place));
+      const reply = place && this._validOrNull(thing, place);
       if (reply) {
         valid.set(reply.hash, reply);
       } else if (place) {
@@ -142,9 +142,9 @@ class ReplyValidator {
    * @param {Found} thing
    * @param {ReplyPlace} place
    */
-  async _validOrNull(thing, place) {
+  _validOrNull(thing, place) {
     try {
-      return await this._read(thing, place);
+      return this._read(thing, place);
     } catch (error) {
       return unlessProtocol(error);
     }
@@ -153,12 +153,12 @@ class ReplyValidator {
   /**
    * @param {Found} thing
    * @param {ReplyPlace} place
-   * @returns {Promise<FoundReply>}
+   * @returns {FoundReply}
    */
-  async _read({ body, day }, place) {
+  _read({ body, day }, place) {
     const signed = envelope.open(body, [this._reporter.mailbox], this._slots);
     const reviewer = this._writerOf(signed, place);
-    return { day, reviewer, reply: await this._withRest(signed.message), hash: message.hash(signed), place };
+    return { day, reviewer, reply: signed.message, hash: message.hash(signed), place };
   }
 
   /**
@@ -201,17 +201,31 @@ class ReplyValidator {
       throw new Malformed("a reply is in another reviewer's place");
     }
   }
+}
 
-  /** @param {Message} reply */
-  async _withRest(reply) {
-    if (!reply.rest) {
-      return reply;
+/**
+ * The replies with their `rest` opened, as far as there is room for each reviewer's, so that nobody's displace those of
+ * others; what stays closed keeps its `rest`.  And the number of those that are incomplete.
+ *
+ * @param {FoundReply[]} found
+ * @param {Fetch} fetch
+ */
+async function opened(found, fetch) {
+  /** @type {Map<string, number>} */
+  const left = new Map();
+  const gone = new Set();
+  const long = found.flatMap((each) => (each.reply.rest ? [{ each, rest: each.reply.rest }] : []));
+  for (const { each, rest } of long.sort((one, other) => one.rest.size - other.rest.size)) {
+    const { from } = each.reply;
+    const room = (left.get(from) ?? ROOM) - rest.size;
+    left.set(from, room);
+    try {
+      each.reply = room < 0 ? each.reply : message.withContent(each.reply, await fetch(rest));
+    } catch (error) {
+      gone.add(unlessProtocol(error) ?? each);
     }
-    if (reply.rest.blocks > WHOLE) {
-      throw new Malformed("a reply's rest is too large");
-    }
-    return message.withContent(reply, await this._fetch(reply.rest));
   }
+  return { valid: found.filter((each) => !gone.has(each)), incomplete: gone.size };
 }
 
 /**
