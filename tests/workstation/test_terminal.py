@@ -108,3 +108,32 @@ def test_a_crash_leaves_no_memory_on_the_disk(actor: str) -> None:
     )
     told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert (told.stdout, told.stderr) == ("(0, 0) 0\n", "")
+
+
+def may_lock() -> bool:
+    """Whether this process may lock any amount of memory, and become somebody who may not."""
+    status = Path("/proc/self/status")
+    held = int(status.read_text().partition("CapEff:")[2].split()[0], 16) if status.exists() else 0
+    return all(held >> capability & 1 for capability in (7, 14))  # CAP_SETUID, CAP_IPC_LOCK
+
+
+@pytest.mark.skipif(not may_lock(), reason="needs somebody who may lock memory")
+@pytest.mark.parametrize(
+    ("limit", "locked"),
+    [("", True), ("os.setuid(65534)", False), ("resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31))", False)],
+    ids=["no limit", "the usual limit", "a limit that ends amid the work"],
+)
+def test_memory_stays_out_of_swap_or_works_without(limit: str, locked: bool) -> None:
+    """All that is mapped is locked where nothing limits that; else nothing is, and the program gets what it needs."""
+    script = (
+        "import os, resource\n"
+        "from whistle import hardening\n"
+        "resource.setrlimit(resource.RLIMIT_MEMLOCK, (2**22, 2**22))\n"
+        f"{limit}\n"
+        "said = hardening.lock_memory()\n"
+        "much = bytearray(700 * 1024**2)\n"
+        "status = open('/proc/self/status').read()\n"
+        "print(said, int(status.partition('VmLck:')[2].split()[0]) > 700 * 1024)\n"
+    )
+    told = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr) == (f"{locked} {locked}\n", "")

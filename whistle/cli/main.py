@@ -49,6 +49,7 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; exit with 0, 1 for a refused or failed action, 2 for wrong usage."""
     hardening.no_memory_on_disk()
+    hardening.lock_memory()
     try:
         cli.main(prog_name="whistle", standalone_mode=False)
     except click.exceptions.Abort:

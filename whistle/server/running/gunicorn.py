@@ -1,6 +1,5 @@
 """Runs the server in gunicorn, with many threads, limits for slow clients, and minimal logs."""
 
-import ctypes
 import errno
 import http
 import os
@@ -19,6 +18,7 @@ from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import _DEFER, TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from whistle import hardening
 from whistle.protocol import age
 from whistle.server import create_app, headers, logs
 from whistle.server.config import Config
@@ -39,7 +39,6 @@ LINGER = 1.0  # second
 LINGER_BYTES = 1024 * 1024
 CONNECT_TIME = 5.0  # seconds; a server that does not accept a connection by then is busy
 SHARED_MEMORY = Path("/dev/shm")  # noqa: S108  for gunicorn's heartbeat, an empty unnamed file
-PR_SET_DUMPABLE = 4
 OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 DISCONNECTED = (BlockingIOError, TimeoutError, ConnectionError)
 
@@ -80,9 +79,7 @@ def cautions(config: Config) -> list[str]:
 
 def harden() -> None:
     """Disable core dumps, make new files private, and raise the limit of open files."""
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    if sys.platform == "linux":  # where dumps may be piped to a program despite the limit
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0, 0, 0, 0)
+    hardening.no_memory_on_disk()
     os.umask(0o077)
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, min(most, FILES)), most))
@@ -129,7 +126,7 @@ def settings(config: Config) -> dict[str, Any]:
         "umask": 0o077,
         "proc_name": "whistle",
         "control_socket_disable": True,
-        "post_worker_init": _start_housekeeping,
+        "post_worker_init": _start_worker,
     }
 
 
@@ -325,7 +322,8 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         """Nothing: there are no log files."""
 
 
-def _start_housekeeping(worker: Worker) -> None:
+def _start_worker(worker: Worker) -> None:
+    hardening.lock_memory()  # a fork does not inherit it
     instance = worker.app.callable.extensions[NAME]
     assert isinstance(instance, Instance)
     threading.Thread(target=Housekeeper(instance).run, args=(threading.Event(),), daemon=True).start()
