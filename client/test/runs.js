@@ -18,6 +18,7 @@ import * as manifest from "../src/protocol/trust/manifest.js";
 import * as message from "../src/protocol/case/message.js";
 import { PublicKey } from "../src/protocol/trust/minisign.js";
 import { safeName } from "../src/protocol/file_names.js";
+import { compare } from "../src/protocol/reporter/missing_replies.js";
 import * as submission from "../src/protocol/reporter/submission.js";
 import * as retrieval from "../src/protocol/code/retrieval.js";
 import * as signing from "../src/protocol/signing.js";
@@ -209,6 +210,10 @@ export const RUNS = {
   continues({ continues, old, case: next }) {
     message.checkContinues(schema.parse(CONTINUES, continues), schema.parse(SENDER, old), next);
     return {};
+  },
+  missing({ today, held, unreadable }) {
+    const replies = held.map((/** @type {any} */ each) => [hashOf([data(each)]), message.parse(data(each))]);
+    return { found: compare(new Map(replies), unreadable, today) };
   },
   envelope: openEnvelope,
   attachment: openAttachment,

@@ -2,6 +2,7 @@
 
 import dataclasses
 import datetime
+import hashlib
 import struct
 from collections.abc import Callable
 
@@ -13,13 +14,14 @@ from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS, PAIRS, spread
 from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
-from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter, place_ids
 
 pytestmark = pytest.mark.browser
 REPLY = "We have read it, and ask who else was there."
 HEAD = 29  # bytes of an entry of a lookup's answer before its body: id, state, day, length
+KEPT_BACK = "An earlier reply from Ombudsperson is not here."
 NOT_PROVEN = "could not be checked and is not shown"
 
 
@@ -37,6 +39,11 @@ def packed(found: dict[bytes, bytes]) -> bytes:
     """An answer that holds these."""
     whole = struct.pack(">I", len(found)) + b"".join(id + rest for id, rest in sorted(found.items()))
     return whole.ljust(-(-len(whole) // 262_144) * 262_144, b"\0")
+
+
+def without(look: bytes, id: bytes) -> bytes:
+    """An answer to a lookup that says nothing of something."""
+    return packed({each: rest for each, rest in entries(look).items() if each != id})
 
 
 def told(app: flask.Flask, text: str) -> Reporter:
@@ -80,11 +87,13 @@ WRONG: dict[str, tuple[Callable[..., None], int]] = {  # and how often the reply
 def test_replies_that_prove_nothing(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
 ) -> None:
-    """A reply that was altered, that belongs to another case or that was shown before is counted and not shown."""
+    """A reply that was altered, that belongs to another case or that was shown before is counted and not shown; of one
+    that is kept back, the next one that names it tells.
+    """
     address, line = served
     mine, other = told(app, "Money was taken."), told(app, "So was the bus.")
     for who in (mine, other):
-        answer(app, org, who, report_of(app, org, who), REPLY)
+        first = answer(app, org, who, report_of(app, org, who), REPLY)
     theirs = entries(app.test_client().post("/api/lookup", data=b"".join(other.lookup_ids(8)),
                                             content_type="application/octet-stream").data)  # fmt: skip
     typed = " ".join(words.encode(mine.code))
@@ -105,7 +114,15 @@ def test_replies_that_prove_nothing(
             assert (text.count(REPLY), NOT_PROVEN in text) == (shown, True), what
             page("look", f"wrong-{what.replace(' ', '-')}")
         line.answer = lambda path, body: body
-        assert page.open(typed).count(REPLY) == 1
+        named = Earlier(parties.DAY, "ombuds", hashlib.sha256(first.line).hexdigest(), 0)
+        answer(app, org, other, report_of(app, org, other), "And where?", n=1, earlier=(named,))
+        typed = " ".join(words.encode(other.code))
+        text = page.open(typed)
+        assert (text.count(REPLY), KEPT_BACK in text) == (1, False)
+        line.answer = lambda path, body: without(body, place(other)) if path == "/api/lookup" else body
+        text = page.open(typed)
+        assert (text.count(REPLY), KEPT_BACK in text, NOT_PROVEN in text) == (0, True, False)
+        page("look", "wrong-kept-back")
 
 
 @pytest.mark.parametrize(("name", "fault"), spread(["half", "500", "slow"]))

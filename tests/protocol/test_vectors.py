@@ -1,6 +1,7 @@
 """The vectors: each gives the result that it states, and making them again gives the same files."""
 
 import base64
+import dataclasses
 import datetime
 import hashlib
 import json
@@ -14,11 +15,11 @@ from tests import make_vectors
 from tests.make_vectors import FOLDER, KEPT
 from whistle.protocol import age, canonical, file_names, invisible_text, schema, signing
 from whistle.protocol.case import attachment, envelope, message
-from whistle.protocol.case.message import ByReporter, Continues, Report, Sender, Signed
+from whistle.protocol.case.message import ByReporter, Continues, Reply, Report, Sender, Signed
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import FormDigest, derive, place_ids
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
-from whistle.protocol.reporter import submission
+from whistle.protocol.reporter import missing_replies, submission
 from whistle.protocol.transfer import bundle, courier_auth, statement
 from whistle.protocol.transfer.statement import ImportStatement
 from whistle.protocol.trust import enrolment, manifest
@@ -148,6 +149,15 @@ def run_continues(given: Given) -> Given:
     continues, old = schema.parse(Continues, given["continues"]), schema.parse(Sender, given["old"])
     message.check_continues(continues, old, given["case"])
     return {}
+
+
+def run_missing(given: Given) -> Given:
+    """Compares what replies name with what was found."""
+    held = {hashlib.sha256(data(each)).hexdigest(): message.parse(data(each)) for each in given["held"]}
+    replies = {hash_: reply for hash_, reply in held.items() if isinstance(reply, Reply)}
+    assert len(replies) == len(given["held"])
+    found = missing_replies.compare(replies, given["unreadable"], datetime.date.fromisoformat(given["today"]))
+    return {"found": [dataclasses.asdict(each) for each in found]}
 
 
 def run_envelope(given: Given) -> Given:
@@ -339,5 +349,6 @@ def test_every_area_has_a_good_vector_and_a_bad_one() -> None:
         told.setdefault(vector.area, set()).add(vector.expect == "ok")
     one_sided = {area for area, found in told.items() if found != {True, False}}
     alone = {"holds", "name", "shown", "code", "derive", "form", "blocks", "fingerprint", "signers", "dayhash"}
+    alone |= {"missing"}
     assert one_sided == alone
     assert set(told) == set(RUNS)

@@ -15,7 +15,7 @@ from tests.reporter.device import TEXT, Device, attached, collect, content, phot
 from tests.server.visitor import answer, opened, store_of
 from tests.serving import WSGI
 from whistle.protocol.case.envelope import REPLIES_KEPT
-from whistle.protocol.case.message import FollowUp
+from whistle.protocol.case.message import Earlier, FollowUp
 from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.reporter.api import STATES
 from whistle.server.api.reporter import _entry
@@ -46,6 +46,16 @@ def test_the_way_there_and_back(device: Device) -> None:
     assert content(device, follow_up.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
     late = device.run("withdraw", "--yes", words=typed(who))
     assert late.exit_code == 1 and "it was already picked up" in late.stderr
+
+
+def test_what_is_kept_back_is_told(device: Device) -> None:
+    """Of each author whose reply is named and not there, one line says who knows of it, and then what to do."""
+    who, day, hash_ = device.send(), parties.DAY, "ab" * 32
+    named = (Earlier(day, "ombuds", hash_, 1), Earlier(day, "ethics", hash_, 64), Earlier(day, "ethics", hash_, 65))
+    answer(device.app, device.org, who, device.report, by="ethics", lane=1, earlier=named)
+    shown = device.run("replies", words=typed(who)).stdout
+    assert "\nA reply from Ombudsperson that Ethics office has read is not here.\nAn earlier reply from Ethics" in shown
+    assert shown.rstrip().endswith("say so in a follow-up: all readers get it.") and shown.count(" not here") == 2
 
 
 def test_withdrawing(device: Device) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import hashlib
 import os
 import socket
 import threading
@@ -19,7 +20,7 @@ from tests.protocol.browser import Peer
 from tests.second_ids import AFTER, ALONE, following
 from tests.server.visitor import answer, hide, opened, reported, store_of
 from whistle.protocol.case import attachment
-from whistle.protocol.case.message import FollowUp
+from whistle.protocol.case.message import Earlier, FollowUp
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.trust.manifest import Signing
@@ -201,6 +202,30 @@ def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instanc
     assert view.done == dict.fromkeys(("acknowledgement", "feedback"), parties.DAY)
     opened_ = page.ask("open", typed=" ".join(words.encode(who.code)))["answer"]
     assert opened_["done"] == dict.fromkeys(("acknowledgement", "feedback"), parties.DAY.isoformat())
+
+
+def test_what_is_kept_back(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:
+    """Which replies are named and not there, and which differ, both programs say alike."""
+    who, day = who_sent(page.report()), parties.DAY
+    report, typed = reported(app, org), " ".join(words.encode(who.code))
+    first = answer(app, org, who, report, "We read it.")
+    own, other = hashlib.sha256(first.line).hexdigest(), "ab" * 32
+    known = (Earlier(day, "ombuds", own, 0), Earlier(day, "ombuds", other, 9), Earlier(day, "counsel", other, 700))
+    answer(app, org, who, report, "So did we.", by="ethics", lane=1, earlier=known)
+    named = (Earlier(day, "ethics", other, 64), Earlier(day, "nobody", other, 3), Earlier(day, "ombuds", other, 2))
+    answer(app, org, who, report, "We ask again.", n=1, earlier=named)
+    view = arrival.view_case(who, instance.published, instance.store, day)
+    there = page.ask("lookup", typed=typed)["answer"]
+    assert view and [(each.author.id, each.by.id, each.differs) for each in view.missing] == [
+        ("ethics", "ombuds", True), ("ombuds", "ombuds", False), ("counsel", "ethics", False),
+    ]  # fmt: skip
+    assert [(each["author"]["id"], each["by"]["id"], each["differs"]) for each in there["missing"]] == [
+        (each.author.id, each.by.id, each.differs) for each in view.missing
+    ]
+    keys = [each["key"] for each in page.ask("open", typed=typed)["answer"]["missing"]]
+    assert keys == ["differs", "absent_own", "absent"]
+    page.environment["day"] = (day + datetime.timedelta(days=401)).isoformat()
+    assert page.ask("lookup", typed=typed)["answer"]["missing"] == []
 
 
 FAKES: dict[str, dict[str, Any]] = {

@@ -177,7 +177,7 @@ def told(world: World, who: Reporter) -> list[tuple[str, str]]:
     world.carrier.put(body, heap="reporters", id=who.slip_id)
     heaps, wanted = world.carrier.heaps, who.lookup_ids(8)
     things = {id: StoredBody(DAY, heaps[id][1]) for id in wanted if id in heaps and heaps[id][0] == "reporters"}
-    view = validate(things, who, ManifestChain([world.org.known]), 8, lambda transcript: b"")
+    view = validate(things, who, ManifestChain([world.org.known]), 8, lambda transcript: b"", DAY)
     assert not view.replies and not view.late
     return [(each.reviewer.id, each.by.id) for each in view.brought_in]
 

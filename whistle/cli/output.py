@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
-from whistle.protocol.reporter.reply_validation import FoundReply
+from whistle.protocol.reporter.reply_validation import FoundReply, MissingReply
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
@@ -93,6 +93,19 @@ def _replies(view: CaseView) -> Iterator[str]:
     if view.late:
         yield ""
         yield f"{view.late} more thing(s) stored under your words could not be checked, and are not shown."
+    if view.missing:
+        yield ""
+        yield from map(_missing, view.missing)
+        yield "Look again in some days. If this still stands here then, say so in a follow-up: all readers get it."
+
+
+def _missing(found: MissingReply) -> str:
+    author, by = person(found.author), person(found.by)
+    if found.author == found.by:
+        return f"An earlier reply from {author} is not here."
+    if found.differs:
+        return f"{by} has read another reply from {author} than the one here."
+    return f"A reply from {author} that {by} has read is not here."
 
 
 def _reply(found: FoundReply) -> Iterator[str]:

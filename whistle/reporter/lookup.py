@@ -45,7 +45,9 @@ def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime
         return None
     report = found.pop(reporter.report_id, None)
     things = {id: StoredBody(each.day, each.body) for id, each in found.items() if each.body}
-    told = reply_validation.validate(things, reporter, manifests, slots, lambda record: b"".join(content(api, record)))
+    told = reply_validation.validate(
+        things, reporter, manifests, slots, lambda record: b"".join(content(api, record)), today
+    )
     sent = _sent(report, found.get(reporter.slip_id))
     last = min((reply.day for reply in told.replies), default=sent)
     return CaseView(
@@ -54,6 +56,7 @@ def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime
         notices=told.notices,
         brought_in=told.brought_in,
         late=told.late,
+        missing=told.missing,
         state=report.state if report else None,
         state_day=report.day if report else None,
         sent=sent,

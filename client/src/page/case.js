@@ -211,6 +211,13 @@ function renderCase(page, view) {
   if (!view.replies.length) {
     late.before(none);
   }
+  const absent = /** @type {Element} */ (replies.querySelector(".absent"));
+  repeat(absent.querySelector("p"), view.missing, (line, /** @type {any} */ { key, names }) => {
+    line.replaceChildren(kit.message(`case.${key}`, names));
+  });
+  if (!view.missing.length) {
+    absent.remove();
+  }
   if (isOver(view)) {
     [replies, more].forEach((section) => section.remove());
     part.querySelectorAll("form").forEach((form) => form.remove());
@@ -228,8 +235,8 @@ function renderCase(page, view) {
  *
  * @param {View} view
  */
-function isOver({ state, replies, late }) {
-  return state === "removed" && !replies.length && !late;
+function isOver({ state, replies, late, missing }) {
+  return state === "removed" && !replies.length && !late && !missing.length;
 }
 
 /**

@@ -46,7 +46,7 @@ export class PageRequest extends Task {
     if (!view) {
       return null;
     }
-    const { slip, replies, broughtIn, late, state, day } = view;
+    const { slip, replies, broughtIn, late, missing, state, day } = view;
     const days = (/** @type {string[]} */ ...marks) => {
       return replies.filter(({ reply }) => marks.includes(reply.mark ?? "")).map(({ day }) => day);
     };
@@ -64,6 +64,10 @@ export class PageRequest extends Task {
       broughtIn: broughtIn.map(({ reviewer, by, day }) => ({ name: shown(reviewer), by: shown(by), day })),
       done: { acknowledgement: days("acknowledgement", "feedback").sort()[0], feedback: days("feedback").sort()[0] },
       late,
+      missing: missing.map(({ author, by, differs }) => ({
+        key: author.id === by.id ? "absent_own" : differs ? "differs" : "absent",
+        names: { author: shown(author), by: shown(by) },
+      })),
       next: next.map(named),
       instead: next.length ? [] : instead.map(named),
       isOpen: manifest.standing(found, this._question.environment.day) !== "closed",

@@ -188,7 +188,8 @@ export class Task {
     for await (const manifests of this._manifests()) {
       const { slots } = manifests.known[0].manifest;
       found ??= await this._retry(() => this._api.lookup(reporter.lookupIds(slots)));
-      conversation = await validateReplies(found, reporter, manifests, slots, (record) => this._fetchWhole(record));
+      const fetch = (/** @type {Attachment} */ record) => this._fetchWhole(record);
+      conversation = await validateReplies(found, reporter, manifests, slots, fetch, this._question.environment.day);
       const { late, notices, replies } = conversation;
       if (!late && [...notices, ...replies].every(({ reviewer }) => !reviewer.retired)) {
         break; // older manifests can only add keys, or say when a reviewer left

@@ -4,14 +4,15 @@ A body that is not signed by a reviewer who may answer in that place is counted,
 """
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import MARKS, Reply, Signed, Slip
-from whistle.protocol.code.retrieval import Reporter, place_ids
+from whistle.protocol.code.retrieval import PLACES, Reporter, place_ids
 from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
+from whistle.protocol.reporter import missing_replies
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
 
@@ -69,11 +70,21 @@ class BroughtIn:
 
 
 @dataclass(frozen=True)
+class MissingReply:
+    """A reply by `author` of which `by` knows: it is not there or, if it `differs`, another one is in its place."""
+
+    author: Reviewer
+    by: Reviewer
+    differs: bool
+
+
+@dataclass(frozen=True)
 class Conversation:
     """The valid messages under one reporter's words.
 
     `replies` are those with content; `notices` only tell who reads the case.
-    `late` counts bodies in reply places that are invalid or have not wholly arrived.
+    `late` counts bodies in reply places that are invalid or have not wholly arrived; `missing` says of which replies
+    others know that are not there.
     """
 
     slip: Slip | None
@@ -81,6 +92,7 @@ class Conversation:
     notices: tuple[FoundReply, ...]
     brought_in: tuple[BroughtIn, ...]
     late: int
+    missing: tuple[MissingReply, ...]
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -101,6 +113,7 @@ def validate(
     manifests: ManifestChain,
     slots: int,
     fetch: Fetch,
+    today: datetime.date,
     room: int = ROOM,
 ) -> Conversation:
     """The conversation in the bodies stored under a reporter's ids, which never include the report's.
@@ -109,11 +122,14 @@ def validate(
     """
     rest = dict(bodies)
     slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
-    found, late = _Validator(reporter, manifests, slip, slots).all(rest)
+    validator = _Validator(reporter, manifests, slip, slots)
+    found, late = validator.all(rest)
+    missing = _missing(validator.found, validator.unreadable, manifests, today)
     valid, incomplete = _opened(found, fetch, room)
     notices = tuple(found for found in valid if found.reply.is_notice)
     replies = tuple(found for found in valid if not found.reply.is_notice)
-    return Conversation(slip, replies, notices, _brought_in(slip, (*notices, *replies), manifests), late + incomplete)
+    brought_in = _brought_in(slip, (*notices, *replies), manifests)
+    return Conversation(slip, replies, notices, brought_in, late + incomplete, missing)
 
 
 def _opened(found: Sequence[FoundReply], fetch: Fetch, room: int) -> tuple[list[FoundReply], int]:
@@ -153,6 +169,8 @@ class _Validator:
     def __init__(self, reporter: Reporter, manifests: ManifestChain, slip: Slip | None, slots: int) -> None:
         self._reporter, self._manifests = reporter, manifests
         self._slip, self._slots = slip, slots
+        self.found: dict[str, Reply] = {}  # all valid ones by hash, those replaced included, by day, lane and place
+        self.unreadable: list[int] = []  # the places of the others
         self._places: dict[bytes, ReplyPlace] = {
             id: (lane, n) for lane in range(2 * slots) for n, id in enumerate(place_ids(reporter.replies, lane))
         }
@@ -168,6 +186,9 @@ class _Validator:
                     valid[hash] = self._places[id], reply
             except ProtocolError:
                 late += 1
+                self.unreadable.append(self._places[id][0] * PLACES + self._places[id][1])
+        in_order = sorted(valid.items(), key=lambda item: (item[1][1].day, item[1][0]))
+        self.found = {hash: reply.reply for hash, (_, reply) in in_order}
         for _, reply in list(valid.values()):
             old = valid.get(reply.reply.replaces)
             if old and old[1].reply.sender == reply.reply.sender:
@@ -224,6 +245,15 @@ def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: Mani
     new = [id for id in first if id not in (*slip.readers, RECOVERY)]
     known = [(reviewer, first[id]) for id in new if (reviewer := manifests.reviewer(id))]
     return tuple(BroughtIn(reviewer, found.reviewer, found.day) for reviewer, found in known)
+
+
+def _missing(
+    held: Mapping[str, Reply], unreadable: Collection[int], manifests: ManifestChain, today: datetime.date
+) -> tuple[MissingReply, ...]:
+    """What is missing or differs, as far as a manifest lists the author."""
+    found = missing_replies.compare(held, unreadable, today)
+    people = [(manifests.reviewer(each.author), manifests.reviewer(each.by), each.differs) for each in found]
+    return tuple(MissingReply(author, by, differs) for author, by, differs in people if author and by)
 
 
 def _rank(mark: str) -> int:

@@ -17,6 +17,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.file_names import safe_name
+from whistle.protocol.reporter.reply_validation import MissingReply
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.fields import Problem
@@ -52,7 +53,8 @@ class Back:
     @property
     def over(self) -> bool:
         """Whether the report was removed and nothing else is left of the case."""
-        return self.view.state is State.REMOVED and not (self.view.replies or self.view.late)
+        left = self.view.replies or self.view.late or self.view.missing
+        return self.view.state is State.REMOVED and not left
 
     @property
     def readers(self) -> tuple[str, ...]:
@@ -127,6 +129,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         plan=plan(visit, view.day, view.done) if view.day and view.state is not State.REMOVED else (),
         replies=[_reply(visit, found) for found in reversed(view.replies)],
         late=view.late,
+        missing=[_missing(visit, each) for each in view.missing],
         code=back.code,
         attempt=typed.hex() if typed else fields.new_attempt(),
         text=visit.arrived.get("text"),
@@ -185,6 +188,11 @@ def _state(back: Back) -> Markup:
     if view.state is State.COLLECTED:
         return t("case.answered" if view.replies else "case.collected", day=day)
     return t("case.removed", day=day) if view.state is State.REMOVED else t("case.gone")
+
+
+def _missing(visit: Visit, found: MissingReply) -> Markup:
+    key = "absent_own" if found.author == found.by else "differs" if found.differs else "absent"
+    return visit.t(f"case.{key}", author=shown(found.author), by=shown(found.by))
 
 
 def _facts(back: Back) -> Sequence[Markup]:

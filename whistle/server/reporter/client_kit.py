@@ -120,6 +120,7 @@ def _case(visit: Visit) -> dict[str, Any]:
         "plan": ({"day": MARKS["day"], "text": MARKS["step"]},),
         "replies": ({**MARKS, "files": (file,)},),
         "late": 1,
+        "missing": (MARKS["fact"],),
         "open": True,
         "readers": (),
         "text": "",

@@ -44,7 +44,7 @@ def view_case(reporter: Reporter, published: Published, store: Store, day: datet
     report = stored.pop(reporter.report_id, None)
     things = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
     conversation = reply_validation.validate(
-        things, reporter, published.chain, slots, lambda record: _whole(store, record), PAGE
+        things, reporter, published.chain, slots, lambda record: _whole(store, record), day, PAGE
     )
     last = min((reply.day for reply in conversation.replies), default=report.day if report else None)
     return CaseView(
@@ -53,6 +53,7 @@ def view_case(reporter: Reporter, published: Published, store: Store, day: datet
         notices=conversation.notices,
         brought_in=conversation.brought_in,
         late=conversation.late,
+        missing=conversation.missing,
         state=report.state if report else None,
         day=report.day if report else None,
         state_day=report.state_day if report else None,

@@ -11,7 +11,8 @@ import { Malformed, NotForMe, ProtocolError } from "../errors.js";
 import { isNotice } from "../case/message_kinds.js";
 import * as manifest from "../trust/manifest.js";
 import * as message from "../case/message.js";
-import { placeIds } from "../code/retrieval.js";
+import { PLACES, placeIds } from "../code/retrieval.js";
+import { compare } from "./missing_replies.js";
 
 /** @import { Found } from "../../worker/server_api.js" */
 /** @import { Attachment } from "../case/attachment.js" */
@@ -19,6 +20,7 @@ import { placeIds } from "../code/retrieval.js";
 /** @import { Reviewer } from "../trust/manifest.js" */
 /** @import { Signed } from "../case/message.js" */
 /** @import { ManifestChain } from "../trust/manifest_chain.js" */
+/** @import { Named } from "./missing_replies.js" */
 /** @import { Reporter } from "../code/retrieval.js" */
 
 const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that are opened at once, the shortest first
@@ -36,8 +38,13 @@ const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that ar
  *
  * @typedef {{ reviewer: Reviewer, by: Reviewer, day: string }} BroughtIn
  *
+ * A reply by `author` of which `by` knows: it is not there or, if it `differs`, another one is in its place.
+ *
+ * @typedef {{ author: Reviewer, by: Reviewer, differs: boolean }} MissingReply
+ *
  * What is verified of a case.  `replies` have content; `notices` only say who reads the case.  `late` counts the
- * messages in reply places that are not valid or incomplete.
+ * messages in reply places that are not valid or incomplete; `missing` says of which replies others know that are not
+ * there.
  *
  * @typedef {object} Conversation
  * @property {Message | null} slip
@@ -45,6 +52,7 @@ const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that ar
  * @property {FoundReply[]} notices
  * @property {BroughtIn[]} broughtIn
  * @property {number} late
+ * @property {MissingReply[]} missing
  *
  * Returns the content of an attachment; raises if it is incomplete or altered.
  *
@@ -59,17 +67,19 @@ const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that ar
  * @param {ManifestChain} manifests
  * @param {number} slots
  * @param {Fetch} fetch
+ * @param {string} today
  * @returns {Promise<Conversation>}
  */
-export async function validateReplies(found, reporter, manifests, slots, fetch) {
+export async function validateReplies(found, reporter, manifests, slots, fetch, today) {
   const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
   const slip = openSlip(things.get(bytesToHex(reporter.slipId)), reporter, slots);
   const checked = new ReplyValidator(reporter, manifests, slip, slots).validate(things);
   const { valid, incomplete } = await opened(checked.valid, fetch);
-  const late = checked.late + incomplete;
+  const late = checked.unreadable.length + incomplete;
   const notices = valid.filter(({ reply }) => isNotice(reply));
   const replies = valid.filter(({ reply }) => !isNotice(reply));
-  return { slip, replies, notices, late, broughtIn: broughtIn(slip, [...notices, ...replies], manifests) };
+  const missing = missingReplies(compare(checked.all, checked.unreadable, today), manifests);
+  return { slip, replies, notices, late, missing, broughtIn: broughtIn(slip, [...notices, ...replies], manifests) };
 }
 
 /**
@@ -112,30 +122,34 @@ class ReplyValidator {
   }
 
   /**
-   * The valid replies and notices by day, lane and place, without replaced ones; and the number of invalid messages.
+   * The valid replies and notices by day, lane and place: `all` of them by hash, and those that are not replaced; and the
+   * places of invalid messages.
    *
    * @param {Map<string, Found>} things
    */
   validate(things) {
     /** @type {Map<string, FoundReply>} */
     const valid = new Map();
-    let late = 0;
+    /** @type {number[]} */
+    const unreadable = [];
     for (const [id, thing] of things) {
       const place = this._places.get(id);
       const reply = place && this._validOrNull(thing, place);
       if (reply) {
         valid.set(reply.hash, reply);
       } else if (place) {
-        late++;
+        unreadable.push(place.lane * PLACES + place.n);
       }
     }
+    const ordered = [...valid.values()].sort(byDay);
+    const all = new Map(ordered.map(({ hash, reply }) => [hash, reply]));
     for (const { reply } of [...valid.values()]) {
       const old = valid.get(String(reply.replaces));
       if (old?.reply.from === reply.from) {
         valid.delete(String(reply.replaces));
       }
     }
-    return { valid: [...valid.values()].sort(byDay), late };
+    return { all, unreadable, valid: ordered.filter(({ hash }) => valid.has(hash)) };
   }
 
   /**
@@ -245,6 +259,20 @@ function broughtIn(slip, told, manifests) {
   return [...first].flatMap(([id, { reviewer: by, day }]) => {
     const reviewer = slip?.readers.includes(id) || id === manifest.RECOVERY ? undefined : manifests.reviewer(id);
     return reviewer ? { reviewer, by, day } : [];
+  });
+}
+
+/**
+ * What is missing or differs, as far as a manifest lists the author.
+ *
+ * @param {Named[]} found
+ * @param {ManifestChain} manifests
+ * @returns {MissingReply[]}
+ */
+function missingReplies(found, manifests) {
+  return found.flatMap(({ differs, ...ids }) => {
+    const [author, by] = [ids.author, ids.by].map((id) => manifests.reviewer(id));
+    return author && by ? { author, by, differs } : [];
   });
 }
 
