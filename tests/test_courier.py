@@ -79,7 +79,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     keys.mkdir(parents=True)
     (keys / "root-1.pub").write_bytes(org.root.public.file())
     found = Place(org)
-    app = create_app(Config(tmp_path / "server"), lambda: found.now)
+    app = create_app(Config(tmp_path / "server", chaff=0.0), lambda: found.now)
     found.instance = app.extensions[NAME]
     found.instance.published.install([(org.known.data, org.known.signature)])
     with running(lambda environ, start: found.answer(app.wsgi_app, environ, start)) as found.url:
@@ -462,6 +462,18 @@ def test_a_damaged_outbox_is_not_sent(place: Place, at: Courier, stick: Path) ->
     with pytest.raises(couriers.BadStick, match=r"a\.tar is damaged"):
         at.exchange(stick)
     assert "/courier/push" not in place.requests
+
+
+def test_one_senders_bad_part_keeps_nothing_of_another_back(place: Place, at: Courier, stick: Path) -> None:
+    """On a stick that workstations share, what one wrote wrongly is told, and all else is carried both ways."""
+    there, id = place.envelope(), os.urandom(16)
+    outbox(stick, {bundle.envelope_name(id): _form_of(place)}, "b-1.tar")
+    outbox(stick, {bundle.envelope_name(os.urandom(16)): bytes(len(_form_of(place)))}, "a-1.tar")
+    (stick / "outbox" / "0-1.tar").write_bytes(b"no bundle")
+    with pytest.raises(couriers.BadStick, match=r"0-1\.tar is damaged"):
+        at.exchange(stick)
+    assert place.instance.store.has(id) and envelopes(stick) == {there}
+    assert listing(stick).stored == (id,)
 
 
 def test_a_stick_that_is_not_there(at: Courier, tmp_path: Path) -> None:

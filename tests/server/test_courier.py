@@ -196,6 +196,17 @@ def test_strangers_do_not_lock_a_courier_out(tmp_path: Path, org: parties.Organi
     assert [carrier.send("/courier/days", b"{}").status_code for _ in range(3)] == [200, 200, 429]
 
 
+def test_a_courier_does_not_lock_another_out(tmp_path: Path, org: parties.Organisation) -> None:
+    """Each courier has a limit of its own: what one asks in vain leaves the other as it was."""
+    other = SigningKey.generate()
+    courier = dataclasses.replace(org.manifest.couriers[0], id="other", key=bytes(other.verify_key).hex())
+    org = dataclasses.replace(org, known=org.sign(couriers=(*org.manifest.couriers, courier)))
+    app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "courier": Rate("2 per hour", "2 per hour")}))
+    first, second = Carrier(app.test_client(), org), Carrier(app.test_client(), org, id="other", key=other)
+    assert [first.send("/courier/days", b"{}").status_code for _ in range(4)] == [200, 200, 429, 429]
+    assert [second.send("/courier/days", b"{}").status_code for _ in range(3)] == [200, 200, 429]
+
+
 def test_headers_of_another_form_are_refused(client: FlaskClient, carrier: Carrier) -> None:
     """No headers, and headers that are no signature, are refused like any impostor."""
     assert client.post("/courier/days", data=b"{}").status_code == 403
@@ -272,6 +283,27 @@ def test_two_new_replies_for_one_place_in_a_race(
     monkeypatch.setattr(type(instance.store), "commit", late)
     answered = carrier.push(listing([reply, other]), [reply, other]).get_json()
     assert (answered["taken"], len(answered["stored"])) == ([(reply[0].id or b"").hex()], 1)
+
+
+def test_a_block_that_somebody_drops_amid_a_push_stops_nothing_else(
+    carrier: Carrier, instance: Instance, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who knows the id of a block that is under way can drop it; it is named as taken, and all else is stored."""
+    reply, piece, other = sealed(org), block(os.urandom(16)), block(os.urandom(16))
+    commit = type(instance.store).commit
+
+    def late(store: Any, envelopes: Any, blocks: Any) -> None:
+        assert (
+            carrier.client.post("/api/drop", data=piece[0].id, content_type="application/octet-stream").status_code
+            == 204
+        )
+        commit(store, envelopes, blocks)
+
+    monkeypatch.setattr(type(instance.store), "commit", late)
+    answered = carrier.push(listing([reply, piece, other]), [reply, piece, other]).get_json()
+    assert answered["taken"] == [(piece[0].id or b"").hex()]
+    assert answered["stored"] == [(reply[0].id or b"").hex()]
+    assert instance.store.block(other[0].id or b"", Heap.REPORTERS) == other[1]
 
 
 def test_push_refuses_what_is_not_as_listed(carrier: Carrier, instance: Instance, org: parties.Organisation) -> None:

@@ -174,7 +174,7 @@ def test_a_program_is_told_to_wait(client: FlaskClient, app: flask.Flask) -> Non
     limits = still(app).extensions["whistle_limits"]
     once = Rate("1 per day", "1 per day")
     limits._config = config(Path(), rates={**RATES, "lookup": once, "withdraw": once})
-    for path, body in (("withdraw", bytes(32)), ("lookup", b"".join(parties.reporter().lookup_ids(8)))):
+    for path, body in (("withdraw", bytes(16)), ("lookup", b"".join(parties.reporter().lookup_ids(8)))):
         asked = [client.post(f"/api/{path}", data=body, content_type="application/octet-stream") for _ in range(2)]
         assert [each.status_code for each in asked] == [200, 429]
         assert asked[1].headers["Retry-After"] == str(86_400 - 30 + 1)

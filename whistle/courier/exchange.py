@@ -14,7 +14,7 @@ from typing import Any
 
 from whistle.courier import folder as folders
 from whistle.courier.connection import Link, Progress, Server
-from whistle.courier.errors import BadServer, CourierError, ServerAway, disk
+from whistle.courier.errors import BadServer, BadStick, CourierError, Refused, ServerAway, disk
 from whistle.courier.folder import Receipt
 from whistle.courier.manifests import Manifests
 from whistle.courier.mirror import Mirror, pieces
@@ -80,30 +80,43 @@ class Courier:
         self._manifests = Manifests(folder / "manifests", self._settings.roots)
 
     def exchange(self, stick: Path) -> Exchanged:
-        """Push, then pull."""
-        pushed = self.push(stick)
+        """Push, then pull; a part that cannot be pushed is an error only after that."""
+        pushed, failures = self._push(stick)
         pulled = self.pull(stick)
+        if failures:
+            raise failures[0]
         newest = self._manifests.newest()
         return Exchanged(pushed, pulled, newest.manifest.warning(self._today()) if newest else None, self._leapt)
 
     def push(self, stick: Path, everything: bool = False) -> Pushed:
         """Send the outbox part by part; a part that was sent is not sent again, unless `everything` is."""
+        pushed, failures = self._push(stick, everything)
+        if failures:
+            raise failures[0]
+        return pushed
+
+    def _push(self, stick: Path, everything: bool = False) -> tuple[Pushed, list[CourierError]]:
+        """After a part that is damaged or refused, those that its sender wrote after it stay; other senders' go."""
         place = Stick(stick)
-        parts = place.outgoing()
+        parts, wrong = place.outgoing()
         self._connect()
         kept, sent = folders.receipts(self._folder), 0
         said = "none"
         for part in parts:
-            if part.digest in kept and not everything:
+            if part.sender in wrong or (part.digest in kept and not everything):
                 continue
-            place.verify(part)
-            answer = self._send(part)
+            try:
+                place.verify(part)
+                answer = self._send(part)
+            except (BadStick, Refused) as error:
+                wrong[part.sender] = error
+                continue
             kept[part.digest] = _receipt(answer, part)
             said = answer["manifest"] if answer.get("manifest", "none") != "none" else said
             self._remember(kept)
             sent += 1
-        told = _union([kept[part.digest] for part in parts])
-        return Pushed(sent, told.stored, told.taken, said)
+        told = _union([kept[part.digest] for part in parts if part.digest in kept])
+        return Pushed(sent, told.stored, told.taken, said), list(wrong.values())
 
     def pull(self, stick: Path, everything: bool = False, again: bool = False) -> Pulled:
         """Fetch what is new, or all of it `again`, and write the inbox.
@@ -117,7 +130,7 @@ class Courier:
             if again:
                 mirror.retain_days(())
             fetched = self._fetch_all(mirror)
-        parts = place.outgoing()
+        parts, _ = place.outgoing()
         days = [day for day in mirror.days() if everything or not _stated(parts, known.manifest, day, mirror.hash(day))]
         with _own_disk():
             altered = sum(mirror.drop_altered(day) for day in days)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from whistle import durable
-from whistle.courier.errors import BadStick, disk
+from whistle.courier.errors import BadStick, CourierError, disk
 from whistle.protocol.errors import Malformed
 from whistle.protocol.transfer import bundle
 
@@ -27,6 +27,11 @@ class Outgoing:
     digest: bytes
     length: int
 
+    @property
+    def sender(self) -> str:
+        """The workstation that wrote it; several may share a stick."""
+        return _sender(self.path)
+
 
 class Stick:
     """The folder where a stick is mounted, or any other folder. Raises BadStick if there is none."""
@@ -37,9 +42,19 @@ class Stick:
         self.inbox = folder / "inbox"
         self.outbox = folder / "outbox"
 
-    def outgoing(self) -> list[Outgoing]:
-        """The parts of the outbox, with their lists; `verify` checks their members."""
-        return [self._outgoing(path) for path in _parts(self.outbox)]
+    def outgoing(self) -> tuple[list[Outgoing], dict[str, CourierError]]:
+        """The parts of the outbox, with their lists, and by sender what is wrong with those that cannot be read.
+
+        `verify` checks the members of a part.
+        """
+        found: list[Outgoing] = []
+        wrong: dict[str, CourierError] = {}
+        for path in _parts(self.outbox):
+            try:
+                found.append(self._outgoing(path))
+            except BadStick as error:
+                wrong.setdefault(_sender(path), error)
+        return found, wrong
 
     def verify(self, part: Outgoing) -> None:
         """Read the whole part. Raises BadStick if anything in it is not as its list says."""
@@ -99,6 +114,10 @@ def _parts(folder: Path) -> list[Path]:
         return sorted(path for path in folder.glob("*.tar") if not path.name.startswith("."))
     except OSError as exc:
         raise disk("the stick", exc) from exc
+
+
+def _sender(path: Path) -> str:
+    return path.name.partition("-")[0]
 
 
 def _name(listing: bundle.Listing) -> str:

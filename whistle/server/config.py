@@ -70,7 +70,7 @@ def _rates() -> dict[str, Rate]:
         "fetch": Rate("120 per minute", "1200 per minute"),
         "withdraw": Rate("5 per minute", "60 per minute"),
         "page": Rate("120 per minute", "6000 per minute"),
-        "courier": Rate("600 per minute", "600 per minute"),
+        "courier": Rate("600 per minute", "600 per minute"),  # of each courier
     }
 
 

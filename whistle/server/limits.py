@@ -83,10 +83,13 @@ class Limits:
         self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOAD_SHARE)))
         self._rereads = threading.BoundedSemaphore(max(1, int(config.threads * REREAD_SHARE)))
 
-    def count(self, action: str, environ: dict[str, Any]) -> None:
-        """Count a request; TooManyRequests if the visitor, or everybody together, exceeds the limit."""
+    def count(self, action: str, environ: dict[str, Any], known: str = "") -> None:
+        """Count a request; TooManyRequests if the visitor, or everybody together, exceeds the limit.
+
+        Who is `known` has a limit of their own and counts with nobody.
+        """
         # The visitor first: requests over that limit do not count towards everybody's.
-        for item, who in self._counters(action, environ):
+        for item, who in self._counters(action, environ, known):
             if not self._ask(self._limiter.limiter.hit, True, item, action, who):
                 raise self._too_many(item, action, who)
 
@@ -104,8 +107,13 @@ class Limits:
         """Hold one of the slots for bodies that are read but not stored; ServiceUnavailable if all are taken."""
         return _slot(self._rereads)
 
-    def _counters(self, action: str, environ: dict[str, Any]) -> Iterator[tuple[limits.RateLimitItem, str]]:
+    def _counters(
+        self, action: str, environ: dict[str, Any], known: str = ""
+    ) -> Iterator[tuple[limits.RateLimitItem, str]]:
         rate = self._config.rates[action]
+        if known:
+            yield from ((item, f"known {known}") for item in _parsed(rate.each))
+            return
         if not self._config.behind_tor:
             visitor = self._address_hash(_address(environ, self._config.trusted_proxies))
             yield from ((item, visitor) for item in _parsed(rate.each))
@@ -150,9 +158,12 @@ def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None
     app.extensions[NAME] = Limits(config, memory=memory)
 
 
-def count(action: str) -> None:
-    """Count an action of `Config.rates` for the current request; TooManyRequests if it exceeds a limit."""
-    _here().count(action, flask.request.environ)
+def count(action: str, known: str = "") -> None:
+    """Count an action of `Config.rates` for the current request; TooManyRequests if it exceeds a limit.
+
+    `known`: the id of somebody who proved to be this, and has a limit of their own.
+    """
+    _here().count(action, flask.request.environ, known)
 
 
 def check(action: str) -> None:

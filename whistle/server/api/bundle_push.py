@@ -29,6 +29,7 @@ class _Load:
     files: dict[str, bytes] = field(default_factory=dict)
     envelopes: list[Sealed] = field(default_factory=list)
     blocks: list[bytes] = field(default_factory=list)
+    listed: set[bytes] = field(default_factory=set)  # all ids of the bundle
     taken: set[bytes] = field(default_factory=set)  # blocks: something else has their ids
     made_up: list[Sealed] = field(default_factory=list)
     made_up_blocks: list[tuple[bytes, bytes, Heap]] = field(default_factory=list)  # not stored yet, in order of ids
@@ -67,7 +68,9 @@ def _check(listing: bundle.Listing) -> None:
 def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Instance) -> None:
     if member.id is None or member.heap is None:
         load.files[member.name] = content
-    elif member.is_envelope:
+        return
+    load.listed.add(member.id)
+    if member.is_envelope:
         envelope.check_form(content, instance.config.slots)
         load.envelopes.append(Sealed(member.id, Heap(member.heap), content))
     else:
@@ -118,7 +121,10 @@ def _record_statement(statement: ImportStatement, instance: Instance) -> bool:
 
 
 def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
-    """Commit in one transaction all envelopes whose ids are free; taken ids do not stop the others."""
+    """Commit in one transaction all envelopes whose ids are free; taken ids do not stop the others.
+
+    A block that somebody dropped since counts as taken, too: whoever knows its id could do so with every push.
+    """
     stored = {each.id for each in load.envelopes if instance.store.has(each.id)}
     taken = set(load.taken)
     while True:
@@ -130,10 +136,11 @@ def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
                 raise
             taken.update(error.ids)
         except Missing as error:
-            raise Refusal(409, "a block disappeared in the meantime", "push it again") from error
+            taken.update(error.ids)
+            load.blocks = [id for id in load.blocks if id not in taken]
         else:
             return {
                 "stored": sorted(each.id.hex() for each in left if each.id not in stored),
                 "same": sorted(each.id.hex() for each in left if each.id in stored),
-                "taken": sorted(id.hex() for id in taken),  # of envelopes and of blocks
+                "taken": sorted(id.hex() for id in taken & load.listed),  # of envelopes and of blocks
             }

@@ -148,7 +148,7 @@ def _authenticate() -> Courier:
     except Refusal:
         limits.count("page")
         raise
-    limits.count("courier")
+    limits.count("courier", courier.id)  # each by itself: none uses up what the others need
     return courier
 
 
