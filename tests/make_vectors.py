@@ -9,7 +9,7 @@ import argparse
 import json
 from pathlib import Path
 
-from tests.making import carried, codes, manifests, messages, missing, pasted, people, sealed
+from tests.making import carried, codes, manifests, messages, missing, pasted, people, replies, sealed
 from tests.making.vector import Vector, distinct
 
 FOLDER = Path(__file__).parent / "vectors"
@@ -18,7 +18,7 @@ KEPT = {"README.md"}
 
 def vectors() -> list[Vector]:
     """Every vector, in order of names."""
-    areas = (codes, messages, missing, sealed, manifests, people, carried, pasted)
+    areas = (codes, messages, missing, replies, sealed, manifests, people, carried, pasted)
     return distinct(vector for area in areas for vector in area.vectors())
 
 

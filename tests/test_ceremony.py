@@ -23,7 +23,7 @@ ANSWERS = [
     *("short", "short", ROOT, ROOT, VAULT, VAULT),
     *("\u2060", "Courier"),
     *("Misconduct", "Whatever should not happen.", "n", "someday", "mo", "Mon, thursday"),
-    "y",
+    *("", "y"),
     "An organisation",
     *("", ""),
 ]

@@ -204,6 +204,47 @@ def test_a_retired_reviewer_reads_no_channel(typed: list[str]) -> None:
     assert [each.id for each in found.reviewers] == ["ombudsperson", "ethics-office"]
 
 
+def test_a_reviewers_courier_goes_with_them(typed: list[str]) -> None:
+    """Retiring somebody dismisses their courier, and says so; of the others the keeper is asked whose they are."""
+    organised(typed)
+    Path("own.public").write_bytes(enrolment.courier_file("Ethics laptop", SigningKey.generate()))
+    assert run("sign", "--yes", "--courier", "own.public=ethics-office", descriptor=typed).exit_code == 0
+    assert {each.id: each.reviewer for each in newest().manifest.couriers} == {
+        "courier": "", "ethics-laptop": "ethics-office",
+    }  # fmt: skip
+    assert "courier ethics-laptop: Ethics laptop; ethics-office's" in run("show").output
+    assert run("sign", "--yes", "--courier", "own.public", descriptor=typed).exit_code == 0
+    assert newest().manifest.couriers[1].reviewer == "ethics-office"  # renewed, it stays whose it was
+    result = run("sign", "--yes", "--retire", "ethics-office", descriptor=typed)
+    assert "ethics-office is retired, and the courier ethics-laptop is dismissed with them." in result.output
+    assert "Whose courier is not said: courier. If one was theirs, sign again with --dismiss ID." in result.output
+    assert [each.id for each in newest().manifest.couriers] == ["courier"]
+    back = run("sign", "--yes", "--courier", "own.public=ethics-office", descriptor=typed)
+    assert "no such active reviewer" in refused(back)
+
+
+def test_no_manifest_begins_before_the_one_before_it(typed: list[str]) -> None:
+    """After one that is ahead, the next begins with it unless a later day is named; an earlier one is refused."""
+    organised(typed)
+    ahead = TODAY + datetime.timedelta(days=10)
+    assert run("sign", "--yes", "--from", ahead.isoformat(), descriptor=typed).exit_code == 0
+    assert "begins before the one before it" in refused(run("sign", "--yes", "--from", str(TODAY), descriptor=typed))
+    assert run("sign", "--yes", descriptor=typed).exit_code == 0
+    assert (newest().manifest.serial, newest().manifest.begins) == (3, ahead)
+
+
+def test_who_comes_back_later_does_not_vouch_for_the_time_between(typed: list[str]) -> None:
+    """The old key of somebody who was retired ends on the day of that, not on that of the new key."""
+    organised(typed)
+    assert run("sign", "--yes", "--retire", "ethics-office", descriptor=typed).exit_code == 0
+    enrolled("Ethics office")
+    later = TODAY + datetime.timedelta(days=30)
+    options = ["--roll", "ethics-office=Ethics office.public", "--from", later.isoformat()]
+    assert run("sign", "--yes", *options, descriptor=typed).exit_code == 0
+    back = newest().manifest.reviewer("ethics-office")
+    assert back and [signing.last for signing in back.signing] == [TODAY, None]
+
+
 def test_the_last_reader_of_a_channel_cannot_be_retired(typed: list[str]) -> None:
     """A channel that nobody would read is refused, and the old manifest stays."""
     organised(typed)

@@ -17,6 +17,7 @@ import { CONTINUES, SENDER, isByReporter } from "../src/protocol/case/message_ki
 import * as manifest from "../src/protocol/trust/manifest.js";
 import * as message from "../src/protocol/case/message.js";
 import { PublicKey } from "../src/protocol/trust/minisign.js";
+import { ReplyValidator } from "../src/protocol/reporter/reply_validation.js";
 import { safeName } from "../src/protocol/file_names.js";
 import { compare } from "../src/protocol/reporter/missing_replies.js";
 import * as submission from "../src/protocol/reporter/submission.js";
@@ -125,6 +126,14 @@ function openEnvelope(given) {
 }
 
 /** @param {any} given */
+function checkReply({ code, slip, manifests, slots, lane, n, stored, line, signature }) {
+  const [reporter, chain] = [retrieval.derive(hexToBytes(code)), new ManifestChain(manifests.map(known))];
+  const validator = new ReplyValidator(reporter, chain, slip && message.parse(data(slip)), slots);
+  const signed = { line: data(line), signature: base64.decode(signature) ?? new Uint8Array(0), message: message.parse(data(line)) };
+  return { by: validator.check(signed, { lane, n }, stored).id };
+}
+
+/** @param {any} given */
 function openAttachment(given) {
   const record = schema.parse(attachment.ATTACHMENT, given.record);
   const bodies = given.blocks.map((/** @type {any} */ each) => {
@@ -215,6 +224,7 @@ export const RUNS = {
     const replies = held.map((/** @type {any} */ each) => [hashOf([data(each)]), message.parse(data(each))]);
     return { found: compare(new Map(replies), unreadable, today) };
   },
+  reply: checkReply,
   envelope: openEnvelope,
   attachment: openAttachment,
   blocks,

@@ -93,6 +93,8 @@ def _good() -> Iterator[Vector]:
         "ok",
         known(replace(MANIFEST, reviewers=(MANIFEST.reviewers[0], soon))),
     )
+    own = replace(MANIFEST.couriers[0], reviewer="ethics")
+    yield shown("couriers_reviewer", "a reviewer's own courier", "ok", known(replace(MANIFEST, couriers=(own,))))
     edge = reviewer("ombuds", recipients=(periods("ombuds")[0], EDGE))
     yield shown(
         "key_in_grace",
@@ -161,6 +163,15 @@ BAD: dict[str, tuple[str, Change]] = {
     "courier_small_order": ("a courier's key of small order", _first("couriers", key=SMALL["eight"].hex())),
     "courier_not_on_curve": ("a courier's key that is no point", _first("couriers", key="02" + "00" * 31)),
     "courier_twice": ("a courier's id twice", lambda value: value["couriers"].append(value["couriers"][0])),
+    "courier_unknown_reviewer": ("a courier of nobody who is listed", _first("couriers", reviewer="nobody")),
+    "courier_reviewer_empty": ("an empty id of a courier's reviewer", _first("couriers", reviewer="")),
+    "courier_reviewer_retired": (
+        "a courier of somebody who left",
+        lambda value: (
+            value["reviewers"].append(schema.to_json(GONE)),
+            value["couriers"][0].update(reviewer="counsel"),
+        ),
+    ),
     "recipient_too_late": (
         "a key that begins after the end and 30 days",
         lambda value: value["reviewers"][0]["recipients"].append(schema.to_json(LATE)),
@@ -207,6 +218,8 @@ def _following() -> Iterator[Vector]:
         ("gap", "one that does not follow directly", "malformed", old, third),
         ("previous_wrong", "one that follows another", "malformed", old, known(replace(later, previous="ab" * 32))),
         ("slots_changed", "other slots", "malformed", old, known(replace(later, slots=8))),
+        ("same_day", "one that begins on the same day", "ok", old, known(replace(later, expires=later.expires - ONE))),
+        ("from_back", "one that begins before it", "malformed", old, known(replace(later, begins=later.begins - ONE))),
     ]
     for name, about, expect, seen, new in cases:
         yield chain(name, about, expect, seen, new)
@@ -224,6 +237,7 @@ def signers() -> Iterator[Vector]:
     both = (Signing(old.text, DAYS["first_day"]), Signing(new.text, None))
     active, retired = reviewer("ethics"), reviewer("ethics", retired=True, recipients=())
     rolled = replace(active, signing=both)
+    ended = {days: replace(retired, signing=(Signing(old.text, MANIFEST.begins + days * ONE),)) for days in (59, 300)}
     first, second = MANIFEST.begins, MANIFEST.begins + 60 * ONE
     cases: list[tuple[str, str, list[Reviewer | None], datetime.date, list[PublicKey]]] = [
         ("active", "of an active reviewer", [active, active], second + 500 * ONE, [old]),
@@ -234,6 +248,23 @@ def signers() -> Iterator[Vector]:
             [active, retired, retired],
             second + ONE,
             [],
+        ),
+        ("retired_last", "on the last day of a retired reviewer's key", [active, ended[59]], second - ONE, [old]),
+        ("retired_last_later", "a day later, though the reviewer was active still", [active, ended[59]], second, []),
+        ("retired_later_last", "after the retirement, with a later last day", [active, ended[300]], second + ONE, []),
+        (
+            "retired_then_last",
+            "with a last day that only a later list gives",
+            [active, retired, ended[300]],
+            second + ONE,
+            [],
+        ),
+        (
+            "retired_again",
+            "of somebody who came back and left again, before the second time",
+            [active, retired, active, retired],
+            second + 120 * ONE,
+            [old],
         ),
         ("returned", "of somebody who came back", [active, retired, active], second + 10 * ONE, [old]),
         ("unlisted", "on the last day of the last list", [active, None], MANIFEST.begins + 59 * ONE, [old]),

@@ -235,6 +235,8 @@ BAD_REPORTS: dict[str, Change] = {
     ),
     "rest_and_text": ("rest and text", _set(rest=schema.to_json(REST))),
     "rest_is_file": ("a file as rest", _rest_instead(kind="file")),
+    "rest_with_a_name": ("a rest with a name", _rest_instead(name="rest.json")),
+    "rest_type": ("a rest of another type", _rest_instead(type="text/html")),
     "rest_too_long": ("a rest of more than 16 MiB", _rest_instead(**_sized(REST, 2**24 + 1))),
     "attachment_rest": ("a rest among the files", _set(attachments=[schema.to_json(REST)])),
     "attachments_too_large": ("files of more than 64 GiB together", _set(attachments=[_sized(PHOTO, 2**35)] * 3)),
@@ -364,6 +366,7 @@ def rests() -> Iterator[Vector]:
         ("bad_empty_field", "an empty text", b'{"answers":{"when":"now"},"text":""}'),
         ("bad_not_canonical", "a space", b'{"text": "hello"}'),
         ("bad_list", "a list", b'["hello"]'),
+        ("bad_empty", "no field at all", b"{}"),
         ("bad_rest_within", "another rest", canonical.dumps({"rest": schema.to_json(REST)})),
     ]
     for name, about, content in cases:

@@ -102,12 +102,13 @@ def some_day(chance: random.Random) -> str:
 def some_attachment(chance: random.Random, kind: str = "file") -> dict[str, Any]:
     """A record as a message holds it."""
     size = chance.choice([0, 1, 2**34, chance.randrange(10**7), chance.randrange(10**10)])
+    name, type = some_text(chance, 255), "application/pdf"
     if kind == "rest":
-        size = chance.randrange(message.MAX_REST + 1)
+        size, name, type = chance.randrange(message.MAX_REST + 1), "", "application/json"
     return {
         "kind": kind,
-        "name": some_text(chance, 255),
-        "type": "application/pdf",
+        "name": name,
+        "type": type,
         "size": size,
         "sha256": some_hash(chance),
         "blocks": attachment.blocks_for(size),

@@ -44,7 +44,8 @@ def sealed(content: bytes, kind: str = "file") -> attachment.Attachment:
     """The record of an attachment."""
     sealer = attachment.Sealer()
     sealer.update(content)
-    return sealer.finish("a.txt" if kind == "file" else "", "text/plain", kind)[1]
+    named = ("a.txt", "text/plain") if kind == "file" else ("", "application/json")
+    return sealer.finish(*named, kind)[1]
 
 
 @pytest.mark.parametrize("content", ALL, ids=lambda content: content.kind)

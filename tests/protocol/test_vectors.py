@@ -15,14 +15,16 @@ from tests import make_vectors
 from tests.make_vectors import FOLDER, KEPT
 from whistle.protocol import age, canonical, file_names, invisible_text, schema, signing
 from whistle.protocol.case import attachment, envelope, message
-from whistle.protocol.case.message import ByReporter, Continues, Reply, Report, Sender, Signed
+from whistle.protocol.case.message import ByReporter, Continues, Reply, Report, Sender, Signed, Slip
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import FormDigest, derive, place_ids
 from whistle.protocol.errors import Expired, Forged, Malformed, NotForMe, ProtocolError
 from whistle.protocol.reporter import missing_replies, submission
+from whistle.protocol.reporter.reply_validation import ReplyValidator
 from whistle.protocol.transfer import bundle, courier_auth, statement
 from whistle.protocol.transfer.statement import ImportStatement
 from whistle.protocol.trust import enrolment, manifest
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 
@@ -158,6 +160,19 @@ def run_missing(given: Given) -> Given:
     assert len(replies) == len(given["held"])
     found = missing_replies.compare(replies, given["unreadable"], datetime.date.fromisoformat(given["today"]))
     return {"found": [dataclasses.asdict(each) for each in found]}
+
+
+def run_reply(given: Given) -> Given:
+    """Checks a reply in its place."""
+    slip = message.parse(data(given["slip"])) if given["slip"] else None
+    assert slip is None or isinstance(slip, Slip)
+    texts = [data(each) for each in given["manifests"]]
+    chain = ManifestChain(tuple(SignedManifest(text, b"", manifest.parse(text)) for text in texts))
+    validator = ReplyValidator(derive(bytes.fromhex(given["code"])), chain, slip, given["slots"])
+    line = data(given["line"])
+    signed = Signed(line, base64.b64decode(given["signature"]), message.parse(line))
+    stored = datetime.date.fromisoformat(given["stored"])
+    return {"by": validator.check(signed, (given["lane"], given["n"]), stored).sender}
 
 
 def run_envelope(given: Given) -> Given:

@@ -1,6 +1,7 @@
 """Coming back from one's own device: the state, replies and their files, follow-ups, withdrawal."""
 
 import dataclasses
+import datetime
 import hashlib
 import os
 import re
@@ -11,14 +12,17 @@ import flask
 import pytest
 
 from tests import parties
-from tests.reporter.device import TEXT, Device, attached, collect, content, photo, publish, typed
-from tests.server.visitor import answer, opened, store_of
+from tests.reporter.device import TEXT, Device, attached, collect, content, photo, publish, twelve, typed
+from tests.server.visitor import Visitor, answer, opened, store_of, turn
 from tests.serving import WSGI
+from whistle.protocol.case import message
 from whistle.protocol.case.envelope import REPLIES_KEPT
-from whistle.protocol.case.message import Earlier, FollowUp
-from whistle.protocol.code.retrieval import Reporter, place_ids
+from whistle.protocol.case.message import Earlier, FollowUp, Report
+from whistle.protocol.code import words
+from whistle.protocol.code.retrieval import Reporter, derive, place_ids
 from whistle.reporter.api import STATES
 from whistle.server.api.reporter import _entry
+from whistle.server.instance import NAME
 from whistle.store import Heap, Limits, State
 
 
@@ -208,6 +212,69 @@ def test_a_damaged_file_is_not_saved(device: Device) -> None:
         assert device.run("replies", "--save", str(saved), words=typed(who)).exit_code == 0
     assert sorted(path.name for path in saved.iterdir()) == ["plan (2).txt", "plan.txt"]
     assert {path.stat().st_mode & 0o777 for path in saved.iterdir()} == {0o600}
+
+
+def test_a_file_that_cannot_be_saved_keeps_no_other_back(device: Device) -> None:
+    """The files of every other reply are saved; what was not is named, with whose it is."""
+    who = device.send()
+    good, bad = attached(device, b"Call us on Monday.", "advice.txt"), attached(device, b"x", "plan\n.txt")
+    missing = dataclasses.replace(bad, seed="00" * 32)
+    answer(device.app, device.org, who, device.report, "Two.", by="ethics", lane=1, attachments=(good,))
+    answer(device.app, device.org, who, device.report, "One.", attachments=(missing, good))
+    saved = device.folder / "saved"
+    done = device.run("replies", "--save", str(saved), words=typed(who))
+    assert done.exit_code == 1 and "1 file(s) could not be saved" in done.stderr
+    assert re.search(
+        r"Not saved: plan .txt \(from Ombudsperson, 2026-11-22\): a file of a reply has not wholly", done.stderr
+    )
+    assert sorted(path.name for path in saved.iterdir()) == ["advice (2).txt", "advice.txt"]
+
+
+def test_a_dismissed_reviewer_no_longer_answers(device: Device) -> None:
+    """A reply that is dated back, and stored after its author was retired, is counted and not shown."""
+    who = device.send()
+    answer(device.app, device.org, who, device.report, "In time.", by="ethics", lane=1)
+    end = parties.DAY + datetime.timedelta(days=3)
+    people = tuple(person.listed(retired=person.id == "ethics") for person in device.org.people.values())
+    channels = tuple(dataclasses.replace(each, readers=("ombuds",)) for each in device.org.manifest.channels)
+    publish(device, device.org.next(reviewers=people, channels=channels, begins=end))
+    turn(device.app.extensions[NAME], end + datetime.timedelta(days=1))
+    answer(device.app, device.org, who, device.report, "Come at night.", by="ethics", lane=1, n=1)
+    shown = device.run("replies", words=typed(who)).stdout
+    assert "In time." in shown and "Come at night." not in shown
+    assert "1 more thing(s) stored under your words could not be checked" in shown
+    page = Visitor(device.app).come_back(typed(who)).text
+    assert "In time." in page and "Come at night." not in page
+
+
+def test_what_was_said_is_not_taken_back(device: Device) -> None:
+    """A reply that says it replaces another hides it only if it says the same."""
+    who = device.send()
+    first = answer(device.app, device.org, who, device.report, "We pay you on Friday.")
+    name = hashlib.sha256(first.line).hexdigest()
+    chained = {"seq": 1, "prev": name, "replaces": name}
+    other = answer(device.app, device.org, who, device.report, "We pay nothing.", n=1, **chained)
+    shown = device.run("replies", words=typed(who)).stdout
+    assert "We pay you on Friday." in shown and "We pay nothing." in shown
+    name = hashlib.sha256(other.line).hexdigest()
+    answer(device.app, device.org, who, device.report, "We pay nothing.", n=2, seq=2, prev=name, replaces=name)
+    assert device.run("replies", words=typed(who)).stdout.count("We pay nothing.") == 1
+
+
+def test_new_words_leave_out_whom_the_old_ones_did(device: Device) -> None:
+    """`renew` continues the case under new words, and tells nobody of it who was left out of the old one."""
+    who = device.send("--leave-out", "ethics")
+    done = device.run("renew", words=typed(who), text="My brother did.")
+    assert done.exit_code == 0, done.output
+    assert "Will read it: Ombudsperson." in done.stderr and "Left out: Ethics office." in done.stderr
+    new = derive(words.decode(twelve(done.stdout)))
+    assert opened(device.app, device.org, "ethics") == []
+    [report] = [
+        each.message for each in opened(device.app, device.org, "ombuds") if each.message.case == new.case.hex()
+    ]
+    assert isinstance(report, Report) and report.continues and report.without == ("ethics",)
+    assert report.text.startswith("Someone may have seen") and report.text.endswith("\n\nMy brother did.")
+    message.check_continues(report.continues, parties.sender(who), new.case.hex())
 
 
 def test_a_follow_up_goes_where_the_servers_own_rule_sends_it(device: Device) -> None:

@@ -15,7 +15,7 @@ from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive, place_ids
 from whistle.protocol.errors import Malformed
-from whistle.protocol.reporter.compose import Empty, HoldsWords, NobodyLeft, TooLong
+from whistle.protocol.reporter.compose import Continued, Empty, HoldsWords, NobodyLeft, TooLong
 from whistle.protocol.trust.manifest import Recovery
 from whistle.server.errors import DiskFull, NoManifest
 from whistle.server.instance import Instance
@@ -242,10 +242,14 @@ def test_a_report_under_new_words_proves_the_old(
     app: flask.Flask, instance: Instance, org: parties.Organisation
 ) -> None:
     """Someone whose words were seen continues under new ones, signed by the old key."""
-    old = send(instance)
-    new = send(instance, dataclasses.replace(DRAFT, continues=old), b"another 16 bytes")
+    old = send(instance, dataclasses.replace(DRAFT, without=("ethics",)))
+    slip = look(instance, old).slip
+    assert slip
+    moved = dataclasses.replace(DRAFT, continues=Continued(old, slip), readers=("ombuds", "ethics"))
+    new = send(instance, moved, b"another 16 bytes")
+    assert not opened(app, org, "ethics")  # whom the old case left out, whatever the draft asks for
     report = next(each for each in read(app, org, "ombuds") if each.case == new.case.hex())
-    assert report.continues
+    assert report.continues and report.without == ("ethics",)
     message.check_continues(report.continues, parties.sender(old), new.case.hex())
 
 
@@ -335,8 +339,8 @@ def test_a_replaced_reply_is_shown_once(app: flask.Flask, instance: Instance, or
     report = read(app, org, "ombuds")[0]
     first = answer(app, org, who, report, "First.")
     signed = message.sign(first, org.people["ombuds"].secret.signing)
-    answer(app, org, who, report, "Again.", n=1, seq=1, prev=signed.hash, replaces=signed.hash)
-    assert [found.reply.text for found in look(instance, who).replies] == ["Again."]
+    answer(app, org, who, report, "First.", n=1, seq=1, prev=signed.hash, replaces=signed.hash)
+    assert [(found.reply.text, found.reply.n) for found in look(instance, who).replies] == [("First.", 1)]
 
 
 def test_a_reply_by_a_key_of_a_predecessor(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:

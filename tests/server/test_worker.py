@@ -18,7 +18,7 @@ from tests import parties
 from tests.protocol import browser
 from tests.protocol.browser import Peer
 from tests.second_ids import AFTER, ALONE, following
-from tests.server.visitor import answer, hide, opened, reported, store_of
+from tests.server.visitor import answer, hide, opened, reported, store_of, turn
 from whistle.protocol.case import attachment
 from whistle.protocol.case.message import Earlier, FollowUp
 from whistle.protocol.code import retrieval, words
@@ -395,28 +395,29 @@ def test_a_manifest_that_moves_an_id(
 def test_who_left_before_they_wrote(
     app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page
 ) -> None:
-    """Of somebody who left, an older manifest tells since when; what they signed after it does not count."""
+    """Of somebody who left, an older manifest tells since when; what came after that does not count."""
     who = who_sent(page.report())
-    found, last = reported(app, org), org.known
-    for place, day in enumerate([parties.DAY - datetime.timedelta(days=1), parties.DAY - datetime.timedelta(days=4)]):
-        answer(app, org, who, found, f"Written on {day}.", by="ethics", lane=1, n=place, day=day)
+    found, last, one = reported(app, org), org.known, datetime.timedelta(days=1)
     people = [replace(each, retired=each.id == "ethics") for each in org.manifest.reviewers]
     channels = tuple(
         replace(each, readers=tuple(id for id in each.readers if id != "ethics")) for each in org.manifest.channels
     )
-    for days in (3, 0):
+    for days in (1, 4):  # by the newest alone, ethics would have left only then
         content = replace(
             last.manifest,
             serial=last.manifest.serial + 1,
             previous=last.hash,
-            begins=parties.DAY - datetime.timedelta(days=days),
+            begins=parties.DAY + days * one,
             reviewers=tuple(people),
             channels=channels,
         )
         last = parties.signed(content, org.root)
         instance.published.install([(last.data, last.signature)])
+    answer(app, org, who, found, "In time.", by="ethics", lane=1)
+    turn(instance, parties.DAY + 2 * one)
+    answer(app, org, who, found, "Dated back.", by="ethics", lane=1, n=1)
+    answer(app, org, who, found, "Dated after.", by="ethics", lane=1, n=2, day=parties.DAY + 2 * one)
     view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
     there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
-    told = [f"Written on {parties.DAY - datetime.timedelta(days=4)}."]
-    assert view and ([each.reply.text for each in view.replies], view.late) == (told, 1)
-    assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (told, 1)
+    assert view and ([each.reply.text for each in view.replies], view.late) == (["In time."], 2)
+    assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["In time."], 2)

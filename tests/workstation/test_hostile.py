@@ -67,21 +67,6 @@ def test_a_colleague_cannot_use_up_anothers_places(world: World, n: int) -> None
     assert isinstance(signed.message, Reply) and (signed.message.lane, signed.message.n) == (0, 0)
 
 
-def test_two_who_share_a_lane_keep_out_of_each_others_places(world: World) -> None:
-    """Somebody let in by the same reviewer as another takes the next place that is free, not the one after the last."""
-    who = world.report(readers=("ombuds",))
-    world.round("ombuds")
-    for id in ("ethics", "counsel"):
-        compose.grant(world.station("ombuds"), case_of(world, who), id)
-    world.round("ombuds", "ethics", "counsel", "ombuds", "ethics", "counsel")
-    far = a_reply(world, who, readers=("ombuds", "ethics", "counsel"), lane=8, n=63)
-    world.send(far, ("ombuds", "counsel"))
-    compose.reply(world.station("ethics"), case_of(world, who, "ethics"), "From ethics.")
-    world.round("ethics", "counsel")
-    signed = compose.reply(world.station("counsel"), case_of(world, who, "counsel"), "From counsel.")
-    assert isinstance(signed.message, Reply) and (signed.message.lane, signed.message.n) == (8, 1)
-
-
 def test_a_report_that_names_more_readers_than_slots_is_damaged(world: World) -> None:
     """A report with a long list of made-up readers, whose lanes would belong to others, is rejected."""
     who = reporter()

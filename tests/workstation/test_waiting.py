@@ -91,7 +91,8 @@ def test_an_original_whose_signers_manifest_is_held_back_is_not_lost(world: Worl
     note = by(world, who, NEW, keys=later.keys)
     inside = tuple(message.original(each) for each in (report, first, note))
     readers = ("ombuds", "ethics", NEW, "counsel")
-    whole = by(world, who, "ombuds", Grant, readers=readers, grantee="counsel", lane=8, seq=1, prev=first.hash).message
+    more = {"readers": readers, "grantee": "counsel", "lane": 9, "seq": 1, "prev": first.hash, "keys": later.keys}
+    whole = by(world, who, "ombuds", Grant, **more).message
     assert isinstance(whole, Grant)
     folded, blocks = envelope.fold(replace(whole, originals=inside), 8)
     world.carrier.put_blocks(blocks)

@@ -20,6 +20,7 @@ from whistle.protocol.transfer import bundle
 from whistle.protocol.trust import keyfile, manifest
 from whistle.protocol.trust.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.trust.manifest import Channel, Courier, Manifest, Recovery, Reviewer, SignedManifest, Signing
+from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey, SecretKey
 
 MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age rejects unknown lines in an identity file
@@ -144,7 +145,7 @@ class Draft:
         return self._list(free_id(keys.role or keys.name, self.reviewers), keys, (Signing(keys.signing, None),))
 
     def roll(self, id: str, keys: ReviewerKeys, day: datetime.date) -> str:
-        """Give a listed reviewer another signing key; the last day of the old one is `day`.
+        """Give a listed reviewer another signing key; the last day of the old one is `day`, or when they were retired.
 
         Raises RootError for an unknown id, a key that is listed, and names as `enrol` does.
         """
@@ -152,7 +153,8 @@ class Draft:
             raise _unknown("reviewer", self.reviewers)
         if any(each.key == keys.signing for reviewer in self.reviewers.values() for each in reviewer.signing):
             raise RootError("this signing key is listed already", "renewed keys of the same reviewer: --reviewer FILE")
-        old = (replace(each, last=each.last or day) for each in self.reviewers[id].signing)
+        ends = ManifestChain(self._before).key_ends(id)
+        old = (replace(each, last=ends.get(each.raw) or each.last or day) for each in self.reviewers[id].signing)
         return self._list(id, keys, (*old, Signing(keys.signing, None)))
 
     def _list(self, id: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
@@ -168,12 +170,17 @@ class Draft:
         self.reviewers[id] = Reviewer(id, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
         return id
 
-    def admit(self, key: CourierKey, id: str | None = None) -> str:
-        """List a courier; returns the id. Raises RootError for a name with invisible characters."""
+    def admit(self, key: CourierKey, id: str | None = None, reviewer: str = "") -> str:
+        """List a courier, that of `reviewer` if one is named; returns the id.
+
+        Raises RootError for a name with invisible characters, and for a reviewer who is not active.
+        """
         _check_seen(key.name)
-        same = next((each.id for each in self.couriers.values() if each.key == key.public), None)
-        id = id or same or free_id(key.name, self.couriers)
-        self.couriers[id] = Courier(id, key.name, key.public)
+        if reviewer and (reviewer not in self.reviewers or self.reviewers[reviewer].retired):
+            raise _unknown("active reviewer", (each.id for each in self.reviewers.values() if not each.retired))
+        same = next((each for each in self.couriers.values() if each.key == key.public), None)
+        id = id or (same.id if same else free_id(key.name, self.couriers))
+        self.couriers[id] = Courier(id, key.name, key.public, reviewer or (same.reviewer if same else ""))
         return id
 
     def dismiss(self, id: str) -> None:
@@ -181,14 +188,22 @@ class Draft:
         if self.couriers.pop(id, None) is None:
             raise _unknown("courier", self.couriers)
 
-    def retire(self, id: str) -> None:
-        """Seal nothing more to a reviewer; what they signed stays valid. Raises RootError for an unknown id."""
+    def retire(self, id: str) -> tuple[str, ...]:
+        """Seal nothing more to a reviewer; what they signed and delivered stays valid.
+
+        Their couriers are taken off the list too: returns the ids of these. Raises RootError for an unknown id.
+        """
         if id not in self.reviewers:
             raise _unknown("reviewer", self.reviewers)
         self.reviewers[id] = replace(self.reviewers[id], retired=True)
         for channel in self.channels.values():
             left = tuple(reader for reader in channel.readers if reader != id)
             self.channels[channel.id] = replace(channel, readers=left)
+        theirs = {each.key for each in self.couriers.values() if each.reviewer == id}
+        gone = tuple(each.id for each in self.couriers.values() if each.key in theirs)
+        for courier in gone:
+            self.dismiss(courier)
+        return gone
 
     def channel(self, channel: Channel) -> None:
         """Add a channel, or replace the one with its id."""

@@ -108,8 +108,12 @@ def sign(
     decisions: Decisions,
     day: datetime.date,
     days: int = manifest.MAX_DAYS,
+    carries: str = "",
 ) -> SignedManifest:
-    """Sign the next manifest, with the people of these public files. Raises RootError, ProtocolError."""
+    """Sign the next manifest, with the people of these public files. Raises RootError, ProtocolError.
+
+    `carries` is the id of the reviewer whose the courier is, if it is one's own.
+    """
     published = Keys.read(layout.keys)
     draft = Draft(published.manifests)
     for data in files:
@@ -117,7 +121,7 @@ def sign(
         if isinstance(enrolled, ReviewerKeys):
             draft.enrol(enrolled)
         elif isinstance(enrolled, CourierKey):
-            draft.admit(enrolled)
+            draft.admit(enrolled, reviewer=carries)
     decisions.apply(draft)
     return published.sign(draft.encode(day, day + datetime.timedelta(days=days)), secret)
 

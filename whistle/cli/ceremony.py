@@ -86,8 +86,9 @@ def _lead(folder: Path, port: int, profile: str) -> None:
     carrier = steps.make_courier(layout, f"http://{server_process.HOST}:{port}", name)
     _step(4, "The manifest: the signed list of who may read what.")
     decisions = _decisions(person)
+    carries = _carries(decisions)
     _compare(public, carrier)
-    known = steps.sign(layout, secret, [public, carrier], decisions, _today())
+    known = steps.sign(layout, secret, [public, carrier], decisions, _today(), carries=carries)
     click.echo(f"Signed manifest {known.manifest.serial}, until {known.manifest.expires}.")
     _step(5, "The server: what reporters will meet.")
     steps.make_server(layout, prompts.prompt("The organisation's name, as reporters know it", prompts.sentence), port)
@@ -202,6 +203,13 @@ def _decisions(person: Person) -> Decisions:
     workstation = "connected" if online else "offline"
     channel = Channel(id_of(title, "reports"), titles, purposes, (free_id(person.role),), workstation)
     return Decisions((channel,), days)
+
+
+def _carries(decisions: Decisions) -> str:
+    """The id of the reviewer whose the courier is; empty if it is somebody else's."""
+    (channel,) = decisions.channels
+    question = "Is the courier this reviewer's own? If the reviewer is retired one day, it is dismissed with them"
+    return channel.readers[0] if click.confirm(question, default=channel.workstation == "connected", err=True) else ""
 
 
 def _compare(*files: bytes) -> None:

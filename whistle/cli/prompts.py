@@ -8,6 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 from urllib.parse import urlsplit
 
@@ -77,6 +78,19 @@ class Pair(click.ParamType[tuple[str, str]]):
         if not sign or not rest:
             self.fail(f"{str(value)!r} is not written as ID=…", param, ctx)
         return Id().convert(id, param, ctx), rest
+
+
+class OwnedFile(click.ParamType[tuple[Path, str]]):
+    """A file that exists, and the id of the reviewer whose it is, or nothing: FILE or FILE=REVIEWER."""
+
+    name = "FILE[=REVIEWER]"
+
+    def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> tuple[Path, str]:
+        """The path and the id."""
+        whole = str(value)
+        path, sign, reviewer = (whole, "", "") if Path(whole).is_file() else whole.rpartition("=")
+        file = click.Path(path_type=Path, exists=True, dir_okay=False).convert(path if sign else whole, param, ctx)
+        return Path(file), Id().convert(reviewer, param, ctx) if sign else ""
 
 
 class Bind(click.ParamType[str]):

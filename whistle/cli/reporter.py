@@ -3,6 +3,7 @@
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -26,13 +27,17 @@ from whistle.protocol import age, schema
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.reporter import compose, submission
-from whistle.protocol.reporter.compose import Draft
+from whistle.protocol.reporter.compose import Continued, Draft
 from whistle.protocol.reporter.questions import WAY, Questions
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.trust.manifest_chain import offered
-from whistle.reporter import Api, CaseView, Course, File, manifests
+from whistle.protocol.untrusted_text import one_line
+from whistle.reporter import Api, CannotSave, CaseView, Course, File, manifests
 
 LABELS = {"send": "sending", "fetch": "fetching"}
+EXPOSED = (
+    "Someone may have seen the words of my earlier report. Please answer only here from now on, and no longer there."
+)
 NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
 
 files_argument = click.argument("files", nargs=-1, type=FILE)
@@ -111,14 +116,41 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
     who = prompts.reporter(words_fd)
     view = _look_up(api, instance, who)
     _say(output.case(view, who, instance.manifests, instance.day))
-    for record in [record for found in view.replies for record in found.attachments] if save else ():
-        path = reporters.save(api, record, save or Path(), Progress(LABELS))
-        click.echo(f"Saved: {path.name}")
+    if save:
+        _save(api, view, save)
+
+
+def _save(api: Api, view: CaseView, folder: Path) -> None:
+    """Save the replies' files; those that cannot be saved keep none of the others back.  Raises Problem at the end."""
+    failed = 0
+    for found in view.replies:
+        for record in found.attachments:
+            try:
+                path = reporters.save(api, record, folder, Progress(LABELS))
+            except CannotSave as exc:
+                failed += 1
+                whose = f"{one_line(found.role or found.name)}, {found.day}"
+                click.echo(f"Not saved: {one_line(record.name)} (from {whose}): {exc}; {exc.hint}", err=True)
+            else:
+                click.echo(f"Saved: {path.name}")
+    if failed:
+        raise Problem(f"{failed} file(s) could not be saved", "the others were; what was not is named above")
+
+
+def audience_options(command: Callable[..., Any]) -> Any:
+    """Add the options of a later message to a command: for whom it is when nobody of the case's own is left."""
+    present = "To the channel's present readers, when none of your case's is left."
+    left_out = "With --instead: who must not get it."
+    for option in (
+        click.option("--leave-out", "without", multiple=True, metavar="ID", help=left_out),
+        click.option("--instead", is_flag=True, help=present),
+    ):
+        command = option(command)
+    return command
 
 
 @reporter.command("follow-up")
-@click.option("--instead", is_flag=True, help="To the channel's present readers, when none of your case's is left.")
-@click.option("--leave-out", "without", multiple=True, metavar="ID", help="With --instead: who must not get it.")
+@audience_options
 @language_option
 @text_option
 @words_option
@@ -129,8 +161,7 @@ def follow_up(
     api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, files: tuple[Path, ...], **chosen: Any
 ) -> None:
     """Add something to your report, with FILES if you name any."""
-    if words_fd is not None and words_fd == (text_fd or 0):
-        raise click.UsageError("words and text come from two descriptors")
+    _check_descriptors(words_fd, text_fd)
     instance = read_instance(api.published, trust)
     who = prompts.reporter(words_fd)
     view = _look_up(api, instance, who)
@@ -142,6 +173,36 @@ def follow_up(
     with _opened(files) as uploads:
         reporters.follow_up(api, instance.writer, draft, uploads, who, view, _course())
     click.echo("Your follow-up is stored. It waits, locked, for the next pick-up.")
+
+
+@reporter.command()
+@audience_options
+@language_option
+@text_option
+@words_option
+@pinned
+@with_server
+def renew(api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, language: str, **chosen: Any) -> None:
+    """Move your case to new words, if somebody may have seen the old ones.
+
+    It goes to the readers of your case, never to anybody whom you left out of it. Add something if you want.
+    """
+    _check_descriptors(words_fd, text_fd)
+    instance = read_instance(api.published, trust)
+    who = prompts.reporter(words_fd)
+    view = _look_up(api, instance, who)
+    instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
+    slip = view.slip
+    assert slip  # or `_present` had raised
+    readers = instead or compose.follow_up_readers(view, instance.writer.known.manifest)
+    old = Continued(who, slip)
+    draft = Draft(slip.channel, language, "", readers=readers, without=left_out, continues=old)
+    _say(output.reading(instance.manifests, *instance.writer.readers(draft)), err=True)
+    text = "\n\n".join(filter(None, (EXPOSED, prompts.text(text_fd))))
+    new = reporters.send(api, instance.writer, replace(draft, text=text), (), _course())
+    click.echo("It is stored, and the readers are asked to answer only under your new words:\n")
+    _say([*output.twelve(new, language), "", *output.ABOUT_WORDS])
+    click.echo("Replies that are already there can still be read with the old words.")
 
 
 @reporter.command()
@@ -259,6 +320,11 @@ def _present(
     question = "Nobody who reads your case is left; these people would read it. Leave out whom? (ids, or nothing)"
     left_out = prompts.some_of(question, people, without, "--leave-out")
     return tuple(id for id in readers if id not in left_out) or _nobody(), left_out
+
+
+def _check_descriptors(words_fd: int | None, text_fd: int | None) -> None:
+    if words_fd is not None and words_fd == (text_fd or 0):
+        raise click.UsageError("words and text come from two descriptors")
 
 
 def _nobody() -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from whistle.ceremony import root as roots
 from whistle.ceremony.root import Draft, Keys
 from whistle.cli import passphrase
 from whistle.cli.errors import Problem
-from whistle.cli.prompts import Day, Id, Pair, Weekdays
+from whistle.cli.prompts import Day, Id, OwnedFile, Pair, Weekdays
 from whistle.protocol.case.message import MAX_SLOTS
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment, manifest
@@ -84,15 +84,27 @@ def init(key: Path, keys: Path, passphrase_fd: int | None) -> None:
 @keys_option
 @click.option("--reviewer", "reviewers", multiple=True, type=FILE, help="A reviewer's public file, new or renewed.")
 @click.option("--roll", "rolled", multiple=True, type=Pair(), help="A FILE of new keys of the reviewer with this id.")
-@click.option("--retire", "retired", multiple=True, type=Id(), help="A reviewer to whom nothing more is sealed.")
+@click.option(
+    "--retire",
+    "retired",
+    multiple=True,
+    type=Id(),
+    help="A reviewer to whom nothing more is sealed; their courier is dismissed with them.",
+)
 @click.option("--namesakes", is_flag=True, help="A new reviewer with a known name or role is somebody else.")
-@click.option("--courier", "couriers", multiple=True, type=FILE, help="A courier's public file.")
+@click.option(
+    "--courier",
+    "couriers",
+    multiple=True,
+    type=OwnedFile(),
+    help="A courier's public file; with =REVIEWER, that of this reviewer, which goes when they are retired.",
+)
 @click.option("--dismiss", "dismissed", multiple=True, type=Id(), help="A courier who carries nothing more.")
 @click.option("--organisation", "decisions", type=FILE, help="A TOML file: channels, collection days, recovery.")
 @click.option("--channel", "channels", multiple=True, type=Pair(), help="Who reads a channel: ID=READER,…")
 @click.option("--collection", type=Weekdays(), help="Days of the week on which a courier comes: monday,thursday.")
 @click.option("--slots", type=SLOTS, default=roots.SLOTS, show_default=True, help="In the first only.")
-@click.option("--from", "begins", type=Day(), help="The first day; today unless given.")
+@click.option("--from", "begins", type=Day(), help="The first day; today unless given, or that of a later one.")
 @click.option("--days", type=click.IntRange(1, manifest.MAX_DAYS), default=manifest.MAX_DAYS, show_default=True)
 @click.option("--stick", type=click.Path(path_type=Path, file_okay=False, exists=True), help="Also into its outbox.")
 @click.option("--yes", is_flag=True, help="All digits were compared already.")
@@ -104,7 +116,7 @@ def sign(key: Path, keys: Path, begins: datetime.date | None, days: int, stick: 
     if not published.roots:
         raise Problem("there is no root in this folder", "make one with: whistle root init")
     draft = Draft(published.manifests, options["slots"], options["namesakes"])
-    first = begins or _today()
+    first = begins or max([_today(), *(known.manifest.begins for known in published.manifests)])
     _people(draft, first, options)
     _channels(draft, options)
     data = draft.encode(first, first + datetime.timedelta(days=days))
@@ -142,12 +154,21 @@ def _people(draft: Draft, day: datetime.date, options: dict[str, Any]) -> None:
         _digits(path, draft.enrol(_public(path, ReviewerKeys)))
     for id, value in options["rolled"]:
         _digits(Path(value), draft.roll(id, _public(Path(value), ReviewerKeys), day))
-    for path in options["couriers"]:
-        _digits(path, draft.admit(_public(path, CourierKey)))
-    for id in options["retired"]:
-        draft.retire(id)
+    for path, reviewer in options["couriers"]:
+        _digits(path, draft.admit(_public(path, CourierKey), reviewer=reviewer))
     for id in options["dismissed"]:
         draft.dismiss(id)
+    _retire(draft, options["retired"])
+
+
+def _retire(draft: Draft, ids: tuple[str, ...]) -> None:
+    for id in ids:
+        gone = draft.retire(id)
+        carried = f", and the courier {', '.join(gone)} is dismissed with them" if gone else ""
+        click.echo(f"{id} is retired{carried}.")
+    unknown = [courier.id for courier in draft.couriers.values() if not courier.reviewer]
+    if ids and unknown:
+        click.echo(f"Whose courier is not said: {', '.join(unknown)}. If one was theirs, sign again with --dismiss ID.")
 
 
 def _channels(draft: Draft, options: dict[str, Any]) -> None:
@@ -194,5 +215,6 @@ def _show(found: manifest.Manifest) -> None:
     if found.recovery:
         click.echo(f"  recovery: {one_line(found.recovery.name)}")
     for courier in found.couriers:
-        click.echo(f"  courier {courier.id}: {one_line(courier.name)}")
+        whose = f"; {courier.reviewer}'s" if courier.reviewer else ""
+        click.echo(f"  courier {courier.id}: {one_line(courier.name)}{whose}")
     click.echo(f"  collection: {', '.join(found.collection) or 'no fixed days'}")

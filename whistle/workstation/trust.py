@@ -11,6 +11,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
+from whistle.protocol.case import message
+from whistle.protocol.case.message import ByReviewer, Signed
 from whistle.protocol.errors import Expired, Forged, Malformed, ProtocolError
 from whistle.protocol.trust import manifest as manifests
 from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
@@ -28,17 +30,52 @@ FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
 
 
 class People:
-    """Everyone whom the manifests list, and the keys with which they could sign on a day."""
+    """Everyone whom the manifests list, and the keys with which they sign."""
 
     def __init__(self, manifests: ManifestChain) -> None:
         self._manifests = manifests
-        self._signers: dict[tuple[str, datetime.date], list[bytes]] = {}
+        self._ends: dict[str, dict[bytes, datetime.date | None]] = {}
+        self._signers: dict[tuple[str, bytes], bytes | None] = {}  # by hash and signature
 
-    def signers(self, reviewer: str, day: datetime.date) -> list[bytes]:
-        """The Ed25519 keys with which a reviewer could sign on a day; empty if not active then."""
-        if (reviewer, day) not in self._signers:
-            self._signers[reviewer, day] = self._manifests.signing_keys(reviewer, day)
-        return self._signers[reviewer, day]
+    def ended(self, signed: Signed, day: datetime.date) -> datetime.date | None:
+        """The end of the key that signed a reviewer's message of this day, if the day is after it (SPEC 7.5).
+
+        `day` is the later of the message's own and its earliest at the server.  Raises Forged if no key of the
+        reviewer whom it names signed it.
+        """
+        assert isinstance(signed.message, ByReviewer)
+        ends = self._ends_of(signed.message.sender)
+        end = ends[self.signer(signed)]
+        return end if end and day > end else None
+
+    def signer(self, signed: Signed) -> bytes:
+        """The Ed25519 key that signed a reviewer's message, in use or not.  Raises Forged."""
+        assert isinstance(signed.message, ByReviewer)
+        name = (signed.hash, signed.signature)
+        if name not in self._signers:
+            keys = self._ends_of(signed.message.sender)
+            self._signers[name] = next((key for key in keys if _is_by(signed, key)), None)
+        key = self._signers[name]
+        if key is None:
+            raise Forged("no key of the reviewer whom it names signed it")
+        return key
+
+    def is_any_ended(self, reviewer: str) -> bool:
+        """Whether any key of a reviewer has an end, so that it matters which one signed."""
+        return any(self._ends_of(reviewer).values())
+
+    def _ends_of(self, reviewer: str) -> dict[bytes, datetime.date | None]:
+        if reviewer not in self._ends:
+            self._ends[reviewer] = self._manifests.key_ends(reviewer)
+        return self._ends[reviewer]
+
+
+def _is_by(signed: Signed, key: bytes) -> bool:
+    try:
+        message.check(signed, key)
+    except Forged:
+        return False
+    return True
 
 
 class Trust:

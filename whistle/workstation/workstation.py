@@ -19,7 +19,9 @@ from whistle.protocol.trust import enrolment
 from whistle.protocol.trust.enrolment import ReviewerKeys
 from whistle.protocol.trust.manifest import Reviewer, SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
+from whistle.workstation import remarks
 from whistle.workstation.errors import Refused, VaultForeign
+from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
 from whistle.workstation.vault import identities
 from whistle.workstation.vault.blocks import Blocks
@@ -27,7 +29,6 @@ from whistle.workstation.vault.identities import Period
 from whistle.workstation.vault.storage import Vault
 
 CACHED = 8 * 1024**2  # bytes of messages' lines that are held in memory, parsed
-MOST_FAULTS = 50  # recorded in a case; more would say nothing new
 SOON = datetime.timedelta(days=120)  # before the end of the last identity: time to make new ones
 
 LONGEST_NAME = 128  # characters, as in the manifest
@@ -58,8 +59,8 @@ def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
 
 @dataclass(frozen=True)
 class Kept:
-    """A stored message: how and when it came, the server's day if known, and the day on which a courier said that a
-    reply of this vault is in its place.
+    """A stored message: how and when it came, the earliest day at the server if known, the day on which a courier said
+    that a reply of this vault is in its place, and who handed it over with a grant, if somebody did.
     """
 
     signed: Signed
@@ -67,6 +68,7 @@ class Kept:
     arrived: datetime.date
     server: datetime.date | None
     stored: datetime.date | None
+    grantor: str
 
 
 def _kept(record: Mapping[str, Any]) -> Kept:
@@ -75,7 +77,7 @@ def _kept(record: Mapping[str, Any]) -> Kept:
     days = (record.get(name) for name in ("arrived", "server", "stored"))
     arrived, server, stored = (datetime.date.fromisoformat(day) if day else None for day in days)
     assert arrived
-    return Kept(signed, record["via"], arrived, server, stored)
+    return Kept(signed, record["via"], arrived, server, stored, record.get("grantor", ""))
 
 
 class Workstation:
@@ -254,14 +256,18 @@ class Workstation:
         return self.vault.has(f"message/{hash_}")
 
     def record(self, hash_: str) -> Mapping[str, Any]:
-        """A message's record: line, signature, via, arrived, server (the server's day or None), stored (the day
-        on which a courier reported that a reply of this vault lies in its place, or None).
+        """A message's record: line, signature, via, arrived, server (the earliest day at the server, or
+        None), stored (the day on which a courier reported that a reply of this vault lies in its place, or None),
+        grantor (who handed it over with a grant, or empty).
         """
         found: Mapping[str, Any] = self.vault.get(f"message/{hash_}")
         return found
 
-    def save(self, signed: Signed, via: str, server: datetime.date | None = None) -> bool:
-        """Save a message in its case; False if it is there already.  `via`: envelope, grant, own, backup."""
+    def save(self, signed: Signed, via: str, server: datetime.date | None = None, grantor: str = "") -> bool:
+        """Save a message in its case; False if it is there already.
+
+        `via`: envelope, grant, own, backup.  `server`: its day at the server.  `grantor`: who handed it over.
+        """
         if self.has(signed.hash):
             return False
         record = {
@@ -271,6 +277,7 @@ class Workstation:
             "arrived": self.today().isoformat(),
             "server": server and server.isoformat(),
             "stored": None,
+            "grantor": grantor,
         }
         case = signed.message.case
         with self.change():
@@ -283,14 +290,27 @@ class Workstation:
                 known["rules"].append(signed.hash)
         return True
 
+    def note_server(self, hash_: str, day: datetime.date | None) -> bool:
+        """Save a message's day at the server if none or only a later one was known; True if it was."""
+        kept = self.kept(hash_)
+        known = kept.server or (kept.arrived if kept.via == "envelope" else None)
+        if day is None or (known and known <= day):
+            return False
+        self._note_day(hash_, "server", day)
+        return True
+
     def note_stored(self, hash_: str, day: datetime.date | None) -> None:
         """Save the day on which a courier reported that a reply lies in its place; None if that is in doubt."""
-        if kept := self.vault.get(f"message/{hash_}"):
-            with self.change():
-                self.vault.put(f"message/{hash_}", {**kept, "stored": day and day.isoformat()})
-                self._touched.add(message.parse(kept["line"].encode()).case)
-            if before := self._messages.pop(hash_, None):
-                self._held -= len(before.signed.line)
+        if self.has(hash_):
+            self._note_day(hash_, "stored", day)
+
+    def _note_day(self, hash_: str, name: str, day: datetime.date | None) -> None:
+        kept = self.record(hash_)
+        with self.change():
+            self.vault.put(f"message/{hash_}", {**kept, name: day and day.isoformat()})
+            self._touched.add(message.parse(kept["line"].encode()).case)
+        if before := self._messages.pop(hash_, None):
+            self._held -= len(before.signed.line)
 
     def case_ids(self) -> list[str]:
         """All cases, oldest first."""
@@ -333,12 +353,13 @@ class Workstation:
         found: list[str] = self.case_record(case)["messages"]
         return found
 
-    def note_fault(self, case: str, text: str) -> None:
-        """Record, once, a fault that reviewers should see in the case."""
+    def note_fault(self, case: str, remark: Remark) -> None:
+        """Record a fault that reviewers should see in the case."""
         record = self.case_record(case)
-        if record["messages"] and text not in record["faults"] and len(record["faults"]) < MOST_FAULTS:
+        faults = remarks.added(record["faults"], remark)
+        if record["messages"] and faults != record["faults"]:
             with self.change():
-                self._altered(case)["faults"].append(text)
+                self._altered(case)["faults"] = faults
 
     def note_opened(self, case: str, count: int) -> None:
         """Record how many of a case's messages the reviewer has seen."""

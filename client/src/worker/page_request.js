@@ -98,7 +98,7 @@ export class PageRequest extends Task {
     const without = same.length ? before : [...before, ...(this._question.draft?.without ?? [])];
     const readers = same.length ? same : readersOf(known.manifest, channel, without);
     const reporter = derive(randomBytes(CODE));
-    const more = { channel, without, readers, continues: old };
+    const more = { channel, without, readers, continues: { reporter: old, slip: view.slip } };
     const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, known, this._question.environment.day));
     return { ...(await this._words(reporter)), ...ids };
   }

@@ -29,6 +29,7 @@ MAX_LINE = 65_536  # bytes
 MAX_ORIGINALS = 10_000
 RECIPIENT = 1_959  # characters of a hybrid recipient's text
 CONTENT = ("text", "answers", "attachments", "originals")
+REST = ("", "application/json")  # name and type of a `rest`
 HASH = schema.hexadecimal(32)
 PEOPLE = schema.list_of(schema.identifier, 64, unique=True)
 MARKS = ("acknowledgement", "feedback")  # weaker first: feedback acknowledges too (SPEC 4.8)
@@ -149,6 +150,8 @@ class Body(Message):
             raise Malformed("a message has both a rest and other content")
         if self.rest and (self.rest.kind != "rest" or self.rest.size > MAX_REST):
             raise Malformed("a message's rest is of another kind or too long")
+        if self.rest and (self.rest.name, self.rest.type) != REST:
+            raise Malformed("a message's rest has a name, or another type")
         if any(each.kind != "file" for each in self.attachments):
             raise Malformed("a message has an attachment that is not a file")
         if sum(each.blocks for each in self.attachments) > MAX_BLOCKS:
@@ -236,6 +239,18 @@ class Reply(Body, ByReviewer):
     def is_notice(self) -> bool:
         """Whether it has no content."""
         return not (self.text or self.attachments or self.rest)
+
+    def repeats(self, other: "Reply") -> bool:
+        """Whether it is the other one by the same author, for another place and perhaps in new blocks (SPEC 4.8).
+
+        Of content in a `rest` that was not opened only the length is compared.
+        """
+        return self._said == other._said
+
+    @property
+    def _said(self) -> tuple[object, ...]:
+        files = tuple((each.name, each.type, each.size, each.sha256) for each in self.attachments)
+        return self.sender, self.text, files, self.rest and self.rest.size, self.mark, self.language
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -376,8 +391,8 @@ def with_content(message: Body, content: bytes) -> Body:
     forms = {each.name: each.metadata["form"] for each in fields(message) if each.name in CONTENT}
     if not isinstance(value, dict) or not set(value) <= set(forms):
         raise Malformed("a message's rest holds an unknown field")
-    if not all(value.values()):
-        raise Malformed("a message's rest holds an empty field")
+    if not value or not all(value.values()):
+        raise Malformed("a message's rest is empty, or holds an empty field")
     parsed = {name: forms[name](item) for name, item in value.items()}
     return replace(message, rest=None, **parsed)
 

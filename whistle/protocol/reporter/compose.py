@@ -51,11 +51,19 @@ class TooLong(Refused):
 
 
 @dataclass(frozen=True)
+class Continued:
+    """The case that a report continues under new words: its reporter, and its slip, which says who was left out."""
+
+    reporter: Reporter
+    slip: Slip
+
+
+@dataclass(frozen=True)
 class Draft:
     """What a reporter wrote.  `blocks` are the ids of the attachments' blocks, which the server already has.
 
     `readers`: whom the reporter chose; empty for those of the channel or, in a follow-up, of the case.
-    `continues`: the reporter under the old words, if somebody saw those (SPEC 4.6).
+    `continues`: the case under the old words, if somebody saw those; whom it left out stays left out (SPEC 4.6).
     """
 
     channel: str
@@ -66,7 +74,7 @@ class Draft:
     without: tuple[str, ...] = ()
     attachments: tuple[Attachment, ...] = ()
     blocks: tuple[bytes, ...] = ()
-    continues: Reporter | None = None
+    continues: Continued | None = None
 
 
 @dataclass(frozen=True)
@@ -117,7 +125,8 @@ class Writer:
     def readers(self, draft: Draft) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """Who reads a report, and who was left out.  Raises NobodyLeft."""
         manifest = self.known.manifest
-        without = listed(manifest, draft.without)
+        before = draft.continues.slip.without if draft.continues else ()
+        without = listed(manifest, (*draft.without, *before))
         chosen = self._sealable(draft.readers, without) or readers_of(manifest, draft.channel, without)
         return self._at_least_one(chosen, without), without
 
@@ -228,5 +237,5 @@ def _with_recovery(manifest: Manifest, readers: tuple[str, ...], without: Iterab
     return (*readers, RECOVERY) if manifest.recovery and RECOVERY not in set(without) else readers
 
 
-def _continues(old: Reporter | None, new: Reporter) -> message.Continues | None:
-    return message.continue_case(old.signing, old.case, new.case) if old else None
+def _continues(old: Continued | None, new: Reporter) -> message.Continues | None:
+    return message.continue_case(old.reporter.signing, old.reporter.case, new.case) if old else None

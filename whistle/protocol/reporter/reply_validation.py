@@ -11,7 +11,7 @@ from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import MARKS, Reply, Signed, Slip
 from whistle.protocol.code.retrieval import PLACES, Reporter, place_ids
-from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
+from whistle.protocol.errors import Forged, Malformed, ProtocolError
 from whistle.protocol.reporter import missing_replies
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
@@ -33,11 +33,12 @@ class StoredBody:
 
 @dataclass(frozen=True)
 class FoundReply:
-    """A valid reply: the server's day, its author and the message."""
+    """A valid reply: the server's day, its author, the message, and its hash."""
 
     day: datetime.date
     reviewer: Reviewer
     reply: Reply
+    hash: str
 
     @property
     def name(self) -> str:
@@ -122,10 +123,11 @@ def validate(
     """
     rest = dict(bodies)
     slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
-    validator = _Validator(reporter, manifests, slip, slots)
+    validator = ReplyValidator(reporter, manifests, slip, slots)
     found, late = validator.all(rest)
-    missing = _missing(validator.found, validator.unreadable, manifests, today)
-    valid, incomplete = _opened(found, fetch, room)
+    missing = _missing({each.hash: each.reply for each in found}, validator.unreadable, manifests, today)
+    opened, incomplete = _opened(found, fetch, room)
+    valid = _without_repeated(opened)
     notices = tuple(found for found in valid if found.reply.is_notice)
     replies = tuple(found for found in valid if not found.reply.is_notice)
     brought_in = _brought_in(slip, (*notices, *replies), manifests)
@@ -150,6 +152,17 @@ def _opened(found: Sequence[FoundReply], fetch: Fetch, room: int) -> tuple[list[
     return list(valid.values()), len(found) - len(valid)
 
 
+def _without_repeated(found: Sequence[FoundReply]) -> list[FoundReply]:
+    """The replies without those that were sent again; others stay, so that nobody takes back what they said."""
+    known = {each.hash: each for each in found}
+    gone = {
+        each.reply.replaces
+        for each in found
+        if (old := known.get(each.reply.replaces)) and each.reply.repeats(old.reply)
+    }
+    return [each for each in found if each.hash not in gone]
+
+
 def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip | None:
     """The reporter's own slip; None if it is missing, damaged or somebody else's."""
     if stored is None:
@@ -163,47 +176,40 @@ def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip
     return signed.message if own and isinstance(signed.message, Slip) else None
 
 
-class _Validator:
+class ReplyValidator:
     """Checks what lies in the reply places of one reporter."""
 
     def __init__(self, reporter: Reporter, manifests: ManifestChain, slip: Slip | None, slots: int) -> None:
         self._reporter, self._manifests = reporter, manifests
         self._slip, self._slots = slip, slots
-        self.found: dict[str, Reply] = {}  # all valid ones by hash, those replaced included, by day, lane and place
-        self.unreadable: list[int] = []  # the places of the others
+        self.unreadable: list[int] = []  # the places in which something invalid lies, as lane × 64 + n
         self._places: dict[bytes, ReplyPlace] = {
             id: (lane, n) for lane in range(2 * slots) for n, id in enumerate(place_ids(reporter.replies, lane))
         }
 
     def all(self, bodies: Mapping[bytes, StoredBody]) -> tuple[tuple[FoundReply, ...], int]:
-        """The valid replies and notices by day, lane and place, less those replaced; and the number of invalid ones."""
-        valid: dict[str, tuple[ReplyPlace, FoundReply]] = {}
+        """The valid replies and notices by day, lane and place; and the number of invalid ones."""
+        valid: list[tuple[ReplyPlace, FoundReply]] = []
         late = 0
         for id, stored in bodies.items():
             try:
                 if id in self._places:
-                    hash, reply = self._read(stored, self._places[id])
-                    valid[hash] = self._places[id], reply
+                    valid.append((self._places[id], self._read(stored, self._places[id])))
             except ProtocolError:
                 late += 1
                 self.unreadable.append(self._places[id][0] * PLACES + self._places[id][1])
-        in_order = sorted(valid.items(), key=lambda item: (item[1][1].day, item[1][0]))
-        self.found = {hash: reply.reply for hash, (_, reply) in in_order}
-        for _, reply in list(valid.values()):
-            old = valid.get(reply.reply.replaces)
-            if old and old[1].reply.sender == reply.reply.sender:
-                del valid[reply.reply.replaces]
-        ordered = sorted(valid.values(), key=lambda pair: (pair[1].day, pair[0]))
+        ordered = sorted(valid, key=lambda pair: (pair[1].day, pair[0]))
         return tuple(reply for _, reply in ordered), late
 
-    def _read(self, stored: StoredBody, place: ReplyPlace) -> tuple[str, FoundReply]:
+    def _read(self, stored: StoredBody, place: ReplyPlace) -> FoundReply:
         signed = envelope.open_(stored.body, [self._reporter.mailbox], self._slots)
-        reply = self._checked(signed, place)
+        reply = self.check(signed, place, stored.day)
         reviewer = self._manifests.reviewer(reply.sender)
         assert reviewer  # a key was found, so some manifest lists them
-        return signed.hash, FoundReply(stored.day, reviewer, reply)
+        return FoundReply(stored.day, reviewer, reply, signed.hash)
 
-    def _checked(self, signed: Signed, place: ReplyPlace) -> Reply:
+    def check(self, signed: Signed, place: ReplyPlace, day: datetime.date) -> Reply:
+        """The reply, if it counts in the place where it was stored on that day.  Raises Malformed, Forged."""
         reply = signed.message
         if not isinstance(reply, Reply):
             raise Malformed("not a reply")
@@ -211,16 +217,16 @@ class _Validator:
         if named != (self._reporter.case.hex(), self._reporter.mailbox.recipient.text, *place):
             raise Malformed("a reply is not for this place")
         self._check_writer(reply)
-        for key in self._manifests.signing_keys(reply.sender, reply.day):
+        for key in self._manifests.signing_keys(reply.sender, max(reply.day, day)):
             try:
                 message.check(signed, key)
                 return reply
             except ProtocolError:
                 continue
-        raise NotForMe("a reply is not signed by the reviewer it names")
+        raise Forged("a reply is not signed by the reviewer it names")
 
     def _check_writer(self, reply: Reply) -> None:
-        """Lanes below `slots` belong to the report's readers, in order; the others to those let in later (SPEC 3.3)."""
+        """A reader of the report writes in their own lane, whoever was let in later in one from `slots` (SPEC 3.3)."""
         if self._slip is None:
             return
         if set(reply.without) != set(self._slip.without) or reply.sender in self._slip.without:
@@ -229,7 +235,7 @@ class _Validator:
         if reply.lane < self._slots:
             is_own = reply.lane < len(readers) and readers[reply.lane] == reply.sender
         else:
-            is_own = reply.lane - self._slots < len(readers)
+            is_own = reply.sender not in readers
         if not is_own:
             raise Malformed("a reply is in somebody else's place")
 

@@ -85,11 +85,15 @@ class Recovery:
 
 @dataclass(frozen=True)
 class Courier:
-    """A machine that may fetch and deliver sealed things; its key opens nothing."""
+    """A machine that may fetch and deliver sealed things; its key opens nothing.
+
+    `reviewer` is the id of the reviewer whose it is; empty if it is nobody's of them.
+    """
 
     id: str = schema.field(schema.identifier)
     name: str = schema.field(schema.text(128))
     key: str = schema.field(verify_key)
+    reviewer: str = schema.field(schema.identifier, default="")
 
 
 @dataclass(frozen=True)
@@ -221,6 +225,8 @@ def check_next(old: SignedManifest, new: SignedManifest) -> None:
         raise Malformed("the manifest does not follow the one before it")
     if new.manifest.slots != old.manifest.slots:
         raise Malformed("the number of slots is fixed for the life of an instance")
+    if new.manifest.begins < old.manifest.begins:
+        raise Malformed(f"the manifest begins before the one before it, which begins on {old.manifest.begins}")
     _check_ids(old.manifest, new.manifest)
 
 
@@ -298,6 +304,9 @@ def _check_people(manifest: Manifest) -> None:
         raise Malformed(f"more than {MAX_ACTIVE} reviewers are active")
     if any(not (reviewer.recipients and reviewer.signing) for reviewer in active.values()):
         raise Malformed("an active reviewer has no keys")
+    for courier in manifest.couriers:
+        if courier.reviewer and courier.reviewer not in active:
+            raise Malformed(f"courier {courier.id} belongs to {courier.reviewer}, who is not an active reviewer")
     for channel in manifest.channels:
         if not channel.readers or not set(channel.readers) <= set(active):
             raise Malformed(f"channel {channel.id} needs readers who are active")

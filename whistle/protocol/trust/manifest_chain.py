@@ -48,23 +48,29 @@ class ManifestChain:
     def signing_keys(self, id: str, day: datetime.date) -> list[bytes]:
         """The Ed25519 keys whose signatures by a reviewer count for a message of that day (SPEC 7.5).
 
-        The newest manifest that lists a key decides until when it counts; earlier ones only add keys, and tell since
-        when somebody who left has been away.
+        ``day`` is the later of the message's own day and the earliest day on which it was at the server.
+        """
+        return [key for key, end in self.key_ends(id).items() if end is None or day <= end]
+
+    def key_ends(self, id: str) -> dict[bytes, datetime.date | None]:
+        """Every Ed25519 key that was ever listed for a reviewer, with the last day for which it counts, if any.
+
+        The newest manifest that lists a key decides; earlier ones only add keys, and tell since when somebody who
+        left has been away: no key of theirs counts for longer, whatever its own last day.
         """
         ends: dict[bytes, datetime.date | None] = {}
         away: set[bytes] = set()  # keys that only manifests in which their owner is retired have listed so far
-        newest = self.newest
         for signed in reversed(self.manifests):
-            reviewer = signed.manifest.reviewer(id)
-            for key in reviewer.signing if reviewer else ():
+            listed, begins = signed.manifest.reviewer(id), signed.manifest.begins
+            for key in listed.signing if listed else ():
                 if key.raw not in ends:
-                    ends[key.raw] = key.last or (None if signed is newest else signed.manifest.expires)
-                    away |= {key.raw} if reviewer and reviewer.retired and not key.last else set()
-                if reviewer and not reviewer.retired:
+                    ends[key.raw] = key.last or (None if signed is self.newest else signed.manifest.expires)
+                    away.add(key.raw)
+                if listed and not listed.retired:
                     away.discard(key.raw)
-                elif key.raw in away:
-                    ends[key.raw] = signed.manifest.begins
-        return [key for key, end in ends.items() if end is None or day <= end]
+                if key.raw in away:
+                    ends[key.raw] = min(ends[key.raw] or begins, begins)
+        return ends
 
 
 def offered(manifest: Manifest, day: datetime.date) -> tuple[Reviewer, ...]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import flask
 
 from whistle.protocol.code import retrieval
-from whistle.protocol.reporter.compose import Refused
+from whistle.protocol.reporter.compose import Continued, Refused
 from whistle.server import limits
 from whistle.server.errors import DiskFull
 from whistle.server.reporter import fields, readers_line
@@ -95,7 +95,7 @@ def renew(visit: Visit) -> flask.Response:
             text="\n\n".join(filter(None, (visit.t.text("exposed.message"), fields.text(visit.arrived)))),
             readers=back.readers or back.chosen,
             without=back.unwanted,
-            continues=back.reporter,
+            continues=Continued(back.reporter, slip),
         )
         try:
             with limits.storing(again=arrival.is_stored(reporter, visit.store)):

@@ -38,6 +38,7 @@ from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.outbox import Sealed
+from whistle.workstation.remarks import Remark
 from whistle.workstation.workstation import Workstation
 
 MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
@@ -83,12 +84,12 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
 def _notice(workstation: Workstation, case: Case, report: Report, known: SignedManifest) -> Reply:
     """A reply without content for the next place, which tells who reads the case (SPEC 4.8)."""
     common = _common(workstation, case, known)
-    lane = case.lane(workstation.me, known.manifest.slots)
+    lane, n = _place(workstation, case)
     return Reply(
         **common,
         to=report.sender.mailbox,
         lane=lane,
-        n=_place(workstation, case, lane),
+        n=n,
         have=_have(case),
         language=report.language,
     )
@@ -153,7 +154,7 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
         raise Refused(f"{grantee} reads this case already", "if they miss something of it, grant it to them again")
     with workstation.change():
         _pass_on(workstation, case.id, case.allowed, known)
-        first, *_ = reach.portions(overview.load(workstation, case.id).messages)
+        first, *_ = reach.portions(overview.load(workstation, case.id).handed_on)
         _grant(workstation, case.id, grantee, first, known, text)
         _pass_on(workstation, case.id, [grantee], known)
         return _tell_reporter(workstation, case.id, known)
@@ -166,14 +167,19 @@ def grant_whole(workstation: Workstation, case: Case, reader: str, text: str = "
     if reader not in case.allowed or reader == workstation.me:
         raise Refused(f"{reader} is no other reader of this case", "name a colleague who reads it, or let them in")
     with workstation.change():
-        for part in reach.portions(case.messages):
-            _grant(workstation, case.id, reader, part, known, text)
+        for part in reach.portions(case.handed_on):
+            _grant(workstation, case.id, reader, part, known, text, fresh=True)
 
 
 def _check_grantee(workstation: Workstation, case: Case, grantee: str, known: SignedManifest) -> None:
     listed = known.manifest.reviewer(grantee)
     if grantee in case.without:
         raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
+    if grantee in reach.left_out_before(workstation, case):
+        raise Refused(
+            f"the reporter left {grantee} out of the case that this one continues",
+            "choose somebody else, or ask the reporter first",
+        )
     if listed is None or listed.retired:
         raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
     if not _reads(known, grantee, workstation.today()):
@@ -220,12 +226,14 @@ def send_again(workstation: Workstation, hash_: str) -> bool:
     with workstation.change():
         attempt = outbox.next_attempt(workstation, hash_)
         if attempt > outbox.MOVES + 1:
-            workstation.note_fault(old.case, STUCK.format(kind=old.kind, day=old.day))
+            stuck = Remark(STUCK.format(kind=old.kind, day=old.day), old.sender, "stuck")
+            workstation.note_fault(old.case, stuck)
             return False
         case, known = overview.load(workstation, old.case), workstation.trust.sealing()
         changes = _common(workstation, case, known)
         if isinstance(old, Reply):
-            changes |= {"n": _place(workstation, case, old.lane), "have": _have(case), "replaces": hash_}
+            lane, n = _place(workstation, case, old.lane)
+            changes |= {"lane": lane, "n": n, "have": _have(case), "replaces": hash_}
         if isinstance(old, Body):
             changes["attachments"] = tuple(sealed_files.seal_again(workstation, record) for record in old.attachments)
         heap: Heap = "reporters" if isinstance(old, Reply) else "reviewers"
@@ -234,15 +242,21 @@ def send_again(workstation: Workstation, hash_: str) -> bool:
 
 
 def _grant(
-    workstation: Workstation, case_id: str, grantee: str, inside: Sequence[Signed], known: SignedManifest, text: str
+    workstation: Workstation,
+    case_id: str,
+    grantee: str,
+    inside: Sequence[Signed],
+    known: SignedManifest,
+    text: str,
+    fresh: bool = False,
 ) -> Signed:
-    case, slots = overview.load(workstation, case_id), known.manifest.slots
-    lane = case.lane(workstation.me, slots)
+    """A grant, with a `fresh` lane for somebody who reads the case already, if one is left."""
+    case = overview.load(workstation, case_id)
     new = grantee not in case.allowed
     whole = Grant(
         **_common(workstation, case, known, also=grantee if new else ""),
         grantee=grantee,
-        lane=case.lane(grantee, slots) if not new else lane if lane >= slots else lane + slots,
+        lane=reach.grantees_lane(case, workstation.me, grantee, known.manifest.slots, fresh),
         originals=tuple(message.original(signed) for signed in inside),
         text=text,
     )
@@ -285,19 +299,27 @@ def _reads(known: SignedManifest, id: str, today: datetime.date) -> bool:
     return reviewer is not None and begun and not reviewer.retired
 
 
-def _place(workstation: Workstation, case: Case, lane: int) -> int:
-    """The next free place after one's own; only replies by reviewers whose lane it is count as using a place."""
+def _place(workstation: Workstation, case: Case, first: int = -1) -> tuple[int, int]:
+    """The lane and number of the next free place after one's own, lane `first` before the others.
+
+    Only replies by reviewers whose lane it is count as using a place.  Raises NoPlace.
+    """
     me, slots = workstation.me, workstation.trust.newest().manifest.slots
-    here = [each for each in case.replies if each.lane == lane]
-    used = {each.n for each in here if each.sender in case.allowed and case.lane(each.sender, slots) == lane}
-    first = max((each.n for each in here if each.sender == me), default=-1) + 1
-    place = next((n for n in range(first, PLACES) if n not in used), None)
-    if place is None:
-        raise NoPlace(
-            f"this case has had {PLACES} replies from you, and there is no place for more",
-            "another reader of the case can reply, or ask the reporter in a last reply to begin a new report",
-        )
-    return place
+    lanes = case.lanes(me, slots)
+    for lane in sorted(lanes, key=lambda lane: lane != first):
+        here = [each for each in case.replies if each.lane == lane]
+        used = {each.n for each in here if lane in case.lanes(each.sender, slots)}
+        start = max((each.n for each in here if each.sender == me), default=-1) + 1
+        place = next((n for n in range(start, PLACES) if n not in used), None)
+        if place is not None:
+            return lane, place
+    if not lanes:
+        raise NoPlace("nobody has given you places for replies in this case", "ask a colleague to grant it to you")
+    raise NoPlace(
+        f"this case has had {PLACES * len(lanes)} replies from you, and there is no place for more",
+        "another reader of the case can reply, or grant it to you again if they did not let you in; or ask the "
+        "reporter in a last reply to begin a new report",
+    )
 
 
 def _have(case: Case) -> Have:
@@ -320,7 +342,7 @@ def _sign(
     """Sign a message as the next one of this reviewer's chain, seal it, save it and put it in the outbox."""
     slots = known.manifest.slots
     case = overview.load(workstation, whole.case)
-    whole = replace(whole, **chain.follow(case.messages, workstation.me, slots))
+    whole = replace(whole, **chain.follow(case.handed_on, workstation.me, slots))
     if isinstance(whole, Reply):
         whole = replace(whole, earlier=reach.earlier(case, whole, slots))
     try:

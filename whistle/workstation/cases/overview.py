@@ -1,9 +1,11 @@
 """Cases as a reviewer sees them.  Nothing is stored here: everything is computed from a case's messages."""
 
 import datetime
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, partial
+from typing import Literal
 
 from whistle.protocol.case import message
 from whistle.protocol.case.attachment import Attachment, block_ids
@@ -21,16 +23,14 @@ from whistle.protocol.case.message import (
 )
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import Malformed
-from whistle.workstation.cases import chain, duties, saved_files
+from whistle.workstation import remarks
+from whistle.workstation.cases import chain, duties, ended_keys, grants, saved_files
 from whistle.workstation.cases.duties import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
 URGENT = "urgent"  # the label that puts a case first
-
-
-def _as_it_is(message: Message) -> tuple[Message, bool]:
-    return message, True
+Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an attachment (SPEC 4.5)
 
 
 @dataclass(frozen=True)
@@ -40,10 +40,12 @@ class Entry:
     signed: Signed
     via: str
     arrived: datetime.date
-    server: datetime.date | None = None
+    server: datetime.date | None = None  # the earliest on which it was there
     stored: datetime.date | None = None  # of a reply from this vault: when a courier reported it
-    open: Callable[[Message], tuple[Message, bool]] = field(
-        default=lambda message: (message, True), repr=False, compare=False
+    grantor: str = ""  # who handed it over
+    ended: datetime.date | None = None  # the last day of the key that signed it, if it came after that
+    open: Callable[[Message], tuple[Message, Rest]] = field(
+        default=lambda message: (message, "whole"), repr=False, compare=False
     )
 
     @property
@@ -57,12 +59,22 @@ class Entry:
         return self._opened[0]
 
     @property
-    def complete(self) -> bool:
+    def rest(self) -> Rest:
         """Whether all of its content is there and sound."""
         return self._opened[1]
 
+    @property
+    def complete(self) -> bool:
+        """Whether all of its content is there and sound."""
+        return self.rest == "whole"
+
+    @property
+    def is_vouched_for(self) -> bool:
+        """Whether nothing but a grantor's word says on which day it was written."""
+        return self.via == "grant" and self.server is None
+
     @cached_property
-    def _opened(self) -> tuple[Message, bool]:
+    def _opened(self) -> tuple[Message, Rest]:
         return self.open(self.message)
 
     @property
@@ -139,21 +151,37 @@ class Case:
         return tuple(id for id in later if id not in self.named and id not in self.without)
 
     @cached_property
-    def grants(self) -> dict[str, Grant]:
-        """The first valid grant of each grantee: by somebody who may read, to somebody who was not left out."""
-        waiting = [each.message for each in self.entries if isinstance(each.message, Grant)]
-        found: dict[str, Grant] = {}
-        for known in (set(self.named), {*self.named, *self.added}):
-            grown = True
-            while grown:
-                new = next((each for each in waiting if self._lets_in(each, known | set(found))), None)
-                grown = new is not None
-                if new is not None:
-                    found[new.grantee] = new
-        return found
+    def counting(self) -> tuple[Entry, ...]:
+        """The messages that have an effect: those that came before the key that signed them ended (SPEC 7.5)."""
+        return tuple(each for each in self.entries if each.ended is None)
 
-    def _lets_in(self, grant: Grant, known: set[str]) -> bool:
-        return grant.sender in known - set(self.without) and grant.grantee not in known | set(self.without)
+    @cached_property
+    def handed_on(self) -> list[Signed]:
+        """The messages that are granted to others and named to them: all but what came late.
+
+        An original inside a grant counts by its own day, so whoever passed those on would vouch for them.
+        """
+        return [each.signed for each in self.entries if each.ended is None or each.via == "own"]
+
+    @cached_property
+    def all_grants(self) -> tuple[Grant, ...]:
+        """Every grant, whether it counts or not."""
+        return tuple(each.message for each in self.entries if isinstance(each.message, Grant))
+
+    @cached_property
+    def valid_grants(self) -> tuple[Grant, ...]:
+        """The grants that count: by somebody who may read, to somebody who was not left out."""
+        made = [each.message for each in self.counting if isinstance(each.message, Grant)]
+        return grants.valid(made, (*self.named, *self.added), self.without)
+
+    @cached_property
+    def grants(self) -> dict[str, Grant]:
+        """Of everybody who was let in, the first grant that counts."""
+        first: dict[str, Grant] = {}
+        for grant in self.valid_grants:
+            if grant.grantee not in self.named:
+                first.setdefault(grant.grantee, grant)
+        return first
 
     @cached_property
     def allowed(self) -> tuple[str, ...]:
@@ -161,16 +189,12 @@ class Case:
         everyone = dict.fromkeys([*self.named, *self.grants, *self.added])
         return tuple(id for id in everyone if id not in self.without)
 
-    def lane(self, reviewer: str, slots: int) -> int:
-        """The lane of this reviewer's replies.  Raises Refused for one who may not read the case."""
-        root = reviewer
-        while root in self.grants:  # ends, since each grantee was let in by somebody known earlier
-            root = self.grants[root].sender
-        listed = [each.readers for each in self.by_reporter if root in each.readers]
-        if not listed:
-            raise Refused("this reviewer does not read the case", "somebody who reads it must grant it first")
-        position = (self.named if root in self.named else listed[0]).index(root)
-        return position if root == reviewer else slots + position
+    def lanes(self, reviewer: str, slots: int) -> tuple[int, ...]:
+        """The lanes in which this reviewer's replies count: their own, then those that grants to them name."""
+        listed = self.report.readers if self.report else ()
+        own = [listed.index(reviewer)] if reviewer in listed else []
+        granted = [grant.lane for grant in self.valid_grants if grant.grantee == reviewer and grant.lane >= slots]
+        return tuple(dict.fromkeys([*own, *([] if own else granted)]))
 
     @cached_property
     def replies(self) -> list[Reply]:
@@ -180,7 +204,7 @@ class Case:
     @cached_property
     def standing(self) -> Status | None:
         """The newest status by its day, which counts as no later than its arrival, then by order of arrival."""
-        stated = [entry for entry in self.entries if isinstance(entry.message, Status)]
+        stated = [entry for entry in self.counting if isinstance(entry.message, Status)]
         newest = sorted(stated, key=_day)[-1].message if stated else None
         return newest if isinstance(newest, Status) else None
 
@@ -200,7 +224,7 @@ class Case:
         closing = self.standing
         if closing is None or self.status != "closed":
             return False
-        chain = [each for each in self.entries if isinstance(each.message, ByReviewer) and each.by == closing.sender]
+        chain = [each for each in self.counting if isinstance(each.message, ByReviewer) and each.by == closing.sender]
         seen = {hash_ for each in chain if _seq(each) <= closing.seq for hash_ in _seen(each)}
         return any(isinstance(each.message, ByReporter) and each.signed.hash not in seen for each in self.entries)
 
@@ -212,13 +236,26 @@ class Case:
     @cached_property
     def answers(self) -> list[Answer]:
         """The replies that count as acknowledgement or feedback, except those whose place was taken."""
-        replies = [each for each in self.entries if isinstance(each.message, Reply)]
-        gone = {(each.by, each.message.replaces) for each in replies if isinstance(each.message, Reply)}
+        replies = [(each, each.message) for each in self.counting if isinstance(each.message, Reply)]
+        gone = {old.signed.hash for each, _ in replies if (old := self.replaced(each))}
         return [
-            Answer(each.message.mark, each.delivered)
-            for each in replies
-            if isinstance(each.message, Reply) and each.message.mark and (each.by, each.signed.hash) not in gone
+            Answer(reply.mark, each.delivered) for each, reply in replies if reply.mark and each.signed.hash not in gone
         ]
+
+    def replaced(self, entry: Entry) -> Entry | None:
+        """The reply that was sent again as this one; None if it is not here, somebody else's, or said something else.
+
+        So nobody takes back what they said, or hides what another did (SPEC 4.8).
+        """
+        new = entry.message
+        old = self._by_hash.get(new.replaces) if isinstance(new, Reply) else None
+        if old is None or not isinstance(new, Reply) or not isinstance(old.message, Reply):
+            return None
+        return old if new.repeats(old.message) else None
+
+    @cached_property
+    def _by_hash(self) -> dict[str, Entry]:
+        return {each.signed.hash: each for each in self.entries}
 
     @property
     def deadlines(self) -> list[Deadline]:
@@ -241,7 +278,15 @@ class Case:
         reports = sum(isinstance(each, Report) for each in self.by_reporter)
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
         arrived = {each.signed.hash: each.arrived for each in self.entries}
-        return [*self.found, *twice, *chain.faults(self.messages, arrived, self.today)]
+        return [*self.found, *twice, *self._late(), *chain.faults(self.messages, arrived, self.today)]
+
+    def _late(self) -> list[str]:
+        late = Counter((each.by, each.ended) for each in self.entries if each.ended)
+        return [
+            f"{count} message{'' if count == 1 else 's'} of {by} came after {by}'s key ended on {ended}: what came so "
+            "late has no effect, and the reporter does not see it; answer yourself if needed"
+            for (by, ended), count in late.items()
+        ]
 
 
 def _day(entry: Entry) -> datetime.date:
@@ -266,27 +311,37 @@ def _seen(entry: Entry) -> tuple[str, ...]:
 def entry(workstation: Workstation, hash_: str) -> Entry:
     """A stored message."""
     kept = workstation.kept(hash_)
-    return Entry(kept.signed, kept.via, kept.arrived, kept.server, kept.stored, partial(opened, workstation))
+    return Entry(
+        kept.signed,
+        kept.via,
+        kept.arrived,
+        kept.server,
+        kept.stored,
+        kept.grantor,
+        ended_keys.of_stored(workstation, kept),
+        partial(opened, workstation),
+    )
 
 
-def opened(workstation: Workstation, content: Message) -> tuple[Message, bool]:
-    """A message with the content of its `rest`, and whether that was complete and sound."""
+def opened(workstation: Workstation, content: Message) -> tuple[Message, Rest]:
+    """A message with the content of its `rest`, and whether that is here and sound."""
     if not isinstance(content, Body) or content.rest is None:
-        return content, True
+        return content, "whole"
     rest = content.rest
     if workstation.blocks.missing(block_ids(rest)):
-        return content, False
+        return content, "missing"
     try:
-        return message.with_content(content, saved_files.content(rest, workstation.blocks)), True
+        return message.with_content(content, saved_files.content(rest, workstation.blocks)), "whole"
     except Malformed:
-        return content, False
+        return content, "damaged"
 
 
 def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
     record = workstation.case_record(case)
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
-    return Case(case, entries, tuple(record["faults"]), record.get("opened", 0), workstation.today())
+    found = tuple(remarks.lines(record["faults"]))
+    return Case(case, entries, found, record.get("opened", 0), workstation.today())
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:

@@ -2,11 +2,15 @@
 
 from collections.abc import Iterator, Sequence
 
+from whistle.protocol.case import message
 from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import MAX_ORIGINALS, Earlier, Grant, Reply, Signed
 from whistle.protocol.code.retrieval import PLACES
-from whistle.workstation.cases import conversation
+from whistle.protocol.errors import ProtocolError
+from whistle.workstation.cases import conversation, grants, overview
 from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.errors import Refused
+from whistle.workstation.workstation import Workstation
 
 PORTION = 4 * 1024**2  # bytes of the messages in one grant, so that it can always be sent
 EARLIER = 64  # replies named in one reply
@@ -17,7 +21,9 @@ def lacking(case: Case, reader: str) -> list[Signed]:
     """The messages that were neither sealed to this reader nor granted to them."""
     lines = {inside.line for grant in _grants_to(case, reader) for inside in grant.originals}
     return [
-        signed for signed in case.messages if reader not in signed.message.readers and signed.line.decode() not in lines
+        signed
+        for signed in case.handed_on
+        if reader not in signed.message.readers and signed.line.decode() not in lines
     ]
 
 
@@ -52,9 +58,9 @@ def earlier(case: Case, new: Reply, slots: int) -> tuple[Earlier, ...]:
     """The replies that a new one names: all that it does not replace and that its author has not named, the newest of
     them if they are too many (SPEC 4.8).
     """
-    replaced = {(each.sender, each.replaces) for each in [*case.replies, new]}
+    replaced = {new.replaces} | {old.signed.hash for each in case.entries if (old := case.replaced(each))}
     sent = [each for each in case.entries if isinstance(each.message, Reply) and _counts(case, each, slots)]
-    left = [(each.signed.hash, each.message) for each in sent if (each.by, each.signed.hash) not in replaced]
+    left = [(each.signed.hash, each.message) for each in sent if each.signed.hash not in replaced]
     named = {
         one.hash
         for _, reply in left
@@ -69,7 +75,39 @@ def earlier(case: Case, new: Reply, slots: int) -> tuple[Earlier, ...]:
     return tuple(found[-min(EARLIER, EARLIER_PER_SLOT * slots) :])
 
 
+def grantees_lane(case: Case, grantor: str, grantee: str, slots: int, fresh: bool) -> int:
+    """The lane that a grant names: for somebody who reads the case already one of theirs, unless a `fresh` one is
+    asked for and left (SPEC 3.3).  Raises Refused if none is left for somebody whom the grant lets in.
+    """
+    theirs = case.lanes(grantee, slots)
+    if theirs and (theirs[0] < slots or not fresh):
+        return theirs[0]
+    start = next(iter(case.lanes(grantor, slots)), 0) % slots
+    try:
+        return grants.lane_for(case.all_grants, grantor, grantee, start, slots)
+    except Refused:
+        if grantee not in case.allowed:
+            raise
+        return next(iter(theirs), slots)
+
+
+def left_out_before(workstation: Workstation, case: Case) -> tuple[str, ...]:
+    """Whom the reporter left out of the case that this one continues, as far as that is here (SPEC 4.6)."""
+    continued = case.report.continues if case.report else None
+    if continued is None:
+        return ()
+    old = overview.load(workstation, continued.case)
+    try:
+        if old.sender:
+            message.check_continues(continued, old.sender, case.id)
+    except ProtocolError:
+        return ()
+    return old.without
+
+
 def _counts(case: Case, entry: Entry, slots: int) -> bool:
     """Whether the reporter's program takes a reply, as far as can be seen here."""
     reply = entry.message
-    return isinstance(reply, Reply) and reply.sender in case.allowed and case.lane(reply.sender, slots) == reply.lane
+    if not isinstance(reply, Reply) or entry.ended:
+        return False
+    return reply.sender in case.allowed and reply.lane in case.lanes(reply.sender, slots)

@@ -37,7 +37,11 @@ MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback"
 REOPENED = "the reporter wrote after it was closed"
 OPEN_IT = "[open the case to read its first message: it is long, or parts of it have not come yet]"
 FOLDED = "    [too long to be shown with the others: `whistle workstation export` writes it to a file]"
-INCOMPLETE = "[parts of this message have not come yet]"
+INCOMPLETE = {
+    "missing": "Parts of this message have not come yet. They come with a later stick.",
+    "damaged": "Parts of this message came damaged. Ask the courier to bring them again, or its author to repeat it.",
+}
+NOT_SEEN = "the reporter does not see it; answer yourself if needed"
 
 
 def person(workstation: Workstation, id: str) -> str:
@@ -83,14 +87,37 @@ def provenance(entry: Entry) -> str:
         said = SEALED[entry.message.sealed]
     else:
         said = "sealed and signed at a reviewer's workstation"
-    return said + (", handed over with the case" if entry.via == "grant" else "")
+    if entry.via != "grant":
+        return said
+    grantor = entry.grantor or "the colleague who granted it"
+    vouched = f": for its day, {grantor} vouches" if entry.by and entry.is_vouched_for else ""
+    return f"{said}, handed over with the case by {grantor}{vouched}"
+
+
+def lateness(entry: Entry) -> str:
+    """What to know of a message that came after the key that signed it ended; empty for any other."""
+    if entry.ended is None:
+        return ""
+    effect = NOT_SEEN if isinstance(entry.message, Reply) else "it has no effect"
+    return f"came on {entry.server or entry.arrived}, after {entry.by}'s key ended on {entry.ended}: {effect}"
+
+
+def repetition(case: Case, entry: Entry) -> str:
+    """What to know of a reply that says that it replaces another; empty for any other message."""
+    if not isinstance(entry.message, Reply) or not entry.message.replaces:
+        return ""
+    if case.replaced(entry):
+        return "sent again, since the place of the one before was taken"
+    if any(each.signed.hash == entry.message.replaces for each in case.entries):
+        return "says that it replaces another message, which it does not repeat: both count"
+    return "says that it replaces another reply, which is not here"
 
 
 def text(entry: Entry) -> str:
     """The text of a message, safe to show; for a status, all that it states."""
     content = entry.content
     if not entry.complete:
-        return INCOMPLETE
+        return f"[{INCOMPLETE[entry.rest]}]"
     if isinstance(content, Status):
         return plain("\n".join(filter(None, [_status(content), content.text])))
     return plain(content.text) if isinstance(content, Body) else ""
@@ -155,13 +182,12 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
 def _heading(workstation: Workstation, case: Case, entry: Entry) -> list[str]:
     content = entry.message
     assert isinstance(content, ByReporter | ByReviewer)
-    return [f"--- {headline(workstation, case, entry)}, {content.day}", f"    ({provenance(entry)})"]
+    notes = filter(None, (provenance(entry), lateness(entry), repetition(case, entry)))
+    return [f"--- {headline(workstation, case, entry)}, {content.day}", *(f"    ({note})" for note in notes)]
 
 
 def _entry(entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
     content, found = entry.content, []
-    if isinstance(content, Reply) and content.replaces:
-        found.append("    (sent again: the place of the reply before it was taken)")
     if isinstance(content, Report) and content.answers:
         found += quoted("\n".join(f"{question}: {answer}" for question, answer in sorted(content.answers.items())))
     found += quoted(text(entry))

@@ -10,14 +10,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from whistle.protocol.case import message
-from whistle.protocol.case.attachment import block_ids
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Reply, Signed, Slip
 from whistle.protocol.errors import Forged, Malformed
 from whistle.protocol.trust.manifest import RECOVERY
-from whistle.workstation.cases import overview
+from whistle.workstation.cases import ended_keys, grants, overview, saved_files
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.waiting import CASE, MANIFEST, PIECES, Waiting
+from whistle.workstation.remarks import Remark
 from whistle.workstation.workstation import Workstation
 
 FIRST = {"report": 0, "follow-up": 1, "grant": 2}
@@ -28,7 +28,11 @@ class Damaged(WorkstationError):
 
 
 class Breach(WorkstationError):
-    """Well formed, but against a rule; the fault is shown in its case."""
+    """Well formed, but against a rule; the fault is shown in its case.  `about`: the reviewer who broke it, if one."""
+
+    def __init__(self, message: str, about: str, kind: str) -> None:
+        super().__init__(message)
+        self.remark = Remark(message, about, kind)
 
 
 class LeftOut(WorkstationError):
@@ -40,7 +44,7 @@ class Verdict:
     """The message may be saved; `originals` come from a grant to this reviewer, `remarks` are shown in the case."""
 
     originals: tuple[Signed, ...] = ()
-    remarks: tuple[str, ...] = ()
+    remarks: tuple[Remark, ...] = ()
 
 
 class Rules:
@@ -58,22 +62,30 @@ class Rules:
     def case(self) -> Case:
         """The case with these messages alone, loaded when first asked for."""
         if self._case is None:
-            known = map(self._workstation.message, self._workstation.rules(self._id))
+            known = (self.entry(self._workstation.message(hash_)) for hash_ in self._workstation.rules(self._id))
             self._case = _including(Case(self._id, (), (), 0, self._workstation.today()), known)
         return self._case
 
     def add(self, signed: Signed) -> None:
         """Take one more message into account, which was saved."""
         if self._case is not None:
-            self._case = _including(self._case, [signed])
+            self._case = _including(self._case, [self.entry(signed)])
 
-    def including(self, messages: Iterable[Signed]) -> Case:
+    def entry(self, signed: Signed) -> Entry:
+        """A stored message; of a grant, whether it came after its key ended."""
+        is_grant, kept = isinstance(signed.message, Grant), self._workstation.kept(signed.hash)
+        return _entry(signed, ended_keys.of_stored(self._workstation, kept) if is_grant else None)
+
+    def including(self, entries: Iterable[Entry]) -> Case:
         """The case as these messages would make it."""
-        return _including(self.case, messages)
+        return _including(self.case, entries)
 
 
-def judge(workstation: Workstation, signed: Signed, rules: Rules) -> Verdict:
-    """Decide whether a message may be saved.  Raises Damaged, Breach, LeftOut or Waiting if not (yet)."""
+def judge(workstation: Workstation, signed: Signed, server: datetime.date, rules: Rules) -> Verdict:
+    """Decide whether a message may be saved; `server` is the earliest day on which it was there.
+
+    Raises Damaged, Breach, LeftOut or Waiting if not (yet).
+    """
     content = signed.message
     me = workstation.me
     if isinstance(content, ByReporter):
@@ -83,13 +95,16 @@ def judge(workstation: Workstation, signed: Signed, rules: Rules) -> Verdict:
     assert isinstance(content, ByReviewer)
     _check_outer_signer(workstation, signed, content)
     _check_named(content, me)
-    originals = _originals(workstation, content) if isinstance(content, Grant) and content.grantee == me else ()
-    case = rules.including([*originals, signed])
+    entry = _entry(signed, ended_keys.ended_before(workstation, signed, server))
+    originals, bad = _originals(workstation, entry) if isinstance(content, Grant) else ((), 0)
+    handed = (_entry(each, ended_keys.ended_before(workstation, each, None)) for each in originals)
+    case = rules.including([*handed, entry])
     if me in case.without:
         raise LeftOut("the reporter left this reviewer out")
-    _check_case(case, content)
+    _check_case(case, entry)
     _check_reader_count(workstation, case, content)
-    return Verdict(originals, (*_manifest_remarks(workstation, content), *_place_remarks(workstation, case, content)))
+    remarks = (*_manifest_remarks(workstation, content), *_place_remarks(workstation, case, content))
+    return Verdict(originals, (*remarks, *_damage_remarks(content, bad)))
 
 
 def _check_reporter(workstation: Workstation, signed: Signed) -> None:
@@ -106,12 +121,13 @@ def _check_named(content: ByReporter | ByReviewer, me: str) -> None:
     if me in content.without:
         raise LeftOut("it leaves this reviewer out")
     if me not in content.readers:
-        raise Breach("it names other readers than you and yet was sealed to you; it was not kept")
+        about = content.sender if isinstance(content, ByReviewer) else ""
+        raise Breach("it names other readers than you and yet was sealed to you; it was not kept", about, "named")
 
 
 def _check_outer_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
     try:
-        _check_signer(workstation, signed, content)
+        _check_signer(workstation, signed)
     except Waiting as exc:
         if workstation.me in content.without:
             raise LeftOut("it leaves this reviewer out") from exc
@@ -120,76 +136,105 @@ def _check_outer_signer(workstation: Workstation, signed: Signed, content: ByRev
         raise Waiting(exc.message, MANIFEST, proven=False) from exc
 
 
-def _check_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
+def _check_signer(workstation: Workstation, signed: Signed) -> None:
     # Anyone can seal a message that claims to be a colleague's: nonsense, not an alarm (SPEC 5.3, step 7).
-    for key in workstation.trust.people().signers(content.sender, content.day):
-        try:
-            message.check(signed, key)
-        except Forged:
-            continue
-        return
-    if content.keys.serial > max(workstation.trust.serials(), default=0):
-        raise Waiting("the manifest with which it was sealed has not come yet, and may list its signer", MANIFEST)
-    raise Damaged(f"it claims to be by {content.sender}, and no key of that reviewer signed it")
+    try:
+        workstation.trust.people().signer(signed)
+    except Forged as exc:
+        if signed.message.keys.serial > _newest(workstation):
+            why = "the manifest with which it was sealed has not come yet, and may list its signer"
+            raise Waiting(why, MANIFEST) from exc
+        raise Damaged(str(exc)) from exc
 
 
-def _originals(workstation: Workstation, grant: Grant) -> tuple[Signed, ...]:
-    content, complete = overview.opened(workstation, grant)
+def _newest(workstation: Workstation) -> int:
+    return max(workstation.trust.serials(), default=0)
+
+
+def _originals(workstation: Workstation, entry: Entry) -> tuple[tuple[Signed, ...], int]:
+    """The messages that a grant hands over to this reviewer, and how many more are bad: the others count (SPEC 4.9)."""
+    grant = entry.signed.message
+    assert isinstance(grant, Grant)
+    if grant.grantee != workstation.me or entry.ended:
+        return (), 0
+    content, rest = overview.opened(workstation, grant)
     assert isinstance(content, Grant)
-    if not complete:
-        assert grant.rest is not None
-        if workstation.blocks.missing(block_ids(grant.rest)):
-            raise Waiting("pieces of a grant have not come yet", PIECES)
-        raise Waiting("pieces of a grant were altered on the way", PIECES)  # it is signed: the right ones may come
-    originals = []
+    if rest == "missing":
+        raise Waiting("pieces of a grant have not come yet", PIECES)
+    if rest == "damaged":
+        return _unreadable(workstation, grant)
+    good = []
     for inside in content.originals:
         try:
             signed = message.from_original(inside)
-        except Malformed as exc:
-            raise Damaged("a grant holds something that is no message") from exc
-        if signed.message.case != grant.case:
-            raise Breach(f"a grant by {grant.sender} holds messages of another case; it was not kept")
-        if isinstance(signed.message, ByReviewer):
-            _check_signer(workstation, signed, signed.message)
-        else:
-            _check_reporter(workstation, signed)
-        originals.append(signed)
-    return tuple(originals)
+            _check_original(workstation, signed, grant.case)
+        except (Malformed, Damaged):
+            continue
+        except Waiting:
+            if grant.keys.serial > _newest(workstation):
+                raise
+            continue  # the grantor knew no newer manifest, and so nobody who signed it
+        good.append(signed)
+    return tuple(good), len(content.originals) - len(good)
 
 
-def _including(case: Case, messages: Iterable[Signed]) -> Case:
+def _unreadable(workstation: Workstation, grant: Grant) -> tuple[tuple[Signed, ...], int]:
+    assert grant.rest is not None
+    try:
+        saved_files.content(grant.rest, workstation.blocks)
+    except Malformed as exc:  # their hash is signed: the right pieces may come
+        raise Waiting("pieces of a grant were altered on the way", PIECES) from exc
+    return (), 1
+
+
+def _check_original(workstation: Workstation, signed: Signed, case: str) -> None:
+    if signed.message.case != case:
+        raise Damaged("it is of another case")
+    if isinstance(signed.message, ByReviewer):
+        _check_signer(workstation, signed)
+    else:
+        _check_reporter(workstation, signed)
+
+
+def _entry(signed: Signed, ended: datetime.date | None) -> Entry:
+    return Entry(signed, "grant", datetime.date.min, ended=ended)
+
+
+def _including(case: Case, entries: Iterable[Entry]) -> Case:
     """The case with those of these messages that say something new about who may read and write in it."""
-    known = {_rule(entry.signed) for entry in case.entries}
-    new: dict[tuple[object, ...], Signed] = {}
-    for signed in messages:
-        rule = _rule(signed)
+    known = {_rule(entry) for entry in case.entries}
+    new: dict[tuple[object, ...], Entry] = {}
+    for entry in entries:
+        rule = _rule(entry)
         if rule and rule not in known:
-            new.setdefault(rule, signed)
-    if not new:
-        return case
-    added = [Entry(signed, "grant", datetime.date.min) for signed in new.values()]
-    return replace(case, entries=(*case.entries, *added))
+            new.setdefault(rule, entry)
+    return replace(case, entries=(*case.entries, *new.values())) if new else case
 
 
-def _rule(signed: Signed) -> tuple[object, ...] | None:
+def _rule(entry: Entry) -> tuple[object, ...] | None:
     """What a message says about who may read and write in its case; None if it says nothing about that."""
-    content = signed.message
+    content = entry.signed.message
     if isinstance(content, ByReporter):
         return content.kind, content.readers, content.without
     if isinstance(content, Grant):
-        return content.kind, content.sender, content.grantee, content.lane
+        return content.kind, content.sender, content.grantee, content.lane, entry.ended is None
     return None
 
 
-def _check_case(case: Case, content: ByReviewer) -> None:
+def _check_case(case: Case, entry: Entry) -> None:
+    content = entry.signed.message
+    assert isinstance(content, ByReviewer)
     if case.sender is None:
         raise Waiting("the report to which it belongs has not come yet", CASE)
     left_out = sorted(set(content.readers) & set(case.without))
+    by, what = content.sender, f"a {content.kind} of {content.sender}"
     if left_out:
-        raise Breach(f"a {content.kind} of {content.sender} went to {', '.join(left_out)}, whom the reporter left out")
-    if content.sender in case.without:
-        raise Breach(f"a {content.kind} came from {content.sender}, whom the reporter left out; it was not kept")
-    if not {content.sender, *content.readers} <= set(case.allowed):
+        raise Breach(f"{what} went to {', '.join(left_out)}, whom the reporter left out", by, "left out")
+    if by in case.without:
+        what = f"a {content.kind} came from {by}"
+        raise Breach(f"{what}, whom the reporter left out; it was not kept", by, "by one left out")
+    people = {by, *(() if entry.ended else content.readers)}  # what came late is shown even if it names a grantee
+    if not people <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here", CASE)
 
 
@@ -198,10 +243,11 @@ def _check_reader_count(workstation: Workstation, case: Case, content: ByReviewe
     newest = workstation.trust.newest().manifest
     active = {each.id for each in newest.active()} & set(case.allowed)
     if isinstance(content, Grant) and len(active) + (RECOVERY in case.allowed) > newest.slots:
-        raise Breach(f"a grant by {content.sender} lets in more readers than {newest.slots}; it was not kept")
+        what = f"a grant by {content.sender} lets in more readers than {newest.slots}; it was not kept"
+        raise Breach(what, content.sender, "crowd")
 
 
-def _manifest_remarks(workstation: Workstation, content: ByReporter | ByReviewer) -> tuple[str, ...]:
+def _manifest_remarks(workstation: Workstation, content: ByReporter | ByReviewer) -> tuple[Remark, ...]:
     trust = workstation.trust
     serials = trust.serials()
     if content.keys.serial in serials and trust.manifest(content.keys.serial).hash == content.keys.hash:
@@ -209,22 +255,39 @@ def _manifest_remarks(workstation: Workstation, content: ByReporter | ByReviewer
     if serials and content.keys.serial < serials[0]:
         return ()
     what = "has not come here yet" if serials and content.keys.serial > serials[-1] else "is not the one known here"
-    return (f"a {content.kind} of {content.day} was sealed with manifest {content.keys.serial}, which {what}",)
+    text = f"a {content.kind} of {content.day} was sealed with manifest {content.keys.serial}, which {what}"
+    return (Remark(text, content.sender if isinstance(content, ByReviewer) else "", "manifest"),)
 
 
-def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) -> tuple[str, ...]:
+def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) -> tuple[Remark, ...]:
     slots = workstation.trust.newest().manifest.slots
-    if case.report is not None and not set(case.report.without) <= set(content.without):
-        return (f"a {content.kind} of {content.sender} of {content.day} does not say whom the reporter left out",)
-    if isinstance(content, Reply):
-        assert case.sender is not None
-        if content.to != case.sender.mailbox:
-            return (f"a reply of {content.sender} of {content.day} was sealed to another mailbox than the reporter's",)
-        if content.lane != case.lane(content.sender, slots):
-            return (f"a reply of {content.sender} of {content.day} lies in another reviewer's lane",)
-    if isinstance(content, Grant) and content.lane != case.lane(content.grantee, slots):
-        return (f"a grant by {content.sender} of {content.day} names another lane than it should",)
+    by, what = content.sender, f"a {content.kind} of {content.sender} of {content.day}"
+    if case.report is None:
+        return ()
+    if not set(case.report.without) <= set(content.without):
+        return (Remark(f"{what} does not say whom the reporter left out", by, "without"),)
+    if isinstance(content, Reply) and content.to != case.report.sender.mailbox:
+        return (Remark(f"{what} was sealed to another mailbox than the reporter's", by, "mailbox"),)
+    if isinstance(content, Reply) and content.lane not in case.lanes(by, slots):
+        return (Remark(f"{what} lies in another reviewer's lane: the reporter may not see it", by, "lane"),)
+    if isinstance(content, Grant) and not _names_right_lane(case, content, slots):
+        return (Remark(f"a grant by {by} of {content.day} names another lane than it should", by, "grant's lane"),)
     return ()
+
+
+def _names_right_lane(case: Case, grant: Grant, slots: int) -> bool:
+    if grant.grantee in case.named:
+        return grant.lane == case.named.index(grant.grantee)
+    others = [each.lane for each in case.valid_grants if each.grantee == grant.grantee and each != grant]
+    return grant.lane in others or grants.is_lane_free(case.all_grants, grant, slots)
+
+
+def _damage_remarks(content: ByReviewer, bad: int) -> tuple[Remark, ...]:
+    if not bad:
+        return ()
+    by, parts = content.sender, f"{bad} part{'' if bad == 1 else 's'}"
+    text = f"{parts} of what {by} handed over with the case could not be read; ask {by}, or another who reads it, to "
+    return (Remark(text + "grant it to you again", by, "originals"),)
 
 
 def order(signed: Signed) -> tuple[int, int]:

@@ -140,10 +140,9 @@ class Judge:
         """Save a message or refuse it; returns why it has to wait, if it has to."""
         signed, result = arrival.signed, self.result
         try:
-            if self._workstation.has(signed.hash):
-                result.repeated += 1
-            else:
-                self._save(arrival, admission.judge(self._workstation, signed, rules), rules)
+            if not self._is_repeated(arrival):
+                day = arrival.server or self._workstation.today()
+                self._save(arrival, admission.judge(self._workstation, signed, day, rules), rules)
         except Waiting as why:
             return why
         except Damaged:
@@ -152,18 +151,27 @@ class Judge:
             result.not_mine += 1
         except Breach as breach:
             result.findings.append(f"Refused: {breach.message}.")
-            self._workstation.note_fault(signed.message.case, breach.message)
+            self._workstation.note_fault(signed.message.case, breach.remark)
         self._room.remove(signed.hash)
         return None
 
+    def _is_repeated(self, arrival: Arrival) -> bool:
+        """Whether there is nothing new in it; a grant that was at the server earlier than was known may count now."""
+        if not self._workstation.has(arrival.signed.hash):
+            return False
+        self.result.repeated += 1
+        is_earlier = self._workstation.note_server(arrival.signed.hash, arrival.server)
+        return not (is_earlier and isinstance(arrival.signed.message, Grant))
+
     def _save(self, arrival: Arrival, verdict: admission.Verdict, rules: Rules) -> None:
+        grantor = getattr(arrival.signed.message, "sender", "")
         for original in verdict.originals:
-            self._keep(original, "grant", None, rules)
+            self._keep(original, "grant", None, rules, grantor)
         self._keep(arrival.signed, "envelope", arrival.server, rules)
         for remark in verdict.remarks:
             self._workstation.note_fault(arrival.signed.message.case, remark)
 
-    def _keep(self, signed: Signed, via: str, server: datetime.date | None, rules: Rules) -> None:
-        if self._workstation.save(signed, via, server):
+    def _keep(self, signed: Signed, via: str, server: datetime.date | None, rules: Rules, grantor: str = "") -> None:
+        if self._workstation.save(signed, via, server, grantor):
             self.result.kept.append(Kept(signed.hash, signed.message.case, signed.message.kind))
-            rules.add(signed)
+        rules.add(signed)

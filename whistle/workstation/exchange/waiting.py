@@ -93,6 +93,8 @@ class Room:
             self._used[sender] += size
             self._vault.put(f"waiting/{signed.hash}", _record(arrival))
             before = {"case": content.case, "sender": sender, "size": size, "since": self._today.isoformat()}
+        elif arrival.member and _is_before(arrival.server, self._read(signed.hash).server):
+            self._vault.put(f"waiting/{signed.hash}", _record(arrival))  # the earliest day counts (SPEC 7.5)
         self._index[signed.hash] = {**before, "for": why.dependency}
         self._changed = True
         return True
@@ -124,6 +126,10 @@ class Room:
 def records(workstation: Workstation) -> list[str]:
     """The names of the records that a backup needs."""
     return [f"waiting/{hash_}" for hash_ in workstation.vault.get("waiting", {}) if isinstance(hash_, str)]
+
+
+def _is_before(day: datetime.date | None, other: datetime.date | None) -> bool:
+    return day is not None and (other is None or day < other)
 
 
 def _needs(signed: Signed, blocks: Collection[bytes]) -> bool:

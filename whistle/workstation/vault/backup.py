@@ -132,7 +132,7 @@ def _state(workstation: Workstation) -> dict[str, Any]:
     for case in workstation.case_ids():
         for hash_ in workstation.hashes(case):
             record = workstation.record(hash_)
-            kept[hash_] = {name: record.get(name) for name in ("via", "arrived", "server", "stored")}
+            kept[hash_] = {name: record.get(name) for name in ("via", "arrived", "server", "stored", "grantor")}
     return {"v": 1, "records": state, "kept": kept, "cases": workstation.case_ids()}
 
 

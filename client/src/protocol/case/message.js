@@ -192,8 +192,8 @@ export function withContent(message, content) {
   if (Object(value) !== value || Array.isArray(value) || held.length !== left.size) {
     throw new Malformed("a message's rest holds an unknown field");
   }
-  if ([...left.values()].some(schema.isEmpty)) {
-    throw new Malformed("a message's rest holds an empty field");
+  if (!left.size || [...left.values()].some(schema.isEmpty)) {
+    throw new Malformed("a message's rest is empty, or holds an empty field");
   }
   const found = held.map(([name, form]) => [name, form(left.get(name))]);
   const whole = { ...message, rest: null, ...Object.fromEntries(found) };

@@ -278,6 +278,9 @@ function checkBody({ rest, text, answers, attachments = [], originals = [] }) {
   if (rest && (rest.kind !== "rest" || rest.size > MAX_REST)) {
     throw new Malformed("a message's rest is of another kind or too long");
   }
+  if (rest && (rest.name || rest.type !== "application/json")) {
+    throw new Malformed("a message's rest has a name, or another type");
+  }
   if (attachments.some((each) => each.kind !== "file")) {
     throw new Malformed("a message's attachments are files");
   }

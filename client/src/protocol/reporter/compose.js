@@ -30,7 +30,8 @@ const WAY = "way"; // the answer that marks a request for advice; alone it is no
 
 /**
  * What a reporter wrote.  `readers`: the readers that the reporter chose; empty for those of the channel or, in a
- * follow-up, of the case.  `continues`: the keys of the old words, where the case moves to new words.
+ * follow-up, of the case.  `continues`: the keys of the old words and the slip under them, where the
+ * case moves to new words; whom it left out stays left out (SPEC 4.6).
  *
  * @typedef {object} Draft
  * @property {string} [channel]
@@ -40,7 +41,7 @@ const WAY = "way"; // the answer that marks a request for advice; alone it is no
  * @property {string[]} [readers]
  * @property {string[]} [without]
  * @property {number} [files] how many attachments follow
- * @property {Reporter} [continues]
+ * @property {{ reporter: Reporter, slip: Message }} [continues]
  *
  * Seals a draft that has been checked, once its files are sealed.
  *
@@ -105,7 +106,7 @@ export function followUpReaders(conversation, found) {
 export function report(draft, reporter, known, day) {
   check(draft);
   const { channel = "", answers = {}, continues } = draft;
-  const without = listed(known.manifest, draft.without ?? []);
+  const without = listed(known.manifest, [...(draft.without ?? []), ...(continues?.slip.without ?? [])]);
   const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
   const usual = readersOf(known.manifest, channel, without);
   const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
@@ -117,7 +118,7 @@ export function report(draft, reporter, known, day) {
     channel,
     text: normalizeLines(draft.text),
     answers: Object.fromEntries(answered.map(([id, text]) => [id, normalizeLines(text)])),
-    continues: continues && message.continueCase(continues, reporter.case),
+    continues: continues && message.continueCase(continues.reporter, reporter.case),
   };
   const recipients = manifest.recipients(known.manifest, readers, day);
   return (attachments) => {

@@ -7,7 +7,7 @@
 import { bytesToHex } from "@noble/hashes/utils.js";
 
 import * as envelope from "../case/envelope.js";
-import { Malformed, NotForMe, ProtocolError } from "../errors.js";
+import { Forged, Malformed, ProtocolError } from "../errors.js";
 import { isNotice } from "../case/message_kinds.js";
 import * as manifest from "../trust/manifest.js";
 import * as message from "../case/message.js";
@@ -74,7 +74,8 @@ export async function validateReplies(found, reporter, manifests, slots, fetch, 
   const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
   const slip = openSlip(things.get(bytesToHex(reporter.slipId)), reporter, slots);
   const checked = new ReplyValidator(reporter, manifests, slip, slots).validate(things);
-  const { valid, incomplete } = await opened(checked.valid, fetch);
+  const { valid: whole, incomplete } = await opened(checked.valid, fetch);
+  const valid = withoutRepeated(whole);
   const late = checked.unreadable.length + incomplete;
   const notices = valid.filter(({ reply }) => isNotice(reply));
   const replies = valid.filter(({ reply }) => !isNotice(reply));
@@ -102,7 +103,7 @@ function openSlip(found, reporter, slots) {
 }
 
 /** Validates the messages in the reply places of one reporter. */
-class ReplyValidator {
+export class ReplyValidator {
   /**
    * @param {Reporter} reporter
    * @param {ManifestChain} manifests
@@ -122,8 +123,7 @@ class ReplyValidator {
   }
 
   /**
-   * The valid replies and notices by day, lane and place: `all` of them by hash, and those that are not replaced; and the
-   * places of invalid messages.
+   * The valid replies and notices by day, lane and place, and all of them by hash; and the places of invalid messages.
    *
    * @param {Map<string, Found>} things
    */
@@ -143,13 +143,7 @@ class ReplyValidator {
     }
     const ordered = [...valid.values()].sort(byDay);
     const all = new Map(ordered.map(({ hash, reply }) => [hash, reply]));
-    for (const { reply } of [...valid.values()]) {
-      const old = valid.get(String(reply.replaces));
-      if (old?.reply.from === reply.from) {
-        valid.delete(String(reply.replaces));
-      }
-    }
-    return { all, unreadable, valid: ordered.filter(({ hash }) => valid.has(hash)) };
+    return { all, unreadable, valid: ordered };
   }
 
   /**
@@ -171,17 +165,18 @@ class ReplyValidator {
    */
   _read({ body, day }, place) {
     const signed = envelope.open(body, [this._reporter.mailbox], this._slots);
-    const reviewer = this._writerOf(signed, place);
+    const reviewer = this.check(signed, place, day);
     return { day, reviewer, reply: signed.message, hash: message.hash(signed), place };
   }
 
   /**
-   * The author of a reply, which must be for this place and reporter and signed by the reviewer it names.
+   * The author of a reply, if it counts in the place where it was stored; Malformed or Forged if it does not.
    *
    * @param {Signed} signed
    * @param {ReplyPlace} place
+   * @param {string} stored the day on which the server stored it
    */
-  _writerOf(signed, { lane, n }) {
+  check(signed, { lane, n }, stored) {
     const reply = signed.message;
     const named = reply.case === bytesToHex(this._reporter.case) && reply.to === this._reporter.mailbox.recipient.text;
     if (reply.kind !== "reply" || !named || reply.lane !== lane || reply.n !== n) {
@@ -189,14 +184,15 @@ class ReplyValidator {
     }
     this._checkWriter(reply, lane);
     const reviewer = this._manifests.reviewer(reply.from);
-    if (!reviewer || !this._manifests.signingKeys(reply.from, reply.day).some((key) => isSignedBy(signed, key))) {
-      throw new NotForMe("a reply is not signed by the reviewer it names");
+    const day = reply.day > stored ? reply.day : stored;
+    if (!reviewer || !this._manifests.signingKeys(reply.from, day).some((key) => isSignedBy(signed, key))) {
+      throw new Forged("a reply is not signed by the reviewer it names");
     }
     return reviewer;
   }
 
   /**
-   * Lanes below `slots` belong to the report's readers, in order; higher ones to reviewers let in later.
+   * A reader of the report writes in their own lane, a reviewer who was let in later in one from `slots` (SPEC 3.3).
    *
    * @param {Message} reply
    * @param {number} lane
@@ -210,7 +206,7 @@ class ReplyValidator {
     if (!agreed || without.includes(reply.from)) {
       throw new Malformed("a reply disagrees with the report about who was left out");
     }
-    const mine = lane < this._slots ? readers[lane] === reply.from : lane - this._slots < readers.length;
+    const mine = lane < this._slots ? readers[lane] === reply.from : !readers.includes(reply.from);
     if (!mine) {
       throw new Malformed("a reply is in another reviewer's place");
     }
@@ -274,6 +270,34 @@ function missingReplies(found, manifests) {
     const [author, by] = [ids.author, ids.by].map((id) => manifests.reviewer(id));
     return author && by ? { author, by, differs } : [];
   });
+}
+
+/**
+ * The replies without those that were sent again; others stay, so that nobody takes back what they said.
+ *
+ * @param {FoundReply[]} replies
+ */
+function withoutRepeated(replies) {
+  const known = new Map(replies.map((found) => [found.hash, found]));
+  const gone = replies.flatMap(({ reply }) => {
+    const old = known.get(String(reply.replaces));
+    return old && repeats(reply, old.reply) ? [old] : [];
+  });
+  return replies.filter((found) => !gone.includes(found));
+}
+
+/**
+ * Whether a reply is another one, by the same author, sent again for another place, perhaps in new blocks (SPEC 4.8).
+ *
+ * @param {Message} reply
+ * @param {Message} other
+ */
+function repeats(reply, other) {
+  const said = (/** @type {Message} */ { from, text, attachments = [], rest, mark, language }) => [
+    [from, text, rest?.size, mark, language],
+    attachments.map(({ name, type, size, sha256 }) => [name, type, size, sha256]),
+  ];
+  return JSON.stringify(said(reply)) === JSON.stringify(said(other));
 }
 
 /**

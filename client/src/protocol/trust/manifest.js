@@ -61,7 +61,7 @@ const LANGUAGES = schema.listOf(schema.identifier, 32, true);
  * @property {Channel[]} channels
  * @property {Reviewer[]} reviewers
  * @property {{ name: string, recipient: string } | null} recovery
- * @property {{ id: string, name: string, key: string }[]} couriers
+ * @property {{ id: string, name: string, key: string, reviewer: string }[]} couriers
  * @property {string[]} collection
  *
  * A manifest with the exact bytes that were signed and their SHA-256.
@@ -100,7 +100,11 @@ const REVIEWER = {
   },
 };
 const RECOVERY_KEY = { name: "Recovery", fields: { name: NAME, recipient: mailbox } };
-const COURIER = { name: "Courier", fields: { id: schema.identifier, name: NAME, key: verifyKey } };
+const COURIER = {
+  name: "Courier",
+  fields: { id: schema.identifier, name: NAME, key: verifyKey, reviewer: schema.identifier },
+  defaults: { reviewer: "" },
+};
 const MANIFEST = {
   name: "Manifest",
   fields: {
@@ -178,6 +182,7 @@ export function checkNext(old, next) {
   const follows = next.manifest.serial === old.manifest.serial + 1 && next.manifest.previous === old.hash;
   require(follows, "the manifest does not follow the one before it");
   require(next.manifest.slots === old.manifest.slots, "the number of slots is fixed for the life of an instance");
+  require(next.manifest.from >= old.manifest.from, "the manifest begins before the one before it");
   checkIds(old.manifest, next.manifest);
 }
 
@@ -343,6 +348,9 @@ function checkPeople(manifest) {
   const readers = active(manifest);
   require(readers.length <= MAX_ACTIVE, `more than ${MAX_ACTIVE} reviewers are active`);
   require(readers.every((known) => known.recipients.length && known.signing.length), "an active reviewer has no keys");
+  for (const { id, reviewer: owner } of manifest.couriers) {
+    require(!owner || readers.some((each) => each.id === owner), `courier ${id} belongs to nobody who is active`);
+  }
   for (const { id, readers: chosen } of manifest.channels) {
     const known = chosen.every((reader) => readers.some((each) => each.id === reader));
     require(chosen.length && known, `channel ${id} needs readers who are active`);

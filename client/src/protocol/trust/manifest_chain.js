@@ -65,10 +65,11 @@ export class ManifestChain {
   }
 
   /**
-   * The Ed25519 keys whose signatures by a reviewer count for a message of that day.
+   * The Ed25519 keys whose signatures by a reviewer count for a message of a day: the later of its own day and that on
+   * which it was stored at the server.
    *
-   * The newest manifest that lists a key decides until when it counts; predecessors only add keys, and tell since
-   * when somebody who left is away (SPEC 7.5).
+   * The newest manifest that lists a key decides until when it counts; predecessors only add keys, and tell since when
+   * somebody who left is away: no key of theirs counts for longer, whatever its own last day (SPEC 7.5).
    *
    * @param {string} id
    * @param {string} day
@@ -78,13 +79,14 @@ export class ManifestChain {
     const keys = new Map();
     const newestFirst = [...this.known].reverse();
     for (const known of newestFirst) {
+      const { from, expires } = known.manifest;
       const reviewer = manifest.reviewer(known.manifest, id);
       for (const { key, last } of reviewer?.signing ?? []) {
         const raw = PublicKey.fromText(key).key;
-        const open = known === newestFirst[0] ? null : known.manifest.expires;
-        const found = keys.get(bytesToHex(raw)) ?? { raw, end: last ?? open, away: last === null };
+        const open = known === newestFirst[0] ? null : expires;
+        const found = keys.get(bytesToHex(raw)) ?? { raw, end: last ?? open, away: true };
         found.away &&= Boolean(reviewer?.retired); // as long as no manifest lists its owner as active
-        found.end = found.away ? known.manifest.from : found.end;
+        found.end = found.away && (found.end ?? from) >= from ? from : found.end;
         keys.set(bytesToHex(raw), found);
       }
     }

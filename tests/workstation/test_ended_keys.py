@@ -1,0 +1,184 @@
+"""What a reviewer signs counts until their key ends, by their own day and by the server's (SPEC 7.5)."""
+
+import datetime
+import html
+import re
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.parties import DAY, sealed
+from tests.workstation.carrying import PASSPHRASE, World
+from tests.workstation.test_app import HOST
+from tests.workstation.test_grants import a_grant, reported
+from tests.workstation.test_hostile import a_reply, by_ethics, case_of
+from whistle.protocol.case import message
+from whistle.protocol.case.message import Note, Signed, Status
+from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.trust.manifest import SignedManifest
+from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import case_export, compose, transcript
+from whistle.workstation.vault import backup
+
+END = DAY + datetime.timedelta(days=3)
+AFTER = END + datetime.timedelta(days=1)
+TOLD = f"came on {AFTER}, after ethics's key ended on {END}"
+
+
+def dismissed(world: World, last: datetime.date | None = None, begins: datetime.date = END) -> SignedManifest:
+    """The next manifest, in which ethics is retired; `last` is their key's own last day."""
+    listed = tuple(
+        replace(each, retired=True, signing=tuple(replace(key, last=last) for key in each.signing))
+        if each.id == "ethics"
+        else each
+        for each in world.org.manifest.reviewers
+    )
+    channels = tuple(
+        replace(each, readers=tuple(id for id in each.readers if id != "ethics"))
+        for each in world.org.manifest.channels
+    )
+    return world.org.next(reviewers=listed, channels=channels, begins=begins)
+
+
+def late(world: World, signed: Signed, readers: tuple[str, ...] = ("ombuds",), day: datetime.date = AFTER) -> None:
+    """A message reaches the server on a day."""
+    world.carrier.put(sealed(signed, world.org, readers), day)
+
+
+def prepared(world: World, **changes: Any) -> Reporter:
+    """A case that ombuds reads, and a manifest from END in which ethics is retired."""
+    who, _ = reported(world)
+    world.day = world.carrier.today = AFTER
+    world.carrier.manifests = [world.org.known, dismissed(world, **changes)]
+    return who
+
+
+def test_what_a_dismissed_reviewer_dates_back_has_no_effect(world: World) -> None:
+    """A back-dated grant, status and answer are shown as late: nobody is let in, nothing is set or answered."""
+    who = prepared(world)
+    late(world, a_grant(world, who), ("ombuds", "counsel"))
+    state = by_ethics(world, who, Status, seq=1, prev="1" * 64, status="closed", text="")
+    late(world, state)
+    late(world, a_reply(world, who, seq=2, prev=state.hash, mark="feedback"))
+    world.round("ombuds", "counsel")
+    case = case_of(world, who)
+    assert [entry.content.kind for entry in case.entries] == ["report", "grant", "status", "reply"]
+    assert (case.allowed, case.status, case.answers, case.valid_grants) == (("ombuds", "ethics"), "new", [], ())
+    assert not case_of(world, who, "counsel").entries
+    assert any(
+        fault.startswith(f"3 messages of ethics came after ethics's key ended on {END}") for fault in case.faults
+    )
+    told = "\n".join(transcript.lines(world.station("ombuds"), case))
+    assert f"{TOLD}: it has no effect" in told
+    assert f"{TOLD}: the reporter does not see it; answer yourself if needed" in told
+    app = create_app(world.station("ombuds"), world.stick, saved=world.folder / "saved", token="t")
+    page = app.test_client()
+    [name] = re.findall(r"/t/case/([0-9a-f]{32})\"", page.get("/t/", base_url=HOST).text)
+    assert html.unescape(page.get(f"/t/case/{name}", base_url=HOST).text).count(TOLD) == 3
+
+
+@pytest.mark.parametrize(
+    ("own", "server", "last", "counts"),
+    [
+        (DAY, END, None, True),
+        (DAY, AFTER, None, False),
+        (DAY, AFTER, AFTER + datetime.timedelta(days=300), False),
+        (DAY, END, DAY, False),
+        (DAY, DAY, DAY, True),
+        (AFTER, END, None, False),
+    ],
+    ids=["in time", "late", "a later last day", "an earlier last day", "on it", "dated after"],
+)
+def test_both_days_count(
+    world: World, own: datetime.date, server: datetime.date, last: datetime.date | None, counts: bool
+) -> None:
+    """The own day and the earliest at the server are both not after the key's end; a later `last` extends nothing."""
+    who = prepared(world, last=last)
+    late(world, by_ethics(world, who, Status, day=own, status="open", text=""), day=server)
+    world.round("ombuds")
+    case = case_of(world, who)
+    assert (case.status == "open", len(case.entries), case.entries[-1].ended is None) == (counts, 2, counts)
+
+
+def test_the_earliest_day_at_the_server_decides(world: World) -> None:
+    """A courier that names a later day, first or afterwards, takes nothing away, not even what a grant hands over."""
+    who = prepared(world)
+    first = case_of(world, who).messages[0]
+    signed = by_ethics(world, who, Status, status="open", text="")
+    granted = a_grant(world, who, message.original(first), seq=1, prev=signed.hash)
+    found = []
+    for day in (AFTER, END, AFTER):
+        late(world, signed, day=day)
+        late(world, granted, ("ombuds", "counsel"), day)
+        world.round("ombuds", "counsel")
+        kinds = [entry.content.kind for entry in case_of(world, who, "counsel").entries]
+        found.append((case_of(world, who).status, "counsel" in case_of(world, who).allowed, kinds))
+    assert found == [("new", False, []), *[("open", True, ["report", "grant"])] * 2]
+
+
+def test_the_manifest_may_come_after_the_message(world: World) -> None:
+    """What was taken before the manifest that ends its key came loses its effect with it, as at everybody else's."""
+    who = prepared(world)
+    manifests, world.carrier.manifests = world.carrier.manifests, [world.org.known]
+    late(world, by_ethics(world, who, Status, status="open", text=""))
+    world.round("ombuds")
+    assert case_of(world, who).status == "open"
+    world.carrier.manifests = manifests
+    world.round("ombuds")
+    assert case_of(world, who).status == "new" and case_of(world, who).entries[-1].ended == END
+
+
+def test_an_original_counts_by_its_own_day(world: World) -> None:
+    """What a dismissed reviewer wrote in time comes with a grant, the grantor vouching; what came late does not."""
+    who = prepared(world)
+    note, dated_back = by_ethics(world, who, Note), by_ethics(world, who, Note, seq=1, prev="1" * 64)
+    late(world, note, day=END)
+    late(world, dated_back)
+    world.round("ombuds")
+    compose.note(world.station("ombuds"), case_of(world, who), "Ours.")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "counsel")
+    case = case_of(world, who, "counsel")
+    assert [entry.signed.hash for entry in case.entries if entry.by == "ethics"] == [note.hash] and not case.faults
+    told = "\n".join(transcript.lines(world.station("counsel"), case))
+    assert "handed over with the case by ombuds: for its day, ombuds vouches" in told
+
+
+def test_a_late_grant_hands_nothing_over(world: World) -> None:
+    """A dismissed reviewer cannot launder what they date back through a grant to somebody who reads the case."""
+    who, _ = reported(world)
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "counsel")
+    world.day = world.carrier.today = AFTER
+    world.carrier.manifests = [world.org.known, dismissed(world)]
+    status = by_ethics(world, who, Status, status="closed", text="")
+    late(world, a_grant(world, who, message.original(status), seq=1, prev=status.hash), ("ombuds", "counsel"))
+    world.round("counsel")
+    case = case_of(world, who, "counsel")
+    assert case.status == "new" and [entry.content.kind for entry in case.entries].count("status") == 0
+    assert case.entries[-1].content.kind == "grant" and case.entries[-1].ended == END
+
+
+def test_a_backup_and_an_export_keep_what_is_late(world: World) -> None:
+    """The restored workstation judges as before; the export and the page say what came late."""
+    who = prepared(world)
+    late(world, by_ethics(world, who, Status, status="open", text=""))
+    world.round("ombuds")
+    station = world.station("ombuds")
+    folder, _ = case_export.export(station, case_of(world, who), world.folder / "out")
+    assert TOLD in (folder / case_export.NAME).read_text()
+    made = backup.write(station, world.folder / "backups", PASSPHRASE, log_n=8)
+    again = backup.restore(made, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: AFTER)
+    world.stations["restored"] = again
+    assert case_of(world, who, "restored").entries[-1].ended == END
+
+
+def test_somebody_who_came_back_counts_again(world: World) -> None:
+    """Who is listed as active again, with the same key, has no end."""
+    who = prepared(world)
+    gone = world.carrier.manifests[-1]
+    world.carrier.manifests.append(world.org.sign(serial=3, previous=gone.hash, begins=AFTER))
+    late(world, by_ethics(world, who, Status, status="open", text=""))
+    world.round("ombuds")
+    assert case_of(world, who).status == "open"
