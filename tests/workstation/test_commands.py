@@ -236,6 +236,7 @@ def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
         assert program.wait(PATIENCE) == 0 and "Locked." in program.stdout.read()
         assert address not in program.stderr.read()
     with socket.socket() as busy:
+        busy.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # what was answered lingers; nobody listens
         busy.bind(("127.0.0.1", int(port)))
         busy.listen()
         assert f"port {port} is in use" in desk.run("open", "--port", port).stderr
