@@ -62,7 +62,7 @@ BUNDLE = (FOLDER / "bundle_to_workstation.tar").read_bytes()
 OUTBOX = (FOLDER / "bundle_to_server.tar").read_bytes()
 SIGNATURE = cast.ROOT.sign(MANIFEST, "a comment")
 SUBMISSION = submission.encode(b"t" * 16, [ENVELOPE], [b"b" * 16])
-PASTED = submission.Submission((b"r" * 16, b"s" * 16), (ENVELOPE, ENVELOPE), ())
+PASTED = submission.Submission(b"r" * 16, (ENVELOPE, ENVELOPE), ())
 STATEMENT = json.loads((FOLDER / "statement_ok.json").read_text("utf-8"))["input"]["record"]
 
 
