@@ -68,6 +68,19 @@ def test_stories_that_each_name_their_reader_alone_meet(world: World) -> None:
     assert faults(world, who, "counsel") == ["two different messages of ethics have the number 1"]
 
 
+def test_stories_that_each_leave_the_other_reader_out_are_not_heard(world: World) -> None:
+    """Only the reporter leaves somebody out: what does so on a colleague's word waits until the reporter's has come."""
+    who = world.report(readers=ALL)
+    for id, other in (("ombuds", "counsel"), ("counsel", "ombuds")):
+        world.send(by_ethics(world, who, Note, readers=(id, "ethics"), without=(other,)), (id,))
+    assert [done.imported.waiting for done in world.round("ombuds", "counsel")] == [1, 1]
+    assert kinds(world, who, "ombuds") == ["report"]
+    world.follow_up(who, readers=("ombuds", "ethics"), without=("counsel",))
+    world.round("ombuds", "counsel")
+    assert kinds(world, who, "ombuds") == ["report", "follow-up", "note"]
+    assert kinds(world, who, "counsel") == ["report"]
+
+
 def test_a_follow_up_that_a_courier_keeps_from_one_reader_shows_until_it_comes(world: World) -> None:
     """A colleague's note says that there is one; when it arrives, nothing is said any more."""
     who = world.report()

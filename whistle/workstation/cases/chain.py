@@ -87,7 +87,7 @@ def _unread(
     come = sum(isinstance(signed.message, ByReporter) for signed in messages)
     for reviewer, chain in chains:
         told = [signed for here in chain.values() for signed in here if signed.hash in recent]
-        missing = {hash_ for signed in told for hash_ in _seen(signed)} - held
+        missing = {hash_ for signed in told for hash_ in (*_seen(signed), *_earlier(signed))} - held
         had = max((signed.message.have.count for signed in told if isinstance(signed.message, Reply)), default=0)
         if missing:
             what = "a message" if len(missing) == 1 else f"{len(missing)} messages"
@@ -117,6 +117,10 @@ def _places(messages: Sequence[Signed]) -> Iterator[str]:
     }
     for reader, author in sorted(others):
         yield f"{reader} has read another reply of {author} than the one here: two were signed for one place"
+
+
+def _earlier(signed: Signed) -> tuple[str, ...]:
+    return tuple(each.hash for each in signed.message.earlier) if isinstance(signed.message, Reply) else ()
 
 
 def _prev(signed: Signed) -> str | None:

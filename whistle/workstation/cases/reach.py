@@ -8,7 +8,7 @@ from whistle.protocol.case.message import MAX_ORIGINALS, Earlier, Grant, Reply, 
 from whistle.protocol.code.retrieval import PLACES
 from whistle.protocol.errors import ProtocolError
 from whistle.workstation.cases import conversation, grants, overview
-from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
@@ -18,12 +18,12 @@ EARLIER_PER_SLOT = 3  # so that they fit into a small envelope too
 
 
 def lacking(case: Case, reader: str) -> list[Signed]:
-    """The messages that were neither sealed to this reader nor granted to them."""
+    """The messages that were neither sealed to this reader nor granted to them, and do not leave them out."""
     lines = {inside.line for grant in _grants_to(case, reader) for inside in grant.originals}
     return [
         signed
         for signed in case.handed_on
-        if reader not in signed.message.readers and signed.line.decode() not in lines
+        if reader not in (*signed.message.readers, *signed.message.without) and signed.line.decode() not in lines
     ]
 
 
@@ -59,18 +59,20 @@ def earlier(case: Case, new: Reply, slots: int) -> tuple[Earlier, ...]:
     them if they are too many (SPEC 4.8).
     """
     replaced = {new.replaces} | {old.signed.hash for each in case.entries if (old := case.replaced(each))}
-    sent = [each for each in case.entries if isinstance(each.message, Reply) and _counts(case, each, slots)]
-    left = [(each.signed.hash, each.message) for each in sent if each.signed.hash not in replaced]
-    named = {
-        one.hash
-        for _, reply in left
-        if isinstance(reply, Reply) and reply.sender == new.sender
-        for one in reply.earlier
-    }
+    lanes = {id: case.lanes(id, slots) for id in case.allowed}
+    left = [
+        (each.signed.hash, reply)
+        for each in case.entries
+        if isinstance(reply := each.message, Reply)
+        and not each.ended
+        and reply.lane in lanes.get(reply.sender, ())
+        and each.signed.hash not in replaced
+    ]
+    named = {one.hash for _, reply in left if reply.sender == new.sender for one in reply.earlier}
     found = [
         Earlier(reply.day, reply.sender, hash_, reply.lane * PLACES + reply.n)
         for hash_, reply in left
-        if isinstance(reply, Reply) and hash_ not in named and new.day - reply.day <= REPLIES_KEPT
+        if hash_ not in named and new.day - reply.day <= REPLIES_KEPT
     ]
     return tuple(found[-min(EARLIER, EARLIER_PER_SLOT * slots) :])
 
@@ -103,11 +105,3 @@ def left_out_before(workstation: Workstation, case: Case) -> tuple[str, ...]:
     except ProtocolError:
         return ()
     return old.without
-
-
-def _counts(case: Case, entry: Entry, slots: int) -> bool:
-    """Whether the reporter's program takes a reply, as far as can be seen here."""
-    reply = entry.message
-    if not isinstance(reply, Reply) or entry.ended:
-        return False
-    return reply.sender in case.allowed and reply.lane in case.lanes(reply.sender, slots)

@@ -236,6 +236,8 @@ def _check_case(case: Case, entry: Entry) -> None:
     people = {by, *(() if entry.ended else content.readers)}  # what came late is shown even if it names a grantee
     if not people <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here", CASE)
+    if not set(content.without) <= set(case.without):  # else two stories could each leave out who heard the other
+        raise Waiting("a message of the reporter that leaves somebody out has not come yet", CASE)
 
 
 def _check_reader_count(workstation: Workstation, case: Case, content: ByReviewer) -> None:
