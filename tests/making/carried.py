@@ -44,6 +44,18 @@ def _listed(change: Change) -> bytes:
     return _archive((bundle.LISTING, canonical.dumps(record)), *FILES.items())
 
 
+def _stated(record: dict[str, Any]) -> None:
+    record["imports"] = [statement.sign("ombuds", DAY, bytes(32), cast.SIGNERS["ombuds"].signing).record()]
+
+
+def _to_server(change: Change) -> bytes:
+    """A bundle to a server with an envelope for the reporters' heap, its list changed."""
+    envelope = bundle.Member(FIRST, 8192, hashlib.sha256(ENVELOPE).digest(), None, "reporters")
+    record = canonical.loads(bundle.Listing("server", DAY, (envelope,), 1, 1).to_bytes())
+    change(record)
+    return _archive((bundle.LISTING, canonical.dumps(record)), (FIRST, ENVELOPE))
+
+
 def _at(place: int, **changes: Any) -> Change:
     return lambda record: record["members"][place].update(changes)
 
@@ -107,6 +119,11 @@ BAD: dict[str, tuple[str, Callable[[], bytes]]] = {
     "version_true": ("true for the version", lambda: _listed(lambda record: record.update(v=True))),
     "destination": ("to somewhere else", lambda: _listed(lambda record: record.update(to="reporter"))),
     "heap": ("to a heap that there is not", lambda: _listed(_at(2, heap="mine"))),
+    "manifest_with_day": ("a day of a manifest", lambda: _listed(_at(0, day="2026-11-22"))),
+    "heap_to_workstation": ("a heap on the way to a workstation", lambda: _listed(_at(2, heap="reviewers"))),
+    "imports_to_workstation": ("statements on the way to a workstation", lambda: _listed(_stated)),
+    "day_to_server": ("a day on the way to a server", lambda: _to_server(_at(0, day="2026-11-22"))),
+    "stored_to_server": ("receipts on the way to a server", lambda: _to_server(lambda r: r.update(stored=["0d" * 16]))),
     "part_2_of_1": ("a part beyond the last", lambda: _listed(lambda record: record.update(part=2))),
     "path_upwards": ("a path upwards", lambda: _listed(_at(0, name="../manifest.json"))),
     "path_absolute": ("an absolute path", lambda: _listed(_at(0, name="/manifest.json"))),

@@ -54,7 +54,7 @@ class Carrier:
         signature = courier_auth.sign_request(self.wrong["key"], "POST", self.wrong.get("path", path), time, digest)
         headers = {
             "Whistle-Courier": self.wrong["id"],
-            "Whistle-Time": str(time),
+            "Whistle-Time": self.wrong.get("spelling", "{}").format(time),
             "Whistle-Digest": digest,
             "Whistle-Signature": base64.b64encode(signature).decode(),
         }
@@ -317,8 +317,8 @@ def test_push_refuses_what_is_not_as_listed(carrier: Carrier, instance: Instance
     digest = hashlib.sha256(good.to_bytes()).hexdigest()
     assert carrier.send("/courier/push", altered, digest).status_code == 400
     assert carrier.send("/courier/push", whole, "00" * 32).status_code == 403
-    assert carrier.push(listing([reply, piece], to="workstation"), [reply, piece]).status_code == 400
     homeless = (dataclasses.replace(reply[0], heap=None), reply[1])
+    assert carrier.push(listing([homeless], to="workstation"), [homeless]).status_code == 400
     assert carrier.push(listing([homeless]), [homeless]).status_code == 400
     junk = (bundle.member(reply[0].name, bytes(SIZE), heap="reporters"), bytes(SIZE))
     assert carrier.push(listing([junk]), [junk]).status_code == 400
@@ -382,3 +382,25 @@ def test_the_roots_are_published(client: FlaskClient, org: parties.Organisation)
     answered = client.get("/root-1.pub")
     assert (answered.status_code, answered.data) == (200, org.root.public.file())
     assert [client.get(f"/root-{number}.pub").status_code for number in (0, 2)] == [404, 404]
+
+
+def test_a_manifest_under_another_serials_name_is_refused(
+    carrier: Carrier, instance: Instance, org: parties.Organisation
+) -> None:
+    """What is named after a serial is that manifest, in a bundle and at the server's addresses, in one spelling."""
+    named = {member.name.replace("manifest", "manifest-3"): data for member, data in files(org.next())}
+    contents = [(bundle.member(name, data), data) for name, data in named.items()]
+    assert "another serial than its name" in carrier.push(listing(contents), contents).get_json()["manifest"]
+    assert [known.manifest.serial for known in instance.published.manifests] == [1]
+
+
+@pytest.mark.parametrize("path", ["/manifest-01.json", "/manifest-01.json.minisig", "/root-01.pub"])
+def test_an_address_has_one_spelling(client: FlaskClient, path: str) -> None:
+    """A leading zero is another address, under which there is nothing."""
+    assert client.get(path.replace("01", "1")).status_code == 200 and client.get(path).status_code == 404
+
+
+def test_a_time_has_one_spelling(client: FlaskClient, org: parties.Organisation) -> None:
+    """A leading zero in a courier's time is refused, though the number is the signed one."""
+    sent = [Carrier(client, org, spelling=spelling).send("/courier/days", b"{}") for spelling in ("{}", "0{}")]
+    assert [each.status_code for each in sent] == [200, 403]

@@ -70,7 +70,7 @@ class Manifests:
 
     def _published(self, get: Get, name: str) -> manifest.SignedManifest | None:
         data, signature = get(f"{name}.json"), get(f"{name}.json.minisig")
-        return None if data is None or signature is None else self._verify(data, signature)
+        return None if data is None or signature is None else self._verify(data, signature, f"{name}.json")
 
     def _take(self, known: manifest.SignedManifest) -> manifest.SignedManifest:
         before = [self._load(serial) for serial in self._serials()]
@@ -79,9 +79,11 @@ class Manifests:
         self._save(known)
         return known
 
-    def _verify(self, data: bytes, signature: bytes) -> manifest.SignedManifest:
+    def _verify(self, data: bytes, signature: bytes, name: str) -> manifest.SignedManifest:
         try:
-            return manifest.verify(data, signature, self._roots)
+            known = manifest.verify(data, signature, self._roots)
+            manifest.check_name(name, known)
+            return known
         except manifest.Altered as exc:
             raise BadServer(f"the server's manifest cannot be read: {exc}", DAMAGED) from exc
         except ProtocolError as exc:
@@ -93,7 +95,7 @@ class Manifests:
 
     def _load(self, serial: int) -> manifest.SignedManifest:
         path = self._folder / f"manifest-{serial}.json"
-        return self._verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes())
+        return self._verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes(), path.name)
 
     def _save(self, known: manifest.SignedManifest) -> None:
         self._folder.mkdir(exist_ok=True)

@@ -163,7 +163,9 @@ class Trust:
             ) from exc
 
     def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> SignedManifest:
-        return manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
+        known = manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
+        manifests.check_name(name, known)
+        return known
 
     def _follow(self, found: list[SignedManifest]) -> int:
         serials = self.serials()

@@ -157,10 +157,21 @@ def _check(listing: Listing) -> None:
     stems = {name.removesuffix(".minisig") for name in names if name.startswith("manifest")}
     if any(not {stem, stem + ".minisig"} <= set(names) for stem in stems):
         raise BundleError("a manifest in the bundle lacks its signature, or a signature its manifest")
+    if not all(_is_for(listing.to, member) for member in listing.members):
+        raise BundleError("a member has a day or a heap that it must not have")
+    if (listing.taken or listing.stored) if listing.to == "server" else listing.imports:
+        raise BundleError("the bundle's list holds what only travels the other way")
     if not all(member.fits() for member in listing.members):
         raise BundleError("a member has an impossible size")
     if sum(member.size for member in listing.members if member.id is None) > MAX_MANIFESTS:
         raise BundleError("the manifests in the bundle are too large together")
+
+
+def _is_for(to: Destination, member: Member) -> bool:
+    """Envelopes and blocks may have the server's day on the way from it, and a heap on the way to it; nothing else."""
+    if member.id is None:
+        return member.day is None and member.heap is None
+    return (member.heap is None) if to == "workstation" else (member.day is None)
 
 
 def _ascends(values: Sequence[Any]) -> bool:

@@ -3,6 +3,7 @@
 import datetime
 import functools
 import hashlib
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -22,6 +23,7 @@ WARNINGS = (50, 25, 10)  # days before the end
 MAX_REVIEWERS = 256  # including those who left, since nobody is ever taken off the list
 MAX_ACTIVE = 64
 RECOVERY = "recovery"  # the reader id of the recovery identity
+NUMBERED = re.compile(r"manifest-([0-9]+)\.json")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TEXTS = schema.mapping(schema.identifier, schema.text(2000), 64)
 
@@ -213,6 +215,13 @@ def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> SignedM
             raise Altered(str(exc)) from exc
         return SignedManifest(data, signature, parse(data))
     raise Forged("the manifest is not signed by a root that is pinned here")
+
+
+def check_name(name: str, known: SignedManifest) -> None:
+    """Raise Malformed if a file's name says another serial than the manifest in it."""
+    match = NUMBERED.fullmatch(name)
+    if match and match[1] != str(known.manifest.serial):
+        raise Malformed("a manifest has another serial than its name says")
 
 
 def check_next(old: SignedManifest, new: SignedManifest) -> None:

@@ -12,6 +12,7 @@ from whistle.protocol.case import envelope
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.transfer import bundle, tar
 from whistle.protocol.transfer.statement import ImportStatement
+from whistle.protocol.trust import manifest
 from whistle.server.errors import BadManifest, Refusal
 from whistle.server.instance import Instance
 from whistle.server.manifests import SIGNATURE, Signed
@@ -50,9 +51,9 @@ def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, A
         for member, body in reader:
             _receive(load, member, b"".join(body.pieces()), instance)
         _put_made_up(load, instance)
-        manifest = _install(load.files, instance)
+        installed = _install(load.files, instance)
         imports = sum(_record_statement(statement, instance) for statement in reader.listing.imports)
-        return {**_commit(load, instance), "manifest": manifest, "imports": imports}
+        return {**_commit(load, instance), "manifest": installed, "imports": imports}
     finally:
         discard(instance.store, load.blocks)  # blocks of a refused bundle; committed ones stay
 
@@ -98,14 +99,16 @@ def _put_made_up(load: _Load, instance: Instance, before: bytes | None = None) -
 
 
 def _install(files: dict[str, bytes], instance: Instance) -> str:
-    pairs: list[Signed] = [
-        (data, files[name + SIGNATURE]) for name, data in files.items() if not name.endswith(SIGNATURE)
-    ]
+    pairs: dict[str, Signed] = {
+        name: (data, files[name + SIGNATURE]) for name, data in files.items() if not name.endswith(SIGNATURE)
+    }
     if not pairs:
         return "none"
     try:
-        return instance.published.install(pairs)
-    except BadManifest as error:
+        for name, signed in pairs.items():
+            manifest.check_name(name, manifest.verify(*signed, instance.published.roots))
+        return instance.published.install(pairs.values())
+    except (BadManifest, ProtocolError) as error:
         return f"refused: {error}"
 
 

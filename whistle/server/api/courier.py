@@ -29,7 +29,7 @@ from whistle.store import Full, Heap, Store
 
 MAX_QUESTION = 64 * 1024  # bytes of a request's JSON, at most
 FETCH = 500  # envelopes, and blocks, in one response
-TIME = re.compile(r"[0-9]{1,12}")
+TIME = re.compile(r"0|[1-9][0-9]{0,11}")  # has one spelling, since the signature is over the number
 DIGEST = re.compile(r"[0-9a-f]{64}")
 
 blueprint = flask.Blueprint("courier", __name__)
@@ -54,8 +54,8 @@ def numbered(serial: int) -> flask.Response:
     """A manifest by its serial, past, in force or signed in advance; or its signature."""
     limits.count("page")
     known = here().published.numbered(serial)
-    if known is None:
-        raise NotFound
+    if known is None or flask.request.path.removesuffix(".minisig") != f"/manifest-{serial}.json":
+        raise NotFound  # `manifest-01.json` is no other name of it
     return _published(known)
 
 
@@ -64,7 +64,7 @@ def root(number: int) -> flask.Response:
     """A root's public key, counted from 1.  Before pinning, compare the fingerprint of all through another channel."""
     limits.count("page")
     roots = here().published.roots
-    if not 1 <= number <= len(roots):
+    if not 1 <= number <= len(roots) or flask.request.path != f"/root-{number}.pub":
         raise NotFound
     return flask.Response(roots[number - 1].file(), mimetype="text/plain")
 
