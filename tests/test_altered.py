@@ -4,6 +4,7 @@ import datetime
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
 
@@ -16,7 +17,10 @@ from tests.workstation.carrying import attach
 from whistle.courier import Courier
 from whistle.protocol.case import message
 from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.case.message import Grant, Note
 from whistle.protocol.transfer import bundle
+from whistle.protocol.transfer.listing import rank
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.instance import NAME
 from whistle.server.running.housekeeping import clean, warnings
 from whistle.store import Heap, Sealed
@@ -170,3 +174,74 @@ def test_the_operator_hears_of_a_day_that_not_all_state(office: Office, case: st
     assert not [line for line in warnings(office.app.extensions[NAME]) if "another courier" in line]
     days_later(office, 1)
     assert [line for line in warnings(office.app.extensions[NAME]) if "another courier" in line]
+
+
+def add_a_name(stick: Path) -> None:
+    """Lay an envelope that no server ever had into what a courier wrote for a day."""
+    [path] = (stick / "inbox").iterdir()
+    with path.open("rb") as file:
+        reader = bundle.Reader(file)
+        files = {member.name: body.read() for member, body in reader}
+    name, junk = bundle.envelope_name(os.urandom(16)), os.urandom(8 * 4096)
+    members = [*reader.listing.members, bundle.member(name, junk, parties.DAY)]
+    files[name] = junk
+    listing = replace(reader.listing, members=tuple(sorted(members, key=lambda member: rank(member.name))))
+    path.write_bytes(b"".join(bundle.stream(listing, lambda member: [files[member.name]])))
+
+
+def test_a_name_that_a_courier_made_up_delays_removal_and_no_more(office: Office, case: str) -> None:
+    """A day with a foreign name is not removed; once the list came without it, it is stated and goes."""
+    days_later(office, 1)
+    for id in office.stations:
+        office.courier.pull(office.stick(id))
+        add_a_name(office.stick(id))
+        office.exchange(id)
+        office.courier.push(office.stick(id))
+    assert days_later(office, 40) == []
+    round_by(office, office.courier)
+    assert days_later(office, 6) == []
+    assert days_later(office, 1) == [parties.DAY]
+
+
+def test_a_courier_that_holds_back_a_manifest_loses_nothing(office: Office, case: str) -> None:
+    """A newcomer's note comes before the manifest that lists them, and its day is removed; then the manifest comes."""
+    ombuds, new = office.stations["ombuds"], parties.person("newcomer", "Newcomer")
+    office.org.people["newcomer"] = new
+    old = office.org.known
+    office.install(reviewers=(*office.org.manifest.reviewers, new.listed()))
+    known = office.org.known
+    everybody = ("ombuds", "ethics", "newcomer")
+    common = {"case": case, "readers": everybody, "without": (), "keys": known.keys, "day": parties.DAY}
+    first = {"seq": 0, "prev": None, "seen": ()}
+    grant = Grant(**common, **first, sender="ethics", grantee="newcomer", lane=9)
+    note = Note(**common, **first, sender="newcomer", text="From the start.")
+    store = office.app.extensions[NAME].store
+    for number, told in enumerate((grant, note), 1):
+        signed = message.sign(told, office.org.people[told.sender].secret.signing)
+        body = parties.sealed(signed, office.org, ("ombuds", "ethics"))
+        store.commit([Sealed(bytes([number] * 16), Heap.REVIEWERS, body)], [])
+    days_later(office, 1)
+    for id in office.stations:
+        office.courier.pull(office.stick(id))
+        without_manifest(office.stick(id), old)
+        assert office.exchange(id).damaged == 0
+        office.courier.push(office.stick(id))
+    assert [each.message.kind for each in office.case("ombuds", case).entries] == ["report", "grant"]
+    hash_ = store.day_hash(parties.DAY)
+    assert hash_ and store.record_import("newcomer", parties.DAY, hash_)  # who has it all
+    assert days_later(office, 7) == [parties.DAY] and ombuds.trust.serials() == [1]
+    office.round("ombuds")
+    assert [each.message.kind for each in office.case("ombuds", case).entries] == ["report", "grant", "note"]
+
+
+def without_manifest(stick: Path, known: SignedManifest) -> None:
+    """Put an earlier manifest into the place of those that a courier wrote."""
+    [path] = (stick / "inbox").iterdir()
+    with path.open("rb") as file:
+        reader = bundle.Reader(file)
+        files = {member.name: body.read() for member, body in reader}
+    files |= {"manifest.json": known.data, "manifest.json.minisig": known.signature}
+    sealed = [member for member in reader.listing.members if member.id]
+    members = [bundle.member(name, files[name]) for name in ("manifest.json", "manifest.json.minisig")]
+    listing = replace(reader.listing, members=(*members, *sealed))
+    path.write_bytes(b"".join(bundle.stream(listing, lambda member: [files[member.name]])))

@@ -12,7 +12,7 @@ from typing import Any
 from whistle.protocol import schema
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import message
-from whistle.protocol.case.message import ByReporter, Grant, Signed
+from whistle.protocol.case.message import ByReporter, Grant, Message, Signed
 from whistle.protocol.errors import Malformed
 from whistle.protocol.invisible_text import is_blank, strip_invisible
 from whistle.protocol.trust import enrolment
@@ -28,7 +28,7 @@ from whistle.workstation.vault.blocks import Blocks
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.vault.storage import Vault
 
-CACHED = 8 * 1024**2  # bytes of messages' lines that are held in memory, parsed
+CACHED = 16 * 1024**2  # bytes of messages' lines that are held in memory, parsed
 SOON = datetime.timedelta(days=120)  # before the end of the last identity: time to make new ones
 
 LONGEST_NAME = 128  # characters, as in the manifest
@@ -89,6 +89,7 @@ class Workstation:
         self.blocks = Blocks(vault.folder / "blocks")
         self.trust = Trust(vault, today)
         self._messages: dict[str, Kept] = {}
+        self.last_opened: tuple[Message, Message] | None = None  # a message, and the same with its content
         self._held = 0  # bytes of the lines in `_messages`
         self._me: tuple[SignedManifest, Reviewer | None] | None = None  # this reviewer in the newest manifest
         self._changing = False

@@ -73,7 +73,7 @@ class Entry:
         """Whether nothing but a grantor's word says on which day it was written."""
         return self.via == "grant" and self.server is None
 
-    @cached_property
+    @property
     def _opened(self) -> tuple[Message, Rest]:
         return self.open(self.message)
 
@@ -324,16 +324,24 @@ def entry(workstation: Workstation, hash_: str) -> Entry:
 
 
 def opened(workstation: Workstation, content: Message) -> tuple[Message, Rest]:
-    """A message with the content of its `rest`, and whether that is here and sound."""
+    """A message with the content of its `rest`, and whether that is here and sound.
+
+    The last one is held in memory, and no more, since each may be large.
+    """
     if not isinstance(content, Body) or content.rest is None:
         return content, "whole"
+    last = workstation.last_opened
+    if last and last[0] is content:
+        return last[1], "whole"
     rest = content.rest
     if workstation.blocks.missing(block_ids(rest)):
         return content, "missing"
     try:
-        return message.with_content(content, saved_files.content(rest, workstation.blocks)), "whole"
+        whole = message.with_content(content, saved_files.content(rest, workstation.blocks))
     except Malformed:
         return content, "damaged"
+    workstation.last_opened = content, whole
+    return whole, "whole"
 
 
 def load(workstation: Workstation, case: str) -> Case:

@@ -21,7 +21,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
-from whistle.workstation.cases import conversation, overview
+from whistle.workstation.cases import conversation
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.workstation import Workstation
@@ -140,11 +140,12 @@ def continues(workstation: Workstation, case: Case) -> str:
     if told is None:
         return ""
     name = reference(bytes.fromhex(told.case))
-    old = overview.load(workstation, told.case)
-    if old.sender is None:
+    known = (workstation.message(hash_).message for hash_ in workstation.rules(told.case))
+    old = next((each.sender for each in known if isinstance(each, ByReporter)), None)
+    if old is None:
         return f"It says that it continues the case {name}, which is not here."
     try:
-        check_continues(told, old.sender, case.id)
+        check_continues(told, old, case.id)
     except ProtocolError:
         return f"It says that it continues the case {name}, but that is not signed by the reporter of that case."
     return f"It continues the case {name}; the reporter of that case signed this."
