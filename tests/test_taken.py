@@ -122,7 +122,8 @@ def test_a_place_that_a_courier_took(office: Office, visitor: Visitor, who: Repo
     assert set(waiting(mine, "reporters")) == set(place_ids(who.replies, 0)[:2])
     assert ANSWER in found(office, visitor)
     office.round("ombuds", "ombuds")
-    assert outbox.pending(mine) == [] and found(office, visitor).count(ANSWER) == 1
+    page = found(office, visitor)
+    assert outbox.pending(mine) == [] and page.count(ANSWER) == 1 and "could not be checked" in page
 
 
 def test_a_courier_that_lies_burns_nothing(office: Office, visitor: Visitor, who: Reporter, mine: Workstation) -> None:

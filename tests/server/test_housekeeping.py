@@ -160,7 +160,8 @@ def test_made_up_replies_come_with_a_push(org: parties.Organisation) -> None:
     counts = [len(chaff.pushed(org.known, DAY, 2.0).envelopes) for _ in range(60)]
     assert 0 in counts and 0.5 < sum(counts) / len(counts) < 3.0  # 1.7 expected; five standard deviations either way
     assert not chaff.pushed(org.known, DAY, 0.0).envelopes
-    made = chaff.pushed(org.known, DAY, 24.0)
+    made = chaff.pushed(org.known, DAY, 10_000.0)
+    assert len(made.envelopes) <= 3 * chaff.MAX_PUSHED
     ids = [id for id, _, _ in made.blocks]
     assert ids == sorted(set(ids))
     assert {heap for _, _, heap in made.blocks} <= set(Heap)

@@ -25,6 +25,7 @@ REPORTS = 2 / 3  # share of reports among what made-up reporters send; the other
 WITHDRAWALS = 0.1  # for each message of theirs
 REMEMBERED = 8  # reports that made-up reporters could still withdraw
 PUSHED = 0.5  # made-up messages in a push, for each that made-up reporters send in a day
+MAX_PUSHED = 16  # of them in one push, since they are in memory at once
 REPLIES = 0.5  # share of replies among these; the others are notes
 WITH_BLOCKS = 0.4  # share of messages with a file
 ONE_MORE = 0.75  # probability of each further block, so that a file has four on average
@@ -65,7 +66,7 @@ def pushed(known: SignedManifest, day: date, mean: float) -> Pushed:
     """What workstations would have sent with a push, for `mean` messages of reporters a day."""
     heaps: list[Heap] = []
     blocks: list[tuple[bytes, bytes, Heap]] = []
-    for _ in range(_poisson(mean * PUSHED)):
+    for _ in range(min(_poisson(mean * PUSHED), MAX_PUSHED)):
         count, is_reply = _count(), RANDOM.random() < REPLIES
         kinds: list[tuple[Heap, ...]] = [(Heap.REPORTERS, Heap.REVIEWERS)] if is_reply else []
         if count or not is_reply:  # a note; a reply's files go to colleagues with one, under other ids
