@@ -4,15 +4,16 @@ import datetime
 import os
 import random
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.parties import DAY
+from tests.parties import DAY, organisation
 from tests.workstation.carrying import Carrier, World
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
-from whistle.protocol.case.message import Earlier, Have, Note, Signed
+from whistle.protocol.case.message import Earlier, Have, Note, Reply, Signed
 from whistle.protocol.code.retrieval import Reporter
 from whistle.workstation.cases import compose, reach
 from whistle.workstation.errors import Refused
@@ -273,3 +274,23 @@ def test_nothing_is_missed_in_an_honest_story(
         assert delays or [faults(world, who, name) for name in ALL] == [[], [], []], (what, id)
     world.round(*ALL, *ALL, *ALL)
     assert [faults(world, who, name) for name in ALL] == [[], [], []]
+
+
+def test_what_is_named_fits_into_the_smallest_envelope(tmp_path: Path) -> None:
+    """Where a case has two readers, somebody who has read much can still reply at length, and names the newest."""
+    world = World(tmp_path, organisation(slots=2))
+    who = world.report()
+    prev = None
+    for n in range(40):
+        message = a_reply(world, who, seq=n, prev=prev, n=n)
+        world.send(message, ("ombuds",))
+        prev = message.hash
+    world.round("ombuds")
+    assert faults(world, who, "ombuds") == []
+    signed = compose.reply(world.station("ombuds"), case_of(world, who, "ombuds"), "Thank you. " * 2000)
+    again = compose.reply(world.station("ombuds"), case_of(world, who, "ombuds"), "And now?")
+    assert isinstance(signed.message, Reply) and isinstance(again.message, Reply) and signed.message.rest
+    assert (len(signed.message.seen), len(signed.message.earlier)) == (12, 6)
+    assert signed.message.seen[-1] == signed.message.earlier[-1].hash == prev
+    assert not set(signed.message.seen) & set(again.message.seen) and len(again.message.seen) == 12
+    world.close()
