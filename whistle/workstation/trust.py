@@ -85,6 +85,7 @@ class Trust:
         self._vault = vault
         self._today = today
         self._known: dict[int, SignedManifest] = {}
+        self._serials: tuple[int, list[int]] | None = None  # with the version of the vault
         self._people: tuple[tuple[int, ...], People] | None = None
 
     def roots(self) -> list[PublicKey]:
@@ -110,8 +111,13 @@ class Trust:
         return manifests.fingerprint(self.roots())
 
     def serials(self) -> list[int]:
-        """The serials of all manifests seen, ascending."""
-        return sorted(self._vault.get("manifests", []))
+        """The serials of all manifests seen, ascending; read once while nothing changes, since each message asks."""
+        version = self._vault.version
+        if version is None:
+            return sorted(self._vault.get("manifests", []))
+        if self._serials is None or self._serials[0] != version:
+            self._serials = version, sorted(self._vault.get("manifests", []))
+        return list(self._serials[1])
 
     def manifest(self, serial: int) -> SignedManifest:
         """A manifest seen before, by its serial."""

@@ -29,7 +29,6 @@ from sqlalchemy import (
     MetaData,
     StaticPool,
     Table,
-    bindparam,
     create_engine,
     event,
     select,
@@ -66,8 +65,8 @@ RECORDS = Table(
     Column("body", LargeBinary, nullable=False),
     sqlite_with_rowid=False,  # a row id would reveal the order in which records came
 )
-READ = select(RECORDS.c.body).where(RECORDS.c.name == bindparam("name"))
-# Raw SQL, since an import writes thousands of rows.
+# Raw SQL, since an import writes thousands of rows, and a page reads hundreds.
+READ = "SELECT body FROM records WHERE name = ?"
 REMOVE = "DELETE FROM records WHERE name = ?"
 WRITE = "INSERT INTO records (name, body) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
 
@@ -81,6 +80,7 @@ class Vault:
         self._bodies = Aead(_subkey(key, b"whistle/v1 vault bodies"))
         self._lock = threading.RLock()
         self._inside = False  # a transaction
+        self._changes = 0  # transactions that have ended
         self._known: dict[str, str | None] = {}  # what the transaction read or changed, as JSON; None for no record
         self._rows: dict[bytes, bytes | None] = {}  # what it will write, by hashed name; None to delete
         self._known_size = self._rows_size = 0  # of their contents, counting what was replaced too
@@ -165,6 +165,11 @@ class Vault:
             text = self._known[name] if name in self._known else self._read(name)
         return default if text is None else json.loads(text)
 
+    @property
+    def version(self) -> int | None:
+        """A number that is the same only as long as no record changes; None while some may be changing."""
+        return None if self._inside else self._changes
+
     def has(self, name: str) -> bool:
         """Whether there is a record of this name."""
         with self._lock:
@@ -205,6 +210,7 @@ class Vault:
                 raise
             finally:
                 self._inside = False
+                self._changes += 1
                 self._known.clear()
                 self._rows.clear()
                 self._known_size = self._rows_size = 0
@@ -233,11 +239,11 @@ class Vault:
     def _stored(self, hashed: bytes) -> bytes | None:
         if not self._written.get(hashed, hashed in self._there):  # like most cases in an import
             return None
-        with _named_errors():
-            body: bytes | None = self._connection.execute(READ, {"name": hashed}).scalar()
-            if not self._inside:
-                self._connection.rollback()
-        return body
+        with _named_errors():  # reads are many and need no transaction of their own: nobody else has the file
+            raw = self._connection.connection.driver_connection
+            assert isinstance(raw, sqlite3.Connection)
+            row: tuple[bytes] | None = raw.execute(READ, (hashed,)).fetchone()
+        return row[0] if row else None
 
     def _remember(self, name: str, text: str | None) -> None:
         if self._known_size >= REMEMBERED:
