@@ -128,3 +128,9 @@ def test_a_place_is_never_used_for_two_replies(office: Office) -> None:
     ]  # fmt: skip
     html = visitor.come_back(told).html
     assert html.count("The reply that was lost.") == 1 and html.count("The reply after the loss.") == 1
+    office.round("ethics")
+    compose.grant_whole(office.stations["ethics"], office.case("ethics", case), "ombuds")
+    office.round("ethics", "ombuds")
+    for id in ("ombuds", "ethics"):
+        assert "two different messages of ombuds have the number 1" in office.case(id, case).faults
+        assert "The reply that was lost." in [reply.text for reply in office.case(id, case).replies]
