@@ -164,6 +164,22 @@ def test_many_messages_are_judged_in_batches(world: World, monkeypatch: pytest.M
     assert done.imported.waiting == 0 and sorted(kinds(world, who)) == ["grant", *["note"] * 8, "report"]
 
 
+def test_what_had_no_room_is_read_again_once_the_rest_is_here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of a long part, messages that were judged before the report they belong to come in with the same exchange."""
+    monkeypatch.setattr(judging, "BATCH", 3000)
+    monkeypatch.setattr(waiting, "PROVEN", 2 * waiting.LEAST)
+    who, before = reporter(), None
+    for seq in range(9):
+        note = by(world, who, "ethics", readers=("ombuds", "ethics"), seq=seq, prev=before)
+        world.carrier.put(parties.sealed(note, world.org, ("ombuds",)), id=bytes([seq] * 16))
+        before = note.hash
+    report = message.sign(parties.report(who, world.org), who.signing)
+    world.carrier.put(parties.sealed(report, world.org, ("ombuds",)), id=b"\xff" * 16)
+    [done] = world.round("ombuds")
+    assert (done.imported.waiting, done.imported.no_room, len(done.imported.kept)) == (0, 0, 10)
+    assert stated(world) == {held(world)}
+
+
 def test_a_name_that_a_courier_made_up_does_not_spoil_a_day(world: World) -> None:
     """What the newest whole list of a day named is stated beside all that ever came."""
     world.report()

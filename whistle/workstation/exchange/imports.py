@@ -28,6 +28,7 @@ from whistle.workstation.workstation import Workstation
 REMEMBERED = 400  # imported parts that are remembered, so that reading a stick again costs nothing
 MOVED = "Something else lay where a message of yours should lie on the server; it was signed again for another place."
 STUCK = "Nine times something else lay where a message of yours should lie on the server: its case says what to do now."
+ROUNDS = 3  # in which parts are read whose messages found no room, since what they wait for may have come with others
 UNDONE = {
     "undone/replies": compose.send_again,
     "undone/grants": compose.grant_again,
@@ -46,24 +47,30 @@ class Source:
 
 def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:
     """Import the parts in these files.  Raises Untrusted or Refused for a stick that must not be imported."""
-    result = Imported()
-    for path in sorted(paths):
-        try:
-            import_part(workstation, path, result, progress)
-        except Malformed as exc:
-            result.altered.append(
-                f"{safe_name(path.name)} was altered or is damaged ({exc}): nothing of it was taken. "
-                "Ask the courier for it again."
-            )
-        except OSError as exc:
-            raise Untrusted(
-                f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again"
-            ) from exc
+    result, left = Imported(), sorted(paths)
+    for _ in range(ROUNDS):
+        result.no_room = 0
+        left = [path for path in left if _import(workstation, path, result, progress)]
     if result.written and not result.altered:
         workstation.trust.note_written(max(result.written))
     _catch_up(workstation, result)
     case_list.refresh(workstation)
     return result
+
+
+def _import(workstation: Workstation, path: Path, result: Imported, progress: Progress | None) -> bool:
+    """Import one part or tell why not; whether it is to be read again, since messages in it found no room to wait."""
+    before = result.no_room
+    try:
+        import_part(workstation, path, result, progress)
+    except Malformed as exc:
+        result.altered.append(
+            f"{safe_name(path.name)} was altered or is damaged ({exc}): nothing of it was taken. "
+            "Ask the courier for it again."
+        )
+    except OSError as exc:
+        raise Untrusted(f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again") from exc
+    return result.no_room > before
 
 
 def import_part(workstation: Workstation, path: Path, result: Imported, progress: Progress | None = None) -> None:
