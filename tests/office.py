@@ -23,11 +23,11 @@ from whistle.workstation.workstation import Workstation
 class Office:
     """The organisation: each reviewer has a workstation and a stick, and one courier serves them all."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, **changes: Any) -> None:
         self.where, self.org = where, parties.organisation()
         self.clock = Clock()
         (where / "server").mkdir()
-        self.app = site(where / "server", self.org, self.clock)
+        self.app = site(where / "server", self.org, self.clock, **changes)
         self.stations = {id_: self._station(id_) for id_ in self.org.people}
 
     def _station(self, id_: str) -> Workstation:
@@ -84,9 +84,9 @@ class Office:
 
 
 @contextmanager
-def working(where: Path) -> Iterator[Office]:
+def working(where: Path, **changes: Any) -> Iterator[Office]:
     """An office with a server that runs."""
-    office = Office(where)
+    office = Office(where, **changes)
     with running(office.app) as address:
         office.open(address)
         yield office
