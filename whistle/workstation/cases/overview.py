@@ -3,7 +3,7 @@
 import datetime
 from collections import Counter
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property, partial
 from typing import Literal
 
@@ -24,7 +24,7 @@ from whistle.protocol.case.message import (
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import Malformed
 from whistle.workstation import remarks
-from whistle.workstation.cases import chain, duties, ended_keys, grants, saved_files
+from whistle.workstation.cases import chain, duties, ended_keys, grants, mismatches, saved_files
 from whistle.workstation.cases.duties import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
@@ -348,8 +348,12 @@ def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
     record = workstation.case_record(case)
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
-    found = tuple(remarks.lines(record["faults"]))
-    return Case(case, entries, found, record.get("opened", 0), workstation.today())
+    read = Case(case, entries, (), record.get("opened", 0), workstation.today())
+    others = [each.signed for each in entries if each.via != "own"]
+    found = record["faults"]
+    for doubt in mismatches.remarks(others, read.lanes if read.report else None, workstation.trust):
+        found = remarks.added(found, doubt)
+    return replace(read, found=tuple(remarks.lines(found)))
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:

@@ -91,7 +91,7 @@ def judge(workstation: Workstation, signed: Signed, server: datetime.date, rules
     if isinstance(content, ByReporter):
         _check_reporter(workstation, signed)
         _check_named(content, me)
-        return Verdict((), _manifest_remarks(workstation, content))
+        return Verdict()
     assert isinstance(content, ByReviewer)
     _check_outer_signer(workstation, signed, content)
     _check_named(content, me)
@@ -103,8 +103,7 @@ def judge(workstation: Workstation, signed: Signed, server: datetime.date, rules
         raise LeftOut("the reporter left this reviewer out")
     _check_case(case, entry)
     _check_reader_count(workstation, case, content)
-    remarks = (*_manifest_remarks(workstation, content), *_place_remarks(workstation, case, content))
-    return Verdict(originals, (*remarks, *_damage_remarks(content, bad)))
+    return Verdict(originals, (*_place_remarks(workstation, case, content), *_damage_remarks(content, bad)))
 
 
 def _check_reporter(workstation: Workstation, signed: Signed) -> None:
@@ -249,18 +248,6 @@ def _check_reader_count(workstation: Workstation, case: Case, content: ByReviewe
         raise Breach(what, content.sender, "crowd")
 
 
-def _manifest_remarks(workstation: Workstation, content: ByReporter | ByReviewer) -> tuple[Remark, ...]:
-    trust = workstation.trust
-    serials = trust.serials()
-    if content.keys.serial in serials and trust.manifest(content.keys.serial).hash == content.keys.hash:
-        return ()
-    if serials and content.keys.serial < serials[0]:
-        return ()
-    what = "has not come here yet" if serials and content.keys.serial > serials[-1] else "is not the one known here"
-    text = f"a {content.kind} of {content.day} was sealed with manifest {content.keys.serial}, which {what}"
-    return (Remark(text, content.sender if isinstance(content, ByReviewer) else "", "manifest"),)
-
-
 def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) -> tuple[Remark, ...]:
     slots = workstation.trust.newest().manifest.slots
     by, what = content.sender, f"a {content.kind} of {content.sender} of {content.day}"
@@ -270,8 +257,6 @@ def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) ->
         return (Remark(f"{what} does not say whom the reporter left out", by, "without"),)
     if isinstance(content, Reply) and content.to != case.report.sender.mailbox:
         return (Remark(f"{what} was sealed to another mailbox than the reporter's", by, "mailbox"),)
-    if isinstance(content, Reply) and content.lane not in case.lanes(by, slots):
-        return (Remark(f"{what} lies in another reviewer's lane: the reporter may not see it", by, "lane"),)
     if isinstance(content, Grant) and not _names_right_lane(case, content, slots):
         return (Remark(f"a grant by {by} of {content.day} names another lane than it should", by, "grant's lane"),)
     return ()

@@ -1,0 +1,43 @@
+"""What in a case's messages does not fit what is known here.
+
+It is worked out whenever a case is read and not kept, since the manifest or the grant that explains a message may come
+after it.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+from whistle.protocol.case.message import ByReporter, ByReviewer, Message, Reply, Signed
+from whistle.workstation.remarks import Remark
+from whistle.workstation.trust import Trust
+
+Lanes = Callable[[str, int], Sequence[int]]  # of a reviewer, by the number of slots
+
+
+def remarks(messages: Iterable[Signed], lanes: Lanes | None, trust: Trust) -> Iterator[Remark]:
+    """One for each message that was sealed with another manifest, or lies in a lane that is not its sender's.
+
+    `lanes` is None as long as the report has not come.
+    """
+    known: dict[str, Sequence[int]] = {}
+    for signed in messages:
+        content = signed.message
+        yield from _manifest(content, trust)
+        if isinstance(content, Reply) and lanes:
+            by = content.sender
+            if by not in known:
+                known[by] = lanes(by, trust.newest().manifest.slots)
+            if content.lane not in known[by]:
+                what = f"a reply of {by} of {content.day}"
+                yield Remark(f"{what} lies in another reviewer's lane: the reporter may not see it", by, "lane")
+
+
+def _manifest(content: Message, trust: Trust) -> Iterator[Remark]:
+    assert isinstance(content, ByReporter | ByReviewer)
+    serials, named = trust.serials(), content.keys
+    if not serials or named.serial < serials[0]:
+        return
+    if named.serial in serials and trust.manifest(named.serial).hash == named.hash:
+        return
+    what = "has not come here yet" if named.serial > serials[-1] else "is not the one known here"
+    text = f"a {content.kind} of {content.day} was sealed with manifest {named.serial}, which {what}"
+    yield Remark(text, content.sender if isinstance(content, ByReviewer) else "", "manifest")
