@@ -228,7 +228,7 @@ def test_a_courier_that_holds_back_a_manifest_loses_nothing(office: Office, case
         office.courier.push(office.stick(id))
     assert [each.message.kind for each in office.case("ombuds", case).entries] == ["report", "grant"]
     hash_ = store.day_hash(parties.DAY)
-    assert hash_ and store.record_import("newcomer", parties.DAY, hash_)  # who has it all
+    assert hash_ and store.record_imports([("newcomer", parties.DAY, hash_)])  # who has it all
     assert days_later(office, 7) == [parties.DAY] and ombuds.trust.serials() == [1]
     office.round("ombuds")
     assert [each.message.kind for each in office.case("ombuds", case).entries] == ["report", "grant", "note"]

@@ -27,7 +27,7 @@ from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.api import bundle_push
 from whistle.server.config import Rate
 from whistle.server.instance import Instance
-from whistle.store import Heap, Sealed, State, Taken
+from whistle.store import Heap, Sealed, State, Taken, retention
 
 DAY = parties.DAY
 SIZE = envelope.size(8)
@@ -404,3 +404,19 @@ def test_a_time_has_one_spelling(client: FlaskClient, org: parties.Organisation)
     """A leading zero in a courier's time is refused, though the number is the signed one."""
     sent = [Carrier(client, org, spelling=spelling).send("/courier/days", b"{}") for spelling in ("{}", "0{}")]
     assert [each.status_code for each in sent] == [200, 403]
+
+
+def test_many_statements_are_one_transaction(
+    carrier: Carrier, instance: Instance, org: parties.Organisation, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reviewer who signs very many statements makes the server write once, and look at each day once."""
+    arrive(instance, org)
+    clock.day = DAY + datetime.timedelta(days=1)
+    carrier.wrong["time"] = noon(clock.day)
+    key = org.people["ombuds"].secret.signing
+    stated = tuple(statement.sign("ombuds", DAY, bytes([number] * 32), key) for number in range(40))
+    looked: list[datetime.date] = []
+    whole = retention.has_day
+    monkeypatch.setattr(retention, "has_day", lambda connection, day: looked.append(day) or whole(connection, day))
+    assert carrier.push(listing([], imports=stated), []).get_json()["imports"] == 40
+    assert looked == [DAY]

@@ -56,7 +56,7 @@ def test_a_clock_that_lags_brings_nothing_to_a_day_that_is_over(store: Store, ur
         late.withdraw(gone.id, slip.id)
         late.record_visit("courier")
         assert late.clock().day == NEXT
-        assert not late.record_import("ombuds", NEXT, late.day_hash(NEXT) or b"")
+        assert not late.record_imports([("ombuds", NEXT, late.day_hash(NEXT) or b"")])
     assert store.day_ids(DAY).envelopes == store.day_ids(DAY).blocks == ()
     assert {(each.day, each.state_day) for each in store.lookup([first.id, gone.id, slip.id])} == {(NEXT, NEXT)}
     assert store.last_visit() == NEXT
@@ -125,7 +125,7 @@ def test_what_comes_after_a_leap_counts_for_the_day_that_is_accepted(store: Stor
     store.record_visit("courier")
     under_way, _ = put(store)
     assert {each.day for each in store.lookup([late.id, slip.id])} == {NEXT}
-    assert not store.record_import("ombuds", DAY, store.day_hash(DAY) or b"")
+    assert not store.record_imports([("ombuds", DAY, store.day_hash(DAY) or b"")])
     CLOCK.day = after(right.toordinal() - DAY.toordinal() + 1)
     another, _, _ = report(store)
     right = CLOCK.day
@@ -148,13 +148,13 @@ def test_what_came_under_days_ahead_counts_for_the_day_that_is_accepted(store: S
     on(store, NEXT).turn_over()
     store.collect([old.id])
     for reviewer in ACTIVE:
-        store.record_import(reviewer, DAY, store.day_hash(DAY) or b"")
+        store.record_imports([(reviewer, DAY, store.day_hash(DAY) or b"")])
     on(store, LATER).turn_over()
     first, slip, (id,) = report(store, blocks=1)
     on(store, after(181)).turn_over()
     second, _, _ = report(store)
     store.record_visit("courier")
-    store.record_import("ombuds", LATER, store.day_hash(LATER) or b"")
+    store.record_imports([("ombuds", LATER, store.day_hash(LATER) or b"")])
     assert store.remove_due(ACTIVE) == [DAY]
     CLOCK.day = after(2)
     assert store.clock().leapt
@@ -183,7 +183,7 @@ def test_a_day_that_was_removed_hides_none_that_is_accepted_later(store: Store) 
     store.collect([each.id for each in reports])
     for reviewer in ACTIVE:
         for day in (DAY, NEXT):
-            store.record_import(reviewer, day, store.day_hash(day) or b"")
+            store.record_imports([(reviewer, day, store.day_hash(day) or b"")])
     for number in range(4, 10):
         on(store, after(number)).turn_over()
     assert store.remove_due(ACTIVE) == [DAY, NEXT]

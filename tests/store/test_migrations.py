@@ -112,7 +112,7 @@ def filled(store: Store) -> None:
     report(on(store, NEXT), blocks=1)
     put(store)
     on(store, NEXT).record_visit("courier")
-    on(store, NEXT).record_import("ombuds", DAY, store.day_hash(DAY) or b"")
+    on(store, NEXT).record_imports([("ombuds", DAY, store.day_hash(DAY) or b"")])
 
 
 def test_down_to_the_base_leaves_no_table(store: Store, url: str, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def old(store: Store) -> tuple[Store, Sealed, Sealed, bytes]:
 def state(store: Store, day: int, *reviewers: str) -> None:
     """Reviewers state DAY, so many days after it."""
     for reviewer in reviewers:
-        assert on(store, after(day)).record_import(reviewer, DAY, store.day_hash(DAY) or b"")
+        assert on(store, after(day)).record_imports([(reviewer, DAY, store.day_hash(DAY) or b"")])
 
 
 def hashed(*things: tuple[bytes, bytes | None]) -> bytes:
@@ -122,7 +122,7 @@ def test_a_statement_that_is_not_the_servers_list_does_not_count(old: tuple[Stor
         hashed(),
     ):
         for reviewer in ACTIVE:
-            on(store, NEXT).record_import(reviewer, DAY, wrong)
+            on(store, NEXT).record_imports([(reviewer, DAY, wrong)])
     assert on(store, after(100)).remove_due(ACTIVE) == []
     assert (store.body(first.id), store.block(id)) == (first.body, block)
     state(store, 100, *ACTIVE)
@@ -133,20 +133,20 @@ def test_hashes_of_several_reviewers_are_not_mixed(old: tuple[Store, Sealed, Sea
     """A day goes when all stated its one hash, not when each stated some."""
     store, *_ = old
     state(store, 1, "ombuds")
-    on(store, NEXT).record_import("ethics", DAY, bytes(32))
+    on(store, NEXT).record_imports([("ethics", DAY, bytes(32))])
     assert on(store, after(100)).remove_due(ACTIVE) == []
 
 
 def test_a_day_that_is_not_over_cannot_be_stated(store: Store) -> None:
     """A statement on the day itself is refused, since the list may still grow; on the next it is kept."""
     report(store)
-    assert not store.record_import("ombuds", DAY, store.day_hash(DAY) or b"")
-    assert on(store, NEXT).record_import("ombuds", DAY, store.day_hash(DAY) or b"")
+    assert not store.record_imports([("ombuds", DAY, store.day_hash(DAY) or b"")])
+    assert on(store, NEXT).record_imports([("ombuds", DAY, store.day_hash(DAY) or b"")])
 
 
 def test_a_day_of_nothing_cannot_be_stated(store: Store) -> None:
     """The empty list is nobody's statement."""
-    assert not on(store, NEXT).record_import("ombuds", DAY, hashed())
+    assert not on(store, NEXT).record_imports([("ombuds", DAY, hashed())])
 
 
 def test_a_day_that_was_not_turned_over_is_left_alone(store: Store) -> None:

@@ -6,7 +6,8 @@ or that arrived later, is ever removed because of it.
 The table `imports` stores the day on which a statement arrived, and its hash; the hash identifies the day it is about.
 """
 
-from collections.abc import Collection
+import functools
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -39,17 +40,18 @@ class Limits:
         return timedelta(days=self.reviewers if heap is Heap.REVIEWERS else self.reporters)
 
 
-def record_import(database: Database, reviewer: str, day: date, hash_: bytes, clock: Clock) -> bool:
-    """Store a statement whose signature the caller has checked. False if nothing of that day is stored (any more).
+def record_imports(database: Database, stated: Iterable[tuple[str, date, bytes]], clock: Clock) -> int:
+    """Store statements, as reviewer, day and hash, whose signatures the caller has checked; returns how many.
 
-    Also False for a day that is not over, as it may still grow. A repeated statement keeps its first day.
+    One is left out if nothing of its day is stored (any more), or the day is not over, as it may still grow.
+    A repeated statement keeps its first day.
     """
     with database.write() as connection:
         now = clock.take(connection)
-        if day >= now.open or not has_day(connection, day):
-            return False
-        database.add(connection, imports, [{"reviewer": reviewer, "day": now.day, "hash": hash_}])
-        return True
+        days = functools.cache(lambda day: day < now.open and has_day(connection, day))
+        rows = [{"reviewer": reviewer, "day": now.day, "hash": hash_} for reviewer, day, hash_ in stated if days(day)]
+        database.add(connection, imports, rows)
+        return len(rows)
 
 
 def record_visit(database: Database, courier: str, clock: Clock) -> None:

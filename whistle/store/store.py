@@ -137,12 +137,12 @@ class Store:
         envelopes = self.lookup([id], bodies=BOTH)
         return envelopes[0].body if envelopes else None
 
-    def record_import(self, reviewer: str, day: date, hash_: bytes) -> bool:
-        """Store a reviewer's statement, its signature checked by the caller. False if nothing of that day is stored.
+    def record_imports(self, stated: Iterable[tuple[str, date, bytes]]) -> int:
+        """Store reviewers' statements, their signatures checked by the caller, in one transaction; returns how many.
 
-        Whether it matches what is stored is checked at removal.
+        One of a day of which nothing is stored is left out. Whether one matches what is stored is checked at removal.
         """
-        return retention.record_import(self.database, reviewer, day, hash_, self._clock)
+        return retention.record_imports(self.database, stated, self._clock)
 
     def record_visit(self, courier: str) -> None:
         """Record today as a day on which this courier connected."""

@@ -52,7 +52,9 @@ def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, A
             _receive(load, member, b"".join(body.pieces()), instance)
         _put_made_up(load, instance)
         installed = _install(load.files, instance)
-        imports = sum(_record_statement(statement, instance) for statement in reader.listing.imports)
+        signed = [each for each in reader.listing.imports if _is_signed(each, instance)]
+        stated = [(each.reviewer, each.day, each.hash) for each in signed]
+        imports = instance.store.record_imports(stated) if stated else 0
         return {**_commit(load, instance), "manifest": installed, "imports": imports}
     finally:
         discard(instance.store, load.blocks)  # blocks of a refused bundle; committed ones stay
@@ -112,14 +114,14 @@ def _install(files: dict[str, bytes], instance: Instance) -> str:
         return f"refused: {error}"
 
 
-def _record_statement(statement: ImportStatement, instance: Instance) -> bool:
-    """Store a workstation's statement of what it holds, if its reviewer signed it; it is compared at removal."""
+def _is_signed(statement: ImportStatement, instance: Instance) -> bool:
+    """Whether the reviewer signed this statement of what their workstation holds; it is compared at removal."""
     for key in instance.published.signing_keys(statement.reviewer, instance.today):
         try:
             statement.check(key)
         except ProtocolError:
             continue
-        return instance.store.record_import(statement.reviewer, statement.day, statement.hash)
+        return True
     return False
 
 
