@@ -31,10 +31,23 @@ MAX_TOKENS = 2_000  # of what was typed; a copy of the whole page of the words h
 MAX_ROWS = 20_000  # of twelve words that are looked at in a text; one in sixteen matches by chance
 MAX_LETTERS = 64  # of a token; the rest is ignored, since no word of a list is as long
 MAX_MARKS = 30  # combining marks in a row; no script puts as many on a letter
+# By fixed ranges, like invisible characters: what Unicode says changes from version to version.
+SEPARATORS = (
+    r"\x00-/:-@\[-^`{-\xbf\xd7\xf7\u02b0-\u02ff\u037e\u0387\u055a-\u055f\u0589\u058a\u05be\u05c0\u05c3\u05c6\u05f3\u05f4"
+    r"\u0600-\u060f\u061b-\u061f\u066a-\u066d\u06d4\u0700-\u070d\u0964\u0965\u0970\u0e4f\u0e5a\u0e5b\u1680\u2000-\u20cf"
+    r"\u2150-\u2bff\u2e00-\u2e7f\u2ff0-\u3004\u3008-\u3020\u3030\u303d-\u303f\u30fb\u3200-\u33ff\ud800-\uf8ff"
+    r"\ufe10-\ufe1f\ufe30-\ufe6f\uff00-\uff0f\uff1a-\uff20\uff3b-\uff40\uff5b-\uff65\uffe0-\uffff"
+    r"\U0001d100-\U0001d1ff\U0001f000-\U0001faff\U000f0000-\U0010ffff"
+)
+MARKS = r"\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f"
+ZEROS = "٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰"  # of each row of ten decimal digits but the first
 Numbers = Callable[[str], tuple[int | None, ...]]
 IN_NO_LIST = (None,) * len(LANGUAGES)
-_TOKEN = re.compile(r"\w+")
-_EXCESS_MARKS = re.compile(rf"([^\w\s\x00-\x7f]{{{MAX_MARKS}}})[^\w\s\x00-\x7f]+")
+_TOKEN = re.compile(f"[^{SEPARATORS}]+")
+_A_MARK = rf"(?![{SEPARATORS}])\W"
+_EXCESS_MARKS = re.compile(rf"((?:{_A_MARK}){{{MAX_MARKS}}})(?:{_A_MARK})+")
+_COMBINING = re.compile(f"[{MARKS}]+")
+_DIGITS = str.maketrans({ord(zero) + digit: str(digit) for zero in ZEROS for digit in range(10)})
 _MATCHED = operator.itemgetter(0)
 _CHINESE = re.compile("[\u3400-\u9fff]+")
 
@@ -126,7 +139,7 @@ def _may_hold(text: str, together: bool) -> bool:
             if together and _CHINESE.fullmatch(token):
                 return True
             token = _plain(token[:MAX_LETTERS])
-        run = run + 1 if token[:PREFIX].lower() in starts or token.isdecimal() else 0
+        run = run + 1 if token[:PREFIX].lower() in starts or _is_number(token) else 0
         if run == COUNT:
             return True
     return False
@@ -162,7 +175,7 @@ def _row_values(twelve: Sequence[str], numbers: Numbers) -> Iterator[int]:
     """The values of twelve words or numbers, in each list that has them all; of numbers alone there is one."""
     readings = zip(*map(numbers, twelve), strict=True)
     whole = [_value(reading) for reading in readings if None not in reading]
-    yield from whole[:1] if all(map(str.isdecimal, twelve)) else whole
+    yield from whole[:1] if all(map(_is_number, twelve)) else whole
 
 
 def _tokens(text: str, together: bool = True) -> Iterator[str]:
@@ -170,24 +183,28 @@ def _tokens(text: str, together: bool = True) -> Iterator[str]:
     for match in _TOKEN.finditer(_composed(text)):
         if together and _CHINESE.fullmatch(match[0]):
             yield from match[0]
-        else:
-            yield _plain(match[0][:MAX_LETTERS])
+        elif token := _plain(match[0][:MAX_LETTERS]):
+            yield token
 
 
 def _composed(text: str) -> str:
     """NFC, after long runs of combining marks are cut: NFC takes quadratic time in the marks on one letter.
 
-    This changes no word, since so many marks separate words anyway.
+    This changes no word, since marks that a list knows are left out anyway, and a word with others is in no list.
     """
     return unicodedata.normalize("NFC", _EXCESS_MARKS.sub(r"\1", text))
 
 
 def _plain(text: str) -> str:
-    """NFKD without marks, case folded."""
+    """NFKD without marks, capitals of the Latin alphabet as small letters, digits as those of ASCII."""
     if text.isascii():
         return text.lower()
-    spread = unicodedata.normalize("NFKD", text.casefold())
-    return "".join(char for char in spread if not unicodedata.combining(char))
+    spread = _COMBINING.sub("", unicodedata.normalize("NFKD", text))
+    return "".join(char.lower() if char.isascii() else char for char in spread.translate(_DIGITS))
+
+
+def _is_number(token: str) -> bool:
+    return token.isascii() and token.isdecimal()
 
 
 def _unnumbered(tokens: list[str]) -> list[str]:
@@ -204,7 +221,7 @@ def _followed_by_numbers(tokens: Sequence[str]) -> list[str]:
     The page of the words shows them like this; other numbers, such as positions, are skipped.
     """
     pairs = itertools.pairwise([*tokens, ""])
-    named = [token if _is_own_number(token, after, _numbers) else "" for token, after in pairs if not token.isdecimal()]
+    named = [token if _is_own_number(token, after, _numbers) else "" for token, after in pairs if not _is_number(token)]
     runs = [list(run) for is_named, run in itertools.groupby(named, bool) if is_named]
     twelve = [run for run in runs if len(run) == COUNT]
     return twelve[0] if len(twelve) == 1 else []
@@ -221,17 +238,17 @@ def _without_own_numbers(tokens: Iterable[str], numbers: Numbers) -> Iterator[st
 
 def _is_own_number(word: str, number: str, numbers: Numbers) -> bool:
     """Whether this is the number of the word in some list."""
-    said = _digits(number) if number.isdecimal() and not word.isdecimal() else None
+    said = _digits(number) if not _is_number(word) else None
     return said is not None and said in numbers(word)
 
 
 def _digits(token: str) -> int | None:
-    return int(token) if token.isdecimal() and len(token) <= PREFIX else None
+    return int(token) if _is_number(token) and len(token) <= PREFIX else None
 
 
 def _numbers(token: str) -> tuple[int | None, ...]:
     """A token's number in each language."""
-    if token[:PREFIX] not in _starts() and not token.isdecimal():
+    if token[:PREFIX] not in _starts() and not _is_number(token):
         return IN_NO_LIST
     return tuple(_number(token, language) for language in LANGUAGES)
 

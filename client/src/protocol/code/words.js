@@ -20,6 +20,19 @@ const MAX_ROWS = 20_000; // of twelve words that are looked at in a text; one in
 const PREFIX = 4; // letters that tell a word from all others of its list
 const CHECKSUM = 4n; // bits
 const WORD = 11n; // bits
+// By fixed ranges, like invisible characters: what Unicode says changes from version to version.
+const SEPARATORS =
+  "\\0-/:-@\\[-^`{-\\xbf\\xd7\\xf7\\u02b0-\\u02ff\\u037e\\u0387\\u055a-\\u055f\\u0589\\u058a\\u05be\\u05c0\\u05c3\\u05c6\\u05f3" +
+  "\\u05f4\\u0600-\\u060f\\u061b-\\u061f\\u066a-\\u066d\\u06d4\\u0700-\\u070d\\u0964\\u0965\\u0970\\u0e4f\\u0e5a\\u0e5b\\u1680" +
+  "\\u2000-\\u20cf\\u2150-\\u2bff\\u2e00-\\u2e7f\\u2ff0-\\u3004\\u3008-\\u3020\\u3030\\u303d-\\u303f\\u30fb\\u3200-\\u33ff" +
+  "\\ud800-\\uf8ff\\ufe10-\\ufe1f\\ufe30-\\ufe6f\\uff00-\\uff0f\\uff1a-\\uff20\\uff3b-\\uff40\\uff5b-\\uff65\\uffe0-\\uffff" +
+  "\\u{1d100}-\\u{1d1ff}\\u{1f000}-\\u{1faff}\\u{f0000}-\\u{10ffff}";
+const TOKENS = new RegExp(`[^${SEPARATORS}]+`, "gu");
+const MARKS = "\\u0300-\\u036f\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\ufe20-\\ufe2f";
+const COMBINING = new RegExp(`[${MARKS}]+`, "gu");
+const EXCESS_MARKS = new RegExp(`([${MARKS}]{30})[${MARKS}]+`, "gu"); // no script puts as many on a letter
+// The first of each row of ten decimal digits.
+const ZEROS = Array.from("٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰", (zero) => zero.charCodeAt(0));
 
 /** @typedef {"en" | "es" | "fr" | "zh"} Language */
 
@@ -227,52 +240,36 @@ function codesIn(row) {
 export function tokensOf(text, together = true) {
   return found(text).flatMap((token) => {
     const isChinese = together && /^[\u3400-\u9fff]+$/.test(token);
-    return isChinese ? Array.from(token) : plain(Array.from(token.slice(0, 2 * LONGEST)).slice(0, LONGEST).join(""));
+    if (isChinese) return Array.from(token);
+    const short = plain(Array.from(token.slice(0, 2 * LONGEST)).slice(0, LONGEST).join(""));
+    return short ? [short] : [];
   });
 }
 
 /** @param {string} text */
 function found(text) {
-  return text.normalize("NFC").match(/[\p{L}\p{N}_]+/gu) ?? [];
+  return text.replace(EXCESS_MARKS, "$1").normalize("NFC").match(TOKENS) ?? [];
 }
 
 /**
- * NFKD without marks, case folded.
+ * NFKD without marks, capitals of the Latin alphabet as small letters, digits as those of ASCII.
  *
  * @param {string} text
  */
 function plain(text) {
-  if (/^[ -~]*$/.test(text)) {
-    return text.toLowerCase();
-  }
-  const spread = Array.from(text, folded).join("").normalize("NFKD");
-  return Array.from(spread)
-    .filter((char) => !isCombining(char))
-    .join("");
+  const spread = text.normalize("NFKD").replace(COMBINING, "");
+  return spread.replace(/[A-Z]/g, (letter) => letter.toLowerCase()).replace(/[\u0660-\uabff]/g, digitOf);
 }
 
 /**
- * Unicode's full case folding of one character.
- *
- * Small letters of capital ones of small ones, but for Cherokee, which folds to capitals, and the dotless i.
+ * The digit of ASCII for one of another script; any other character as it is.
  *
  * @param {string} char
  */
-function folded(char) {
-  if (/\p{Script=Cherokee}/u.test(char)) {
-    return char.toUpperCase();
-  }
-  const lower = char.toLowerCase();
-  return lower === "\u0131" ? lower : Array.from(lower.toUpperCase(), (upper) => upper.toLowerCase()).join("");
-}
-
-/**
- * Whether a character's combining class is not 0: normalisation then moves it past a mark of another class.
- *
- * @param {string} char
- */
-function isCombining(char) {
-  return /\p{M}/u.test(char) && [`a${char}\u0334`, `a\u0301${char}`].some((text) => text.normalize("NFD") !== text);
+function digitOf(char) {
+  const place = char.charCodeAt(0);
+  const zero = ZEROS.find((first) => first <= place && place < first + 10);
+  return zero === undefined ? char : String(place - zero);
 }
 
 /**
@@ -309,7 +306,7 @@ function shown(tokens) {
   tokens.forEach((token, place) => {
     if (saysAgain(token, tokens[place + 1] ?? "")) {
       runs[runs.length - 1].push(token);
-    } else if (!/^\p{Nd}+$/u.test(token)) {
+    } else if (!/^\d+$/.test(token)) {
       runs.push([]);
     }
   });
@@ -338,26 +335,12 @@ function saysAgain(word, number) {
 }
 
 /**
- * The value of up to four digits of any script; null for anything else.
+ * The value of up to four digits; null for anything else.
  *
  * @param {string} token
  */
 function digits(token) {
-  return /^\p{Nd}{1,4}$/u.test(token) ? Array.from(token).reduce((value, char) => 10 * value + digit(char), 0) : null;
-}
-
-/**
- * The value of a decimal digit: how many such digits stand before it in Unicode's row of ten.
- *
- * @param {string} char
- */
-function digit(char) {
-  const place = /** @type {number} */ (char.codePointAt(0));
-  let zero = place;
-  while (place - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) {
-    zero--;
-  }
-  return place - zero;
+  return /^\d{1,4}$/.test(token) ? Number(token) : null;
 }
 
 /**
