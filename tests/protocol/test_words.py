@@ -172,7 +172,8 @@ def test_rows_without_end_are_not_all_hashed(monkeypatch: pytest.MonkeyPatch, te
 @pytest.mark.parametrize(
     "typed",
     [
-        "① {} ", "{}² ", "•{}\u2009", "👉{}", "{}،", "{}\u0964", "{number}\ufe0f\u20e3 {} ", "{local}. {}\n", "\u201c{}\u201d", "{}ª "
+        "① {} ", "{}² ", "•{}\u2009", "👉{}", "{}،", "{}\u0964", "\u201c{}\u201d", "{}ª ",
+        "{number}\ufe0f\u20e3 {} ", "{local}. {}\n",
     ],
 )  # fmt: skip
 def test_what_stands_between_words(typed: str) -> None:
