@@ -4,11 +4,12 @@ import datetime
 import html
 import re
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.parties import DAY, sealed
+from tests.parties import DAY, ROLES, organisation, sealed
 from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import HOST
 from tests.workstation.test_grants import a_grant, reported
@@ -182,3 +183,28 @@ def test_somebody_who_came_back_counts_again(world: World) -> None:
     late(world, by_ethics(world, who, Status, status="open", text=""))
     world.round("ombuds")
     assert case_of(world, who).status == "open"
+
+
+def test_nobody_takes_the_effect_from_what_was_handed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What somebody wrote before they left stays in effect, even if a reader sends it once more after that day."""
+    monkeypatch.setitem(ROLES, "chief", "Chief")
+    world = World(tmp_path, organisation())
+    who, _ = reported(world)
+    world.round("ethics")
+    compose.grant(world.station("ethics"), case_of(world, who, "ethics"), "chief")
+    compose.status(world.station("ethics"), case_of(world, who, "ethics"), "open", text="Begun.")
+    world.round("ethics", "ombuds")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    written = [entry.signed for entry in case_of(world, who).entries if entry.by == "ethics"]
+    world.day = world.carrier.today = AFTER
+    world.carrier.manifests = [world.org.known, dismissed(world)]
+    world.round("ombuds", "counsel")
+    for signed in written:
+        late(world, signed, ("counsel",))
+    world.round("counsel")
+    case = case_of(world, who, "counsel")
+    assert (case.status, case.faults) == ("open", []) and "chief" in case.allowed
+    compose.note(world.station("ombuds"), case_of(world, who), "To all three.")
+    world.round("ombuds", "counsel")
+    assert case_of(world, who, "counsel").entries[-1].content.kind == "note"
+    world.close()

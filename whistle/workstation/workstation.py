@@ -292,10 +292,14 @@ class Workstation:
         return True
 
     def note_server(self, hash_: str, day: datetime.date | None) -> bool:
-        """Save a message's day at the server if none or only a later one was known; True if it was."""
+        """Save a message's day at the server if none or only a later one was known; True if it was.
+
+        Not for what a grant handed over: an envelope that brings it later says nothing about when it was written, since
+        anybody who has a message can send it once more, and it would take the effect from an author who left since.
+        """
         kept = self.kept(hash_)
         known = kept.server or (kept.arrived if kept.via == "envelope" else None)
-        if day is None or (known and known <= day):
+        if day is None or kept.via == "grant" or (known and known <= day):
             return False
         self._note_day(hash_, "server", day)
         return True
