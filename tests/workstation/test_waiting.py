@@ -13,13 +13,14 @@ import pytest
 from tests import parties
 from tests.parties import DAY, reporter
 from tests.workstation.carrying import PASSPHRASE, World, attach
+from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.message import Grant, Note, Signed
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.statement import day_hash
 from whistle.protocol.trust.manifest import SignedManifest
-from whistle.workstation.cases import overview
+from whistle.workstation.cases import case_list, compose, overview
 from whistle.workstation.exchange import imports, judging, outbox, received, waiting
 from whistle.workstation.vault import backup, keyfile
 
@@ -225,3 +226,26 @@ def split(world: World) -> list[Path]:
         path.write_bytes(b"".join(bundle.stream(listing, lambda member: [files[member.name]])))
         paths.append(path)
     return paths
+
+
+def test_a_reader_who_is_cut_off_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A grant that is kept from a reader whom it names makes all messages wait there, and its case says so."""
+    monkeypatch.setitem(parties.ROLES, "chief", "Chief")
+    world = World(tmp_path, parties.organisation())
+    everybody = ("ombuds", "ethics", "counsel")
+    who = world.report(readers=everybody)
+    world.round("ombuds", "counsel")
+    inside = message.original(case_of(world, who).messages[0])
+    rogue = {"readers": (*everybody, "chief"), "grantee": "chief", "lane": 9, "originals": (inside,)}
+    world.send(by_ethics(world, who, Grant, **rogue), ("ombuds", "chief"))
+    world.round("ombuds")
+    compose.note(world.station("ombuds"), case_of(world, who), "Do you read this?")
+    world.round("ombuds", "counsel")
+    [told] = case_of(world, who, "counsel").faults
+    assert told.startswith("a message of ombuds cannot be shown yet") and "ask ombuds or another reader" in told
+    assert case_list.rows(world.station("counsel"))[0][0].faults
+    compose.grant_whole(world.station("ombuds"), case_of(world, who), "counsel")
+    world.round("ombuds", "counsel")
+    case = case_of(world, who, "counsel")
+    assert [entry.content.kind for entry in case.entries] == ["report", "grant", "note", "grant"] and not case.faults
+    world.close()

@@ -370,3 +370,10 @@ class Workstation:
         """Record how many of a case's messages the reviewer has seen."""
         with self.change():
             self._altered(case)["opened"] = count
+
+    def note_waiting(self, case: str, counts: Mapping[str, int]) -> None:
+        """Record how many messages of each reviewer wait for something else of the case."""
+        record = self.case_record(case)
+        if record["messages"] and counts != record.get("waits", {}):
+            with self.change():
+                self._altered(case)["waits"] = dict(counts)

@@ -4,11 +4,16 @@ It is worked out whenever a case is read and not kept, since the manifest or the
 after it.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from whistle.protocol.case.message import ByReporter, ByReviewer, Message, Reply, Signed
 from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
+
+WAITS = (
+    "{what} of {by} cannot be shown yet: what lets in or leaves out somebody whom {it} has not come; if it does not "
+    "come with the next exchange, ask {by} or another reader to grant the case to you again"
+)
 
 Lanes = Callable[[str, int], Sequence[int]]  # of a reviewer, by the number of slots
 
@@ -41,3 +46,13 @@ def _manifest(content: Message, trust: Trust) -> Iterator[Remark]:
     what = "has not come here yet" if named.serial > serials[-1] else "is not the one known here"
     text = f"a {content.kind} of {content.day} was sealed with manifest {named.serial}, which {what}"
     yield Remark(text, content.sender if isinstance(content, ByReviewer) else "", "manifest")
+
+
+def waiting(counts: Mapping[str, int]) -> Iterator[Remark]:
+    """One for each reviewer of whom messages wait; `counts` says how many.
+
+    Whoever names somebody as let in, and hides the grant from one reader, would cut that reader off unnoticed.
+    """
+    for by, count in sorted(counts.items()):
+        what, it = ("a message", "it names") if count == 1 else (f"{count} messages", "they name")
+        yield Remark(WAITS.format(what=what, by=by, it=it), by, "waits")

@@ -350,8 +350,9 @@ def load(workstation: Workstation, case: str) -> Case:
     entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
     read = Case(case, entries, (), record.get("opened", 0), workstation.today())
     others = [each.signed for each in entries if each.via != "own"]
+    doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
     found = record["faults"]
-    for doubt in mismatches.remarks(others, read.lanes if read.report else None, workstation.trust):
+    for doubt in (*doubts, *mismatches.waiting(record.get("waits", {}))):
         found = remarks.added(found, doubt)
     return replace(read, found=tuple(remarks.lines(found)))
 

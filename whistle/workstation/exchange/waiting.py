@@ -54,12 +54,13 @@ class Room:
     """The waiting messages of a vault.  Use within one change, and `save` at its end."""
 
     def __init__(self, workstation: Workstation) -> None:
-        self._vault = workstation.vault
+        self._vault, self._workstation = workstation.vault, workstation
         self._today = workstation.today()
         kept = self._vault.get("waiting", {})
         self._index: dict[str, dict[str, Any]] = kept if isinstance(kept, dict) else {}
         self._changed = not isinstance(kept, dict)
         self.older = [_arrival(record) for record in kept] if self._changed else []  # as earlier versions kept them
+        self._cases: set[str] = set()  # in which something began or ceased to wait
         self._used = Counter[str]()
         for each in self._index.values():
             self._used[each["sender"]] += each["size"]
@@ -96,6 +97,7 @@ class Room:
         elif arrival.member and _is_before(arrival.server, self._read(signed.hash).server):
             self._vault.put(f"waiting/{signed.hash}", _record(arrival))  # the earliest day counts (SPEC 7.5)
         self._index[signed.hash] = {**before, "for": why.dependency}
+        self._cases.add(content.case)
         self._changed = True
         return True
 
@@ -105,6 +107,7 @@ class Room:
         if entry is not None:
             self._used[entry["sender"]] -= entry["size"]
             self._vault.remove(f"waiting/{hash_}")
+            self._cases.add(entry["case"])
             self._changed = True
 
     def tidy(self, written: datetime.date) -> None:
@@ -115,9 +118,16 @@ class Room:
                 self.remove(hash_)
 
     def save(self) -> None:
-        """Write the index, if it has changed."""
-        if self._changed:
-            self._vault.put("waiting", self._index)
+        """Write the index, if it has changed, and tell in each case how many messages of whom wait for it."""
+        if not self._changed:
+            return
+        self._vault.put("waiting", self._index)
+        counts: dict[str, Counter[str]] = {case: Counter() for case in self._cases}
+        for each in self._index.values():
+            if each["for"] == CASE and each["case"] in counts:
+                counts[each["case"]][each["sender"]] += 1
+        for case, waits in counts.items():
+            self._workstation.note_waiting(case, waits)
 
     def _read(self, hash_: str) -> Arrival:
         return _arrival(self._vault.get(f"waiting/{hash_}"))
