@@ -1,5 +1,6 @@
 """What a reviewer signs counts until their key ends, by their own day and by the server's (SPEC 7.5)."""
 
+import base64
 import datetime
 import html
 import re
@@ -15,7 +16,7 @@ from tests.workstation.test_app import HOST
 from tests.workstation.test_grants import a_grant, reported
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
 from whistle.protocol.case import message
-from whistle.protocol.case.message import Note, Signed, Status
+from whistle.protocol.case.message import Earlier, Have, Note, Reply, Signed, Status
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.app.app import create_app
@@ -208,3 +209,41 @@ def test_nobody_takes_the_effect_from_what_was_handed_over(tmp_path: Path, monke
     world.round("ombuds", "counsel")
     assert case_of(world, who, "counsel").entries[-1].content.kind == "note"
     world.close()
+
+
+def test_what_came_late_alarms_nobody_about_others(world: World) -> None:
+    """What a dismissed reviewer's late messages name is not missed, and contradicts nothing of a colleague's."""
+    who, _ = reported(world)
+    reply = compose.reply(world.station("ombuds"), case_of(world, who), "We look into it.")
+    first = by_ethics(world, who, Note)
+    late(world, first, day=DAY)
+    world.round("ombuds")
+    world.day = world.carrier.today = AFTER
+    world.carrier.manifests = [world.org.known, dismissed(world)]
+    named = (Earlier(DAY, "ombuds", "ab" * 32, 0),)
+    late(world, a_reply(world, who, seq=7, prev="1" * 64, seen=("cd" * 32,), have=Have(9, DAY), earlier=named))
+    late(world, by_ethics(world, who, Note, text="Another first one."))
+    late(world, by_ethics(world, who, Note, seq=1, prev="1" * 64))
+    world.round("ombuds")
+    assert [line[:32] for line in case_of(world, who).faults] == ["3 messages of ethics came after "]
+    assert isinstance(reply.message, Reply)
+
+
+def test_a_late_or_bad_grant_passes_nothing_on(world: World) -> None:
+    """What only such a grant hands to a reader is granted to them by whoever writes next."""
+    who = world.report(readers=("ombuds", "ethics", "counsel"))
+    signed = world.follow_up(who)
+    world.round("ombuds", "counsel")
+    inside = message.original(signed)
+    bad = replace(inside, signature=base64.b64encode(bytes(64)).decode())
+    late(world, a_grant(world, who, bad, lane=2), ("ombuds", "counsel"), DAY)
+    world.day = world.carrier.today = AFTER
+    world.carrier.manifests = [world.org.known, dismissed(world)]
+    late(world, a_grant(world, who, inside, lane=2, seq=1, prev="1" * 64), ("ombuds", "counsel"))
+    world.round("ombuds", "counsel")
+    assert "follow-up" not in [entry.content.kind for entry in case_of(world, who, "counsel").entries]
+    compose.note(world.station("ombuds"), case_of(world, who), "Have you seen this?")
+    world.round("ombuds", "counsel")
+    case = case_of(world, who, "counsel")
+    assert "follow-up" in [entry.content.kind for entry in case.entries]
+    assert not any("has not come" in line for line in case.faults)

@@ -8,7 +8,7 @@ case can be missing without a trace.
 import datetime
 import itertools
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from whistle.protocol.case.message import MAX_SLOTS, ByReporter, ByReviewer, Reply, Signed
@@ -32,15 +32,18 @@ def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
     return found
 
 
-def faults(messages: Sequence[Signed], arrived: Days, today: datetime.date) -> list[str]:
+def faults(messages: Sequence[Signed], arrived: Days, today: datetime.date, late: Collection[str] = ()) -> list[str]:
     """What is missing and what contradicts, one line for each reviewer and kind.
 
-    What is missing is told for 180 days after the arrival of what names it: the server has it no longer then.
+    What is missing is told for 180 days after the arrival of what names it: the server has it no longer then.  The
+    hashes in `late` are of messages whose key had ended: they are here, and what they say counts for nothing.
     """
-    recent = {signed.hash for signed in messages if today - arrived[signed.hash] <= EXPECTED}
+    counting = [signed for signed in messages if signed.hash not in late]
+    recent = {signed.hash for signed in counting if today - arrived[signed.hash] <= EXPECTED}
     chains = sorted(links(messages).items())
-    found = [line for reviewer, chain in chains for line in (*_gaps(reviewer, chain, recent), *_forks(reviewer, chain))]
-    return [*found, *_unread(messages, chains, recent), *_places(messages)]
+    found = [line for reviewer, chain in chains for line in _gaps(reviewer, chain, recent)]
+    found += [line for reviewer, chain in chains for line in _forks(reviewer, chain, late)]
+    return [*found, *_unread(messages, chains, recent), *_places(counting)]
 
 
 def follow(messages: Iterable[Signed], reviewer: str, slots: int = MAX_SLOTS) -> dict[str, Any]:
@@ -69,8 +72,9 @@ def _missing(chain: Mapping[int, Sequence[Signed]], recent: set[str]) -> Iterato
             yield str(after) if after - before == 2 else f"{before + 2} to {after}"
 
 
-def _forks(reviewer: str, chain: Mapping[int, Sequence[Signed]]) -> Iterator[str]:
-    for seq, here in sorted(chain.items()):
+def _forks(reviewer: str, chain: Mapping[int, Sequence[Signed]], late: Collection[str]) -> Iterator[str]:
+    for seq, everything in sorted(chain.items()):
+        here = [signed for signed in everything if signed.hash not in late]
         if len(here) > 1:
             yield f"two different messages of {reviewer} have the number {seq + 1}"
         before = {signed.hash for signed in chain.get(seq - 1, [])}

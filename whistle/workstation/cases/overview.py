@@ -278,7 +278,8 @@ class Case:
         reports = sum(isinstance(each, Report) for each in self.by_reporter)
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
         arrived = {each.signed.hash: each.arrived for each in self.entries}
-        return [*self.found, *twice, *self._late(), *chain.faults(self.messages, arrived, self.today)]
+        late = {each.signed.hash for each in self.entries if each.ended}
+        return [*self.found, *twice, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
 
     def _late(self) -> list[str]:
         late = Counter((each.by, each.ended) for each in self.entries if each.ended)
@@ -364,9 +365,7 @@ def mark_read(workstation: Workstation, case: Case) -> None:
 
 
 def queue(workstation: Workstation) -> list[Case]:
-    """All cases: first those that the reporter wrote to after they were closed, then urgent ones, new ones, and the
-    others by deadline; closed ones last.
-    """
+    """All cases: those written to after they were closed, urgent, new, the others by deadline, closed ones last."""
     return sorted((load(workstation, case) for case in workstation.case_ids()), key=order)
 
 

@@ -1,5 +1,6 @@
 """What has reached each reader of a case and the reporter, as far as is known here (SPEC 4.8 to 4.10)."""
 
+import base64
 from collections.abc import Iterator, Sequence
 
 from whistle.protocol.case import message
@@ -19,21 +20,22 @@ EARLIER_PER_SLOT = 3  # so that they fit into a small envelope too
 
 def lacking(case: Case, reader: str) -> list[Signed]:
     """The messages that were neither sealed to this reader nor granted to them, and do not leave them out."""
-    lines = {inside.line for grant in _grants_to(case, reader) for inside in grant.originals}
+    handed = {(inside.line, inside.signature) for grant in _grants_to(case, reader) for inside in grant.originals}
     return [
         signed
         for signed in case.handed_on
-        if reader not in (*signed.message.readers, *signed.message.without) and signed.line.decode() not in lines
+        if reader not in (*signed.message.readers, *signed.message.without)
+        and (signed.line.decode(), base64.b64encode(signed.signature).decode()) not in handed
     ]
 
 
 def _grants_to(case: Case, reader: str) -> Iterator[Grant]:
-    """The grants to a reader with their originals: all from this vault, and as many of others' as fit in a PORTION.
+    """The grants to a reader that count: all from this vault, and as many of others' as fit in a PORTION.
 
     What others granted beyond that is passed on once more, which costs less than to open all that they send.
     """
     room = PORTION
-    for entry in case.entries:
+    for entry in case.counting:
         if isinstance(entry.message, Grant) and entry.message.grantee == reader:
             room -= 0 if entry.via == "own" else conversation.length(entry)
             if (room >= 0 or entry.via == "own") and isinstance(entry.content, Grant):
