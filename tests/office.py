@@ -15,8 +15,8 @@ from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.instance import here
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.exchange.judging import Imported
 from whistle.workstation.workstation import Workstation
 
 

@@ -15,8 +15,8 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.transfer import statement
 from whistle.workstation.cases import compose, overview, saved_files, transcript
 from whistle.workstation.errors import CannotSave, Refused, Untrusted
+from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.exchange.judging import Imported
 
 
 def taken(world: World, id: str = "ombuds") -> Imported:

@@ -21,7 +21,7 @@ from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.statement import day_hash
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.cases import case_list, compose, overview
-from whistle.workstation.exchange import imports, judging, outbox, received, waiting
+from whistle.workstation.exchange import batches, imports, outbox, received, waiting
 from whistle.workstation.vault import backup, keyfile
 
 NEW = "newcomer"
@@ -153,7 +153,7 @@ def test_what_found_no_room_comes_again(world: World, monkeypatch: pytest.Monkey
 
 def test_many_messages_are_judged_in_batches(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """A part is not held in memory whole, and what an early batch misses comes with a later one."""
-    monkeypatch.setattr(judging, "BATCH", 3000)
+    monkeypatch.setattr(batches, "BATCH", 3000)
     who = reporter()
     later = joined(world)
     world.org.known = later
@@ -167,7 +167,7 @@ def test_many_messages_are_judged_in_batches(world: World, monkeypatch: pytest.M
 
 def test_what_had_no_room_is_read_again_once_the_rest_is_here(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     """Of a long part, messages that were judged before the report they belong to come in with the same exchange."""
-    monkeypatch.setattr(judging, "BATCH", 3000)
+    monkeypatch.setattr(batches, "BATCH", 3000)
     monkeypatch.setattr(waiting, "PROVEN", 2 * waiting.LEAST)
     who, before = reporter(), None
     for seq in range(9):
@@ -204,7 +204,7 @@ def test_a_day_in_several_parts_is_one_list(world: World) -> None:
     world.carrier.put_blocks(attach(b"a file")[0])
     one = split(world)
     for _ in range(2):
-        done = judging.Imported()
+        done = batches.Imported()
         for path in one:
             imports.import_part(world.station("ombuds"), path, done)
         assert held(world) in stated(world)

@@ -29,8 +29,8 @@ from whistle.protocol.trust import enrolment
 from whistle.workstation import files
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange import exchange as exchanges
+from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.imports import import_files
-from whistle.workstation.exchange.judging import Imported
 from whistle.workstation.trust import read_roots
 from whistle.workstation.vault import backup as backups
 from whistle.workstation.vault import keyfile

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import deliveries, outbox, stale_outbox
+from whistle.workstation.exchange.batches import Imported, counted
 from whistle.workstation.exchange.imports import Progress, import_files
-from whistle.workstation.exchange.judging import Imported, counted
 from whistle.workstation.exchange.stick import bundles
 from whistle.workstation.workstation import Workstation
 

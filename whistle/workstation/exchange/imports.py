@@ -21,7 +21,7 @@ from whistle.protocol.transfer.listing import Listing, Member
 from whistle.workstation.cases import case_list, compose
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox, received
-from whistle.workstation.exchange.judging import Imported, Judge, counted
+from whistle.workstation.exchange.batches import Imported, Judge, counted
 from whistle.workstation.exchange.waiting import Arrival
 from whistle.workstation.workstation import Workstation
 
