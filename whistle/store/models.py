@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeDecorator
 ID = 16  # bytes, of every id
 BLOCK = 262_144  # bytes
 EPOCH = date(1970, 1, 1)
-REVISION = "r0001"  # the newest migration, which results in these tables
+REVISION = "r0002"  # the newest migration, which results in these tables
 
 
 class Heap(StrEnum):
