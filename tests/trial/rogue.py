@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol.age import HybridRecipient
+from whistle.protocol.age import HybridIdentity, HybridRecipient
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.protocol.case.message import Body, Have, Message, Note, Reply, Signed
@@ -96,8 +96,9 @@ class Rogue:
         return folded, block_ids(folded.rest)
 
     def seal_junk(self) -> bytes:
-        """An envelope that says nothing to anybody."""
-        return self.seal(self.sign(Note, text="junk"), [self.station.me])
+        """An envelope that nobody can open."""
+        slots = self.station.trust.newest().manifest.slots
+        return envelope.seal(self.sign(Note, text="junk"), [HybridIdentity.generate().recipient], slots)
 
     def reads(self, body: bytes) -> Signed | None:
         """What is in an envelope, if its owner can open it."""

@@ -15,6 +15,7 @@ from tests.trial.stage import Stage, Told, staged
 from tests.workstation.test_bounds import counted
 from tests.workstation.test_saving import crafted
 from whistle.courier.errors import CourierError
+from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import attachment
 from whistle.protocol.case.message import Note, Reply
 from whistle.protocol.code import words
@@ -139,3 +140,23 @@ def test_a_text_of_numbers_is_searched_in_bounded_time(stage: Stage, monkeypatch
     checked = counted(monkeypatch, words, "_checked")
     told = Told(stage, stage.visitor().tell("1 " * 40_000).words)
     assert told.id and len(checked) <= 4 * words.MAX_ROWS
+
+
+def test_many_identities_cost_one_try_each_for_what_is_for_somebody_else(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A stranger sends envelopes that a reader cannot open, and this one has an identity for every quarter.
+
+    What is for the reader opens with the identity of the server's day, at the first try; anything else costs one try of
+    each identity, and no more.
+    """
+    office = stage.office
+    office.round("ombuds")
+    told, foreign = Told(stage, stage.visitor().tell("It happened again.").words), 3
+    for number in range(foreign):
+        stage.foul_push(stage.junk(), "reviewers", bundle.envelope_name(bytes([number]) * 16))
+    office.courier.pull(office.stick("ombuds"))
+    tried = counted(monkeypatch, HybridIdentity, "unwrap")
+    office.exchange("ombuds")
+    assert told.id in office.stations["ombuds"].case_ids()
+    assert len(tried) <= 1 + foreign * len(office.stations["ombuds"].periods())

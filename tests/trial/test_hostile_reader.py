@@ -11,6 +11,7 @@ from io import BytesIO
 
 import pytest
 
+from tests.reporter.device import twelve
 from tests.trial.counts import full
 from tests.trial.rogue import attach
 from tests.trial.stage import Stage, Told, node, staged
@@ -254,3 +255,19 @@ def test_a_bad_answer_keeps_no_good_file_back(stage: Stage, told: Told) -> None:
     done = told.program("--save", str(saved))
     assert done.exit_code == 1 and "plan.txt" in done.output
     assert [path.read_bytes() for path in saved.iterdir()] == [b"Call us on Monday."]
+
+
+def test_new_words_tell_nobody_who_was_left_out(stage: Stage) -> None:
+    """A reporter who left a reader out moves the case to new words, since somebody saw the old ones.
+
+    `whistle reporter renew` leaves out the same reader, whose workstation has neither case; the other one has both.
+    """
+    told = stage.tell("It is the ethics office itself.", without=["ethics"])
+    typed = told.words.replace(" ", "\n")
+    done = stage.device.run("renew", words=typed, text="My brother saw them.")
+    assert done.exit_code == 0 and "Left out: Ethics office." in done.stderr, done.output
+    new = Told(stage, twelve(done.stdout))
+    stage.office.round("ombuds", "ethics")
+    cases = {id: stage.office.stations[id].case_ids() for id in ("ombuds", "ethics")}
+    assert {told.id, new.id} <= set(cases["ombuds"]) and not {told.id, new.id} & set(cases["ethics"])
+    assert any("It continues the case" in line for line in new.shown("ombuds"))
