@@ -15,7 +15,7 @@ from whistle.workstation.cases import compose
 
 THEN = "Look again in some days. If this still stands here then, add a follow-up that says so"
 OWN = "An earlier reply from Ombudsperson is not here."
-OTHER = "A reply from Ombudsperson that Ethics office has read is not here."
+OTHER = "Ethics office says they have read a reply from Ombudsperson that is not here."
 
 
 class Told:

@@ -182,7 +182,9 @@ def test_a_follow_up_kept_from_one_reader_shows_until_it_comes(stage: Stage, tol
     rewrite(stage.office.stick("ombuds") / "inbox", lambda _, body: not _is(spy, body, FollowUp))
     stage.office.exchange("ombuds")
     [line] = told.faults("ombuds")
-    assert line.startswith("ethics has read a message in this case that has not come here; if it does not come")
+    assert line.startswith(
+        "ethics says they have read a message in this case that has not come here; if it does not come"
+    )
     stage.office.courier.push(stage.office.stick("ombuds"))
     stage.office.round("ombuds")
     assert told.faults("ombuds") == [] and any("again on Monday" in each for each in told.shown("ombuds"))

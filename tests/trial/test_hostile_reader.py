@@ -17,7 +17,7 @@ from tests.trial.rogue import attach
 from tests.trial.stage import Stage, Told, node, staged
 from whistle.protocol import canonical
 from whistle.protocol.case import message
-from whistle.protocol.case.message import Grant, Note, Reply, Report
+from whistle.protocol.case.message import Earlier, Grant, Note, Reply, Report
 from whistle.protocol.code.retrieval import place_ids
 from whistle.protocol.reporter import submission
 from whistle.workstation.cases import compose
@@ -105,7 +105,8 @@ def test_two_stories_under_one_number_show_to_both(told: Told) -> None:
         told.note(id)
     office.round("ombuds", "counsel", "ombuds")
     assert any(
-        "counsel has read a message in this case that has not come here" in each for each in told.faults("ombuds")
+        "counsel says they have read a message in this case that has not come here" in each
+        for each in told.faults("ombuds")
     )
     compose.grant_whole(office.stations["counsel"], told.case("counsel"), "ombuds")
     office.round("counsel", "ombuds")
@@ -271,3 +272,21 @@ def test_new_words_tell_nobody_who_was_left_out(stage: Stage) -> None:
     cases = {id: stage.office.stations[id].case_ids() for id in ("ombuds", "ethics")}
     assert {told.id, new.id} <= set(cases["ombuds"]) and not {told.id, new.id} & set(cases["ethics"])
     assert any("It continues the case" in line for line in new.shown("ombuds"))
+
+
+def test_a_made_up_reply_is_only_what_its_author_says(told: Told) -> None:
+    """A reader names replies of a colleague that never were: one more, and another one for the place of a true one.
+
+    Reporter and colleagues read that this reader says so; nobody is told that it is so.
+    """
+    rogue, office = told.rogue("ethics"), told.office
+    told.reply("ombuds", ANSWER)
+    day = office.clock.day
+    made_up = (Earlier(day, "ombuds", "1" * 64, 0), Earlier(day, "ombuds", "2" * 64, 5))
+    rogue.say(Reply, ["ombuds"], text="As my colleague said.", earlier=made_up)
+    office.round("ethics", "ombuds")
+    lines = told.faults("ombuds")
+    assert lines and all(line.startswith("ethics says they have read ") for line in lines)
+    for shown in (told.page(), told.program().output):
+        assert "Ethics office says they have read another reply from Ombudsperson than the one here." in shown
+        assert "Ethics office says they have read a reply from Ombudsperson that is not here." in shown

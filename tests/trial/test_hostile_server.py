@@ -38,7 +38,7 @@ def told(stage: Stage) -> Told:
     ("hidden", "line"),
     [
         ([(0, 0)], "An earlier reply from Ombudsperson is not here."),
-        ([(0, 0), (0, 1)], "A reply from Ombudsperson that Ethics office has read is not here."),
+        ([(0, 0), (0, 1)], "Ethics office says they have read a reply from Ombudsperson that is not here."),
         ([(1, 0)], ""),
     ],
     ids=["the first of two", "all of one reader", "the newest"],
@@ -97,7 +97,7 @@ def test_a_server_that_keeps_a_follow_up_from_a_later_courier(
         patch.setattr(Store, "day_ids", hiding)
         stage.office.round("ombuds")
     [line] = told.faults("ombuds")
-    assert line.startswith("ethics has read a message in this case that has not come here")
+    assert line.startswith("ethics says they have read a message in this case that has not come here")
     compose.grant_whole(stage.office.stations["ethics"], told.case("ethics"), "ombuds")
     stage.office.exchange("ethics")
     stage.office.courier.push(stage.office.stick("ethics"))

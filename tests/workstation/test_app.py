@@ -158,7 +158,7 @@ def test_what_is_missing_is_shown_and_granted_again(world: World) -> None:
     del world.carrier.heaps[kept]
     world.round("ethics")
     shown = get(mine, f"case/{case_of(mine)}")
-    assert "ombuds has read a message in this case that has not come here; if it does not come" in shown
+    assert "ombuds says they have read a message in this case that has not come here; if it does not come" in shown
     assert "look into this" in get(mine) and "Grant the case again" in shown
     again = post(theirs, f"case/{case_of(theirs)}/again", grantee="ethics")
     assert "Ombudsperson (ombuds) passed messages of this case on to Ethics office (ethics)" in again

@@ -104,8 +104,8 @@ def _missing(found: MissingReply) -> str:
     if found.author == found.by:
         return f"An earlier reply from {author} is not here."
     if found.differs:
-        return f"{by} has read another reply from {author} than the one here."
-    return f"A reply from {author} that {by} has read is not here."
+        return f"{by} says they have read another reply from {author} than the one here."
+    return f"{by} says they have read a reply from {author} that is not here."
 
 
 def _reply(found: FoundReply) -> Iterator[str]:

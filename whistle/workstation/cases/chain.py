@@ -99,7 +99,7 @@ def _unread(
             of = f" of {', '.join(named)}" if named else ""
             verb = "has" if len(missing) == 1 else "have"
             ask = ASK.format(whom=reviewer)
-            yield f"{reviewer} has read {what}{of} in this case that {verb} not come here; {ask}"
+            yield f"{reviewer} says they have read {what}{of} in this case that {verb} not come here; {ask}"
         elif had > come:
             ask = ASK.format(whom=reviewer)
             yield f"{reviewer} had {had} messages of the reporter when replying, and {come} are here; {ask}"
@@ -120,7 +120,8 @@ def _places(messages: Sequence[Signed]) -> Iterator[str]:
         if (here := held.get((each.sender, each.place))) and each.hash not in here
     }
     for reader, author in sorted(others):
-        yield f"{reader} has read another reply of {author} than the one here: two were signed for one place"
+        told = f"{reader} says they have read another reply of {author} than the one here"
+        yield told + ": if so, two were signed for one place"
 
 
 def _earlier(signed: Signed) -> tuple[str, ...]:
