@@ -2,12 +2,14 @@
 
 import datetime
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import flask
 import pytest
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.server.visitor import Clock, config, opened, turn
 from whistle.protocol.case import envelope
 from whistle.server.instance import Instance, open_instance
@@ -46,7 +48,7 @@ def test_the_day_turns_over_once(instance: Instance, clock: Clock, monkeypatch: 
     turned: list[datetime.date] = []
     failing = [True, False, False, False]
 
-    def turn_over(_: object) -> None:
+    def turn_over(*_: object) -> None:
         if failing.pop(0):
             raise StoreError("no")
         turned.append(clock.day)
@@ -258,3 +260,17 @@ def test_a_fault_does_not_end_housekeeping(
     keeper.run(stop)
     assert len(calls) == 3
     assert "RuntimeError at" in caplog.text and "SECRET" not in caplog.text
+
+
+def test_one_cleans_at_a_time(instance: Instance, clock: Clock) -> None:
+    """Who would clean while another does, as `purge` beside the server, waits and then finds nothing left to do."""
+    instance.store.commit([Sealed(b"k" * 16, Heap.REVIEWERS, bytes(envelope.size(8)))], [])
+    clock.day += ONE
+    with ThreadPoolExecutor(1) as pool:
+        with instance.store.job_lock("cleaning") as lock:
+            second = pool.submit(housekeeping.clean, instance)
+            with pytest.raises(TimeoutError):
+                second.result(0.2)
+            assert instance.store.turn_over(lock).envelopes == 1
+        second.result(PATIENCE)
+    assert instance.store.turn_over().envelopes == 0

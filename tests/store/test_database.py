@@ -23,12 +23,13 @@ def test_one_at_a_time_keeps_house(store: Store, url: str, tmp_path: Path) -> No
     """Under one name there is one, in this process and in another; under another name, and afterwards, the next."""
     script = (
         "import sys, pathlib; from whistle.store import open_store\n"
-        f"with open_store(sys.argv[1], pathlib.Path(sys.argv[2]), {SIZE}).job_lock('house') as mine: print(mine)"
+        f"with open_store(sys.argv[1], pathlib.Path(sys.argv[2]), {SIZE}).job_lock('house') as mine:\n"
+        "    print(mine.acquired)"
     )
     command = [sys.executable, "-c", script, url, str(tmp_path / "blocks")]
     with store.job_lock("house") as mine:
         with store.job_lock("house") as second, store.job_lock("garden") as garden:
-            assert (mine, second, garden) == (True, False, True)
+            assert (mine.acquired, second.acquired, garden.acquired) == (True, False, True)
         assert subprocess.check_output(command) == b"False\n"
     assert subprocess.check_output(command) == b"True\n"
 

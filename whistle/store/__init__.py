@@ -5,7 +5,8 @@ from whistle.store.clock import Reading, Today
 from whistle.store.database import sqlite_files
 from whistle.store.days import DayCount, DayIds
 from whistle.store.envelopes import Sealed, StoredEnvelope
-from whistle.store.errors import Full, Leapt, Missing, StoreError, Taken, WrongDay, WrongSize
+from whistle.store.errors import Away, Full, Leapt, Missing, StoreError, Taken, WrongDay, WrongSize
+from whistle.store.job_lock import JobLock
 from whistle.store.models import BLOCK, ID, Heap, State
 from whistle.store.retention import Limits
 from whistle.store.schema import current, downgrade, upgrade
@@ -15,12 +16,14 @@ from whistle.store.turnover import TurnoverCounts
 __all__ = [
     "BLOCK",
     "ID",
+    "Away",
     "Blocks",
     "DayCount",
     "DayIds",
     "FolderOfBlocks",
     "Full",
     "Heap",
+    "JobLock",
     "Leapt",
     "Limits",
     "Missing",

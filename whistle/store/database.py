@@ -9,8 +9,8 @@ Writes are serialized on both databases, so no writer has to expect rows of anot
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+import time
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,30 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 
-from whistle.store.errors import Full, StoreError
+from whistle.store.errors import Away, Full, StoreError
 from whistle.store.locks import lock_file, locked
 
 BACKENDS = ("sqlite", "postgresql")
 CHUNK = 600  # ids in one statement
-PATIENCE = 30  # seconds that a writer waits for the lock
+PATIENCE = 30  # seconds that a writer waits for its turn, and any statement for a lock
+STATEMENT = 120  # seconds for one statement on PostgreSQL; what migrations do is not bounded
+BRIEFLY = 1000  # ms that the turn-over waits for a lock behind which everybody else would have to wait
+RETRY = 1.0  # seconds after which a database that was away at the start is asked again
+# A host that vanished is noticed in about half a minute, and not after the system's two hours; an URL may say otherwise
+NETWORK = {
+    "connect_timeout": 5,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
 # LIFO: the connection used last has the warmest cache
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database cached by each connection: a lookup reads rows from all over it
 SCHEMA = "schema"  # the lock held while the database is created or its tables change
 WRITERS = 0x77686973746C65  # PostgreSQL's advisory lock that serializes writes
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
+GONE = frozenset({"57P01", "57P02", "57P03"})  # PostgreSQL: it stops, has crashed, or cannot answer yet
 # SQLite reports a full disk also as a failed write (quota) or as no room for its shared memory
 SQLITE_NO_ROOM = frozenset({sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_WRITE, sqlite3.SQLITE_IOERR_SHMSIZE})
 
@@ -57,9 +69,9 @@ class Database:
         self.files = sqlite_files(url)
         self.is_sqlite = bool(self.files)
         self._inserts: dict[Table, Any] = {}  # statements are built once, since each caches its compiled form
-        self._write_lock: AbstractContextManager[Any] = contextlib.nullcontext()
-        if self.is_sqlite:
-            self._write_lock = threading.Lock()  # fairer than waiting for SQLite's own lock
+        # Fairer than waiting for SQLite's own lock; on PostgreSQL, writers that wait hold no connection
+        self._write_lock = threading.Lock()
+        self._preparing, self._prepare, self._failed = threading.RLock(), _nothing, -RETRY
         with translate_errors():
             self.engine = self._sqlite(url) if self.is_sqlite else _postgresql(url)
 
@@ -71,11 +83,11 @@ class Database:
         except OSError as exc:
             raise StoreError(f"the database file cannot be created: {exc.strerror}") from exc
         engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
-        event.listen(engine, "connect", self._prepare)
+        event.listen(engine, "connect", self._set_up)
         event.listen(engine, "begin", _begin)
         return engine
 
-    def _prepare(self, connection: sqlite3.Connection, _: Any) -> None:
+    def _set_up(self, connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # `_begin` starts transactions
         connection.execute("ATTACH DATABASE ? AS today", [str(self.files[1])])
         for schema in ("main", "today"):
@@ -84,16 +96,43 @@ class Database:
         connection.execute(f"PRAGMA main.cache_size=-{CACHE}")
         connection.execute("PRAGMA temp_store=MEMORY")
 
+    def prepare_later(self, prepare: Callable[[], None]) -> None:
+        """Call `prepare` before the next transaction, and again before each until it succeeds; it may use this object.
+
+        While the database is away, it is asked once a second, however many call.
+        """
+        self._prepare = prepare
+
+    def ensure_prepared(self) -> None:
+        """Do what `prepare_later` was told, unless it is done. Raises what it raises."""
+        if self._prepare is _nothing:
+            return
+        with self._preparing:
+            prepare = self._prepare
+            if prepare in (_nothing, _under_way):  # in between, by another thread; or this is `prepare` itself
+                return
+            if time.monotonic() < self._failed + RETRY:
+                raise Away("the database does not answer")
+            self._prepare = _under_way
+            try:
+                prepare()
+            except BaseException:
+                self._prepare, self._failed = prepare, time.monotonic()
+                raise
+            self._prepare = _nothing
+
     @contextlib.contextmanager
     def read(self) -> Iterator[Connection]:
         """A transaction that sees one snapshot of all tables."""
+        self.ensure_prepared()
         with translate_errors(), self.engine.connect() as connection:
             yield connection if self.is_sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
         """A write transaction. Durable when it ends or, if not `lasting`, when the next lasting one ends."""
-        with translate_errors(), self._write_lock, self.engine.connect() as connection:
+        self.ensure_prepared()
+        with translate_errors(), self._turn(), self.engine.connect() as connection:
             connection = connection.execution_options(whistle_writes=True, whistle_lasting=lasting)
             with connection.begin():
                 if not self.is_sqlite:
@@ -101,6 +140,16 @@ class Database:
                     if not lasting:
                         connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
                 yield connection
+
+    @contextlib.contextmanager
+    def _turn(self) -> Iterator[None]:
+        """The only writer of this process."""
+        if not self._write_lock.acquire(timeout=PATIENCE):
+            raise StoreError("too much waits to be written")
+        try:
+            yield
+        finally:
+            self._write_lock.release()
 
     def insert(self, table: Table) -> "sqlite.Insert | postgresql.Insert":
         """An insert statement that supports ON CONFLICT."""
@@ -115,17 +164,18 @@ class Database:
 
     @contextlib.contextmanager
     def bare(self) -> Iterator[Any]:
-        """A cursor in autocommit mode, for statements that cannot run in a transaction."""
-        with translate_errors():
-            connection = self.engine.raw_connection()
+        """A cursor in autocommit mode, for statements that cannot run in a transaction; it waits for locks briefly."""
+        with translate_errors(), contextlib.ExitStack() as stack:
             try:
+                connection = self.engine.raw_connection()
+                stack.callback(connection.invalidate)
+                cursor = connection.cursor()
                 if not self.is_sqlite:
                     connection.dbapi_connection.autocommit = True  # type: ignore[union-attr]
-                yield connection.cursor()
+                    cursor.execute(f"SET lock_timeout TO '{BRIEFLY}ms'")
+                yield cursor
             except (sqlite3.Error, self.engine.dialect.loaded_dbapi.Error) as exc:
                 raise _translate(exc) from None
-            finally:
-                connection.invalidate()
 
     def empty_log(self, tries: int, pause: int) -> bool:
         """Checkpoint and truncate SQLite's write-ahead logs; False while others read them.
@@ -151,10 +201,31 @@ class Database:
 
 
 def _postgresql(url: str) -> Engine:
+    chosen = make_url(url)
+    ours = {name: value for name, value in NETWORK.items() if name not in chosen.query}
     try:
-        return create_engine(url, **POOL)
+        # each connection is asked before it is used: after a restart of the database all of them are dead
+        engine = create_engine(url, pool_pre_ping=True, connect_args=ours, **POOL)
     except (ModuleNotFoundError, NoSuchModuleError) as exc:
         raise StoreError("the driver of this database is not installed: pip install 'whistle[postgresql]'") from exc
+    event.listen(engine, "connect", _bound_waiting)
+    return engine
+
+
+def _bound_waiting(connection: Any, _: Any) -> None:
+    """Nobody waits for ever on PostgreSQL: not behind a dump's lock, and not for a statement."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SET lock_timeout TO '{PATIENCE}s'")
+        cursor.execute(f"SET statement_timeout TO '{STATEMENT}s'")
+    connection.commit()
+
+
+def _nothing() -> None:
+    """Nothing is left to prepare."""
+
+
+def _under_way() -> None:
+    """It is being prepared."""
 
 
 def _create(file: Path) -> None:
@@ -198,4 +269,6 @@ def _translate(exc: BaseException | None) -> StoreError:
     state = getattr(exc, "sqlstate", None)
     if code in SQLITE_NO_ROOM or state in NO_ROOM:
         return Full("the database is full")
+    if state in GONE or (code is None and state is None and type(exc).__name__ == "OperationalError"):
+        return Away("the database does not answer")
     return StoreError(f"the database failed: {getattr(exc, 'sqlite_errorname', None) or state or type(exc).__name__}")

@@ -15,6 +15,10 @@ class Full(StoreError):
     """The disk or the database is full. The same call succeeds once there is space again."""
 
 
+class Away(StoreError):
+    """The database does not answer, as while it restarts. The same call may be made again, even if it had succeeded."""
+
+
 class Taken(StoreError):
     """Different content is already stored under some of the ids, listed in `ids`. Nothing was overwritten."""
 

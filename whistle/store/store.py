@@ -14,10 +14,11 @@ from whistle.store.day_hash import DayHashes
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Sealed, StoredEnvelope
 from whistle.store.errors import WrongSize
-from whistle.store.job_lock import job_lock
+from whistle.store.job_lock import JobLock, job_lock
 from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.retention import Limits
 
+ALONE = JobLock(True)  # for callers that know to be the only ones
 LIMITS = Limits()
 BOTH = (Heap.REVIEWERS, Heap.REPORTERS)
 REPORTERS = (Heap.REPORTERS,)
@@ -160,13 +161,17 @@ class Store:
 
     # Housekeeping, each in `job_lock`
 
-    def job_lock(self, name: str) -> AbstractContextManager[bool]:
-        """Hold the lock of that name among all threads and processes; yields whether it was acquired."""
-        return job_lock(self.database, name)
+    def job_lock(self, name: str, wait: bool = False) -> AbstractContextManager[JobLock]:
+        """Hold the lock of that name among all threads and processes, if it can be acquired, or once it can."""
+        self.database.ensure_prepared()
+        return job_lock(self.database, name, wait)
 
-    def turn_over(self) -> turnover.TurnoverCounts:
-        """Move what arrived on days that are over to the main tables, in an order that reveals only the day."""
-        return turnover.turn_over(self.database, self._blocks, self._clock)
+    def turn_over(self, lock: JobLock = ALONE) -> turnover.TurnoverCounts:
+        """Move what arrived on days that are over to the main tables, in an order that reveals only the day.
+
+        StoreError, with the rest left for another time, once `lock` is lost.
+        """
+        return turnover.turn_over(self.database, self._blocks, self._clock, lock)
 
     def sweep(self) -> None:
         """Remove uploads that were not finished within a day, and files without a row. Raises Leapt."""

@@ -15,6 +15,7 @@ from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
 from whistle.store.database import Database, chunks
 from whistle.store.errors import StoreError
+from whistle.store.job_lock import JobLock
 from whistle.store.models import MAIN, TODAY, key, pending
 from whistle.store.uploads import drop_if_unlisted, drop_unlisted
 
@@ -34,8 +35,8 @@ class TurnoverCounts:
     blocks: int
 
 
-def turn_over(database: Database, block_store: Blocks, clock: Clock) -> TurnoverCounts:
-    """Move everything of the days that are over; unfinished uploads stay. Not to be run concurrently."""
+def turn_over(database: Database, block_store: Blocks, clock: Clock, lock: JobLock) -> TurnoverCounts:
+    """Move everything of the days that are over; unfinished uploads stay. For whoever holds `lock` only."""
     with database.write() as connection:  # from here on these days cannot grow
         today = clock.take(connection).open
     with database.read() as connection:
@@ -45,12 +46,15 @@ def turn_over(database: Database, block_store: Blocks, clock: Clock) -> Turnover
         over = select(TODAY.blocks.c.id).where(TODAY.blocks.c.day < today, claimed).distinct()
         blocks = connection.scalars(over.order_by(TODAY.blocks.c.id)).all()
     for some in chunks(blocks):  # needs space for some hundreds of blocks, not for a whole day's
+        lock.check()
         block_store.settle(some)
         _move_rows(database, [(TODAY.blocks.c.id, MAIN.blocks, some)])
         drop_if_unlisted(database, some, [TODAY], block_store.drop_today)
     for some in chunks(envelopes):
+        lock.check()
         keys = [key(id) for id in some]
         _move_rows(database, [(table.c.id, MAIN.envelopes, some), (TODAY.bodies.c.k, MAIN.bodies, keys)])
+    lock.check()
     drop_unlisted(database, block_store)
     block_store.tidy()
     _rewrite_tables(database)

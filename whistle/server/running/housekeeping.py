@@ -31,8 +31,9 @@ class Housekeeper:
         """Wait until no other process does it, then tick until `stop` is set."""
         while not stop.is_set():
             try:
-                with self._instance.store.job_lock("housekeeping") as acquired:
-                    while acquired and not stop.wait(TICK):
+                with self._instance.store.job_lock("housekeeping") as lock:
+                    while lock and not stop.wait(TICK):
+                        lock.check()
                         self.tick()
             except Exception as error:  # the outermost edge of the thread: it must survive until tomorrow's turn-over
                 LOG.error(describe(error))
@@ -75,19 +76,21 @@ class Housekeeper:
 def clean(instance: Instance) -> list[datetime.date]:
     """Sweep, turn over, and remove what is due; returns the days removed because all had stated them.
 
-    Removal runs even if a step before it fails: on a full disk, it makes room.  Nothing is removed after a leap of the
-    clock.
+    One process does it at a time; another waits, and then does what is left.  Removal runs even if a step before it
+    fails: on a full disk, it makes room.  Nothing is removed after a leap of the clock.
     """
     store = instance.store
-    if store.clock().leapt:
-        store.turn_over()
-        return []
-    try:
-        store.sweep()
-        store.turn_over()
-    finally:
-        removed = store.remove_due(must_state(instance))
-    return removed
+    with store.job_lock("cleaning", wait=True) as lock:
+        if store.clock().leapt:
+            store.turn_over(lock)
+            return []
+        try:
+            store.sweep()
+            store.turn_over(lock)
+        finally:
+            lock.check()
+            removed = store.remove_due(must_state(instance))
+        return removed
 
 
 def leapt(now: Reading) -> str:
