@@ -1,18 +1,14 @@
 """A store for each test, on SQLite and, where there is a server, on PostgreSQL."""
 
-import os
-import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, make_url, text
 
+from tests.postgresql import schema
 from tests.store.things import CLOCK, DAY, opened
 from whistle.store import Store, sqlite_files, upgrade
-
-POSTGRESQL = os.environ.get("WHISTLE_TEST_POSTGRESQL", "")
 
 
 @pytest.fixture(autouse=True)
@@ -27,15 +23,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     if request.param == "sqlite":
         yield f"sqlite:///{tmp_path}/whistle.sqlite"
         return
-    if not POSTGRESQL:
-        pytest.skip("WHISTLE_TEST_POSTGRESQL names no PostgreSQL server")
-    schema = f"test_{secrets.token_hex(6)}"
-    engine = create_engine(POSTGRESQL, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(f"CREATE SCHEMA {schema}"))
-        yield make_url(POSTGRESQL).update_query_dict({"options": f"-csearch_path={schema}"}).render_as_string(False)
-        connection.execute(text(f"DROP SCHEMA {schema} CASCADE"))
-    engine.dispose()
+    with schema() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

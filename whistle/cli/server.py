@@ -85,9 +85,9 @@ def run(folder: Path) -> None:
 
     running.harden()
     config = running.check(folder)
-    with _opened(folder) as instance:
-        if leap := housekeeping.leapt(instance.clock):
-            click.echo(f"Warning: {leap}.")
+    with _opened(folder, may_be_away=True) as instance:
+        for warning in housekeeping.at_start(instance):
+            click.echo(f"Warning: {warning}.")
     for caution in running.cautions(config):
         click.echo(f"Warning: {caution}.")
     click.echo(f"Whistle listens at {config.bind}.  Stop it with Ctrl-C.")
@@ -138,14 +138,14 @@ def clock(folder: Path, day: datetime.datetime | None) -> None:
 
 
 @contextlib.contextmanager
-def _opened(folder: Path) -> "Iterator[Instance]":
+def _opened(folder: Path, may_be_away: bool = False) -> "Iterator[Instance]":
     """The server's store and manifests, in this process."""
     from whistle.server.config import Config
     from whistle.server.instance import open_instance
     from whistle.server.running import gunicorn
 
     gunicorn.harden()
-    instance = open_instance(Config.load(folder))
+    instance = open_instance(Config.load(folder), may_be_away=may_be_away)
     try:
         yield instance
     finally:

@@ -32,10 +32,14 @@ class Instance:
     @property
     def clock(self) -> Reading:
         """The store's reading of the clock; only the clock's day while the store fails."""
+        return self.look_at_clock()[0]
+
+    def look_at_clock(self) -> tuple[Reading, bool]:
+        """The same, and whether the store failed."""
         try:
-            return self.store.clock()
+            return self.store.clock(), False
         except StoreError:  # pages that need nothing stored are still shown; writes read the clock again
-            return Reading(self.now().date(), None)
+            return Reading(self.now().date(), None), True
 
     @property
     def today(self) -> datetime.date:
@@ -43,14 +47,15 @@ class Instance:
         return self.clock.day
 
 
-def open_instance(config: Config, now: Clock | None = None) -> Instance:
+def open_instance(config: Config, now: Clock | None = None, may_be_away: bool = False) -> Instance:
     """Open the store and the manifests of a configuration; StoreError or BadManifest on failure.
 
-    ``now`` replaces the system's and PostgreSQL's clock.
+    ``now`` replaces the system's and PostgreSQL's clock.  With ``may_be_away``, the store waits for a database that
+    does not answer yet, and is used once it does.
     """
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     today = (lambda: now().date()) if now else None
-    store = open_store(config.database, config.blocks, envelope.size(config.slots), today)
+    store = open_store(config.database, config.blocks, envelope.size(config.slots), today, may_be_away)
     return Instance(config, store, Published(config.keys, config.slots), now or utc_now)
 
 

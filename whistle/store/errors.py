@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 
 class StoreError(Exception):
-    """The store could not do what it was asked. The call that raised this changed nothing."""
+    """The store could not do what it was asked. The call that raised this changed nothing, except perhaps Away."""
 
 
 class WrongSize(StoreError):

@@ -1,6 +1,7 @@
 """The store's interface. It takes opaque bytes and decides itself on which day they arrived."""
 
 import contextlib
+import functools
 from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
@@ -13,9 +14,10 @@ from whistle.store.database import Database
 from whistle.store.day_hash import DayHashes
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Sealed, StoredEnvelope
-from whistle.store.errors import WrongSize
+from whistle.store.errors import Away, WrongSize
 from whistle.store.job_lock import JobLock, job_lock
 from whistle.store.models import BLOCK, ID, Heap
+from whistle.store.restarts import Restarts
 from whistle.store.retention import Limits
 
 ALONE = JobLock(True)  # for callers that know to be the only ones
@@ -27,8 +29,9 @@ REPORTERS = (Heap.REPORTERS,)
 class Store:
     """Envelopes and blocks, by id. Threads may share it; after a fork each process opens its own.
 
-    Ids are 16 bytes, hashes 32, days UTC. Every method raises StoreError when the database or the folder fails, and
-    Full when there is no space; then it has changed nothing and may be called again.
+    Ids are 16 bytes, hashes 32, days UTC. Every method raises StoreError when the database or the folder fails, Full
+    when there is no space, and Away when the database does not answer; then it may be called again, and except after
+    Away it has changed nothing. What stores waits for a database that restarts.
     """
 
     def __init__(self, database: Database, blocks: Blocks, envelope_size: int, today: Today | None = None) -> None:
@@ -36,6 +39,7 @@ class Store:
         self._clock = Clock(database, today)
         self._blocks, self._envelope_size = blocks, envelope_size
         self._day_hashes = DayHashes(database, blocks)
+        self._restarts = Restarts()
 
     # The day
 
@@ -58,7 +62,9 @@ class Store:
         _check_ids([id])
         if len(body) != BLOCK:
             raise WrongSize("a block is 262,144 bytes")
-        uploads.put_block(self.database, self._blocks, id, body, heap, self._clock)
+        self._restarts.outlast(
+            lambda: uploads.put_block(self.database, self._blocks, id, body, heap, self._clock),
+        )
 
     def commit(self, sealed: Sequence[Sealed], blocks: Sequence[bytes]) -> None:
         """Store envelopes and keep the blocks that belong to them, all or nothing; durable when it returns.
@@ -70,7 +76,9 @@ class Store:
         _check_ids(blocks)
         if any(len(each.body) != self._envelope_size for each in sealed):
             raise WrongSize(f"an envelope is {self._envelope_size} bytes")
-        envelopes.commit(self.database, self._blocks, sealed, blocks, self._clock)
+        self._restarts.outlast(
+            lambda: envelopes.commit(self.database, self._blocks, sealed, blocks, self._clock),
+        )
 
     def check_room(self) -> None:
         """Raise Full if there is no space for another block."""
@@ -85,6 +93,9 @@ class Store:
 
     def has(self, id: bytes) -> bool:
         """Whether an envelope was stored under the id, whatever has become of it."""
+        return self._restarts.outlast(lambda: self._has(id))
+
+    def _has(self, id: bytes) -> bool:
         with self.database.read() as connection:
             return envelopes.has(connection, id)
 
@@ -191,18 +202,23 @@ class Store:
         self.database.close()
 
 
-def open_store(url: str, blocks: Path | str | Blocks, envelope_size: int, today: Today | None = None) -> Store:
+def open_store(
+    url: str, blocks: Path | str | Blocks, envelope_size: int, today: Today | None = None, may_be_away: bool = False
+) -> Store:
     """Open a store and upgrade its tables if needed.
 
     `url` is SQLAlchemy's: `sqlite:////path/whistle.sqlite` or `postgresql+psycopg://…`. `blocks` is a folder, made when
     needed, or a block store. `envelope_size` in bytes is fixed for the life of an instance. `today` returns the UTC
-    day, to use instead of the system's or PostgreSQL's.
+    day, to use instead of the system's or PostgreSQL's. If the database is away, it is prepared once it answers, if
+    `may_be_away`; until then every method raises Away.
     """
     block_store = open_blocks(blocks) if isinstance(blocks, Path | str) else blocks
     database = Database(url)
     with contextlib.ExitStack() as undo:
         undo.callback(database.close)
-        schema.prepare(database)
+        database.prepare_later(functools.partial(schema.prepare, database))
+        with contextlib.suppress(*([Away] if may_be_away else [])):
+            database.ensure_prepared()
         store = Store(database, block_store, envelope_size, today)
         undo.pop_all()
     return store

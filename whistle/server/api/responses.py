@@ -12,6 +12,7 @@ from werkzeug.exceptions import HTTPException
 from whistle.protocol import canonical
 from whistle.server import limits
 from whistle.server.errors import Refusal
+from whistle.store import Away
 
 HINTS = {
     404: "not found on this server",
@@ -26,6 +27,7 @@ def init(blueprint: flask.Blueprint) -> None:
     """Format all errors of a blueprint as records."""
     blueprint.register_error_handler(HTTPException, _by_status)
     blueprint.register_error_handler(Refusal, _refused)
+    blueprint.register_error_handler(Away, _away)
 
 
 def record(answer: Mapping[str, Any], status: int = 200) -> flask.Response:
@@ -35,6 +37,10 @@ def record(answer: Mapping[str, Any], status: int = 200) -> flask.Response:
 
 def _refused(error: Refusal) -> flask.Response:
     return record({"error": str(error), "hint": error.hint}, error.status)
+
+
+def _away(_: Away) -> flask.Response:
+    return record({"error": "the database does not answer", "hint": HINTS[503]}, 503)
 
 
 def _by_status(error: HTTPException) -> flask.Response:

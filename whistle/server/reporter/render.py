@@ -43,6 +43,7 @@ class Visit:
     day: datetime.date
     says: datetime.date  # the clock's day, which is another one where it has leapt
     leapt: bool = False  # the clock has leapt, so no future day is shown
+    away: bool = False  # the database does not answer
     arrived: Arrived = NOTHING
 
     @property
@@ -68,8 +69,8 @@ class Visit:
     @classmethod
     def now(cls, instance: Instance, t: Translation) -> "Visit":
         """A visit that begins now, without a form."""
-        clock = instance.clock
-        return cls(instance, t, clock.day, clock.says, clock.leapt)
+        clock, away = instance.look_at_clock()
+        return cls(instance, t, clock.day, clock.says, clock.leapt, away)
 
     @property
     def sealing(self) -> SignedManifest:

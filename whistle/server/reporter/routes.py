@@ -18,7 +18,7 @@ from whistle.server.reporter import case, case_actions, client_kit, fields, guid
 from whistle.server.reporter.fields import Busy, Problem
 from whistle.server.reporter.render import Visit, channels, collection_days, languages, notice, outside, page, plan
 from whistle.server.sealing.multipart import Arrived, Body, Bounds, discard, receive
-from whistle.store import StoreError
+from whistle.store import Away, StoreError
 
 blueprint = flask.Blueprint("pages", __name__)
 
@@ -112,6 +112,7 @@ def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
         visit,
         "land.html",
         elsewhere=elsewhere,
+        away=visit.away,
         channels=channels(visit, known),
         recovery=known.manifest.recovery.name if known.manifest.recovery else "",
         days=collection_days(visit, known),
@@ -137,15 +138,25 @@ def closed(visit: Visit) -> flask.Response:
 @blueprint.errorhandler(HTTPException)
 def fault(error: HTTPException) -> flask.Response:
     """The page for unknown URLs, rate limits and internal errors."""
-    language = flask.request.path.strip("/")
-    known = languages(here().config)
-    code = language if language in known else i18n.negotiate(flask.request.accept_languages, known)
-    status, visit = error.code or 500, _visit(code)
+    status, visit = error.code or 500, _visit_anywhere()
     if isinstance(error, TooManyRequests):
         return _refusal_notice(visit, fields.limited(visit.t, limits.wait(error)), 429)
     if status < 500 and status not in FAULTS:  # before any step
         return notice(visit, "notice.refused", visit.t("error.not_stored"), status=status)
     return notice(visit, FAULTS.get(status, "notice.fault"), status=status)
+
+
+@blueprint.errorhandler(Away)
+def database_away(_: Away) -> flask.Response:
+    """The page while the database does not answer."""
+    return notice(_visit_anywhere(), "notice.away", status=503)
+
+
+def _visit_anywhere() -> Visit:
+    """A visit in the URL's language or, if it has none, the browser's."""
+    language = flask.request.path.strip("/")
+    known = languages(here().config)
+    return _visit(language if language in known else i18n.negotiate(flask.request.accept_languages, known))
 
 
 def _from_elsewhere(visit: Visit) -> flask.Response:

@@ -56,7 +56,7 @@ def check(folder: Path) -> Config:
     try:
         config = Config.load(folder)
         age.self_test()
-        open_instance(config).store.close()
+        open_instance(config, may_be_away=True).store.close()
     except ConfigError as error:
         raise StartError(str(error), "mend whistle.toml, or make a new folder with: whistle server init") from error
     except BadManifest as error:

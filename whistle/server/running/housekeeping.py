@@ -10,7 +10,7 @@ from whistle.server.errors import DiskFull, NoManifest
 from whistle.server.instance import Instance
 from whistle.server.logs import LOG, describe
 from whistle.server.running import chaff
-from whistle.store import Reading, StoreError
+from whistle.store import Away, Reading, StoreError
 
 TICK = 20.0  # seconds
 NO_COURIER = datetime.timedelta(days=14)  # without any courier: warn
@@ -104,6 +104,18 @@ def leapt(now: Reading) -> str:
         "nothing is removed. If the clock is wrong, set it right; if another calendar says the same, accept the day "
         "with `whistle server clock --accept`"
     )
+
+
+def at_start(instance: Instance) -> list[str]:
+    """Warnings for whoever starts the server: of a clock that has leapt, or a database that does not answer."""
+    try:
+        leap = leapt(instance.store.clock())
+    except Away:
+        return [
+            "the database does not answer; the pages say so until it does. If it does not come back, see that its "
+            "address in whistle.toml is right"
+        ]
+    return [leap] if leap else []
 
 
 def must_state(instance: Instance) -> set[str]:

@@ -1,0 +1,97 @@
+"""A server whose PostgreSQL is away: it comes up, says so, goes on by itself, and uploads outlast a restart."""
+
+import os
+import signal
+import struct
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.patience import PATIENCE
+from tests.postgresql import Line, line_to, schema
+from tests.trial.serving import PIECE, Server, Upload
+from whistle.protocol.code.retrieval import ID, PLACES
+from whistle.store import BLOCK, restarts
+
+pytestmark = pytest.mark.postgresql
+SAYS = "Our database is not answering"
+
+
+@pytest.fixture
+def line() -> Iterator[Line]:
+    """A line to the database."""
+    with schema() as url, line_to(url) as found:
+        yield found
+
+
+def page(server: Server) -> str:
+    """The first page."""
+    with urllib.request.urlopen(f"{server.url}/en/", timeout=PATIENCE) as answer:
+        return str(answer.read().decode())
+
+
+def asked(server: Server) -> int:
+    """The status of a lookup by a program."""
+    ids = b"".join(struct.pack(">QQ", 0, n) for n in range(2 + 2 * server.org.manifest.slots * PLACES))
+    assert len(ids) % ID == 0
+    return server.post("/api/lookup", [ids], len(ids), {"Content-Type": "application/octet-stream"})[0]
+
+
+def pieces(size: int) -> Iterator[bytes]:
+    """Content."""
+    for number in range(size // PIECE):
+        yield bytes([number]) * PIECE
+
+
+def wait_until_back(server: Server) -> None:
+    """Until the server has found its database."""
+    end = time.monotonic() + PATIENCE
+    while asked(server) != 200:
+        assert time.monotonic() < end, "the server did not find its database"
+        time.sleep(0.1)
+
+
+def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
+    """Before PostgreSQL answers, pages say so and programs are told to wait; a worker that dies then is replaced."""
+    server = Server.make(tmp_path / "server", 4, f'database = "{line.url}"')
+    line.cut()
+    with server.running():
+        assert "the database does not answer" in (server.folder / "said.log").read_text()
+        assert SAYS in page(server) and asked(server) == 503
+        os.kill(server.worker, signal.SIGKILL)
+        server.wait()
+        status, html = server.post("/en/", [b"step=look"], 9, {"Content-Type": "application/x-www-form-urlencoded"})
+        assert b"Traceback" not in html and status in (200, 422, 503)
+        line.mend()
+        wait_until_back(server)
+        assert SAYS not in page(server)
+        words = server.send(Upload("Afterwards.", 0, lambda: ()))
+        line.cut()
+        form = f"step=look&words={words.replace(' ', '+')}".encode()
+        status, html = server.post("/en/", [form], len(form), {"Content-Type": "application/x-www-form-urlencoded"})
+        assert status == 503 and SAYS in html.decode()
+
+
+def test_an_upload_outlasts_a_restart(tmp_path: Path, line: Line) -> None:
+    """PostgreSQL that is away for a moment in the middle of an upload, and at its end, costs the reporter nothing."""
+    server = Server.make(tmp_path / "server", 4, f'database = "{line.url}"')
+
+    def restarted() -> Iterator[bytes]:
+        for number, piece in enumerate(pieces(6 * BLOCK)):
+            if number in (2, 5):
+                line.cut()
+                mending = threading.Timer(4 * restarts.PAUSE, line.mend)
+                mending.start()
+            if number == 4:
+                mending.join()
+            yield piece
+        yield b"."
+
+    with server.running():
+        assert server.send(Upload("A large one.", 6 * BLOCK + 1, restarted))
+        assert asked(server) == 200
