@@ -1,24 +1,27 @@
-"""A server whose PostgreSQL is away: it comes up, says so, goes on by itself, and uploads outlast a restart."""
+"""A server whose database is away comes up, says so, and goes on by itself; one that is stopped leaves all in order."""
 
+import contextlib
 import os
 import signal
+import socket
+import sqlite3
 import struct
 import threading
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.patience import PATIENCE
 from tests.postgresql import Line, line_to, schema
-from tests.trial.serving import PIECE, Server, Upload
+from tests.trial.serving import PIECE, WHISTLE, Server, Upload, half_sent, wait_for
 from whistle.protocol.code.retrieval import ID, PLACES
 from whistle.store import BLOCK, restarts
 
-pytestmark = pytest.mark.postgresql
 SAYS = "Our database is not answering"
 
 
@@ -56,6 +59,7 @@ def wait_until_back(server: Server) -> None:
         time.sleep(0.1)
 
 
+@pytest.mark.postgresql
 def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
     """Before PostgreSQL answers, pages say so and programs are told to wait; a worker that dies then is replaced."""
     server = Server.make(tmp_path / "server", 4, f'database = "{line.url}"')
@@ -77,6 +81,7 @@ def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
         assert status == 503 and SAYS in html.decode()
 
 
+@pytest.mark.postgresql
 def test_an_upload_outlasts_a_restart(tmp_path: Path, line: Line) -> None:
     """PostgreSQL that is away for a moment in the middle of an upload, and at its end, costs the reporter nothing."""
     server = Server.make(tmp_path / "server", 4, f'database = "{line.url}"')
@@ -95,3 +100,24 @@ def test_an_upload_outlasts_a_restart(tmp_path: Path, line: Line) -> None:
     with server.running():
         assert server.send(Upload("A large one.", 6 * BLOCK + 1, restarted))
         assert asked(server) == 200
+
+
+def test_a_stop_amid_an_upload(tmp_path: Path) -> None:
+    """A stop is bounded however slow an upload is, refuses who comes meanwhile, and leaves SQLite's log merged."""
+    at_once = f"from whistle.server.running import gunicorn; gunicorn.FINISH_TIME = 1; {WHISTLE}"
+    server = replace(Server.make(tmp_path / "server", 4, workers=2), program=at_once)
+    upload = Upload("Too slow.", 3 * BLOCK, lambda: pieces(3 * BLOCK))
+    with server.running():
+        server.send(Upload("Stored.", 0, lambda: ()))
+        with contextlib.closing(half_sent(server, upload, 2 * BLOCK)):
+            wait_for(server, 1)
+            server.processes[-1].terminate()
+            with pytest.raises(ConnectionRefusedError):
+                while server.processes[-1].poll() is None:
+                    socket.create_connection(("127.0.0.1", server.port)).close()
+            assert server.processes[-1].poll() is None
+            assert server.processes[-1].wait(PATIENCE) == 0
+    assert [path.name for path in (server.folder / "data").glob("*-wal") if path.stat().st_size] == []
+    today = server.folder / "data" / "whistle-today.sqlite"
+    with contextlib.closing(sqlite3.connect(f"file:{today}?immutable=1", uri=True)) as alone:
+        assert alone.execute("SELECT count(*) FROM today_envelopes").fetchone() == (2,)

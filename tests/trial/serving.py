@@ -20,6 +20,7 @@ from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
 from whistle.server.config import Config
 from whistle.server.manifests import Published, write_roots
+from whistle.store import BLOCK
 
 OFTEN = "1000000 per second"
 WHISTLE = "from whistle.cli.main import main; main()"
@@ -187,3 +188,29 @@ def courier_folder(where: Path, org: parties.Organisation, url: str, number: int
     couriers.create(where, Settings(url, f"Courier {number}", (org.root.public,), None))
     secret = folder.SECRET + folder.base64.b64encode(bytes(org.courier)).decode()
     (where / folder.KEY).write_text(secret)
+
+
+def half_sent(server: Server, upload: Upload, size: int) -> socket.socket:
+    """A connection on which so much of a form has been sent."""
+    head = f"POST /en/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
+    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
+    connection.sendall(f"{head}Content-Length: {upload.length}\r\n\r\n".encode() + b"".join(upload.pieces())[:size])
+    return connection
+
+
+def wait_for(server: Server, blocks: int) -> None:
+    """Until so many blocks lie on the server."""
+    end = time.monotonic() + PATIENCE
+    while _whole_blocks(server.folder / "data") < blocks:
+        assert time.monotonic() < end, "the blocks did not come"
+        time.sleep(0.02)
+
+
+def _whole_blocks(folder: Path) -> int:
+    """How many files have a block's size; those that are moved or removed meanwhile are passed over."""
+    found = 0
+    for place, _, names in os.walk(folder):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                found += Path(place, name).stat().st_size == BLOCK
+    return found

@@ -5,8 +5,6 @@ import errno
 import io
 import os
 import random
-import socket
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -17,13 +15,12 @@ import flask
 import pytest
 
 from tests import parties
-from tests.patience import PATIENCE
 from tests.server.visitor import Clock, Visitor, opened, site, store_of
 from tests.trial import faults
 from tests.trial.conftest import Measure
 from tests.trial.counts import TRIAL
 from tests.trial.faults import Disk, Layer, Refusing
-from tests.trial.serving import BOUNDARY, PIECE, Server, Upload, today
+from tests.trial.serving import BOUNDARY, PIECE, Server, Upload, half_sent, today, wait_for
 from tests.trial.world import World
 from tests.workstation.carrying import station
 from whistle.courier import CourierError
@@ -181,32 +178,6 @@ def pieces(number: int) -> Iterator[bytes]:
     """Three blocks full of content, which need four."""
     for piece in range(3 * BLOCK // PIECE):
         yield bytes([number, piece]) * (PIECE // 2)
-
-
-def half_sent(server: Server, upload: Upload, size: int) -> socket.socket:
-    """A connection on which so much of a form has been sent."""
-    head = f"POST /en/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary={BOUNDARY}\r\n"
-    connection = socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE)
-    connection.sendall(f"{head}Content-Length: {upload.length}\r\n\r\n".encode() + b"".join(upload.pieces())[:size])
-    return connection
-
-
-def wait_for(server: Server, blocks: int) -> None:
-    """Until so many blocks lie on the server."""
-    end = time.monotonic() + PATIENCE
-    while _whole_blocks(server.folder / "data") < blocks:
-        assert time.monotonic() < end, "the blocks did not come"
-        time.sleep(0.02)
-
-
-def _whole_blocks(folder: Path) -> int:
-    """How many files have a block's size; those that are moved or removed meanwhile are passed over."""
-    found = 0
-    for place, _, names in os.walk(folder):
-        for name in names:
-            with contextlib.suppress(FileNotFoundError):
-                found += Path(place, name).stat().st_size == BLOCK
-    return found
 
 
 @pytest.mark.parametrize("how", [faults.failing, faults.pulled_out], ids=["fails", "pulled out"])

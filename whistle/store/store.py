@@ -14,7 +14,7 @@ from whistle.store.database import Database
 from whistle.store.day_hash import DayHashes
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Sealed, StoredEnvelope
-from whistle.store.errors import Away, WrongSize
+from whistle.store.errors import Away, StoreError, WrongSize
 from whistle.store.job_lock import JobLock, job_lock
 from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.restarts import Restarts
@@ -200,6 +200,12 @@ class Store:
     def close(self) -> None:
         """Close all connections."""
         self.database.close()
+
+    def shut_down(self) -> None:
+        """Close all connections, and leave nothing in SQLite's log alone, if nobody is reading it."""
+        with contextlib.suppress(StoreError):  # with the log, the file is whole too
+            self.database.empty_log(tries=1, pause=1000)
+        self.close()
 
 
 def open_store(

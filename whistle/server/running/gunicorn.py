@@ -24,7 +24,7 @@ from whistle.server import create_app, headers, logs
 from whistle.server.config import Config
 from whistle.server.counting import Memory
 from whistle.server.errors import BadManifest, ConfigError, StartError
-from whistle.server.instance import NAME, Instance, open_instance
+from whistle.server.instance import of, open_instance
 from whistle.server.logs import LOG, describe
 from whistle.server.running.housekeeping import Housekeeper
 from whistle.store import StoreError
@@ -35,6 +35,8 @@ IDLE_TIME = 60  # seconds without a byte until a connection is closed
 MIN_RATE = 100  # bytes a second on average, once a client has made us wait that long
 FILES = 65_536  # open files, if the system allows as many
 OTHER_FILES = 500  # open files other than visitors' and their threads', mostly of the database
+STOP_TIME = 30  # seconds after which the master kills workers that were told to stop
+FINISH_TIME = 25  # seconds that a worker gives requests under way when it is told to stop
 LINGER = 1.0  # second
 LINGER_BYTES = 1024 * 1024
 CONNECT_TIME = 5.0  # seconds; a server that does not accept a connection by then is busy
@@ -118,7 +120,7 @@ def settings(config: Config) -> dict[str, Any]:
         "loglevel": "error",
         "keepalive": 5,
         "timeout": 120,
-        "graceful_timeout": 30,
+        "graceful_timeout": STOP_TIME,
         "limit_request_line": 1024,
         "limit_request_fields": 64,
         "limit_request_field_size": 4096,
@@ -224,6 +226,18 @@ def refusal(status: http.HTTPStatus) -> bytes:
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """gunicorn's threaded worker, with `Socket` connections and errors that reveal nothing of a request."""
 
+    def run(self) -> None:
+        """Serve until told to stop; then what is still under way is cut off, and SQLite's log is merged."""
+        super().run()
+        of(self.app.callable).store.shut_down()
+        os._exit(0)  # Python would wait for the threads of those who are slow
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; once told to stop, refuse them, where gunicorn would let them wait."""
+        super().set_accept_enabled(enabled)
+        for listener in self.sockets if not self.alive else ():
+            listener.close()
+
     def init_signals(self) -> None:
         """Ignore Ctrl-C, which a terminal sends to all processes: the master stops the workers."""
         super().init_signals()
@@ -324,9 +338,8 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 
 def _start_worker(worker: Worker) -> None:
     hardening.lock_memory()  # a fork does not inherit it
-    instance = worker.app.callable.extensions[NAME]
-    assert isinstance(instance, Instance)
-    threading.Thread(target=Housekeeper(instance).run, args=(threading.Event(),), daemon=True).start()
+    worker.cfg.set("graceful_timeout", FINISH_TIME)  # in this process: the master waits longer
+    threading.Thread(target=Housekeeper(of(worker.app.callable)).run, args=(threading.Event(),), daemon=True).start()
 
 
 def _check_address(bind: str) -> None:
