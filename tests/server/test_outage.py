@@ -59,26 +59,49 @@ def wait_until_back(server: Server) -> None:
         time.sleep(0.1)
 
 
+def wait_for_line(server: Server, text: str, count: int) -> None:
+    """Until the log has so many lines with the text."""
+    end = time.monotonic() + PATIENCE
+    while said(server).count(text) < count:
+        assert time.monotonic() < end, said(server)
+        time.sleep(0.05)
+
+
+def said(server: Server) -> str:
+    """What the server has printed."""
+    return (server.folder / "said.log").read_text()
+
+
 @pytest.mark.postgresql
 def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
-    """Before PostgreSQL answers, pages say so and programs are told to wait; a worker that dies then is replaced."""
-    server = Server.make(tmp_path / "server", 4, f'database = "{line.url}"')
+    """Before PostgreSQL answers, pages say so and programs are told to wait; a worker that dies then is replaced.
+
+    The log has a line when the database is away and one when it is back, and none for any request.
+    """
+    often = f"from whistle.server.running import watch; watch.TICK = 0.1; {WHISTLE}"
+    server = replace(Server.make(tmp_path / "server", 4, f'database = "{line.url}"'), program=often)
     line.cut()
     with server.running():
-        assert "the database does not answer" in (server.folder / "said.log").read_text()
+        assert "the database does not answer" in said(server)
+        wait_for_line(server, "the database is away", 1)
         assert SAYS in page(server) and asked(server) == 503
+        assert {asked(server) for _ in range(20)} == {503}
+        assert said(server).count("ERROR") == 1
         os.kill(server.worker, signal.SIGKILL)
         server.wait()
+        wait_for_line(server, "the database is away", 2)  # by the new process
         status, html = server.post("/en/", [b"step=look"], 9, {"Content-Type": "application/x-www-form-urlencoded"})
         assert b"Traceback" not in html and status in (200, 422, 503)
         line.mend()
         wait_until_back(server)
         assert SAYS not in page(server)
+        wait_for_line(server, "the database is back", 1)
         words = server.send(Upload("Afterwards.", 0, lambda: ()))
         line.cut()
         form = f"step=look&words={words.replace(' ', '+')}".encode()
         status, html = server.post("/en/", [form], len(form), {"Content-Type": "application/x-www-form-urlencoded"})
         assert status == 503 and SAYS in html.decode()
+    assert said(server).count("ERROR") <= 4  # the last may be told of or not
 
 
 @pytest.mark.postgresql

@@ -9,7 +9,7 @@ from typing import Any
 import flask
 from werkzeug.exceptions import HTTPException, LengthRequired
 
-from whistle.server.logs import LOG, describe
+from whistle.server.logs import log_error
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
@@ -107,4 +107,4 @@ def _plain(error: HTTPException) -> flask.Response:
 
 
 def _log_exception(exc_info: tuple[type[BaseException], BaseException, object]) -> None:
-    LOG.error(describe(exc_info[1]))
+    log_error(exc_info[1])

@@ -6,8 +6,12 @@ Exceptions' messages may quote what somebody sent, and so may tracebacks, so nei
 import logging
 import sys
 import threading
+from datetime import UTC, date, datetime
 from types import TracebackType
 
+from whistle.store import Away
+
+LINES = 1000  # of one day that are remembered
 LOG = logging.getLogger("whistle")
 Info = (
     tuple[type[BaseException], BaseException, TracebackType | None]
@@ -27,6 +31,31 @@ def describe(error: BaseException) -> str:
     return f"{type(error).__name__} at {location}{cause}"
 
 
+def log_error(error: BaseException) -> None:
+    """Log a failure; not that the database is away, which has a line of its own that does not tell of requests."""
+    if not isinstance(error, Away):
+        LOG.error(describe(error))
+
+
+class Once(logging.Filter):
+    """Drops what has been logged on the same day: a fault that every request meets takes a line, not hundreds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._day: date | None = None
+        self._logged: set[str] = set()
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """Whether this process has not logged the same line today (UTC)."""
+        day = datetime.now(UTC).date()
+        if day != self._day or len(self._logged) >= LINES:
+            self._day, self._logged = day, set()
+        line = describe(record.exc_info[1]) if record.exc_info and record.exc_info[1] else record.getMessage()
+        is_new = line not in self._logged
+        self._logged.add(line)
+        return is_new
+
+
 class Formatter(logging.Formatter):
     """Formats records without the time of day on purpose; whatever stores the log may add the date."""
 
@@ -44,9 +73,10 @@ def init() -> None:
     """Log to stderr in this format: our warnings, and errors of any library."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Formatter())
+    handler.addFilter(Once())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.ERROR)
     LOG.setLevel(logging.WARNING)
-    sys.excepthook = lambda kind, error, trace: LOG.error(describe(error))
+    sys.excepthook = lambda kind, error, trace: log_error(error)
     threading.excepthook = lambda args: LOG.error(describe(args.exc_value) if args.exc_value else "a thread ended")

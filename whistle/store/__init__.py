@@ -1,6 +1,7 @@
 """Storage for sealed envelopes and blocks: opaque bytes by id. It knows neither what they mean nor who sent them."""
 
 from whistle.store.blocks import Blocks, FolderOfBlocks
+from whistle.store.blocks.filesystem import has_room
 from whistle.store.clock import Reading, Today
 from whistle.store.database import sqlite_files
 from whistle.store.days import DayCount, DayIds
@@ -40,6 +41,7 @@ __all__ = [
     "WrongSize",
     "current",
     "downgrade",
+    "has_room",
     "open_store",
     "sqlite_files",
     "upgrade",

@@ -13,7 +13,7 @@ from whistle.protocol.trust.manifest import GRACE, SignedManifest
 from whistle.server import i18n, limits, origin
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.instance import here
-from whistle.server.logs import LOG, describe
+from whistle.server.logs import LOG, log_error
 from whistle.server.reporter import case, case_actions, client_kit, fields, guidance, report
 from whistle.server.reporter.fields import Busy, Problem
 from whistle.server.reporter.render import Visit, channels, collection_days, languages, notice, outside, page, plan
@@ -97,7 +97,7 @@ def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
     except StoreError as error:
         if name not in STORING:
             raise
-        LOG.error(describe(error))
+        log_error(error)
         return _refused(visit, Problem("", visit.t("error.unsure")), 500)
 
 
@@ -224,7 +224,7 @@ def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = Tr
         except NoManifest:
             return closed(visit)
         except StoreError as error:
-            LOG.error(describe(error))
+            log_error(error)
     return _refusal_notice(visit, problem, status)
 
 

@@ -25,8 +25,9 @@ from whistle.server.config import Config
 from whistle.server.counting import Memory
 from whistle.server.errors import BadManifest, ConfigError, StartError
 from whistle.server.instance import of, open_instance
-from whistle.server.logs import LOG, describe
+from whistle.server.logs import LOG, log_error
 from whistle.server.running.housekeeping import Housekeeper
+from whistle.server.running.watch import Watch
 from whistle.store import StoreError
 
 FIRST_BYTE_TIME = 15  # seconds until the first byte of a connection; it holds no thread until then
@@ -287,7 +288,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """Respond to malformed HTTP or an unhandled error without quoting any of it."""
         bad = type(exc).__module__ == "gunicorn.http.errors"
         if not bad:
-            LOG.error(describe(exc))
+            log_error(exc)
         try:
             status = http.HTTPStatus.BAD_REQUEST if bad else http.HTTPStatus.INTERNAL_SERVER_ERROR
             util.write_nonblock(client, refusal(status))
@@ -316,7 +317,7 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
         """Log the current exception, unless a client disconnected; never the message, which names the request."""
         error = sys.exc_info()[1]
         if error is not None and not isinstance(error, DISCONNECTED):
-            LOG.error(describe(error))
+            log_error(error)
 
     def warning(self, msg: str, *args: Any, **kwargs: Any) -> None:
         """Nothing: gunicorn's warnings name visitors' addresses."""
@@ -339,7 +340,9 @@ class Logger(glogging.Logger):  # type: ignore[misc]  # gunicorn has no types
 def _start_worker(worker: Worker) -> None:
     hardening.lock_memory()  # a fork does not inherit it
     worker.cfg.set("graceful_timeout", FINISH_TIME)  # in this process: the master waits longer
-    threading.Thread(target=Housekeeper(of(worker.app.callable)).run, args=(threading.Event(),), daemon=True).start()
+    instance = of(worker.app.callable)
+    for work in (Housekeeper(instance), Watch(instance)):
+        threading.Thread(target=work.run, args=(threading.Event(),), daemon=True).start()
 
 
 def _check_address(bind: str) -> None:

@@ -8,7 +8,7 @@ import threading
 
 from whistle.server.errors import DiskFull, NoManifest
 from whistle.server.instance import Instance
-from whistle.server.logs import LOG, describe
+from whistle.server.logs import LOG, log_error
 from whistle.server.running import chaff
 from whistle.store import Away, Reading, StoreError
 
@@ -36,7 +36,7 @@ class Housekeeper:
                         lock.check()
                         self.tick()
             except Exception as error:  # the outermost edge of the thread: it must survive until tomorrow's turn-over
-                LOG.error(describe(error))
+                log_error(error)
             stop.wait(TICK)
 
     def tick(self) -> None:
@@ -45,7 +45,7 @@ class Housekeeper:
             self._tick_day()
             self._tick_chaff()
         except (StoreError, DiskFull, OSError) as error:
-            LOG.error(describe(error))
+            log_error(error)
 
     def _tick_day(self) -> None:
         now = self._instance.store.clock()

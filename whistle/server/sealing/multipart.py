@@ -22,7 +22,7 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
 from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotStored, TooBig
-from whistle.server.logs import LOG, describe
+from whistle.server.logs import log_error
 from whistle.store import Full, Heap, Store, StoreError
 
 PIECE = 65_536  # bytes read at a time
@@ -141,7 +141,7 @@ def discard(store: Store, blocks: Sequence[bytes]) -> None:
     try:
         store.drop(blocks)
     except StoreError as error:
-        LOG.error(describe(error))
+        log_error(error)
 
 
 def _multipart(body: Body, form: "_Form", boundary: str) -> None:
@@ -251,7 +251,7 @@ class _Form:
         except Full as error:
             raise DiskFull("the disk is full") from error
         except StoreError as error:
-            LOG.error(describe(error))
+            log_error(error)
             raise NotStored("the store failed") from error
 
     def discard(self) -> None:

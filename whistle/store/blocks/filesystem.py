@@ -142,9 +142,14 @@ class FolderOfBlocks:
         _make_area(self._today)
 
 
+def has_room(folder: Path, times: int = 1) -> bool:
+    """Whether the folder's disk has free what new blocks leave free, or so many times that."""
+    disk = os.statvfs(folder)
+    return disk.f_bavail >= times * min(RESERVE // disk.f_frsize, disk.f_blocks // 20)
+
+
 def _check_free_space(area: Path) -> None:
-    disk = os.statvfs(area)
-    if disk.f_bavail < min(RESERVE // disk.f_frsize, disk.f_blocks // 20):
+    if not has_room(area):
         raise Full("no space for more blocks")
 
 
