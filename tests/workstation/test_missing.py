@@ -137,7 +137,7 @@ def test_a_reply_that_had_more_of_the_reporter_shows(world: World) -> None:
     who = world.report()
     world.send(a_reply(world, who, have=Have(2, DAY)), ("ombuds",))
     world.round("ombuds")
-    told = "ethics had 2 messages of the reporter when replying, and 1 are here" + ASK.format("ethics")
+    told = "ethics says they had 2 messages of the reporter when replying, and 1 are here" + ASK.format("ethics")
     assert faults(world, who, "ombuds") == [told]
     world.follow_up(who)
     world.round("ombuds")

@@ -102,7 +102,7 @@ def _unread(
             yield f"{reviewer} says they have read {what}{of} in this case that {verb} not come here; {ask}"
         elif had > come:
             ask = ASK.format(whom=reviewer)
-            yield f"{reviewer} had {had} messages of the reporter when replying, and {come} are here; {ask}"
+            yield f"{reviewer} says they had {had} messages of the reporter when replying, and {come} are here; {ask}"
 
 
 def _places(messages: Sequence[Signed]) -> Iterator[str]:
