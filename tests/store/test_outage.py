@@ -2,6 +2,7 @@
 
 import contextlib
 import secrets
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -131,3 +132,32 @@ def test_who_lost_the_lock_stops(store: Store, operator: Operator, url: str, tmp
                 store.turn_over(lock)
             assert other.turn_over(others) == TurnoverCounts(2, 0)
     other.close()
+
+
+def test_a_commit_is_on_the_disk(operator: Operator, tmp_path: Path) -> None:
+    """Whatever the database's setting, what is acknowledged is durable."""
+    options = f"{operator.url.query['options']} -csynchronous_commit=off"
+    url = operator.url.update_query_dict({"options": options})
+    with contextlib.closing(opened(url.render_as_string(False), tmp_path / "blocks")) as store:
+        with store.database.write() as connection:
+            assert connection.scalar(text("SHOW synchronous_commit")) == "on"
+        with store.database.write(lasting=False) as connection:
+            assert connection.scalar(text("SHOW synchronous_commit")) == "off"
+
+
+def test_a_standby_that_nothing_waits_for(store: Store, operator: Operator, tmp_path: Path) -> None:
+    """The operator is told of a standby that is asynchronous, since it lacks what was acknowledged last."""
+    programs = [*Path("/usr/lib/postgresql").glob("*/bin/pg_receivewal")]
+    if not programs:
+        pytest.skip("pg_receivewal is missing")
+    before = store.risks()
+    where = {"-h": operator.url.host, "-p": operator.url.port or 5432, "-U": operator.url.username, "-D": tmp_path}
+    command = [programs[0], "--no-loop", *(str(part) for pair in where.items() for part in pair)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as standby:
+        try:
+            while not operator.said("SELECT count(*) FROM pg_stat_replication"):
+                assert standby.poll() is None
+            [risk] = set(store.risks()) - set(before)
+            assert "nothing waits for it" in risk
+        finally:
+            standby.terminate()

@@ -26,6 +26,8 @@ CHUNK = 600  # ids in one statement
 PATIENCE = 30  # seconds that a writer waits for its turn, and any statement for a lock
 STATEMENT = 120  # seconds for one statement on PostgreSQL; what migrations do is not bounded
 BRIEFLY = 1000  # ms that the turn-over waits for a lock behind which everybody else would have to wait
+DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
+    WHERE current_setting('synchronous_commit') IN ('off', 'local')"""  # others wait for a standby as well
 RETRY = 1.0  # seconds after which a database that was away at the start is asked again
 # A host that vanished is noticed in about half a minute, and not after the system's two hours; an URL may say otherwise
 NETWORK = {
@@ -213,10 +215,11 @@ def _postgresql(url: str) -> Engine:
 
 
 def _bound_waiting(connection: Any, _: Any) -> None:
-    """Nobody waits for ever on PostgreSQL: not behind a dump's lock, and not for a statement."""
+    """Nobody waits for ever on PostgreSQL, behind a dump's lock or for a statement; and a commit means on the disk."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout TO '{PATIENCE}s'")
         cursor.execute(f"SET statement_timeout TO '{STATEMENT}s'")
+        cursor.execute(DURABLE)
     connection.commit()
 
 

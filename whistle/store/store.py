@@ -17,6 +17,7 @@ from whistle.store.envelopes import Sealed, StoredEnvelope
 from whistle.store.errors import Away, StoreError, WrongSize
 from whistle.store.job_lock import JobLock, job_lock
 from whistle.store.models import BLOCK, ID, Heap
+from whistle.store.replication import risks
 from whistle.store.restarts import Restarts
 from whistle.store.retention import Limits
 
@@ -51,6 +52,12 @@ class Store:
     def accept(self, day: date) -> None:
         """Trust the clock after a leap; `day` is the day the operator expects. WrongDay if the clock differs."""
         self._clock.accept(day)
+
+    # For who starts it
+
+    def risks(self) -> list[str]:
+        """What PostgreSQL's settings put at risk, a line each."""
+        return risks(self.database)
 
     # For reporters and couriers: storing
 

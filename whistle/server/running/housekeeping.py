@@ -107,15 +107,15 @@ def leapt(now: Reading) -> str:
 
 
 def at_start(instance: Instance) -> list[str]:
-    """Warnings for whoever starts the server: of a clock that has leapt, or a database that does not answer."""
+    """Warnings for whoever starts the server: of a clock that has leapt, and of the database."""
     try:
-        leap = leapt(instance.store.clock())
+        leap, risks = leapt(instance.store.clock()), instance.store.risks()
     except Away:
         return [
             "the database does not answer; the pages say so until it does. If it does not come back, see that its "
             "address in whistle.toml is right"
         ]
-    return [leap] if leap else []
+    return [leap, *risks] if leap else risks
 
 
 def must_state(instance: Instance) -> set[str]:
