@@ -220,9 +220,9 @@ export const RUNS = {
     message.checkContinues(schema.parse(CONTINUES, continues), schema.parse(SENDER, old), next);
     return {};
   },
-  missing({ today, held, unreadable }) {
+  missing({ today, held, unreadable, slip, slots }) {
     const replies = held.map((/** @type {any} */ each) => [hashOf([data(each)]), message.parse(data(each))]);
-    return { found: compare(new Map(replies), unreadable, today) };
+    return { found: compare(new Map(replies), unreadable, slip && message.parse(data(slip)), slots, today) };
   },
   reply: checkReply,
   envelope: openEnvelope,

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tests.making import cast
-from tests.making.cast import DAY
+from tests.making.cast import DAY, SLOTS
 from tests.making.vector import Vector, told
-from whistle.protocol.case.message import Earlier, Reply
+from whistle.protocol.case.message import Earlier, Reply, Slip
 from whistle.protocol.code.retrieval import PLACES
 
 HIDDEN = "ab" * 32
@@ -92,13 +92,43 @@ CASES: dict[str, tuple[str, list[Reply], list[int], int, list[tuple[str, str, bo
 }
 
 
+LANES: dict[str, tuple[str, str, int, bool]] = {  # by whom, in which lane, and whether that is told
+    "reader": ("of a reader of the report, in their lane", "ombuds", 0, True),
+    "let_in": ("of somebody let in, in the last lane", "counsel", 2 * SLOTS - 1, True),
+    "foreign_lane": ("of a reader, in another's lane", "ombuds", 1, False),
+    "reader_in_high_lane": ("of a reader, in a lane from `slots` on", "ombuds", SLOTS, False),
+    "let_in_in_low_lane": ("of somebody let in, in a reader's lane", "counsel", 0, False),
+    "no_lane": ("in a lane that there is not", "counsel", 2 * SLOTS, False),
+    "left_out": ("of somebody whom the slip leaves out", "boss", SLOTS, False),
+}
+
+
 def vectors() -> Iterator[Vector]:
     """All of this module."""
     for name, (about, held, unreadable, days, found) in CASES.items():
-        given = {
-            "today": (DAY + datetime.timedelta(days=days)).isoformat(),
-            "held": [told(reply.line) for reply in held],
-            "unreadable": unreadable,
-        }
-        said = [{"author": author, "by": by, "differs": differs} for author, by, differs in found]
-        yield Vector(f"missing_{name}", about, "ok", given, {"found": said})
+        yield _vector(name, about, held, unreadable, days, found, None)
+    for name, (about, author, lane, is_told) in LANES.items():
+        naming = _reply("ethics", 1, 0, _named(author, lane, 3))
+        told_of = [(author, "ethics", False)] if is_told else []
+        slip = cast.slip(readers=("ombuds", "ethics"), without=("boss",))
+        yield _vector(f"lane_{name}", f"a reply {about} is named", [naming], [], 0, told_of, slip)
+
+
+def _vector(
+    name: str,
+    about: str,
+    held: list[Reply],
+    unreadable: list[int],
+    days: int,
+    found: list[tuple[str, str, bool]],
+    slip: Slip | None,
+) -> Vector:
+    given = {
+        "today": (DAY + datetime.timedelta(days=days)).isoformat(),
+        "held": [told(reply.line) for reply in held],
+        "unreadable": unreadable,
+        "slip": slip and told(slip.line),
+        "slots": SLOTS,
+    }
+    said = [{"author": author, "by": by, "differs": differs} for author, by, differs in found]
+    return Vector(f"missing_{name}", about, "ok", given, {"found": said})

@@ -158,7 +158,10 @@ def run_missing(given: Given) -> Given:
     held = {hashlib.sha256(data(each)).hexdigest(): message.parse(data(each)) for each in given["held"]}
     replies = {hash_: reply for hash_, reply in held.items() if isinstance(reply, Reply)}
     assert len(replies) == len(given["held"])
-    found = missing_replies.compare(replies, given["unreadable"], datetime.date.fromisoformat(given["today"]))
+    slip = message.parse(data(given["slip"])) if given["slip"] else None
+    assert slip is None or isinstance(slip, Slip)
+    today = datetime.date.fromisoformat(given["today"])
+    found = missing_replies.compare(replies, given["unreadable"], slip, given["slots"], today)
     return {"found": [dataclasses.asdict(each) for each in found]}
 
 

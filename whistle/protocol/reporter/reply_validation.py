@@ -4,7 +4,7 @@ A body that is not signed by a reviewer who may answer in that place is counted,
 """
 
 import datetime
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whistle.protocol.case import envelope, message
@@ -13,6 +13,7 @@ from whistle.protocol.case.message import MARKS, Reply, Signed, Slip
 from whistle.protocol.code.retrieval import PLACES, Reporter, place_ids
 from whistle.protocol.errors import Forged, Malformed, ProtocolError
 from whistle.protocol.reporter import missing_replies
+from whistle.protocol.reporter.missing_replies import Named, is_place_of
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
 
@@ -125,7 +126,8 @@ def validate(
     slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
     validator = ReplyValidator(reporter, manifests, slip, slots)
     found, late = validator.all(rest)
-    missing = _missing({each.hash: each.reply for each in found}, validator.unreadable, manifests, today)
+    held = {each.hash: each.reply for each in found}
+    missing = _missing(missing_replies.compare(held, validator.unreadable, slip, slots, today), manifests)
     opened, incomplete = _opened(found, fetch, room)
     valid = _without_repeated(opened)
     notices = tuple(found for found in valid if found.reply.is_notice)
@@ -229,15 +231,10 @@ class ReplyValidator:
         """A reader of the report writes in their own lane, whoever was let in later in one from `slots` (SPEC 3.3)."""
         if self._slip is None:
             return
-        if set(reply.without) != set(self._slip.without) or reply.sender in self._slip.without:
+        if set(reply.without) != set(self._slip.without):
             raise Malformed("a reply and the slip disagree about who was left out")
-        readers = self._slip.readers
-        if reply.lane < self._slots:
-            is_own = reply.lane < len(readers) and readers[reply.lane] == reply.sender
-        else:
-            is_own = reply.sender not in readers
-        if not is_own:
-            raise Malformed("a reply is in somebody else's place")
+        if not is_place_of(self._slip, self._slots, reply.lane, reply.sender):
+            raise Malformed("a reply is in somebody else's place, or by somebody who was left out")
 
 
 def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: ManifestChain) -> tuple[BroughtIn, ...]:
@@ -253,11 +250,8 @@ def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: Mani
     return tuple(BroughtIn(reviewer, found.reviewer, found.day) for reviewer, found in known)
 
 
-def _missing(
-    held: Mapping[str, Reply], unreadable: Collection[int], manifests: ManifestChain, today: datetime.date
-) -> tuple[MissingReply, ...]:
+def _missing(found: Sequence[Named], manifests: ManifestChain) -> tuple[MissingReply, ...]:
     """What is missing or differs, as far as a manifest lists the author."""
-    found = missing_replies.compare(held, unreadable, today)
     people = [(manifests.reviewer(each.author), manifests.reviewer(each.by), each.differs) for each in found]
     return tuple(MissingReply(author, by, differs) for author, by, differs in people if author and by)
 

@@ -12,7 +12,7 @@ import { isNotice } from "../case/message_kinds.js";
 import * as manifest from "../trust/manifest.js";
 import * as message from "../case/message.js";
 import { PLACES, placeIds } from "../code/retrieval.js";
-import { compare } from "./missing_replies.js";
+import { compare, isPlaceOf } from "./missing_replies.js";
 
 /** @import { Found } from "../../worker/server_api.js" */
 /** @import { Attachment } from "../case/attachment.js" */
@@ -79,7 +79,7 @@ export async function validateReplies(found, reporter, manifests, slots, fetch, 
   const late = checked.unreadable.length + incomplete;
   const notices = valid.filter(({ reply }) => isNotice(reply));
   const replies = valid.filter(({ reply }) => !isNotice(reply));
-  const missing = missingReplies(compare(checked.all, checked.unreadable, today), manifests);
+  const missing = missingReplies(compare(checked.all, checked.unreadable, slip, slots, today), manifests);
   return { slip, replies, notices, late, missing, broughtIn: broughtIn(slip, [...notices, ...replies], manifests) };
 }
 
@@ -201,14 +201,10 @@ export class ReplyValidator {
     if (!this._slip) {
       return;
     }
-    const { readers, without } = this._slip;
+    const { without } = this._slip;
     const agreed = without.length === reply.without.length && without.every((id) => reply.without.includes(id));
-    if (!agreed || without.includes(reply.from)) {
-      throw new Malformed("a reply disagrees with the report about who was left out");
-    }
-    const mine = lane < this._slots ? readers[lane] === reply.from : !readers.includes(reply.from);
-    if (!mine) {
-      throw new Malformed("a reply is in another reviewer's place");
+    if (!agreed || !isPlaceOf(this._slip, this._slots, lane, reply.from)) {
+      throw new Malformed("a reply disagrees with the report about who was left out, or is in another's place");
     }
   }
 }
