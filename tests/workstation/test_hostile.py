@@ -241,3 +241,16 @@ def test_more_readers_than_slots_stop_nobody_from_writing(tmp_path: Path, by: st
     signed = compose.note(world.station("ombuds"), case_of(world, who), "Still between the two of us.")
     assert signed.message.readers == ("ombuds", "ethics")
     world.close()
+
+
+def test_a_reporter_who_leaves_out_ever_more_people_stops_nobody_from_writing(world: World) -> None:
+    """However many each message of theirs leaves out, a message names as many as it can, and all stay left out."""
+    who = world.report(without=("chief",))
+    for number in range(2):
+        world.follow_up(who, without=("counsel", *(f"nobody-{number}-{each}" for each in range(63))))
+    world.round("ombuds")
+    signed = compose.status(world.station("ombuds"), case_of(world, who), "closed", text="Junk.")
+    assert len(signed.message.without) == 64 and signed.message.without[0] == "chief"
+    assert case_of(world, who).status == "closed" and "counsel" in case_of(world, who).without
+    world.round("ombuds", "ethics")
+    assert case_of(world, who, "ethics").status == "closed"

@@ -281,7 +281,7 @@ def _common(workstation: Workstation, case: Case, known: SignedManifest, also: s
     return {
         "case": case.id,
         "readers": tuple(readers[:slots]),  # in this order: the report's, those let in, those named later
-        "without": case.without,
+        "without": reach.left_out(case),
         "keys": known.keys,
         "sender": me,
         "day": today,

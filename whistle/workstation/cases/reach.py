@@ -14,6 +14,7 @@ from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
 PORTION = 4 * 1024**2  # bytes of the messages in one grant, so that it can always be sent
+LEFT_OUT = 64  # people whom one message names as left out
 EARLIER = 64  # replies named in one reply
 EARLIER_PER_SLOT = 3  # so that they fit into a small envelope too
 
@@ -93,6 +94,12 @@ def grantees_lane(case: Case, grantor: str, grantee: str, slots: int, fresh: boo
         if grantee not in case.allowed:
             raise
         return next(iter(theirs), slots)
+
+
+def left_out(case: Case) -> tuple[str, ...]:
+    """Whom a message names as left out: the report's, which the reporter compares, and as many others as fit."""
+    first = case.report.without if case.report else ()
+    return tuple(dict.fromkeys([*first, *case.without]))[:LEFT_OUT]
 
 
 def left_out_before(workstation: Workstation, case: Case) -> tuple[str, ...]:
