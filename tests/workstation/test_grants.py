@@ -2,9 +2,11 @@
 
 import base64
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+from tests import parties
 from tests.parties import report
 from tests.workstation.carrying import World
 from tests.workstation.test_hostile import FIRST, a_reply, by_ethics, case_of
@@ -134,3 +136,28 @@ def test_what_only_a_grantor_vouches_for_is_shown_as_such(world: World) -> None:
     told = "\n".join(transcript.lines(world.station("counsel"), case_of(world, who, "counsel")))
     assert told.count("handed over with the case by ethics") == 2
     assert told.count("handed over with the case by ethics: for its day, ethics vouches") == 1  # the note's
+
+
+def test_grants_that_cross_part_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two grants that are one too many together, each for one hearer, keep nobody from hearing the other."""
+    for id in ("chief", "boss"):
+        monkeypatch.setitem(parties.ROLES, id, id.title())
+    world = World(tmp_path, parties.organisation(slots=4))
+    who = world.report(readers=EVERYBODY)
+    world.round("ombuds", "counsel")
+    first = message.original(case_of(world, who).messages[0])
+    for hearer, guest in (("ombuds", "chief"), ("counsel", "boss")):
+        world.send(a_grant(world, who, first, readers=(*EVERYBODY, guest), grantee=guest, lane=5), (hearer,))
+        world.round(hearer)
+        compose.note(world.station(hearer), case_of(world, who, hearer), "Do you hear me?")
+    world.round("ombuds", "counsel")
+    for hearer, other in (("ombuds", "counsel"), ("counsel", "ombuds")):
+        compose.grant_whole(world.station(hearer), case_of(world, who, hearer), other)
+    world.round("ombuds", "counsel", "ombuds")
+    for hearer, other, guest in (("ombuds", "counsel", "boss"), ("counsel", "ombuds", "chief")):
+        case = case_of(world, who, hearer)
+        assert [entry.by for entry in case.entries if entry.content.kind == "note"] == [hearer, other]
+        crowd, fork = case.faults
+        assert f"a message reaches 4 of them: yours do not go to {guest};" in crowd
+        assert fork == "two different messages of ethics have the number 1"
+    world.close()

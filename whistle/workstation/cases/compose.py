@@ -32,7 +32,7 @@ from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
-from whistle.workstation.cases import chain, overview, reach, sealed_files
+from whistle.workstation.cases import chain, grants, overview, reach, sealed_files
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
@@ -276,11 +276,11 @@ def _common(workstation: Workstation, case: Case, known: SignedManifest, also: s
     if me not in readers:
         raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
     slots = known.manifest.slots
-    if me not in readers[:slots] or (also and len(readers) > slots):
+    if also and len(readers) > slots:
         raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
     return {
         "case": case.id,
-        "readers": tuple(readers[:slots]),  # in this order: the report's, those let in, those named later
+        "readers": grants.fitting(readers, me, slots),  # in this order: the report's, those let in, those named later
         "without": reach.left_out(case),
         "keys": known.keys,
         "sender": me,

@@ -46,3 +46,9 @@ def is_lane_free(grants: Iterable[Grant], grant: Grant, slots: int) -> bool:
     taken = any(each.lane == grant.lane and each.grantee != grant.grantee for each in chain)
     first = min((each for each in chain if each.grantee == grant.grantee), key=lambda each: each.seq, default=grant)
     return slots <= grant.lane < 2 * slots and not taken and first.lane == grant.lane
+
+
+def fitting(readers: Sequence[str], me: str, slots: int) -> tuple[str, ...]:
+    """The readers whom one message reaches: the first, with its author in any case (SPEC 4.7)."""
+    first = readers[:slots]
+    return tuple(first) if me in first or me not in readers else (*readers[: slots - 1], me)

@@ -7,12 +7,20 @@ after it.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from whistle.protocol.case.message import ByReporter, ByReviewer, Message, Reply, Signed
+from whistle.protocol.trust.manifest import RECOVERY
+from whistle.workstation.cases import grants
 from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
+from whistle.workstation.workstation import Workstation
 
 WAITS = (
     "{what} of {by} cannot be shown yet: what lets in or leaves out somebody whom {it} has not come; if it does not "
     "come with the next exchange, ask {by} or another reader to grant the case to you again"
+)
+
+CROWD = (
+    "{count} people read this case, and a message reaches {slots} of them: yours do not go to {others}; "
+    "whoever let them in can tell them what they need to know"
 )
 
 Lanes = Callable[[str, int], Sequence[int]]  # of a reviewer, by the number of slots
@@ -56,3 +64,13 @@ def waiting(counts: Mapping[str, int]) -> Iterator[Remark]:
     for by, count in sorted(counts.items()):
         what, it = ("a message", "it names") if count == 1 else (f"{count} messages", "they name")
         yield Remark(WAITS.format(what=what, by=by, it=it), by, "waits")
+
+
+def crowd(allowed: Iterable[str], workstation: Workstation) -> Iterator[Remark]:
+    """One if more people were let in than a message reaches: by grants that crossed, or a colleague's own program."""
+    newest = workstation.trust.newest().manifest
+    active = {each.id for each in newest.active()} | ({RECOVERY} if newest.recovery else set())
+    readers = [id for id in allowed if id in active]
+    others = [id for id in readers if id not in grants.fitting(readers, workstation.me, newest.slots)]
+    if others:
+        yield Remark(CROWD.format(count=len(readers), slots=newest.slots, others=", ".join(others)), "", "crowd")

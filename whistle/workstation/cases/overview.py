@@ -4,7 +4,7 @@ import datetime
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from typing import Literal
 
 from whistle.protocol.case import message
@@ -352,9 +352,9 @@ def load(workstation: Workstation, case: str) -> Case:
     read = Case(case, entries, (), record.get("opened", 0), workstation.today())
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
-    found = record["faults"]
-    for doubt in (*doubts, *mismatches.waiting(record.get("waits", {}))):
-        found = remarks.added(found, doubt)
+    crowd = mismatches.crowd(read.allowed, workstation) if entries else ()
+    waits = mismatches.waiting(record.get("waits", {}))
+    found = reduce(remarks.added, (*doubts, *crowd, *waits), record["faults"])
     return replace(read, found=tuple(remarks.lines(found)))
 
 

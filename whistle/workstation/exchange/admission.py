@@ -12,7 +12,6 @@ from dataclasses import dataclass, replace
 from whistle.protocol.case import message
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Reply, Signed, Slip
 from whistle.protocol.errors import Forged, Malformed
-from whistle.protocol.trust.manifest import RECOVERY
 from whistle.workstation.cases import ended_keys, grants, overview, saved_files
 from whistle.workstation.cases.overview import Case, Entry
 from whistle.workstation.errors import WorkstationError
@@ -102,7 +101,6 @@ def judge(workstation: Workstation, signed: Signed, server: datetime.date, rules
     if me in case.without:
         raise LeftOut("the reporter left this reviewer out")
     _check_case(case, entry)
-    _check_reader_count(workstation, case, content)
     return Verdict(originals, (*_place_remarks(workstation, case, content), *_damage_remarks(content, bad)))
 
 
@@ -237,15 +235,6 @@ def _check_case(case: Case, entry: Entry) -> None:
         raise Waiting("its sender or a reader was not granted the case, as far as is known here", CASE)
     if not set(content.without) <= set(case.without):  # else two stories could each leave out who heard the other
         raise Waiting("a message of the reporter that leaves somebody out has not come yet", CASE)
-
-
-def _check_reader_count(workstation: Workstation, case: Case, content: ByReviewer) -> None:
-    # Otherwise one colleague could let in so many readers that nobody could write in the case any more.
-    newest = workstation.trust.newest().manifest
-    active = {each.id for each in newest.active()} & set(case.allowed)
-    if isinstance(content, Grant) and len(active) + (RECOVERY in case.allowed) > newest.slots:
-        what = f"a grant by {content.sender} lets in more readers than {newest.slots}; it was not kept"
-        raise Breach(what, content.sender, "crowd")
 
 
 def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) -> tuple[Remark, ...]:
