@@ -28,7 +28,8 @@ from whistle.protocol.case.message import Report
 from whistle.server import create_app
 from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, open_instance
-from whistle.store import BLOCK, StoreError
+from whistle.server.running import housekeeping
+from whistle.store import BLOCK, StoreError, reserve
 from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.exchange import exchange
@@ -108,6 +109,28 @@ def test_a_read_only_disk(small: flask.Flask, disk: Disk, org: parties.Organisat
     again = create_app(small.extensions[NAME].config, Clock())
     assert ready(again).step("send", {"text": "The second."}, [("a.bin", SMALL)]).words
     assert told(again, org) == {"The first.": 1, "The second.": 1}
+    store_of(again).close()
+
+
+@pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
+def test_a_start_on_a_full_disk(small: flask.Flask, disk: Disk, org: parties.Organisation, is_killed: bool) -> None:
+    """A server starts on a full disk, stopped or killed before: replies are read, and what is sent is given back."""
+    disk.remount("size=64m")  # room enough for a reserve
+    store_of(small).close()
+    first = create_app(small.extensions[NAME].config, Clock())
+    words = ready(first).step("send", {"text": "The second."}).words
+    logs = {path: path.read_bytes() for path in disk.folder.rglob("*-wal")}
+    store_of(first).shut_down()
+    for path, content in logs.items() if is_killed else ():
+        path.write_bytes(content)
+    filler = disk.fill()
+    again = create_app(first.extensions[NAME].config, Clock())
+    assert Visitor(again).come_back(words).answer.status_code == 200
+    assert told(again, org) == {"The first.": 1, "The second.": 1}
+    refused(ready(again).step("send", {"text": "The third."}, [("a.bin", SMALL)]), "The third.")
+    filler.unlink()
+    housekeeping.clean(again.extensions[NAME])
+    assert list(disk.folder.rglob(f"*{reserve.SUFFIX}"))
     store_of(again).close()
 
 

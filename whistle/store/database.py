@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 
+from whistle.store import reserve
 from whistle.store.errors import Away, Full, StoreError
 from whistle.store.locks import lock_file, locked
 
@@ -80,14 +81,31 @@ class Database:
     def _sqlite(self, url: str) -> Engine:
         try:
             with locked(lock_file(self.files[0], SCHEMA), wait=True):
-                for file in self.files:
-                    _create(file)
+                self._create_files()
         except OSError as exc:
             raise StoreError(f"the database file cannot be created: {exc.strerror}") from exc
         engine = create_engine(url, connect_args={"timeout": PATIENCE}, **POOL)
         event.listen(engine, "connect", self._set_up)
         event.listen(engine, "begin", _begin)
         return engine
+
+    def _create_files(self) -> None:
+        if reserve.is_needed(self.files[0]):
+            reserve.give_up(self.files[0])
+        for file in self.files:
+            try:
+                _create(file)
+            except sqlite3.Error as exc:  # a quota, which the disk's free room does not tell of
+                if not isinstance(_translate(exc), Full) or not reserve.give_up(self.files[0]):
+                    raise
+                _create(file)
+        self.keep_reserve()
+
+    def keep_reserve(self) -> None:
+        """Make anew what was given up to open SQLite on a full disk, if there is room again."""
+        if self.is_sqlite:
+            with contextlib.suppress(OSError):
+                reserve.keep(self.files[0])
 
     def _set_up(self, connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # `_begin` starts transactions

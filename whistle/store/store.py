@@ -202,6 +202,7 @@ class Store:
         Raises Leapt.
         """
         today = self._clock.removal_day()
+        self.database.keep_reserve()
         return retention.remove_due(self.database, self._blocks, self._day_hashes, today, active, limits)
 
     def close(self) -> None:
