@@ -29,6 +29,12 @@ STATEMENT = 120  # seconds for one statement on PostgreSQL; what migrations do i
 BRIEFLY = 1000  # ms that the turn-over waits for a lock behind which everybody else would have to wait
 DURABLE = """SELECT set_config('synchronous_commit', 'on', false)
     WHERE current_setting('synchronous_commit') IN ('off', 'local')"""  # others wait for a standby as well
+WAITED_FOR = frozenset({"sync", "quorum"})
+LAGGING = (
+    "a standby follows PostgreSQL, and nothing waits for it: if it ever takes over, the reports that were acknowledged "
+    "last are lost; name it in PostgreSQL's synchronous_standby_names"
+)
+UNSAFE = "PostgreSQL runs with fsync off: a power cut can lose acknowledged reports, or all of them; turn it on"
 RETRY = 1.0  # seconds after which a database that was away at the start is asked again
 # A host that vanished is noticed in about half a minute, and not after the system's two hours; an URL may say otherwise
 NETWORK = {
@@ -214,6 +220,18 @@ class Database:
                 if all(emptied):
                     return True
         return False
+
+    def risks(self) -> list[str]:
+        """A line for each of PostgreSQL's settings that puts at risk what was acknowledged; none on SQLite."""
+        if self.is_sqlite:
+            return []
+        with self.read() as connection:
+            fsync, names = (connection.scalar(text(f"SHOW {name}")) for name in ("fsync", "synchronous_standby_names"))
+            states = connection.scalars(text("SELECT sync_state FROM pg_stat_replication")).all()
+        # PostgreSQL shows states only to users who may see them; without one, the setting must do
+        is_waited_for = any(state in WAITED_FOR for state in states) or (bool(names) and None in states)
+        found = [LAGGING] if states and not is_waited_for else []
+        return found + ([UNSAFE] if fsync == "off" else [])
 
     def close(self) -> None:
         """Close all connections."""

@@ -17,7 +17,6 @@ from whistle.store.envelopes import Sealed, StoredEnvelope
 from whistle.store.errors import Away, StoreError, WrongSize
 from whistle.store.job_lock import JobLock, job_lock
 from whistle.store.models import BLOCK, ID, Heap
-from whistle.store.replication import risks
 from whistle.store.restarts import Restarts
 from whistle.store.retention import Limits
 
@@ -57,7 +56,7 @@ class Store:
 
     def risks(self) -> list[str]:
         """What PostgreSQL's settings put at risk, a line each."""
-        return risks(self.database)
+        return self.database.risks()
 
     # For reporters and couriers: storing
 
