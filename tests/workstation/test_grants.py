@@ -15,6 +15,7 @@ from whistle.protocol.case.message import Grant, Note, Original, Reply, Signed
 from whistle.protocol.code.retrieval import PLACES, Reporter
 from whistle.workstation.cases import compose, grants, transcript
 from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import outbox
 
 EVERYBODY = ("ombuds", "ethics", "counsel")
 
@@ -160,4 +161,33 @@ def test_grants_that_cross_part_nobody(tmp_path: Path, monkeypatch: pytest.Monke
         crowd, fork = case.faults
         assert f"a message reaches 4 of them: yours do not go to {guest};" in crowd
         assert fork == "two different messages of ethics have the number 1"
+    compose.grant_whole(world.station("ombuds"), case_of(world, who), "boss")
+    world.round("ombuds", "boss")
+    assert "note" in [entry.content.kind for entry in case_of(world, who, "boss").entries]
+    compose.note(world.station("boss"), case_of(world, who, "boss"), "So do I.")
+    world.round("boss", "ombuds")
+    assert case_of(world, who).entries[-1].by == "boss"
     world.close()
+
+
+@pytest.mark.parametrize("how", ["retired", "left out"])
+def test_a_grant_to_somebody_who_reads_no_more_is_not_signed_again(world: World, how: str) -> None:
+    """A courier says that something of it was taken; the exchange goes on, and nobody gets the case."""
+    who = world.report()
+    world.round("ombuds", "ethics")
+    station = world.station("ombuds")
+    for _ in range(2):
+        compose.note(station, case_of(world, who), "Long. " * 2000)
+    world.round("ombuds")
+    compose.grant(station, case_of(world, who), "counsel")
+    items = [station.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(station)]
+    world.carrier.taken = {bytes.fromhex(block["id"]) for item in items for block in item["blocks"]}
+    if how == "retired":
+        people = tuple(replace(each, retired=each.id == "counsel") for each in world.org.manifest.reviewers)
+        channels = world.org.manifest.channels[:1]
+        world.carrier.manifests = [world.org.known, world.org.next(reviewers=people, channels=channels)]
+    else:
+        world.follow_up(who, without=("counsel",))
+    before = [entry.content.kind for entry in case_of(world, who).entries].count("grant")
+    assert world.carrier.taken and not world.round("ombuds")[0].imported.findings
+    assert [entry.content.kind for entry in case_of(world, who).entries].count("grant") == before

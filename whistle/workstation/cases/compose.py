@@ -216,10 +216,10 @@ def _pass_on(workstation: Workstation, case_id: str, readers: Iterable[str], kno
     return sent
 
 
-def send_again(workstation: Workstation, hash_: str) -> bool:
+def send_again(workstation: Workstation, hash_: str) -> bool | None:
     """Sign a message again whose place, or the id of one of whose blocks, was taken: with new blocks, for a new place.
 
-    False after `MOVES` times; then the case says what to do.
+    False after `MOVES` times; then the case says what to do.  None for a grant to somebody who may not read any more.
     """
     old, _ = overview.opened(workstation, workstation.message(hash_).message)
     assert isinstance(old, Body | Status) and isinstance(old, ByReviewer)
@@ -230,7 +230,10 @@ def send_again(workstation: Workstation, hash_: str) -> bool:
             workstation.note_fault(old.case, stuck)
             return False
         case, known = overview.load(workstation, old.case), workstation.trust.sealing()
-        changes = _common(workstation, case, known)
+        grantee = old.grantee if isinstance(old, Grant) else ""
+        if grantee and (grantee in case.without or not _reads(known, grantee, workstation.today())):
+            return None
+        changes = _common(workstation, case, known, grantee)
         if isinstance(old, Reply):
             lane, n = _place(workstation, case, old.lane)
             changes |= {"lane": lane, "n": n, "have": _have(case), "replaces": hash_}
@@ -252,9 +255,8 @@ def _grant(
 ) -> Signed:
     """A grant, with a `fresh` lane for somebody who reads the case already, if one is left."""
     case = overview.load(workstation, case_id)
-    new = grantee not in case.allowed
     whole = Grant(
-        **_common(workstation, case, known, also=grantee if new else ""),
+        **_common(workstation, case, known, grantee),
         grantee=grantee,
         lane=reach.grantees_lane(case, workstation.me, grantee, known.manifest.slots, fresh),
         originals=tuple(message.original(signed) for signed in inside),
@@ -263,24 +265,24 @@ def _grant(
     return _sign(workstation, whole, known, "reviewers")
 
 
-def _common(workstation: Workstation, case: Case, known: SignedManifest, also: str = "") -> dict[str, Any]:
+def _common(workstation: Workstation, case: Case, known: SignedManifest, grantee: str = "") -> dict[str, Any]:
     """The fields of every reviewer's message.  Raises Refused if this reviewer may not write in the case."""
     me = workstation.me
     if me not in case.allowed:
         raise Refused("you do not read this case", "somebody who reads it can grant it to you")
     today = workstation.today()
-    everyone = dict.fromkeys([*case.allowed, *([also] if also else [])])
+    everyone = dict.fromkeys([*case.allowed, *([grantee] if grantee else [])])
     readers = [id for id in everyone if _reads(known, id, today)]
     if set(case.without) & set(readers):
         raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
     if me not in readers:
         raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
     slots = known.manifest.slots
-    if also and len(readers) > slots:
+    if len(readers) > slots and grantee and grantee not in case.allowed:
         raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
     return {
         "case": case.id,
-        "readers": grants.fitting(readers, me, slots),  # in this order: the report's, those let in, those named later
+        "readers": grants.fitting(readers, (me, grantee), slots),  # the report's, those let in, those named later
         "without": reach.left_out(case),
         "keys": known.keys,
         "sender": me,

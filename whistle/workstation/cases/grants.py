@@ -1,6 +1,6 @@
 """Grants: which of them count, and the lanes in which those who were let in reply (SPEC 3.3, 4.9)."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 
 from whistle.protocol.case.message import Grant
 from whistle.workstation.errors import Refused
@@ -48,7 +48,8 @@ def is_lane_free(grants: Iterable[Grant], grant: Grant, slots: int) -> bool:
     return slots <= grant.lane < 2 * slots and not taken and first.lane == grant.lane
 
 
-def fitting(readers: Sequence[str], me: str, slots: int) -> tuple[str, ...]:
-    """The readers whom one message reaches: the first, with its author in any case (SPEC 4.7)."""
-    first = readers[:slots]
-    return tuple(first) if me in first or me not in readers else (*readers[: slots - 1], me)
+def fitting(readers: Sequence[str], always: Collection[str], slots: int) -> tuple[str, ...]:
+    """The readers whom one message reaches, in their order: some of them `always`, and the first others (SPEC 4.7)."""
+    others = [id for id in readers if id not in always]
+    left_out = set(others[slots - (len(readers) - len(others)) :])
+    return tuple(id for id in readers if id not in left_out)

@@ -71,6 +71,6 @@ def crowd(allowed: Iterable[str], workstation: Workstation) -> Iterator[Remark]:
     newest = workstation.trust.newest().manifest
     active = {each.id for each in newest.active()} | ({RECOVERY} if newest.recovery else set())
     readers = [id for id in allowed if id in active]
-    others = [id for id in readers if id not in grants.fitting(readers, workstation.me, newest.slots)]
+    others = [id for id in readers if id not in grants.fitting(readers, (workstation.me,), newest.slots)]
     if others:
         yield Remark(CROWD.format(count=len(readers), slots=newest.slots, others=", ".join(others)), "", "crowd")

@@ -209,7 +209,7 @@ def _done(workstation: Workstation, do: Callable[[Workstation, str], object], wh
     except (Refused, Untrusted) as exc:  # reading must go on while nothing can be signed
         result.findings.append(f"Not done yet: {exc.message}. {exc.hint}")
         return False
-    if do is compose.send_again:
+    if do is compose.send_again and done is not None:
         result.findings.append(MOVED if done else STUCK)
     return True
 
