@@ -87,7 +87,11 @@ def test_an_envelope_for_me_whose_message_names_others_is_not_kept(
     world.send(signed, ("ombuds",))
     result = taken(world)
     assert not result.kept and not world.station("ombuds").case_ids()
-    assert (len(result.findings), result.not_mine) == (told, 1 - told)
+    said = (
+        "Refused: a report of the reporter, which does not name you as a reader, was sealed to you by somebody who has "
+        "it; it was not kept."
+    )
+    assert (result.findings, result.not_mine) == ([said] * told, 1 - told)
 
 
 def test_a_follow_up_by_someone_who_only_knows_the_case_is_refused(world: World) -> None:

@@ -119,7 +119,9 @@ def _check_named(content: ByReporter | ByReviewer, me: str) -> None:
         raise LeftOut("it leaves this reviewer out")
     if me not in content.readers:
         about = content.sender if isinstance(content, ByReviewer) else ""
-        raise Breach("it names other readers than you and yet was sealed to you; it was not kept", about, "named")
+        what = f"a {content.kind} of {about or 'the reporter'}, which does not name you as a reader,"
+        # Anybody who has it can have done that, not just its author.
+        raise Breach(f"{what} was sealed to you by somebody who has it; it was not kept", about, "named")
 
 
 def _check_outer_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
