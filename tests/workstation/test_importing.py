@@ -155,6 +155,7 @@ def test_a_reviewers_message_to_whom_the_reporter_left_out_is_shown_as_such(worl
     case = overview.load(world.station("ombuds"), who.case.hex())
     assert [entry.content.kind for entry in case.entries] == ["report"]
     assert "whom the reporter left out" in result.findings[0] and "whom the reporter left out" in case.faults[0]
+    assert "ask ethics whether they knew" in case.faults[0]
 
 
 def test_somebody_who_was_not_granted_the_case_says_nothing_in_it(world: World) -> None:

@@ -227,11 +227,11 @@ def _check_case(case: Case, entry: Entry) -> None:
         raise Waiting("the report to which it belongs has not come yet", CASE)
     left_out = sorted(set(content.readers) & set(case.without))
     by, what = content.sender, f"a {content.kind} of {content.sender}"
-    if left_out:
-        raise Breach(f"{what} went to {', '.join(left_out)}, whom the reporter left out", by, "left out")
     if by in case.without:
-        what = f"a {content.kind} came from {by}"
-        raise Breach(f"{what}, whom the reporter left out; it was not kept", by, "by one left out")
+        raise Breach(f"{what}, whom the reporter left out, was not kept", by, "by one left out")
+    if left_out:  # the author may not have known yet: a follow-up can leave somebody out
+        what += f" went to {', '.join(left_out)}, whom the reporter left out"
+        raise Breach(f"{what}; it was not kept: ask {by} whether they knew, and what it said", by, "left out")
     people = {by, *(() if entry.ended else content.readers)}  # what came late is shown even if it names a grantee
     if not people <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here", CASE)
