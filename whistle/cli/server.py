@@ -12,7 +12,7 @@ import click
 from whistle.cli.errors import Problem
 from whistle.cli.prompts import Bind
 from whistle.server.errors import BadManifest, ConfigError, StartError
-from whistle.store import Limits, StoreError, WrongDay
+from whistle.store import BackupError, Check, Limits, StoreError, WrongDay
 
 if TYPE_CHECKING:
     from whistle.server.instance import Instance
@@ -47,6 +47,8 @@ def translate_errors(command: F) -> F:
             raise Problem(str(error), "mend whistle.toml; whistle server init makes a folder with a new one") from error
         except BadManifest as error:
             raise Problem(str(error), "see that --keys names what the root published, whole") from error
+        except BackupError as error:
+            raise Problem(str(error), error.hint) from error
         except StoreError as error:
             raise Problem(str(error), "check the database's address and the disk's room") from error
 
@@ -135,6 +137,94 @@ def clock(folder: Path, day: datetime.datetime | None) -> None:
         now = instance.store.clock()
     seen = now.last.isoformat() if now.last else "none yet"
     click.echo(f"The clock says {now.says.isoformat()} (UTC); the last day seen is {seen}. All is well.")
+
+
+@server.command()
+@folder_option
+@click.argument("target", metavar="FOLDER", type=FOLDER)
+@translate_errors
+def backup(folder: Path, target: Path) -> None:
+    """Make FOLDER a backup of the server, also while it runs.
+
+    FOLDER is empty, or holds the backup of yesterday: days that are over are written once, today's things each time.
+    It holds whatever is sealed, the keys' public halves and the manifests, but not whistle.toml and the guidance.  What
+    was withdrawn or removed by now is not in it any more; other copies that you make of FOLDER keep it.
+    """
+    from whistle.server.running import backup as backups
+
+    with _opened(folder) as instance:
+        counts = backups.save(instance, target)
+    if counts.lost:
+        click.echo(f"Warning: {counts.lost} blocks cannot be read.  See: whistle server check", err=True)
+    click.echo(f"Backed up: {counts.envelopes} envelopes, {counts.blocks} blocks.")
+    click.echo(f"{counts.kept} files were there already, {counts.written} are new.")
+
+
+@server.command()
+@folder_option
+@click.argument("source", metavar="FOLDER", type=FOLDER)
+@translate_errors
+def restore(folder: Path, source: Path) -> None:
+    """Fill a new server from a backup in FOLDER.
+
+    Make the new server's folder first (whistle server init), with the same `slots`.  Whatever was withdrawn after the
+    backup was made is there again, and what came after it is not.
+    """
+    from whistle.server.running import backup as backups
+    from whistle.server.running import housekeeping
+    from whistle.store import open_backup
+
+    saved = open_backup(source)
+    with _opened(folder) as instance:
+        fingerprint, envelopes, blocks = backups.load(instance, saved)
+        leap = housekeeping.leapt(instance.clock)
+    click.echo(f"Restored: {envelopes} envelopes, {blocks} blocks.")
+    if fingerprint:
+        click.echo("The roots' fingerprint, to compare with whoever keeps them:")
+        click.echo(f"  {fingerprint}")
+    if leap:
+        click.echo(f"Warning: {leap}.")
+    click.echo("Next: whistle server check, then: whistle server run")
+
+
+@server.command()
+@folder_option
+@translate_errors
+def check(folder: Path) -> None:
+    """Count what is stored, open nothing, and name what lacks its other half; also while the server runs."""
+    from whistle import store
+
+    with _opened(folder) as instance:
+        found = store.check(instance.store)
+    click.echo(f"{found.envelopes} envelopes and {found.blocks} blocks are stored.")
+    for title, halves in _halves(found):
+        click.echo(f"{title}: {len(halves)}")
+        for day, name in sorted(halves, key=str)[:NAMED]:
+            click.echo(f"  {day.isoformat() if day else 'of no day'} {name}")
+        if len(halves) > NAMED:
+            click.echo(f"  and {len(halves) - NAMED} more")
+    if found.bodiless or found.blockless:
+        raise Problem("something that was stored is lost", "restore the newest backup that is whole into a new folder")
+    if not found.is_whole:
+        raise Problem(
+            "something that nobody can reach is left over",
+            "whistle server purge removes such blocks; such bodies are sealed and do no harm",
+        )
+    click.echo("Everything has its other half.")
+
+
+NAMED = 20  # of each kind
+
+
+def _halves(found: Check) -> list[tuple[str, frozenset[tuple[datetime.date | None, str]]]]:
+    """What lacks its other half, by kind, with a title each."""
+    kinds = [
+        ("Envelopes without a body", found.bodiless),
+        ("Rows of blocks without a block", found.blockless),
+        ("Bodies without a row", found.rowless_bodies),
+        ("Blocks without a row", found.rowless_blocks),
+    ]
+    return [(title, halves) for title, halves in kinds if halves]
 
 
 @contextlib.contextmanager

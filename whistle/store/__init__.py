@@ -1,12 +1,22 @@
 """Storage for sealed envelopes and blocks: opaque bytes by id. It knows neither what they mean nor who sent them."""
 
+from whistle.store.backup import (
+    BackupCounts,
+    Check,
+    SavedBackup,
+    back_up,
+    check,
+    check_can_restore,
+    open_backup,
+    restore,
+)
 from whistle.store.blocks import Blocks, FolderOfBlocks
 from whistle.store.blocks.filesystem import has_room
 from whistle.store.clock import Reading, Today
 from whistle.store.database import sqlite_files
 from whistle.store.days import DayCount, DayIds
 from whistle.store.envelopes import Sealed, StoredEnvelope
-from whistle.store.errors import Away, Full, Leapt, Missing, StoreError, Taken, WrongDay, WrongSize
+from whistle.store.errors import Away, BackupError, Full, Leapt, Missing, StoreError, Taken, WrongDay, WrongSize
 from whistle.store.job_lock import JobLock
 from whistle.store.models import BLOCK, ID, Heap, State
 from whistle.store.retention import Limits
@@ -18,7 +28,10 @@ __all__ = [
     "BLOCK",
     "ID",
     "Away",
+    "BackupCounts",
+    "BackupError",
     "Blocks",
+    "Check",
     "DayCount",
     "DayIds",
     "FolderOfBlocks",
@@ -29,6 +42,7 @@ __all__ = [
     "Limits",
     "Missing",
     "Reading",
+    "SavedBackup",
     "Sealed",
     "State",
     "Store",
@@ -39,10 +53,15 @@ __all__ = [
     "TurnoverCounts",
     "WrongDay",
     "WrongSize",
+    "back_up",
+    "check",
+    "check_can_restore",
     "current",
     "downgrade",
     "has_room",
+    "open_backup",
     "open_store",
+    "restore",
     "sqlite_files",
     "upgrade",
 ]

@@ -66,7 +66,7 @@ class Clock:
         else:
             reading = Reading(self._today(), connection.scalar(_LAST))
         # with an empty store there is nothing to lose, as when a machine boots with a wrong date
-        return Reading(reading.says, None) if reading.leapt and _is_empty(connection) else reading
+        return Reading(reading.says, None) if reading.leapt and is_empty(connection) else reading
 
     def take(self, connection: Connection) -> Reading:
         """The same in a transaction that writes; records the day as the last one seen unless the clock has leapt."""
@@ -109,7 +109,7 @@ def _day(number: int) -> date:
     return EPOCH + timedelta(days=number)
 
 
-def _is_empty(connection: Connection) -> bool:
+def is_empty(connection: Connection) -> bool:
     """Whether there is no row of an envelope or block, not even of a removed one."""
     return not any(connection.scalar(select(exists().select_from(table))) for table in _tables())
 

@@ -155,6 +155,19 @@ class Database:
             yield connection if self.is_sqlite else connection.execution_options(isolation_level="REPEATABLE READ")
 
     @contextlib.contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A transaction that sees one moment of all tables, also of both SQLite files.
+
+        `read` takes the moment of each file when it first reads it; here no writer can come in between.
+        """
+        with self.read() as connection:
+            if self.is_sqlite:
+                with self.write():
+                    for schema in ("today", "main"):
+                        connection.execute(text(f"SELECT 1 FROM {schema}.sqlite_master LIMIT 1")).all()  # noqa: S608
+            yield connection
+
+    @contextlib.contextmanager
     def write(self, lasting: bool = True) -> Iterator[Connection]:
         """A write transaction. Durable when it ends or, if not `lasting`, when the next lasting one ends."""
         self.ensure_prepared()

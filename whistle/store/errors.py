@@ -41,3 +41,11 @@ class Leapt(StoreError):
 
 class WrongDay(StoreError):
     """The day that an operator wants to accept differs from the clock's."""
+
+
+class BackupError(StoreError):
+    """A backup cannot be made or restored; `hint` says what to do. The last whole backup is as it was."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint

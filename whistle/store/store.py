@@ -37,7 +37,7 @@ class Store:
     def __init__(self, database: Database, blocks: Blocks, envelope_size: int, today: Today | None = None) -> None:
         self.database = database
         self._clock = Clock(database, today)
-        self._blocks, self._envelope_size = blocks, envelope_size
+        self.block_store, self.envelope_size = blocks, envelope_size
         self._day_hashes = DayHashes(database, blocks)
         self._restarts = Restarts()
 
@@ -69,7 +69,7 @@ class Store:
         if len(body) != BLOCK:
             raise WrongSize("a block is 262,144 bytes")
         self._restarts.outlast(
-            lambda: uploads.put_block(self.database, self._blocks, id, body, heap, self._clock),
+            lambda: uploads.put_block(self.database, self.block_store, id, body, heap, self._clock),
         )
 
     def commit(self, sealed: Sequence[Sealed], blocks: Sequence[bytes]) -> None:
@@ -80,20 +80,20 @@ class Store:
         """
         _check_ids([each.id for each in sealed])
         _check_ids(blocks)
-        if any(len(each.body) != self._envelope_size for each in sealed):
-            raise WrongSize(f"an envelope is {self._envelope_size} bytes")
+        if any(len(each.body) != self.envelope_size for each in sealed):
+            raise WrongSize(f"an envelope is {self.envelope_size} bytes")
         self._restarts.outlast(
-            lambda: envelopes.commit(self.database, self._blocks, sealed, blocks, self._clock),
+            lambda: envelopes.commit(self.database, self.block_store, sealed, blocks, self._clock),
         )
 
     def check_room(self) -> None:
         """Raise Full if there is no space for another block."""
-        self._blocks.check_room()
+        self.block_store.check_room()
 
     def drop(self, blocks: Sequence[bytes]) -> None:
         """Remove those of the blocks that no commit has named, durably."""
         _check_ids(blocks)
-        uploads.drop(self.database, self._blocks, blocks)
+        uploads.drop(self.database, self.block_store, blocks)
 
     # For reporters: reading and withdrawing
 
@@ -125,7 +125,7 @@ class Store:
         with self.database.read() as connection:
             if not uploads.is_kept(connection, id, heap):
                 return None
-        return self._blocks.get(id)
+        return self.block_store.get(id)
 
     # For couriers
 
@@ -188,11 +188,11 @@ class Store:
 
         StoreError, with the rest left for another time, once `lock` is lost.
         """
-        return turnover.turn_over(self.database, self._blocks, self._clock, lock)
+        return turnover.turn_over(self.database, self.block_store, self._clock, lock)
 
     def sweep(self) -> None:
         """Remove uploads that were not finished within a day, and files without a row. Raises Leapt."""
-        uploads.sweep(self.database, self._blocks, self._clock.removal_day())
+        uploads.sweep(self.database, self.block_store, self._clock.removal_day())
 
     def remove_due(self, active: Collection[str], limits: Limits = LIMITS) -> list[date]:
         """Remove what is due. `active`: the reviewers who must have stated a day before it is removed early.
@@ -202,7 +202,7 @@ class Store:
         """
         today = self._clock.removal_day()
         self.database.keep_reserve()
-        return retention.remove_due(self.database, self._blocks, self._day_hashes, today, active, limits)
+        return retention.remove_due(self.database, self.block_store, self._day_hashes, today, active, limits)
 
     def close(self) -> None:
         """Close all connections."""

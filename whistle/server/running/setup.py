@@ -6,9 +6,10 @@ from pathlib import Path
 
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import manifest
+from whistle.protocol.trust.minisign import PublicKey
 from whistle.server.config import FILE, Config
 from whistle.server.errors import BadManifest, StartError
-from whistle.server.manifests import Published, read_keys, write_roots
+from whistle.server.manifests import Published, Signed, read_keys, write_roots
 
 GUIDANCE = "guidance.en.md"
 TEMPLATE = "whistle.toml"
@@ -42,15 +43,18 @@ def install(folder: Path, keys: Path) -> str:
 
     BadManifest if other roots are pinned, or the manifests were not signed by a pinned root.
     """
-    config = Config.load(folder)
-    roots, pairs = read_keys(keys)
+    return pin(Config.load(folder), *read_keys(keys))
+
+
+def pin(config: Config, roots: list[PublicKey], manifests: list[Signed]) -> str:
+    """The same with roots and manifests that were read already."""
     published = Published(config.keys, config.slots)
     if not published.roots:
         write_roots(config.keys, roots)
         published = Published(config.keys, config.slots)
     elif set(published.roots) != set(roots):
         raise BadManifest("other roots are pinned here")
-    published.install(pairs)
+    published.install(manifests)
     return manifest.fingerprint(published.roots)
 
 
