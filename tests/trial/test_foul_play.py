@@ -28,18 +28,19 @@ from tests.trial.conftest import Measure
 from tests.trial.counts import full
 from tests.trial.foul_world import ABSENT, ASKS, CHECKED, HONEST, HOW, LINES, ROGUE, FoulCourier, Words, send_all_again
 from tests.trial.rogue import Rogue
-from tests.trial.world import ORG, PEOPLE, World
+from tests.trial.world import ORG, PEOPLE, SLOTS, World
 from whistle.protocol.case.message import Note, Reply, Status
 from whistle.protocol.code import words as codes
 from whistle.protocol.code.retrieval import derive, place_ids
 from whistle.protocol.reporter import submission
 from whistle.store import Store
-from whistle.workstation.cases import compose, overview
+from whistle.workstation.cases import chain, compose, overview
 from whistle.workstation.cases.overview import Case
 
 ANY = st.integers(0, 1_000_000)
 CASES = 3  # in one run, so that things meet in them
 ROUND = 6  # things done, after which honest people may meet again
+PORTION = chain.SEEN_PER_SLOT * SLOTS  # others' messages that one of one's own names
 OCTETS = "application/octet-stream"
 READER = ("fork", "past", "stray", "form")
 KINDS = (*READER, *HOW, "dated back")
@@ -223,8 +224,9 @@ class FoulPlay(RuleBasedStateMachine):
         send_all_again(self.world)
         self.honest_rounds(2)
         for number, words in enumerate(self.cases):
-            for author in words.honest_readers:  # what is only known to one of them is named to the other
-                self.write("note", number, author)
+            for author in words.honest_readers:  # what is known to one of them alone is named to the other, in portions
+                for _ in range(1 + len(self.case(author, words).entries) // PORTION):
+                    self.write("note", number, author)
         self.honest_rounds(2)
         for _ in range(3):
             self.do_as_asked()
