@@ -194,7 +194,7 @@ def test_the_operators_commands(tmp_path: Path, org: parties.Organisation, monke
     (tmp_path / "server" / "whistle.toml").write_text('[name]\nen = "North"\n')
     Visitor(app).tell()
     store_of(app).close()
-    monkeypatch.setattr("whistle.server.instance.open_instance", lambda config: open_instance(config, clock))
+    monkeypatch.setattr("whistle.server.instance.open_instance", lambda config, **_: open_instance(config, clock))
     where = ["--folder", str(tmp_path / "server")]
 
     def run(*command: str) -> tuple[int, str]:

@@ -64,6 +64,30 @@ def test_the_day_turns_over_once(instance: Instance, clock: Clock, monkeypatch: 
     assert turned == [DAY, DAY + ONE]
 
 
+def test_cleaning_that_fails_is_tried_ever_later(
+    instance: Instance, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While a dump hinders it for hours it costs little, and made-up messages go on; the next day begins anew."""
+    tried: list[int] = []
+    made_up: list[int] = []
+    keeper = Housekeeper(instance)
+
+    def fail(*_: object) -> None:
+        tried.append(len(made_up))
+        raise StoreError("locked")
+
+    monkeypatch.setattr(Housekeeper, "_tick_chaff", lambda _: made_up.append(1))
+    for day, until in ((clock.day, 60), (clock.day + ONE, 68)):
+        clock.day = day
+        with monkeypatch.context() as hindered:
+            hindered.setattr(type(instance.store), "turn_over", fail)
+            while len(made_up) < until:
+                keeper.tick()
+        while len(made_up) < 66:
+            keeper.tick()
+    assert tried == [0, 1, 3, 7, 15, 31, 48, 66, 67]
+
+
 def test_cleaning_sweeps_and_removes(instance: Instance, clock: Clock) -> None:
     """Uploads that nobody finished go, and what was kept long enough goes."""
     lost, kept = b"l" * 16, b"k" * 16

@@ -13,6 +13,7 @@ from whistle.server.running import chaff
 from whistle.store import Away, Reading, StoreError
 
 TICK = 20.0  # seconds
+LONGEST_PAUSE = 16  # ticks between two tries to clean, when it fails again and again, as during a long dump
 NO_COURIER = datetime.timedelta(days=14)  # without any courier: warn
 NOT_COLLECTED = datetime.timedelta(days=60)  # that something waits: warn; it is removed at 180
 
@@ -23,6 +24,7 @@ class Housekeeper:
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._cleaned: tuple[datetime.date, datetime.date] | None = None  # the store's day, and the clock's
+        self._pause = self._skip = 0  # ticks
         self._next_chaff: datetime.datetime | None = None
         self._reporters = chaff.Reporters()
         self._ticked = datetime.datetime.min.replace(tzinfo=datetime.UTC)
@@ -40,20 +42,25 @@ class Housekeeper:
             stop.wait(TICK)
 
     def tick(self) -> None:
-        """Do what is due.  Failures are logged and tried again at the next tick."""
-        try:
-            self._tick_day()
-            self._tick_chaff()
-        except (StoreError, DiskFull, OSError) as error:
-            log_error(error)
+        """Do what is due.  Failures are logged and tried again; cleaning, which takes long, ever later."""
+        for step in (self._tick_day, self._tick_chaff):
+            try:
+                step()
+            except (StoreError, DiskFull, OSError) as error:
+                log_error(error)
 
     def _tick_day(self) -> None:
         now = self._instance.store.clock()
-        if (now.day, now.says) != self._cleaned:
-            clean(self._instance)
-            for warning in warnings(self._instance):
-                LOG.warning(warning)
-            self._cleaned = now.day, now.says
+        if (now.day, now.says) == self._cleaned:
+            return
+        if self._skip:
+            self._skip -= 1
+            return
+        self._skip, self._pause = self._pause, min(2 * self._pause + 1, LONGEST_PAUSE)
+        clean(self._instance)
+        for warning in warnings(self._instance):
+            LOG.warning(warning)
+        self._cleaned, self._skip, self._pause = (now.day, now.says), 0, 0
 
     def _tick_chaff(self) -> None:
         mean, now = self._instance.config.chaff, self._instance.now()
