@@ -185,7 +185,7 @@ def test_a_turn_over_in_order_of_arrival_would_be_seen(days: Days, monkeypatch: 
     for each in days.envelopes[DAY]:
         pieces = [(TODAY.envelopes.c.id, MAIN.envelopes, [each.id]), (TODAY.bodies.c.k, MAIN.bodies, [key(each.id)])]
         turnover._move_rows(days.store.database, pieces)
-    days.store._blocks.settle(days.blocks[DAY])
+    days.store.block_store.settle(days.blocks[DAY])
     on(days.store, after(1)).turn_over()
     seen = {name for name, far in days.told(MAIN, DAY).items() if far > LIMIT}
     assert "change time, blocks" in seen

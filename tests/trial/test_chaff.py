@@ -39,7 +39,7 @@ Traces = tuple[Any, ...]
 def rows(instance: Instance) -> Rows:
     """All rows of things with all that they say: place, day, state, days since it changed, length of the body."""
     found: Rows = {}
-    lost = set(instance.store._blocks.missing([id for table, id, _ in keys(instance) if table == "block"]))
+    lost = set(instance.store.block_store.missing([id for table, id, _ in keys(instance) if table == "block"]))
     with instance.store.database.read() as connection:
         read = connection.exec_driver_sql
         for place in ("today_", ""):
