@@ -316,7 +316,7 @@ def test_a_lost_block_is_told_and_the_rest_is_saved(store: Store, target: Path, 
     """A block that the disk lost is counted, and hinders no backup."""
     _, _, (id,) = report(store, blocks=1)
     report(store, blocks=1)
-    (tmp_path / "blocks" / "today" / id[:1].hex() / id.hex()).unlink()
+    (tmp_path / "blocks" / "today" / id.hex()[0] / id.hex()).unlink()
     counts = back_up(store, target, ME, b"")
     assert (counts.lost, counts.envelopes, counts.blocks) == (1, 4, 2)
 

@@ -121,7 +121,7 @@ def test_files_that_nothing_names_are_swept(store: Store, tmp_path: Path) -> Non
     under_way, _ = put(on(store, NEXT))
     for shelf in ("today", "settled"):
         for name in (an_id().hex(), an_id().hex() + ".part"):
-            (tmp_path / "blocks" / shelf / name[:2] / name).write_bytes(b"left behind")
+            (tmp_path / "blocks" / shelf / name[0] / name).write_bytes(b"left behind")
     on(store, NEXT).sweep()
     names = {path.name for path in files(tmp_path / "blocks")}
     assert names == {settled.hex(), today.hex(), under_way.hex()}
@@ -165,7 +165,7 @@ def test_a_block_costs_two_syncs(here: Store, monkeypatch: pytest.MonkeyPatch) -
     synced: list[str] = []
     monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name))
     id, _ = put(here)
-    assert synced == [id.hex() + ".part", id.hex()[:2]]
+    assert synced == [id.hex() + ".part", id.hex()[0]]
 
 
 def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
@@ -190,7 +190,7 @@ def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
 def test_a_dead_writers_part_is_overwritten(tmp_path: Path) -> None:
     """What a writer left behind when it was killed does not hinder the next."""
     folder, id, body = FolderOfBlocks(tmp_path), an_id(), block()
-    part = tmp_path / "today" / id.hex()[:2] / (id.hex() + ".part")
+    part = tmp_path / "today" / id.hex()[0] / (id.hex() + ".part")
     part.write_bytes(bytes(2 * BLOCK))
     folder.put(id, body)
     assert folder.get(id) == body

@@ -20,7 +20,7 @@ RESERVE = 512 * 1024 * 1024  # bytes that new blocks leave free, or a twentieth 
 # a flood of files must leave space for envelopes, and for the turn-over, without which nothing would ever be removed
 NO_TIME = (0, 0)  # ns, access and modification
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
-SHARDS = [f"{number:02x}" for number in range(256)]
+SHARDS = "0123456789abcdef"
 READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
 
 
@@ -154,7 +154,7 @@ def _check_free_space(area: Path) -> None:
 
 
 def _path(area: Path, id: bytes) -> Path:
-    return area / id[:1].hex() / id.hex()
+    return area / id.hex()[0] / id.hex()
 
 
 def _names(area: Path) -> list[bytes]:
