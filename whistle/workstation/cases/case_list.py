@@ -1,6 +1,6 @@
-"""The list of cases: of each case one row, kept in the vault, so that a list reads no message.
+"""The list of cases: one row for each case, stored in the vault, so that listing reads no messages.
 
-A row is worked out when its case has changed, at the end of an import or else with the next list.  Rows are kept in
+A row is computed when its case has changed, at the end of an import or else with the next list.  Rows are stored in
 records by the first byte of the case's id, so that few records are read however many cases there are.
 """
 
@@ -44,19 +44,19 @@ class Row:
 
 
 def rows(workstation: Workstation, first: int = 0, count: int | None = None) -> tuple[list[Row], int]:
-    """Some rows of the list, from number `first` on, in the order of `overview.order`; and how many there are."""
+    """`count` rows of the list from number `first` on, in the order of `overview.order`; and the length of the list."""
     refresh(workstation)
     everything = sorted(_all(workstation), key=lambda each: (*each[1]["order"], each[0]))
-    some = everything[first:] if count is None else everything[first : first + count]
-    return [_row(case, stored) for case, stored in some], len(everything)
+    page = everything[first:] if count is None else everything[first : first + count]
+    return [_row(case, stored) for case, stored in page], len(everything)
 
 
 def refresh(workstation: Workstation) -> None:
-    """Work out the rows of the cases that have changed since, or of all after a new manifest."""
+    """Compute the rows of the cases that have changed, or of all after a new manifest."""
     newest, today = workstation.trust.serials()[-1:], workstation.today().isoformat()
     last = workstation.vault.get("listed", {"serials": newest, "day": today})
     stale = workstation.stale() if last["serials"] == newest else workstation.case_ids()
-    if last["day"] != today:  # what is missing is told for some time only
+    if last["day"] != today:  # missing messages are reported for some time only
         stale = sorted({*stale, *(case for case, stored in _all(workstation) if stored["faults"])})
     if not stale and last == {"serials": newest, "day": today}:
         return
@@ -79,8 +79,8 @@ def _shards(cases: Iterable[str]) -> list[str]:
 
 
 def _read(workstation: Workstation, shard: str) -> dict[str, Stored]:
-    found: dict[str, Stored] = workstation.vault.get(f"rows/{shard}", {})
-    return found
+    by_case: dict[str, Stored] = workstation.vault.get(f"rows/{shard}", {})
+    return by_case
 
 
 def _stored(workstation: Workstation, case: Case, before: Stored | None) -> Stored:

@@ -1,4 +1,4 @@
-"""What the messages of a case name is compared with what is here: what is missing, and what contradicts (SPEC 4.10).
+"""Comparing what a case's messages name with what is here, to show gaps and contradictions (SPEC 4.10).
 
 Each reviewer's messages in a case form a chain, and name what else their author had read.  So a message that was
 withheld, or two different ones for two readers, show as soon as another message names them.  The newest message of a
@@ -25,25 +25,25 @@ Days = Mapping[str, datetime.date]  # by a message's hash, the day on which it a
 
 def links(messages: Iterable[Signed]) -> dict[str, dict[int, list[Signed]]]:
     """Messages by reviewer and number in the chain; more than one where there is a fork."""
-    found: dict[str, dict[int, list[Signed]]] = {}
+    chains: dict[str, dict[int, list[Signed]]] = {}
     for signed in messages:
         if isinstance(signed.message, ByReviewer):
-            found.setdefault(signed.message.sender, {}).setdefault(signed.message.seq, []).append(signed)
-    return found
+            chains.setdefault(signed.message.sender, {}).setdefault(signed.message.seq, []).append(signed)
+    return chains
 
 
 def faults(messages: Sequence[Signed], arrived: Days, today: datetime.date, late: Collection[str] = ()) -> list[str]:
-    """What is missing and what contradicts, one line for each reviewer and kind.
+    """What is missing or contradictory, one line for each reviewer and kind.
 
-    What is missing is told for 180 days after the arrival of what names it: the server has it no longer then.  The
-    hashes in `late` are of messages whose key had ended: they are here, and what they say counts for nothing.
+    A missing message is reported for 180 days after the arrival of the one that names it; then the server no longer
+    has it.  `late`: hashes of messages whose key had ended: they are here, but what they say does not count.
     """
     counting = [signed for signed in messages if signed.hash not in late]
     recent = {signed.hash for signed in counting if today - arrived[signed.hash] <= EXPECTED}
     chains = sorted(links(messages).items())
-    found = [line for reviewer, chain in chains for line in _gaps(reviewer, chain, recent)]
-    found += [line for reviewer, chain in chains for line in _forks(reviewer, chain, late)]
-    return [*found, *_unread(messages, chains, recent), *_places(counting)]
+    lines = [line for reviewer, chain in chains for line in _gaps(reviewer, chain, recent)]
+    lines += [line for reviewer, chain in chains for line in _forks(reviewer, chain, late)]
+    return [*lines, *_unread(messages, chains, recent), *_places(counting)]
 
 
 def follow(messages: Iterable[Signed], reviewer: str, slots: int = MAX_SLOTS) -> dict[str, Any]:
@@ -51,9 +51,9 @@ def follow(messages: Iterable[Signed], reviewer: str, slots: int = MAX_SLOTS) ->
     everything = list(messages)
     chain = links(everything).get(reviewer, {})
     last = max(chain, default=-1)
-    told = {hash_ for here in chain.values() for signed in here for hash_ in _seen(signed)}
-    own = {signed.hash for here in chain.values() for signed in here}
-    new = [signed.hash for signed in everything if signed.hash not in told | own]
+    stated = {hash for siblings in chain.values() for signed in siblings for hash in _seen(signed)}
+    own = {signed.hash for siblings in chain.values() for signed in siblings}
+    new = [signed.hash for signed in everything if signed.hash not in stated | own]
     named = tuple(new[-min(SEEN, SEEN_PER_SLOT * slots) :])
     return {"seq": last + 1, "prev": chain[last][-1].hash if chain else None, "seen": named}
 
@@ -74,28 +74,28 @@ def _missing(chain: Mapping[int, Sequence[Signed]], recent: set[str]) -> Iterato
 
 def _forks(reviewer: str, chain: Mapping[int, Sequence[Signed]], late: Collection[str]) -> Iterator[str]:
     for seq, everything in sorted(chain.items()):
-        here = [signed for signed in everything if signed.hash not in late]
-        if len(here) > 1:
+        counting = [signed for signed in everything if signed.hash not in late]
+        if len(counting) > 1:
             yield f"two different messages of {reviewer} have the number {seq + 1}"
         before = {signed.hash for signed in chain.get(seq - 1, [])}
-        if before and not all(_prev(signed) in before for signed in here):
+        if before and not all(_prev(signed) in before for signed in counting):
             yield f"{reviewer}'s message number {seq + 1} does not follow the one before it"
 
 
 def _unread(
     messages: Sequence[Signed], chains: Sequence[tuple[str, dict[int, list[Signed]]]], recent: set[str]
 ) -> Iterator[str]:
-    """What each reviewer had read, or had from the reporter, and is not here."""
+    """Messages that a reviewer had read, or had from the reporter, and that are not here."""
     held = {signed.hash for signed in messages}
-    authors = {_prev(signed): by for by, chain in chains for here in chain.values() for signed in here}
+    authors = {_prev(signed): by for by, chain in chains for siblings in chain.values() for signed in siblings}
     come = sum(isinstance(signed.message, ByReporter) for signed in messages)
     for reviewer, chain in chains:
-        told = [signed for here in chain.values() for signed in here if signed.hash in recent]
-        missing = {hash_ for signed in told for hash_ in (*_seen(signed), *_earlier(signed))} - held
-        had = max((signed.message.have.count for signed in told if isinstance(signed.message, Reply)), default=0)
+        own = [signed for siblings in chain.values() for signed in siblings if signed.hash in recent]
+        missing = {hash for signed in own for hash in (*_seen(signed), *_earlier(signed))} - held
+        had = max((signed.message.have.count for signed in own if isinstance(signed.message, Reply)), default=0)
         if missing:
             what = "a message" if len(missing) == 1 else f"{len(missing)} messages"
-            named = sorted({authors[hash_] for hash_ in missing if hash_ in authors})
+            named = sorted({authors[hash] for hash in missing if hash in authors})
             of = f" of {', '.join(named)}" if named else ""
             verb = "has" if len(missing) == 1 else "have"
             ask = ASK.format(whom=reviewer)
@@ -106,22 +106,22 @@ def _unread(
 
 
 def _places(messages: Sequence[Signed]) -> Iterator[str]:
-    """Replies that differ under one place: the reporter can have only one of them."""
+    """Different replies for one place: the reporter can have only one of them."""
     replies = [(signed.hash, signed.message) for signed in messages if isinstance(signed.message, Reply)]
     held: dict[tuple[str, int], set[str]] = defaultdict(set)
-    for hash_, reply in replies:
-        held[reply.sender, reply.lane * PLACES + reply.n].add(hash_)
+    for hash, reply in replies:
+        held[reply.sender, reply.lane * PLACES + reply.n].add(hash)
     for author in sorted({author for (author, _), hashes in held.items() if len(hashes) > 1}):
         yield f"two different replies of {author} name one place: the reporter can have only one of them"
     others = {
-        (reply.sender, each.sender)
+        (reply.sender, earlier.sender)
         for _, reply in replies
-        for each in reply.earlier
-        if (here := held.get((each.sender, each.place))) and each.hash not in here
+        for earlier in reply.earlier
+        if (hashes := held.get((earlier.sender, earlier.place))) and earlier.hash not in hashes
     }
     for reader, author in sorted(others):
-        told = f"{reader} says they have read another reply of {author} than the one here"
-        yield told + ": if so, two were signed for one place"
+        claim = f"{reader} says they have read another reply of {author} than the one here"
+        yield claim + ": if so, two were signed for one place"
 
 
 def _earlier(signed: Signed) -> tuple[str, ...]:

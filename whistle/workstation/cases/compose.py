@@ -67,23 +67,23 @@ def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upl
     `mark`: acknowledgement, feedback, or empty for neither.
     """
     _check_content(text, uploads)
-    known = workstation.trust.sealing()
+    current = workstation.trust.sealing()
     if case.sender is None or case.report is None:
         raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
-    whole = _notice(workstation, case, case.report, known)
+    whole = _notice(workstation, case, case.report, current)
     records = sealed_files.seal(workstation, uploads)
     whole = replace(whole, text=text, attachments=records, mark=mark)
     with workstation.change():
-        signed = _send(workstation, whole, known, "reporters")
+        signed = _send(workstation, whole, current, "reporters")
         folded = isinstance(signed.message, Body) and signed.message.rest is not None
         if records or folded:
             _copies(workstation, case.id, uploads, text if folded else "")
     return signed
 
 
-def _notice(workstation: Workstation, case: Case, report: Report, known: SignedManifest) -> Reply:
+def _notice(workstation: Workstation, case: Case, report: Report, current: SignedManifest) -> Reply:
     """A reply without content for the next place, which tells who reads the case (SPEC 4.8)."""
-    common = _common(workstation, case, known)
+    common = _common(workstation, case, current)
     lane, n = _place(workstation, case)
     return Reply(
         **common,
@@ -98,10 +98,10 @@ def _notice(workstation: Workstation, case: Case, report: Report, known: SignedM
 def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
     """Write to the other readers."""
     _check_content(text, uploads)
-    known = workstation.trust.sealing()
-    common = _common(workstation, case, known)
+    current = workstation.trust.sealing()
+    common = _common(workstation, case, current)
     whole = Note(**common, text=text, attachments=sealed_files.seal(workstation, uploads))
-    return _send(workstation, whole, known, "reviewers")
+    return _send(workstation, whole, current, "reviewers")
 
 
 def status(
@@ -115,8 +115,8 @@ def status(
     text: str = "",
 ) -> Signed:
     """Set the status of the case, with a reason."""
-    known = workstation.trust.sealing()
-    common = _common(workstation, case, known)
+    current = workstation.trust.sealing()
+    common = _common(workstation, case, current)
     if claimed and claimed not in common["readers"]:
         if case.standing is None or claimed != case.standing.claimed:
             raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
@@ -130,7 +130,7 @@ def status(
     if len(text) > LONGEST_REASON:
         raise Refused(f"the reason has at most {LONGEST_REASON} characters", "say more in a note")
     whole = Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
-    return _send(workstation, whole, known, "reviewers")
+    return _send(workstation, whole, current, "reviewers")
 
 
 def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -> None:
@@ -148,31 +148,31 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
 
     False if the reporter cannot be told: no report yet, or no place left in this reviewer's lane.
     """
-    known = workstation.trust.sealing()
-    _check_grantee(workstation, case, grantee, known)
+    current = workstation.trust.sealing()
+    _check_grantee(workstation, case, grantee, current)
     if grantee in case.allowed:
         raise Refused(f"{grantee} reads this case already", "if they miss something of it, grant it to them again")
     with workstation.change():
-        _pass_on(workstation, case.id, case.allowed, known)
+        _pass_on(workstation, case.id, case.allowed, current)
         first, *_ = reach.portions(overview.load(workstation, case.id).handed_on)
-        _grant(workstation, case.id, grantee, first, known, text)
-        _pass_on(workstation, case.id, [grantee], known)
-        return _tell_reporter(workstation, case.id, known)
+        _grant(workstation, case.id, grantee, first, current, text)
+        _pass_on(workstation, case.id, [grantee], current)
+        return _tell_reporter(workstation, case.id, current)
 
 
 def grant_whole(workstation: Workstation, case: Case, reader: str, text: str = "") -> None:
-    """Send the whole case again to somebody who reads it already, since something of it has not come there."""
-    known = workstation.trust.sealing()
-    _check_grantee(workstation, case, reader, known)
+    """Send the whole case again to somebody who reads it already but is missing some of it."""
+    current = workstation.trust.sealing()
+    _check_grantee(workstation, case, reader, current)
     if reader not in case.allowed or reader == workstation.me:
         raise Refused(f"{reader} is no other reader of this case", "name a colleague who reads it, or let them in")
     with workstation.change():
         for part in reach.portions(case.handed_on):
-            _grant(workstation, case.id, reader, part, known, text, fresh=True)
+            _grant(workstation, case.id, reader, part, current, text, fresh=True)
 
 
-def _check_grantee(workstation: Workstation, case: Case, grantee: str, known: SignedManifest) -> None:
-    listed = known.manifest.reviewer(grantee)
+def _check_grantee(workstation: Workstation, case: Case, grantee: str, current: SignedManifest) -> None:
+    listed = current.manifest.reviewer(grantee)
     if grantee in case.without:
         raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
     if grantee in reach.left_out_before(workstation, case):
@@ -182,19 +182,19 @@ def _check_grantee(workstation: Workstation, case: Case, grantee: str, known: Si
         )
     if listed is None or listed.retired:
         raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
-    if not _reads(known, grantee, workstation.today()):
+    if not _reads(current, grantee, workstation.today()):
         raise Refused(f"no key of {grantee} has begun yet", "let this reviewer in when it has; the manifest says when")
 
 
-def _tell_reporter(workstation: Workstation, case_id: str, known: SignedManifest) -> bool:
+def _tell_reporter(workstation: Workstation, case_id: str, current: SignedManifest) -> bool:
     case = overview.load(workstation, case_id)
     if case.report is None:
         return False
     try:
-        notice = _notice(workstation, case, case.report, known)
+        notice = _notice(workstation, case, case.report, current)
     except NoPlace:
         return False
-    _send(workstation, notice, known, "reporters")
+    _send(workstation, notice, current, "reporters")
     return True
 
 
@@ -206,41 +206,41 @@ def grant_again(workstation: Workstation, case_id: str) -> list[Signed]:
     return _pass_on(workstation, case_id, missing, workstation.trust.sealing()) if missing else []
 
 
-def _pass_on(workstation: Workstation, case_id: str, readers: Iterable[str], known: SignedManifest) -> list[Signed]:
-    """Grant to each of these readers what, as far as is known here, they have not got (SPEC 4.10)."""
+def _pass_on(workstation: Workstation, case_id: str, readers: Iterable[str], current: SignedManifest) -> list[Signed]:
+    """Grant to each of these readers what they lack, as far as this workstation knows (SPEC 4.10)."""
     case, today, sent = overview.load(workstation, case_id), workstation.today(), []
     for reader in readers:
-        if reader not in (workstation.me, RECOVERY) and _reads(known, reader, today):
+        if reader not in (workstation.me, RECOVERY) and _reads(current, reader, today):
             for part in reach.portions(reach.lacking(case, reader)):
-                sent.append(_grant(workstation, case_id, reader, part, known, ""))
+                sent.append(_grant(workstation, case_id, reader, part, current, ""))
     return sent
 
 
-def send_again(workstation: Workstation, hash_: str) -> bool | None:
-    """Sign a message again whose place, or the id of one of whose blocks, was taken: with new blocks, for a new place.
+def send_again(workstation: Workstation, hash: str) -> bool | None:
+    """Sign a message again, with new blocks and for a new place, since its place or the id of a block was taken.
 
-    False after `MOVES` times; then the case says what to do.  None for a grant to somebody who may not read any more.
+    False after `MOVES` times; then the case says what to do.  None for a grant to somebody who may no longer read.
     """
-    old, _ = overview.opened(workstation, workstation.message(hash_).message)
+    old, _ = overview.opened(workstation, workstation.message(hash).message)
     assert isinstance(old, Body | Status) and isinstance(old, ByReviewer)
     with workstation.change():
-        attempt = outbox.next_attempt(workstation, hash_)
+        attempt = outbox.next_attempt(workstation, hash)
         if attempt > outbox.MOVES + 1:
             stuck = Remark(STUCK.format(kind=old.kind, day=old.day), old.sender, "stuck")
             workstation.note_fault(old.case, stuck)
             return False
-        case, known = overview.load(workstation, old.case), workstation.trust.sealing()
+        case, current = overview.load(workstation, old.case), workstation.trust.sealing()
         grantee = old.grantee if isinstance(old, Grant) else ""
-        if grantee and (grantee in case.without or not _reads(known, grantee, workstation.today())):
+        if grantee and (grantee in case.without or not _reads(current, grantee, workstation.today())):
             return None
-        changes = _common(workstation, case, known, grantee)
+        changes = _common(workstation, case, current, grantee)
         if isinstance(old, Reply):
             lane, n = _place(workstation, case, old.lane)
-            changes |= {"lane": lane, "n": n, "have": _have(case), "replaces": hash_}
+            changes |= {"lane": lane, "n": n, "have": _have(case), "replaces": hash}
         if isinstance(old, Body):
             changes["attachments"] = tuple(sealed_files.seal_again(workstation, record) for record in old.attachments)
         heap: Heap = "reporters" if isinstance(old, Reply) else "reviewers"
-        _send(workstation, replace(old, **changes), known, heap, attempt)
+        _send(workstation, replace(old, **changes), current, heap, attempt)
     return True
 
 
@@ -249,42 +249,42 @@ def _grant(
     case_id: str,
     grantee: str,
     inside: Sequence[Signed],
-    known: SignedManifest,
+    current: SignedManifest,
     text: str,
     fresh: bool = False,
 ) -> Signed:
     """A grant, with a `fresh` lane for somebody who reads the case already, if one is left."""
     case = overview.load(workstation, case_id)
     whole = Grant(
-        **_common(workstation, case, known, grantee),
+        **_common(workstation, case, current, grantee),
         grantee=grantee,
-        lane=reach.grantees_lane(case, workstation.me, grantee, known.manifest.slots, fresh),
+        lane=reach.grantees_lane(case, workstation.me, grantee, current.manifest.slots, fresh),
         originals=tuple(message.original(signed) for signed in inside),
         text=text,
     )
-    return _sign(workstation, whole, known, "reviewers")
+    return _sign(workstation, whole, current, "reviewers")
 
 
-def _common(workstation: Workstation, case: Case, known: SignedManifest, grantee: str = "") -> dict[str, Any]:
+def _common(workstation: Workstation, case: Case, current: SignedManifest, grantee: str = "") -> dict[str, Any]:
     """The fields of every reviewer's message.  Raises Refused if this reviewer may not write in the case."""
     me = workstation.me
     if me not in case.allowed:
         raise Refused("you do not read this case", "somebody who reads it can grant it to you")
     today = workstation.today()
     everyone = dict.fromkeys([*case.allowed, *([grantee] if grantee else [])])
-    readers = [id for id in everyone if _reads(known, id, today)]
+    readers = [id for id in everyone if _reads(current, id, today)]
     if set(case.without) & set(readers):
         raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
     if me not in readers:
         raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
-    slots = known.manifest.slots
+    slots = current.manifest.slots
     if len(readers) > slots and grantee and grantee not in case.allowed:
         raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
     return {
         "case": case.id,
         "readers": grants.fitting(readers, (me, grantee), slots),  # the report's, those let in, those named later
         "without": reach.left_out(case),
-        "keys": known.keys,
+        "keys": current.keys,
         "sender": me,
         "day": today,
         "seq": 0,  # this and the next two: see `_sign`
@@ -293,25 +293,25 @@ def _common(workstation: Workstation, case: Case, known: SignedManifest, grantee
     }
 
 
-def _reads(known: SignedManifest, id: str, today: datetime.date) -> bool:
+def _reads(current: SignedManifest, id: str, today: datetime.date) -> bool:
     if id == RECOVERY:
-        return known.manifest.recovery is not None
-    reviewer = known.manifest.reviewer(id)
+        return current.manifest.recovery is not None
+    reviewer = current.manifest.reviewer(id)
     begun = reviewer is not None and any(period.first <= today for period in reviewer.recipients)
     return reviewer is not None and begun and not reviewer.retired
 
 
 def _place(workstation: Workstation, case: Case, first: int = -1) -> tuple[int, int]:
-    """The lane and number of the next free place after one's own, lane `first` before the others.
+    """The lane and number of the next free place after this reviewer's own replies; lane `first` is tried first.
 
     Only replies by reviewers whose lane it is count as using a place.  Raises NoPlace.
     """
     me, slots = workstation.me, workstation.trust.newest().manifest.slots
     lanes = case.lanes(me, slots)
     for lane in sorted(lanes, key=lambda lane: lane != first):
-        here = [each for each in case.replies if each.lane == lane]
-        used = {each.n for each in here if lane in case.lanes(each.sender, slots)}
-        start = max((each.n for each in here if each.sender == me), default=-1) + 1
+        in_lane = [each for each in case.replies if each.lane == lane]
+        used = {each.n for each in in_lane if lane in case.lanes(each.sender, slots)}
+        start = max((each.n for each in in_lane if each.sender == me), default=-1) + 1
         place = next((n for n in range(start, PLACES) if n not in used), None)
         if place is not None:
             return lane, place
@@ -329,20 +329,20 @@ def _have(case: Case) -> Have:
 
 
 def _send(
-    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, attempt: int = 1
+    workstation: Workstation, whole: Body | Status, current: SignedManifest, heap: Heap, attempt: int = 1
 ) -> Signed:
-    """Pass on what any reader of a message lacks, then sign it, seal it and put it in the outbox, or do none of it."""
+    """Pass on what any reader of a message lacks, then sign it, seal it and put it in the outbox; all or nothing."""
     assert isinstance(whole, ByReviewer)
     with workstation.change():
-        _pass_on(workstation, whole.case, whole.readers, known)
-        return _sign(workstation, whole, known, heap, attempt)
+        _pass_on(workstation, whole.case, whole.readers, current)
+        return _sign(workstation, whole, current, heap, attempt)
 
 
 def _sign(
-    workstation: Workstation, whole: Body | Status, known: SignedManifest, heap: Heap, attempt: int = 1
+    workstation: Workstation, whole: Body | Status, current: SignedManifest, heap: Heap, attempt: int = 1
 ) -> Signed:
     """Sign a message as the next one of this reviewer's chain, seal it, save it and put it in the outbox."""
-    slots = known.manifest.slots
+    slots = current.manifest.slots
     case = overview.load(workstation, whole.case)
     whole = replace(whole, **chain.follow(case.handed_on, workstation.me, slots))
     if isinstance(whole, Reply):
@@ -352,7 +352,7 @@ def _sign(
         if isinstance(folded, Reply) and folded.rest and folded.rest.size > PAGE:
             raise Refused("this is too long for a reply: the reporter's page could not show it", "send it as a file")
         signed = message.sign(folded, workstation.signing.signing)
-        recipients = known.manifest.recipients(whole.readers, workstation.today())
+        recipients = current.manifest.recipients(whole.readers, workstation.today())
         copies = [Sealed(secrets.token_bytes(16), "reviewers", envelope.seal(signed, recipients, slots))]
         if isinstance(folded, Reply):
             copies.insert(0, _to_mailbox(case, folded, signed, slots))
@@ -380,7 +380,7 @@ def _file_blocks(whole: Body | Status) -> list[bytes]:
 
 
 def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:
-    """A note with the reply's files sealed again: reviewers do not get the blocks of the reporters' heap."""
+    """Send a note with the reply's files sealed again: reviewers do not get the blocks of the reporters' heap."""
     case = overview.load(workstation, case_id)
     if len(case.allowed) > 1:
         note(workstation, case, COPIES + ("\n\n" + text if text else ""), uploads)

@@ -1,4 +1,4 @@
-"""What of a case's messages a page shows at once: bounded in number, in files, and in what has to be opened."""
+"""Which of a case's messages a page shows at once: bounded in number, in files, and in content to open."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ OPENED = 262_144  # bytes of content that lies in blocks, of all messages of a p
 
 @dataclass(frozen=True)
 class Page:
-    """The messages of a page in order; `folded` are the hashes of those of which only the heading is shown.
+    """The messages of a page in order; `folded` are the hashes of those shown by their heading only.
 
     `earlier` and `later` count the messages before and after them.
     """
@@ -24,32 +24,32 @@ class Page:
 
 
 def page(case: Case, before: int) -> Page:
-    """The newest messages of the first `before`.  What is too long to be opened with the others is folded."""
+    """The newest of the first `before` messages; those too long to open with the others are folded."""
     end = min(max(before, 0), len(case.entries))
-    some = case.entries[max(0, end - MESSAGES) : end]
-    return Page(some, folded(some), end - len(some), len(case.entries) - end)
+    entries = case.entries[max(0, end - MESSAGES) : end]
+    return Page(entries, folded(entries), end - len(entries), len(case.entries) - end)
 
 
 def alone(case: Case, number: int) -> Page:
     """One message, whole, by its number from 0; nothing if there is none."""
-    some = case.entries[max(number, 0) :][:1]
-    return Page(some, frozenset(), number, len(case.entries) - number - 1)
+    entries = case.entries[max(number, 0) :][:1]
+    return Page(entries, frozenset(), number, len(case.entries) - number - 1)
 
 
 def folded(entries: tuple[Entry, ...]) -> frozenset[str]:
-    """The hashes of those of which too much would have to be opened or listed, the newest being opened first."""
-    room, files, found = OPENED, FILES, set()
+    """The hashes of messages with too much to open or list; the newest are opened first."""
+    room, files, hashes = OPENED, FILES, set()
     for entry in reversed(entries):
         size = length(entry)
         if size > room:
-            found.add(entry.signed.hash)
+            hashes.add(entry.signed.hash)
             continue
         room -= size
         if len(entry.attachments) > files:
-            found.add(entry.signed.hash)
+            hashes.add(entry.signed.hash)
             continue
         files -= len(entry.attachments)
-    return frozenset(found)
+    return frozenset(hashes)
 
 
 def length(entry: Entry) -> int:

@@ -7,7 +7,7 @@ from whistle.workstation.workstation import Kept, Workstation
 
 
 def of_stored(workstation: Workstation, kept: Kept) -> datetime.date | None:
-    """The same as `ended_before`, for a stored message."""
+    """`ended_before` for a stored message."""
     return ended_before(workstation, kept.signed, kept.server or (kept.arrived if kept.via == "envelope" else None))
 
 

@@ -7,7 +7,7 @@ from whistle.workstation.errors import Refused
 
 
 def valid(grants: Iterable[Grant], readers: Iterable[str], without: Iterable[str]) -> tuple[Grant, ...]:
-    """Those that count: by somebody who may read the case, to somebody whom the reporter did not leave out."""
+    """The grants that count: by somebody who may read the case, to somebody whom the reporter did not leave out."""
     out = set(without)
     able = set(readers) - out
     left = [grant for grant in grants if grant.grantee not in out]
@@ -22,8 +22,8 @@ def valid(grants: Iterable[Grant], readers: Iterable[str], without: Iterable[str
 def lane_for(grants: Sequence[Grant], grantor: str, grantee: str, start: int, slots: int) -> int:
     """The lane that a grant names: that of the grantor's first grant to this grantee, or else a fresh one.
 
-    A fresh one is named by no other grant of the grantor's chain and, if possible, by no known grant at all; the
-    search begins at `slots` + `start`.  Raises Refused if the chain has named all lanes.
+    A fresh lane is one that no grant of the grantor's chain names and, if possible, no other grant either; the search
+    begins at `slots` + `start`.  Raises Refused if the chain has named all lanes.
     """
     chain = sorted((grant for grant in grants if grant.sender == grantor), key=lambda grant: grant.seq)
     lanes = range(slots, 2 * slots)
@@ -36,8 +36,8 @@ def lane_for(grants: Sequence[Grant], grantor: str, grantee: str, start: int, sl
         raise Refused(
             "you have let in as many others as one reader of a case can", "ask a colleague who reads it to do this"
         )
-    known = {grant.lane for grant in grants}
-    return next((lane for lane in free if lane not in known), free[0])
+    taken = {grant.lane for grant in grants}
+    return next((lane for lane in free if lane not in taken), free[0])
 
 
 def is_lane_free(grants: Iterable[Grant], grant: Grant, slots: int) -> bool:

@@ -1,7 +1,7 @@
-"""What in a case's messages does not fit what is known here.
+"""Mismatches between a case's messages and what this workstation knows.
 
-It is worked out whenever a case is read and not kept, since the manifest or the grant that explains a message may come
-after it.
+They are computed whenever a case is read and never stored, since the manifest or the grant that explains a message may
+come after it.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -31,15 +31,15 @@ def remarks(messages: Iterable[Signed], lanes: Lanes | None, trust: Trust) -> It
 
     `lanes` is None as long as the report has not come.
     """
-    known: dict[str, Sequence[int]] = {}
+    lanes_of: dict[str, Sequence[int]] = {}
     for signed in messages:
         content = signed.message
         yield from _manifest(content, trust)
         if isinstance(content, Reply) and lanes:
             by = content.sender
-            if by not in known:
-                known[by] = lanes(by, trust.newest().manifest.slots)
-            if content.lane not in known[by]:
+            if by not in lanes_of:
+                lanes_of[by] = lanes(by, trust.newest().manifest.slots)
+            if content.lane not in lanes_of[by]:
                 what = f"a reply of {by} of {content.day}"
                 yield Remark(f"{what} lies in another reviewer's lane: the reporter may not see it", by, "lane")
 

@@ -35,7 +35,7 @@ Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an 
 
 @dataclass(frozen=True)
 class Entry:
-    """One message of a case; `content` has its `rest` opened, which is done when it is first asked for."""
+    """One message of a case; its `rest` is opened when `content` is read."""
 
     signed: Signed
     via: str
@@ -60,7 +60,7 @@ class Entry:
 
     @property
     def rest(self) -> Rest:
-        """Whether all of its content is there and sound."""
+        """Whether its content is whole, missing or damaged."""
         return self._opened[1]
 
     @property
@@ -100,11 +100,11 @@ class Entry:
 
 @dataclass(frozen=True)
 class Case:
-    """A case: its messages in order of arrival, and the faults that were recorded.  `opened`: how many were read."""
+    """A case: its messages in order of arrival, and its `recorded` faults.  `opened`: how many messages were read."""
 
     id: str
     entries: tuple[Entry, ...]
-    found: tuple[str, ...]
+    recorded: tuple[str, ...]
     opened: int
     today: datetime.date
 
@@ -171,8 +171,8 @@ class Case:
     @cached_property
     def valid_grants(self) -> tuple[Grant, ...]:
         """The grants that count: by somebody who may read, to somebody who was not left out."""
-        made = [each.message for each in self.counting if isinstance(each.message, Grant)]
-        return grants.valid(made, (*self.named, *self.added), self.without)
+        candidates = [each.message for each in self.counting if isinstance(each.message, Grant)]
+        return grants.valid(candidates, (*self.named, *self.added), self.without)
 
     @cached_property
     def grants(self) -> dict[str, Grant]:
@@ -225,7 +225,7 @@ class Case:
         if closing is None or self.status != "closed":
             return False
         chain = [each for each in self.counting if isinstance(each.message, ByReviewer) and each.by == closing.sender]
-        seen = {hash_ for each in chain if _seq(each) <= closing.seq for hash_ in _seen(each)}
+        seen = {hash for each in chain if _seq(each) <= closing.seq for hash in _seen(each)}
         return any(isinstance(each.message, ByReporter) and each.signed.hash not in seen for each in self.entries)
 
     @property
@@ -236,10 +236,12 @@ class Case:
     @cached_property
     def answers(self) -> list[Answer]:
         """The replies that count as acknowledgement or feedback, except those whose place was taken."""
-        replies = [(each, each.message) for each in self.counting if isinstance(each.message, Reply)]
-        gone = {old.signed.hash for each, _ in replies if (old := self.replaced(each))}
+        replies = [(entry, entry.message) for entry in self.counting if isinstance(entry.message, Reply)]
+        gone = {old.signed.hash for entry, _ in replies if (old := self.replaced(entry))}
         return [
-            Answer(reply.mark, each.delivered) for each, reply in replies if reply.mark and each.signed.hash not in gone
+            Answer(reply.mark, entry.delivered)
+            for entry, reply in replies
+            if reply.mark and entry.signed.hash not in gone
         ]
 
     def replaced(self, entry: Entry) -> Entry | None:
@@ -262,9 +264,9 @@ class Case:
         """The deadlines of the case, earliest first: the next legal duty, even if closed, and an agreed day."""
         if not self.by_reporter:
             return []
-        found = duties.duty(self._reported(), self.answers)
+        duty = duties.duty(self._reported(), self.answers)
         agreed = self.standing.deadline if self.standing and self.status != "closed" else None
-        both = [found, Deadline(agreed, "agreed") if agreed else None]
+        both = [duty, Deadline(agreed, "agreed") if agreed else None]
         return sorted((each for each in both if each), key=lambda each: each.day)
 
     def _reported(self) -> datetime.date:
@@ -279,7 +281,7 @@ class Case:
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
         arrived = {each.signed.hash: each.arrived for each in self.entries}
         late = {each.signed.hash for each in self.entries if each.ended}
-        return [*self.found, *twice, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
+        return [*self.recorded, *twice, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
 
     def _late(self) -> list[str]:
         late = Counter((each.by, each.ended) for each in self.entries if each.ended)
@@ -309,9 +311,9 @@ def _seen(entry: Entry) -> tuple[str, ...]:
     return entry.message.seen
 
 
-def entry(workstation: Workstation, hash_: str) -> Entry:
+def entry(workstation: Workstation, hash: str) -> Entry:
     """A stored message."""
-    kept = workstation.kept(hash_)
+    kept = workstation.kept(hash)
     return Entry(
         kept.signed,
         kept.via,
@@ -327,7 +329,7 @@ def entry(workstation: Workstation, hash_: str) -> Entry:
 def opened(workstation: Workstation, content: Message) -> tuple[Message, Rest]:
     """A message with the content of its `rest`, and whether that is here and sound.
 
-    The last one is held in memory, and no more, since each may be large.
+    Only the last one is cached, since each may be large.
     """
     if not isinstance(content, Body) or content.rest is None:
         return content, "whole"
@@ -348,14 +350,14 @@ def opened(workstation: Workstation, content: Message) -> tuple[Message, Rest]:
 def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
     record = workstation.case_record(case)
-    entries = tuple(entry(workstation, hash_) for hash_ in record["messages"])
+    entries = tuple(entry(workstation, hash) for hash in record["messages"])
     read = Case(case, entries, (), record.get("opened", 0), workstation.today())
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
     crowd = mismatches.crowd(read.allowed, workstation) if entries else ()
     waits = mismatches.waiting(record.get("waits", {}))
-    found = reduce(remarks.added, (*doubts, *crowd, *waits), record["faults"])
-    return replace(read, found=tuple(remarks.lines(found)))
+    faults = reduce(remarks.added, (*doubts, *crowd, *waits), record["faults"])
+    return replace(read, recorded=tuple(remarks.lines(faults)))
 
 
 def mark_read(workstation: Workstation, case: Case) -> None:
@@ -376,22 +378,22 @@ def order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
 
 
 def find(workstation: Workstation, named: str) -> Case:
-    """The case whose reference or hexadecimal id begins with this.  Raises Refused if there is not exactly one."""
-    wanted = "".join(named.split()).replace("-", "").lower()
-    found = [case for case in workstation.case_ids() if wanted and _called(case, wanted)]
-    if len(found) != 1:
-        if len({reference(bytes.fromhex(case)) for case in found}) == 1:  # a reporter can cause this
+    """The case whose reference or hexadecimal id begins with `named`.  Raises Refused unless exactly one does."""
+    prefix = "".join(named.split()).replace("-", "").lower()
+    cases = [case for case in workstation.case_ids() if prefix and _called(case, prefix)]
+    if len(cases) != 1:
+        if len({reference(bytes.fromhex(case)) for case in cases}) == 1:  # a reporter can cause this
             raise Refused(
-                f"{len(found)} cases have this reference", "say which: " + ", ".join(each[:16] for each in found)
+                f"{len(cases)} cases have this reference", "say which: " + ", ".join(each[:16] for each in cases)
             )
-        several = f"{len(found)} cases begin so" if found else "there is no such case"
+        several = f"{len(cases)} cases begin so" if cases else "there is no such case"
         raise Refused(several, "`whistle workstation cases` lists them with their references")
-    return load(workstation, found[0])
+    return load(workstation, cases[0])
 
 
-def _called(case: str, wanted: str) -> bool:
+def _called(case: str, prefix: str) -> bool:
     digits = reference(bytes.fromhex(case)).replace("-", "")
-    return digits.startswith(wanted) or (len(wanted) > 12 and case.startswith(wanted))
+    return digits.startswith(prefix) or (len(prefix) > 12 and case.startswith(prefix))
 
 
 def files(case: Case) -> Iterable[tuple[Entry, Attachment]]:

@@ -1,4 +1,4 @@
-"""What has reached each reader of a case and the reporter, as far as is known here (SPEC 4.8 to 4.10)."""
+"""What has reached each reader of a case and the reporter, as far as this workstation knows (SPEC 4.8 to 4.10)."""
 
 import base64
 from collections.abc import Iterator, Sequence
@@ -33,7 +33,7 @@ def lacking(case: Case, reader: str) -> list[Signed]:
 def _grants_to(case: Case, reader: str) -> Iterator[Grant]:
     """The grants to a reader that count: all from this vault, and as many of others' as fit in a PORTION.
 
-    What others granted beyond that is passed on once more, which costs less than to open all that they send.
+    What others granted beyond that is passed on once more, which costs less than opening everything they send.
     """
     room = PORTION
     for entry in case.counting:
@@ -44,7 +44,7 @@ def _grants_to(case: Case, reader: str) -> Iterator[Grant]:
 
 
 def portions(messages: Sequence[Signed]) -> Iterator[list[Signed]]:
-    """Messages in lists that fit into a grant each."""
+    """Split messages into lists that each fit into one grant."""
     part: list[Signed] = []
     size = 0
     for signed in messages:
@@ -64,20 +64,20 @@ def earlier(case: Case, new: Reply, slots: int) -> tuple[Earlier, ...]:
     replaced = {new.replaces} | {old.signed.hash for each in case.entries if (old := case.replaced(each))}
     lanes = {id: case.lanes(id, slots) for id in case.allowed}
     left = [
-        (each.signed.hash, reply)
-        for each in case.entries
-        if isinstance(reply := each.message, Reply)
-        and not each.ended
+        (entry.signed.hash, reply)
+        for entry in case.entries
+        if isinstance(reply := entry.message, Reply)
+        and not entry.ended
         and reply.lane in lanes.get(reply.sender, ())
-        and each.signed.hash not in replaced
+        and entry.signed.hash not in replaced
     ]
     named = {one.hash for _, reply in left if reply.sender == new.sender for one in reply.earlier}
-    found = [
-        Earlier(reply.day, reply.sender, hash_, reply.lane * PLACES + reply.n)
-        for hash_, reply in left
-        if hash_ not in named and new.day - reply.day <= REPLIES_KEPT
+    replies = [
+        Earlier(reply.day, reply.sender, hash, reply.lane * PLACES + reply.n)
+        for hash, reply in left
+        if hash not in named and new.day - reply.day <= REPLIES_KEPT
     ]
-    return tuple(found[-min(EARLIER, EARLIER_PER_SLOT * slots) :])
+    return tuple(replies[-min(EARLIER, EARLIER_PER_SLOT * slots) :])
 
 
 def grantees_lane(case: Case, grantor: str, grantee: str, slots: int, fresh: bool) -> int:

@@ -74,7 +74,7 @@ def _pieces(record: Attachment, blocks: Blocks, oldest_first: bool = False) -> I
     """The verified content, piece by piece.  Of a block that came in several versions, the first that opens is used.
 
     The end of a block opens only with the beginning of the next one, so until then each version that opened so far is
-    a way on; there is never more than one way for each version.
+    a possible way on; there is never more than one way for each version.
     """
     ways = [(attachment.Opener(record), b"")]
     for id in attachment.block_ids(record):
@@ -93,22 +93,22 @@ def _pieces(record: Attachment, blocks: Blocks, oldest_first: bool = False) -> I
 
 
 def _further(ways: list[Way], versions: Iterable[bytes]) -> tuple[bytes, list[Way]]:
-    """The content that the next block decides on, and the ways on from there.  Raises Malformed if there is none."""
-    found: list[Way] = []
+    """The content that the next block confirms, and the ways on from there.  Raises Malformed if there are none."""
+    next_ways: list[Way] = []
     decided, fault = b"", Malformed("an attachment is damaged")
     for version in versions:
         for opener, piece in ways:
             tried = opener.copy()
             try:
-                found.append((tried, tried.update(version)))
+                next_ways.append((tried, tried.update(version)))
             except Malformed as exc:
                 fault = exc
             else:
                 ways, decided = [(opener, piece)], piece
                 break
-    if not found:
+    if not next_ways:
         raise fault
-    return decided, found
+    return decided, next_ways
 
 
 def _no_room(exc: OSError) -> CannotSave:

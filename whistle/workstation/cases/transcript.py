@@ -76,22 +76,22 @@ def headline(workstation: Workstation, case: Case, entry: Entry) -> str:
         first = case.grants.get(entry.message.grantee) is entry.message
         return f"{whom} was let in by {by}" if first else f"{by} passed messages of this case on to {whom}"
     if isinstance(entry.message, Reply):
-        told = "The reporter is told who reads the case" if entry.message.is_notice else MARKS[entry.message.mark]
-        return f"{told}, by {by}" if entry.message.is_notice else f"{told} by {by}"
+        kind = "The reporter is told who reads the case" if entry.message.is_notice else MARKS[entry.message.mark]
+        return f"{kind}, by {by}" if entry.message.is_notice else f"{kind} by {by}"
     return f"{what.get(entry.message.kind, entry.message.kind)} by {by}"
 
 
 def provenance(entry: Entry) -> str:
     """How the message says that it was sealed, and whether it came with a grant."""
     if isinstance(entry.message, ByReporter):
-        said = SEALED[entry.message.sealed]
+        sealed = SEALED[entry.message.sealed]
     else:
-        said = "sealed and signed at a reviewer's workstation"
+        sealed = "sealed and signed at a reviewer's workstation"
     if entry.via != "grant":
-        return said
+        return sealed
     grantor = entry.grantor or "the colleague who granted it"
     vouched = f": for its day, {grantor} vouches" if entry.by and entry.is_vouched_for else ""
-    return f"{said}, handed over with the case by {grantor}{vouched}"
+    return f"{sealed}, handed over with the case by {grantor}{vouched}"
 
 
 def lateness(entry: Entry) -> str:
@@ -124,28 +124,28 @@ def text(entry: Entry) -> str:
 
 
 def _status(status: Status) -> str:
-    said = [f"The case is {STATUS[status.status]}."]
+    sentences = [f"The case is {STATUS[status.status]}."]
     if status.labels:
-        said.append("Labels: " + ", ".join(status.labels) + ".")
+        sentences.append("Labels: " + ", ".join(status.labels) + ".")
     if status.deadline:
-        said.append(f"Agreed day: {status.deadline}.")
+        sentences.append(f"Agreed day: {status.deadline}.")
     if status.claimed:
-        said.append(f"Answered by {status.claimed}.")
-    return " ".join(said)
+        sentences.append(f"Answered by {status.claimed}.")
+    return " ".join(sentences)
 
 
 def continues(workstation: Workstation, case: Case) -> str:
     """A sentence about the case that this report says it continues; empty if it names none."""
-    told: Continues | None = case.report.continues if case.report else None
-    if told is None:
+    continued: Continues | None = case.report.continues if case.report else None
+    if continued is None:
         return ""
-    name = reference(bytes.fromhex(told.case))
-    known = (workstation.message(hash_).message for hash_ in workstation.rules(told.case))
-    old = next((each.sender for each in known if isinstance(each, ByReporter)), None)
+    name = reference(bytes.fromhex(continued.case))
+    old_messages = (workstation.message(hash).message for hash in workstation.rules(continued.case))
+    old = next((each.sender for each in old_messages if isinstance(each, ByReporter)), None)
     if old is None:
         return f"It says that it continues the case {name}, which is not here."
     try:
-        check_continues(told, old, case.id)
+        check_continues(continued, old, case.id)
     except ProtocolError:
         return f"It says that it continues the case {name}, but that is not signed by the reporter of that case."
     return f"It continues the case {name}; the reporter of that case signed this."
@@ -159,25 +159,25 @@ def due(deadline: Deadline) -> str:
 
 def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], str] | None = None) -> list[str]:
     """The lines of a whole case; `saved` returns the name under which an attachment was exported."""
-    found = [f"Case {case.reference}", f"Channel: {channel(workstation, case)}", f"Status: {STATUS[case.status]}"]
-    found.append("Readers: " + ", ".join(person(workstation, id) for id in case.allowed))
+    lines = [f"Case {case.reference}", f"Channel: {channel(workstation, case)}", f"Status: {STATUS[case.status]}"]
+    lines.append("Readers: " + ", ".join(person(workstation, id) for id in case.allowed))
     if case.without:
         left_out = ", ".join(person(workstation, id) for id in case.without)
-        found.append(f"Left out by the reporter: {left_out}")
+        lines.append(f"Left out by the reporter: {left_out}")
     if case.reopened:
-        found.append(f"New: {REOPENED}")
-    found += [f"Due: {due(each)}" for each in case.deadlines]
+        lines.append(f"New: {REOPENED}")
+    lines += [f"Due: {due(each)}" for each in case.deadlines]
     if continues(workstation, case):
-        found.append(continues(workstation, case))
-    found += [f"Look into this: {fault}" for fault in case.faults]
+        lines.append(continues(workstation, case))
+    lines += [f"Look into this: {fault}" for fault in case.faults]
     folded = frozenset() if saved else conversation.folded(case.entries)
     for entry in case.entries:
-        found += ["", *_heading(workstation, case, entry)]
+        lines += ["", *_heading(workstation, case, entry)]
         if entry.signed.hash in folded:
-            found.append(FOLDED)
+            lines.append(FOLDED)
         else:
-            found += _entry(entry, saved)
-    return found
+            lines += _entry(entry, saved)
+    return lines
 
 
 def _heading(workstation: Workstation, case: Case, entry: Entry) -> list[str]:
@@ -188,11 +188,11 @@ def _heading(workstation: Workstation, case: Case, entry: Entry) -> list[str]:
 
 
 def _entry(entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
-    content, found = entry.content, []
+    content, lines = entry.content, []
     if isinstance(content, Report) and content.answers:
-        found += quoted("\n".join(f"{question}: {answer}" for question, answer in sorted(content.answers.items())))
-    found += quoted(text(entry))
+        lines += quoted("\n".join(f"{question}: {answer}" for question, answer in sorted(content.answers.items())))
+    lines += quoted(text(entry))
     for number, attached in enumerate(entry.attachments):
         where = f" -> {saved(entry, number)}" if saved else ""
-        found.append(f"| [file: {one_line(attached.name)}, {attached.size} bytes{where}]")
-    return found
+        lines.append(f"| [file: {one_line(attached.name)}, {attached.size} bytes{where}]")
+    return lines
