@@ -61,8 +61,8 @@ class Rules:
     def case(self) -> Case:
         """The case with these messages alone, loaded when first asked for."""
         if self._case is None:
-            known = (self.entry(self._workstation.message(hash_)) for hash_ in self._workstation.rules(self._id))
-            self._case = _including(Case(self._id, (), (), 0, self._workstation.today()), known)
+            entries = (self.entry(self._workstation.message(hash)) for hash in self._workstation.rules(self._id))
+            self._case = _including(Case(self._id, (), (), 0, self._workstation.today()), entries)
         return self._case
 
     def add(self, signed: Signed) -> None:
@@ -201,11 +201,11 @@ def _entry(signed: Signed, ended: datetime.date | None) -> Entry:
 
 def _including(case: Case, entries: Iterable[Entry]) -> Case:
     """The case with those of these messages that say something new about who may read and write in it."""
-    known = {_rule(entry) for entry in case.entries}
+    rules = {_rule(entry) for entry in case.entries}
     new: dict[tuple[object, ...], Entry] = {}
     for entry in entries:
         rule = _rule(entry)
-        if rule and rule not in known:
+        if rule and rule not in rules:
             new.setdefault(rule, entry)
     return replace(case, entries=(*case.entries, *new.values())) if new else case
 

@@ -1,7 +1,7 @@
 """Judging the messages of a part, and those that wait, until no more can be saved.
 
-The work is linear in what came: a case is judged again only while who may write in it changes, and what its messages
-say about that is read once.
+The work is linear in what came: a case is judged again only while the set of people who may write in it changes, and
+what its messages say about that is read once.
 """
 
 import datetime
@@ -58,21 +58,21 @@ class Imported:
 
     def lines(self) -> list[str]:
         """The result in words."""
-        said = [f"{counted(len(self.kept), 'new message')} in {counted(len(self.cases), 'case')}."]
+        lines = [f"{counted(len(self.kept), 'new message')} in {counted(len(self.cases), 'case')}."]
         if self.damaged:
-            said.append(f"Damaged as sent, which anyone can do: {counted(self.damaged, 'envelope')}.")
+            lines.append(f"Damaged as sent, which anyone can do: {counted(self.damaged, 'envelope')}.")
         if self.waiting:
-            said.append(f"Waiting for something that has not come yet: {counted(self.waiting, 'message')}.")
+            lines.append(f"Waiting for something that has not come yet: {counted(self.waiting, 'message')}.")
         if self.no_room:
-            said.append(
+            lines.append(
                 f"No room to wait: {counted(self.no_room, 'message')}. The server keeps them; they come again with the "
                 "next stick."
             )
         if self.manifests:
-            said.append("A new manifest was taken.")
-        found = list(dict.fromkeys(self.findings))
-        more = [f"… and {len(found) - SHOWN} more."] if len(found) > SHOWN else []
-        return [*said, *self.altered, *found[:SHOWN], *more]
+            lines.append("A new manifest was taken.")
+        findings = list(dict.fromkeys(self.findings))
+        more = [f"… and {len(findings) - SHOWN} more."] if len(findings) > SHOWN else []
+        return [*lines, *self.altered, *findings[:SHOWN], *more]
 
 
 def counted(number: int, what: str) -> str:
@@ -113,7 +113,7 @@ class Judge:
         new = self.result.manifests > self._manifests
         left = [*self._room.older, *self._arrivals, *self._room.due((), blocks, new)]
         grown = {each.case for each in self.result.kept} | {
-            each.signed.message.case for each in left if isinstance(each.signed.message, ByReporter | Grant)
+            arrival.signed.message.case for arrival in left if isinstance(arrival.signed.message, ByReporter | Grant)
         }
         left += self._room.due(grown, (), False)
         self._manifests, self._arrivals, self._bytes, self._room.older = self.result.manifests, [], 0, []
@@ -124,7 +124,7 @@ class Judge:
             self._judge_case(arrivals, Rules(self._workstation, case))
 
     def _judge_case(self, arrivals: list[Arrival], rules: Rules) -> None:
-        """Judge messages of one case again and again, as long as who may write in it changes."""
+        """Judge messages of one case again and again, until the set of people who may write in it no longer changes."""
         before: Sequence[str] | None = None
         waits: dict[str, Waiting] = {}
         while arrivals and before != rules.case.allowed:
@@ -156,7 +156,7 @@ class Judge:
         return None
 
     def _is_repeated(self, arrival: Arrival) -> bool:
-        """Whether there is nothing new in it; a grant that was at the server earlier than was known may count now."""
+        """Whether there is nothing new in it; a grant that was at the server earlier than recorded may count now."""
         if not self._workstation.has(arrival.signed.hash):
             return False
         self.result.repeated += 1

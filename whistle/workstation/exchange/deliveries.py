@@ -35,18 +35,18 @@ class Sent:
 
     def words(self, today: datetime.date) -> str:
         """Its delivery in a sentence, without the full stop."""
-        said = f"the courier said on {self.said} that it was delivered"
+        claim = f"the courier said on {self.said} that it was delivered"
         if self.back:
-            return f"{said}; its copy came back on {self.back}"
-        return f"{said}; " + ("NOT CONFIRMED: no copy came back" if self.missed(today) else "no copy came back yet")
+            return f"{claim}; its copy came back on {self.back}"
+        return f"{claim}; " + ("NOT CONFIRMED: no copy came back" if self.missed(today) else "no copy came back yet")
 
 
 def all_of(workstation: Workstation) -> dict[str, Sent]:
     """All messages that were reported as delivered, by hash."""
     day = datetime.date.fromisoformat
     return {
-        hash_: Sent(hash_, day(each["said"]), each["back"] and day(each["back"]))
-        for hash_, each in _index(workstation).items()
+        hash: Sent(hash, day(entry["said"]), entry["back"] and day(entry["back"]))
+        for hash, entry in _index(workstation).items()
     }
 
 
@@ -67,8 +67,8 @@ def is_back(copies: Mapping[bytes, bytes], arrivals: Received) -> bool:
     return any(arrivals.get(id) == sha256 for id, sha256 in copies.items())
 
 
-def save(workstation: Workstation, hash_: str, item: Item) -> None:
-    """Save an item that was reported as delivered today; its `back` is the day on which its copy came, or None."""
+def save(workstation: Workstation, hash: str, item: Item) -> None:
+    """Save an item reported as delivered today; its `back` is the day on which its copy came back, or None."""
     today = workstation.today()
     day = datetime.date.fromisoformat(item.get("day") or today.isoformat())  # earlier versions of Whistle stored none
     entry = {
@@ -77,37 +77,37 @@ def save(workstation: Workstation, hash_: str, item: Item) -> None:
         "until": (day + REPLIES_KEPT).isoformat(),
         "copies": {id.hex(): sha256.hex() for id, sha256 in copies(item).items()},
     }
-    workstation.vault.put(f"sent/{hash_}", item)
-    workstation.vault.put("sent", _index(workstation) | {hash_: entry})
+    workstation.vault.put(f"sent/{hash}", item)
+    workstation.vault.put("sent", _index(workstation) | {hash: entry})
 
 
 def reconcile(workstation: Workstation, arrivals: Received, written: datetime.date) -> None:
-    """Note the copies that came back, and remove what the server, too, has removed by now.
+    """Note the copies that came back, and remove what the server has removed by now.
 
     Both this computer's clock and the day on which the stick was `written` must say so, since either may be wrong.
     """
     index, today = _index(workstation), workstation.today().isoformat()
-    kept = {hash_: entry for hash_, entry in index.items() if entry["until"] >= min(today, written.isoformat())}
-    for hash_ in index.keys() - kept.keys():
-        workstation.vault.remove(f"sent/{hash_}")
-    for hash_, entry in kept.items():
+    kept = {hash: entry for hash, entry in index.items() if entry["until"] >= min(today, written.isoformat())}
+    for hash in index.keys() - kept.keys():
+        workstation.vault.remove(f"sent/{hash}")
+    for hash, entry in kept.items():
         copies_of_entry = {bytes.fromhex(id): bytes.fromhex(sha256) for id, sha256 in entry["copies"].items()}
         if entry["back"] is None and is_back(copies_of_entry, arrivals):
-            kept[hash_] = {**entry, "back": today}
+            kept[hash] = {**entry, "back": today}
     if kept != index:
         workstation.vault.put("sent", kept)
 
 
 def take(workstation: Workstation, hashes: Iterable[str]) -> dict[str, Item]:
     """Take out the messages whose envelopes are here, to send them again: items by hash, with all envelopes."""
-    index, found = _index(workstation), {}
-    for hash_ in hashes:
-        item = workstation.vault.get(f"sent/{hash_}")
-        if item is not None and hash_ in index:
-            found[hash_] = {**item, "arrived": [], "back": index.pop(hash_)["back"]}
-            workstation.vault.remove(f"sent/{hash_}")
+    index, items = _index(workstation), {}
+    for hash in hashes:
+        item = workstation.vault.get(f"sent/{hash}")
+        if item is not None and hash in index:
+            items[hash] = {**item, "arrived": [], "back": index.pop(hash)["back"]}
+            workstation.vault.remove(f"sent/{hash}")
     workstation.vault.put("sent", index)
-    return found
+    return items
 
 
 def records(workstation: Workstation) -> list[str]:
@@ -116,5 +116,5 @@ def records(workstation: Workstation) -> list[str]:
 
 
 def _index(workstation: Workstation) -> dict[str, Item]:
-    found: dict[str, Item] = workstation.vault.get("sent", {})
-    return found
+    index: dict[str, Item] = workstation.vault.get("sent", {})
+    return index

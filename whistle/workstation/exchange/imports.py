@@ -42,7 +42,7 @@ class Source:
 
     file: BinaryIO
     reader: bundle.Reader
-    known: Callable[[Member], bool]  # whether this very content came before
+    was_received: Callable[[Member], bool]  # whether this very content came before
 
 
 def import_files(workstation: Workstation, paths: Iterable[Path], progress: Progress | None = None) -> Imported:
@@ -59,7 +59,7 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
 
 
 def _import(workstation: Workstation, path: Path, result: Imported, progress: Progress | None) -> bool:
-    """Import one part or tell why not; whether it is to be read again, since messages in it found no room to wait."""
+    """Import one part, or report why not; True if it must be read again, since messages in it found no room to wait."""
     before = result.no_room
     try:
         import_part(workstation, path, result, progress)
@@ -74,10 +74,10 @@ def _import(workstation: Workstation, path: Path, result: Imported, progress: Pr
 
 
 def import_part(workstation: Workstation, path: Path, result: Imported, progress: Progress | None = None) -> None:
-    """Import one part.  Raises Malformed if it is not what its list says, OSError.
+    """Import one part.  Raises Malformed if it does not match its list, OSError.
 
-    Messages are opened on the first reading and committed only after all of the part proved to be as listed; blocks
-    are saved on a second reading.
+    Messages are opened on the first reading and committed only once the whole part matches its list; blocks are saved
+    on a second reading.
     """
     with path.open("rb") as file:
         reader = bundle.Reader(file)
@@ -122,7 +122,7 @@ def _read(workstation: Workstation, source: Source, judge: Judge, progress: Prog
             continue
         if member.size != envelope.size(slots):
             raise Malformed("an envelope has the wrong size")  # a day's hash does not tell blocks from envelopes
-        if not source.known(member):
+        if not source.was_received(member):
             if member.day not in identities:
                 identities[member.day] = workstation.identities(member.day)
             _open(identities[member.day], body.read(), member, judge)
@@ -142,7 +142,7 @@ def _open(identities: Sequence[HybridIdentity], body: bytes, member: Member, jud
 
 
 def _save_blocks(workstation: Workstation, source: Source, result: Imported) -> None:
-    """Save the blocks of a part that was as listed on the first reading."""
+    """Save the blocks of a part that matched its list on the first reading."""
     source.file.seek(0)
     reader = bundle.Reader(source.file)
     if reader.digest != source.reader.digest:  # a malicious stick may; each member is checked again too
@@ -150,7 +150,7 @@ def _save_blocks(workstation: Workstation, source: Source, result: Imported) -> 
     for member, body in reader:
         if member.is_block and member.id:
             result.blocks += 1
-            if not (source.known(member) and workstation.blocks.has(member.id)):
+            if not (source.was_received(member) and workstation.blocks.has(member.id)):
                 workstation.blocks.write(member.id, body.read())
 
 
@@ -168,7 +168,7 @@ def _take_manifests(workstation: Workstation, files: dict[str, bytes], result: I
 def _remember(
     workstation: Workstation, listing: Listing, left_out: Collection[Member], digest: bytes, result: Imported
 ) -> None:
-    """Record what this part brought, without the members that found no room: those are to come again."""
+    """Record what this part brought, except the members that found no room: they must come again."""
     replaced = received.remember(workstation, listing, left_out)
     before = [] if replaced else workstation.vault.get("imported", [])  # an imported part may matter again
     workstation.vault.put("imported", [*before, *([] if left_out else [digest.hex()])][-REMEMBERED:])
@@ -215,5 +215,5 @@ def _done(workstation: Workstation, do: Callable[[Workstation, str], object], wh
 
 
 def _undone(workstation: Workstation, name: str) -> list[str]:
-    found: list[str] = workstation.vault.get(name, [])
-    return found
+    noted: list[str] = workstation.vault.get(name, [])
+    return noted

@@ -47,7 +47,7 @@ class Sealed:
 
 def add(
     workstation: Workstation,
-    hash_: str,
+    hash: str,
     envelopes: Sequence[Sealed],
     blocks: Iterable[bytes],
     heap: Heap,
@@ -64,14 +64,14 @@ def add(
         "attempt": attempt,
     }
     with workstation.change():
-        workstation.vault.put(f"outbox/{hash_}", item)
-        workstation.vault.put("outbox", [*pending(workstation), hash_])
+        workstation.vault.put(f"outbox/{hash}", item)
+        workstation.vault.put("outbox", [*pending(workstation), hash])
 
 
 def pending(workstation: Workstation) -> list[str]:
     """The hashes of the messages that are on their way."""
-    found: list[str] = workstation.vault.get("outbox", [])
-    return found
+    hashes: list[str] = workstation.vault.get("outbox", [])
+    return hashes
 
 
 def reconcile(
@@ -79,26 +79,26 @@ def reconcile(
 ) -> list[str]:
     """Remove what has arrived; returns the hashes of messages of which something was taken, to be signed again.
 
-    `arrivals` are envelopes of the server's with their SHA-256; what was `stored` or `taken`, a courier says, as it
-    does the day on which the stick was `written`.
+    `arrivals` are the server's envelopes with their SHA-256.  `stored`, `taken` and `written`, the day on which the
+    stick was written, are the courier's claims.
     """
     again, left = [], []
     with workstation.change():
         deliveries.reconcile(workstation, arrivals, written)
-        for hash_ in pending(workstation):
-            item = workstation.vault.get(f"outbox/{hash_}")
+        for hash in pending(workstation):
+            item = workstation.vault.get(f"outbox/{hash}")
             _note_arrived(item, arrivals, stored, taken, workstation.today().isoformat())
             if _note_taken(item, taken):
-                again.append(hash_)
+                again.append(hash)
             if _waiting(item):
-                workstation.vault.put(f"outbox/{hash_}", item)
-                left.append(hash_)
+                workstation.vault.put(f"outbox/{hash}", item)
+                left.append(hash)
                 continue
-            workstation.vault.remove(f"outbox/{hash_}")
+            workstation.vault.remove(f"outbox/{hash}")
             if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was given up is not among them
-                workstation.note_stored(hash_, workstation.today())
+                workstation.note_stored(hash, workstation.today())
             if item["envelopes"]:
-                deliveries.save(workstation, hash_, item)
+                deliveries.save(workstation, hash, item)
         workstation.vault.put("outbox", left)
     return again
 
@@ -106,15 +106,15 @@ def reconcile(
 def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
     """Put messages reported as delivered into the outbox again, byte for byte; returns how many.
 
-    A server that has them already changes nothing.
+    A server that already has them ignores them.
     """
     with workstation.change():
-        found = deliveries.take(workstation, hashes)
-        for hash_, item in found.items():
-            workstation.vault.put(f"outbox/{hash_}", item)
-            workstation.note_stored(hash_, None)
-        workstation.vault.put("outbox", [*pending(workstation), *found])
-    return len(found)
+        items = deliveries.take(workstation, hashes)
+        for hash, item in items.items():
+            workstation.vault.put(f"outbox/{hash}", item)
+            workstation.note_stored(hash, None)
+        workstation.vault.put("outbox", [*pending(workstation), *items])
+    return len(items)
 
 
 def _note_arrived(item: deliveries.Item, arrivals: Received, stored: set[bytes], taken: set[bytes], today: str) -> None:
@@ -131,21 +131,21 @@ def _note_taken(item: deliveries.Item, taken: set[bytes]) -> bool:
     """Give what was taken of an item another id, or give it up; True if its message is to be signed again.
 
     A courier may lie, or somebody who saw the ids may have put something there.  So the same bytes go once more to a
-    reply's own place, and the last attempt never gives its place up.  The id of a copy is random: it gets another.
+    reply's own place, and the last attempt never gives up its place.  A copy's id is random, so it gets another.
     """
     lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken]
-    for each in lost:
-        if each["heap"] == "reviewers":
-            each["id"] = secrets.token_hex(16)
+    for envelope in lost:
+        if envelope["heap"] == "reviewers":
+            envelope["id"] = secrets.token_hex(16)
         elif item.get("again") and item.get("attempt", 1) <= MOVES:
-            item["envelopes"].remove(each)
+            item["envelopes"].remove(envelope)
     blocks = {bytes.fromhex(each["id"]) for each in item["blocks"]}
     return not item.get("again") and (bool(blocks & taken) or any(each["heap"] == "reporters" for each in lost))
 
 
-def next_attempt(workstation: Workstation, hash_: str) -> int:
-    """Note that a message is signed again, or never will be; returns which attempt that is, from 2 to MOVES + 2."""
-    for name in (f"outbox/{hash_}", f"sent/{hash_}"):
+def next_attempt(workstation: Workstation, hash: str) -> int:
+    """Note that a message is signed again, or is given up; returns the number of the attempt, from 2 to MOVES + 2."""
+    for name in (f"outbox/{hash}", f"sent/{hash}"):
         if item := workstation.vault.get(name):
             workstation.vault.put(name, {**item, "again": True})
             return int(item.get("attempt", 1)) + 1
@@ -175,11 +175,11 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
     except (Refused, Untrusted):  # no manifest yet, not listed, the clock is behind, or restored just now
         return []
     days = workstation.vault.get("days", [])[-STATED:]
-    found = []
+    signed = []
     for day in days:
-        for hash_ in received.day_hashes(workstation, day):
-            found.append(statement.sign(me, datetime.date.fromisoformat(day), hash_, key))
-    return found
+        for hash in received.day_hashes(workstation, day):
+            signed.append(statement.sign(me, datetime.date.fromisoformat(day), hash, key))
+    return signed
 
 
 def write(workstation: Workstation, stick: Path) -> int:
@@ -188,14 +188,14 @@ def write(workstation: Workstation, stick: Path) -> int:
     if folder.is_symlink():
         raise Untrusted("the stick's outbox is a link to somewhere else", "use another stick; no courier made this one")
     station = workstation.profile["station"]
-    contents, told = _contents(workstation), statements(workstation)
-    parts = lay_out([member for member, _ in contents.values()]) if contents or told else []
+    contents, stated = _contents(workstation), statements(workstation)
+    parts = lay_out([member for member, _ in contents.values()]) if contents or stated else []
     try:
         folder.mkdir(exist_ok=True)
         for path in folder.glob(f"{station}-*.tar*"):  # first: a stick that is pulled out never holds a mixture
             path.unlink()
         for number, members in enumerate(parts, start=1):
-            imports = tuple(told) if number == 1 else ()
+            imports = tuple(stated) if number == 1 else ()
             listing = Listing("server", workstation.today(), tuple(members), number, len(parts), imports=imports)
             path = folder / f"{station}-{number:04}-of-{len(parts):04}.tar"
             _write(path, bundle.stream(listing, lambda member: [contents[member.name][1]()]))
@@ -219,19 +219,19 @@ def lay_out(members: Sequence[Member]) -> list[list[Member]]:
 
 def _contents(workstation: Workstation) -> dict[str, Any]:
     """By name: the member, and a function that returns its bytes."""
-    found: dict[str, Any] = {}
-    for hash_ in pending(workstation):
-        item = workstation.vault.get(f"outbox/{hash_}")
-        for each in _waiting(item):
-            body = base64.b64decode(each["body"])
-            name = bundle.envelope_name(bytes.fromhex(each["id"]))
-            found[name] = (bundle.member(name, body, heap=each["heap"]), _constant(body))
-        for each in item["blocks"]:
-            id = bytes.fromhex(each["id"])
+    contents: dict[str, Any] = {}
+    for hash in pending(workstation):
+        item = workstation.vault.get(f"outbox/{hash}")
+        for envelope in _waiting(item):
+            body = base64.b64decode(envelope["body"])
+            name = bundle.envelope_name(bytes.fromhex(envelope["id"]))
+            contents[name] = (bundle.member(name, body, heap=envelope["heap"]), _constant(body))
+        for block in item["blocks"]:
+            id = bytes.fromhex(block["id"])
             name = bundle.block_name(id)
-            block = partial(_block, workstation, id, each.get("sha256"))
-            found[name] = (bundle.member(name, block(), heap=each["heap"]), block)
-    return found
+            read = partial(_block, workstation, id, block.get("sha256"))
+            contents[name] = (bundle.member(name, read(), heap=block["heap"]), read)
+    return contents
 
 
 def _constant(body: bytes) -> Any:

@@ -17,32 +17,32 @@ from whistle.workstation.workstation import Workstation
 
 def held(workstation: Workstation, day: str) -> dict[str, str]:
     """By name, the SHA-256 in hex of what was received of a server day."""
-    found = workstation.vault.get(f"day/{day}", {})
-    return found if isinstance(found, dict) else {}
+    hashes = workstation.vault.get(f"day/{day}", {})
+    return hashes if isinstance(hashes, dict) else {}
 
 
-def was_received(known: Mapping[str, str], member: Member) -> bool:
-    """Whether this very content came before; `known` is `held` of its day."""
-    return known.get(member.name) == member.sha256.hex()
+def was_received(hashes: Mapping[str, str], member: Member) -> bool:
+    """Whether this very content came before; `hashes`: what `held` returns for its day."""
+    return hashes.get(member.name) == member.sha256.hex()
 
 
 def remember(workstation: Workstation, listing: Listing, left_out: Collection[Member] = ()) -> int:
-    """Record what came, but for the members left out; returns how many names had another content before."""
+    """Record what came, except `left_out`; returns how many names had different content before."""
     replaced, by_day = 0, _by_day(listing, left_out)
     for day, new in by_day.items():
-        known = held(workstation, day)
-        replaced += sum(known.get(name, sha256) != sha256 for name, sha256 in new.items())
-        workstation.vault.put(f"day/{day}", known | new)
+        before = held(workstation, day)
+        replaced += sum(before.get(name, sha256) != sha256 for name, sha256 in new.items())
+        workstation.vault.put(f"day/{day}", before | new)
         _note_list(workstation, day, listing, new)
     workstation.vault.put("days", sorted({*workstation.vault.get("days", []), *by_day}))
     return replaced
 
 
 def read_again(workstation: Workstation, listing: Listing) -> None:
-    """Record that a part that was imported before belongs to the newest bundle; it brings nothing new."""
+    """Record that a part imported earlier belongs to the newest bundle; it brings nothing new."""
     for day, names in _by_day(listing, ()).items():
-        known = held(workstation, day)
-        _note_list(workstation, day, listing, {name for name, sha256 in names.items() if known.get(name) == sha256})
+        hashes = held(workstation, day)
+        _note_list(workstation, day, listing, {name for name, sha256 in names.items() if hashes.get(name) == sha256})
 
 
 def _by_day(listing: Listing, left_out: Collection[Member]) -> dict[str, dict[str, str]]:
@@ -54,7 +54,7 @@ def _by_day(listing: Listing, left_out: Collection[Member]) -> dict[str, dict[st
 
 
 def _note_list(workstation: Workstation, day: str, listing: Listing, names: Collection[str]) -> None:
-    """Note what the newest list of a day leaves out.  A bundle brings a day whole, in one or more parts (SPEC 8.2)."""
+    """Note what the newest list of a day leaves out.  A bundle brings a whole day, in one or more parts (SPEC 8.2)."""
     last = workstation.vault.get(f"list/{day}", {"bundle": [], "parts": [], "absent": []})
     bundle_ = [listing.created.isoformat(), listing.of]
     goes_on = last["bundle"] == bundle_ and listing.part not in last["parts"]
@@ -71,9 +71,9 @@ def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
 
 def day_hashes(workstation: Workstation, day: str) -> list[bytes]:
     """The hashes to state for a day: of all that ever came and, if that is less, of the newest list."""
-    known = held(workstation, day)
+    hashes = held(workstation, day)
     absent = set(workstation.vault.get(f"list/{day}", {"absent": []})["absent"])
-    both = known, {name: sha256 for name, sha256 in known.items() if name not in absent}
+    both = hashes, {name: sha256 for name, sha256 in hashes.items() if name not in absent}
     return list(dict.fromkeys(_hash(names) for names in both if names))
 
 

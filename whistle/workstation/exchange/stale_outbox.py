@@ -27,8 +27,8 @@ def tidy(workstation: Workstation, stick: Path, inbox: Iterable[Path]) -> None:
         return
     stations: dict[str, dict[Path, Listing]] = {}
     for path, listing in _listings(bundles(stick / "outbox")).items():
-        if (found := PART.fullmatch(path.name)) and found[1] != workstation.profile["station"]:
-            stations.setdefault(found[1], {})[path] = listing
+        if (match := PART.fullmatch(path.name)) and match[1] != workstation.profile["station"]:
+            stations.setdefault(match[1], {})[path] = listing
     arrived = {id for listing in _listings(inbox).values() for id in (*listing.stored, *listing.taken)}
     for parts in stations.values():
         stated = [statement for listing in parts.values() for statement in listing.imports]
@@ -38,14 +38,14 @@ def tidy(workstation: Workstation, stick: Path, inbox: Iterable[Path]) -> None:
 
 
 def _listings(paths: Iterable[Path]) -> dict[Path, Listing]:
-    found = {}
+    listings = {}
     for path in paths:
         try:
             with path.open("rb") as file:
-                found[path] = bundle.Reader(file).listing
+                listings[path] = bundle.Reader(file).listing
         except (ProtocolError, OSError):
             continue
-    return found
+    return listings
 
 
 def _remove(parts: Iterable[Path]) -> None:

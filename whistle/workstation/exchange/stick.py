@@ -12,14 +12,14 @@ MOST_PARTS = 9999  # as many as a list can count
 def bundles(folder: Path) -> list[Path]:
     """The bundles in a folder, by name.  Raises Untrusted if it cannot be read or holds too many."""
     try:
-        found = list(itertools.islice(filter(_plain, folder.glob("*.tar")), MOST_PARTS + 1))
+        paths = list(itertools.islice(filter(_plain, folder.glob("*.tar")), MOST_PARTS + 1))
     except OSError as exc:
         raise Untrusted(f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again") from exc
-    if len(found) > MOST_PARTS:
+    if len(paths) > MOST_PARTS:
         raise Untrusted(
             f"more than {MOST_PARTS} bundles lie there: no courier wrote that", "have the stick written anew"
         )
-    return sorted(found)
+    return sorted(paths)
 
 
 def _plain(path: Path) -> bool:

@@ -62,22 +62,22 @@ class Room:
         self.older = [_arrival(record) for record in kept] if self._changed else []  # as earlier versions kept them
         self._cases: set[str] = set()  # in which something began or ceased to wait
         self._used = Counter[str]()
-        for each in self._index.values():
-            self._used[each["sender"]] += each["size"]
+        for entry in self._index.values():
+            self._used[entry["sender"]] += entry["size"]
 
     def __len__(self) -> int:
         return len(self._index)
 
     def due(self, cases: Collection[str], blocks: Collection[bytes], manifests: bool) -> list[Arrival]:
-        """Those whose dependency may have come with these cases, blocks or manifests."""
-        found = []
-        for hash_, each in self._index.items():
-            if (each["for"] == CASE and each["case"] in cases) or (each["for"] == MANIFEST and manifests):
-                found.append(self._read(hash_))
-            elif each["for"] == PIECES and blocks:
-                arrival = self._read(hash_)
-                found += [arrival] if _needs(arrival.signed, blocks) else []
-        return found
+        """The messages whose dependency may have come with these cases, blocks or manifests."""
+        arrivals = []
+        for hash, entry in self._index.items():
+            if (entry["for"] == CASE and entry["case"] in cases) or (entry["for"] == MANIFEST and manifests):
+                arrivals.append(self._read(hash))
+            elif entry["for"] == PIECES and blocks:
+                arrival = self._read(hash)
+                arrivals += [arrival] if _needs(arrival.signed, blocks) else []
+        return arrivals
 
     def keep(self, arrival: Arrival, why: Waiting) -> bool:
         """Let a message wait, or go on waiting for another reason; False if there is no room."""
@@ -101,41 +101,41 @@ class Room:
         self._changed = True
         return True
 
-    def remove(self, hash_: str) -> None:
+    def remove(self, hash: str) -> None:
         """Remove a message that was saved or refused; nothing if it does not wait."""
-        entry = self._index.pop(hash_, None)
+        entry = self._index.pop(hash, None)
         if entry is not None:
             self._used[entry["sender"]] -= entry["size"]
-            self._vault.remove(f"waiting/{hash_}")
+            self._vault.remove(f"waiting/{hash}")
             self._cases.add(entry["case"])
             self._changed = True
 
     def tidy(self, written: datetime.date) -> None:
         """Remove unproven messages whose manifest never came, by this clock and the day the stick was `written`."""
         limit = (min(self._today, written) - LONGEST).isoformat()
-        for hash_, each in list(self._index.items()):
-            if each["sender"] == NOBODY and each["since"] < limit:
-                self.remove(hash_)
+        for hash, entry in list(self._index.items()):
+            if entry["sender"] == NOBODY and entry["since"] < limit:
+                self.remove(hash)
 
     def save(self) -> None:
-        """Write the index, if it has changed, and tell in each case how many messages of whom wait for it."""
+        """Write the index if it has changed, and record in each case how many messages of each sender wait for it."""
         if not self._changed:
             return
         self._vault.put("waiting", self._index)
         counts: dict[str, Counter[str]] = {case: Counter() for case in self._cases}
-        for each in self._index.values():
-            if each["for"] == CASE and each["case"] in counts:
-                counts[each["case"]][each["sender"]] += 1
+        for entry in self._index.values():
+            if entry["for"] == CASE and entry["case"] in counts:
+                counts[entry["case"]][entry["sender"]] += 1
         for case, waits in counts.items():
             self._workstation.note_waiting(case, waits)
 
-    def _read(self, hash_: str) -> Arrival:
-        return _arrival(self._vault.get(f"waiting/{hash_}"))
+    def _read(self, hash: str) -> Arrival:
+        return _arrival(self._vault.get(f"waiting/{hash}"))
 
 
 def records(workstation: Workstation) -> list[str]:
     """The names of the records that a backup needs."""
-    return [f"waiting/{hash_}" for hash_ in workstation.vault.get("waiting", {}) if isinstance(hash_, str)]
+    return [f"waiting/{hash}" for hash in workstation.vault.get("waiting", {}) if isinstance(hash, str)]
 
 
 def _is_before(day: datetime.date | None, other: datetime.date | None) -> bool:
