@@ -84,7 +84,7 @@ class Trust:
     def __init__(self, vault: Vault, today: Callable[[], datetime.date]) -> None:
         self._vault = vault
         self._today = today
-        self._known: dict[int, SignedManifest] = {}
+        self._manifests: dict[int, SignedManifest] = {}
         self._serials: tuple[int, list[int]] | None = None  # with the version of the vault
         self._people: tuple[tuple[int, ...], People] | None = None
 
@@ -121,11 +121,11 @@ class Trust:
 
     def manifest(self, serial: int) -> SignedManifest:
         """A manifest seen before, by its serial."""
-        if serial not in self._known:
+        if serial not in self._manifests:
             kept = self._vault.get(f"manifest/{serial}")
             data, signature = base64.b64decode(kept["data"]), base64.b64decode(kept["signature"])
-            self._known[serial] = SignedManifest(data, signature, manifests.parse(data))
-        return self._known[serial]
+            self._manifests[serial] = SignedManifest(data, signature, manifests.parse(data))
+        return self._manifests[serial]
 
     def newest(self) -> SignedManifest:
         """The manifest of the highest serial, in force or not yet.  Raises Untrusted if there is none yet."""
@@ -137,10 +137,10 @@ class Trust:
         return self.manifest(serials[-1])
 
     def on(self, day: datetime.date) -> SignedManifest:
-        """The manifest in force on a day: the newest that had begun, or the first known one if none had."""
-        known = [self.manifest(serial) for serial in self.serials()] or [self.newest()]
-        begun = [each for each in known if each.manifest.begins <= day]
-        return begun[-1] if begun else known[0]
+        """The manifest in force on a day: the newest that had begun, or the first one if none had."""
+        chain = [self.manifest(serial) for serial in self.serials()] or [self.newest()]
+        begun = [each for each in chain if each.manifest.begins <= day]
+        return begun[-1] if begun else chain[0]
 
     def take(self, files: Mapping[str, bytes]) -> int:
         """Take a bundle's manifest and its predecessors; returns how many are new.  Raises Untrusted."""
@@ -153,8 +153,8 @@ class Trust:
                 "no root is pinned here yet", "name the published key once, --root root-1.pub, and compare its digits"
             )
         try:
-            found = {each.manifest.serial: each for each in (self._verified(files, name, roots) for name in names)}
-            return self._follow([found[serial] for serial in sorted(found)])
+            by_serial = {each.manifest.serial: each for each in (self._verified(files, name, roots) for name in names)}
+            return self._follow([by_serial[serial] for serial in sorted(by_serial)])
         except Forged as exc:
             raise Untrusted(
                 f"the manifest on this stick is not the one of your organisation: {exc}",
@@ -169,18 +169,18 @@ class Trust:
             ) from exc
 
     def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> SignedManifest:
-        known = manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
-        manifests.check_name(name, known)
-        return known
+        signed = manifests.verify(files[name], files.get(name + ".minisig", b""), roots)
+        manifests.check_name(name, signed)
+        return signed
 
-    def _follow(self, found: list[SignedManifest]) -> int:
+    def _follow(self, offered: list[SignedManifest]) -> int:
         serials = self.serials()
-        if serials and found[-1].manifest.serial < serials[-1]:
+        if serials and offered[-1].manifest.serial < serials[-1]:
             raise Expired("the manifest is older than one that was seen before")
-        for each in found:
-            if each.manifest.serial in serials and self.manifest(each.manifest.serial).data != each.data:
+        for signed in offered:
+            if signed.manifest.serial in serials and self.manifest(signed.manifest.serial).data != signed.data:
                 raise Forged("it has the serial of another that was seen before")
-        new = [each for each in found if not serials or each.manifest.serial > serials[-1]]
+        new = [signed for signed in offered if not serials or signed.manifest.serial > serials[-1]]
         row = [*map(self.manifest, serials), *new]
         for place in range(max(len(serials), 1), len(row)):
             manifests.check_after(row[:place], row[place])
@@ -189,12 +189,12 @@ class Trust:
 
     def _save(self, new: list[SignedManifest]) -> None:
         with self._vault.transaction():
-            for each in new:
-                self._known[each.manifest.serial] = each
-                data, signature = (base64.b64encode(part).decode() for part in (each.data, each.signature))
-                self._vault.put(f"manifest/{each.manifest.serial}", {"data": data, "signature": signature})
+            for signed in new:
+                self._manifests[signed.manifest.serial] = signed
+                data, signature = (base64.b64encode(part).decode() for part in (signed.data, signed.signature))
+                self._vault.put(f"manifest/{signed.manifest.serial}", {"data": data, "signature": signature})
             if new:
-                serials = {*self.serials(), *(each.manifest.serial for each in new)}
+                serials = {*self.serials(), *(signed.manifest.serial for signed in new)}
                 self._vault.put("manifests", sorted(serials))
 
     def people(self) -> People:
@@ -205,7 +205,7 @@ class Trust:
         return self._people[1]
 
     def listed(self, signing: PublicKey) -> Reviewer | None:
-        """The reviewer with this signing key in the newest manifest that lists it; one who left still reads."""
+        """The reviewer with this signing key in the newest manifest that lists it: one who left can still read."""
         self.newest()
         for serial in reversed(self.serials()):
             for reviewer in self.manifest(serial).manifest.reviewers:
@@ -217,19 +217,19 @@ class Trust:
         """The manifest to seal with today.  Raises Refused 30 days after its end, ClockBehind, NotExchanged."""
         self.check_clock()
         self.check_exchanged()
-        known, today = self.on(self._today()), self._today()
-        standing = known.manifest.standing(today)
+        signed, today = self.on(self._today()), self._today()
+        standing = signed.manifest.standing(today)
         if standing == "ahead":
             raise ClockBehind(
-                f"the first manifest begins on {known.manifest.begins}, this computer says {today}",
+                f"the first manifest begins on {signed.manifest.begins}, this computer says {today}",
                 "set the computer's date right, then try again",
             )
         if standing == "closed":
             raise Refused(
-                f"the manifest ended on {known.manifest.expires}, more than 30 days ago: nothing is sealed with it",
+                f"the manifest ended on {signed.manifest.expires}, more than 30 days ago: nothing is sealed with it",
                 "root signs a new one; reading goes on meanwhile",
             )
-        return known
+        return signed
 
     def notices(self) -> list[str]:
         """What a reviewer should know today about manifest and clock; empty if all is well."""
@@ -254,12 +254,12 @@ class Trust:
         return kept and datetime.date.fromisoformat(kept)
 
     def note_written(self, day: datetime.date) -> None:
-        """Note that all of a stick was taken that a courier wrote on this day."""
+        """Note that a stick that a courier wrote on this day was imported completely."""
         if (restored := self.restored()) and day >= restored:
             self._vault.remove(RESTORED)
 
     def check_exchanged(self) -> None:
-        """Raise NotExchanged if this vault was restored and does not know yet what it signed after the backup."""
+        """Raise NotExchanged if this vault was restored and cannot know yet what it signed after the backup."""
         if day := self.restored():
             raise NotExchanged(
                 f"this workstation was restored from a backup on {day} and has not exchanged since",

@@ -152,8 +152,8 @@ class Workstation:
     @property
     def profile(self) -> Mapping[str, Any]:
         """name, role, languages, and station: a random name of this vault for files on a stick."""
-        found: Mapping[str, Any] = self.vault.get("profile")
-        return found
+        profile: Mapping[str, Any] = self.vault.get("profile")
+        return profile
 
     @property
     def signing(self) -> SecretKey:
@@ -165,13 +165,13 @@ class Workstation:
         return [Period.from_record(record) for record in self.vault.get("identities")]
 
     def identities(self, day: datetime.date | None = None) -> list[HybridIdentity]:
-        """All identities, beginning with the one that was the newest on a day (today), for which most envelopes are."""
+        """All identities, beginning with the newest on a day (today), to which most envelopes are sealed."""
         on = day or self.today()
         ordered = sorted(self.periods(), key=lambda period: (period.first > on, -period.first.toordinal()))
         return [self._identity(period.identity) for period in ordered]
 
     def _identity(self, identity: HybridIdentity) -> HybridIdentity:
-        """The same object each time, since it expands its key when it is first used."""
+        """The same object each time, so that its key is expanded only once."""
         return self._identities.setdefault(identity.seed, identity)
 
     def renew(self) -> int:
@@ -237,32 +237,32 @@ class Workstation:
                 self._new_cases.clear()
                 self._cases.clear()
 
-    def message(self, hash_: str) -> Signed:
+    def message(self, hash: str) -> Signed:
         """A stored message, by its hash."""
-        return self.kept(hash_).signed
+        return self.kept(hash).signed
 
-    def kept(self, hash_: str) -> "Kept":
+    def kept(self, hash: str) -> "Kept":
         """A stored message and how it came, by its hash."""
-        if hash_ not in self._messages:
-            kept = _kept(self.record(hash_))
+        if hash not in self._messages:
+            kept = _kept(self.record(hash))
             while self._held > CACHED:
                 oldest = next(iter(self._messages))
                 self._held -= len(self._messages.pop(oldest).signed.line)
-            self._messages[hash_] = kept
+            self._messages[hash] = kept
             self._held += len(kept.signed.line)
-        return self._messages[hash_]
+        return self._messages[hash]
 
-    def has(self, hash_: str) -> bool:
+    def has(self, hash: str) -> bool:
         """Whether a message is stored."""
-        return self.vault.has(f"message/{hash_}")
+        return self.vault.has(f"message/{hash}")
 
-    def record(self, hash_: str) -> Mapping[str, Any]:
+    def record(self, hash: str) -> Mapping[str, Any]:
         """A message's record: line, signature, via, arrived, server (the earliest day at the server, or
         None), stored (the day on which a courier reported that a reply of this vault lies in its place, or None),
         grantor (who handed it over with a grant, or empty).
         """
-        found: Mapping[str, Any] = self.vault.get(f"message/{hash_}")
-        return found
+        record: Mapping[str, Any] = self.vault.get(f"message/{hash}")
+        return record
 
     def save(self, signed: Signed, via: str, server: datetime.date | None = None, grantor: str = "") -> bool:
         """Save a message in its case; False if it is there already.
@@ -283,52 +283,52 @@ class Workstation:
         case = signed.message.case
         with self.change():
             self.vault.put(f"message/{signed.hash}", record)
-            known = self._altered(case)
-            if not known["messages"]:
+            case_record = self._altered(case)
+            if not case_record["messages"]:
                 self._new_cases.append(case)
-            known["messages"].append(signed.hash)
-            if isinstance(signed.message, ByReporter | Grant) and "rules" in known:
-                known["rules"].append(signed.hash)
+            case_record["messages"].append(signed.hash)
+            if isinstance(signed.message, ByReporter | Grant) and "rules" in case_record:
+                case_record["rules"].append(signed.hash)
         return True
 
-    def note_server(self, hash_: str, day: datetime.date | None) -> bool:
-        """Save a message's day at the server if none or only a later one was known; True if it was.
+    def note_server(self, hash: str, day: datetime.date | None) -> bool:
+        """Save a message's day at the server unless the same or an earlier one is recorded; True if it was saved.
 
         Not for what a grant handed over: an envelope that brings it later says nothing about when it was written, since
         anybody who has a message can send it once more, and it would take the effect from an author who left since.
         """
-        kept = self.kept(hash_)
-        known = kept.server or (kept.arrived if kept.via == "envelope" else None)
-        if day is None or kept.via == "grant" or (known and known <= day):
+        kept = self.kept(hash)
+        recorded = kept.server or (kept.arrived if kept.via == "envelope" else None)
+        if day is None or kept.via == "grant" or (recorded and recorded <= day):
             return False
-        self._note_day(hash_, "server", day)
+        self._note_day(hash, "server", day)
         return True
 
-    def note_stored(self, hash_: str, day: datetime.date | None) -> None:
+    def note_stored(self, hash: str, day: datetime.date | None) -> None:
         """Save the day on which a courier reported that a reply lies in its place; None if that is in doubt."""
-        if self.has(hash_):
-            self._note_day(hash_, "stored", day)
+        if self.has(hash):
+            self._note_day(hash, "stored", day)
 
-    def _note_day(self, hash_: str, name: str, day: datetime.date | None) -> None:
-        kept = self.record(hash_)
+    def _note_day(self, hash: str, name: str, day: datetime.date | None) -> None:
+        kept = self.record(hash)
         with self.change():
-            self.vault.put(f"message/{hash_}", {**kept, name: day and day.isoformat()})
+            self.vault.put(f"message/{hash}", {**kept, name: day and day.isoformat()})
             self._touched.add(message.parse(kept["line"].encode()).case)
-        if before := self._messages.pop(hash_, None):
+        if before := self._messages.pop(hash, None):
             self._held -= len(before.signed.line)
 
     def case_ids(self) -> list[str]:
         """All cases, oldest first."""
-        found: list[str] = self.vault.get("cases", [])
-        return list(dict.fromkeys([*found, *self._new_cases])) if self._new_cases else found
+        cases: list[str] = self.vault.get("cases", [])
+        return list(dict.fromkeys([*cases, *self._new_cases])) if self._new_cases else cases
 
     def stale(self) -> list[str]:
         """The cases that have changed since they were last `listed`; all, if they never were."""
-        found: list[str] | None = self.vault.get("stale")
-        return self.case_ids() if found is None else found
+        cases: list[str] | None = self.vault.get("stale")
+        return self.case_ids() if cases is None else cases
 
     def listed(self) -> None:
-        """Note that what a list shows of all cases was worked out."""
+        """Note that the list of cases is up to date."""
         self.vault.put("stale", [])
 
     def begun(self) -> Sequence[str]:
@@ -340,8 +340,8 @@ class Workstation:
         return self._cases.get(case) or self._stored(case)
 
     def _stored(self, case: str) -> dict[str, Any]:
-        found: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "rules": [], "faults": []})
-        return found
+        record: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "rules": [], "faults": []})
+        return record
 
     def _altered(self, case: str) -> dict[str, Any]:
         """A case's record, to be altered: it is written once, at the end of the change."""
@@ -350,13 +350,13 @@ class Workstation:
     def rules(self, case: str) -> list[str]:
         """The hashes of a case's messages that say who may read and write in it."""
         record = self.case_record(case)
-        found: list[str] = record.get("rules", record["messages"])  # earlier versions of Whistle kept no list of them
-        return found
+        hashes: list[str] = record.get("rules", record["messages"])  # earlier versions of Whistle kept no list of them
+        return hashes
 
     def hashes(self, case: str) -> list[str]:
         """The hashes of a case's messages, in order of arrival."""
-        found: list[str] = self.case_record(case)["messages"]
-        return found
+        hashes: list[str] = self.case_record(case)["messages"]
+        return hashes
 
     def note_fault(self, case: str, remark: Remark) -> None:
         """Record a fault that reviewers should see in the case."""

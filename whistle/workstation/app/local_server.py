@@ -55,26 +55,26 @@ def carrying(folder: Path, stick: Path) -> Callable[[], Iterable[str]]:
 
     def carry() -> list[str]:
         done = Courier(folder).exchange(stick)
-        told = [f"The server got {done.pushed.parts} part(s) and gave {done.pulled.fetched} new thing(s)."]
+        lines = [f"The server got {done.pushed.parts} part(s) and gave {done.pulled.fetched} new thing(s)."]
         if done.warning is not None:
-            told.append(
+            lines.append(
                 f"The manifest ends in {done.warning} days." if done.warning >= 0 else "The manifest has ended."
             )
         if done.leapt:
-            told.append(LEAPT)
-        return told
+            lines.append(LEAPT)
+        return lines
 
     return carry
 
 
 def _listening(port: int) -> socket.socket:
-    found = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        found.bind((HOST, port))
-        found.listen()
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((HOST, port))
+        listener.listen()
     except OSError as exc:
-        found.close()
+        listener.close()
         why = "is in use" if exc.errno == errno.EADDRINUSE else f"cannot be used: {exc.strerror}"
         raise Refused(f"port {port} {why}", "choose another with --port, or leave --port away") from exc
-    return found
+    return listener

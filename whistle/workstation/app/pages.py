@@ -45,17 +45,17 @@ def session() -> Session:
 
 @pages.context_processor
 def _terms() -> dict[str, Any]:
-    here = session()
+    current = session()
     return {
-        "connected": here.courier is not None,
-        "stick": here.stick,
+        "connected": current.courier is not None,
+        "stick": current.stick,
         "record": transcript,
-        "profile": here.workstation.profile,
-        "notices": here.workstation.notices(),
-        "today": here.workstation.today(),
-        "waiting": len(outbox.pending(here.workstation)),
-        "missed": len(deliveries.missed(here.workstation)),
-        "said": here.take_notices(),
+        "profile": current.workstation.profile,
+        "notices": current.workstation.notices(),
+        "today": current.workstation.today(),
+        "waiting": len(outbox.pending(current.workstation)),
+        "missed": len(deliveries.missed(current.workstation)),
+        "said": current.take_notices(),
         "name_of": name_of,
         "size": size,
         "most": size(flask.current_app.config["WHISTLE_MOST"]),
@@ -65,11 +65,11 @@ def _terms() -> dict[str, Any]:
 @pages.get("/")
 def queue() -> str:
     """The queue of cases, the most pressing first, LISTED a page."""
-    here = session()
+    current = session()
     number = max(1, flask.request.args.get("page", 1, int))
-    found, total = case_list.rows(here.workstation, (number - 1) * LISTED, LISTED)
+    rows, total = case_list.rows(current.workstation, (number - 1) * LISTED, LISTED)
     last = max(1, -(-total // LISTED))
-    return flask.render_template("queue.html", queue=found, here=here.workstation, number=number, last=last)
+    return flask.render_template("queue.html", queue=rows, here=current.workstation, number=number, last=last)
 
 
 @pages.post("/exchange")
@@ -87,10 +87,10 @@ def carry() -> Response:
 @pages.get("/case/<name>")
 def case(name: str) -> str:
     """One case: its newest messages, those before one, or one alone."""
-    found = _case(name)
+    case = _case(name)
     asked = flask.request.args
-    shown = _show(found, asked.get("before", len(found.entries), int), asked.get("message", None, int))
-    overview.mark_read(session().workstation, found)
+    shown = _show(case, asked.get("before", len(case.entries), int), asked.get("message", None, int))
+    overview.mark_read(session().workstation, case)
     return shown
 
 
@@ -131,16 +131,16 @@ def status(name: str) -> Response:
 @pages.post("/case/<name>/save")
 def save(name: str) -> Response:
     """Save one file of the case."""
-    found, here = _case(name), session()
-    entry = next((each for each in found.entries if each.signed.hash == _text("message")), None)
+    case, current = _case(name), session()
+    entry = next((each for each in case.entries if each.signed.hash == _text("message")), None)
     number = _text("number")
     if entry is None or not number.isdecimal() or int(number) >= len(entry.attachments):
         raise NotFound
     attached = entry.attachments[int(number)]
 
     def do() -> None:
-        path = saved_files.save(attached, here.workstation.blocks, here.saved / found.reference)
-        here.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
+        path = saved_files.save(attached, current.workstation.blocks, current.saved / case.reference)
+        current.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
 
     return _done(do, flask.url_for("pages.case", name=name))
 
@@ -187,11 +187,11 @@ def _state(case: Case) -> object:
 
 
 def _case(name: str) -> Case:
-    here = session()
-    found = next((case for case in here.workstation.case_ids() if name_of(case) == name), None)
-    if found is None:
+    current = session()
+    id = next((case for case in current.workstation.case_ids() if name_of(case) == name), None)
+    if id is None:
         raise NotFound
-    return overview.load(here.workstation, found)
+    return overview.load(current.workstation, id)
 
 
 def _show(case: Case, before: int, alone: int | None) -> str:
@@ -237,10 +237,10 @@ def _incomplete() -> Callable[[Entry, int], bool]:
 
 
 def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
-    found = _case(name)
-    refused = session().typed[found.id].forms
+    case = _case(name)
+    refused = session().typed[case.id].forms
     try:
-        write(found)
+        write(case)
         refused.pop(form, None)
         session().say("Signed and sealed. It goes with the next exchange.")
     except WorkstationError as exc:

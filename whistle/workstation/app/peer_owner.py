@@ -13,12 +13,12 @@ ESTABLISHED = "01"  # in other states the system may have forgotten the owner an
 ROOT = 0  # can read everything anyway, and forwards ports on some systems
 
 
-def is_same_user(theirs: int, here: int) -> bool:
-    """Whether the connection from port `theirs` to port `here` is this user's; True if the system does not tell."""
+def is_same_user(theirs: int, ours: int) -> bool:
+    """Whether the connection from port `theirs` to port `ours` is this user's; True if the system does not tell."""
     if not any(table.exists() for table in TABLES):
         return True
-    found = [(state, user) for local, remote, state, user in _sockets() if (local, remote) == (theirs, here)]
-    return any(state == ESTABLISHED and user in (os.getuid(), ROOT) for state, user in found)
+    owners = [(state, user) for local, remote, state, user in _sockets() if (local, remote) == (theirs, ours)]
+    return any(state == ESTABLISHED and user in (os.getuid(), ROOT) for state, user in owners)
 
 
 def _sockets() -> Iterator[tuple[int, int, str, int]]:

@@ -21,23 +21,23 @@ class Notice:
 
 @dataclass
 class Session:
-    """One open workstation and what its page shows; there is one in a process."""
+    """One open workstation and what its page shows; one per process."""
 
     workstation: Workstation
     stick: Path | None
     courier: Callable[[], Iterable[str]] | None
     saved: Path
-    said: list[Notice] = field(default_factory=list)
+    notices: list[Notice] = field(default_factory=list)
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
     def say(self, *lines: str, good: bool = True) -> None:
         """Show these lines on the next page."""
-        self.said.append(Notice(good, list(lines)))
+        self.notices.append(Notice(good, list(lines)))
 
     def take_notices(self) -> list[Notice]:
         """The notices to show now; they are removed."""
-        said, self.said = self.said, []
-        return said
+        notices, self.notices = self.notices, []
+        return notices
 
     def exchange(self) -> None:
         """Import the stick's inbox and write its outbox."""
@@ -50,9 +50,9 @@ class Session:
             raise Refused("this workstation is offline", "use a stick")
         stick = self._mounted()
         outbox.write(self.workstation, stick)
-        told = list(self.courier())
+        lines = list(self.courier())
         done = exchange.exchange(self.workstation, stick)
-        self.say(*told, *done.lines(), good=_good(done))
+        self.say(*lines, *done.lines(), good=_good(done))
 
     def _mounted(self) -> Path:
         if self.stick is None:

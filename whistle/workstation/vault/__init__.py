@@ -1,1 +1,1 @@
-"""What is kept: everything decrypted, behind one passphrase, and its backup."""
+"""Storage: everything decrypted, behind one passphrase, and its backup."""

@@ -70,10 +70,10 @@ def write(
     write_keys(workstation, folder, passphrase, log_n)
     files.write(folder / "README.txt", README.encode())
     _write_public(workstation, folder)
-    hashes = [hash_ for case in workstation.case_ids() for hash_ in workstation.hashes(case)]
+    hashes = [hash for case in workstation.case_ids() for hash in workstation.hashes(case)]
     files.private_folder(folder / MESSAGES)
-    for count, hash_ in enumerate(hashes, start=1):
-        files.write(folder / MESSAGES / f"{count:05}.age", _sealed_again(workstation, hash_, newest))
+    for count, hash in enumerate(hashes, start=1):
+        files.write(folder / MESSAGES / f"{count:05}.age", _sealed_again(workstation, hash, newest))
         if progress:
             progress(count, len(hashes))
     for id in workstation.blocks.ids():
@@ -99,14 +99,14 @@ def _write_public(workstation: Workstation, folder: Path) -> None:
     for count, root in enumerate(workstation.trust.roots(), start=1):
         files.write(folder / f"root-{count}.pub", root.file())
     for serial in workstation.trust.serials():
-        known = workstation.trust.manifest(serial)
-        files.write(folder / f"manifest-{serial}.json", known.data)
-        files.write(folder / f"manifest-{serial}.json.minisig", known.signature)
+        signed = workstation.trust.manifest(serial)
+        files.write(folder / f"manifest-{serial}.json", signed.data)
+        files.write(folder / f"manifest-{serial}.json.minisig", signed.signature)
 
 
-def _sealed_again(workstation: Workstation, hash_: str, newest: HybridRecipient) -> bytes:
+def _sealed_again(workstation: Workstation, hash: str, newest: HybridRecipient) -> bytes:
     slots = workstation.trust.newest().manifest.slots
-    return envelope.seal(workstation.message(hash_), [newest], slots)
+    return envelope.seal(workstation.message(hash), [newest], slots)
 
 
 def _pieces(workstation: Workstation) -> Iterator[bytes]:
@@ -124,15 +124,15 @@ def _state(workstation: Workstation) -> dict[str, Any]:
     names = [name for name in SHARED if vault.get(name) is not None]
     names += [f"case/{case}" for case in workstation.case_ids()]
     names += [f"{kind}/{day}" for day in vault.get("days", []) for kind in ("day", "list")]
-    names += [f"outbox/{hash_}" for hash_ in vault.get("outbox", [])]
+    names += [f"outbox/{hash}" for hash in vault.get("outbox", [])]
     names += deliveries.records(workstation)
     names += waiting.records(workstation)
     state = {name: vault.get(name) for name in names if vault.get(name) is not None}
     kept = {}
     for case in workstation.case_ids():
-        for hash_ in workstation.hashes(case):
-            record = workstation.record(hash_)
-            kept[hash_] = {name: record.get(name) for name in ("via", "arrived", "server", "stored", "grantor")}
+        for hash in workstation.hashes(case):
+            record = workstation.record(hash)
+            kept[hash] = {name: record.get(name) for name in ("via", "arrived", "server", "stored", "grantor")}
     return {"v": 1, "records": state, "kept": kept, "cases": workstation.case_ids()}
 
 
@@ -200,11 +200,11 @@ def _restore_messages(workstation: Workstation, backup: Path, kept: dict[str, di
     for path in sorted((backup / MESSAGES).glob("[0-9]*.age")):
         try:
             signed = envelope.split(age.decrypt(held, _bytes(path)))
-            known = left.pop(signed.hash)
+            arrival = left.pop(signed.hash)
         except (Malformed, NotForMe, KeyError) as exc:
             raise WorkstationError(f"{path.name} of this backup is damaged", "use the folder of another day") from exc
         record = {"line": signed.line.decode(), "signature": base64.b64encode(signed.signature).decode()}
-        workstation.vault.put(f"message/{signed.hash}", {**record, **known})
+        workstation.vault.put(f"message/{signed.hash}", {**record, **arrival})
     if left:
         raise WorkstationError(f"{len(left)} messages of this backup are missing", "use the folder of another day")
 

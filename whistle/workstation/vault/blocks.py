@@ -42,7 +42,7 @@ class Blocks:
         return all(self.has(attachment.block_id(seed, index)) for index in range(record.blocks))
 
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
-        """Those that are not here yet."""
+        """Of these ids, those whose blocks are not here yet."""
         return [id for id in ids if not self.has(id)]
 
     def write(self, id: bytes, body: bytes) -> None:

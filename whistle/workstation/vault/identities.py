@@ -38,10 +38,10 @@ def quarter(day: datetime.date) -> tuple[datetime.date, datetime.date]:
 
 def extend(periods: Sequence[Period], today: datetime.date) -> list[Period]:
     """The periods with new ones added until this quarter and five ahead are covered."""
-    known = {period.first for period in periods}
+    covered = {period.first for period in periods}
     result, (first, last) = list(periods), quarter(today)
     for _ in range(PRESENT):
-        if first not in known:
+        if first not in covered:
             result.append(Period(first, last, HybridIdentity.generate()))
         first, last = quarter(last + datetime.timedelta(days=1))
     return sorted(result, key=lambda period: period.first)

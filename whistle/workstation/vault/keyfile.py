@@ -50,21 +50,21 @@ def read(data: bytes, passphrase: str) -> Keys:
 
 
 def _signing(text: str) -> SecretKey:
-    found = [line.removeprefix(SECRET) for line in text.splitlines() if line.startswith(SECRET)]
-    if len(found) != 1:
+    keys = [line.removeprefix(SECRET) for line in text.splitlines() if line.startswith(SECRET)]
+    if len(keys) != 1:
         raise Malformed("no signing key")
-    return SecretKey.from_text(found[0])
+    return SecretKey.from_text(keys[0])
 
 
 def _periods(lines: Sequence[str]) -> list[Period]:
-    found, days = [], None
+    periods, days = [], None
     for line in lines:
         if line.startswith(PERIOD):
             first, last = line.removeprefix(PERIOD).split(" ")
             days = datetime.date.fromisoformat(first), datetime.date.fromisoformat(last)
         elif not line.startswith("#") and days:
-            found.append(Period(*days, HybridIdentity.from_text(line)))
+            periods.append(Period(*days, HybridIdentity.from_text(line)))
             days = None
-    if not found:
+    if not periods:
         raise Malformed("no identity")
-    return found
+    return periods

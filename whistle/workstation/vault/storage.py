@@ -81,9 +81,9 @@ class Vault:
         self._lock = threading.RLock()
         self._inside = False  # a transaction
         self._changes = 0  # transactions that have ended
-        self._known: dict[str, str | None] = {}  # what the transaction read or changed, as JSON; None for no record
+        self._cache: dict[str, str | None] = {}  # what the transaction read or changed, as JSON; None for no record
         self._rows: dict[bytes, bytes | None] = {}  # what it will write, by hashed name; None to delete
-        self._known_size = self._rows_size = 0  # of their contents, counting what was replaced too
+        self._cache_size = self._rows_size = 0  # of their contents, counting what was replaced too
         self._written: dict[bytes, bool] = {}  # what it has written, and whether the record exists now
         self._fault: BaseException | None = None  # that stopped its writing
         self._engine = _engine(folder / DATABASE)
@@ -162,7 +162,7 @@ class Vault:
     def get(self, name: str, default: Any = None) -> Any:
         """The value of a record, or `default`.  Raises VaultForeign if its body was altered."""
         with self._lock:
-            text = self._known[name] if name in self._known else self._read(name)
+            text = self._cache[name] if name in self._cache else self._read(name)
         return default if text is None else json.loads(text)
 
     @property
@@ -211,9 +211,9 @@ class Vault:
             finally:
                 self._inside = False
                 self._changes += 1
-                self._known.clear()
+                self._cache.clear()
                 self._rows.clear()
-                self._known_size = self._rows_size = 0
+                self._cache_size = self._rows_size = 0
                 self._written.clear()
                 self._fault = None
 
@@ -246,11 +246,11 @@ class Vault:
         return row[0] if row else None
 
     def _remember(self, name: str, text: str | None) -> None:
-        if self._known_size >= REMEMBERED:
-            self._known.clear()
-            self._known_size = 0
-        self._known[name] = text
-        self._known_size += len(text or name)
+        if self._cache_size >= REMEMBERED:
+            self._cache.clear()
+            self._cache_size = 0
+        self._cache[name] = text
+        self._cache_size += len(text or name)
 
     def _write(self) -> None:
         """Write what the transaction has changed, in order of its hashed name.
@@ -282,9 +282,9 @@ class Vault:
 
     def _list(self) -> set[bytes]:
         with _named_errors():
-            found = set(self._connection.execute(select(RECORDS.c.name)).scalars())
+            names = set(self._connection.execute(select(RECORDS.c.name)).scalars())
             self._connection.rollback()
-            return found
+            return names
 
     def _hash(self, name: str) -> bytes:
         return hashlib.blake2b(name.encode(), key=self._names, digest_size=32).digest()
@@ -319,11 +319,11 @@ def _settings(folder: Path) -> tuple[passphrase.Cost, bytes, bytes]:
     except OSError as exc:
         raise VaultReadOnly(f"cannot read {SETTINGS}: {exc.strerror}", "is it a file, and the folder yours?") from exc
     try:
-        found = json.loads(raw)
-        if found["v"] != 1 or found["kind"] != "whistle vault":
+        settings = json.loads(raw)
+        if settings["v"] != 1 or settings["kind"] != "whistle vault":
             raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
-        price = passphrase.Cost(int(found["memory"]), int(found["time"]), int(found["lanes"]))
-        salt, wrapped = (base64.b64decode(found[name], validate=True) for name in ("salt", "key"))
+        price = passphrase.Cost(int(settings["memory"]), int(settings["time"]), int(settings["lanes"]))
+        salt, wrapped = (base64.b64decode(settings[name], validate=True) for name in ("salt", "key"))
         if len(wrapped) != NONCE + passphrase.KEY + Aead.MACBYTES:
             raise ValueError("not a wrapped key")
         return price, salt, wrapped
