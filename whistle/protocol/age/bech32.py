@@ -72,8 +72,8 @@ def _splits(count: int) -> tuple[tuple[int, int, int], ...]:
     """How to split `count` groups of five bits (a power of two): the groups in a half, and the masks of both halves."""
     steps, half = [], count // 2
     while half:
-        each = sum(1 << at for at in range(0, 8 * count, 16 * half)) * ((1 << 5 * half) - 1)
-        steps.append((half, each, each << 5 * half))
+        low = sum(1 << at for at in range(0, 8 * count, 16 * half)) * ((1 << 5 * half) - 1)
+        steps.append((half, low, low << 5 * half))
         half //= 2
     return tuple(steps)
 

@@ -127,8 +127,8 @@ def _holds_code(text: str, code: bytes | None) -> bool:
         return False
     if code is None:
         return any(_checked(value) is not None for value in _values_of(text, together=False))
-    wanted = int.from_bytes(code) << CHECK | _checksum(code)
-    return any(value == wanted for value in _values_of(text, together=True))
+    expected = int.from_bytes(code) << CHECK | _checksum(code)
+    return any(value == expected for value in _values_of(text, together=True))
 
 
 def _may_hold(text: str, together: bool) -> bool:
@@ -238,8 +238,8 @@ def _without_own_numbers(tokens: Iterable[str], numbers: Numbers) -> Iterator[st
 
 def _is_own_number(word: str, number: str, numbers: Numbers) -> bool:
     """Whether this is the number of the word in some list."""
-    said = _digits(number) if not _is_number(word) else None
-    return said is not None and said in numbers(word)
+    value = _digits(number) if not _is_number(word) else None
+    return value is not None and value in numbers(word)
 
 
 def _digits(token: str) -> int | None:
@@ -291,5 +291,5 @@ def _checksum(code: bytes) -> int:
 
 
 def _neighbours(word: str, language: str) -> list[str]:
-    plain = {_plain(known): known for known in wordlist(language)}
+    plain = {_plain(entry): entry for entry in wordlist(language)}
     return [plain[near] for near in difflib.get_close_matches(word, plain, n=3, cutoff=0.6)]

@@ -1,7 +1,7 @@
-"""What replies say of each other is compared with what was found: what is missing, and what differs (SPEC 4.8).
+"""Compares the replies that other replies name with those that were found: missing ones and differing ones (SPEC 4.8).
 
-So a reply that was kept from the reporter shows as soon as another one arrives that names it.  What could not be a
-reply is passed over: nobody can say that somebody answers whom the reporter left out.
+A reply that was withheld from the reporter is noticed as soon as another one that names it arrives.  What could not be
+a valid reply is ignored, so nobody can claim an answer by somebody whom the reporter left out.
 """
 
 import datetime
@@ -39,15 +39,16 @@ def compare(
     """
     places = {(reply.sender, reply.lane * PLACES + reply.n) for reply in held.values()}
     replaced = {(reply.sender, reply.replaces) for reply in held.values()}
-    found: dict[tuple[str, bool], str] = {}
+    named: dict[tuple[str, bool], str] = {}
     for reply in held.values():
-        for each in reply.earlier:
-            known = each.hash in held or (each.sender, each.hash) in replaced or each.place in unreadable
-            can_be = slip is None or is_place_of(slip, slots, each.place // PLACES, each.sender)
-            if can_be and not known and not _has_expired(each, today):
-                differs = reply.sender != each.sender and (each.sender, each.place) in places
-                found.setdefault((each.sender, differs), reply.sender)
-    return tuple(Named(author, by, differs) for (author, differs), by in found.items())
+        for earlier in reply.earlier:
+            was_replaced = (earlier.sender, earlier.hash) in replaced
+            is_here = earlier.hash in held or was_replaced or earlier.place in unreadable
+            possible = slip is None or is_place_of(slip, slots, earlier.place // PLACES, earlier.sender)
+            if possible and not is_here and not _has_expired(earlier, today):
+                differs = reply.sender != earlier.sender and (earlier.sender, earlier.place) in places
+                named.setdefault((earlier.sender, differs), reply.sender)
+    return tuple(Named(author, by, differs) for (author, differs), by in named.items())
 
 
 def _has_expired(named: Earlier, today: datetime.date) -> bool:

@@ -125,44 +125,45 @@ def validate(
     rest = dict(bodies)
     slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
     validator = ReplyValidator(reporter, manifests, slip, slots)
-    found, late = validator.all(rest)
-    held = {each.hash: each.reply for each in found}
+    valid, late = validator.all(rest)
+    held = {each.hash: each.reply for each in valid}
     missing = _missing(missing_replies.compare(held, validator.unreadable, slip, slots, today), manifests)
-    opened, incomplete = _opened(found, fetch, room)
-    valid = _without_repeated(opened)
-    notices = tuple(found for found in valid if found.reply.is_notice)
-    replies = tuple(found for found in valid if not found.reply.is_notice)
+    opened, incomplete = _opened(valid, fetch, room)
+    current = _without_repeated(opened)
+    notices = tuple(each for each in current if each.reply.is_notice)
+    replies = tuple(each for each in current if not each.reply.is_notice)
     brought_in = _brought_in(slip, (*notices, *replies), manifests)
     return Conversation(slip, replies, notices, brought_in, late + incomplete, missing)
 
 
-def _opened(found: Sequence[FoundReply], fetch: Fetch, room: int) -> tuple[list[FoundReply], int]:
+def _opened(replies: Sequence[FoundReply], fetch: Fetch, room: int) -> tuple[list[FoundReply], int]:
     """The replies with their `rest` opened, as far as there is room; and the number of those that are incomplete."""
-    valid: dict[int, FoundReply] = dict(enumerate(found))
+    valid: dict[int, FoundReply] = dict(enumerate(replies))
     left: dict[str, int] = {}
     long = [(each.reply.rest.size, place, each.reply.rest) for place, each in valid.items() if each.reply.rest]
-    for size, place, rest in sorted(long, key=lambda each: each[:2]):
-        each = valid[place]
-        left[each.reply.sender] = left.get(each.reply.sender, room) - size
-        if left[each.reply.sender] >= 0:
+    for size, place, rest in sorted(long, key=lambda item: item[:2]):
+        closed = valid[place]
+        sender = closed.reply.sender
+        left[sender] = left.get(sender, room) - size
+        if left[sender] >= 0:
             try:
-                whole = message.with_content(each.reply, fetch(rest))
+                whole = message.with_content(closed.reply, fetch(rest))
                 assert isinstance(whole, Reply)
-                valid[place] = replace(each, reply=whole)
+                valid[place] = replace(closed, reply=whole)
             except ProtocolError:
                 del valid[place]
-    return list(valid.values()), len(found) - len(valid)
+    return list(valid.values()), len(replies) - len(valid)
 
 
-def _without_repeated(found: Sequence[FoundReply]) -> list[FoundReply]:
+def _without_repeated(replies: Sequence[FoundReply]) -> list[FoundReply]:
     """The replies without those that were sent again; others stay, so that nobody takes back what they said."""
-    known = {each.hash: each for each in found}
+    by_hash = {each.hash: each for each in replies}
     gone = {
         each.reply.replaces
-        for each in found
-        if (old := known.get(each.reply.replaces)) and each.reply.repeats(old.reply)
+        for each in replies
+        if (old := by_hash.get(each.reply.replaces)) and each.reply.repeats(old.reply)
     }
-    return [each for each in found if each.hash not in gone]
+    return [each for each in replies if each.hash not in gone]
 
 
 def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip | None:
@@ -237,22 +238,22 @@ class ReplyValidator:
             raise Malformed("a reply is in somebody else's place, or by somebody who was left out")
 
 
-def _brought_in(slip: Slip | None, told: tuple[FoundReply, ...], manifests: ManifestChain) -> tuple[BroughtIn, ...]:
+def _brought_in(slip: Slip | None, replies: tuple[FoundReply, ...], manifests: ManifestChain) -> tuple[BroughtIn, ...]:
     """Reviewers whom a notice or reply names and the slip does not, each by the first message that names them."""
     if slip is None:
         return ()
     first: dict[str, FoundReply] = {}
-    for found in told:
+    for found in replies:
         for id in found.reply.readers:
             first.setdefault(id, found)
     new = [id for id in first if id not in (*slip.readers, RECOVERY)]
-    known = [(reviewer, first[id]) for id in new if (reviewer := manifests.reviewer(id))]
-    return tuple(BroughtIn(reviewer, found.reviewer, found.day) for reviewer, found in known)
+    newcomers = [(reviewer, first[id]) for id in new if (reviewer := manifests.reviewer(id))]
+    return tuple(BroughtIn(reviewer, found.reviewer, found.day) for reviewer, found in newcomers)
 
 
-def _missing(found: Sequence[Named], manifests: ManifestChain) -> tuple[MissingReply, ...]:
+def _missing(named: Sequence[Named], manifests: ManifestChain) -> tuple[MissingReply, ...]:
     """What is missing or differs, as far as a manifest lists the author."""
-    people = [(manifests.reviewer(each.author), manifests.reviewer(each.by), each.differs) for each in found]
+    people = [(manifests.reviewer(each.author), manifests.reviewer(each.by), each.differs) for each in named]
     return tuple(MissingReply(author, by, differs) for author, by, differs in people if author and by)
 
 

@@ -149,6 +149,6 @@ def _envelopes(data: bytes, count: int, slots: int) -> tuple[bytes, ...]:
     if len(data) != size * count:
         raise Malformed("a submission has the wrong size")
     bodies = tuple(data[at : at + size] for at in range(0, len(data), size))
-    for each in bodies:
-        envelope.check_form(each, slots)
+    for body in bodies:
+        envelope.check_form(body, slots)
     return bodies

@@ -64,9 +64,9 @@ class Entry:
 
     def read(self, size: int = -1, /) -> bytes:
         """Up to `size` bytes, b"" at the end of the member. Raises TarError when the file is cut off."""
-        wanted = self.left if size < 0 else min(size, self.left)
-        data = read_exactly(self._stream, wanted)
-        self.left -= wanted
+        length = self.left if size < 0 else min(size, self.left)
+        data = read_exactly(self._stream, length)
+        self.left -= length
         return data
 
     def pieces(self) -> Iterator[bytes]:

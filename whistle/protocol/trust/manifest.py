@@ -217,10 +217,10 @@ def verify(data: bytes, signature: bytes, roots: Sequence[PublicKey]) -> SignedM
     raise Forged("the manifest is not signed by a root that is pinned here")
 
 
-def check_name(name: str, known: SignedManifest) -> None:
+def check_name(name: str, signed: SignedManifest) -> None:
     """Raise Malformed if a file's name says another serial than the manifest in it."""
     match = NUMBERED.fullmatch(name)
-    if match and match[1] != str(known.manifest.serial):
+    if match and match[1] != str(signed.manifest.serial):
         raise Malformed("a manifest has another serial than its name says")
 
 
@@ -246,8 +246,8 @@ def check_after(before: Sequence[SignedManifest], new: SignedManifest) -> None:
     """
     check_next(before[-1], new)
     earlier: dict[bytes, str] = {}
-    for each in before:
-        earlier = {**owners(each.manifest), **earlier}
+    for signed in before:
+        earlier = {**owners(signed.manifest), **earlier}
     owners(new.manifest, earlier)
 
 
