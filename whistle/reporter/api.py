@@ -81,18 +81,18 @@ class Api:
 def _parse_look(data: bytes, asked: set[bytes], size: int) -> list[Found]:
     if not data or len(data) % PAD:
         raise _unknown()
-    found, at = [], 4
+    entries, at = [], 4
     for _ in range(min(int.from_bytes(data[:4]), len(asked) + 1)):
-        one = _entry(data, at)
-        if one.id not in asked or len(one.body) not in (0, size):
+        entry = _entry(data, at)
+        if entry.id not in asked or len(entry.body) not in (0, size):
             raise _unknown()
-        found.append(one)
-        at += ENTRY.size + len(one.body)
-    ids = [one.id for one in found]
+        entries.append(entry)
+        at += ENTRY.size + len(entry.body)
+    ids = [entry.id for entry in entries]
     ascends = all(first < second for first, second in itertools.pairwise(ids))
-    if len(found) != int.from_bytes(data[:4]) or not ascends or data[at:].strip(b"\0"):
+    if len(entries) != int.from_bytes(data[:4]) or not ascends or data[at:].strip(b"\0"):
         raise _unknown()
-    return found
+    return entries
 
 
 def _entry(data: bytes, at: int) -> Found:
@@ -106,15 +106,15 @@ def _entry(data: bytes, at: int) -> Found:
 
 
 def _parse_blocks(data: bytes, count: int) -> list[bytes | None]:
-    found: list[bytes | None] = []
+    blocks: list[bytes | None] = []
     at = 0
-    while len(found) < count and at < len(data) and data[at] <= 1:
+    while len(blocks) < count and at < len(data) and data[at] <= 1:
         length = BLOCK * data[at]
-        found.append(data[at + 1 : at + 1 + length] if length else None)
+        blocks.append(data[at + 1 : at + 1 + length] if length else None)
         at += 1 + length
-    if len(found) != count or at != len(data):
+    if len(blocks) != count or at != len(data):
         raise _unknown()
-    return found
+    return blocks
 
 
 def _unknown() -> BadServer:

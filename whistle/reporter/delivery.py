@@ -103,8 +103,8 @@ def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter,
     reporter, attachments = derive(os.urandom(CODE)), []
     for file in files:
         sealer = attachment.Sealer()
-        for some in _sealed(file, sealer):
-            blocks += some
+        for sealed in _sealed(file, sealer):
+            blocks += sealed
             if len(blocks) * BLOCK > MAX_PASTED:
                 raise TooLarge("the files are too large for a block of text")
         last, record = sealer.finish(file.name, file.type)
@@ -218,6 +218,6 @@ def _digest(text: str, attachments: Sequence[Attachment]) -> bytes:
     """The digest of a follow-up's content, as that of a form (SPEC 2.4)."""
     form = FormDigest()
     form.field("text", text.encode("utf-8", "replace"))
-    for each in attachments:
-        form.file(each.name, bytes.fromhex(each.sha256))
+    for record in attachments:
+        form.file(record.name, bytes.fromhex(record.sha256))
     return form.digest()

@@ -26,9 +26,10 @@ Progress = Callable[[str, int, int], None]
 
 @dataclass(frozen=True)
 class CaseView(Conversation):
-    """What the words find.  `state` and `state_day` are the report's; None if only replies are left.
+    """The case under twelve words.  `state` and `state_day` are the report's; None if only replies are left.
 
-    `sent` is the day on which it arrived, if that is still known; `last_day` is the day on which the first thing goes.
+    `sent` is the day on which the report arrived, if that is still known; `last_day` is the day on which the first
+    of the replies expires, counted from `sent` if there are none.
     """
 
     state: str | None
@@ -40,23 +41,23 @@ class CaseView(Conversation):
 def look(api: Api, reporter: Reporter, manifests: ManifestChain, today: datetime.date) -> CaseView | None:
     """Everything that is stored under a reporter's words; None if nothing is.  Raises ReporterError."""
     slots = manifests.current(today).manifest.slots
-    found = {each.id: each for each in api.look(reporter.lookup_ids(slots), slots)}
-    if not found:
+    entries = {each.id: each for each in api.look(reporter.lookup_ids(slots), slots)}
+    if not entries:
         return None
-    report = found.pop(reporter.report_id, None)
-    things = {id: StoredBody(each.day, each.body) for id, each in found.items() if each.body}
-    told = reply_validation.validate(
-        things, reporter, manifests, slots, lambda record: b"".join(content(api, record)), today
+    report = entries.pop(reporter.report_id, None)
+    bodies = {id: StoredBody(each.day, each.body) for id, each in entries.items() if each.body}
+    conversation = reply_validation.validate(
+        bodies, reporter, manifests, slots, lambda record: b"".join(content(api, record)), today
     )
-    sent = _sent(report, found.get(reporter.slip_id))
-    last = min((reply.day for reply in told.replies), default=sent)
+    sent = _sent(report, entries.get(reporter.slip_id))
+    last = min((reply.day for reply in conversation.replies), default=sent)
     return CaseView(
-        slip=told.slip,
-        replies=told.replies,
-        notices=told.notices,
-        brought_in=told.brought_in,
-        late=told.late,
-        missing=told.missing,
+        slip=conversation.slip,
+        replies=conversation.replies,
+        notices=conversation.notices,
+        brought_in=conversation.brought_in,
+        late=conversation.late,
+        missing=conversation.missing,
         state=report.state if report else None,
         state_day=report.day if report else None,
         sent=sent,

@@ -49,12 +49,12 @@ def root(data: bytes) -> PublicKey:
 
 def offered(get: Get) -> tuple[PublicKey, ...]:
     """The published roots; whoever controls the server may have put them there.  Raises Untrusted."""
-    found: list[PublicKey] = []
-    while len(found) < MOST_ROOTS and (data := get(f"root-{len(found) + 1}.pub")) is not None:
-        found.append(root(data))
-    if not found:
+    roots: list[PublicKey] = []
+    while len(roots) < MOST_ROOTS and (data := get(f"root-{len(roots) + 1}.pub")) is not None:
+        roots.append(root(data))
+    if not roots:
         raise Untrusted("no root's public key is published here", "get root-1.pub from the organisation; give --root")
-    return tuple(found)
+    return tuple(roots)
 
 
 def pinned_by(digits: str, get: Get) -> tuple[PublicKey, ...]:
@@ -75,30 +75,30 @@ def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Ma
         raise Untrusted("there is no manifest", "the operator has to install the first one; come back later")
     chain = [newest]
     try:
-        while chain[0].manifest.previous and (before := _published(get, _numbered(chain[0]), roots)):
+        while chain[0].manifest.previous and (before := _published(get, _previous_name(chain[0]), roots)):
             manifest.check_next(before, chain[0])
             chain.insert(0, before)
         if len(chain) > 1:
             manifest.check_after(chain[:-1], newest)
     except ProtocolError as exc:
         raise Untrusted(f"the manifests do not follow each other: {exc}", SUSPECT) from exc
-    found = ManifestChain(tuple(chain))
+    manifests = ManifestChain(tuple(chain))
     try:
-        found.current(today)
+        manifests.current(today)
     except Expired as exc:
         raise Untrusted(
             "the manifest has not begun yet by this computer's date", "set this computer's date; it is the UTC day"
         ) from exc
-    return found
+    return manifests
 
 
-def sealing(found: ManifestChain, today: datetime.date) -> SignedManifest:
+def sealing(manifests: ManifestChain, today: datetime.date) -> SignedManifest:
     """The manifest to seal with on a day.  Raises Untrusted more than 30 days after its end."""
     try:
-        return found.sealing(today)
+        return manifests.sealing(today)
     except Expired as exc:
         raise Untrusted(
-            f"the list of readers ended on {found.current(today).manifest.expires}: nothing can be sealed safely",
+            f"the list of readers ended on {manifests.current(today).manifest.expires}: nothing can be sealed safely",
             "check this computer's date; else the organisation has to sign a new list first",
         ) from exc
 
@@ -124,5 +124,5 @@ def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> SignedManifes
         raise Untrusted(f"the manifest is refused: {exc}", SUSPECT) from exc
 
 
-def _numbered(known: SignedManifest) -> str:
-    return f"manifest-{known.manifest.serial - 1}"
+def _previous_name(signed: SignedManifest) -> str:
+    return f"manifest-{signed.manifest.serial - 1}"
