@@ -98,8 +98,8 @@ class Link:
     @contextlib.contextmanager
     def fetch(self, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> Iterator[tar.Reader]:
         """A tar of those that the server still has, at most 500 of each kind. Raises ServerAway, Refused."""
-        wanted = {"envelopes": [id.hex() for id in envelopes], "blocks": [id.hex() for id in blocks]}
-        body = canonical.dumps(wanted)
+        question = {"envelopes": [id.hex() for id in envelopes], "blocks": [id.hex() for id in blocks]}
+        body = canonical.dumps(question)
         with self._send("POST", "/courier/fetch", body, hashlib.sha256(body).digest()) as response:
             self._refuse_errors(response)
             yield tar.Reader(Download(response))

@@ -80,7 +80,7 @@ class Courier:
         self._manifests = Manifests(folder / "manifests", self._settings.roots)
 
     def exchange(self, stick: Path) -> Exchanged:
-        """Push, then pull; a part that cannot be pushed is an error only after that."""
+        """Push, then pull; the error of a part that cannot be pushed is raised only after the pull."""
         pushed, failures = self._push(stick)
         pulled = self.pull(stick)
         if failures:
@@ -96,12 +96,12 @@ class Courier:
         return pushed
 
     def _push(self, stick: Path, everything: bool = False) -> tuple[Pushed, list[CourierError]]:
-        """After a part that is damaged or refused, those that its sender wrote after it stay; other senders' go."""
+        """A sender's parts are skipped once one is damaged or refused; other senders' parts are still sent."""
         place = Stick(stick)
         parts, wrong = place.outgoing()
         self._connect()
         kept, sent = folders.receipts(self._folder), 0
-        said = "none"
+        manifest_answer = "none"
         for part in parts:
             if part.sender in wrong or (part.digest in kept and not everything):
                 continue
@@ -112,11 +112,11 @@ class Courier:
                 wrong[part.sender] = error
                 continue
             kept[part.digest] = _receipt(answer, part)
-            said = answer["manifest"] if answer.get("manifest", "none") != "none" else said
+            manifest_answer = answer["manifest"] if answer.get("manifest", "none") != "none" else manifest_answer
             self._remember(kept)
             sent += 1
-        told = _union([kept[part.digest] for part in parts if part.digest in kept])
-        return Pushed(sent, told.stored, told.taken, said), list(wrong.values())
+        receipt = _union([kept[part.digest] for part in parts if part.digest in kept])
+        return Pushed(sent, receipt.stored, receipt.taken, manifest_answer), list(wrong.values())
 
     def pull(self, stick: Path, everything: bool = False, again: bool = False) -> Pulled:
         """Fetch what is new, or all of it `again`, and write the inbox.
@@ -124,14 +124,15 @@ class Courier:
         The inbox gets the days that no statement in the outbox covers, or `everything`.
         """
         place = Stick(stick)
-        known = self._connect()
-        mirror = Mirror(self._folder / "mirror", known.manifest.slots)
+        current = self._connect()
+        mirror = Mirror(self._folder / "mirror", current.manifest.slots)
         with _own_disk():
             if again:
                 mirror.retain_days(())
             fetched = self._fetch_all(mirror)
         parts, _ = place.outgoing()
-        days = [day for day in mirror.days() if everything or not _stated(parts, known.manifest, day, mirror.hash(day))]
+        listed = current.manifest
+        days = [day for day in mirror.days() if everything or not _stated(parts, listed, day, mirror.hash(day))]
         with _own_disk():
             altered = sum(mirror.drop_altered(day) for day in days)
             fetched += self._fetch_all(mirror) if altered else 0
@@ -140,13 +141,13 @@ class Courier:
         return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched, altered)
 
     def _connect(self) -> manifest.SignedManifest:
-        """Connect: the newest manifest, which must list this courier, and the days that the server offers."""
+        """Fetch the current manifest, which must list this courier, and the days that the server offers."""
         try:
-            known = self._manifests.refresh(self._link.public, self._today())
+            current = self._manifests.refresh(self._link.public, self._today())
         except OSError as exc:
             raise disk("the courier's folder", exc) from exc
         own = bytes(folders.key(self._folder).verify_key).hex()
-        listed = next((courier for courier in known.manifest.couriers if courier.key == own), None)
+        listed = next((courier for courier in current.manifest.couriers if courier.key == own), None)
         if listed is None:
             hint = "hand courier.public to whoever keeps the root; it signs a manifest that names this courier"
             raise CourierError("this courier is not in the manifest", hint)
@@ -155,7 +156,7 @@ class Courier:
         self._days = _days(answer)
         self._leapt = answer.get("leapt") is True
         self._manifests.reach(self._link.public, answer["serial"])
-        return known
+        return current
 
     def _send(self, part: Outgoing) -> dict[str, Any]:
         try:
@@ -187,9 +188,9 @@ class Courier:
             missing[day] = sorted(names - mirror.names(day))
         return missing
 
-    def _fetch(self, mirror: Mirror, day: datetime.date, wanted: Sequence[str]) -> Iterator[str]:
+    def _fetch(self, mirror: Mirror, day: datetime.date, names: Sequence[str]) -> Iterator[str]:
         """Fetch a batch, with new attempts after broken connections; yields the names as they arrive."""
-        left, failures = set(wanted), 0
+        left, failures = set(names), 0
         while left:
             before = len(left)
             try:
@@ -202,27 +203,27 @@ class Courier:
                 if failures == TRIES:
                     raise
 
-    def _stream(self, mirror: Mirror, day: datetime.date, wanted: set[str]) -> Iterator[str]:
-        ids = [(name, bundle.member_id(name)) for name in sorted(wanted)]
+    def _stream(self, mirror: Mirror, day: datetime.date, names: set[str]) -> Iterator[str]:
+        ids = [(name, bundle.member_id(name)) for name in sorted(names)]
         envelopes = [id for name, id in ids if name.startswith("envelopes/")]
         blocks = [id for name, id in ids if name.startswith("blocks/")]
         try:
             with self._link.fetch(envelopes, blocks) as tar:
                 while entry := tar.next():
-                    if entry.name not in wanted:
+                    if entry.name not in names:
                         raise _strange()
                     mirror.put(day, entry)
                     yield entry.name
         except Malformed as exc:
             raise ServerAway("the connection to the server broke", "run the same command again; it goes on") from exc
 
-    def _deliver(self, place: Stick, mirror: Mirror, members: list[bundle.Member], told: Receipt) -> None:
+    def _deliver(self, place: Stick, mirror: Mirror, members: list[bundle.Member], receipt: Receipt) -> None:
         files = self._manifests.files()
         signed = [bundle.member(name, data) for name, data in files.items()]
         parts = bundle.split([*signed, *members])
         blank = bundle.Listing("workstation", self._today(), (), 1, len(parts))
         listings = [dataclasses.replace(blank, members=tuple(part), part=i) for i, part in enumerate(parts, start=1)]
-        listings[0] = dataclasses.replace(listings[0], taken=told.taken, stored=told.stored)
+        listings[0] = dataclasses.replace(listings[0], taken=receipt.taken, stored=receipt.stored)
 
         def source(member: bundle.Member) -> Iterator[bytes]:
             return pieces(mirror.path(member)) if member.day else iter([files[member.name]])
@@ -251,16 +252,16 @@ def _own_disk() -> Iterator[None]:
         raise disk("the courier's folder", exc) from exc
 
 
-def _stated(parts: Sequence[Outgoing], known: manifest.Manifest, day: datetime.date, hash_: bytes) -> bool:
+def _stated(parts: Sequence[Outgoing], listed: manifest.Manifest, day: datetime.date, hash: bytes) -> bool:
     """Whether every reviewer with statements on this stick states this hash for the day."""
     stated: dict[str, set[bytes]] = {}
     for part in parts:
         for statement in part.listing.imports:
             hashes = stated.setdefault(statement.reviewer, set())
-            reviewer = known.reviewer(statement.reviewer)
+            reviewer = listed.reviewer(statement.reviewer)
             if statement.day == day and reviewer and _signed(statement, reviewer):
                 hashes.add(statement.hash)
-    return bool(stated) and all(hash_ in hashes for hashes in stated.values())
+    return bool(stated) and all(hash in hashes for hashes in stated.values())
 
 
 def _signed(statement: bundle.ImportStatement, reviewer: manifest.Reviewer) -> bool:

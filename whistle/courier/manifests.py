@@ -29,61 +29,61 @@ class Manifests:
         self._roots = roots
 
     def newest(self) -> manifest.SignedManifest | None:
-        """The one with the highest serial, None before the first."""
+        """The manifest with the highest serial; None if there is none yet."""
         serials = self._serials()
         return self._load(serials[-1]) if serials else None
 
     def refresh(self, get: Get, today: datetime.date) -> manifest.SignedManifest:
-        """Take over what the server publishes; gives the one in force. `get` gives a public file. Raises BadServer."""
-        found = self._published(get, "manifest")
-        if found is None:
+        """Save the published manifests; returns the one in force. `get` fetches a public file. Raises BadServer."""
+        published = self._published(get, "manifest")
+        if published is None:
             raise BadServer("the server has no manifest yet", "the operator installs the first one; then come back")
-        serial, newest = found.manifest.serial, self.newest()
+        serial, newest = published.manifest.serial, self.newest()
         if newest is None or serial > newest.manifest.serial:
             self.reach(get, serial)
-            self._take(found)
-        elif found.data != self._load(serial).data:
+            self._take(published)
+        elif published.data != self._load(serial).data:
             raise BadServer("the server shows another manifest than before, of the same serial", SUSPECT)
         in_force = [each for each in map(self._load, self._serials()) if each.manifest.begins <= today]
         if in_force and serial < in_force[-1].manifest.serial:
             raise BadServer("the server shows an older manifest than before", SUSPECT)
-        return found
+        return published
 
     def reach(self, get: Get, serial: int) -> None:
-        """Take over all manifests up to a serial, signed in advance or long past. Raises BadServer."""
+        """Save all manifests up to a serial, including old ones and ones signed in advance. Raises BadServer."""
         newest = self.newest()
         for number in range(newest.manifest.serial + 1 if newest else 1, serial + 1):
-            found = self._published(get, f"manifest-{number}")
-            if found is None and newest is not None:
+            published = self._published(get, f"manifest-{number}")
+            if published is None and newest is not None:
                 raise BadServer(f"the server does not show manifest {number}", SUSPECT)
-            if found is not None:  # a server may have begun with a later one than the first
-                newest = self._take(found)
+            if published is not None:  # a server may have begun with a later one than the first
+                newest = self._take(published)
 
     def files(self) -> dict[str, bytes]:
-        """All of them as a bundle's members: the newest as manifest.json, the others by serial."""
-        found = {}
+        """All manifests as a bundle's members: the newest as manifest.json, the others by serial."""
+        files = {}
         *before, last = [self._load(serial) for serial in self._serials()]
-        for name, known in [("manifest", last), *((f"manifest-{each.manifest.serial}", each) for each in before)]:
-            found[f"{name}.json"] = known.data
-            found[f"{name}.json.minisig"] = known.signature
-        return found
+        for name, signed in [("manifest", last), *((f"manifest-{each.manifest.serial}", each) for each in before)]:
+            files[f"{name}.json"] = signed.data
+            files[f"{name}.json.minisig"] = signed.signature
+        return files
 
     def _published(self, get: Get, name: str) -> manifest.SignedManifest | None:
         data, signature = get(f"{name}.json"), get(f"{name}.json.minisig")
         return None if data is None or signature is None else self._verify(data, signature, f"{name}.json")
 
-    def _take(self, known: manifest.SignedManifest) -> manifest.SignedManifest:
+    def _take(self, signed: manifest.SignedManifest) -> manifest.SignedManifest:
         before = [self._load(serial) for serial in self._serials()]
-        if before and before[-1].data != known.data:
-            _follow(before, known)
-        self._save(known)
-        return known
+        if before and before[-1].data != signed.data:
+            _follow(before, signed)
+        self._save(signed)
+        return signed
 
     def _verify(self, data: bytes, signature: bytes, name: str) -> manifest.SignedManifest:
         try:
-            known = manifest.verify(data, signature, self._roots)
-            manifest.check_name(name, known)
-            return known
+            signed = manifest.verify(data, signature, self._roots)
+            manifest.check_name(name, signed)
+            return signed
         except manifest.Altered as exc:
             raise BadServer(f"the server's manifest cannot be read: {exc}", DAMAGED) from exc
         except ProtocolError as exc:
@@ -97,11 +97,11 @@ class Manifests:
         path = self._folder / f"manifest-{serial}.json"
         return self._verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes(), path.name)
 
-    def _save(self, known: manifest.SignedManifest) -> None:
+    def _save(self, signed: manifest.SignedManifest) -> None:
         self._folder.mkdir(exist_ok=True)
-        path = self._folder / f"manifest-{known.manifest.serial}.json"
-        durable.write(path.with_name(path.name + ".minisig"), known.signature)
-        durable.write(path, known.data)
+        path = self._folder / f"manifest-{signed.manifest.serial}.json"
+        durable.write(path.with_name(path.name + ".minisig"), signed.signature)
+        durable.write(path, signed.data)
 
 
 def _follow(before: Sequence[manifest.SignedManifest], new: manifest.SignedManifest) -> None:

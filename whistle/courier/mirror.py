@@ -83,12 +83,12 @@ class Mirror:
 
     def _files(self, day: datetime.date) -> dict[str, tuple[Path, bytes]]:
         """By name, the path of each complete file of the day and the SHA-256 of what the server sent."""
-        found = {}
+        files = {}
         for path in sorted((self._folder / day.isoformat()).glob("*/*")):
             match = HASHED.fullmatch(path.name)
             if match and path.stat().st_size == self._size(name := f"{path.parent.name}/{match[1]}"):
-                found[name] = path, bytes.fromhex(match[2])
-        return found
+                files[name] = path, bytes.fromhex(match[2])
+        return files
 
     def _size(self, name: str) -> int:
         if not bundle.NAME.fullmatch(name):

@@ -47,14 +47,14 @@ class Stick:
 
         `verify` checks the members of a part.
         """
-        found: list[Outgoing] = []
+        parts: list[Outgoing] = []
         wrong: dict[str, CourierError] = {}
         for path in _parts(self.outbox):
             try:
-                found.append(self._outgoing(path))
+                parts.append(self._outgoing(path))
             except BadStick as error:
                 wrong.setdefault(_sender(path), error)
-        return found, wrong
+        return parts, wrong
 
     def verify(self, part: Outgoing) -> None:
         """Read the whole part. Raises BadStick if anything in it is not as its list says."""
