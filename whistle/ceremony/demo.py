@@ -119,8 +119,8 @@ class Addresses:
 
 def prepare(folder: Path, ports: Ports, profile: str = "standard", log_n: int = LOG_N) -> bool:
     """Make the demo's folder, or reuse it; True if it was made now. Raises RootError, ServerError, CourierError."""
-    made = not folder.exists()
-    if made:
+    is_new = not folder.exists()
+    if is_new:
         making = folder.with_name(folder.name + ".making")
         shutil.rmtree(making, ignore_errors=True)
         _make(Layout(making), ports, profile, log_n)
@@ -131,7 +131,7 @@ def prepare(folder: Path, ports: Ports, profile: str = "standard", log_n: int = 
     _renew(layout)
     _accept_day(layout)
     _set_port(layout, ports)
-    return made
+    return is_new
 
 
 def check_free_ports(ports: Ports) -> None:
@@ -142,7 +142,7 @@ def check_free_ports(ports: Ports) -> None:
 
 @contextlib.contextmanager
 def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
-    """Server and workstation, until the block is left. Raises ServingError for a busy port, WorkstationError."""
+    """Run server and workstation until the block ends. Raises ServingError for a busy port, WorkstationError."""
     check_free_ports(ports)
     layout = Layout(folder)
     with serving(layout.server, ports.server) as url, contextlib.ExitStack() as stack:
@@ -170,9 +170,9 @@ def _make(layout: Layout, ports: Ports, profile: str, log_n: int) -> None:
             stations.append(station)
             (layout.public / f"{id}.reviewer").write_bytes(station.public_file())
         carrier = steps.make_courier(layout, f"http://{HOST}:{ports.server}", "Courier")
-        known = steps.sign(layout, secret, [*_public_files(layout), carrier], DECISIONS, _today())
+        signed = steps.sign(layout, secret, [*_public_files(layout), carrier], DECISIONS, _today())
         for station in stations:  # so that no exchange is needed before the first report
-            station.trust.take({"manifest.json": known.data, "manifest.json.minisig": known.signature})
+            station.trust.take({"manifest.json": signed.data, "manifest.json.minisig": signed.signature})
     steps.make_server(layout, "Demo", ports.server)
     _write_settings(layout.server / "whistle.toml")
 

@@ -30,24 +30,24 @@ class TrialError(Exception):
         self.hint = hint
 
 
-def report(url: str, known: SignedManifest, channel: str, day: datetime.date) -> str:
+def report(url: str, signed: SignedManifest, channel: str, day: datetime.date) -> str:
     """Seal a trial report for a channel and send it to the server; returns its case. Raises TrialError."""
     reporter = retrieval.derive(secrets.token_bytes(16))
-    found = known.manifest.channel(channel)
-    if found is None:
+    listed = signed.manifest.channel(channel)
+    if listed is None:
         raise TrialError("the manifest has no such channel", "sign one that has")
-    readers = (*found.readers, *([RECOVERY] if known.manifest.recovery else []))
+    readers = (*listed.readers, *([RECOVERY] if signed.manifest.recovery else []))
     sender = Sender(reporter.verify_key.hex(), reporter.mailbox.recipient.text, reporter.replies.hex())
     report = Report(
-        case=reporter.case.hex(), readers=readers, without=(), keys=known.keys, sender=sender,
+        case=reporter.case.hex(), readers=readers, without=(), keys=signed.keys, sender=sender,
         sealed="device", day=day, language="en", channel=channel, text=TEXT,
     )  # fmt: skip
     slip = Slip(
-        case=report.case, readers=readers, without=(), keys=known.keys, sender=sender,
+        case=report.case, readers=readers, without=(), keys=signed.keys, sender=sender,
         sealed="device", day=day, language="en", channel=channel,
     )  # fmt: skip
-    slots = known.manifest.slots
-    sealed = envelope.seal(message.sign(report, reporter.signing), known.manifest.recipients(readers, day), slots)
+    slots = signed.manifest.slots
+    sealed = envelope.seal(message.sign(report, reporter.signing), signed.manifest.recipients(readers, day), slots)
     own = envelope.seal(message.sign(slip, reporter.signing), [reporter.mailbox.recipient], slots)
     _post(f"{url}/api/store", submission.encode(reporter.report_token, [sealed, own], []))
     return report.case
@@ -62,7 +62,7 @@ def fetch(layout: Layout, id: str, passphrase: str, case: str) -> str:
     station = Workstation.open(layout.workstation(id), passphrase)
     try:
         exchange.exchange(station, layout.stick)
-        texts = [station.message(hash_).message for hash_ in station.hashes(case)]
+        texts = [station.message(hash).message for hash in station.hashes(case)]
     finally:
         station.close()
     if not any(isinstance(each, Report) and each.text == TEXT for each in texts):

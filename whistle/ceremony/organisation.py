@@ -26,7 +26,7 @@ class Decisions:
     recovery: Recovery | None = None
 
     def apply(self, draft: Draft) -> None:
-        """Put them into a draft; everything else in it stays."""
+        """Apply the decisions to a draft; everything else in it stays."""
         for channel in self.channels:
             draft.channel(channel)
         draft.collection = self.collection if self.collection is not None else draft.collection
@@ -46,9 +46,9 @@ def read(path: Path) -> Decisions:
 
 def set_readers(draft: Draft, id: str, readers: Sequence[str]) -> None:
     """Set a channel's readers; a new channel gets a title from its id and an offline workstation."""
-    known = draft.channels.get(id)
+    listed = draft.channels.get(id)
     blank = Channel(id, {"en": id.replace("-", " ").capitalize()}, {"en": ""}, (), "offline")
-    draft.channel(replace(known or blank, readers=tuple(readers)))
+    draft.channel(replace(listed or blank, readers=tuple(readers)))
 
 
 def _decisions(table: dict[str, Any]) -> Decisions:

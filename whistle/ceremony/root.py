@@ -81,14 +81,14 @@ class Keys:
         """Read the folder. Raises RootError unless its roots signed all manifests and these follow each other."""
         try:
             roots = tuple(PublicKey.from_file(path.read_bytes()) for path in _files(folder, ROOT))
-            known = [_known(path, roots) for path in _files(folder, NUMBERED)]
-            for place in range(1, len(known)):
-                manifest.check_after(known[:place], known[place])
+            manifests = [_verified(path, roots) for path in _files(folder, NUMBERED)]
+            for place in range(1, len(manifests)):
+                manifest.check_after(manifests[:place], manifests[place])
         except (ProtocolError, OSError) as exc:
-            said = exc.strerror if isinstance(exc, OSError) else exc
+            reason = exc.strerror if isinstance(exc, OSError) else exc
             hint = "bring back the folder of keys"
-            raise RootError(f"what is published does not hold together: {said}", hint) from exc
-        return cls(folder, roots, tuple(known))
+            raise RootError(f"what is published does not hold together: {reason}", hint) from exc
+        return cls(folder, roots, tuple(manifests))
 
     def add_root(self, public: PublicKey) -> Path:
         """Publish another root's public half; returns the path. Raises RootError for a fourth."""
@@ -103,13 +103,13 @@ class Keys:
         """Sign and publish a drafted manifest. Raises RootError if the key is not a published root's."""
         if secret.public not in self.roots:
             raise RootError("this key is no root of this folder", "name the folder whose root-1.pub belongs to the key")
-        found = manifest.parse(data)
-        comment = f"whistle manifest {found.serial} from {found.begins} to {found.expires}"
-        known = SignedManifest(data, secret.sign(data, comment), found)
-        for name in (f"manifest-{found.serial}.json", NEWEST):
-            durable.write(self.folder / f"{name}.minisig", known.signature, 0o644)
+        drafted = manifest.parse(data)
+        comment = f"whistle manifest {drafted.serial} from {drafted.begins} to {drafted.expires}"
+        signed = SignedManifest(data, secret.sign(data, comment), drafted)
+        for name in (f"manifest-{drafted.serial}.json", NEWEST):
+            durable.write(self.folder / f"{name}.minisig", signed.signature, 0o644)
             durable.write(self.folder / name, data, 0o644)
-        return known
+        return signed
 
 
 class Draft:
@@ -123,13 +123,13 @@ class Draft:
         self._before = tuple(before)
         self._base = before[-1] if before else None
         self._names = {} if namesakes else _names(before)
-        found = self._base.manifest if self._base else None
-        self.slots = found.slots if found else slots
-        self.reviewers = {each.id: each for each in found.reviewers} if found else {}
-        self.couriers = {each.id: each for each in found.couriers} if found else {}
-        self.channels = {each.id: each for each in found.channels} if found else {}
-        self.recovery: Recovery | None = found.recovery if found else None
-        self.collection: tuple[str, ...] = found.collection if found else ()
+        newest = self._base.manifest if self._base else None
+        self.slots = newest.slots if newest else slots
+        self.reviewers = {each.id: each for each in newest.reviewers} if newest else {}
+        self.couriers = {each.id: each for each in newest.couriers} if newest else {}
+        self.channels = {each.id: each for each in newest.channels} if newest else {}
+        self.recovery: Recovery | None = newest.recovery if newest else None
+        self.collection: tuple[str, ...] = newest.collection if newest else ()
 
     def enrol(self, keys: ReviewerKeys) -> str:
         """List a reviewer, or the renewed keys of one whose signing key is listed already; returns the id.
@@ -158,20 +158,20 @@ class Draft:
         return self._list(id, keys, (*old, Signing(keys.signing, None)))
 
     def _list(self, id: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
-        for said in (keys.name, keys.role):
-            _check_seen(said)
-        for said in filter(_folded, (keys.name, keys.role)):
-            known = self._names.get(_folded(said), {id})
-            if id not in known:
+        for name in (keys.name, keys.role):
+            _check_seen(name)
+        for name in filter(_folded, (keys.name, keys.role)):
+            ids = self._names.get(_folded(name), {id})
+            if id not in ids:
                 raise RootError(
-                    f"{said} is, or was, a name or role of {', '.join(sorted(known))}: nobody gets a second id",
-                    f"the same person: --roll {min(known)}=FILE; if it is somebody else, sign again with --namesakes",
+                    f"{name} is, or was, a name or role of {', '.join(sorted(ids))}: nobody gets a second id",
+                    f"the same person: --roll {min(ids)}=FILE; if it is somebody else, sign again with --namesakes",
                 )
         self.reviewers[id] = Reviewer(id, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
         return id
 
     def admit(self, key: CourierKey, id: str | None = None, reviewer: str = "") -> str:
-        """List a courier, that of `reviewer` if one is named; returns the id.
+        """List a courier, owned by `reviewer` if one is named; returns the id.
 
         Raises RootError for a name with invisible characters, and for a reviewer who is not active.
         """
@@ -215,7 +215,7 @@ class Draft:
             raise RootError("the manifest has no channel or no courier", "name them: --channel and --courier")
         base = self._base
         try:
-            found = Manifest(
+            drafted = Manifest(
                 serial=base.manifest.serial + 1 if base else 1,
                 previous=base.hash if base else None,
                 begins=begins,
@@ -227,7 +227,7 @@ class Draft:
                 couriers=tuple(self.couriers.values()),
                 collection=self.collection,
             )
-            data = manifest.encode(found)
+            data = manifest.encode(drafted)
             if self._before:
                 manifest.check_after(self._before, SignedManifest(data, b"", manifest.parse(data)))
         except Malformed as exc:
@@ -235,19 +235,19 @@ class Draft:
         return data
 
 
-def warnings(known: SignedManifest, day: datetime.date) -> list[str]:
+def warnings(signed: SignedManifest, day: datetime.date) -> list[str]:
     """Sentences about what a root keeper should do; empty if all is well."""
-    found = []
-    left = known.manifest.warning(day)
+    sentences = []
+    left = signed.manifest.warning(day)
     if left is not None:
-        found.append(
+        sentences.append(
             f"The manifest ends in {left} days: sign the next one." if left >= 0 else "The manifest has ended."
         )
-    for reviewer in known.manifest.active():
+    for reviewer in signed.manifest.active():
         last = max(period.last for period in reviewer.recipients)
-        if last < known.manifest.expires:
-            found.append(f"The last key listed for {reviewer.id} ends on {last}: ask for a new public file.")
-    return found
+        if last < signed.manifest.expires:
+            sentences.append(f"The last key listed for {reviewer.id} ends on {last}: ask for a new public file.")
+    return sentences
 
 
 def write_outbox(stick: Path, keys: Keys, day: datetime.date) -> Path:
@@ -274,34 +274,34 @@ def _trimmed(reviewer: Reviewer, begins: datetime.date, expires: datetime.date) 
 
 def _names(before: Iterable[SignedManifest]) -> dict[str, set[str]]:
     """By folded name or role, the ids that were ever listed with it."""
-    found: dict[str, set[str]] = {}
-    for reviewer in itertools.chain.from_iterable(known.manifest.reviewers for known in before):
-        for said in (reviewer.name, reviewer.role):
-            found.setdefault(_folded(said), set()).add(reviewer.id)
-    return found
+    ids: dict[str, set[str]] = {}
+    for reviewer in itertools.chain.from_iterable(signed.manifest.reviewers for signed in before):
+        for name in (reviewer.name, reviewer.role):
+            ids.setdefault(_folded(name), set()).add(reviewer.id)
+    return ids
 
 
-def _folded(said: str) -> str:
+def _folded(name: str) -> str:
     """A name for comparison: names that look alike are the same (SPEC 7.3)."""
-    plain = unicodedata.normalize("NFKC", invisible_text.strip_invisible(said)).translate(CAPITALS)
+    plain = unicodedata.normalize("NFKC", invisible_text.strip_invisible(name)).translate(CAPITALS)
     return " ".join(plain.casefold().translate(ALIKE).split())
 
 
-def _check_seen(said: str) -> None:
-    if invisible_text.strip_invisible(said) != said or any(unicodedata.category(char) == "Cc" for char in said):
+def _check_seen(name: str) -> None:
+    if invisible_text.strip_invisible(name) != name or any(unicodedata.category(char) == "Cc" for char in name):
         raise RootError(
             "a name or role in this file holds characters that nobody sees, as if to pass for another",
             "ask for a new public file, made under a plain name",
         )
 
 
-def _known(path: Path, roots: Sequence[PublicKey]) -> SignedManifest:
+def _verified(path: Path, roots: Sequence[PublicKey]) -> SignedManifest:
     return manifest.verify(path.read_bytes(), path.with_name(path.name + ".minisig").read_bytes(), roots)
 
 
 def _files(folder: Path, form: re.Pattern[str]) -> list[Path]:
-    found = [(match, path) for path in folder.glob("*") if (match := form.fullmatch(path.name))]
-    return [path for match, path in sorted(found, key=lambda pair: int(pair[0][1]))]
+    matches = [(match, path) for path in folder.glob("*") if (match := form.fullmatch(path.name))]
+    return [path for match, path in sorted(matches, key=lambda pair: int(pair[0][1]))]
 
 
 def id_of(name: str, otherwise: str = "reader") -> str:
@@ -316,8 +316,8 @@ def free_id(name: str, taken: Iterable[str] = ()) -> str:
     return next(id for id in ids if id not in taken and id != manifest.RECOVERY)
 
 
-def _unknown(what: str, known: Iterable[str]) -> RootError:
-    return RootError(f"the manifest has no such {what}", f"it has: {', '.join(known) or 'none'}")
+def _unknown(what: str, ids: Iterable[str]) -> RootError:
+    return RootError(f"the manifest has no such {what}", f"it has: {', '.join(ids) or 'none'}")
 
 
 def write_secret(path: Path, data: bytes) -> None:

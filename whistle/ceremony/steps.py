@@ -112,7 +112,7 @@ def sign(
 ) -> SignedManifest:
     """Sign the next manifest, with the people of these public files. Raises RootError, ProtocolError.
 
-    `carries` is the id of the reviewer whose the courier is, if it is one's own.
+    `carries` is the id of the reviewer who owns the courier; empty if none does.
     """
     published = Keys.read(layout.keys)
     draft = Draft(published.manifests)

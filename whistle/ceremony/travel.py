@@ -38,11 +38,11 @@ def back_up(station: Workstation, folder: Path, passphrase: str, log_n: int) -> 
     """
     if not folder.is_dir():
         raise RootError(f"there is no folder {folder.name}", "put the disk in, or check the name")
-    made = backup.write(station, folder, passphrase, log_n)
+    path = backup.write(station, folder, passphrase, log_n)
     try:
-        keys = keyfile.read((made / backup.KEYS).read_bytes(), passphrase)
+        keys = keyfile.read((path / backup.KEYS).read_bytes(), passphrase)
     except (OSError, ProtocolError) as exc:
         raise RootError("the backup does not read back", "the disk is damaged: use another") from exc
     if keys.signing != station.signing:
         raise RootError("the backup holds other keys than the vault", "the disk is damaged: use another")
-    return made
+    return path
