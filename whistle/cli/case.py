@@ -24,6 +24,7 @@ from whistle.workstation.workstation import Workstation
 
 NEITHER = "neither"
 TEXT = click.File("r", encoding="utf-8")
+case_argument = click.argument("reference", metavar="CASE")
 attach_option = click.option(
     "--attach", "attached", multiple=True, type=FILE, help="A file to send with it; once for each file."
 )
@@ -53,20 +54,20 @@ def cases(station: Workstation) -> None:
 
 @click.command()
 @with_workstation
-@click.argument("case")
-def show(station: Workstation, case: str) -> None:
+@case_argument
+def show(station: Workstation, reference: str) -> None:
     """Show a CASE.
 
     It is named by its reference or the beginning of that, here and everywhere.
     """
-    found = case_list.find(station, case)
-    say(transcript.lines(station, found))
-    case_list.mark_read(station, found)
+    case = case_list.find(station, reference)
+    say(transcript.lines(station, case))
+    case_list.mark_read(station, case)
 
 
 @click.command()
 @with_workstation
-@click.argument("case")
+@case_argument
 @text_option
 @attach_option
 @click.option(
@@ -75,36 +76,36 @@ def show(station: Workstation, case: str) -> None:
     type=click.Choice([*MARKS, NEITHER]),
     help="What it counts as once it is delivered; the first reply of a case acknowledges unless you say otherwise.",
 )
-def reply(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...], counts: str | None) -> None:
+def reply(station: Workstation, reference: str, text_file: Any, attached: tuple[Path, ...], counts: str | None) -> None:
     """Answer the reporter.
 
     They cannot see what they wrote: do not quote it. Feedback tells what was done or is planned, and why; it fulfils
     the duty of the three months, and acknowledges too.
     """
-    found = case_list.find(station, case)
-    mark = compose.usual_mark(found) if counts is None else counts.replace(NEITHER, "")
+    case = case_list.find(station, reference)
+    mark = compose.usual_mark(case) if counts is None else counts.replace(NEITHER, "")
     with _uploads(attached) as uploads:
-        compose.reply(station, found, _text(text_file), uploads, mark)
-    said = f"Signed and sealed as {mark}" if mark else "Signed and sealed"
-    click.echo(f"{said}; {len(outbox.pending(station))} message(s) wait for the next exchange.")
+        compose.reply(station, case, _text(text_file), uploads, mark)
+    summary = f"Signed and sealed as {mark}" if mark else "Signed and sealed"
+    click.echo(f"{summary}; {len(outbox.pending(station))} message(s) wait for the next exchange.")
 
 
 @click.command()
 @with_workstation
-@click.argument("case")
+@case_argument
 @text_option
 @attach_option
-def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, ...]) -> None:
+def note(station: Workstation, reference: str, text_file: Any, attached: tuple[Path, ...]) -> None:
     """Say something to the other readers."""
-    found = case_list.find(station, case)
+    case = case_list.find(station, reference)
     with _uploads(attached) as uploads:
-        compose.note(station, found, _text(text_file), uploads)
+        compose.note(station, case, _text(text_file), uploads)
     click.echo("Signed and sealed for those who read the case.")
 
 
 @click.command()
 @with_workstation
-@click.argument("case")
+@case_argument
 @click.option(
     "--set", "state", required=True, type=click.Choice(list(transcript.STATUS)), help="Where the case stands."
 )
@@ -114,7 +115,7 @@ def note(station: Workstation, case: str, text_file: Any, attached: tuple[Path, 
 @reason_option
 def status(
     station: Workstation,
-    case: str,
+    reference: str,
     state: str,
     labels: tuple[str, ...],
     deadline: datetime.datetime | None,
@@ -125,34 +126,34 @@ def status(
 
     What is not named stays as it was.
     """
-    found = case_list.find(station, case)
-    old = found.standing
+    case = case_list.find(station, reference)
+    old = case.standing
     day = deadline.date() if deadline else old.deadline if old else None
     claimed = station.me if claim else old.claimed if old else ""
     kept = labels or (old.labels if old else ())
-    compose.status(station, found, state, labels=kept, deadline=day, claimed=claimed, text=_text(reason_file))
+    compose.status(station, case, state, labels=kept, deadline=day, claimed=claimed, text=_text(reason_file))
     click.echo("Signed and sealed for those who read the case.")
 
 
 @click.command()
 @with_workstation
-@click.argument("case")
+@case_argument
 @click.argument("reviewer")
 @click.option("--again", is_flag=True, help="To somebody who reads it already: send all of it again.")
 @reason_option
-def grant(station: Workstation, case: str, reviewer: str, again: bool, reason_file: Any) -> None:
+def grant(station: Workstation, reference: str, reviewer: str, again: bool, reason_file: Any) -> None:
     """Let REVIEWER into a CASE.
 
     They can then read all that was said so far, and the reporter sees who they are. With --again, send all of it to
     somebody who reads the case already and asks for it, since a message of it has not come there.
     """
     if again:
-        compose.grant_whole(station, case_list.find(station, case), reviewer, _text(reason_file))
+        compose.grant_whole(station, case_list.find(station, reference), reviewer, _text(reason_file))
         click.echo(f"{reviewer} gets all of the case again with the next exchange.")
         return
-    told = compose.grant(station, case_list.find(station, case), reviewer, _text(reason_file))
+    reporter_is_told = compose.grant(station, case_list.find(station, reference), reviewer, _text(reason_file))
     click.echo(f"{reviewer} will read the case after the next exchange.")
-    click.echo("The reporter is told so with it." if told else compose.NOT_TOLD)
+    click.echo("The reporter is told so with it." if reporter_is_told else compose.NOT_TOLD)
 
 
 @click.command("sent")
@@ -165,17 +166,17 @@ def sent_(station: Workstation, case: str | None, again: bool) -> None:
     Nobody but the courier says so, and a copy that came back shows only that no accident happened. When a reporter
     says that no answer came, send it again: a server that has it changes nothing.
     """
-    wanted = [case_list.find(station, case)] if case else case_list.queue(station)
-    known = deliveries.all_of(station)
-    chosen = [(each, entry) for each in wanted for entry in each.entries if entry.signed.hash in known]
+    searched = [case_list.find(station, case)] if case else case_list.queue(station)
+    delivered = deliveries.all_of(station)
+    chosen = [(each, entry) for each in searched for entry in each.entries if entry.signed.hash in delivered]
     if not again:
         for of, entry in chosen:
-            words = known[entry.signed.hash].words(station.today())
+            words = delivered[entry.signed.hash].words(station.today())
             click.echo(f"{of.reference}  {entry.content.kind} of {entry.arrived}: {words}")
         if not chosen:
             click.echo("No courier has said of anything that it was delivered.")
         return
-    hashes = [entry.signed.hash for _, entry in chosen if case or known[entry.signed.hash].missed(station.today())]
+    hashes = [entry.signed.hash for _, entry in chosen if case or delivered[entry.signed.hash].missed(station.today())]
     count = outbox.send_again(station, hashes)
     click.echo(f"{count} message(s) go again; {len(outbox.pending(station))} wait for the next exchange.")
     if count < len(hashes):
@@ -189,14 +190,14 @@ def attachments() -> None:
 
 @attachments.command()
 @with_workstation
-@click.argument("case")
+@case_argument
 @to_option
-def save(station: Workstation, case: str, to: Path) -> None:
+def save(station: Workstation, reference: str, to: Path) -> None:
     """Save all files of a CASE.
 
     They leave the vault: mind where.
     """
-    saved, failed = case_export.save_all(station, case_list.find(station, case), to)
+    saved, failed = case_export.save_all(station, case_list.find(station, reference), to)
     say([f"Saved: {plain(path.name)}" for path in saved])
     if failed:
         raise Problem(f"{len(failed)} file(s) could not be saved: {failed[0]}", "import the next stick and try again")
@@ -204,15 +205,15 @@ def save(station: Workstation, case: str, to: Path) -> None:
 
 @click.command()
 @with_workstation
-@click.argument("case")
+@case_argument
 @to_option
-def export(station: Workstation, case: str, to: Path) -> None:
+def export(station: Workstation, reference: str, to: Path) -> None:
     """Write a CASE as a text with its files.
 
     It leaves the vault: mind where.
     """
-    found: Case = case_list.find(station, case)
-    folder, failed = case_export.export(station, found, to)
+    case: Case = case_list.find(station, reference)
+    folder, failed = case_export.export(station, case, to)
     click.echo(f"Written to {folder}")
     if failed:
         raise Problem(

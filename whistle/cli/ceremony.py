@@ -88,15 +88,15 @@ def _lead(folder: Path, port: int, profile: str) -> None:
     decisions = _decisions(person)
     carries = _carries(decisions)
     _compare(public, carrier)
-    known = steps.sign(layout, secret, [public, carrier], decisions, _today(), carries=carries)
-    click.echo(f"Signed manifest {known.manifest.serial}, until {known.manifest.expires}.")
+    signed = steps.sign(layout, secret, [public, carrier], decisions, _today(), carries=carries)
+    click.echo(f"Signed manifest {signed.manifest.serial}, until {signed.manifest.expires}.")
     _step(5, "The server: what reporters will meet.")
     steps.make_server(layout, prompts.prompt("The organisation's name, as reporters know it", prompts.sentence), port)
     _step(6, "A trial report: sealed, carried, opened.")
-    reference = _try(layout, port, known, passphrase)
+    reference = _try(layout, port, signed, passphrase)
     click.echo("It came through: sealed here, carried by the courier, opened in the vault.")
     _step(7, "What must travel: the root's key, and a backup of the vault.")
-    click.echo(_what_next(layout, known, reference, _copies(layout, passphrase, log_n)))
+    click.echo(_what_next(layout, signed, reference, _copies(layout, passphrase, log_n)))
 
 
 def _root(layout: Layout, log_n: int) -> tuple[str, SecretKey]:
@@ -118,9 +118,9 @@ def _workstation(layout: Layout, root_passphrase: str, profile: str) -> tuple[st
         station.close()
 
 
-def _try(layout: Layout, port: int, known: SignedManifest, passphrase: str) -> str:
+def _try(layout: Layout, port: int, signed: SignedManifest, passphrase: str) -> str:
     with server_process.serving(layout.server, port) as url:
-        case = first_report.report(url, known, known.manifest.channels[0].id, _today())
+        case = first_report.report(url, signed, signed.manifest.channels[0].id, _today())
         return first_report.fetch(layout, FIRST, passphrase, case)
 
 
@@ -147,17 +147,17 @@ def _copies(layout: Layout, passphrase: str, log_n: int) -> dict[str, str]:
 
 
 def _copied(question: str, layout: Layout, copy: Callable[[Path], Path]) -> Path | None:
-    """Ask for a folder until a copy there is good; None if it is left for later."""
+    """Ask for a folder until a copy into it succeeds; None if it is left for later."""
     while typed := click.prompt(f"{question} (Enter: later)", default="", show_default=False, err=True).strip():
         try:
-            made = copy(_elsewhere(Path(typed).expanduser(), layout))
+            path = copy(_elsewhere(Path(typed).expanduser(), layout))
         except (RootError, WorkstationError) as exc:
             click.echo(f"Sorry: {exc}; {exc.hint}.", err=True)
         except (OSError, RuntimeError):  # an unknown home, no permission, a name that is too long
             click.echo("Sorry: this folder cannot be used; check the name, and that you may write there.", err=True)
         else:
-            click.echo(f"Copied and compared: {made}")
-            return made
+            click.echo(f"Copied and compared: {path}")
+            return path
     return None
 
 
@@ -168,11 +168,11 @@ def _elsewhere(folder: Path, layout: Layout) -> Path:
     return folder
 
 
-def _what_next(layout: Layout, known: SignedManifest, reference: str, copies: dict[str, str]) -> str:
-    channel = known.manifest.channels[0]
+def _what_next(layout: Layout, signed: SignedManifest, reference: str, copies: dict[str, str]) -> str:
+    channel = signed.manifest.channels[0]
     return END.format(
         digits=manifest.fingerprint(Keys.read(layout.keys).roots),
-        renew=known.manifest.expires - RENEW,
+        renew=signed.manifest.expires - RENEW,
         reference=reference,
         channel=channel.id,
         reader=channel.readers[0],
@@ -206,7 +206,7 @@ def _decisions(person: Person) -> Decisions:
 
 
 def _carries(decisions: Decisions) -> str:
-    """The id of the reviewer whose the courier is; empty if it is somebody else's."""
+    """The id of the reviewer who owns the courier; empty if somebody else does."""
     (channel,) = decisions.channels
     question = "Is the courier this reviewer's own? If the reviewer is retired one day, it is dismissed with them"
     return channel.readers[0] if click.confirm(question, default=channel.workstation == "connected", err=True) else ""

@@ -52,12 +52,12 @@ def reading(manifests: ManifestChain, readers: Iterable[str], without: Iterable[
 
 def case(view: CaseView, who: Reporter, manifests: ManifestChain, today: datetime.date) -> Iterator[str]:
     """Who can read a case, where it stands, and its replies, the newest first."""
-    found = manifests.current(today).manifest
+    current = manifests.current(today).manifest
     yield from _readers(view, manifests)
     yield _state(view)
     if view.sent:
         yield f"You sent it on {view.sent}."
-    if due := next_collection(found, today):
+    if due := next_collection(current, today):
         yield f"Next pick-up: {due:%A}, {due}."
     if view.last_day:
         yield f"Replies stay there until {view.last_day}."
@@ -71,8 +71,8 @@ def _readers(view: CaseView, manifests: ManifestChain) -> Iterator[str]:
         yield _out(manifests, view.slip.without)
     else:
         yield "We cannot show who reads this case, or whom you left out: that part is damaged or missing on the server."
-    for each in view.brought_in:
-        yield f"Let in later: {person(each.reviewer)}. {person(each.by)} says so in a signed message of {each.day}."
+    for new in view.brought_in:
+        yield f"Let in later: {person(new.reviewer)}. {person(new.by)} says so in a signed message of {new.day}."
 
 
 def _out(manifests: ManifestChain, without: Iterable[str]) -> str:
@@ -87,9 +87,9 @@ def _state(view: CaseView) -> str:
 def _replies(view: CaseView) -> Iterator[str]:
     if not view.replies:
         yield "No reply yet."
-    for found in reversed(view.replies):
+    for reply in reversed(view.replies):
         yield ""
-        yield from _reply(found)
+        yield from _reply(reply)
     if view.late:
         yield ""
         yield f"{view.late} more thing(s) stored under your words could not be checked, and are not shown."
@@ -99,11 +99,11 @@ def _replies(view: CaseView) -> Iterator[str]:
         yield "Look again in some days. If this still stands here then, say so in a follow-up: all readers get it."
 
 
-def _missing(found: MissingReply) -> str:
-    author, by = person(found.author), person(found.by)
-    if found.author == found.by:
+def _missing(missing: MissingReply) -> str:
+    author, by = person(missing.author), person(missing.by)
+    if missing.author == missing.by:
         return f"An earlier reply from {author} is not here."
-    if found.differs:
+    if missing.differs:
         return f"{by} says they have read another reply from {author} than the one here."
     return f"{by} says they have read a reply from {author} that is not here."
 
@@ -114,8 +114,8 @@ def _reply(found: FoundReply) -> Iterator[str]:
     if found.is_too_long:
         yield "  (too long to be shown with this person's other long replies: ask them to send it as a file)"
     yield from quoted(reply.text)
-    for each in found.attachments:
-        yield f"  With a file: {one_line(each.name)} ({each.size} bytes)"
+    for attachment in found.attachments:
+        yield f"  With a file: {one_line(attachment.name)} ({attachment.size} bytes)"
     yield f"  When they wrote this they had {reply.have.count} message(s) from you, the newest of {reply.have.day}."
 
 
@@ -125,10 +125,10 @@ def person(reviewer: Reviewer) -> str:
     return name if role in ("", name) else f"{name} ({role})"
 
 
-def people(found: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
+def people(current: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
     """Names by id, with the recovery identity if there is one."""
     listed = {reviewer.id: person(reviewer) for reviewer in reviewers}
-    reserve = f"{one_line(found.recovery.name)} (in reserve)" if found.recovery else ""
+    reserve = f"{one_line(current.recovery.name)} (in reserve)" if current.recovery else ""
     return listed | ({RECOVERY: reserve} if reserve else {})
 
 
@@ -136,8 +136,8 @@ def names(manifests: ManifestChain, ids: Iterable[str]) -> str:
     """Names and roles, joined with commas; the id of somebody whom no manifest lists any more."""
     newest = manifests.newest
     reserve = newest and newest.manifest.recovery
-    known = {RECOVERY: f"{one_line(reserve.name)} (in reserve)"} if reserve else {}
-    return ", ".join(person(each) if (each := manifests.reviewer(id)) else known.get(id, id) for id in ids)
+    fallback = {RECOVERY: f"{one_line(reserve.name)} (in reserve)"} if reserve else {}
+    return ", ".join(person(each) if (each := manifests.reviewer(id)) else fallback.get(id, id) for id in ids)
 
 
 def title(texts: dict[str, str], language: str) -> str:
@@ -145,7 +145,7 @@ def title(texts: dict[str, str], language: str) -> str:
     return one_line(texts.get(language) or texts.get("en") or next(iter(texts.values()), ""))
 
 
-def next_collection(found: Manifest, day: datetime.date) -> datetime.date | None:
+def next_collection(current: Manifest, day: datetime.date) -> datetime.date | None:
     """The next day on which a courier is due; may be today."""
     days = (day + datetime.timedelta(days=ahead) for ahead in range(7))
-    return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in found.collection), None)
+    return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in current.collection), None)

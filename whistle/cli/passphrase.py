@@ -27,13 +27,13 @@ def ask(descriptor: int | None, what: str = "Passphrase") -> str:
 def ask_new(descriptor: int | None, what: str) -> str:
     """A new passphrase in NFC; at a prompt it is asked for twice, until it is long enough.  Raises Problem."""
     if descriptor is not None:
-        found = normalized(_given(descriptor))
-        if len(found) < SHORTEST:
+        passphrase = normalized(_given(descriptor))
+        if len(passphrase) < SHORTEST:
             raise Problem(LENGTH, DICE)
-        return found
-    while len(found := normalized(_asked(what, True))) < SHORTEST:
+        return passphrase
+    while len(passphrase := normalized(_asked(what, True))) < SHORTEST:
         click.echo(f"Sorry: {LENGTH}; {DICE}.", err=True)
-    return found
+    return passphrase
 
 
 def _asked(what: str, twice: bool) -> str:
@@ -62,7 +62,7 @@ def _checked(passphrase: str) -> str:
 
 def _line(descriptor: int) -> bytes:
     """A line without its end, or more than LONGEST bytes of it; nothing after the line is read."""
-    found = b""
-    while len(found) <= LONGEST + 1 and (letter := os.read(descriptor, 1)) not in (b"", b"\n"):
-        found += letter
-    return found.removesuffix(b"\r")
+    line = b""
+    while len(line) <= LONGEST + 1 and (letter := os.read(descriptor, 1)) not in (b"", b"\n"):
+        line += letter
+    return line.removesuffix(b"\r")

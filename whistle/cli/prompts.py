@@ -81,7 +81,7 @@ class Pair(click.ParamType[tuple[str, str]]):
 
 
 class OwnedFile(click.ParamType[tuple[Path, str]]):
-    """A file that exists, and the id of the reviewer whose it is, or nothing: FILE or FILE=REVIEWER."""
+    """An existing file and the id of the reviewer who owns it, empty if none does: FILE or FILE=REVIEWER."""
 
     name = "FILE[=REVIEWER]"
 
@@ -101,8 +101,8 @@ class Bind(click.ParamType[str]):
     def convert(self, value: object, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The address as it was typed."""
         text = str(value)
-        found = re.fullmatch(r"(?:[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
-        if not re.fullmatch(r"unix:[^\0\n]+", text) and not (found and 0 < int(found[1]) < 65_536):
+        match = re.fullmatch(r"(?:[0-9A-Za-z.-]+|\[[0-9A-Fa-f:.]+\]):([0-9]{1,5})", text)
+        if not re.fullmatch(r"unix:[^\0\n]+", text) and not (match and 0 < int(match[1]) < 65_536):
             self.fail(f"{text!r} is no address to listen at; write it like 127.0.0.1:8080", param, ctx)
         return text
 
@@ -148,11 +148,11 @@ class Answer(click.ParamType[tuple[str, int]]):
 
 def weekdays(text: str) -> tuple[str, ...]:
     """Days of the week, each once, by name or first three letters.  Raises ValueError that says what is allowed."""
-    known = {name: day for day in WEEKDAYS for name in (day, day[:3])}
+    days = {name: day for day in WEEKDAYS for name in (day, day[:3])}
     typed = text.lower().replace(",", " ").split()
-    if not typed or set(typed) - set(known):
+    if not typed or set(typed) - set(days):
         raise ValueError(DAYS)
-    return tuple(dict.fromkeys(known[each] for each in typed))
+    return tuple(dict.fromkeys(days[each] for each in typed))
 
 
 def languages(text: str) -> tuple[str, ...]:
@@ -241,16 +241,16 @@ def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str,
     `questions` has a label and a hint for each id.  Raises Problem.
     """
     if wrong := [id for id, _ in given if id not in questions]:
-        known = f"it asks: {', '.join(questions)}" if questions else "it asks nothing but the text"
-        raise Problem(f"the channel has no question {wrong[0]!r}", known)
+        asked = f"it asks: {', '.join(questions)}" if questions else "it asks nothing but the text"
+        raise Problem(f"the channel has no question {wrong[0]!r}", asked)
     if len({id for id, _ in given}) < len(given) or len({number for _, number in given}) < len(given):
         raise click.UsageError("each answer comes once, from a descriptor of its own")
-    found = {id: _read(number, MAX_REST).strip() for id, number in given}
+    texts = {id: _read(number, MAX_REST).strip() for id, number in given}
     for id, (label, hint) in questions.items() if at_a_terminal() and not given else ():
         if hint:
             click.echo(hint, err=True)
-        found[id] = str(click.prompt(f"{label} (Enter leaves it out)", default="", show_default=False, err=True))
-    return {id: answer for id, answer in found.items() if not is_blank(answer)}
+        texts[id] = str(click.prompt(f"{label} (Enter leaves it out)", default="", show_default=False, err=True))
+    return {id: answer for id, answer in texts.items() if not is_blank(answer)}
 
 
 def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str) -> str:

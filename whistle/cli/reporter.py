@@ -121,15 +121,15 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
 
 
 def _save(api: Api, view: CaseView, folder: Path) -> None:
-    """Save the replies' files; those that cannot be saved keep none of the others back.  Raises Problem at the end."""
+    """Save the replies' files; one that cannot be saved does not stop the others.  Raises Problem at the end."""
     failed = 0
-    for found in view.replies:
-        for record in found.attachments:
+    for reply in view.replies:
+        for record in reply.attachments:
             try:
                 path = reporters.save(api, record, folder, Progress(LABELS))
             except CannotSave as exc:
                 failed += 1
-                whose = f"{one_line(found.role or found.name)}, {found.day}"
+                whose = f"{one_line(reply.role or reply.name)}, {reply.day}"
                 click.echo(f"Not saved: {one_line(record.name)} (from {whose}): {exc}; {exc.hint}", err=True)
             else:
                 click.echo(f"Saved: {path.name}")
@@ -138,7 +138,7 @@ def _save(api: Api, view: CaseView, folder: Path) -> None:
 
 
 def audience_options(command: Callable[..., Any]) -> Any:
-    """Add the options of a later message to a command: for whom it is when nobody of the case's own is left."""
+    """Add the options that say whom a later message goes to when none of the case's own readers is left."""
     present = "To the channel's present readers, when none of your case's is left."
     left_out = "With --instead: who must not get it."
     for option in (

@@ -59,10 +59,10 @@ class Instance:
     @functools.cached_property
     def writer(self) -> Writer:
         """The writer that seals for today's readers.  Raises ReporterError if no manifest allows sealing."""
-        known = manifests.sealing(self.manifests, self.day)
-        if known.manifest.standing(self.day) == "grace":
-            click.echo(f"The list of readers should have been renewed by {known.manifest.expires}.", err=True)
-        return Writer(known, self.day, SEALED)
+        signed = manifests.sealing(self.manifests, self.day)
+        if signed.manifest.standing(self.day) == "grace":
+            click.echo(f"The list of readers should have been renewed by {signed.manifest.expires}.", err=True)
+        return Writer(signed, self.day, SEALED)
 
 
 def read_instance(get: manifests.Get, trust: Trust) -> Instance:

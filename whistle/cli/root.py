@@ -116,7 +116,7 @@ def sign(key: Path, keys: Path, begins: datetime.date | None, days: int, stick: 
     if not published.roots:
         raise Problem("there is no root in this folder", "make one with: whistle root init")
     draft = Draft(published.manifests, options["slots"], options["namesakes"])
-    first = begins or max([_today(), *(known.manifest.begins for known in published.manifests)])
+    first = begins or max([_today(), *(signed.manifest.begins for signed in published.manifests)])
     _people(draft, first, options)
     _channels(draft, options)
     data = draft.encode(first, first + datetime.timedelta(days=days))
@@ -124,9 +124,9 @@ def sign(key: Path, keys: Path, begins: datetime.date | None, days: int, stick: 
     if not options["yes"]:
         click.confirm("Were all digits compared aloud, and is this the list to sign?", abort=True, err=True)
     secret = roots.read_key_file(_key_bytes(key), passphrase.ask(options["passphrase_fd"], "The root's passphrase"))
-    known = published.sign(data, secret)
-    click.echo(f"Signed manifest {known.manifest.serial}: {keys / roots.NEWEST} and its signature.")
-    for warning in roots.warnings(known, known.manifest.begins):
+    signed = published.sign(data, secret)
+    click.echo(f"Signed manifest {signed.manifest.serial}: {keys / roots.NEWEST} and its signature.")
+    for warning in roots.warnings(signed, signed.manifest.begins):
         click.echo(f"Warning: {warning}")
     if stick:
         click.echo(f"For the courier: {roots.write_outbox(stick, Keys.read(keys), _today())}.")
@@ -186,12 +186,12 @@ def _today() -> datetime.date:
 
 def _public(path: Path, kind: type[E]) -> E:
     try:
-        found = enrolment.read(path.read_bytes())
+        public = enrolment.read(path.read_bytes())
     except (ProtocolError, OSError) as exc:
         raise Problem(f"{path.name} is no public file, or it is damaged", "ask for it again; sign nothing yet") from exc
-    if not isinstance(found, kind):
+    if not isinstance(public, kind):
         raise Problem(f"{path.name} is another kind of public file", "--reviewer for reviewers, --courier for couriers")
-    return found
+    return public
 
 
 def _digits(path: Path, id: str) -> None:
@@ -205,16 +205,16 @@ def _key_bytes(key: Path) -> bytes:
         raise Problem("the root's key file cannot be read", "name it with --key") from exc
 
 
-def _show(found: manifest.Manifest) -> None:
-    click.echo(f"Manifest {found.serial}, from {found.begins} to {found.expires}, {found.slots} slots.")
-    for channel in found.channels:
+def _show(shown: manifest.Manifest) -> None:
+    click.echo(f"Manifest {shown.serial}, from {shown.begins} to {shown.expires}, {shown.slots} slots.")
+    for channel in shown.channels:
         click.echo(f"  channel {channel.id}: {', '.join(channel.readers)} ({channel.workstation})")
-    for reviewer in found.reviewers:
+    for reviewer in shown.reviewers:
         state = "retired" if reviewer.retired else f"keys until {max(p.last for p in reviewer.recipients)}"
         click.echo(f"  reviewer {reviewer.id}: {one_line(reviewer.name)}, {one_line(reviewer.role)}; {state}")
-    if found.recovery:
-        click.echo(f"  recovery: {one_line(found.recovery.name)}")
-    for courier in found.couriers:
+    if shown.recovery:
+        click.echo(f"  recovery: {one_line(shown.recovery.name)}")
+    for courier in shown.couriers:
         whose = f"; {courier.reviewer}'s" if courier.reviewer else ""
         click.echo(f"  courier {courier.id}: {one_line(courier.name)}{whose}")
-    click.echo(f"  collection: {', '.join(found.collection) or 'no fixed days'}")
+    click.echo(f"  collection: {', '.join(shown.collection) or 'no fixed days'}")

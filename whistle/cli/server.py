@@ -195,17 +195,17 @@ def check(folder: Path) -> None:
     from whistle import store
 
     with _opened(folder) as instance:
-        found = store.check(instance.store)
-    click.echo(f"{found.envelopes} envelopes and {found.blocks} blocks are stored.")
-    for title, halves in _halves(found):
+        result = store.check(instance.store)
+    click.echo(f"{result.envelopes} envelopes and {result.blocks} blocks are stored.")
+    for title, halves in _halves(result):
         click.echo(f"{title}: {len(halves)}")
         for day, name in sorted(halves, key=str)[:NAMED]:
             click.echo(f"  {day.isoformat() if day else 'of no day'} {name}")
         if len(halves) > NAMED:
             click.echo(f"  and {len(halves) - NAMED} more")
-    if found.bodiless or found.blockless:
+    if result.bodiless or result.blockless:
         raise Problem("something that was stored is lost", "restore the newest backup that is whole into a new folder")
-    if not found.is_whole:
+    if not result.is_whole:
         raise Problem(
             "something that nobody can reach is left over",
             "whistle server purge removes such blocks; such bodies are sealed and do no harm",
@@ -216,13 +216,13 @@ def check(folder: Path) -> None:
 NAMED = 20  # of each kind
 
 
-def _halves(found: Check) -> list[tuple[str, frozenset[tuple[datetime.date | None, str]]]]:
+def _halves(result: Check) -> list[tuple[str, frozenset[tuple[datetime.date | None, str]]]]:
     """What lacks its other half, by kind, with a title each."""
     kinds = [
-        ("Envelopes without a body", found.bodiless),
-        ("Rows of blocks without a block", found.blockless),
-        ("Bodies without a row", found.rowless_bodies),
-        ("Blocks without a row", found.rowless_blocks),
+        ("Envelopes without a body", result.bodiless),
+        ("Rows of blocks without a block", result.blockless),
+        ("Bodies without a row", result.rowless_bodies),
+        ("Blocks without a row", result.rowless_blocks),
     ]
     return [(title, halves) for title, halves in kinds if halves]
 

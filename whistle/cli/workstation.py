@@ -273,5 +273,5 @@ def _progress(step: str) -> Callable[[int, int], None]:
     return lambda done, total: shown(step, done, total)
 
 
-for each in case.COMMANDS:
-    workstation.add_command(each)
+for command in case.COMMANDS:
+    workstation.add_command(command)

@@ -28,8 +28,8 @@ class CheckedPath(click.Path):
         try:
             return super().convert(value, param, ctx)
         except click.BadParameter as exc:
-            said = exc.message.rstrip(".")
-            raise Problem(one_line(said[:1].lower() + said[1:]), "check the name") from exc
+            message = exc.message.rstrip(".")
+            raise Problem(one_line(message[:1].lower() + message[1:]), "check the name") from exc
 
 
 FILE = CheckedPath(path_type=Path, exists=True, dir_okay=False)
