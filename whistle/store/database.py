@@ -108,7 +108,7 @@ class Database:
         self.keep_reserve()
 
     def keep_reserve(self) -> None:
-        """Make anew what was given up to open SQLite on a full disk, if there is room again."""
+        """Recreate the reserve if it was given up to open SQLite on a full disk and there is room again."""
         if self.is_sqlite:
             with contextlib.suppress(OSError):
                 reserve.keep(self.files[0])
@@ -130,7 +130,7 @@ class Database:
         self._prepare = prepare
 
     def ensure_prepared(self) -> None:
-        """Do what `prepare_later` was told, unless it is done. Raises what it raises."""
+        """Call the function given to `prepare_later`, unless it has succeeded. Raises what it raises."""
         if self._prepare is _nothing:
             return
         with self._preparing:
@@ -235,7 +235,7 @@ class Database:
         return False
 
     def risks(self) -> list[str]:
-        """A line for each of PostgreSQL's settings that puts at risk what was acknowledged; none on SQLite."""
+        """A line for each PostgreSQL setting that puts acknowledged reports at risk; none on SQLite."""
         if self.is_sqlite:
             return []
         with self.read() as connection:
@@ -243,8 +243,8 @@ class Database:
             states = connection.scalars(text("SELECT sync_state FROM pg_stat_replication")).all()
         # PostgreSQL shows states only to users who may see them; without one, the setting must do
         is_waited_for = any(state in WAITED_FOR for state in states) or (bool(names) and None in states)
-        found = [LAGGING] if states and not is_waited_for else []
-        return found + ([UNSAFE] if fsync == "off" else [])
+        risks = [LAGGING] if states and not is_waited_for else []
+        return risks + ([UNSAFE] if fsync == "off" else [])
 
     def close(self) -> None:
         """Close all connections."""
@@ -264,7 +264,7 @@ def _postgresql(url: str) -> Engine:
 
 
 def _bound_waiting(connection: Any, _: Any) -> None:
-    """Nobody waits for ever on PostgreSQL, behind a dump's lock or for a statement; and a commit means on the disk."""
+    """Limit how long statements run and wait for locks, such as a dump's, and make commits durable."""
     with connection.cursor() as cursor:
         cursor.execute(f"SET lock_timeout TO '{PATIENCE}s'")
         cursor.execute(f"SET statement_timeout TO '{STATEMENT}s'")

@@ -55,10 +55,10 @@ class DayHashes:
 
     def _envelopes(self, ids: Sequence[bytes]) -> Iterator[bytes]:
         for start in range(0, len(ids), PIECE):
-            some = ids[start : start + PIECE]
+            batch = ids[start : start + PIECE]
             with self._database.read() as connection:
-                bodies = bodies_of(connection, some)
-            for id in some:
+                bodies = bodies_of(connection, batch)
+            for id in batch:
                 yield _pair(id, bodies.get(id))
 
     def _blocks(self, ids: Sequence[bytes]) -> Iterator[bytes]:

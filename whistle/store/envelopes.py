@@ -99,12 +99,12 @@ def _fresh(connection: Connection, envelopes: Sequence[Sealed]) -> list[Sealed]:
     """The envelopes not stored yet. Raises Taken for a different one under the same id, or under the same key."""
     fresh: dict[int, Sealed] = {}
     taken = []
-    for each in envelopes:
-        stored = _under(connection, each.id) or fresh.get(key(each.id))
+    for envelope in envelopes:
+        stored = _under(connection, envelope.id) or fresh.get(key(envelope.id))
         if stored is None:
-            fresh[key(each.id)] = each
-        elif stored != each:
-            taken.append(each.id)
+            fresh[key(envelope.id)] = envelope
+        elif stored != envelope:
+            taken.append(envelope.id)
     if taken:
         raise Taken(taken)
     return list(fresh.values())
@@ -119,16 +119,16 @@ def _under(connection: Connection, id: bytes) -> Sealed | None:
 def _claim(connection: Connection, block_store: Blocks, blocks: Sequence[bytes], day: date) -> None:
     """Keep the blocks. They count for the day of the commit, since no day may grow once it is over."""
     listed: set[bytes] = set()
-    for some in chunks(blocks):
+    for chunk in chunks(blocks):
         for tables in ALL_TABLES:
-            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(some))))
+            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(chunk))))
     missing = sorted(set(blocks) - listed) or block_store.missing(blocks)
     if missing:
         raise Missing(missing)
-    for some in chunks(blocks):
-        waiting = select(pending.c.id).where(pending.c.id.in_(some))
+    for chunk in chunks(blocks):
+        waiting = select(pending.c.id).where(pending.c.id.in_(chunk))
         connection.execute(update(TODAY.blocks).where(TODAY.blocks.c.id.in_(waiting)).values(day=day))
-        connection.execute(delete(pending).where(pending.c.id.in_(some)))
+        connection.execute(delete(pending).where(pending.c.id.in_(chunk)))
 
 
 def has(connection: Connection, id: bytes) -> bool:
@@ -143,8 +143,10 @@ def lookup(
     heaps, body_heaps = set(heaps), set(bodies)
     rows = [row for row in _rows(connection, ids) if row.heap in heaps]
     with_bodies = [row.id for row in rows if row.heap in body_heaps and row.state != State.REMOVED]
-    found = bodies_of(connection, with_bodies)
-    return [StoredEnvelope(row.id, row.heap, row.state, row.day, row.state_day, found.get(row.id)) for row in rows]
+    bodies_by_id = bodies_of(connection, with_bodies)
+    return [
+        StoredEnvelope(row.id, row.heap, row.state, row.day, row.state_day, bodies_by_id.get(row.id)) for row in rows
+    ]
 
 
 def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
@@ -158,11 +160,11 @@ def _rows(connection: Connection, ids: Sequence[bytes]) -> list[Row[Any]]:
 def bodies_of(connection: Connection, ids: Sequence[bytes]) -> dict[bytes, bytes]:
     """The bodies that exist, by id; all in memory."""
     by_key = {key(id): id for id in ids}
-    found = {}
-    for some in chunks(ids):
-        for k, body in connection.execute(_BODIES, {"keys": [key(id) for id in some]}):
-            found[by_key[k]] = body
-    return found
+    bodies = {}
+    for chunk in chunks(ids):
+        for k, body in connection.execute(_BODIES, {"keys": [key(id) for id in chunk]}):
+            bodies[by_key[k]] = body
+    return bodies
 
 
 def collect(database: Database, ids: Sequence[bytes], clock: Clock) -> list[bytes]:
@@ -200,13 +202,13 @@ def remove(connection: Connection, ids: Sequence[bytes], day: date) -> None:
 
 def drop_bodies(connection: Connection, ids: Sequence[bytes]) -> None:
     """Delete the bodies, in order of their keys. SQLite overwrites them (`secure_delete`)."""
-    for some in chunks(sorted(ids, key=key)):
+    for chunk in chunks(sorted(ids, key=key)):
         for tables in ALL_TABLES:
-            connection.execute(delete(tables.bodies).where(tables.bodies.c.k.in_([key(id) for id in some])))
+            connection.execute(delete(tables.bodies).where(tables.bodies.c.k.in_([key(id) for id in chunk])))
 
 
 def _change(connection: Connection, ids: Sequence[bytes], state: State, day: date) -> None:
-    for some in chunks(sorted(ids)):
+    for chunk in chunks(sorted(ids)):
         for tables in ALL_TABLES:
             table = tables.envelopes
-            connection.execute(update(table).where(table.c.id.in_(some)).values(state=state, state_day=day))
+            connection.execute(update(table).where(table.c.id.in_(chunk)).values(state=state, state_day=day))

@@ -16,7 +16,7 @@ class Full(StoreError):
 
 
 class Away(StoreError):
-    """The database does not answer, as while it restarts. The same call may be made again, even if it had succeeded."""
+    """The database does not answer, as while it restarts. The call may be repeated, even if it had succeeded."""
 
 
 class Taken(StoreError):

@@ -14,7 +14,7 @@ from whistle.store.locks import lock_file, locked
 
 @dataclass(frozen=True)
 class JobLock:
-    """Whether the lock was acquired, which is its truth; `check` before each step asks whether it is held still."""
+    """Whether the lock was acquired (also its truth value). Call `check` before each step: it may have been lost."""
 
     acquired: bool
     ask: Callable[[], object] = lambda: None
@@ -25,7 +25,7 @@ class JobLock:
     def check(self) -> None:
         """Raise StoreError if the lock has been lost: PostgreSQL's goes with its connection, and another may have it.
 
-        A file's lock is lost with its process only.
+        A file's lock is lost only when its process ends.
         """
         self.ask()
 

@@ -14,12 +14,12 @@ SPARE = 8  # times its size must be free to make it: it must not take the last r
 
 
 def keep(database: Path) -> None:
-    """Make the file if there is none and the disk has ample room."""
+    """Create the file if there is none and the disk has ample room."""
     path = database.with_suffix(SUFFIX)
     disk = os.statvfs(database.parent)
     if path.exists() or disk.f_bavail * disk.f_frsize < SPARE * SIZE:
         return
-    with contextlib.suppress(FileExistsError):  # made by another process in this moment
+    with contextlib.suppress(FileExistsError):  # another process has just created it
         file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with open(file, "wb") as stream:  # noqa: PTH123
             stream.write(os.urandom(SIZE))
@@ -32,7 +32,7 @@ def is_needed(database: Path) -> bool:
 
 
 def give_up(database: Path) -> bool:
-    """Remove the file; whether there was one."""
+    """Remove the file; returns whether there was one."""
     try:
         database.with_suffix(SUFFIX).unlink()
     except FileNotFoundError:

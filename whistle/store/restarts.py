@@ -1,4 +1,4 @@
-"""Waits for a database that restarts, so that an upload in the middle goes on instead of being refused."""
+"""Waits for a database that restarts, so that an upload under way continues instead of being refused."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class Restarts:
-    """Repeats calls that failed because the database was away. Only for calls that may be made twice."""
+    """Repeats calls that failed because the database was away. Only for calls that are safe to repeat."""
 
     def __init__(self) -> None:
         self._missed: float | None = None

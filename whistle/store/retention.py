@@ -49,7 +49,7 @@ def record_imports(database: Database, stated: Iterable[tuple[str, date, bytes]]
     with database.write() as connection:
         now = clock.take(connection)
         days = functools.cache(lambda day: day < now.open and has_day(connection, day))
-        rows = [{"reviewer": reviewer, "day": now.day, "hash": hash_} for reviewer, day, hash_ in stated if days(day)]
+        rows = [{"reviewer": reviewer, "day": now.day, "hash": hash} for reviewer, day, hash in stated if days(day)]
         database.add(connection, imports, rows)
         return len(rows)
 
@@ -112,9 +112,9 @@ def _stated(connection: Connection, today: date, active: Collection[str], limits
     """The hashes that all active reviewers stated at least `limits.grace` days ago."""
     early = select(imports.c.reviewer, imports.c.hash).where(imports.c.day <= today - timedelta(days=limits.grace))
     stated: dict[bytes, set[str]] = {}
-    for reviewer, hash_ in connection.execute(early):
-        stated.setdefault(hash_, set()).add(reviewer)
-    return {hash_ for hash_, reviewers in stated.items() if active and set(active) <= reviewers}
+    for reviewer, hash in connection.execute(early):
+        stated.setdefault(hash, set()).add(reviewer)
+    return {hash for hash, reviewers in stated.items() if active and set(active) <= reviewers}
 
 
 def _days_before(database: Database, heap: Heap, limit: date) -> list[date]:

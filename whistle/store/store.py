@@ -20,7 +20,7 @@ from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.restarts import Restarts
 from whistle.store.retention import Limits
 
-ALONE = JobLock(True)  # for callers that know to be the only ones
+ALONE = JobLock(True)  # for callers that are certain to be the only ones
 LIMITS = Limits()
 BOTH = (Heap.REVIEWERS, Heap.REPORTERS)
 REPORTERS = (Heap.REPORTERS,)
@@ -52,10 +52,10 @@ class Store:
         """Trust the clock after a leap; `day` is the day the operator expects. WrongDay if the clock differs."""
         self._clock.accept(day)
 
-    # For who starts it
+    # For whoever starts the server
 
     def risks(self) -> list[str]:
-        """What PostgreSQL's settings put at risk, a line each."""
+        """A line for each PostgreSQL setting that puts acknowledged reports at risk; none on SQLite."""
         return self.database.risks()
 
     # For reporters and couriers: storing

@@ -36,7 +36,7 @@ class TurnoverCounts:
 
 
 def turn_over(database: Database, block_store: Blocks, clock: Clock, lock: JobLock) -> TurnoverCounts:
-    """Move everything of the days that are over; unfinished uploads stay. For whoever holds `lock` only."""
+    """Move everything of the days that are over; unfinished uploads stay. The caller must hold `lock`."""
     with database.write() as connection:  # from here on these days cannot grow
         today = clock.take(connection).open
     with database.read() as connection:
@@ -45,15 +45,15 @@ def turn_over(database: Database, block_store: Blocks, clock: Clock, lock: JobLo
         claimed = TODAY.blocks.c.id.not_in(select(pending.c.id))
         over = select(TODAY.blocks.c.id).where(TODAY.blocks.c.day < today, claimed).distinct()
         blocks = connection.scalars(over.order_by(TODAY.blocks.c.id)).all()
-    for some in chunks(blocks):  # needs space for some hundreds of blocks, not for a whole day's
+    for chunk in chunks(blocks):  # needs space for some hundreds of blocks, not for a whole day's
         lock.check()
-        block_store.settle(some)
-        _move_rows(database, [(TODAY.blocks.c.id, MAIN.blocks, some)])
-        drop_if_unlisted(database, some, [TODAY], block_store.drop_today)
-    for some in chunks(envelopes):
+        block_store.settle(chunk)
+        _move_rows(database, [(TODAY.blocks.c.id, MAIN.blocks, chunk)])
+        drop_if_unlisted(database, chunk, [TODAY], block_store.drop_today)
+    for chunk in chunks(envelopes):
         lock.check()
-        keys = [key(id) for id in some]
-        _move_rows(database, [(table.c.id, MAIN.envelopes, some), (TODAY.bodies.c.k, MAIN.bodies, keys)])
+        keys = [key(id) for id in chunk]
+        _move_rows(database, [(table.c.id, MAIN.envelopes, chunk), (TODAY.bodies.c.k, MAIN.bodies, keys)])
     lock.check()
     drop_unlisted(database, block_store)
     block_store.tidy()

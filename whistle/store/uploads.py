@@ -59,12 +59,12 @@ def is_kept(connection: Connection, id: bytes, heap: Heap | None) -> bool:
 
 def drop(database: Database, block_store: Blocks, ids: Sequence[bytes]) -> None:
     """Remove those of the blocks that no commit has claimed, rows first."""
-    for some in chunks(ids):
+    for chunk in chunks(ids):
         with database.read() as connection:
-            if not connection.scalar(select(exists().where(pending.c.id.in_(some)))):
+            if not connection.scalar(select(exists().where(pending.c.id.in_(chunk)))):
                 continue
         with database.write() as connection:
-            waiting = connection.scalars(select(pending.c.id).where(pending.c.id.in_(some))).all()
+            waiting = connection.scalars(select(pending.c.id).where(pending.c.id.in_(chunk))).all()
             connection.execute(delete(TODAY.blocks).where(TODAY.blocks.c.id.in_(waiting)))
             connection.execute(delete(pending).where(pending.c.id.in_(waiting)))
         drop_if_unlisted(database, waiting, ALL_TABLES, block_store.drop_today)
@@ -96,14 +96,14 @@ def drop_if_unlisted(database: Database, ids: Sequence[bytes], where: Sequence[T
     """Remove the files of those ids that have no row in these tables."""
     with database.read() as connection:
         candidates = sorted(set(ids) - set(_listed(connection, ids, where)))
-    for some in chunks(candidates):
+    for chunk in chunks(candidates):
         with database.write(lasting=False) as connection:  # the lock keeps others from putting them again
-            drop(sorted(set(some) - set(_listed(connection, some, where))))
+            drop(sorted(set(chunk) - set(_listed(connection, chunk, where))))
 
 
 def _listed(connection: Connection, ids: Sequence[bytes], where: Iterable[Tables]) -> list[bytes]:
     listed: set[bytes] = set()
     for tables in where:
-        for some in chunks(ids):
-            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(some))))
+        for chunk in chunks(ids):
+            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(chunk))))
     return sorted(listed)

@@ -19,7 +19,7 @@ Day = date | None
 
 @dataclass(frozen=True)
 class Check:
-    """How much is stored, and what lacks its other half, each by day (None where none is known) and name in hex."""
+    """How much is stored, and what lacks its other half, each by day (None if unknown) and name in hex."""
 
     envelopes: int
     blocks: int
@@ -35,7 +35,7 @@ class Check:
 
 
 def check(store: "Store") -> Check:
-    """Check a store, also while it is in use: what lacks its half is looked at a second time."""
+    """Check a store, also while it is in use: what lacks its half is checked a second time."""
     first = _look(store)
     if first.is_whole:
         return first
@@ -55,16 +55,16 @@ def _look(store: "Store") -> Check:
     files = {*store.block_store.today(), *store.block_store.settled()}  # before the rows, which are written first
     with store.database.snapshot() as connection:
         bodies = {k for tables in ALL_TABLES for k in connection.scalars(select(tables.bodies.c.k))}
-        bodiless, wanted = _bodiless(connection, bodies)
+        bodiless, expected = _bodiless(connection, bodies)
         blocks = {row.id: row.day for tables in ALL_TABLES for row in connection.execute(select(tables.blocks))}
         under_way = set(connection.scalars(select(pending.c.id)))
     missing = store.block_store.missing(sorted(blocks.keys() - under_way))
     return Check(
-        len(wanted & bodies),
+        len(expected & bodies),
         len(blocks.keys() - under_way),
         frozenset(bodiless),
         frozenset((blocks[id], id.hex()) for id in missing),
-        frozenset((None, (k % 2**64).to_bytes(8, "big").hex()) for k in bodies - wanted),
+        frozenset((None, (k % 2**64).to_bytes(8, "big").hex()) for k in bodies - expected),
         frozenset((None, id.hex()) for id in files - blocks.keys() - under_way),
     )
 

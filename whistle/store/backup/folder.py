@@ -94,8 +94,8 @@ def _check_fields(index: Index) -> None:
     values: tuple[Index | SavedFile, ...] = (index, *index.files)
     for value in values:
         for field in dataclasses.fields(value):
-            wanted = {"files": tuple, "size": int, "envelope_size": int, "settled": bool}.get(field.name, str)
-            if type(getattr(value, field.name)) is not wanted:
+            expected = {"files": tuple, "size": int, "envelope_size": int, "settled": bool}.get(field.name, str)
+            if type(getattr(value, field.name)) is not expected:
                 raise ValueError(field.name)
     if not all(NAME.fullmatch(file.name) for file in index.files):
         raise ValueError("name")

@@ -51,17 +51,17 @@ def restore(store: "Store", backup: SavedBackup) -> tuple[int, int]:
 
 
 def _fill(store: "Store", backup: SavedBackup) -> tuple[int, int]:
-    wanted: dict[str, set[bytes]] = {name: set() for name in TO_TODAY}
+    ids: dict[str, set[bytes]] = {name: set() for name in TO_TODAY}
     for name, row in backup.rows():
         if name in TO_TODAY and row.get("state") != State.REMOVED:
-            wanted[name].add(row["id"])
+            ids[name].add(row["id"])
     _clear(store)
     for id, body in backup.blocks():
-        if id in wanted[MAIN.blocks.name]:
+        if id in ids[MAIN.blocks.name]:
             store.block_store.put(id, body)
-    for some in batched(each for each in backup.bodies() if each[0] in wanted[MAIN.envelopes.name]):
+    for batch in batched(each for each in backup.bodies() if each[0] in ids[MAIN.envelopes.name]):
         with store.database.write(lasting=False) as connection:  # the rows' transaction makes this durable too
-            store.database.add(connection, TODAY.bodies, [{"k": key(id), "body": body} for id, body in some])
+            store.database.add(connection, TODAY.bodies, [{"k": key(id), "body": body} for id, body in batch])
     return _add_rows(store, backup)
 
 
@@ -89,9 +89,9 @@ def _add_rows(store: "Store", backup: SavedBackup) -> tuple[int, int]:
 
 def _add_table(store: "Store", connection: Connection, backup: SavedBackup, name: str, table: Table) -> int:
     count = 0
-    for some in batched(row for of, row in backup.rows() if of == name):
-        store.database.add(connection, table, some)
-        count += len(some)
+    for batch in batched(row for of, row in backup.rows() if of == name):
+        store.database.add(connection, table, batch)
+        count += len(batch)
     return count
 
 
@@ -103,5 +103,5 @@ def _check_empty(connection: Connection) -> None:
 def batched(items: Iterable[Any]) -> Iterator[list[Any]]:
     """The items in lists of `PIECE`."""
     iterator = iter(items)
-    while some := list(itertools.islice(iterator, PIECE)):
-        yield some
+    while batch := list(itertools.islice(iterator, PIECE)):
+        yield batch

@@ -133,11 +133,11 @@ class _Saving:
 
     def _bodies(self, ids: Sequence[bytes]) -> Iterator[bytes]:
         for start in range(0, len(ids), PIECE):
-            some = ids[start : start + PIECE]
-            bodies = self._read_bodies(some)
-            if len(bodies) < len(some):  # moved by the turn-over between the reading of both files, or removed
-                bodies |= self._read_bodies([id for id in some if id not in bodies])
-            for id in some:
+            batch = ids[start : start + PIECE]
+            bodies = self._read_bodies(batch)
+            if len(bodies) < len(batch):  # moved by the turn-over between the reading of both files, or removed
+                bodies |= self._read_bodies([id for id in batch if id not in bodies])
+            for id in batch:
                 if id in bodies:
                     yield id + bodies[id]
 

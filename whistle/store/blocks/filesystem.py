@@ -35,7 +35,7 @@ def _translate_os_errors() -> Iterator[None]:
 
 
 class FolderOfBlocks:
-    """A folder of blocks on a file system with POSIX renames and locks. It is made if it does not exist."""
+    """A folder of blocks on a file system with POSIX renames and locks. It is created if it does not exist."""
 
     @_translate_os_errors()
     def __init__(self, folder: Path | str) -> None:
@@ -97,9 +97,9 @@ class FolderOfBlocks:
 
     @_translate_os_errors()
     def settle(self, ids: Sequence[bytes]) -> None:
-        wanted = [i for i in ids if not _path(self._settled, i).exists()]
-        secrets.SystemRandom().shuffle(wanted)  # the new inode numbers follow this order, not that of arrival
-        for id in wanted:
+        unsettled = [i for i in ids if not _path(self._settled, i).exists()]
+        secrets.SystemRandom().shuffle(unsettled)  # the new inode numbers follow this order, not that of arrival
+        for id in unsettled:
             self._copy(id)
         for shard in {_path(self._settled, i).parent for i in ids}:  # all: an interrupted run may not have synced some
             _sync_folder(shard)
@@ -167,12 +167,12 @@ def _names(area: Path) -> list[bytes]:
 
 def _make_area(area: Path) -> None:
     area.mkdir(mode=0o700, parents=True, exist_ok=True)
-    made = False
+    created = False
     for shard in SHARDS:
         with contextlib.suppress(FileExistsError):
             (area / shard).mkdir(mode=0o700)
-            made = True
-    if made:
+            created = True
+    if created:
         _sync_folder(area)
         _sync_folder(area.parent)
 
@@ -205,7 +205,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _locked_part(part: Path) -> Iterator[int]:
-    """Open `part` for writing, as the only writer among all threads and processes. Death releases the lock."""
+    """Open `part` for writing, as the only writer of all threads and processes. A process that dies releases it."""
     while True:
         with contextlib.suppress(FileExistsError):  # not exist_ok, which checks again: `tidy` may be recreating it
             part.parent.mkdir(mode=0o700)
