@@ -196,39 +196,39 @@ def _host(server: Reader, host: str) -> str:
 
 
 def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:
-    found = {}
+    by_channel = {}
     for channel in channels.names():
         questions = channels.table(channel).tables("questions")
-        found[channel] = tuple(Question(_id(t), t.texts("label"), t.texts("hint", {})) for t in questions)
-        if len({question.id for question in found[channel]}) < len(questions):
+        by_channel[channel] = tuple(Question(_id(t), t.texts("label"), t.texts("hint", {})) for t in questions)
+        if len({question.id for question in by_channel[channel]}) < len(questions):
             raise ConfigError(f"{channels.path(channel)}.questions has an id twice")
-        if any(question.id == WAY for question in found[channel]):
+        if any(question.id == WAY for question in by_channel[channel]):
             raise ConfigError(f"{channels.path(channel)}.questions has the id {WAY}, which a request for advice takes")
-    return found
+    return by_channel
 
 
 def _leave(top: Reader) -> str:
-    found = top.text("leave", Config.leave)
-    if not found.startswith(("https://", "http://")):
+    url = top.text("leave", Config.leave)
+    if not url.startswith(("https://", "http://")):
         raise ConfigError("leave must be an address that begins with https://")
-    return found
+    return url
 
 
 def _id(table: Reader) -> str:
-    found = table.text("id")
-    if not ID.fullmatch(found):
+    id = table.text("id")
+    if not ID.fullmatch(id):
         raise ConfigError(f"{table.path('id')} must be made of a to z, 0 to 9 and hyphens, 32 at most")
-    return found
+    return id
 
 
 def _guidance(folder: Path, files: Texts) -> dict[str, str]:
-    found = {}
+    texts = {}
     for language, name in files.items():
         try:
-            found[language] = (folder / name).read_text("utf-8")
+            texts[language] = (folder / name).read_text("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"guidance.{language} names a file that cannot be read") from error
-    return found
+    return texts
 
 
 def _read_rates(given: Reader) -> tuple[dict[str, Rate], str]:

@@ -83,13 +83,13 @@ class Limits:
         self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOAD_SHARE)))
         self._rereads = threading.BoundedSemaphore(max(1, int(config.threads * REREAD_SHARE)))
 
-    def count(self, action: str, environ: dict[str, Any], known: str = "") -> None:
+    def count(self, action: str, environ: dict[str, Any], client_id: str = "") -> None:
         """Count a request; TooManyRequests if the visitor, or everybody together, exceeds the limit.
 
-        Who is `known` has a limit of their own and counts with nobody.
+        A client with a `client_id` has a limit of its own, and does not count towards everybody's.
         """
         # The visitor first: requests over that limit do not count towards everybody's.
-        for item, who in self._counters(action, environ, known):
+        for item, who in self._counters(action, environ, client_id):
             if not self._ask(self._limiter.limiter.hit, True, item, action, who):
                 raise self._too_many(item, action, who)
 
@@ -108,11 +108,11 @@ class Limits:
         return _slot(self._rereads)
 
     def _counters(
-        self, action: str, environ: dict[str, Any], known: str = ""
+        self, action: str, environ: dict[str, Any], client_id: str = ""
     ) -> Iterator[tuple[limits.RateLimitItem, str]]:
         rate = self._config.rates[action]
-        if known:
-            yield from ((item, f"known {known}") for item in _parsed(rate.each))
+        if client_id:
+            yield from ((item, f"known {client_id}") for item in _parsed(rate.each))
             return
         if not self._config.behind_tor:
             visitor = self._address_hash(_address(environ, self._config.trusted_proxies))
@@ -158,12 +158,12 @@ def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None
     app.extensions[NAME] = Limits(config, memory=memory)
 
 
-def count(action: str, known: str = "") -> None:
+def count(action: str, client_id: str = "") -> None:
     """Count an action of `Config.rates` for the current request; TooManyRequests if it exceeds a limit.
 
-    `known`: the id of somebody who proved to be this, and has a limit of their own.
+    `client_id`: the id of an authenticated client, which has a limit of its own.
     """
-    _here().count(action, flask.request.environ, known)
+    _here().count(action, flask.request.environ, client_id)
 
 
 def check(action: str) -> None:
@@ -238,9 +238,9 @@ def _address(environ: dict[str, Any], proxies: int) -> str:
 
 def _network(address: str) -> bytes:
     try:
-        found = ipaddress.ip_address(address)
+        ip = ipaddress.ip_address(address)
     except ValueError:
         return b""
-    if isinstance(found, ipaddress.IPv6Address):
-        return found.ipv4_mapped.packed if found.ipv4_mapped else found.packed[:8]
-    return found.packed
+    if isinstance(ip, ipaddress.IPv6Address):
+        return ip.ipv4_mapped.packed if ip.ipv4_mapped else ip.packed[:8]
+    return ip.packed

@@ -32,13 +32,13 @@ def describe(error: BaseException) -> str:
 
 
 def log_error(error: BaseException) -> None:
-    """Log a failure; not that the database is away, which has a line of its own that does not tell of requests."""
+    """Log a failure, except Away: `Watch` logs outages of the database, without revealing when requests came."""
     if not isinstance(error, Away):
         LOG.error(describe(error))
 
 
 class Once(logging.Filter):
-    """Drops what has been logged on the same day: a fault that every request meets takes a line, not hundreds."""
+    """Drops what has been logged on the same day: a fault in every request takes one line, not hundreds."""
 
     def __init__(self) -> None:
         super().__init__()

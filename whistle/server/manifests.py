@@ -83,46 +83,46 @@ class Published:
         """A reviewer's Ed25519 keys that are valid for messages of that day."""
         return self.chain.signing_keys(id, day)
 
-    def install(self, signed: Iterable[Signed]) -> str:
+    def install(self, pairs: Iterable[Signed]) -> str:
         """Install manifests, in any order: "installed" if one was new, else "same".  BadManifest rejects all of them.
 
         Each must be signed by a pinned root and follow the one before it; the first of all may have any serial.
         """
         with self._lock:
             self._refresh()
-            chain = {known.manifest.serial: known for known in self._manifests}
-            new = sorted((self._verify(*pair) for pair in signed), key=lambda known: known.manifest.serial)
-            added = [known for known in new if self._adds(chain, known)]
-            for known in added:
-                _write(self._folder, f"manifest-{known.manifest.serial}.json", known)
+            chain = {signed.manifest.serial: signed for signed in self._manifests}
+            new = sorted((self._verify(*pair) for pair in pairs), key=lambda signed: signed.manifest.serial)
+            added = [signed for signed in new if self._adds(chain, signed)]
+            for signed in added:
+                _write(self._folder, f"manifest-{signed.manifest.serial}.json", signed)
             if added:
                 _write(self._folder, NEWEST, added[-1])
             self._seen = None
             self._refresh()
         return "installed" if added else "same"
 
-    def _adds(self, chain: dict[int, SignedManifest], known: SignedManifest) -> bool:
-        serial = known.manifest.serial
-        if serial in chain and chain[serial].data == known.data:
+    def _adds(self, chain: dict[int, SignedManifest], signed: SignedManifest) -> bool:
+        serial = signed.manifest.serial
+        if serial in chain and chain[serial].data == signed.data:
             return False
         if chain and serial < min(chain):
             return False  # older than this server's first; not needed here
         if chain:
             try:
-                manifest.check_after([chain[each] for each in sorted(chain)], known)
+                manifest.check_after([chain[each] for each in sorted(chain)], signed)
             except ProtocolError as error:
                 raise BadManifest(str(error)) from error
-        chain[serial] = known
+        chain[serial] = signed
         return True
 
     def _verify(self, data: bytes, signature: bytes) -> SignedManifest:
         try:
-            known = manifest.verify(data, signature, self.roots)
+            signed = manifest.verify(data, signature, self.roots)
         except ProtocolError as error:
             raise BadManifest(str(error)) from error
-        if known.manifest.slots != self._slots:
+        if signed.manifest.slots != self._slots:
             raise BadManifest("the manifest has another number of slots than this server")
-        return known
+        return signed
 
     def _refresh(self) -> None:
         seen = _stamp(self._folder)
@@ -131,8 +131,8 @@ class Published:
         self.roots = tuple(_roots(self._folder))
         chain: dict[int, SignedManifest] = {}
         verified = [self._verify(*pair) for pair in _pairs(self._folder)]
-        for known in sorted(verified, key=lambda known: known.manifest.serial):
-            self._adds(chain, known)
+        for signed in sorted(verified, key=lambda signed: signed.manifest.serial):
+            self._adds(chain, signed)
         self._manifests = tuple(chain[serial] for serial in sorted(chain))
         self._seen = seen
 
@@ -181,10 +181,10 @@ def _pairs(folder: Path) -> Iterable[Signed]:
             yield path.read_bytes(), signature.read_bytes()
 
 
-def _write(folder: Path, name: str, known: SignedManifest) -> None:
+def _write(folder: Path, name: str, signed: SignedManifest) -> None:
     # The signature first: a manifest without one is ignored.
-    _write_durably(folder / (name + SIGNATURE), known.signature)
-    _write_durably(folder / name, known.data)
+    _write_durably(folder / (name + SIGNATURE), signed.signature)
+    _write_durably(folder / name, signed.data)
 
 
 def _write_durably(path: Path, data: bytes) -> None:

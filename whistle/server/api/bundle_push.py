@@ -1,8 +1,8 @@
 """Receives a bundle that a courier brings from a workstation: manifests, import statements, envelopes and blocks.
 
 Each member's size and hash is checked against the listing as it streams in.  Blocks are pending like other uploads;
-envelopes are committed in one transaction, once the whole bundle and nothing else has arrived.  Made-up messages of
-reviewers come with them, and are not told apart at rest.
+envelopes are committed in one transaction, once the whole bundle and nothing else has arrived.  Made-up messages
+are stored with the reviewers' real ones, and look the same at rest.
 """
 
 from dataclasses import dataclass, field
@@ -88,8 +88,8 @@ def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Insta
 
 def _make_up(load: _Load, instance: Instance) -> None:
     today = instance.today
-    made = chaff.pushed(instance.published.current(today), today, instance.config.chaff)
-    load.made_up, load.made_up_blocks = list(made.envelopes), list(made.blocks)
+    pushed = chaff.pushed(instance.published.current(today), today, instance.config.chaff)
+    load.made_up, load.made_up_blocks = list(pushed.envelopes), list(pushed.blocks)
 
 
 def _put_made_up(load: _Load, instance: Instance, before: bytes | None = None) -> None:

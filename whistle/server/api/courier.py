@@ -53,10 +53,10 @@ def manifest() -> flask.Response:
 def numbered(serial: int) -> flask.Response:
     """A manifest by its serial, past, in force or signed in advance; or its signature."""
     limits.count("page")
-    known = here().published.numbered(serial)
-    if known is None or flask.request.path.removesuffix(".minisig") != f"/manifest-{serial}.json":
+    signed = here().published.numbered(serial)
+    if signed is None or flask.request.path.removesuffix(".minisig") != f"/manifest-{serial}.json":
         raise NotFound  # `manifest-01.json` is no other name of it
-    return _published(known)
+    return _published(signed)
 
 
 @blueprint.get("/root-<int:number>.pub")
@@ -155,10 +155,10 @@ def _authenticate() -> Courier:
 def _signer() -> Courier:
     instance = here()
     try:
-        known = instance.published.current(instance.today)
+        signed = instance.published.current(instance.today)
     except NoManifest as error:
         raise Refusal(503, "this server has no manifest yet", "the operator installs the first one") from error
-    courier = known.manifest.courier(flask.request.headers.get("Whistle-Courier", ""))
+    courier = signed.manifest.courier(flask.request.headers.get("Whistle-Courier", ""))
     if courier is None:
         raise Refusal(403, "this courier is not in the manifest", "a root signs a manifest that names it")
     _check_signature(courier, instance)
@@ -214,10 +214,10 @@ def _member(name: str, content: bytes | None) -> Iterator[bytes]:
         yield tar.header(name, len(content)) + content + tar.padding(len(content))
 
 
-def _published(known: SignedManifest) -> flask.Response:
+def _published(signed: SignedManifest) -> flask.Response:
     if flask.request.path.endswith(".minisig"):
-        return flask.Response(known.signature, mimetype="text/plain")
-    return flask.Response(known.data, mimetype="application/json")
+        return flask.Response(signed.signature, mimetype="text/plain")
+    return flask.Response(signed.data, mimetype="application/json")
 
 
 def _malformed() -> Refusal:

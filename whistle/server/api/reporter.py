@@ -114,9 +114,9 @@ def lookup() -> flask.Response:
     ids = _split_ids(_body(size, size))
     if any(one >= two for one, two in itertools.pairwise(ids)):
         raise _malformed()
-    found = instance.store.lookup(ids)
-    told = struct.pack(">I", len(found)) + b"".join(map(_entry, found))
-    return _octets(told.ljust(len(told) + -len(told) % PAD, b"\0"))
+    envelopes = instance.store.lookup(ids)
+    answer = struct.pack(">I", len(envelopes)) + b"".join(map(_entry, envelopes))
+    return _octets(answer.ljust(len(answer) + -len(answer) % PAD, b"\0"))
 
 
 @blueprint.post("/blocks")

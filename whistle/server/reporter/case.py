@@ -36,7 +36,7 @@ class Back:
     """A visit of a returning reporter, with what the words found."""
 
     visit: Visit
-    known: SignedManifest
+    signed: SignedManifest
     reporter: Reporter
     view: CaseView
 
@@ -59,13 +59,13 @@ class Back:
     @property
     def readers(self) -> tuple[str, ...]:
         """The ids of those who would read a follow-up; empty if none of them is active any more."""
-        return arrival.follow_up_readers(self.view, self.known.manifest)
+        return arrival.follow_up_readers(self.view, self.signed.manifest)
 
     @property
     def instead(self) -> tuple[str, ...]:
         """The channel's present readers without those left out: for a case that has no readers any more."""
         slip = self.view.slip
-        return arrival.readers_of(self.known.manifest, slip.channel, slip.without) if slip else ()
+        return arrival.readers_of(self.signed.manifest, slip.channel, slip.without) if slip else ()
 
     @property
     def chosen(self) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ class Back:
     @property
     def unwanted(self) -> tuple[str, ...]:
         """Those left out by the report and, if it has no readers any more, by the submitted form."""
-        ticked = () if self.readers else fields.left_out(self.visit.arrived, self.known.manifest)
+        ticked = () if self.readers else fields.left_out(self.visit.arrived, self.signed.manifest)
         return tuple(dict.fromkeys((*self.without, *ticked)))
 
 
@@ -102,11 +102,11 @@ def _with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.
         reporter = retrieval.derive(words.decode(visit.arrived.get("words")))
     except WordsError as error:
         return ask(visit, fields.words_problem(visit.t, error), padded=True)
-    known = visit.published.current(visit.day)
+    signed = visit.published.current(visit.day)
     view = arrival.view_case(reporter, visit.published, visit.store, visit.day)
     if view is None:
         return ask(visit, Problem("words", visit.t("replies.nothing")), padded=True)
-    return answer(Back(visit, known, reporter, view))
+    return answer(Back(visit, signed, reporter, view))
 
 
 def look(visit: Visit) -> flask.Response:
@@ -123,7 +123,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         "case.html",
         padded=True,
         problems=problems,
-        reading="" if back.over and not view.slip else readers_line.case(visit, back.known, view),
+        reading="" if back.over and not view.slip else readers_line.case(visit, back.signed, view),
         state=_state(back),
         facts=list(_facts(back)),
         plan=plan(visit, view.day, view.done) if view.day and view.state is not State.REMOVED else (),
@@ -190,15 +190,15 @@ def _state(back: Back) -> Markup:
     return t("case.removed", day=day) if view.state is State.REMOVED else t("case.gone")
 
 
-def _missing(visit: Visit, found: MissingReply) -> Markup:
-    key = "absent_own" if found.author == found.by else "differs" if found.differs else "absent"
-    return visit.t(f"case.{key}", author=shown(found.author), by=shown(found.by))
+def _missing(visit: Visit, missing: MissingReply) -> Markup:
+    key = "absent_own" if missing.author == missing.by else "differs" if missing.differs else "absent"
+    return visit.t(f"case.{key}", author=shown(missing.author), by=shown(missing.by))
 
 
 def _facts(back: Back) -> Sequence[Markup]:
     """What is known besides the state, one line each."""
     visit, view, t = back.visit, back.view, back.visit.t
-    planned = "" if back.over else due(visit, back.known)
+    planned = "" if back.over else due(visit, back.signed)
     lines: dict[str, dict[str, Any] | None] = {
         "sent": {"day": t.day(view.day)} if view.day else None,
         "pickup": {"day": planned} if planned else None,
@@ -220,7 +220,7 @@ def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
     visit = back.visit
     nobody = any(problem.nobody for problem in problems)
     return {
-        "open": back.known.manifest.standing(visit.day) != "closed",
+        "open": back.signed.manifest.standing(visit.day) != "closed",
         "nobody": nobody,
         "outside": () if back.readers and not nobody else outside(visit),
         **whom(back, "follow_up"),
@@ -229,16 +229,16 @@ def _follow_up(back: Back, problems: Sequence[Problem]) -> dict[str, Any]:
 
 def whom(back: Back, about: str) -> dict[str, Any]:
     """Who will read the next message; or who is offered instead, with checkboxes and the texts `about` it."""
-    visit, known = back.visit, back.known
+    visit, signed = back.visit, back.signed
     if back.readers or not back.instead:
         return {
-            "whom": readers_line.line(visit, known, back.readers, back.without) if back.readers else "",
+            "whom": readers_line.line(visit, signed, back.readers, back.without) if back.readers else "",
             "readers": (),
         }
     return {
-        "readers": tickable(visit, known, back.instead, only=back.instead),
+        "readers": tickable(visit, signed, back.instead, only=back.instead),
         "about": about,
-        "choosing": readers_line.offered(visit, known, back.chosen, back.unwanted),
+        "choosing": readers_line.offered(visit, signed, back.chosen, back.unwanted),
     }
 
 

@@ -138,7 +138,7 @@ def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
 
 
 def _sent(back: Back, readers: tuple[str, ...]) -> flask.Response:
-    who = readers_line.line(back.visit, back.known, readers, back.unwanted)
+    who = readers_line.line(back.visit, back.signed, readers, back.unwanted)
     return notice(back.visit, "follow_up.sent", code=back.code, reading=who)
 
 
@@ -151,7 +151,7 @@ def _confirm(visit: Visit, what: str, step: str, parts: tuple[str, ...], message
             step=step,
             parts=parts,
             message=message,
-            reading=readers_line.line(visit, back.known, back.readers, back.without),
+            reading=readers_line.line(visit, back.signed, back.readers, back.without),
             code=back.code,
             attempt=fields.new_attempt(),
         )

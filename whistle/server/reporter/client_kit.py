@@ -39,8 +39,8 @@ MARKS = {name: mark(name) for name in FIELDS}
 
 def kit(visit: Visit) -> flask.Response:
     """All pages and texts of the script, in one response."""
-    known = visit.published.current(visit.day)
-    pages = {name: Markup(html) for name, html in _pages(visit, known).items()}  # noqa: S704  rendered by our templates
+    signed = visit.published.current(visit.day)
+    pages = {name: Markup(html) for name, html in _pages(visit, signed).items()}  # noqa: S704  rendered by our templates
     return page(visit, "script/kit.html", pages=pages, settings=_settings(visit))
 
 
@@ -54,7 +54,7 @@ def _settings(visit: Visit) -> str:
         "last": t.last,
         "decimal": t.decimal,
         "words": t.words,
-        "texts": {key: said for key, said in t.messages.items() if key.startswith(TEXTS)},
+        "texts": {key: message for key, message in t.messages.items() if key.startswith(TEXTS)},
         "plan": [] if visit.leapt else [_step(visit, step) for step in visit.config.plan],
         "leapt": visit.leapt,
         "kept": KEPT.days,
@@ -64,9 +64,9 @@ def _settings(visit: Visit) -> str:
     return json.dumps(settings, ensure_ascii=False, default=dict)
 
 
-def _pages(visit: Visit, known: SignedManifest) -> Mapping[str, str]:
+def _pages(visit: Visit, signed: SignedManifest) -> Mapping[str, str]:
     t = visit.t
-    waits = pickup(visit, known, "done.pickup")
+    waits = pickup(visit, signed, "done.pickup")
     shown = {
         "words": ("words.html", _words()),
         "keep": ("keep.html", {"places": range(1, words.COUNT + 1)}),
@@ -83,12 +83,12 @@ def _pages(visit: Visit, known: SignedManifest) -> Mapping[str, str]:
         "sent": ("notice.html", _notice(visit, "follow_up.sent", code=" ", reading=MARKS["reading"])),
         "withdrawn": ("notice.html", _notice(visit, "withdraw.done")),
         "late": ("notice.html", _notice(visit, "withdraw.late", code=" ", step="stop")),
-        "instead-follow-up": ("script/instead.html", _people(visit, known, "follow_up")),
-        "instead-renew": ("script/instead.html", _people(visit, known, "tell")),
+        "instead-follow-up": ("script/instead.html", _people(visit, signed, "follow_up")),
+        "instead-renew": ("script/instead.html", _people(visit, signed, "tell")),
         "nobody": ("parts/follow_up.html", {"open": True, "whom": "", "readers": (), "outside": outside(visit)}),
         "closed": ("parts/follow_up.html", {"open": False, "outside": outside(visit)}),
         "outside": ("parts/outside.html", {"outside": outside(visit)}),
-        "other": ("script/other.html", {"channels": channels(visit, known)}),
+        "other": ("script/other.html", {"channels": channels(visit, signed)}),
         "summary": ("parts/summary.html", {"problems": ({"field": MARKS["field"], "text": MARKS["problem"]},)}),
         "cleaning": ("script/cleaning.html", {}),
         "sealed": ("script/sealed.html", {}),
@@ -129,9 +129,9 @@ def _case(visit: Visit) -> dict[str, Any]:
     }
 
 
-def _people(visit: Visit, known: SignedManifest, about: str) -> dict[str, Any]:
-    everybody = [reviewer.id for reviewer in offered(known.manifest, visit.day)]
-    return {"readers": tickable(visit, known, everybody), "about": about}
+def _people(visit: Visit, signed: SignedManifest, about: str) -> dict[str, Any]:
+    everybody = [reviewer.id for reviewer in offered(signed.manifest, visit.day)]
+    return {"readers": tickable(visit, signed, everybody), "about": about}
 
 
 def _notice(visit: Visit, key: str, **more: str) -> dict[str, Any]:

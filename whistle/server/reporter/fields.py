@@ -131,14 +131,14 @@ def _fits(code: bytes, typed: Mapping[int, str], language: str) -> bool:
 def words_problem(t: Translation, error: WordsError) -> Problem:
     """The problem with words that are not a code."""
     if error.reason == "count":
-        said = t("replies.count", error.found) if error.found else t.text("replies.empty")
+        message = t("replies.count", error.found) if error.found else t.text("replies.empty")
     elif error.reason == "unknown" and error.neighbours:
-        said = t("replies.unknown_near", word=error.word, near=t.listed(error.neighbours))
+        message = t("replies.unknown_near", word=error.word, near=t.listed(error.neighbours))
     elif error.reason == "unknown":
-        said = t("replies.unknown", word=error.word)
+        message = t("replies.unknown", word=error.word)
     else:
-        said = t("replies.checksum")
-    return Problem("words", said)
+        message = t("replies.checksum")
+    return Problem("words", message)
 
 
 def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Problem:
@@ -147,14 +147,14 @@ def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Probl
         return _too_big(t, error, bounds)
     if isinstance(error, Busy):
         return limited(t, error.wait)
-    field, key = next((said for kind, said in MESSAGES.items() if isinstance(error, kind)), ("", "error.not_stored"))
+    field, key = next((entry for kind, entry in MESSAGES.items() if isinstance(error, kind)), ("", "error.not_stored"))
     return Problem(field, t(key), isinstance(error, NobodyLeft))
 
 
 def limited(t: Translation, wait: int) -> Problem:
     """The problem for a rate limit or a busy server; `wait` in seconds, 0 if unknown."""
-    said = t("notice.limit_text", wait=_duration(t, wait)) if wait else t("notice.busy_text")
-    return Problem("", said, heading="notice.limit", wait=wait)
+    message = t("notice.limit_text", wait=_duration(t, wait)) if wait else t("notice.busy_text")
+    return Problem("", message, heading="notice.limit", wait=wait)
 
 
 def _duration(t: Translation, seconds: int) -> Markup:

@@ -20,29 +20,29 @@ from whistle.server.sealing.case_view import CaseView
 from whistle.store import StoreError
 
 
-def line(visit: Visit, known: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
+def line(visit: Visit, signed: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
     """Who will read a message, and who was left out."""
     t, able = visit.t, tuple(readers)
-    some = any(id != RECOVERY for id in able)  # nothing is sealed to the reserve key alone
-    sentence = t("reading.will", names=names(visit, known, able)) if some else t("reading.nobody")
-    return Markup("<strong>{}</strong> {}").format(sentence, _out(visit, known, without))
+    anybody = any(id != RECOVERY for id in able)  # nothing is sealed to the reserve key alone
+    sentence = t("reading.will", names=names(visit, signed, able)) if anybody else t("reading.nobody")
+    return Markup("<strong>{}</strong> {}").format(sentence, _out(visit, signed, without))
 
 
-def for_channel(visit: Visit, known: SignedManifest, channel: Channel) -> Markup:
+def for_channel(visit: Visit, signed: SignedManifest, channel: Channel) -> Markup:
     """For a report's form: the readers of the channel, or those left by the checkboxes of the submitted form."""
-    without = fields.left_out(visit.arrived, known.manifest)
+    without = fields.left_out(visit.arrived, signed.manifest)
     draft = Draft(channel.id, visit.t.code, "", without=without)
     readers: tuple[str, ...] = ()
     with contextlib.suppress(NobodyLeft):
-        readers = arrival.report_readers(draft, known, visit.day)
-    return offered(visit, known, readers, without)
+        readers = arrival.report_readers(draft, signed, visit.day)
+    return offered(visit, signed, readers, without)
 
 
-def offered(visit: Visit, known: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
+def offered(visit: Visit, signed: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:
     """For a form with checkboxes: the line stays true when a box is ticked later."""
     if not visit.arrived.all("without"):
-        return visit.t("reading.before", names=names(visit, known, readers))
-    return Markup("{} {}").format(visit.t("reading.chosen"), line(visit, known, readers, without))
+        return visit.t("reading.before", names=names(visit, signed, readers))
+    return Markup("{} {}").format(visit.t("reading.chosen"), line(visit, signed, readers, without))
 
 
 def stored(visit: Visit, reporter: Reporter) -> Markup:
@@ -53,21 +53,21 @@ def stored(visit: Visit, reporter: Reporter) -> Markup:
     return visit.t("reading.unknown")
 
 
-def case(visit: Visit, known: SignedManifest, view: CaseView) -> Markup:
+def case(visit: Visit, signed: SignedManifest, view: CaseView) -> Markup:
     """Who can read the report of a case, who was left out, and who was let in later."""
     t = visit.t
     if view.slip is None:
         return t("case.no_slip")
-    sentence = t("reading.can", names=names(visit, known, view.slip.readers))
+    sentence = t("reading.can", names=names(visit, signed, view.slip.readers))
     later = [_later(visit.t, each) for each in view.brought_in]
-    more = Markup(" ").join([_out(visit, known, view.slip.without), *later])
+    more = Markup(" ").join([_out(visit, signed, view.slip.without), *later])
     return Markup("<strong>{}</strong> {}").format(sentence, more)
 
 
-def _later(t: Translation, each: BroughtIn) -> Markup:
-    return t("reading.later", name=shown(each.reviewer), by=shown(each.by), day=t.day(each.day))
+def _later(t: Translation, brought_in: BroughtIn) -> Markup:
+    return t("reading.later", name=shown(brought_in.reviewer), by=shown(brought_in.by), day=t.day(brought_in.day))
 
 
-def _out(visit: Visit, known: SignedManifest, without: Iterable[str]) -> Markup:
-    out = names(visit, known, without)
+def _out(visit: Visit, signed: SignedManifest, without: Iterable[str]) -> Markup:
+    out = names(visit, signed, without)
     return visit.t("reading.out", names=out) if out else visit.t("reading.nobody_out")

@@ -79,10 +79,10 @@ class Visit:
         There is none either while the clock has leapt past the beginning of a newer one, which may have retired the
         person of whom the report speaks.
         """
-        known = self.published.sealing(self.day)
-        if self.leapt and self.published.current(max(self.day, self.says)) != known:
+        signed = self.published.sealing(self.day)
+        if self.leapt and self.published.current(max(self.day, self.says)) != signed:
             raise NoManifest("a newer manifest may have begun")
-        return known
+        return signed
 
     def with_form(self, fields: Arrived) -> "Visit":
         """The same visit with its form, at the current day: the form may have taken past midnight to arrive."""
@@ -119,30 +119,30 @@ def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any
     return page(visit, "notice.html", status=status, heading=visit.t(key), lines=texts, **values)
 
 
-def pickup(visit: Visit, known: SignedManifest, key: str) -> Markup:
+def pickup(visit: Visit, signed: SignedManifest, key: str) -> Markup:
     """When messages are picked up next, by the message ``key``.
 
     ``key``_none if there are no fixed days, ``key``_leapt if the clock has leapt.
     """
     if visit.leapt:
         return visit.t(f"{key}_leapt")
-    day = due(visit, known)
+    day = due(visit, signed)
     return visit.t(key, day=day) if day else visit.t(f"{key}_none")
 
 
-def due(visit: Visit, known: SignedManifest) -> str:
+def due(visit: Visit, signed: SignedManifest) -> str:
     """The day of the next planned pick-up, or "".  On such a day also the one after: today's may be over."""
-    day, t = None if visit.leapt else next_collection(known.manifest, visit.day), visit.t
+    day, t = None if visit.leapt else next_collection(signed.manifest, visit.day), visit.t
     if day is None or day != visit.day:
         return long_day(t, day) if day else ""
-    after = next_collection(known.manifest, day + datetime.timedelta(days=1))
+    after = next_collection(signed.manifest, day + datetime.timedelta(days=1))
     assert after  # in a week at the latest
     return t("case.today", today=t.weekdays[day.weekday()], day=long_day(t, after))
 
 
-def collection_days(visit: Visit, known: SignedManifest) -> Markup:
+def collection_days(visit: Visit, signed: SignedManifest) -> Markup:
     """A sentence with the weekdays of pick-ups."""
-    days = [visit.t.weekday(name) for name in known.manifest.collection]
+    days = [visit.t.weekday(name) for name in signed.manifest.collection]
     return visit.t("land.pickup", days=visit.t.listed(days)) if days else visit.t("land.pickup_none")
 
 
@@ -178,16 +178,16 @@ def outside(visit: Visit) -> list[dict[str, str | Markup]]:
     ]
 
 
-def names(visit: Visit, known: SignedManifest, ids: Iterable[str]) -> Markup:
+def names(visit: Visit, signed: SignedManifest, ids: Iterable[str]) -> Markup:
     """A list of people with their names and roles in the manifest."""
-    return visit.t.listed([person(visit, known, id) for id in ids])
+    return visit.t.listed([person(visit, signed, id) for id in ids])
 
 
-def person(visit: Visit, known: SignedManifest, id: str) -> str:
+def person(visit: Visit, signed: SignedManifest, id: str) -> str:
     """A person's name and role, or the id of somebody whom no manifest lists any more."""
-    if id == RECOVERY and known.manifest.recovery:
-        return visit.t("reading.reserve", name=known.manifest.recovery.name)
-    reviewer = known.manifest.reviewer(id) or visit.published.reviewer(id)
+    if id == RECOVERY and signed.manifest.recovery:
+        return visit.t("reading.reserve", name=signed.manifest.recovery.name)
+    reviewer = signed.manifest.reviewer(id) or visit.published.reviewer(id)
     return shown(reviewer) if reviewer else id
 
 
@@ -196,39 +196,39 @@ def shown(reviewer: Reviewer) -> str:
     return reviewer.name if reviewer.role in ("", reviewer.name) else f"{reviewer.name} ({reviewer.role})"
 
 
-def channels(visit: Visit, known: SignedManifest) -> list[dict[str, str]]:
+def channels(visit: Visit, signed: SignedManifest) -> list[dict[str, str]]:
     """The channels as pages show them."""
-    return [channel(visit, known, each) for each in known.manifest.channels]
+    return [channel(visit, signed, each) for each in signed.manifest.channels]
 
 
-def channel(visit: Visit, known: SignedManifest, each: Channel) -> dict[str, str]:
+def channel(visit: Visit, signed: SignedManifest, entry: Channel) -> dict[str, str]:
     """One channel as pages show it."""
     return {
-        "id": each.id,
-        "title": visit.localized(each.title),
-        "purpose": visit.localized(each.purpose),
-        "names": names(visit, known, each.readers),
-        "workstation": each.workstation,
+        "id": entry.id,
+        "title": visit.localized(entry.title),
+        "purpose": visit.localized(entry.purpose),
+        "names": names(visit, signed, entry.readers),
+        "workstation": entry.workstation,
     }
 
 
 def tickable(
-    visit: Visit, known: SignedManifest, readers: Sequence[str], only: Sequence[str] = ()
+    visit: Visit, signed: SignedManifest, readers: Sequence[str], only: Sequence[str] = ()
 ) -> list[dict[str, Any]]:
     """Everybody who could read, with a checkbox each to leave them out, in groups: readers, people who could be let in
     later, and the reserve key.  ``only`` restricts it to some ids.
     """
-    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(known.manifest, visit.day)]
-    if known.manifest.recovery:
-        people.append((RECOVERY, known.manifest.recovery.name))
+    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(signed.manifest, visit.day)]
+    if signed.manifest.recovery:
+        people.append((RECOVERY, signed.manifest.recovery.name))
     ticked = visit.arrived.all("without")
     groups: dict[str, list[dict[str, object]]] = {"reads": [], "could": [], "reserve": []}
     for id, name in people:
         if not only or id in only:
             kind = "reserve" if id == RECOVERY else "reads" if id in readers else "could"
             groups[kind].append({"id": id, "shown": name, "ticked": id in ticked})
-    for number, each in enumerate((each for group in groups.values() for each in group), 1):
-        each["control"] = "without" if number == 1 else f"without-{number}"  # problems link to the first
+    for number, choice in enumerate((choice for group in groups.values() for choice in group), 1):
+        choice["control"] = "without" if number == 1 else f"without-{number}"  # problems link to the first
     return [{"kind": kind, "people": group} for kind, group in groups.items() if group]
 
 
@@ -283,5 +283,5 @@ def _number(visit: Visit, emergency: Emergency) -> Markup:
 
 def languages(config: Config) -> list[str]:
     """The languages that have both a name in the configuration and a translation; the first is the default."""
-    known = i18n.available()
-    return [code for code in config.languages if code in known] or ["en"]
+    translated = i18n.available()
+    return [code for code in config.languages if code in translated] or ["en"]

@@ -44,21 +44,21 @@ _random = secrets.SystemRandom()
 
 def choose(visit: Visit) -> flask.Response:
     """The list of channels, or the form itself if there is only one channel."""
-    known = visit.sealing
+    signed = visit.sealing
     way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
-    if len(known.manifest.channels) == 1:
-        return _form(visit, known, known.manifest.channels[0], way, ())
-    return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=())
+    if len(signed.manifest.channels) == 1:
+        return _form(visit, signed, signed.manifest.channels[0], way, ())
+    return page(visit, "channel.html", way=way, channels=channels(visit, signed), problems=())
 
 
 def tell(visit: Visit) -> flask.Response:
     """The form of the chosen channel."""
-    known, way = visit.sealing, fields.way(visit.arrived)
-    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    signed, way = visit.sealing, fields.way(visit.arrived)
+    chosen = signed.manifest.channel(visit.arrived.get("channel"))
     if chosen is None:
         problem = Problem("channel", visit.t("channel.missing"))
-        return page(visit, "channel.html", way=way, channels=channels(visit, known), problems=(problem,))
-    return _form(visit, known, chosen, way, ())
+        return page(visit, "channel.html", way=way, channels=channels(visit, signed), problems=(problem,))
+    return _form(visit, signed, chosen, way, ())
 
 
 def send(visit: Visit) -> flask.Response:
@@ -71,16 +71,16 @@ def send(visit: Visit) -> flask.Response:
     reporter = retrieval.derive(retrieval.code_for(attempt, visit.arrived.digest))
     if arrival.is_stored(reporter, visit.store):
         return stored(visit, reporter)
-    known = visit.sealing
-    chosen = known.manifest.channel(visit.arrived.get("channel"))
+    signed = visit.sealing
+    chosen = signed.manifest.channel(visit.arrived.get("channel"))
     if chosen and chosen.id != visit.arrived.get("shown"):
         # Another channel has other readers: show them first.
-        return _form(visit, known, chosen, fields.way(visit.arrived), files_problem(visit))
-    if chosen is None or visit.arrived.get("keys") != str(known.manifest.serial):
+        return _form(visit, signed, chosen, fields.way(visit.arrived), files_problem(visit))
+    if chosen is None or visit.arrived.get("keys") != str(signed.manifest.serial):
         return again(visit, Problem("without", visit.t("error.renewed")))
     try:
         with limits.storing():
-            arrival.first_report(_draft(visit, known, chosen), reporter, visit.published, visit.store, visit.day)
+            arrival.first_report(_draft(visit, signed, chosen), reporter, visit.published, visit.store, visit.day)
     except (DiskFull, Refused) as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
     return words_page(visit, reporter)
@@ -109,10 +109,10 @@ def _save_sealed(visit: Visit) -> flask.Response:
 
 def again(visit: Visit, problem: Problem) -> flask.Response:
     """The form with what was typed, and the problem; files must be chosen again."""
-    known = visit.sealing
-    named = (known.manifest.channel(visit.arrived.get(name)) for name in ("channel", "shown"))
-    chosen = next(filter(None, named), known.manifest.channels[0])  # never lose a text because its channel is gone
-    return _form(visit, known, chosen, fields.way(visit.arrived), problems_of(visit, problem))
+    signed = visit.sealing
+    named = (signed.manifest.channel(visit.arrived.get(name)) for name in ("channel", "shown"))
+    chosen = next(filter(None, named), signed.manifest.channels[0])  # never lose a text because its channel is gone
+    return _form(visit, signed, chosen, fields.way(visit.arrived), problems_of(visit, problem))
 
 
 def problems_of(visit: Visit, problem: Problem) -> tuple[Problem, ...]:
@@ -162,14 +162,14 @@ def leave(visit: Visit) -> flask.Response:
 
 def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False) -> flask.Response:
     """Who reads it and what happens next; ``sealed``: only the reporter's own device knows the words."""
-    known = visit.published.current(visit.day)
+    signed = visit.published.current(visit.day)
     return page(
         visit,
         "done.html",
         kept=kept,
         sealed=sealed,
         reading=who,
-        waits=pickup(visit, known, "done.pickup"),
+        waits=pickup(visit, signed, "done.pickup"),
         plan=plan(visit, visit.day) if kept else (),
     )
 
@@ -186,7 +186,7 @@ STEPS: Mapping[str, Answer] = {
 }
 
 
-def _draft(visit: Visit, known: SignedManifest, chosen: Channel) -> Draft:
+def _draft(visit: Visit, signed: SignedManifest, chosen: Channel) -> Draft:
     arrived = visit.arrived
     text, answers = fields.text(arrived), fields.answers(arrived, visit.config.questions.get(chosen.id, ()))
     if fields.way(arrived) == "advice":
@@ -196,14 +196,14 @@ def _draft(visit: Visit, known: SignedManifest, chosen: Channel) -> Draft:
         language=visit.t.code,
         text=text,
         answers=answers,
-        without=fields.left_out(arrived, known.manifest),
+        without=fields.left_out(arrived, signed.manifest),
         attachments=arrived.attachments,
         blocks=arrived.blocks,
     )
 
 
 def _form(
-    visit: Visit, known: SignedManifest, chosen: Channel, way: str, problems: Sequence[Problem]
+    visit: Visit, signed: SignedManifest, chosen: Channel, way: str, problems: Sequence[Problem]
 ) -> flask.Response:
     arrived = visit.arrived
     nobody = any(problem.nobody for problem in problems)
@@ -213,16 +213,16 @@ def _form(
         "tell.html",
         status=422 if problems else 200,
         way=way,
-        channel=channel(visit, known, chosen),
+        channel=channel(visit, signed, chosen),
         chosen=chosen.id,
-        channels=channels(visit, known) if nobody and len(known.manifest.channels) > 1 else (),
-        serial=known.manifest.serial,
+        channels=channels(visit, signed) if nobody and len(signed.manifest.channels) > 1 else (),
+        serial=signed.manifest.serial,
         attempt=typed.hex() if typed else fields.new_attempt(),
         text=arrived.get("text"),
         questions=_questions(visit, chosen),
-        readers=tickable(visit, known, chosen.readers),
+        readers=tickable(visit, signed, chosen.readers),
         about="tell",
-        choosing=readers_line.for_channel(visit, known, chosen),
+        choosing=readers_line.for_channel(visit, signed, chosen),
         nobody=nobody,
         outside=outside(visit) if nobody else (),
         files_hint=files_hint(visit),

@@ -104,7 +104,7 @@ def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
 def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
     """The first page, or `closed`.  `elsewhere`: a form was taken for another site's."""
     try:
-        known = visit.sealing
+        signed = visit.sealing
     except NoManifest:
         return closed(visit)
     text = visit.localized(visit.config.guidance)
@@ -113,11 +113,11 @@ def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
         "land.html",
         elsewhere=elsewhere,
         away=visit.away,
-        channels=channels(visit, known),
-        recovery=known.manifest.recovery.name if known.manifest.recovery else "",
-        days=collection_days(visit, known),
+        channels=channels(visit, signed),
+        recovery=signed.manifest.recovery.name if signed.manifest.recovery else "",
+        days=collection_days(visit, signed),
         plan=plan(visit, visit.day),
-        outdated=_outdated(visit, known),
+        outdated=_outdated(visit, signed),
         guidance=guidance.render(text) if text else "",
         outside=outside(visit),
     )
@@ -155,8 +155,8 @@ def database_away(_: Away) -> flask.Response:
 def _visit_anywhere() -> Visit:
     """A visit in the URL's language or, if it has none, the browser's."""
     language = flask.request.path.strip("/")
-    known = languages(here().config)
-    return _visit(language if language in known else i18n.negotiate(flask.request.accept_languages, known))
+    available = languages(here().config)
+    return _visit(language if language in available else i18n.negotiate(flask.request.accept_languages, available))
 
 
 def _from_elsewhere(visit: Visit) -> flask.Response:
@@ -242,8 +242,8 @@ def _with_retry_after(answer: flask.Response, problem: Problem) -> flask.Respons
     return answer
 
 
-def _outdated(visit: Visit, known: SignedManifest) -> str:
-    if visit.leapt or known.manifest.standing(visit.day) != "grace":
+def _outdated(visit: Visit, signed: SignedManifest) -> str:
+    if visit.leapt or signed.manifest.standing(visit.day) != "grace":
         return ""
-    t, ends = visit.t, known.manifest.expires
+    t, ends = visit.t, signed.manifest.expires
     return t("land.outdated", day=t.day(ends), last=t.day(ends + GRACE))

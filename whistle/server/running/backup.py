@@ -48,7 +48,7 @@ def _name(data: Path) -> str:
 
 def _encode(instance: Instance) -> bytes:
     published = instance.published
-    manifests = [[_text(known.data), _text(known.signature)] for known in published.manifests]
+    manifests = [[_text(signed.data), _text(signed.signature)] for signed in published.manifests]
     return json.dumps({"roots": [root.text for root in published.roots], "manifests": manifests}).encode()
 
 

@@ -1,7 +1,7 @@
 """Chaff: made-up messages that nobody can open, indistinguishable from real ones.
 
-They come the ways of real ones, by the same code: reports and follow-ups at random times, replies and notes with what
-a courier pushes.  They hide on which days something real arrived, not a trend.
+They take the same paths as real ones, through the same code: reports and follow-ups at random times, replies and
+notes with what a courier pushes.  They hide on which days something real arrived, not a trend.
 """
 
 import os
@@ -42,13 +42,13 @@ class Reporters:
     def __init__(self) -> None:
         self._reports: list[bytes] = []
 
-    def act(self, store: Store, known: SignedManifest, day: date) -> None:
+    def act(self, store: Store, signed: SignedManifest, day: date) -> None:
         """Report or follow up, as if on this day, and perhaps withdraw.  Raises DiskFull or StoreError."""
         if self._reports and RANDOM.random() < WITHDRAWALS:
             token = self._reports.pop(RANDOM.randrange(len(self._reports)))
             store.withdraw(message_id(token), slip_id(token))
         token, is_report = os.urandom(TOKEN), RANDOM.random() < REPORTS
-        sealed = tuple(_envelope(known, day) for _ in range(REPORT if is_report else 1))
+        sealed = tuple(_envelope(signed, day) for _ in range(REPORT if is_report else 1))
         arrival.save(Submission(token, sealed, tuple(_blocks(_count()))), (), store)
         if is_report:
             self._reports = [*self._reports, token][-REMEMBERED:]
@@ -62,7 +62,7 @@ class Pushed:
     blocks: tuple[tuple[bytes, bytes, Heap], ...]
 
 
-def pushed(known: SignedManifest, day: date, mean: float) -> Pushed:
+def pushed(signed: SignedManifest, day: date, mean: float) -> Pushed:
     """What workstations would have sent with a push, for `mean` messages of reporters a day."""
     heaps: list[Heap] = []
     blocks: list[tuple[bytes, bytes, Heap]] = []
@@ -71,10 +71,10 @@ def pushed(known: SignedManifest, day: date, mean: float) -> Pushed:
         kinds: list[tuple[Heap, ...]] = [(Heap.REPORTERS, Heap.REVIEWERS)] if is_reply else []
         if count or not is_reply:  # a note; a reply's files go to colleagues with one, under other ids
             kinds.append((Heap.REVIEWERS,))
-        for each in kinds:
-            heaps += each
-            blocks += [(id, body, each[0]) for id, body in _blocks(count)]
-    sealed = (Sealed(os.urandom(ID), heap, _envelope(known, day)) for heap in heaps)
+        for message_heaps in kinds:
+            heaps += message_heaps
+            blocks += [(id, body, message_heaps[0]) for id, body in _blocks(count)]
+    sealed = (Sealed(os.urandom(ID), heap, _envelope(signed, day)) for heap in heaps)
     return Pushed(tuple(sealed), tuple(sorted(blocks)))
 
 
@@ -108,14 +108,14 @@ def _blocks(count: int) -> list[Block]:
     return blocks + sealer.finish("", "")[0]
 
 
-def _envelope(known: SignedManifest, day: date) -> bytes:
+def _envelope(signed: SignedManifest, day: date) -> bytes:
     nobody = derive(os.urandom(CODE))
     sender = Sender(nobody.verify_key.hex(), nobody.mailbox.recipient.text, nobody.replies.hex())
     whole = Slip(
         case=nobody.case.hex(),
         readers=(),
         without=(),
-        keys=known.keys,
+        keys=signed.keys,
         sender=sender,
         sealed="arrival",
         day=day,
@@ -123,4 +123,4 @@ def _envelope(known: SignedManifest, day: date) -> bytes:
         channel="none",
     )
     spare = arrival.throwaways()
-    return envelope.seal(message.sign(whole, nobody.signing), spare[:1], known.manifest.slots, spare[1:])
+    return envelope.seal(message.sign(whole, nobody.signing), spare[:1], signed.manifest.slots, spare[1:])

@@ -74,10 +74,10 @@ class Housekeeper:
             self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
             try:
                 today = self._instance.today
-                known = self._instance.published.current(today)
+                signed = self._instance.published.current(today)
             except NoManifest:
                 return
-            self._reporters.act(self._instance.store, known, today)
+            self._reporters.act(self._instance.store, signed, today)
 
 
 def clean(instance: Instance) -> list[datetime.date]:
@@ -131,8 +131,8 @@ def must_state(instance: Instance) -> set[str]:
         in_force = instance.published.current(instance.today)
     except NoManifest:
         return set()
-    later = [known for known in instance.published.manifests if known.manifest.serial >= in_force.manifest.serial]
-    return {reviewer.id for known in later for reviewer in known.manifest.active()}
+    later = [signed for signed in instance.published.manifests if signed.manifest.serial >= in_force.manifest.serial]
+    return {reviewer.id for signed in later for reviewer in signed.manifest.active()}
 
 
 def warnings(instance: Instance) -> list[str]:

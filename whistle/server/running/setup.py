@@ -47,7 +47,7 @@ def install(folder: Path, keys: Path) -> str:
 
 
 def pin(config: Config, roots: list[PublicKey], manifests: list[Signed]) -> str:
-    """The same with roots and manifests that were read already."""
+    """As `install`, with roots and manifests that have been read already."""
     published = Published(config.keys, config.slots)
     if not published.roots:
         write_roots(config.keys, roots)

@@ -1,6 +1,6 @@
-"""Tells the operator of an outage of the database and of a disk that is nearly full: a line when each begins and ends.
+"""Logs database outages and nearly full disks for the operator: a line when each begins and one when it ends.
 
-It looks by itself, every few seconds and in one process of a machine, so that no line tells when somebody visited.
+It checks at regular intervals, in one process of a machine, so that no line reveals when somebody visited.
 """
 
 import threading

@@ -86,9 +86,9 @@ def follow_up(
     """
     if is_added(reporter, attempt, digest, store):
         return
-    known = published.sealing(day)
+    signed = published.sealing(day)
     view = view_case(reporter, published, store, day)
-    _save_first(_writer(known, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store)
+    _save_first(_writer(signed, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store)
 
 
 def save(submission: Submission, blocks: tuple[bytes, ...], store: Store) -> None:
@@ -117,13 +117,13 @@ def under(token: bytes, envelopes: Sequence[bytes]) -> list[Sealed]:
 def slip(reporter: Reporter, store: Store, slots: int) -> Slip | None:
     """The slip of a stored report; None if there is none or it is damaged."""
     stored = next(iter(store.lookup([reporter.slip_id])), None)
-    thing = reply_validation.StoredBody(stored.day, stored.body) if stored and stored.body is not None else None
-    return reply_validation.open_slip(thing, reporter, slots)
+    body = reply_validation.StoredBody(stored.day, stored.body) if stored and stored.body is not None else None
+    return reply_validation.open_slip(body, reporter, slots)
 
 
-def report_readers(draft: Draft, known: SignedManifest, day: datetime.date) -> tuple[str, ...]:
+def report_readers(draft: Draft, signed: SignedManifest, day: datetime.date) -> tuple[str, ...]:
     """The ids of those who would read a report.  Raises NobodyLeft."""
-    return _writer(known, day).readers(draft)[0]
+    return _writer(signed, day).readers(draft)[0]
 
 
 def withdraw(reporter: Reporter, store: Store) -> str:
@@ -137,8 +137,8 @@ def throwaways() -> tuple[Throwaway, ...]:
     return tuple(Throwaway() for _ in range(MAX_SLOTS))
 
 
-def _writer(known: SignedManifest, day: datetime.date) -> Writer:
-    return Writer(known, day, SEALED, throwaways())
+def _writer(signed: SignedManifest, day: datetime.date) -> Writer:
+    return Writer(signed, day, SEALED, throwaways())
 
 
 def _save_first(submission: Submission, blocks: tuple[bytes, ...], store: Store) -> None:

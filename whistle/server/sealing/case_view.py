@@ -42,9 +42,9 @@ def view_case(reporter: Reporter, published: Published, store: Store, day: datet
     if not stored:
         return None
     report = stored.pop(reporter.report_id, None)
-    things = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
+    bodies = {id: StoredBody(each.day, each.body) for id, each in stored.items() if each.body is not None}
     conversation = reply_validation.validate(
-        things, reporter, published.chain, slots, lambda record: _whole(store, record), day, PAGE
+        bodies, reporter, published.chain, slots, lambda record: _whole(store, record), day, PAGE
     )
     last = min((reply.day for reply in conversation.replies), default=report.day if report else None)
     return CaseView(
