@@ -119,6 +119,14 @@ class Limits:
         return bytes(BLOCK)
 
 
+class Worker(gunicorn.Worker):
+    """Whistle's worker; in the end there is no store to be shut down."""
+
+    def run(self) -> None:
+        """Serve until told to stop."""
+        super(gunicorn.Worker, self).run()
+
+
 class Application(gunicorn.Application):
     """gunicorn as Whistle runs it, with the limits in place of Whistle."""
 
@@ -126,6 +134,7 @@ class Application(gunicorn.Application):
         """Whistle's settings, without its housekeeping."""
         super().load_config()
         self.cfg.set("post_worker_init", lambda worker: None)
+        self.cfg.set("worker_class", Worker)
 
     def load(self) -> Any:
         """The application."""
