@@ -22,6 +22,7 @@ from tests.server.visitor import Visitor
 from tests.trial.conftest import Measure
 from tests.trial.counts import full
 from tests.trial.world import COLUMNS, COURIERS, PEOPLE, SLOTS, STATES, Case, Row, Said, World
+from tests.workstation.carrying import held_ids
 from whistle.protocol.case.message import Reply, Slip
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive
@@ -30,7 +31,7 @@ from whistle.store import BLOCK, Heap, sqlite_files
 from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
-from whistle.workstation.exchange.received import day_hashes, seen_ids
+from whistle.workstation.exchange.received import day_hashes
 from whistle.workstation.workstation import Workstation
 
 LONG = "It is a long story. " * 1500
@@ -200,7 +201,7 @@ class Promises(RuleBasedStateMachine):
             if after.get(day) != ids:  # removed, since all had stated it
                 assert day not in after
                 for station in self.world.stations.values():
-                    assert set(seen_ids(station, day)) == ids
+                    assert set(held_ids(station, day)) == ids
                 DONE["days removed"] += 1
 
     @precondition(lambda self: self.count - self.rounded >= ROUND)
@@ -300,7 +301,7 @@ class Promises(RuleBasedStateMachine):
                 assert reviewer not in case.without
                 assert reviewer in case.readers or reviewer in case.granted
             for day in station.vault.get("days", []):
-                assert set(seen_ids(station, date.fromisoformat(day))) <= self.days[date.fromisoformat(day)]
+                assert set(held_ids(station, date.fromisoformat(day))) <= self.days[date.fromisoformat(day)]
 
     def statements_equal(self) -> None:
         """Every workstation has all of every day, and nothing is left to be sent."""

@@ -15,6 +15,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
 from whistle.protocol.trust.manifest import SignedManifest
+from whistle.workstation.exchange import received
 from whistle.workstation.exchange.exchange import Exchanged, exchange
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.workstation import Workstation
@@ -179,3 +180,8 @@ def attach(content: bytes, name: str = "photo.jpg") -> tuple[list[tuple[bytes, b
     blocks = sealer.update(content)
     last, record = sealer.finish(name, "application/octet-stream")
     return blocks + last, record
+
+
+def held_ids(workstation: Workstation, day: date) -> list[bytes]:
+    """The ids of the envelopes and blocks that a workstation has received of a server day."""
+    return sorted({bundle.member_id(name) for name in received.held(workstation, day.isoformat())})

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from tests.parties import DAY, report, reporter, sealed
-from tests.workstation.carrying import World, attach
+from tests.workstation.carrying import World, attach, held_ids
 from whistle.protocol.case import message
 from whistle.protocol.case.attachment import BLOCK
 from whistle.protocol.transfer import bundle
@@ -181,7 +181,7 @@ def test_what_was_replaced_on_the_way_is_opened_when_the_right_one_comes(world: 
     world.round("ombuds")
     station = world.station("ombuds")
     assert station.case_ids() == [who.case.hex()]
-    assert received.seen_ids(station, DAY) == sorted({id, *world.carrier.heaps})
+    assert held_ids(station, DAY) == sorted({id, *world.carrier.heaps})
 
 
 def test_a_block_under_an_envelopes_name_is_refused(world: World) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests import parties
 from tests.parties import DAY, reporter
-from tests.workstation.carrying import PASSPHRASE, World, attach
+from tests.workstation.carrying import PASSPHRASE, World, attach, held_ids
 from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.message import Grant, Note, Signed
@@ -21,7 +21,7 @@ from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.statement import day_hash
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.cases import case_list, compose, overview
-from whistle.workstation.exchange import batches, imports, outbox, received, waiting
+from whistle.workstation.exchange import batches, imports, outbox, waiting
 from whistle.workstation.vault import backup, keyfile
 
 NEW = "newcomer"
@@ -192,7 +192,7 @@ def test_a_name_that_a_courier_made_up_does_not_spoil_a_day(world: World) -> Non
     del world.carrier.heaps[foreign]
     world.round("ombuds")
     assert stated(world) == {spoilt, held(world)}
-    assert len(received.seen_ids(world.station("ombuds"), DAY)) == 3
+    assert len(held_ids(world.station("ombuds"), DAY)) == 3
 
 
 def test_a_day_in_several_parts_is_one_list(world: World) -> None:

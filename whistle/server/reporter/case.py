@@ -28,7 +28,6 @@ from whistle.server.sealing.case_view import CaseView, FoundReply
 from whistle.store import State, StoreError
 
 EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")  # a file name's extension
-LOOK_STATUS = 200  # whatever is found, so that the status reveals nothing
 
 
 @dataclass(frozen=True)

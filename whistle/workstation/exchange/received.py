@@ -7,7 +7,6 @@ A vault of an earlier version has no hashes: such a day counts as not received, 
 again.
 """
 
-import datetime
 from collections.abc import Collection, Mapping
 
 from whistle.protocol.transfer import bundle, statement
@@ -62,11 +61,6 @@ def _note_list(workstation: Workstation, day: str, listing: Listing, names: Coll
     parts = [*last["parts"], listing.part] if goes_on else [listing.part]
     absent = [name for name in before if name not in names]
     workstation.vault.put(f"list/{day}", {"bundle": bundle_, "parts": parts, "absent": absent})
-
-
-def seen_ids(workstation: Workstation, day: datetime.date) -> list[bytes]:
-    """The ids of envelopes and blocks received of a server day."""
-    return sorted({bundle.member_id(name) for name in held(workstation, day.isoformat())})
 
 
 def day_hashes(workstation: Workstation, day: str) -> list[bytes]:
