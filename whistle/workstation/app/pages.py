@@ -23,7 +23,8 @@ from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.cases import case_list, compose, conversation, overview, saved_files, transcript
-from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.cases.entries import Entry
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox

@@ -7,7 +7,8 @@ from pathlib import Path
 from whistle.protocol.case.message import Reply
 from whistle.workstation import files
 from whistle.workstation.cases import overview, saved_files, transcript
-from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.cases.entries import Entry
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import CannotSave, Refused
 from whistle.workstation.workstation import Workstation
 

@@ -33,6 +33,7 @@ from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.cases import chain, grants, overview, reach, sealed_files
+from whistle.workstation.cases.entries import open_rest
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
@@ -221,7 +222,7 @@ def send_again(workstation: Workstation, hash: str) -> bool | None:
 
     False after `MOVES` times; then the case says what to do.  None for a grant to somebody who may no longer read.
     """
-    old, _ = overview.opened(workstation, workstation.message(hash).message)
+    old, _ = open_rest(workstation, workstation.message(hash).message)
     assert isinstance(old, Body | Status) and isinstance(old, ByReviewer)
     with workstation.change():
         attempt = outbox.next_attempt(workstation, hash)

@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 
 from whistle.protocol.case.message import Body
-from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.cases.entries import Entry
+from whistle.workstation.cases.overview import Case
 
 MESSAGES = 50
 FILES = 100

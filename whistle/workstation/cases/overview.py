@@ -2,100 +2,21 @@
 
 import datetime
 from collections import Counter
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field, replace
-from functools import cached_property, partial, reduce
-from typing import Literal
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from functools import cached_property, reduce
 
-from whistle.protocol.case import message
-from whistle.protocol.case.attachment import Attachment, block_ids
-from whistle.protocol.case.message import (
-    Body,
-    ByReporter,
-    ByReviewer,
-    Grant,
-    Message,
-    Reply,
-    Report,
-    Sender,
-    Signed,
-    Status,
-)
+from whistle.protocol.case.attachment import Attachment
+from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Reply, Report, Sender, Signed, Status
 from whistle.protocol.code.retrieval import reference
-from whistle.protocol.errors import Malformed
 from whistle.workstation import remarks
-from whistle.workstation.cases import chain, duties, ended_keys, grants, mismatches, saved_files
+from whistle.workstation.cases import chain, duties, grants, mismatches
 from whistle.workstation.cases.duties import Answer, Deadline
+from whistle.workstation.cases.entries import Entry, load_entry
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
 URGENT = "urgent"  # the label that puts a case first
-Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an attachment (SPEC 4.5)
-
-
-@dataclass(frozen=True)
-class Entry:
-    """One message of a case; its `rest` is opened when `content` is read."""
-
-    signed: Signed
-    via: str
-    arrived: datetime.date
-    server: datetime.date | None = None  # the earliest on which it was there
-    stored: datetime.date | None = None  # of a reply from this vault: when a courier reported it
-    grantor: str = ""  # who handed it over
-    ended: datetime.date | None = None  # the last day of the key that signed it, if it came after that
-    open: Callable[[Message], tuple[Message, Rest]] = field(
-        default=lambda message: (message, "whole"), repr=False, compare=False
-    )
-
-    @property
-    def message(self) -> Message:
-        """The message as it was signed: without its content, if that is in a `rest`."""
-        return self.signed.message
-
-    @property
-    def content(self) -> Message:
-        """The message with all of its content, as far as that has come."""
-        return self._opened[0]
-
-    @property
-    def rest(self) -> Rest:
-        """Whether its content is whole, missing or damaged."""
-        return self._opened[1]
-
-    @property
-    def complete(self) -> bool:
-        """Whether all of its content is there and sound."""
-        return self.rest == "whole"
-
-    @property
-    def is_vouched_for(self) -> bool:
-        """Whether nothing but a grantor's word says on which day it was written."""
-        return self.via == "grant" and self.server is None
-
-    @property
-    def _opened(self) -> tuple[Message, Rest]:
-        return self.open(self.message)
-
-    @property
-    def delivered(self) -> datetime.date | None:
-        """The day on which a reviewer's message was at the server, as far as known; None while it is not there.
-
-        Others' messages were there when they came from there.  For granted ones only their own day is known.
-        """
-        if self.via == "grant":
-            return min(_written(self), self.arrived)
-        return self.stored if self.via == "own" else self.server or self.arrived
-
-    @property
-    def by(self) -> str:
-        """The author's id as a reviewer; empty for the reporter."""
-        return self.message.sender if isinstance(self.message, ByReviewer) else ""
-
-    @property
-    def attachments(self) -> tuple[Attachment, ...]:
-        """The attached files."""
-        return self.content.attachments if isinstance(self.content, Body) else ()
 
 
 @dataclass(frozen=True)
@@ -205,7 +126,7 @@ class Case:
     def standing(self) -> Status | None:
         """The newest status by its day, which counts as no later than its arrival, then by order of arrival."""
         stated = [entry for entry in self.counting if isinstance(entry.message, Status)]
-        newest = sorted(stated, key=_day)[-1].message if stated else None
+        newest = sorted(stated, key=lambda entry: entry.claimed_day)[-1].message if stated else None
         return newest if isinstance(newest, Status) else None
 
     @property
@@ -292,15 +213,6 @@ class Case:
         ]
 
 
-def _day(entry: Entry) -> datetime.date:
-    return min(_written(entry), entry.arrived)
-
-
-def _written(entry: Entry) -> datetime.date:
-    assert isinstance(entry.message, ByReviewer)
-    return entry.message.day
-
-
 def _seq(entry: Entry) -> int:
     assert isinstance(entry.message, ByReviewer)
     return entry.message.seq
@@ -311,46 +223,10 @@ def _seen(entry: Entry) -> tuple[str, ...]:
     return entry.message.seen
 
 
-def entry(workstation: Workstation, hash: str) -> Entry:
-    """A stored message."""
-    kept = workstation.kept(hash)
-    return Entry(
-        kept.signed,
-        kept.via,
-        kept.arrived,
-        kept.server,
-        kept.stored,
-        kept.grantor,
-        ended_keys.of_stored(workstation, kept),
-        partial(opened, workstation),
-    )
-
-
-def opened(workstation: Workstation, content: Message) -> tuple[Message, Rest]:
-    """A message with the content of its `rest`, and whether that is here and sound.
-
-    Only the last one is cached, since each may be large.
-    """
-    if not isinstance(content, Body) or content.rest is None:
-        return content, "whole"
-    last = workstation.last_opened
-    if last and last[0] is content:
-        return last[1], "whole"
-    rest = content.rest
-    if workstation.blocks.missing(block_ids(rest)):
-        return content, "missing"
-    try:
-        whole = message.with_content(content, saved_files.content(rest, workstation.blocks))
-    except Malformed:
-        return content, "damaged"
-    workstation.last_opened = content, whole
-    return whole, "whole"
-
-
 def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
     record = workstation.case_record(case)
-    entries = tuple(entry(workstation, hash) for hash in record["messages"])
+    entries = tuple(load_entry(workstation, hash) for hash in record["messages"])
     read = Case(case, entries, (), record.get("opened", 0), workstation.today())
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)

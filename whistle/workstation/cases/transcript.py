@@ -6,24 +6,16 @@ with a bar, so that nobody can imitate what this program says.
 
 from collections.abc import Callable
 
-from whistle.protocol.case.message import (
-    Body,
-    ByReporter,
-    ByReviewer,
-    Continues,
-    Grant,
-    Reply,
-    Report,
-    Status,
-    check_continues,
-)
+from whistle.protocol.case import continuation
+from whistle.protocol.case.message import Body, ByReporter, ByReviewer, Continues, Grant, Reply, Report, Status
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation.cases import conversation
 from whistle.workstation.cases.duties import Deadline
-from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.cases.entries import Entry
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.workstation import Workstation
 
 SEALED = {
@@ -145,7 +137,7 @@ def continues(workstation: Workstation, case: Case) -> str:
     if old is None:
         return f"It says that it continues the case {name}, which is not here."
     try:
-        check_continues(continued, old, case.id)
+        continuation.check(continued, old, case.id)
     except ProtocolError:
         return f"It says that it continues the case {name}, but that is not signed by the reporter of that case."
     return f"It continues the case {name}; the reporter of that case signed this."

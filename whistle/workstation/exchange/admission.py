@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from whistle.protocol.case import message
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Reply, Signed, Slip
 from whistle.protocol.errors import Forged, Malformed
-from whistle.workstation.cases import ended_keys, grants, overview, saved_files
-from whistle.workstation.cases.overview import Case, Entry
+from whistle.workstation.cases import ended_keys, grants, saved_files
+from whistle.workstation.cases.entries import Entry, open_rest
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.waiting import CASE, MANIFEST, PIECES, Waiting
 from whistle.workstation.remarks import Remark
@@ -156,7 +157,7 @@ def _originals(workstation: Workstation, entry: Entry) -> tuple[tuple[Signed, ..
     assert isinstance(grant, Grant)
     if grant.grantee != workstation.me or entry.ended:
         return (), 0
-    content, rest = overview.opened(workstation, grant)
+    content, rest = open_rest(workstation, grant)
     assert isinstance(content, Grant)
     if rest == "missing":
         raise Waiting("pieces of a grant have not come yet", PIECES)
