@@ -13,7 +13,7 @@ from tests.making.cast import DAY, PHOTO, REPORT, REPORTER, REST, STRANGER
 from tests.making.vector import Vector, secret, told
 from whistle.protocol import canonical, schema, signing
 from whistle.protocol.age import X25519Identity, bech32
-from whistle.protocol.case import attachment, message
+from whistle.protocol.case import attachment, continuation, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import ByReporter, Message, Signed
 from whistle.protocol.code import retrieval
@@ -88,7 +88,7 @@ def described(name: str, about: str, expect: str, signed: Signed, key: bytes | N
 
 
 def _good() -> Iterator[tuple[str, str, Message]]:
-    old = message.continue_case(STRANGER.signing, STRANGER.case, REPORTER.case)
+    old = continuation.prove(STRANGER.signing, STRANGER.case, REPORTER.case)
     yield "report", "a short report", cast.report()
     full = cast.report(without=("counsel",), answers={"when": "yesterday", "where": ""}, attachments=(PHOTO,))
     yield "report_full", "a report with answers, a file and somebody left out", full
@@ -380,9 +380,9 @@ def rests() -> Iterator[Vector]:
 
 def continued() -> Iterator[Vector]:
     """The proof that whoever held the old words began the new case."""
-    proof = message.continue_case(STRANGER.signing, STRANGER.case, REPORTER.case)
-    other = message.continue_case(STRANGER.signing, STRANGER.case, bytes(32))
-    thief = message.continue_case(REPORTER.signing, STRANGER.case, REPORTER.case)
+    proof = continuation.prove(STRANGER.signing, STRANGER.case, REPORTER.case)
+    other = continuation.prove(STRANGER.signing, STRANGER.case, bytes(32))
+    thief = continuation.prove(REPORTER.signing, STRANGER.case, REPORTER.case)
     cases = [
         ("ok", "signed by the old key", "ok", proof),
         ("other_case", "signed for another new case", "forged", other),

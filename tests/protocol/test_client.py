@@ -26,7 +26,7 @@ from tests.protocol.browser import (
     some_message,
 )
 from whistle.protocol import age, canonical, schema
-from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case import attachment, continuation, envelope, message
 
 MESSAGES = 500 if os.environ.get("WHISTLE_TRIAL") != "1" else 5_000
 peer, chance = browser.peer, browser.chance
@@ -220,8 +220,8 @@ def test_a_case_continues(peer: Peer) -> None:
     """Python accepts the browser's proof that a new case continues an old one."""
     old, new = parties.reporter(), parties.reporter()
     proof = schema.parse(message.Continues, peer.ask("continueCase", old=old.code.hex(), next=new.case.hex()))
-    message.check_continues(proof, parties.sender(old), new.case.hex())
-    assert outcome(lambda: message.check_continues(proof, parties.sender(old), old.case.hex()))["refused"] == "forged"
+    continuation.check(proof, parties.sender(old), new.case.hex())
+    assert outcome(lambda: continuation.check(proof, parties.sender(old), old.case.hex()))["refused"] == "forged"
 
 
 def test_the_clients_own_tests() -> None:

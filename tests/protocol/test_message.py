@@ -11,7 +11,7 @@ from nacl.signing import SigningKey
 from tests import parties
 from tests.parties import DAY
 from whistle.protocol import canonical, schema
-from whistle.protocol.case import attachment, message
+from whistle.protocol.case import attachment, continuation, message
 from whistle.protocol.case.message import Grant, Have, Keys, Message, Note, Reply, Report, Signed, Slip, Status
 from whistle.protocol.errors import Forged, Malformed
 
@@ -158,15 +158,15 @@ def test_the_original_in_a_grant_is_what_was_signed() -> None:
 def test_the_old_words_prove_that_they_began_the_new_case() -> None:
     """The proof holds for this old case and this new one only."""
     old, new, other = WHO, parties.reporter(), parties.reporter()
-    proof = message.continue_case(old.signing, old.case, new.case)
-    message.check_continues(proof, parties.sender(old), new.case.hex())
+    proof = continuation.prove(old.signing, old.case, new.case)
+    continuation.check(proof, parties.sender(old), new.case.hex())
     with pytest.raises(Forged):
-        message.check_continues(proof, parties.sender(old), other.case.hex())
+        continuation.check(proof, parties.sender(old), other.case.hex())
     with pytest.raises(Forged):
-        message.check_continues(proof, parties.sender(other), new.case.hex())
-    stolen = message.continue_case(other.signing, old.case, new.case)
+        continuation.check(proof, parties.sender(other), new.case.hex())
+    stolen = continuation.prove(other.signing, old.case, new.case)
     with pytest.raises(Forged):
-        message.check_continues(dataclasses.replace(stolen, sign=proof.sign), parties.sender(old), new.case.hex())
+        continuation.check(dataclasses.replace(stolen, sign=proof.sign), parties.sender(old), new.case.hex())
 
 
 def test_content_goes_to_rest_and_comes_back() -> None:

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 from tests.make_vectors import FOLDER
 from tests.making import cast
 from whistle.protocol import age, canonical, schema, signing
-from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case import attachment, continuation, envelope, message
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.invisible_text import strip_blank
@@ -44,7 +44,7 @@ VALUES = st.recursive(
 )
 MESSAGES = [
     cast.report(answers={"when": "now"}, attachments=(cast.PHOTO,)),
-    cast.report(text="", rest=cast.REST, continues=message.continue_case(cast.STRANGER.signing, bytes(32), bytes(32))),
+    cast.report(text="", rest=cast.REST, continues=continuation.prove(cast.STRANGER.signing, bytes(32), bytes(32))),
     cast.follow_up(),
     cast.slip(without=("counsel",)),
     cast.reply(seq=1, prev="ab" * 32, replaces="cd" * 32),

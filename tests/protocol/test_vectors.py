@@ -14,7 +14,7 @@ import pytest
 from tests import make_vectors
 from tests.make_vectors import FOLDER, KEPT
 from whistle.protocol import age, canonical, file_names, invisible_text, schema, signing
-from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case import attachment, continuation, envelope, message
 from whistle.protocol.case.message import ByReporter, Continues, Reply, Report, Sender, Signed, Slip
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import FormDigest, derive, place_ids
@@ -149,7 +149,7 @@ def run_rest(given: Given) -> Given:
 def run_continues(given: Given) -> Given:
     """Checks the proof."""
     continues, old = schema.parse(Continues, given["continues"]), schema.parse(Sender, given["old"])
-    message.check_continues(continues, old, given["case"])
+    continuation.check(continues, old, given["case"])
     return {}
 
 

@@ -15,7 +15,7 @@ from tests import parties
 from tests.reporter.device import TEXT, Device, attached, collect, content, photo, publish, twelve, typed
 from tests.server.visitor import Visitor, answer, opened, store_of, turn
 from tests.serving import WSGI
-from whistle.protocol.case import message
+from whistle.protocol.case import continuation
 from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import words
@@ -275,7 +275,7 @@ def test_new_words_leave_out_whom_the_old_ones_did(device: Device) -> None:
     ]
     assert isinstance(report, Report) and report.continues and report.without == ("ethics",)
     assert report.text.startswith("Someone may have seen") and report.text.endswith("\n\nMy brother did.")
-    message.check_continues(report.continues, parties.sender(who), new.case.hex())
+    continuation.check(report.continues, parties.sender(who), new.case.hex())
 
 
 def test_a_follow_up_goes_where_the_servers_own_rule_sends_it(device: Device) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests import parties
 from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of, turn
 from whistle.protocol import canonical
-from whistle.protocol.case import attachment, message
+from whistle.protocol.case import attachment, continuation
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import retrieval, words
@@ -328,7 +328,7 @@ def test_new_words_continue_the_case_for_the_same_readers(
     reports = [each.message for each in opened(app, org, "ombuds") if isinstance(each.message, Report)]
     [new] = [each for each in reports if each.case == fresh.case.hex()]
     assert new.continues and new.text.endswith("\n\nMy brother did.")
-    message.check_continues(new.continues, old.sender, new.case)
+    continuation.check(new.continues, old.sender, new.case)
     assert (new.readers, new.without, new.channel) == (old.readers, old.without, old.channel)
 
 

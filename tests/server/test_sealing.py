@@ -10,7 +10,7 @@ import pytest
 
 from tests import parties
 from tests.server.visitor import Clock, answer, opened, turn
-from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case import attachment, continuation, envelope, message
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive, place_ids
@@ -250,7 +250,7 @@ def test_a_report_under_new_words_proves_the_old(
     assert not opened(app, org, "ethics")  # whom the old case left out, whatever the draft asks for
     report = next(each for each in read(app, org, "ombuds") if each.case == new.case.hex())
     assert report.continues and report.without == ("ethics",)
-    message.check_continues(report.continues, parties.sender(old), new.case.hex())
+    continuation.check(report.continues, parties.sender(old), new.case.hex())
 
 
 def test_withdrawn_while_waiting(instance: Instance) -> None:

@@ -16,10 +16,9 @@ from whistle.protocol import canonical, schema, signing
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment
 from whistle.protocol.code.retrieval import PLACES, case_of
-from whistle.protocol.errors import Forged, Malformed, ProtocolError
+from whistle.protocol.errors import Malformed, ProtocolError
 
 LABEL = b"whistle/v1 "
-LABEL_CONTINUES = b"whistle/v1 continues\n"
 VERSION = 1
 MAX_SLOTS = 16
 MAX_TEXT = 4_194_304  # characters
@@ -356,20 +355,6 @@ def from_original(inside: Original) -> Signed:
     if message.kind != inside.kind:
         raise Malformed("an original is not of the kind that it claims")
     return Signed(line, schema.unbase64(inside.signature), message)
-
-
-def continue_case(old: SigningKey, old_case: bytes, new_case: bytes) -> Continues:
-    """The proof that the holder of the old words began the new case."""
-    signature = signing.sign(old, LABEL_CONTINUES + old_case + new_case)
-    return Continues(old_case.hex(), bytes(old.verify_key).hex(), base64.b64encode(signature).decode())
-
-
-def check_continues(continues: Continues, old: Sender, new_case: str) -> None:
-    """Raise Forged unless the sender of the old case signed that the new one continues it."""
-    if continues.case != old.case() or continues.sign != old.sign:
-        raise Forged("the case that it claims to continue has other keys")
-    signed = LABEL_CONTINUES + bytes.fromhex(continues.case) + bytes.fromhex(new_case)
-    signing.verify(bytes.fromhex(continues.sign), signed, schema.unbase64(continues.signature))
 
 
 def content_of(message: Body) -> bytes:

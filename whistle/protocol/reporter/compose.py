@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from whistle.protocol.age import HybridRecipient, Throwaway
-from whistle.protocol.case import envelope, message
+from whistle.protocol.case import continuation, envelope, message
 from whistle.protocol.case.attachment import Attachment, Block
 from whistle.protocol.case.message import MAX_TEXT, FollowUp, Message, Report, Sender, Slip
 from whistle.protocol.code import words
@@ -238,4 +238,4 @@ def _with_recovery(manifest: Manifest, readers: tuple[str, ...], without: Iterab
 
 
 def _continues(old: Continued | None, new: Reporter) -> message.Continues | None:
-    return message.continue_case(old.reporter.signing, old.reporter.case, new.case) if old else None
+    return continuation.prove(old.reporter.signing, old.reporter.case, new.case) if old else None

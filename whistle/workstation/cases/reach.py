@@ -3,7 +3,7 @@
 import base64
 from collections.abc import Iterator, Sequence
 
-from whistle.protocol.case import message
+from whistle.protocol.case import continuation
 from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import MAX_ORIGINALS, Earlier, Grant, Reply, Signed
 from whistle.protocol.code.retrieval import PLACES
@@ -110,7 +110,7 @@ def left_out_before(workstation: Workstation, case: Case) -> tuple[str, ...]:
     old = overview.load(workstation, continued.case)
     try:
         if old.sender:
-            message.check_continues(continued, old.sender, case.id)
+            continuation.check(continued, old.sender, case.id)
     except ProtocolError:
         return ()
     return old.without
