@@ -119,8 +119,9 @@ const BAD_LOOKUPS = {
   "not filled up": new Uint8Array(100),
   empty: new Uint8Array(0),
   "more than is there": filled([0, 0, 0, 2]),
-  "an unknown state": filled([0, 0, 0, 1, ...Array(16).fill(1), 9, 0, 0, 0, 1, 0, 0, 0, 0]),
-  "a body beyond the end": filled([0, 0, 0, 1, ...Array(16).fill(1), 0, 0, 0, 0, 1, 0, 4, 0, 0]),
+  "more and no entry": filled([0, 0, 0, 0, 1]),
+  "an unknown state": filled([0, 0, 0, 1, 0, ...Array(16).fill(1), 9, 0, 0, 0, 1, 0, 0, 0, 0]),
+  "a body beyond the end": filled([0, 0, 0, 1, 0, ...Array(16).fill(1), 0, 0, 0, 0, 1, 0, 4, 0, 0]),
 };
 
 /** @param {number[]} start */
@@ -139,11 +140,11 @@ for (const [name, answer] of Object.entries(BAD_LOOKUPS)) {
 
 test("an answer to a lookup is read", async (context) => {
   const answer = new Uint8Array(262_144);
-  answer.set([0, 0, 0, 1, ...Array(16).fill(7), 1, 0, 0, 0x51, 0x2b, 0, 0, 0, 2, 8, 9]);
+  answer.set([0, 0, 0, 1, 1, ...Array(16).fill(7), 1, 0, 0, 0x51, 0x2b, 0, 0, 0, 2, 8, 9]);
   context.mock.method(globalThis, "fetch", async () => new Response(answer));
   const found = await new Api("https://whistle.test").lookup([]);
   const expected = { id: new Uint8Array(16).fill(7), state: "collected", day: "2026-11-22", body: Uint8Array.of(8, 9) };
-  assert.deepEqual(found, [expected]);
+  assert.deepEqual(found, { found: [expected], more: true });
 });
 
 test("blocks that are not of their size are refused", async (context) => {

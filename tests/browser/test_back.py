@@ -27,7 +27,7 @@ NOT_PROVEN = "could not be checked and is not shown"
 
 def entries(look: bytes) -> dict[bytes, bytes]:
     """What an answer to a lookup holds: by id, the rest of the entry."""
-    count, at, found = struct.unpack(">I", look[:4])[0], 4, {}
+    count, at, found = struct.unpack(">I", look[:4])[0], 5, {}
     for _ in range(count):
         end = at + HEAD - 4 + struct.unpack(">I", look[at + HEAD - 8 : at + HEAD - 4])[0]
         found[look[at : at + 16]] = look[at + 16 : end]
@@ -37,8 +37,8 @@ def entries(look: bytes) -> dict[bytes, bytes]:
 
 def packed(found: dict[bytes, bytes]) -> bytes:
     """An answer that holds these."""
-    whole = struct.pack(">I", len(found)) + b"".join(id + rest for id, rest in sorted(found.items()))
-    return whole.ljust(-(-len(whole) // 262_144) * 262_144, b"\0")
+    whole = struct.pack(">IB", len(found), 0) + b"".join(id + rest for id, rest in sorted(found.items()))
+    return whole.ljust(262_144, b"\0")
 
 
 def without(look: bytes, id: bytes) -> bytes:

@@ -21,9 +21,9 @@ from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive, place_ids
 from whistle.reporter.api import STATES
-from whistle.server.api.reporter import _entry
+from whistle.server.api.reporter import ENTRY, EPOCH, HEAD
 from whistle.server.instance import NAME
-from whistle.store import Heap, Limits, State
+from whistle.store import Heap, Limits, Sealed, State
 
 
 def test_the_way_there_and_back(device: Device) -> None:
@@ -152,10 +152,26 @@ def _move(device: Device, old: bytes, new: bytes) -> None:
         found = store.lookup([asked[at : at + 16] for at in range(0, len(asked), 16)])
         [copy] = store.lookup([old])
         listed = sorted([*found, dataclasses.replace(copy, id=new)], key=lambda each: each.id)
-        answer = len(listed).to_bytes(4) + b"".join(map(_entry, listed))
-        return flask.Response(answer + bytes(-len(answer) % 262_144))(environ, start)
+        heads = [ENTRY.pack(each.id, 0, (each.day - EPOCH).days, len(each.body or b"")) for each in listed]
+        bodies = [each.body or b"" for each in listed]
+        answer = HEAD.pack(len(listed), False) + b"".join(map(bytes.__add__, heads, bodies))
+        return flask.Response(answer.ljust(262_144, b"\0"))(environ, start)
 
     device.between = moved
+
+
+def test_more_than_one_answer_holds(device: Device) -> None:
+    """As many questions follow as it takes; all replies are shown, and junk beside them is counted."""
+    who = device.send()
+    junk = [Sealed(id, Heap.REPORTERS, bytes(8 * 4096)) for id in place_ids(who.replies, 1)[:9]]
+    store_of(device.app).commit(junk, [])
+    for n in range(8):
+        answer(device.app, device.org, who, device.report, f"Answer {n}.", n=n, seq=n, prev="ab" * 32 if n else None)
+    device.requests.clear()
+    shown = device.run("replies", words=typed(who)).stdout
+    assert [f"Answer {n}." in shown for n in range(8)] == [True] * 8
+    assert "9 more thing(s) stored under your words could not be checked" in shown
+    assert device.requests.count("/api/lookup") == 3  # 17 in reply places, and the slip; seven in each answer
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,12 @@ from tests import parties
 from tests.server.visitor import answer
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import Slip
-from whistle.protocol.code.retrieval import Reporter, message_id
+from whistle.protocol.code.retrieval import Reporter, message_id, place_ids
 from whistle.protocol.reporter import submission
 from whistle.server.api import reporter
 from whistle.server.instance import Instance
 from whistle.server.sealing import arrival
-from whistle.store import Full, Heap, State
+from whistle.store import Full, Heap, Sealed, State
 
 OCTETS = "application/octet-stream"
 SIZE = envelope.size(8)
@@ -50,7 +50,7 @@ def head(who: Reporter, blocks: list[bytes] | None = None) -> bytes:
 
 def entries(data: bytes) -> dict[bytes, tuple[int, int, bytes]]:
     """What an answer to a lookup holds: by id, state, day and body."""
-    found, place = {}, 4
+    found, place = {}, 5
     for _ in range(struct.unpack(">I", data[:4])[0]):
         id, state, day, length = struct.unpack(">16sBII", data[place : place + 25])
         place += 25
@@ -60,9 +60,9 @@ def entries(data: bytes) -> dict[bytes, tuple[int, int, bytes]]:
     return found
 
 
-def look(client: FlaskClient, who: Reporter) -> bytes:
+def look(client: FlaskClient, who: Reporter, after: bytes = b"") -> bytes:
     """The answer to a lookup."""
-    answered = post(client, "lookup", b"".join(who.lookup_ids(8)))
+    answered = post(client, "lookup", after + b"".join(who.lookup_ids(8)))
     assert answered.status_code == 200
     return answered.data
 
@@ -113,7 +113,7 @@ def test_other_bytes_under_a_token_are_refused(client: FlaskClient, org: parties
 
 
 def test_up_to_six_replies_look_like_none(app: flask.Flask, client: FlaskClient, org: parties.Organisation) -> None:
-    """Nothing, a report, and six replies give answers of one length; a seventh makes it twice as long."""
+    """Nothing, a report, and six replies give one answer of one length; a seventh gives two such answers."""
     who = parties.reporter()
     assert len(look(client, who)) == PAD
     post(client, "store", head(who) + b"".join(sealed_report(who, org)))
@@ -121,10 +121,65 @@ def test_up_to_six_replies_look_like_none(app: flask.Flask, client: FlaskClient,
     report = parties.report(who, org)
     for n in range(6):
         answer(app, org, who, report, n=n)
-    assert len(look(client, who)) == PAD
-    assert len(entries(look(client, who))) == 8
+    first = look(client, who)
+    assert (len(first), first[4], len(entries(first))) == (PAD, 0, 8)
     answer(app, org, who, report, n=6)
-    assert len(look(client, who)) == 2 * PAD
+    first = look(client, who)
+    after = max(entries(first))
+    second = look(client, who, after)
+    assert (len(first), first[4], len(second), second[4]) == (PAD, 1, PAD, 0)
+    assert min(entries(second)) > after and len(entries(first) | entries(second)) == 9
+
+
+def fill(instance: Instance, who: Reporter, slots: int = 8) -> bytes:
+    """Lay junk into every place of somebody's; returns what each place holds."""
+    junk = os.urandom(envelope.size(slots))
+    places = [id for lane in range(2 * slots) for id in place_ids(who.replies, lane)]
+    instance.store.commit([Sealed(id, Heap.REPORTERS, junk) for id in places], [])
+    return junk
+
+
+def test_an_answer_is_bounded_whatever_lies_there(client: FlaskClient, instance: Instance) -> None:
+    """With junk in all places each answer is as long as one that holds nothing, and further ones bring the rest."""
+    who = parties.reporter()
+    junk, found, after, asked, more = fill(instance, who), {}, b"", 0, 1
+    while more:
+        data = look(client, who, after)
+        more, after, asked = data[4], max(entries(data)), asked + 1
+        assert len(data) == PAD and not found.keys() & entries(data).keys()
+        found |= entries(data)
+    assert sorted(found) == sorted(set(who.lookup_ids(8)) - {who.report_id, who.slip_id})
+    assert {body for _, _, body in found.values()} == {junk} and asked == -(-1024 // 7)
+
+
+def test_a_slow_reader_holds_one_body_and_no_connection(
+    client: FlaskClient, instance: Instance, org: parties.Organisation
+) -> None:
+    """Bodies and blocks are read when they are sent; in between, nothing of the database is in use."""
+    who = parties.reporter()
+    fill(instance, who)
+    blocks = [os.urandom(16) for _ in range(3)]
+    for id in blocks:
+        instance.store.put_block(id, id * (PAD // 16), Heap.REPORTERS)
+    instance.store.commit([], blocks)
+    pool = instance.store.database.engine.pool
+    for path, body in (("lookup", b"".join(who.lookup_ids(8))), ("blocks", b"".join(blocks))):
+        answered = client.post(f"/api/{path}", data=body, content_type=OCTETS, buffered=False)
+        sizes = []
+        for piece in answered.iter_encoded():
+            sizes.append(len(piece))
+            assert pool.checkedout() == 0  # type: ignore[attr-defined]
+        assert max(sizes) <= PAD and len(sizes) > 3
+
+
+def test_what_is_removed_amid_an_answer_is_sent_as_nothing(client: FlaskClient, instance: Instance) -> None:
+    """An answer under way keeps its length and form when a body goes that it was about to bring."""
+    who, body = parties.reporter(), os.urandom(SIZE)
+    instance.store.commit([Sealed(who.report_id, Heap.REVIEWERS, body), Sealed(who.slip_id, Heap.REPORTERS, body)], [])
+    answered = client.post("/api/lookup", data=b"".join(who.lookup_ids(8)), content_type=OCTETS, buffered=False)
+    assert instance.store.withdraw(who.report_id, who.slip_id) == "withdrawn"
+    data = b"".join(answered.iter_encoded())
+    assert len(data) == PAD and entries(data)[who.slip_id][2] == b""
 
 
 def test_blocks_of_replies(client: FlaskClient, instance: Instance) -> None:
@@ -188,7 +243,8 @@ WRONG = {
     "store_not_canonical": ("store", HEAD.replace(b":", b": ") + b"\n" + ENVELOPE, 400),
     "store_more_fields": ("store", HEAD.replace(b"}", b',"x":1}') + b"\n" + ENVELOPE, 400),
     "lookup_one_less": ("lookup", b"".join(IDS[:-1]), 400),
-    "lookup_one_more": ("lookup", b"".join([*IDS, b"\xff" * 16]), 413),
+    "lookup_two_more": ("lookup", b"".join([IDS[0], *IDS, b"\xff" * 16]), 413),
+    "lookup_a_part_more": ("lookup", b"".join([b"x", *IDS]), 400),
     "lookup_unsorted": ("lookup", b"".join(reversed(IDS)), 400),
     "lookup_repeated": ("lookup", b"".join([IDS[0], *IDS[:-1]]), 400),
     "blocks_none": ("blocks", b"", 400),
@@ -230,7 +286,7 @@ def test_a_lookup_at_a_store_that_fails_tells_nothing(
 ) -> None:
     """The program is told to turn to the operator, whose log names the fault's kind and place, and no id."""
 
-    def fails(ids: Sequence[bytes]) -> None:
+    def fails(ids: Sequence[bytes], **_: object) -> None:
         raise ValueError(ids[0].hex())
 
     monkeypatch.setattr(instance.store, "lookup", fails)

@@ -22,12 +22,12 @@ from tests.server.visitor import answer, hide, opened, reported, store_of, turn
 from whistle.protocol.case import attachment
 from whistle.protocol.case.message import Earlier, FollowUp
 from whistle.protocol.code import retrieval, words
-from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.protocol.trust.manifest import Signing
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.instance import Instance
 from whistle.server.sealing import arrival
-from whistle.store import Heap
+from whistle.store import Heap, Sealed
 
 peer = browser.peer
 pytestmark = browser.needs_node
@@ -202,6 +202,36 @@ def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instanc
     assert view.done == dict.fromkeys(("acknowledgement", "feedback"), parties.DAY)
     opened_ = page.ask("open", typed=" ".join(words.encode(who.code)))["answer"]
     assert opened_["done"] == dict.fromkeys(("acknowledgement", "feedback"), parties.DAY.isoformat())
+
+
+def test_more_than_one_answer_holds(app: flask.Flask, org: parties.Organisation, page: Page) -> None:
+    """As many questions follow as it takes, also when some are lost: all replies, and junk beside them is counted."""
+    who = who_sent(page.report())
+    junk = [Sealed(id, Heap.REPORTERS, bytes(8 * 4096)) for id in place_ids(who.replies, 1)[:9]]
+    store_of(app).commit(junk, [])
+    report = reported(app, org)
+    for n in range(8):
+        answer(app, org, who, report, f"Answer {n}.", n=n, seq=n, prev="ab" * 32 if n else None)
+    page.line.fault = lambda path, number: "busy" if (path, number) == ("/api/lookup", 2) else ""
+    there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
+    assert [each["reply"]["text"] for each in there["replies"]] == [f"Answer {n}." for n in range(8)]
+    assert there["late"] == 9
+    assert page.line.asked.count("/api/lookup") == 1 + 3  # 17 in reply places, and the slip; seven in each answer
+
+
+ENDLESS = {
+    "the same again": lambda id: bytes(3) + b"\1\1" + id + bytes(9),
+    "nothing, and more": lambda id: bytes(4) + b"\1",
+}
+
+
+@pytest.mark.parametrize("wrong", ENDLESS)
+def test_an_answer_without_end(page: Page, wrong: str) -> None:
+    """A server that says there is more without going on is not asked for ever."""
+    who = who_sent(page.report())
+    page.line.instead = {"/api/lookup": ENDLESS[wrong](who.slip_id).ljust(262_144, b"\0")}
+    assert page.ask("lookup", typed=" ".join(words.encode(who.code)))["fault"]["kind"] == "refused"
+    assert page.line.asked.count("/api/lookup") <= 2
 
 
 def test_what_is_kept_back(app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page) -> None:

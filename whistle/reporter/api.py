@@ -14,7 +14,8 @@ from whistle.protocol.trust.manifest import MAX_FILE
 from whistle.reporter.connection import Link
 from whistle.reporter.errors import BadServer
 
-PAD = 262_144  # bytes; the size of an answer to a lookup is a multiple of it
+PAD = 262_144  # bytes of every answer to a lookup
+HEAD = struct.Struct(">IB")  # how many entries follow, and whether there are more
 ENTRY = struct.Struct(f">{TOKEN}sBII")  # id, state, day, length of the body
 STATES = ("waiting", "collected", "removed")
 WITHDRAWN = ("withdrawn", "collected", "unknown")
@@ -62,9 +63,15 @@ class Api:
         self._link.post("/api/store", submission.encode(token, envelopes, blocks), 0)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
-        """Look up the sorted ids of one reporter."""
-        most = 4 + len(ids) * (ENTRY.size + envelope.size(slots))
-        return _parse_look(self._link.post("/api/lookup", b"".join(ids), most + PAD), set(ids), envelope.size(slots))
+        """Look up the sorted ids of one reporter, with as many questions as it takes."""
+        found: list[Found] = []
+        after, more = b"", True
+        while more:
+            answer = self._link.post("/api/lookup", after + b"".join(ids), PAD)
+            entries, more = _parse_look(answer, {id for id in ids if id > after}, envelope.size(slots))
+            found += entries
+            after = found[-1].id if found else after
+        return found
 
     def blocks(self, ids: Sequence[bytes]) -> list[bytes | None]:
         """Fetch at most 64 blocks of replies; None for each that is not there."""
@@ -78,21 +85,23 @@ class Api:
         return WITHDRAWN[answer[0]]
 
 
-def _parse_look(data: bytes, asked: set[bytes], size: int) -> list[Found]:
-    if not data or len(data) % PAD:
+def _parse_look(data: bytes, expected: set[bytes], size: int) -> tuple[list[Found], bool]:
+    """The entries of an answer, all with ids that are `expected`, and whether there are more."""
+    if len(data) != PAD:
         raise _unknown()
-    entries, at = [], 4
-    for _ in range(min(int.from_bytes(data[:4]), len(asked) + 1)):
+    (count, more), at = HEAD.unpack_from(data), HEAD.size
+    entries: list[Found] = []
+    for _ in range(min(count, len(expected) + 1)):
         entry = _entry(data, at)
-        if entry.id not in asked or len(entry.body) not in (0, size):
+        if entry.id not in expected or len(entry.body) not in (0, size):
             raise _unknown()
         entries.append(entry)
         at += ENTRY.size + len(entry.body)
     ids = [entry.id for entry in entries]
     ascends = all(first < second for first, second in itertools.pairwise(ids))
-    if len(entries) != int.from_bytes(data[:4]) or not ascends or data[at:].strip(b"\0"):
+    if len(entries) != count or more > 1 or more > count or not ascends or data[at:].strip(b"\0"):
         raise _unknown()
-    return entries
+    return entries, bool(more)
 
 
 def _entry(data: bytes, at: int) -> Found:

@@ -1,6 +1,6 @@
 /** Client of the server's interface for reporters (SPEC 9): POST requests and answers of fixed sizes, no session. */
 
-import { concatBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, concatBytes } from "@noble/hashes/utils.js";
 
 import { BLOCK } from "../protocol/case/attachment.js";
 import * as submission from "../protocol/reporter/submission.js";
@@ -9,7 +9,8 @@ import { ID } from "../protocol/code/retrieval.js";
 /** @import { Block } from "../protocol/case/attachment.js" */
 
 const OCTETS = "application/octet-stream";
-const PAD = 262_144; // bytes; an answer to a lookup is a multiple of it
+const PAD = 262_144; // bytes of every answer to a lookup
+const HEAD = 5; // bytes before its entries: how many there are, and whether there are more than it holds
 const ENTRY = ID + 9; // bytes of an entry without its body: id, state, day, length
 const DAY = 86_400_000; // milliseconds
 const MAX_KEEPALIVE = 60_000; // bytes; browsers refuse `keepalive` requests of more than 64 KiB
@@ -93,12 +94,13 @@ export class Api {
   }
 
   /**
-   * Everything stored under the ids of one reporter.
+   * What is stored under the ids of one reporter, as far as one answer holds it, and whether there is more.
    *
    * @param {Uint8Array[]} ids sorted
+   * @param {Uint8Array[]} [after] the last id of the answer before, if there was one
    */
-  async lookup(ids) {
-    return parseLookup(await this._post("/api/lookup", concatBytes(...ids)));
+  async lookup(ids, after = []) {
+    return parseLookup(await this._post("/api/lookup", concatBytes(...after, ...ids)), after.map(bytesToHex).join());
   }
 
   /**
@@ -170,27 +172,31 @@ export class Api {
 
 /**
  * @param {Uint8Array} answer
- * @returns {Found[]}
+ * @param {string} last the hex of the id behind which it goes on
  */
-function parseLookup(answer) {
-  if (!answer.length || answer.length % PAD) {
-    throw new ApiError("refused");
-  }
-  const view = new DataView(answer.buffer, answer.byteOffset, answer.length);
+function parseLookup(answer, last) {
+  const view = new DataView(sized(answer, PAD).buffer, answer.byteOffset, answer.length);
+  /** @type {Found[]} */
   const found = [];
-  let at = 4;
+  let at = HEAD;
   for (let left = view.getUint32(0); left; left--) {
     const start = at + ENTRY;
     const length = start <= answer.length ? view.getUint32(start - 4) : Infinity;
-    if (start + length > answer.length) {
-      throw new ApiError("refused");
+    const id = answer.slice(at, at + ID);
+    if (start + length > answer.length || bytesToHex(id) <= last) {
+      throw new ApiError("refused"); // ids ascend, or it would have no end
     }
+    last = bytesToHex(id);
     const state = nameOf(STATES, answer[at + ID]);
     const day = new Date(view.getUint32(at + ID + 1) * DAY).toISOString().slice(0, 10);
-    found.push({ id: answer.slice(at, at + ID), state, day, body: answer.slice(start, start + length) });
+    found.push({ id, state, day, body: answer.slice(start, start + length) });
     at = start + length;
   }
-  return found;
+  const more = Boolean(answer[HEAD - 1]);
+  if (more && !found.length) {
+    throw new ApiError("refused");
+  }
+  return { found, more };
 }
 
 /**

@@ -187,7 +187,7 @@ export class Task {
     let conversation = null;
     for await (const manifests of this._manifests()) {
       const { slots } = manifests.known[0].manifest;
-      found ??= await this._retry(() => this._api.lookup(reporter.lookupIds(slots)));
+      found ??= await this._everything(reporter.lookupIds(slots));
       const fetch = (/** @type {Attachment} */ record) => this._fetchWhole(record);
       conversation = await validateReplies(found, reporter, manifests, slots, fetch, this._question.environment.day);
       const { late, notices, replies } = conversation;
@@ -198,6 +198,26 @@ export class Task {
     const id = bytesToHex(reporter.reportId);
     const { state = null, day = null } = found?.find((entry) => bytesToHex(entry.id) === id) ?? {};
     return found?.length && conversation ? { ...conversation, state, day } : null;
+  }
+
+  /**
+   * What is stored under the ids of one reporter, with as many questions as it takes.
+   *
+   * @param {Uint8Array[]} ids sorted
+   */
+  async _everything(ids) {
+    /** @type {Found[]} */
+    const all = [];
+    for (let goesOn = true; goesOn; ) {
+      const after = all.slice(-1).map(({ id }) => id);
+      const { found, more } = await this._retry(() => this._api.lookup(ids, after));
+      all.push(...found);
+      if (all.length > ids.length) {
+        throw new ApiError("refused"); // no server finds more than was asked for
+      }
+      goesOn = more;
+    }
+    return all;
   }
 
   /** Chains of manifests: the newest alone, then each with one more predecessor. */

@@ -26,9 +26,12 @@ from whistle.server.sealing.multipart import Body
 from whistle.store import Full, Heap, Missing, State, Store, StoredEnvelope, Taken
 
 OCTETS = "application/octet-stream"
-PAD = 262_144  # bytes; an answer to a lookup is a multiple of it, so that up to six replies look like none
+PAD = 262_144  # bytes of every answer to a lookup: a slip and up to six replies fit, and look like none
 FETCH = 64  # blocks in one response
 EPOCH = date(1970, 1, 1)
+HEAD = struct.Struct(">IB")  # of an answer to a lookup: how many entries it has, and whether there are more
+ENTRY = struct.Struct(f">{ID}sBII")  # id, state, day of the state, length of the body that follows
+ZEROS = bytes(32_768)  # the padding is sent in pieces of these, which all answers share
 STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
 WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
 
@@ -107,16 +110,23 @@ def store_envelopes() -> flask.Response:
 
 @blueprint.post("/lookup")
 def lookup() -> flask.Response:
-    """The state of what lies under a reporter's ids, and what was written to them (SPEC 9.1)."""
-    limits.count("lookup")
+    """The state of what lies under a reporter's ids, and what was written to them, as far as it has room (SPEC 9.1).
+
+    To go on, the same ids come again behind the last id of the answer before.
+    """
     instance = here()
     size = (2 + 2 * instance.config.slots * PLACES) * ID
-    ids = _split_ids(_body(size, size))
+    goes_on = (flask.request.content_length or 0) > size
+    limits.count("fetch" if goes_on else "lookup")
+    asked = _split_ids(_body(size, size + ID if goes_on else size))
+    after, ids = (asked[0], asked[1:]) if goes_on else (b"", asked)
     if any(one >= two for one, two in itertools.pairwise(ids)):
         raise _malformed()
-    envelopes = instance.store.lookup(ids)
-    answer = struct.pack(">I", len(envelopes)) + b"".join(map(_entry, envelopes))
-    return _octets(answer.ljust(len(answer) + -len(answer) % PAD, b"\0"))
+    found = [each for each in instance.store.lookup(ids, bodies=()) if each.id > after]
+    fitting = _fitting(found, envelope.size(instance.config.slots))
+    answer = _octets(_entries(instance.store, fitting, len(fitting) < len(found)))
+    answer.content_length = PAD
+    return answer
 
 
 @blueprint.post("/blocks")
@@ -124,7 +134,7 @@ def fetch_blocks() -> flask.Response:
     """Blocks of replies: for each, a 1 and its bytes, or a 0."""
     limits.count("fetch")
     ids = _split_ids(_body(ID, FETCH * ID))
-    return flask.Response(_blocks(here().store, ids), mimetype=OCTETS)
+    return _octets(_blocks(here().store, ids))
 
 
 @blueprint.post("/withdraw")
@@ -161,9 +171,14 @@ def _parse_store(body: bytes, slots: int) -> submission.StoreRequest:
 
 
 def _blocks(store: Store, ids: list[bytes]) -> Iterator[bytes]:
+    # One at a time: whoever reads slowly holds one block and no connection to the database.
     for id in ids:
         block = store.block(id, Heap.REPORTERS)
-        yield b"\0" if block is None else b"\1" + block
+        if block is None:
+            yield b"\0"
+        else:
+            yield b"\1"
+            yield block
 
 
 def _split_ids(body: bytes) -> list[bytes]:
@@ -172,7 +187,7 @@ def _split_ids(body: bytes) -> list[bytes]:
     return list(struct.unpack(f"{ID}s" * (len(body) // ID), body))
 
 
-def _octets(answer: bytes) -> flask.Response:
+def _octets(answer: bytes | Iterator[bytes]) -> flask.Response:
     return flask.Response(answer, content_type=OCTETS)
 
 
@@ -180,11 +195,38 @@ def _no_content() -> flask.Response:
     return flask.Response(status=204)
 
 
-def _entry(stored: StoredEnvelope) -> bytes:
+def _fitting(found: list[StoredEnvelope], size: int) -> list[StoredEnvelope]:
+    """The first of what was found, as far as one answer holds them; `size` is an envelope's."""
+    room = PAD - HEAD.size
+    for count, each in enumerate(found):
+        room -= ENTRY.size + size * _is_readable(each)
+        if room < 0:
+            return found[:count]
+    return found
+
+
+def _entries(store: Store, found: list[StoredEnvelope], more: bool) -> Iterator[bytes]:
+    """An answer to a lookup.  Each body is read when it is sent: a slow reader holds one, and no connection."""
+    yield HEAD.pack(len(found), more)
+    left = PAD - HEAD.size
+    for each in found:
+        body = _body_of(store, each.id) if _is_readable(each) else b""
+        day = (each.state_day - EPOCH).days  # of the state: when it arrived, was collected or removed
+        yield ENTRY.pack(each.id, STATES[each.state], day, len(body)) + body
+        left -= ENTRY.size + len(body)
+    while left:
+        yield ZEROS[:left]
+        left -= min(left, len(ZEROS))
+
+
+def _is_readable(stored: StoredEnvelope) -> bool:
     # Never the report's own body: the words do not give access to what was written.
-    body = stored.body if stored.body and stored.heap == Heap.REPORTERS else b""
-    day = (stored.state_day - EPOCH).days  # of the state: when it arrived, was collected or removed
-    return stored.id + struct.pack(">BII", STATES[stored.state], day, len(body)) + body
+    return stored.heap == Heap.REPORTERS and stored.state != State.REMOVED
+
+
+def _body_of(store: Store, id: bytes) -> bytes:
+    """The body of an envelope to a reporter; empty if it was removed a moment ago."""
+    return b"".join(each.body or b"" for each in store.lookup([id], heaps=[Heap.REPORTERS]))
 
 
 def _malformed() -> Refusal:
