@@ -77,8 +77,8 @@ def test_the_page_tells_what_a_server_keeps(
     """Whose reply is not here and who knows of it, in words that say what to do; nothing is said where all is there."""
     lookup, ids = Store.lookup, [told.place(*each) for each in hidden]
 
-    def hiding(self: Store, asked: Sequence[bytes]) -> list[Any]:
-        return [one for each in lookup(self, asked) for one in (answer(each) if each.id in ids else [each])]
+    def hiding(self: Store, asked: Sequence[bytes], **options: Any) -> list[Any]:
+        return [one for each in lookup(self, asked, **options) for one in (answer(each) if each.id in ids else [each])]
 
     monkeypatch.setattr(Store, "lookup", hiding)
     page = told.look()

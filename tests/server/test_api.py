@@ -3,7 +3,7 @@
 import io
 import os
 import struct
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import flask
 import pytest
@@ -14,8 +14,9 @@ from tests import parties
 from tests.server.visitor import answer
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import Slip
-from whistle.protocol.code.retrieval import Reporter, message_id, place_ids
+from whistle.protocol.code.retrieval import Reporter, message_id
 from whistle.protocol.reporter import submission
+from whistle.protocol.reporter.reply_validation import ReplyPlace, reply_places
 from whistle.server.api import reporter
 from whistle.server.instance import Instance
 from whistle.server.sealing import arrival
@@ -131,11 +132,11 @@ def test_up_to_six_replies_look_like_none(app: flask.Flask, client: FlaskClient,
     assert min(entries(second)) > after and len(entries(first) | entries(second)) == 9
 
 
-def fill(instance: Instance, who: Reporter, slots: int = 8) -> bytes:
+def fill(instance: Instance, who: Reporter, but: Collection[ReplyPlace] = ()) -> bytes:
     """Lay junk into every place of somebody's; returns what each place holds."""
-    junk = os.urandom(envelope.size(slots))
-    places = [id for lane in range(2 * slots) for id in place_ids(who.replies, lane)]
-    instance.store.commit([Sealed(id, Heap.REPORTERS, junk) for id in places], [])
+    junk = os.urandom(SIZE)
+    ids = [id for id, place in reply_places(who, 8).items() if place not in but]
+    instance.store.commit([Sealed(id, Heap.REPORTERS, junk) for id in ids], [])
     return junk
 
 

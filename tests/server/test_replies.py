@@ -2,22 +2,25 @@
 
 import dataclasses
 import datetime
-from collections.abc import Callable
+import hashlib
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import flask
 import pytest
 
 from tests import parties
+from tests.server.test_api import fill
 from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of, turn
 from whistle.protocol import canonical
-from whistle.protocol.case import attachment, continuation
+from whistle.protocol.case import attachment, continuation, envelope
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
 from whistle.server.instance import Instance
 from whistle.server.sealing import case_view
-from whistle.store import Heap
+from whistle.store import Heap, Store, StoredEnvelope
 
 NAME = "plan \u202e‮\r\n../x.html"
 
@@ -389,4 +392,80 @@ def test_nobodys_long_replies_fill_the_page(
     html = visitor.come_back(code).html
     assert sum(record.size for record in fetched) <= 2 * case_view.PAGE
     assert [n for n in range(6) if f"rogue {n} " in html] == [0, 1] and "honest " in html
-    assert html.count("This reply is very long") == 4
+    assert html.count("This reply is long") == 4
+    fetched.clear()
+    alone = visitor.step("look", {"reply": "0-5", "words": code}).html  # as its button does
+    assert "rogue 5 " in alone and "rogue 0 " not in alone and len(fetched) == 1
+
+
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """The sizes of the envelopes that the server opens from now on."""
+    sizes: list[int] = []
+    real = envelope.open_
+    monkeypatch.setattr(envelope, "open_", lambda body, *more: sizes.append(len(body)) or real(body, *more))
+    return sizes
+
+
+def test_junk_costs_a_bounded_look_and_hides_nothing(
+    app: flask.Flask,
+    org: parties.Organisation,
+    instance: Instance,
+    visitor: Visitor,
+    code: str,
+    who: Reporter,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With junk in all other places each page opens 64 things, newest first; its button leads through all the rest."""
+    report = reported(app, org)
+    old = answer(app, org, who, report, "The old one.")
+    turn(instance, parties.DAY + datetime.timedelta(days=1))
+    fill(instance, who, but={(0, 0), (0, 1)})
+    turn(instance, parties.DAY + datetime.timedelta(days=2))
+    named = (Earlier(parties.DAY, "ombuds", hashlib.sha256(old.line).hexdigest(), 0),)
+    answer(app, org, who, report, "The new one.", n=1, seq=1, prev=hashlib.sha256(old.line).hexdigest(), earlier=named)
+    sizes = counted(monkeypatch)
+    visitor.come_back(code)
+    assert len(sizes) == 1 + 64 and len(visitor.answer.get_data()) == 262_144
+    assert "The new one." in visitor.text and "The old one." not in visitor.text
+    assert "An earlier reply from" not in visitor.text  # it is not missing, only further on
+    assert "63 things stored under your words could not be checked" in visitor.text
+    assert "960 older things are stored under your words and not shown on this page" in visitor.text
+    assert "our plan" not in visitor.text.lower()  # what older replies have done is not known here
+    for passed, left in ((64, 896), (960, 0)):
+        sizes.clear()
+        assert not [form for form in visitor.page.forms if "download" in form.steps]
+        visitor.step("look", {"passed": str(passed), "words": code})
+        assert len(sizes) == 65 and (f"{left} older things" in visitor.text) == bool(left)
+        assert ("The old one." in visitor.text) == (not left)
+        assert not [form for form in visitor.page.forms if form.files]  # nothing can be added here
+    assert "Where it stands" in visitor.step("look").text
+
+
+@pytest.mark.parametrize(
+    ("step", "most"),
+    [("withdraw", 65), ("follow-up", 65), ("renew", 66), ("download", 2)],
+)
+def test_no_step_of_a_case_opens_more(
+    app: flask.Flask,
+    instance: Instance,
+    code: str,
+    who: Reporter,
+    monkeypatch: pytest.MonkeyPatch,
+    step: str,
+    most: int,
+) -> None:
+    """Whatever is done with the case, a bounded number of envelopes is opened, and bodies are read one at a time."""
+    fill(instance, who)
+    sizes, read = counted(monkeypatch), []
+    real = Store.lookup
+
+    def lookup(store: Store, ids: Sequence[bytes], *more: Any, **options: Any) -> list[StoredEnvelope]:
+        found = real(store, ids, *more, **options)
+        read.append(sum(len(each.body or b"") for each in found))
+        return found
+
+    monkeypatch.setattr(Store, "lookup", lookup)
+    form = {"step": step, "words": code, "attempt": "ab" * 32, "file": "0-0-0", "text": "More."}
+    answered = app.test_client().post("/en/", data=form)
+    assert answered.status_code == (404 if step == "download" else 200)
+    assert 0 < len(sizes) <= most and max(read) <= 32_768 and sum(read) <= (most + 2) * 32_768

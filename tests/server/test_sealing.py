@@ -37,7 +37,8 @@ def send(instance: Instance, draft: Draft = DRAFT, code: bytes = CODE) -> Report
 
 def add(instance: Instance, who: Reporter, draft: Draft, attempt: bytes = b"a" * 32, digest: bytes = b"d" * 32) -> None:
     """Send a follow-up."""
-    arrival.follow_up(draft, who, attempt, digest, instance.published, instance.store, instance.today)
+    view = look(instance, who)
+    arrival.follow_up(draft, who, view, attempt, digest, instance.published, instance.store, instance.today)
 
 
 def look(instance: Instance, who: Reporter) -> arrival.CaseView:

@@ -51,6 +51,11 @@ class StoredEnvelope:
     state_day: date
     body: bytes | None = field(repr=False)
 
+    @property
+    def is_for_reporters(self) -> bool:
+        """Whether it has a body that reporters may have."""
+        return self.heap == Heap.REPORTERS and self.state != State.REMOVED
+
 
 def _rows_statement() -> CompoundSelect[Any]:
     """Select the rows under `ids`, concatenated in one value of `end` bytes: far cheaper than a thousand parameters."""

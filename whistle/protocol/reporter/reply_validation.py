@@ -4,7 +4,7 @@ A body that is not signed by a reviewer who may answer in that place is counted,
 """
 
 import datetime
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from whistle.protocol.case import envelope, message
@@ -117,17 +117,19 @@ def validate(
     fetch: Fetch,
     today: datetime.date,
     room: int = ROOM,
+    unopened: Collection[bytes] = (),
 ) -> Conversation:
     """The conversation in the bodies stored under a reporter's ids, which never include the report's.
 
     Of each reviewer's long replies at most `room` bytes are opened, so that nobody's displace those of others.
+    `unopened` are the ids of places in which something lies that is not among the bodies: it is not missing.
     """
-    rest = dict(bodies)
-    slip = open_slip(rest.pop(reporter.slip_id, None), reporter, slots)
+    slip = open_slip(bodies.get(reporter.slip_id), reporter, slots)
     validator = ReplyValidator(reporter, manifests, slip, slots)
-    valid, late = validator.all(rest)
+    valid, late = validator.all(bodies)
     held = {each.hash: each.reply for each in valid}
-    missing = _missing(missing_replies.compare(held, validator.unreadable, slip, slots, today), manifests)
+    unknown = [*validator.unreadable, *validator.numbers(unopened)]
+    missing = _missing(missing_replies.compare(held, unknown, slip, slots, today), manifests)
     opened, incomplete = _opened(valid, fetch, room)
     current = _without_repeated(opened)
     notices = tuple(each for each in current if each.reply.is_notice)
@@ -179,6 +181,11 @@ def open_slip(stored: StoredBody | None, reporter: Reporter, slots: int) -> Slip
     return signed.message if own and isinstance(signed.message, Slip) else None
 
 
+def reply_places(reporter: Reporter, slots: int) -> dict[bytes, ReplyPlace]:
+    """All reply places of a case, by their ids."""
+    return {id: (lane, n) for lane in range(2 * slots) for n, id in enumerate(place_ids(reporter.replies, lane))}
+
+
 class ReplyValidator:
     """Checks what lies in the reply places of one reporter."""
 
@@ -186,23 +193,25 @@ class ReplyValidator:
         self._reporter, self._manifests = reporter, manifests
         self._slip, self._slots = slip, slots
         self.unreadable: list[int] = []  # the places in which something invalid lies, as lane × 64 + n
-        self._places: dict[bytes, ReplyPlace] = {
-            id: (lane, n) for lane in range(2 * slots) for n, id in enumerate(place_ids(reporter.replies, lane))
-        }
+        self._places = reply_places(reporter, slots)
 
     def all(self, bodies: Mapping[bytes, StoredBody]) -> tuple[tuple[FoundReply, ...], int]:
         """The valid replies and notices by day, lane and place; and the number of invalid ones."""
         valid: list[tuple[ReplyPlace, FoundReply]] = []
         late = 0
-        for id, stored in bodies.items():
+        for id in filter(self._places.__contains__, bodies):
             try:
-                if id in self._places:
-                    valid.append((self._places[id], self._read(stored, self._places[id])))
+                valid.append((self._places[id], self._read(bodies[id], self._places[id])))
             except ProtocolError:
                 late += 1
-                self.unreadable.append(self._places[id][0] * PLACES + self._places[id][1])
+                self.unreadable += self.numbers([id])
         ordered = sorted(valid, key=lambda pair: (pair[1].day, pair[0]))
         return tuple(reply for _, reply in ordered), late
+
+    def numbers(self, ids: Collection[bytes]) -> list[int]:
+        """The numbers of places, as lane × 64 + n, by their ids."""
+        places = [self._places[id] for id in ids]
+        return [lane * PLACES + n for lane, n in places]
 
     def _read(self, stored: StoredBody, place: ReplyPlace) -> FoundReply:
         signed = envelope.open_(stored.body, [self._reporter.mailbox], self._slots)

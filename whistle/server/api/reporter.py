@@ -199,7 +199,7 @@ def _fitting(found: list[StoredEnvelope], size: int) -> list[StoredEnvelope]:
     """The first of what was found, as far as one answer holds them; `size` is an envelope's."""
     room = PAD - HEAD.size
     for count, each in enumerate(found):
-        room -= ENTRY.size + size * _is_readable(each)
+        room -= ENTRY.size + size * each.is_for_reporters
         if room < 0:
             return found[:count]
     return found
@@ -209,19 +209,14 @@ def _entries(store: Store, found: list[StoredEnvelope], more: bool) -> Iterator[
     """An answer to a lookup.  Each body is read when it is sent: a slow reader holds one, and no connection."""
     yield HEAD.pack(len(found), more)
     left = PAD - HEAD.size
-    for each in found:
-        body = _body_of(store, each.id) if _is_readable(each) else b""
+    for each in found:  # never the report's own body: the words do not give access to what was written
+        body = _body_of(store, each.id) if each.is_for_reporters else b""
         day = (each.state_day - EPOCH).days  # of the state: when it arrived, was collected or removed
         yield ENTRY.pack(each.id, STATES[each.state], day, len(body)) + body
         left -= ENTRY.size + len(body)
     while left:
         yield ZEROS[:left]
         left -= min(left, len(ZEROS))
-
-
-def _is_readable(stored: StoredEnvelope) -> bool:
-    # Never the report's own body: the words do not give access to what was written.
-    return stored.heap == Heap.REPORTERS and stored.state != State.REMOVED
 
 
 def _body_of(store: Store, id: bytes) -> bytes:

@@ -17,16 +17,17 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.file_names import safe_name
-from whistle.protocol.reporter.reply_validation import MissingReply
+from whistle.protocol.reporter.reply_validation import PAGE, MissingReply, ReplyPlace
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.fields import Problem
 from whistle.server.reporter.render import Visit, due, files_hint, notice, outside, page, plan, shown, tickable
 from whistle.server.reporter.timing import on_the_beat
 from whistle.server.sealing import arrival
-from whistle.server.sealing.case_view import CaseView, FoundReply
+from whistle.server.sealing.case_view import OPENED, CaseView, FoundReply
 from whistle.store import State, StoreError
 
+NOWHERE = (-1, -1)  # no reply place
 EXTENSION = re.compile(r"\.[A-Za-z0-9]{1,8}\Z")  # a file name's extension
 
 
@@ -52,7 +53,7 @@ class Back:
     @property
     def over(self) -> bool:
         """Whether the report was removed and nothing else is left of the case."""
-        left = self.view.replies or self.view.late or self.view.missing
+        left = self.view.replies or self.view.late or self.view.missing or self.view.older
         return self.view.state is State.REMOVED and not left
 
     @property
@@ -88,28 +89,37 @@ def begin(visit: Visit) -> flask.Response:
     return ask(visit)
 
 
-def with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
+def with_case(
+    visit: Visit, answer: Callable[[Back], flask.Response], passed: int = 0, only: ReplyPlace | None = None
+) -> flask.Response:
     """Answer with the case of the form's words, or with the form again, padded alike, if they find nothing.
 
-    The response is sent on the beat, whatever the action.
+    `passed` and `only` say what is opened, as in `view_case`.  The response is sent on the beat, whatever the action.
     """
-    return on_the_beat(visit.config.beat, lambda: _with_case(visit, answer))
+    return on_the_beat(visit.config.beat, lambda: _with_case(visit, answer, passed, only))
 
 
-def _with_case(visit: Visit, answer: Callable[[Back], flask.Response]) -> flask.Response:
+def _with_case(
+    visit: Visit, answer: Callable[[Back], flask.Response], passed: int, only: ReplyPlace | None
+) -> flask.Response:
     try:
         reporter = retrieval.derive(words.decode(visit.arrived.get("words")))
     except WordsError as error:
         return ask(visit, fields.words_problem(visit.t, error), padded=True)
     signed = visit.published.current(visit.day)
-    view = arrival.view_case(reporter, visit.published, visit.store, visit.day)
+    view = arrival.view_case(reporter, visit.published, visit.store, visit.day, passed, only)
     if view is None:
         return ask(visit, Problem("words", visit.t("replies.nothing")), padded=True)
     return answer(Back(visit, signed, reporter, view))
 
 
 def look(visit: Visit) -> flask.Response:
-    """Look up the case and show it."""
+    """Look up the case and show it, or what is older than the first page shows, or one reply."""
+    passed, only = fields.passed(visit.arrived), fields.reply_key(visit.arrived.get("reply"))
+    if only:
+        return with_case(visit, lambda back: more(back, visit.t("case.replies")), only=only)
+    if passed:
+        return with_case(visit, lambda back: more(back, visit.t("case.older_title")), passed)
     return with_case(visit, case)
 
 
@@ -125,9 +135,11 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         reading="" if back.over and not view.slip else readers_line.case(visit, back.signed, view),
         state=_state(back),
         facts=list(_facts(back)),
-        plan=plan(visit, view.day, view.done) if view.day and view.state is not State.REMOVED else (),
+        plan=_plan(back),
         replies=[_reply(visit, found) for found in reversed(view.replies)],
         late=view.late,
+        older=view.older,
+        passed=OPENED,
         missing=[_missing(visit, each) for each in view.missing],
         code=back.code,
         attempt=typed.hex() if typed else fields.new_attempt(),
@@ -139,11 +151,29 @@ def case(back: Back, *problems: Problem) -> flask.Response:
     )
 
 
+def more(back: Back, heading: Markup) -> flask.Response:
+    """A page of replies alone, padded; what can be done with the case is on its first page."""
+    visit, view = back.visit, back.view
+    return page(
+        visit,
+        "older.html",
+        padded=True,
+        heading=heading,
+        replies=[_reply(visit, found) for found in reversed(view.replies)],
+        late=view.late,
+        older=view.older,
+        passed=view.passed + OPENED,
+        code=back.code,
+    )
+
+
 def download(visit: Visit) -> flask.Response:
     """A file of a reply; up to 8 MiB, it is verified completely before any of it is sent."""
 
+    key = fields.file_key(visit.arrived.get("file"))
+
     def send(back: Back) -> flask.Response:
-        attachment = _find(back.view.replies, fields.file_key(visit.arrived.get("file")))
+        attachment = _find(back.view.replies, key)
         try:
             if attachment is not None:
                 record, index = attachment
@@ -152,7 +182,7 @@ def download(visit: Visit) -> flask.Response:
             pass
         return notice(visit, "notice.removed_file", status=404, code=back.code)
 
-    return with_case(visit, send)
+    return with_case(visit, send, only=key[:2] if key else NOWHERE)
 
 
 STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {"replies": begin, "look": look, "download": download}
@@ -187,6 +217,13 @@ def _state(back: Back) -> Markup:
     if view.state is State.COLLECTED:
         return t("case.answered" if view.replies else "case.collected", day=day)
     return t("case.removed", day=day) if view.state is State.REMOVED else t("case.gone")
+
+
+def _plan(back: Back) -> list[dict[str, str]]:
+    """The plan of a report that was not removed; none if marks of older replies are unknown."""
+    visit, view = back.visit, back.view
+    is_known = view.day and view.state is not State.REMOVED and not view.older
+    return plan(visit, view.day, view.done) if view.day and is_known else []
 
 
 def _missing(visit: Visit, missing: MissingReply) -> Markup:
@@ -247,10 +284,13 @@ def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
         {"key": f"{reply.lane}-{reply.n}-{index}", "name": safe_name(each.name), "size": t.size(each.size)}
         for index, each in enumerate(found.attachments)
     ]
+    rest = reply.rest  # left closed: it and its author's other long replies are too much for one page
+    may_open = rest is not None and rest.size <= PAGE
     return {
         "from": shown(found.reviewer),
         "day": t.day(found.day),
-        "text": t("case.too_long") if found.is_too_long else reply.text,
+        "text": t("case.long" if may_open else "case.too_long") if found.is_too_long else reply.text,
+        "alone": f"{reply.lane}-{reply.n}" if may_open else "",
         "language": visit.t.code if found.is_too_long else reply.language,
         "arrived": t("case.arrived", reply.have.count, day=t.day(reply.have.day)),
         "files": files,

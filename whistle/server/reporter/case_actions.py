@@ -134,7 +134,7 @@ def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
     )
     who, digest = back.reporter, visit.arrived.digest
     with limits.storing(again=arrival.is_added(who, attempt, digest, visit.store)):
-        arrival.follow_up(draft, who, attempt, digest, visit.published, visit.store, visit.day)
+        arrival.follow_up(draft, who, back.view, attempt, digest, visit.published, visit.store, visit.day)
 
 
 def _sent(back: Back, readers: tuple[str, ...]) -> flask.Response:

@@ -102,10 +102,22 @@ def left_out(arrived: Arrived, manifest: Manifest) -> tuple[str, ...]:
     return tuple(id for id in allowed if id in ticked)
 
 
+def reply_key(text: str) -> tuple[int, int] | None:
+    """The requested reply: its lane and number."""
+    match = re.fullmatch(r"(\d{1,2})-(\d{1,2})", text, re.ASCII)
+    return (int(match[1]), int(match[2])) if match else None
+
+
 def file_key(text: str) -> tuple[int, int, int] | None:
     """The requested file: lane and number of its reply, and its index there."""
     match = re.fullmatch(r"(\d{1,2})-(\d{1,2})-(\d{1,3})", text, re.ASCII)
     return (int(match[1]), int(match[2]), int(match[3])) if match else None
+
+
+def passed(arrived: Arrived) -> int:
+    """How many of the newest things in reply places the page passes over; 0 for the first page."""
+    text = arrived.get("passed")
+    return int(text) if re.fullmatch(r"[0-9]{1,4}", text) else 0
 
 
 def hidden_code(code: bytes) -> str:

@@ -74,20 +74,22 @@ def first_report(draft: Draft, reporter: Reporter, published: Published, store: 
 def follow_up(
     draft: Draft,
     reporter: Reporter,
+    view: CaseView,
     attempt: bytes,
     digest: bytes,
     published: Published,
     store: Store,
     day: datetime.date,
 ) -> None:
-    """Seal and store a follow-up to the case's readers, or to `draft.readers`.  The same form again changes nothing.
+    """Seal and store a follow-up to the readers of the case as seen, or to `draft.readers`.
+
+    The same form again changes nothing.
 
     Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or DiskFull.
     """
     if is_added(reporter, attempt, digest, store):
         return
     signed = published.sealing(day)
-    view = view_case(reporter, published, store, day)
     _save_first(_writer(signed, day).follow_up(draft, reporter, view, attempt, digest), draft.blocks, store)
 
 
