@@ -242,6 +242,27 @@ def test_another_stick_gets_everything(place: Place, at: Courier, stick: Path, t
     assert envelopes(tmp_path / "other") == {name}
 
 
+def test_a_list_that_one_answer_does_not_hold(
+    place: Place, at: Courier, stick: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The courier asks until it has all of a day; a server that says there is more without going on is told of."""
+    monkeypatch.setattr("whistle.server.api.courier.LISTED", 2)
+    names = {place.envelope(YESTERDAY, blocks=2) for _ in range(3)}
+    pulled = at.pull(stick)
+    assert (pulled.envelopes, pulled.blocks, envelopes(stick)) == (3, 6, names)
+    assert place.requests.count("/courier/ids") == 5
+    whole = b'{"blocks":[],"envelopes":["00112233445566778899aabbccddeeff"],"more":true}'
+
+    def endless(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
+        asked = environ["PATH_INFO"] == "/courier/ids"
+        return flask.Response(whole)(environ, start) if asked else application(environ, start)
+
+    place.between = endless
+    with pytest.raises(CourierError, match="not of the known form"):
+        at.pull(stick)
+    assert place.requests.count("/courier/ids") == 5 + 2
+
+
 def test_a_day_that_the_workstation_has_is_left_out(place: Place, at: Courier, stick: Path) -> None:
     """A signed statement that equals the server's day keeps the day off the stick; a later envelope brings all back."""
     old, new = {place.envelope(YESTERDAY)}, {place.envelope()}

@@ -70,7 +70,7 @@ def timed(folder: Path, site: Site, what: str) -> float:
         return usual_time(site, "/api/lookup", [{"file": str(folder / "ids"), "records": 16, "size": 16_416}], OCTETS)
     path, asked = "/courier/days", {}
     if what == "a day's list":
-        path, asked = "/courier/ids", {"day": (sites.today() - 2 * DAY).isoformat()}
+        path, asked = "/courier/ids", {"day": (sites.today() - 2 * DAY).isoformat(), "after": ""}
     parts, headers = listing(site, path, asked)
     return usual_time(site, path, parts, headers)
 

@@ -24,7 +24,7 @@ from whistle.protocol.transfer import bundle, courier_auth, statement, tar
 from whistle.protocol.transfer.bundle import Member
 from whistle.protocol.transfer.listing import Listing
 from whistle.protocol.trust.manifest import SignedManifest
-from whistle.server.api import bundle_push
+from whistle.server.api import bundle_push, courier
 from whistle.server.config import Rate
 from whistle.server.instance import Instance
 from whistle.store import Heap, Sealed, State, Taken, retention
@@ -47,7 +47,7 @@ class Carrier:
         self.client = client
         self.wrong = {"id": "courier", "time": noon(), "key": org.courier, **wrong}
 
-    def send(self, path: str, body: bytes, digest: str | None = None) -> TestResponse:
+    def send(self, path: str, body: bytes, digest: str | None = None, **more: Any) -> TestResponse:
         """A signed request."""
         digest = digest or hashlib.sha256(body).hexdigest()
         time = self.wrong["time"]
@@ -58,7 +58,7 @@ class Carrier:
             "Whistle-Digest": digest,
             "Whistle-Signature": base64.b64encode(signature).decode(),
         }
-        return self.client.post(path, data=body, headers=headers)
+        return self.client.post(path, data=body, headers=headers, **more)
 
     def ask(self, path: str, question: object) -> Any:
         """The answer to a question."""
@@ -144,11 +144,56 @@ def test_days_ids_and_fetch(carrier: Carrier, instance: Instance, org: parties.O
     held = {"day": "2026-11-22", "envelopes": 1, "blocks": 1}
     assert carrier.ask("days", {}) == {"days": [held], "leapt": False, "serial": 1}
     assert instance.store.last_visit() == DAY
-    assert carrier.ask("ids", {"day": "2026-11-22"}) == {"envelopes": [id.hex()], "blocks": [other.hex()]}
-    assert carrier.ask("ids", {"day": "2026-11-21"}) == {"envelopes": [], "blocks": []}
+    asked = {"day": "2026-11-22", "after": ""}
+    assert carrier.ask("ids", asked) == {"envelopes": [id.hex()], "blocks": [other.hex()], "more": False}
+    nothing = {"envelopes": [], "blocks": [], "more": False}
+    assert (
+        carrier.ask("ids", asked | {"after": "ff" * 16}) == carrier.ask("ids", asked | {"day": "2026-11-21"}) == nothing
+    )
     found = carrier.fetch([id, os.urandom(16)], [other, os.urandom(16)])
     assert set(found) == {bundle.envelope_name(id), bundle.block_name(other)}
     assert found[bundle.block_name(other)] == bytes(BLOCK)
+
+
+def test_a_list_comes_in_pieces(
+    carrier: Carrier, instance: Instance, org: parties.Organisation, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However much a day brought, one answer names a bounded number of ids; all come once, settled or not."""
+    monkeypatch.setattr(courier, "LISTED", 3)
+    pairs = [arrive(instance, org) for _ in range(4)]
+    twin = pairs[0][0]  # the same 16 bytes may name an envelope and a block
+    instance.store.put_block(twin, bytes(BLOCK), Heap.REVIEWERS)
+    instance.store.commit([], [twin])
+    instance.store.collect([pairs[1][0]])
+    expected = sorted(id for id, _ in pairs), sorted([twin, *(block for _, block in pairs)])
+    for _ in range(2):
+        found: tuple[list[bytes], list[bytes]] = ([], [])
+        answer, after = {"more": True}, ""
+        while answer["more"]:
+            answer = carrier.ask("ids", {"day": DAY.isoformat(), "after": after})
+            lists = [bytes.fromhex(id) for id in answer["envelopes"]], [bytes.fromhex(id) for id in answer["blocks"]]
+            assert 0 < len([*lists[0], *lists[1]]) <= 4
+            after = max([*lists[0], *lists[1]]).hex()
+            found[0].extend(lists[0])
+            found[1].extend(lists[1])
+        assert found == expected
+        turn(instance, DAY + datetime.timedelta(days=1))
+        instance.store.turn_over()
+        carrier.wrong["time"] = noon(clock.day)
+
+
+def test_a_slow_courier_holds_one_block_and_no_connection(
+    carrier: Carrier, instance: Instance, org: parties.Organisation
+) -> None:
+    """A tar is read as it is sent; in between, nothing of the database is in use."""
+    pairs = [arrive(instance, org) for _ in range(3)]
+    question = {"envelopes": [id.hex() for id, _ in pairs], "blocks": [id.hex() for _, id in pairs]}
+    answered = carrier.send("/courier/fetch", canonical.dumps(question), buffered=False)
+    pool, sizes = instance.store.database.engine.pool, []
+    for piece in answered.iter_encoded():
+        sizes.append(len(piece))
+        assert pool.checkedout() == 0  # type: ignore[attr-defined]
+    assert max(sizes) == BLOCK and len(sizes) > 6
 
 
 def test_collected_before_the_first_byte(carrier: Carrier, instance: Instance, org: parties.Organisation) -> None:
@@ -221,8 +266,14 @@ def test_a_body_that_was_not_signed_is_refused(carrier: Carrier) -> None:
     digest = hashlib.sha256(b"{}").hexdigest()
     assert carrier.send("/courier/days", b'{"x":1}', digest).status_code == 403
     assert carrier.send("/courier/days", b'{"x":1}').status_code == 400
-    assert carrier.send("/courier/ids", b'{"day":"yesterday"}').status_code == 400
-    assert carrier.send("/courier/ids", b'{ "day":"2026-11-22"}').status_code == 400
+    for wrong in (
+        b'{"after":"","day":"yesterday"}',
+        b'{"after":"", "day":"2026-11-22"}',
+        b'{"day":"2026-11-22"}',
+        b'{"after":"00","day":"2026-11-22"}',
+        b'{"after":0,"day":"2026-11-22"}',
+    ):
+        assert carrier.send("/courier/ids", wrong).status_code == 400
     many = canonical.dumps({"envelopes": [os.urandom(16).hex() for _ in range(501)], "blocks": []})
     assert carrier.send("/courier/fetch", many).status_code == 400
     nonsense = tar.header(bundle.LISTING, 512) + b"[" * 512 + tar.END  # which nobody reads before it is the signed one

@@ -88,8 +88,8 @@ def test_a_server_that_keeps_a_follow_up_from_a_later_courier(
     honest = Store.day_ids
     spy, bodies = told.rogue("ethics"), stage.office.app.extensions[NAME].store.body
 
-    def hiding(self: Store, day: datetime.date) -> Any:
-        found = honest(self, day)
+    def hiding(self: Store, day: datetime.date, *page: Any) -> Any:
+        found = honest(self, day, *page)
         left = [id for id in found.envelopes if not _is_follow_up(spy.reads(bodies(id) or b""))]
         return type(found)(left, found.blocks)
 

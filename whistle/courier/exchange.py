@@ -24,6 +24,7 @@ from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import MAX_IDS
 from whistle.protocol.trust import manifest
 
+MOST = 2_000_000  # envelopes and blocks of one day
 BATCH = 500  # envelopes, or blocks, that are asked for at once
 LEAPT = "The server's clock may be wrong: tell its operator. Nothing expires there until the operator has looked."
 TRIES = 5  # without anything new before a broken connection is reported
@@ -183,10 +184,25 @@ class Courier:
         mirror.retain_days(self._days)
         missing = {}
         for day in self._days:
-            names = _names(self._link.ask("/courier/ids", {"day": day.isoformat()}))
+            names = self._listed(day)
             mirror.retain(day, names)
             missing[day] = sorted(names - mirror.names(day))
         return missing
+
+    def _listed(self, day: datetime.date) -> set[str]:
+        """The names of what the server has of a day, with as many questions as it takes."""
+        names: set[str] = set()
+        after, more = "", True
+        while more:
+            answer = self._link.ask("/courier/ids", {"day": day.isoformat(), "after": after})
+            listed = _names(answer)
+            names |= listed
+            last = max((bundle.member_id(name).hex() for name in listed), default="")
+            more = answer.get("more") is True
+            if (more and last <= after) or len(names) > MOST:
+                raise _strange()  # it would have no end
+            after = last
+        return names
 
     def _fetch(self, mirror: Mirror, day: datetime.date, names: Sequence[str]) -> Iterator[str]:
         """Fetch a batch, with new attempts after broken connections; yields the names as they arrive."""

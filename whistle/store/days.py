@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass
 from datetime import date
 
-from sqlalchemy import ColumnElement, Connection, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, Table, exists, func, select
 
 from whistle.store.models import MAIN, TODAY, Heap, State, Tables, key, pending
 
@@ -20,10 +20,11 @@ class DayCount:
 
 @dataclass(frozen=True)
 class DayIds:
-    """The ids of a day, each list sorted."""
+    """The ids of a day, each list sorted; `has_more` if there are others behind them."""
 
     envelopes: tuple[bytes, ...]
     blocks: tuple[bytes, ...]
+    has_more: bool = False
 
 
 def count_days(connection: Connection) -> list[DayCount]:
@@ -43,19 +44,32 @@ def count_days(connection: Connection) -> list[DayCount]:
     return [DayCount(day, envelopes[day], blocks[day]) for day in sorted(envelopes | blocks)]
 
 
-def day_ids(connection: Connection, day: date) -> DayIds:
-    """The ids of a day in the reviewers' heap: blocks, and envelopes that still have a body."""
+def day_ids(connection: Connection, day: date, after: bytes = b"", most: int | None = None) -> DayIds:
+    """The ids of a day in the reviewers' heap: blocks, and envelopes that still have a body.
+
+    With `most`, the first so many of both together behind the id `after`; one more if both have the last.
+    """
     envelopes: set[bytes] = set()
     blocks: set[bytes] = set()
     for tables in (MAIN, TODAY):
-        table = tables.envelopes
-        ids = connection.scalars(select(table.c.id).where(*_stored_envelopes(tables), table.c.day == day)).all()
+        table, ids = tables.envelopes, list[bytes]()
+        for state in (State.WAITING, State.COLLECTED):  # each by itself is in order of ids in the index
+            conditions = (*_stored_envelopes(tables), table.c.state == state, table.c.day == day)
+            ids += connection.scalars(_behind(after, most, table, *conditions))
         if ids and (tables is TODAY or _has_body(connection, min(ids))):
             envelopes.update(ids)
-        blocks.update(
-            connection.scalars(select(tables.blocks.c.id).where(*_stored_blocks(tables), tables.blocks.c.day == day))
-        )
-    return DayIds(tuple(sorted(envelopes)), tuple(sorted(blocks)))
+        conditions = (*_stored_blocks(tables), tables.blocks.c.day == day)
+        blocks.update(connection.scalars(_behind(after, most, tables.blocks, *conditions)))
+    every = sorted([*envelopes, *blocks])
+    last = every[most - 1] if most and len(every) > most else every[-1] if every else b""
+    here, there = (tuple(sorted(id for id in ids if id <= last)) for ids in (envelopes, blocks))
+    return DayIds(here, there, bool(every) and every[-1] > last)
+
+
+def _behind(after: bytes, most: int | None, table: Table, *conditions: ColumnElement[bool]) -> Select[tuple[bytes]]:
+    """Select the first ids behind one, in order."""
+    ids: Select[tuple[bytes]] = select(table.c.id).where(*conditions, table.c.id > after).order_by(table.c.id)
+    return ids.limit(most + 1) if most else ids
 
 
 def has_day(connection: Connection, day: date) -> bool:

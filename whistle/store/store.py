@@ -134,10 +134,13 @@ class Store:
         with self.database.read() as connection:
             return count_days(connection)
 
-    def day_ids(self, day: date) -> DayIds:
-        """What the reviewers' heap holds for a day: ids of envelopes that have a body, and of blocks, each sorted."""
+    def day_ids(self, day: date, after: bytes = b"", most: int | None = None) -> DayIds:
+        """What the reviewers' heap holds for a day: ids of envelopes that have a body, and of blocks, each sorted.
+
+        With `most`, the first so many of both together behind the id `after`; one more if both have the last.
+        """
         with self.database.read() as connection:
-            return day_ids(connection, day)
+            return day_ids(connection, day, after, most)
 
     def day_hash(self, day: date) -> bytes | None:
         """The hash over the ids and contents of a day (SPEC 8.3); reads all of it. None if something is gone."""

@@ -28,6 +28,7 @@ from whistle.server.sealing.multipart import Body
 from whistle.store import Full, Heap, Store
 
 MAX_QUESTION = 64 * 1024  # bytes of a request's JSON, at most
+LISTED = 4096  # ids of a day in one response
 FETCH = 500  # envelopes, and blocks, in one response
 TIME = re.compile(r"0|[1-9][0-9]{0,11}")  # has one spelling, since the signature is over the number
 DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -93,15 +94,18 @@ def days() -> flask.Response:
 
 @blueprint.post("/courier/ids")
 def ids() -> flask.Response:
-    """The ids of one day."""
+    """The ids of one day: the first ones behind an id, and whether there are more."""
     _authenticate()
+    question = _question({"day", "after"})
     try:
-        day = schema.day(_question({"day"})["day"])
+        day, after = schema.day(question["day"]), question["after"]
+        behind = bytes.fromhex(schema.hexadecimal(TOKEN)(after)) if after != "" else b""
     except Malformed as error:
         raise _malformed() from error
-    stored = here().store.day_ids(day)
+    stored = here().store.day_ids(day, behind, LISTED)
+    lists = {"envelopes": stored.envelopes, "blocks": stored.blocks}
     return responses.record(
-        {"envelopes": [id.hex() for id in stored.envelopes], "blocks": [id.hex() for id in stored.blocks]}
+        {**{name: [id.hex() for id in each] for name, each in lists.items()}, "more": stored.has_more}
     )
 
 
@@ -202,6 +206,7 @@ def _question(names: set[str]) -> dict[str, Any]:
 
 
 def _tar(store: Store, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> Iterator[bytes]:
+    # One at a time: whoever reads slowly holds one block and no connection to the database.
     for id in envelopes:
         yield from _member(bundle.envelope_name(id), store.body(id))
     for id in blocks:
@@ -211,7 +216,10 @@ def _tar(store: Store, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> I
 
 def _member(name: str, content: bytes | None) -> Iterator[bytes]:
     if content is not None:
-        yield tar.header(name, len(content)) + content + tar.padding(len(content))
+        yield tar.header(name, len(content))
+        yield content
+        if padding := tar.padding(len(content)):
+            yield padding
 
 
 def _published(signed: SignedManifest) -> flask.Response:
