@@ -1,11 +1,15 @@
 """How the suite is spread over this machine, and what its tests share."""
 
 import os
+import shutil
+from pathlib import Path
 
 import flask
 import pytest
 from flask.templating import Environment
 from jinja2.bccache import Bucket, BytecodeCache
+
+IN_MEMORY = 8 * 1024**3  # bytes free; at most 3 GiB were seen in use
 
 
 class Compiled(BytecodeCache):
@@ -43,3 +47,13 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """Workers for `-n auto`: two for each core up to eight, since half of a browser's test is waiting."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(cores, min(2 * cores, 8))
+
+
+def _keep_temporary_files_in_memory() -> None:
+    """Let `tmp_path` be in memory where there is room: the suite makes and removes thousands of small files, many flushed."""
+    shared = Path("/dev/shm")
+    if shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free >= IN_MEMORY:
+        os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(shared))
+
+
+_keep_temporary_files_in_memory()
