@@ -50,7 +50,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 
 
 def _keep_temporary_files_in_memory() -> None:
-    """Let `tmp_path` be in memory where there is room: the suite makes and removes thousands of small files, many flushed."""
+    """Let `tmp_path` be in memory where there is room: the suite makes thousands of small files."""
     shared = Path("/dev/shm")
     if shared.is_dir() and os.access(shared, os.W_OK) and shutil.disk_usage(shared).free >= IN_MEMORY:
         os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(shared))
