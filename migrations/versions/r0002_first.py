@@ -19,6 +19,7 @@ def upgrade() -> None:
         "pending",
         sa.Column("id", sa.LargeBinary(16), primary_key=True),
         sa.Column("day", sa.Integer(), nullable=False),
+        sa.Column("upload", sa.LargeBinary(16)),
         schema=today,
         sqlite_with_rowid=False,
     )

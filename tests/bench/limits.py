@@ -1,30 +1,27 @@
 """What the same machine gives at best: a server without Whistle's work, under Whistle's own gunicorn settings.
 
 `python -m tests.bench.limits FOLDER` serves at the address of FOLDER's whistle.toml:
-POST /upload   parse a form, hash its file, write it as files of 256 KiB with the same fsyncs
+POST /upload   parse a form and seal its file, and store nothing
 POST /rows     insert the two rows of a report, as durably, and nothing else
 POST /zeros    read a lookup's ids, answer 256 KiB of zeros
 """
 
-import hashlib
 import os
 import shutil
 import sqlite3
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
-from typing import Any
-
-from werkzeug.http import parse_options_header
-from werkzeug.sansio import multipart
+from typing import Any, cast
 
 from whistle.protocol.case import envelope
 from whistle.server.config import Config
 from whistle.server.running import gunicorn
+from whistle.server.sealing.multipart import Bounds, receive
+from whistle.store import Heap, Store
 
 BLOCK = 262_144  # bytes
-PIECE = 65_536  # bytes read at a time
 PATIENCE = 30  # seconds that a writer waits for its turn, as Whistle's
 FOLDER = "limits"
 Environ = dict[str, Any]
@@ -54,25 +51,14 @@ class Rows:
             self._base.execute("COMMIT")
 
 
-class Files:
-    """A folder of files of 256 KiB, each there under its name only when it is on the disk."""
+class Nothing:
+    """A store that takes all blocks and keeps none."""
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
+    def put_blocks(self, blocks: Sequence[tuple[bytes, bytes]], heap: Heap, upload: bytes) -> None:
+        """Forget them."""
 
-    def write(self, block: bytes) -> None:
-        """One more file."""
-        id_ = os.urandom(16).hex()
-        shelf = self._folder / id_[:2]
-        shelf.mkdir(exist_ok=True)
-        part = os.open(shelf / f"{id_}.part", os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        os.write(part, block)
-        os.fsync(part)
-        os.close(part)
-        (shelf / f"{id_}.part").rename(shelf / id_)
-        names = os.open(shelf, os.O_RDONLY)
-        os.fsync(names)
-        os.close(names)
+    def drop(self, ids: Sequence[bytes]) -> None:
+        """Nothing is there."""
 
 
 class Limits:
@@ -81,7 +67,6 @@ class Limits:
     def __init__(self, config: Config) -> None:
         folder = config.folder / FOLDER
         self._rows = Rows(folder / "limits.sqlite", config.slots)
-        self._files = Files(folder / "files")
         self.extensions: dict[str, Any] = {}
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
@@ -92,22 +77,9 @@ class Limits:
         return [answer]
 
     def _upload(self, environ: Environ, left: int) -> bytes:
-        options = parse_options_header(environ["CONTENT_TYPE"])[1]
-        decoder = multipart.MultipartDecoder(options["boundary"].encode(), 4 * PIECE)
-        digest, ready = hashlib.sha256(), bytearray()
-        while not isinstance(event := decoder.next_event(), multipart.Epilogue):
-            if isinstance(event, multipart.NeedData):
-                piece = environ["wsgi.input"].read(min(left, PIECE))
-                left -= len(piece)
-                decoder.receive_data(piece or None)
-            elif isinstance(event, multipart.Data):
-                digest.update(event.data)
-                ready += event.data
-                while len(ready) >= BLOCK:
-                    self._files.write(bytes(ready[:BLOCK]))
-                    del ready[:BLOCK]
-        self._files.write(bytes(ready).ljust(BLOCK, b"\0"))
-        return digest.digest()
+        store = cast("Store", Nothing())
+        arrived = receive(environ["wsgi.input"], environ["CONTENT_TYPE"], left, store, Bounds(upload=left))
+        return arrived.digest
 
     def _insert(self, environ: Environ, left: int) -> bytes:
         environ["wsgi.input"].read(left)
@@ -145,6 +117,6 @@ if __name__ == "__main__":
     gunicorn.harden()
     config = Config.load(Path(sys.argv[1]))
     shutil.rmtree(config.folder / FOLDER, ignore_errors=True)
-    (config.folder / FOLDER / "files").mkdir(parents=True)
+    (config.folder / FOLDER).mkdir()
     Rows(config.folder / FOLDER / "limits.sqlite", config.slots)  # before there are workers, who would make it at once
     Application(config).run()

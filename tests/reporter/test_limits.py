@@ -1,5 +1,6 @@
 """Where more arrives at the server than it takes, and what is given up."""
 
+import hashlib
 import os
 from collections.abc import Iterable
 from pathlib import Path
@@ -7,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from tests.reporter.device import TEXT, Device, instead, photo
+from tests.reporter.device import TEXT, Device, content, instead, photo
 from tests.server.test_receiving import on_disk
-from tests.server.visitor import config, still
+from tests.server.visitor import config, lose_pending, still
 from tests.serving import WSGI
 from whistle.server.config import Rate
 from whistle.server.instance import NAME
@@ -47,6 +48,27 @@ def test_what_is_refused_is_gone(device: Device, path: str) -> None:
     assert done.exit_code == 1 and "the server is full" in done.stderr
     assert device.requests.count("/api/drop") == 1
     assert on_disk(device.app.extensions[NAME]) == 0
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_blocks_that_the_server_loses(device: Device, losses: int) -> None:
+    """A program whose blocks are gone before the last request sends them again by itself, once, and else says so."""
+
+    def lose(application: WSGI, environ: dict[str, Any], start: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/api/store" and device.requests.count("/api/store") <= losses:
+            lose_pending(device.app.extensions[NAME].store)
+        return application(environ, start)
+
+    device.between = lose
+    path = photo(device, 1_000_000)
+    done = device.run("send", *SEND, str(path), text=TEXT)
+    assert device.requests.count("/api/store") == 2
+    lose_pending(device.app.extensions[NAME].store, of=0)
+    if losses == 1:
+        assert done.exit_code == 0
+        assert content(device, device.report.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
+    else:
+        assert done.exit_code == 1 and "hint: send it again" in done.stderr
 
 
 def test_nothing_else_is_taken_back(device: Device) -> None:

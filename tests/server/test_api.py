@@ -74,7 +74,7 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     sealer = attachment.Sealer()
     blocks, _ = sealer.finish("a", "b")
     for id, block in blocks:
-        assert post(client, "block", id + block).status_code == 204
+        assert post(client, "block", UPLOAD + id + block).status_code == 204
     ids = [id for id, _ in blocks]
     body = head(who, ids) + b"".join(sealed_report(who, org))
     assert post(client, "store", body).status_code == 204
@@ -108,7 +108,7 @@ def test_other_bytes_under_a_token_are_refused(client: FlaskClient, org: parties
     again = post(client, "store", head(who) + b"".join(sealed_report(who, org)))
     assert again.status_code == 409
     assert set(again.get_json()) == {"error", "hint"}
-    block = b"i" * 16 + bytes(attachment.BLOCK)
+    block = UPLOAD + b"i" * 16 + bytes(attachment.BLOCK)
     assert post(client, "block", block).status_code == 204
     assert post(client, "block", block[:-1] + b"x").status_code == 409
 
@@ -209,10 +209,10 @@ def test_withdraw(client: FlaskClient, instance: Instance, org: parties.Organisa
 
 
 def test_a_missing_block_refuses_the_report(client: FlaskClient, org: parties.Organisation) -> None:
-    """A report whose blocks were not put is not stored."""
+    """A report whose blocks were not put, or were lost since, is not stored, and told apart from what is malformed."""
     who = parties.reporter()
     body = head(who, [b"m" * 16]) + b"".join(sealed_report(who, org))
-    assert post(client, "store", body).status_code == 400
+    assert post(client, "store", body).status_code == 424
     assert entries(look(client, who)) == {}
 
 
@@ -223,17 +223,18 @@ def test_a_full_disk_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatc
         raise Full("no room")
 
     monkeypatch.setattr(type(instance.store), "put_block", full)
-    assert post(client, "block", bytes(16 + PAD)).status_code == 507
+    assert post(client, "block", bytes(32 + PAD)).status_code == 507
 
 
+UPLOAD = b"u" * 16
 WHO = parties.reporter()
 IDS = WHO.lookup_ids(8)
 ENVELOPE = sealed_report(WHO, parties.organisation())[0]
 TOKEN = b"0123456789abcdef0123456789abcdef"
 HEAD = b'{"blocks":[],"token":"%s"}' % TOKEN
 WRONG = {
-    "block_short": ("block", bytes(16 + PAD - 1), 400),
-    "block_long": ("block", bytes(16 + PAD + 1), 413),
+    "block_short": ("block", bytes(32 + PAD - 1), 400),
+    "block_long": ("block", bytes(32 + PAD + 1), 413),
     "store_empty": ("store", b"", 400),
     "store_not_an_envelope": ("store", HEAD + b"\n" + bytes(SIZE), 400),
     "store_no_newline": ("store", HEAD + ENVELOPE, 400),

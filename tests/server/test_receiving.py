@@ -118,7 +118,7 @@ LAST = {"file": file("a", b"\r\n--" + BOUNDARY[:-1].encode() + b"\r"), "text": f
 @pytest.mark.parametrize("last", LAST.values(), ids=LAST)
 def test_no_place_of_a_cut_changes_a_byte(instance: Instance, monkeypatch: pytest.MonkeyPatch, last: bytes) -> None:
     """Wherever the network cuts the form in two, also amid its last boundary, what is sealed is what was sent."""
-    monkeypatch.setattr(type(instance.store), "put_block", lambda *_: None)
+    monkeypatch.setattr(type(instance.store), "put_blocks", lambda *_: None)
     body = form(field("text", "ä\r\n--"), last)
     whole = take(instance, body)
     for place in range(1, len(body)):
@@ -225,7 +225,7 @@ def test_a_form_without_end_is_not_waited_for(
 ) -> None:
     """Whatever a body repeats for ever, it is refused before much of it is in memory."""
     monkeypatch.setattr(multipart, "DRAIN_BYTES", 0)
-    monkeypatch.setattr(type(instance.store), "put_block", lambda *_: None)
+    monkeypatch.setattr(type(instance.store), "put_blocks", lambda *_: None)
     stream = Endless(begin, more)
     with pytest.raises((Broken, TooBig)):
         take(instance, b"", Bounds(10**9, text=1 << 20), stream, 1 << 40)
@@ -295,7 +295,7 @@ def test_a_full_disk_gives_the_texts_back(instance: Instance, monkeypatch: pytes
     def full(*_: object) -> None:
         raise Full("no room")
 
-    monkeypatch.setattr(type(instance.store), "put_block", full)
+    monkeypatch.setattr(type(instance.store), "put_blocks", full)
     with pytest.raises(DiskFull) as refused:
         take(instance, form(field("text", "kept"), file("x", b"x")))
     assert refused.value.get("text") == "kept"
@@ -307,7 +307,7 @@ def test_a_failing_disk_leaves_nothing_unread(instance: Instance, monkeypatch: p
     def fails(*_: object) -> None:
         raise StoreError("the disk fails")
 
-    monkeypatch.setattr(type(instance.store), "put_block", fails)
+    monkeypatch.setattr(type(instance.store), "put_blocks", fails)
     whole = form(field("text", "kept"), file("x", bytes(300_000)), file("y", bytes(300_000)))
     body = io.BytesIO(whole)
     with pytest.raises(NotStored) as refused:

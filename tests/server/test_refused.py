@@ -75,9 +75,9 @@ def test_a_refused_form_leaves_nothing(
 ) -> None:
     """None of its blocks lies in the folder or stands in the database once the page has come."""
     app = still(site(tmp_path, org, rates={**config(tmp_path).rates, "send": ONCE}))
-    put: list[bytes] = []
-    real = Store.put_block
-    monkeypatch.setattr(Store, "put_block", lambda self, id, *more: [put.append(id), real(self, id, *more)])
+    put: list[tuple[bytes, bytes]] = []
+    real = Store.put_blocks
+    monkeypatch.setattr(Store, "put_blocks", lambda self, some, *more: [put.extend(some), real(self, some, *more)])
     visitor = Visitor(app)
     refuse(visitor, monkeypatch)
     assert len(put) >= 3
@@ -105,7 +105,7 @@ def test_what_a_program_gives_up_is_gone(app: flask.Flask, instance: Instance, o
     client, who = app.test_client(), parties.reporter()
     blocks = [(os.urandom(16), os.urandom(262_144)) for _ in range(3)]
     for id, body in blocks:
-        assert post(client, "block", id + body).status_code == 204
+        assert post(client, "block", bytes(16) + id + body).status_code == 204
     ids = [id for id, _ in blocks]
     assert post(client, "store", head(who, ids[:1]) + b"".join(sealed_report(who, org))).status_code == 204
     assert post(client, "drop", b"".join(ids)).status_code == 204

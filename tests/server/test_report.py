@@ -9,13 +9,13 @@ import flask
 import pytest
 
 from tests import parties
-from tests.server.visitor import TEXT, Clock, Visitor, opened, reported, site, store_of
+from tests.server.visitor import TEXT, Clock, Visitor, lose_pending, opened, reported, site, store_of
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.trust.manifest import Recovery
 from whistle.server.instance import Instance
 from whistle.server.sealing.multipart import Bounds
-from whistle.store import Full
+from whistle.store import Full, Sealed, Store
 
 CODE = bytes(range(16))
 
@@ -181,8 +181,27 @@ def test_a_full_disk_is_told(app: flask.Flask, monkeypatch: pytest.MonkeyPatch) 
         raise Full(errno.ENOSPC)
 
     visitor = Visitor(app)
-    monkeypatch.setattr(type(store_of(app)), "put_block", full)
+    monkeypatch.setattr(type(store_of(app)), "put_blocks", full)
     again(visitor.tell(files=[("a.txt", b"one")]), "Our server is full", "Choose your files again")
+
+
+def test_files_that_the_store_loses(app: flask.Flask, monkeypatch: pytest.MonkeyPatch) -> None:
+    """When blocks are gone before the report is stored, its text comes back; those still at hand are put again."""
+    store, commit, lost = store_of(app), Store.commit, []
+
+    def lose(self: Store, sealed: list[Sealed], blocks: list[bytes]) -> None:
+        if blocks and not lost:
+            lost.append(lose_pending(store))
+        commit(self, sealed, blocks)
+
+    monkeypatch.setattr(Store, "commit", lose)
+    visitor = Visitor(app)
+    again(
+        visitor.tell(files=[("a.txt", b"one")]), "Nothing was stored. Please send it again", "Choose your files again"
+    )
+    assert lose_pending(store, of=0) == ""
+    lost.clear()
+    assert Visitor(app).tell(TEXT * 5000).words and lost
 
 
 def test_a_broken_upload_is_told(app: flask.Flask) -> None:

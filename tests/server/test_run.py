@@ -149,7 +149,7 @@ FORM += [("text", "PLAINTEXT-MARK-")]
 
 
 BLOCK = (
-    b"POST /api/block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 262160\r\n\r\n"
+    b"POST /api/block HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: 262176\r\n\r\n"
 )
 PAGE = b"POST /en/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: %d\r\n\r\n"
 STUCK = {

@@ -10,15 +10,14 @@ from tests.server.visitor import Clock
 from whistle.server.instance import Instance
 from whistle.server.logs import Once, log_error
 from whistle.server.running.watch import Watch
-from whistle.store import Away, StoreError
-from whistle.store.blocks import filesystem
+from whistle.store import Away, StoreError, room
 
 
 def test_a_disk_that_is_nearly_full(
     instance: Instance, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A line when it begins, before anything is refused, and one when there is room again; no line for each look."""
-    free = {"f_bavail": 2 * filesystem.RESERVE // 4096 - 1}
+    free = {"f_bavail": 2 * room.BLOCKS.size // 4096 - 1}
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_blocks=25_000_000, f_frsize=4096, **free))
     watch = Watch(instance)
     for _ in range(3):

@@ -18,7 +18,7 @@ from tests import parties
 from tests.protocol import browser
 from tests.protocol.browser import Peer
 from tests.second_ids import AFTER, ALONE, following
-from tests.server.visitor import answer, hide, opened, reported, store_of, turn
+from tests.server.visitor import answer, hide, lose_pending, opened, reported, store_of, turn
 from whistle.protocol.case import attachment
 from whistle.protocol.case.message import Earlier, FollowUp
 from whistle.protocol.code import retrieval, words
@@ -343,6 +343,22 @@ def test_a_line_that_breaks(app: flask.Flask, org: parties.Organisation, page: P
     assert outcome["waits"] == 3
     assert content_of(app, reported(app, org).attachments[0]) == content
     assert page.line.asked.count("/api/block") == 4 + 2
+
+
+@pytest.mark.parametrize("losses", [1, 2])
+def test_blocks_that_the_server_loses(app: flask.Flask, org: parties.Organisation, page: Page, losses: int) -> None:
+    """A program whose blocks are gone before the last request sends them again by itself, once, and else says so."""
+    page.line.fault = lambda path, number: (
+        lose_pending(store_of(app)) if path == "/api/store" and number <= losses else ""
+    )
+    content = os.urandom(BIG)
+    outcome = page.report(content)
+    assert page.line.asked.count("/api/block") == 2 * 4 and page.line.asked.count("/api/store") == 2
+    if losses == 1:
+        assert content_of(app, reported(app, org).attachments[0]) == content
+    else:
+        assert outcome["fault"] == {"kind": "lost", "wait": 0}
+    assert lose_pending(store_of(app), of=0) == ""
 
 
 def test_somebody_stops_it(app: flask.Flask, org: parties.Organisation, page: Page) -> None:

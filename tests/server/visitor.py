@@ -24,6 +24,7 @@ from whistle.server.config import Config, Emergency, Outside, Question, Step
 from whistle.server.instance import Instance, here
 from whistle.server.manifests import write_roots
 from whistle.store import Heap, Sealed, Store
+from whistle.store.models import pending
 
 CHOICES = ("checkbox", "radio")
 TEXT = "Money for the school was taken."
@@ -81,6 +82,15 @@ def still(app: flask.Flask) -> flask.Flask:
     """Let the clock of its limits stand, half a minute after a window began."""
     app.extensions["whistle_limits"]._limiter.limiter.storage._now = lambda: 30.0
     return app
+
+
+def lose_pending(store: Store, of: int | None = None) -> str:
+    """Remove all blocks that wait for a commit; there must be some, or `of` of them."""
+    with store.database.read() as connection:
+        ids = list(connection.scalars(pending.select()))
+    assert len(ids) == of if of is not None else ids
+    store.drop(ids)
+    return ""
 
 
 def store_of(app: flask.Flask) -> Store:

@@ -77,7 +77,7 @@ def everything(folder: Path) -> dict[str, bytes]:
 def merged(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """All rows, wherever they are, but those of unfinished uploads."""
     found = rows(store)
-    pending = {id for id, _ in found.pop("pending")}
+    pending = {id for id, *_ in found.pop("pending")}
     for name in ("envelopes", "bodies", "blocks"):
         found[name] = sorted({*found[name], *found.pop(f"today_{name}")}, key=repr)
     found["blocks"] = [row for row in found["blocks"] if row[0] not in pending]

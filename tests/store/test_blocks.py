@@ -1,14 +1,17 @@
-"""Blocks: durable when put, pending until committed, swept when forgotten."""
+"""Blocks: pending until committed, durable from then on, swept when forgotten."""
 
+import errno
 import os
 import stat
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
 from tests.store.things import DAY, NEXT, after, an_id, block, files, on, put, report, rows, sealed
-from whistle.store import BLOCK, FolderOfBlocks, Heap, Missing, Store, Taken, WrongSize
+from whistle.store import BLOCK, FolderOfBlocks, Heap, Missing, Store, StoreError, Taken, WrongSize
+from whistle.store.blocks import filesystem
 
 
 def test_a_block_is_pending_until_its_commit(store: Store) -> None:
@@ -16,7 +19,7 @@ def test_a_block_is_pending_until_its_commit(store: Store) -> None:
     id, body = put(store)
     assert store.block(id) is None
     assert store.days() == []
-    assert rows(store)["pending"] == [(id, DAY)]
+    assert rows(store)["pending"] == [(id, DAY, None)]
     store.commit([sealed()], [id])
     assert store.block(id) == body
     assert rows(store)["pending"] == []
@@ -119,9 +122,9 @@ def test_files_that_nothing_names_are_swept(store: Store, tmp_path: Path) -> Non
     on(store, NEXT).turn_over()
     _, _, (today,) = report(on(store, NEXT), blocks=1)
     under_way, _ = put(on(store, NEXT))
-    for shelf in ("today", "settled"):
+    for area in (tmp_path / "blocks").iterdir():
         for name in (an_id().hex(), an_id().hex() + ".part"):
-            (tmp_path / "blocks" / shelf / name[0] / name).write_bytes(b"left behind")
+            (area / name[0] / name).write_bytes(b"left behind")
     on(store, NEXT).sweep()
     names = {path.name for path in files(tmp_path / "blocks")}
     assert names == {settled.hex(), today.hex(), under_way.hex()}
@@ -160,12 +163,136 @@ def test_files_tell_no_time_and_belong_to_us_alone(store: Store, tmp_path: Path)
         assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
 
 
-def test_a_block_costs_two_syncs(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One of the file and one of its folder, in this order, the file's before it has its name."""
-    synced: list[str] = []
-    monkeypatch.setattr(os, "fsync", lambda file: synced.append(Path(f"/proc/self/fd/{file}").readlink().name))
-    id, _ = put(here)
-    assert synced == [id.hex() + ".part", id.hex()[0]]
+class Syncs:
+    """Notes what is synced, and fails with an I/O error when told to."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+        self.seen: list[str] = []
+        self.fails = False
+        self._folder = folder
+        fsync = os.fsync
+        monkeypatch.setattr(os, "fsync", lambda file: self._note(Path(f"/proc/self/fd/{file}").readlink(), fsync, file))
+
+    def whole(self, place: FolderOfBlocks, monkeypatch: pytest.MonkeyPatch) -> "Syncs":
+        """Note syncs of the whole file system too."""
+        syncfs = place._file_system._syncfs
+        monkeypatch.setattr(place._file_system, "_syncfs", lambda file: self._note(self._folder, syncfs, file))
+        return self
+
+    def _note(self, path: Path, sync: Callable[[int], int | None], file: int) -> int | None:
+        self.seen.append("/".join(part.split("-")[0] for part in path.relative_to(self._folder).parts))
+        if self.fails and path != self._folder:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return -1 if self.fails else sync(file)
+
+
+def test_a_block_is_durable_once_it_is_committed(here: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Putting syncs nothing. The commit syncs the file before it has its name among today's, then that folder."""
+    syncs = Syncs(monkeypatch, tmp_path / "blocks")
+    id, body = put(here)
+    assert syncs.seen == []
+    assert [path.parent.parent.name.split("-")[0] for path in files(tmp_path / "blocks")] == ["arriving"]
+    here.commit([sealed()], [id])
+    name = id.hex()
+    assert syncs.seen == [f"arriving/{name[0]}/{name}", f"today/{name[0]}"]
+    assert files(tmp_path / "blocks") == [tmp_path / "blocks" / "today" / name[0] / name]
+    assert here.block(id) == body
+
+
+def test_many_blocks_cost_few_syncs(here: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many a commit names, the file system is synced twice: for the files, and for their new names."""
+    place = here.block_store
+    assert isinstance(place, FolderOfBlocks)
+    syncs = Syncs(monkeypatch, tmp_path / "blocks").whole(place, monkeypatch)
+    ids = [put(here)[0] for _ in range(100)]
+    assert syncs.seen == []
+    here.commit([sealed()], ids)
+    assert len(syncs.seen) == 2
+    assert all(here.block(id) for id in ids)
+
+
+@pytest.mark.parametrize("count", [1, 20], ids=["one", "many"])
+def test_what_could_not_be_synced_is_not_trusted(
+    here: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, count: int
+) -> None:
+    """After an error a second sync may wrongly succeed: the blocks are gone, and a commit says so.
+
+    Of a whole file system nobody knows which file the error was about, so all that was arriving goes.
+    """
+    place = here.block_store
+    assert isinstance(place, FolderOfBlocks)
+    syncs = Syncs(monkeypatch, tmp_path / "blocks").whole(place, monkeypatch)
+    other, blocks = put(here)[0], [put(here) for _ in range(count)]
+    ids = [id for id, _ in blocks]
+    syncs.fails = True
+    with pytest.raises(StoreError):
+        here.commit([sealed()], ids)
+    syncs.fails = False
+    assert [path.name for path in files(tmp_path / "blocks")] == ([other.hex()] if count == 1 else [])
+    with pytest.raises(Missing) as missing:
+        here.commit([sealed()], ids)
+    assert set(missing.value.ids) == set(ids)
+    here.put_blocks(blocks, Heap.REVIEWERS)
+    here.commit([sealed()], ids)
+    assert [here.block(id) for id in ids] == [body for _, body in blocks]
+
+
+def test_what_another_boot_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows what reached the disk before a power cut; two processes that start at once may both remove it."""
+    id, kept, body = an_id(), an_id(), block()
+    before = FolderOfBlocks(tmp_path)
+    before.put(id, body)
+    before.put(kept, body)
+    before.keep([kept])
+    assert FolderOfBlocks(tmp_path).get(id) == body, "another process of the same boot removes nothing"
+    (tmp_path / "boot").write_text("another\n")
+    monkeypatch.setattr(filesystem, "BOOT", tmp_path / "boot")
+    with ThreadPoolExecutor(4) as pool:
+        after, *_ = pool.map(FolderOfBlocks, [tmp_path] * 4)
+    assert (after.get(id), after.get(kept)) == (None, body)
+    with pytest.raises(Missing):
+        after.keep([id, kept])
+    assert len(list(tmp_path.glob("arriving-*"))) == 1
+
+
+def test_a_torn_block_is_not_kept(tmp_path: Path) -> None:
+    """Whatever cut a file short while its disk was away, it never gets a name that says that it is whole."""
+    place, id = FolderOfBlocks(tmp_path), an_id()
+    place.put(id, block())
+    os.truncate(files(tmp_path)[0], 0)
+    with pytest.raises(Missing):
+        place.keep([id])
+
+
+def test_without_boots_a_block_is_durable_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the system does not tell its boots apart, nothing rests among what arrives."""
+    monkeypatch.setattr(filesystem, "BOOT", tmp_path / "none")
+    place, id, body = FolderOfBlocks(tmp_path / "blocks"), an_id(), block()
+    place.put(id, body)
+    assert [path.parent.parent.name for path in files(tmp_path)] == ["today"]
+    assert place.get(id) == body
+
+
+def test_without_nameless_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the file system has none, blocks are put, kept, settled and never overwritten all the same."""
+    real = os.open
+
+    def open_(path: str, flags: int, *more: int, **options: int) -> int:
+        if flags & os.O_TMPFILE == os.O_TMPFILE:
+            raise OSError(errno.EOPNOTSUPP, "not here")
+        return real(path, flags, *more, **options)
+
+    monkeypatch.setattr(os, "open", open_)
+    place, id, body = FolderOfBlocks(tmp_path), an_id(), block()
+    place.put(id, body)
+    place.put(id, body)
+    with pytest.raises(Taken):
+        place.put(id, block())
+    place.keep([id])
+    place.settle([id])
+    place.drop_today([id])
+    assert place.get(id) == body
+    assert [path.name for path in files(tmp_path)] == [id.hex()]
 
 
 def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
@@ -187,14 +314,16 @@ def test_writers_of_one_id_leave_one_whole_block(tmp_path: Path) -> None:
     assert [path.name for path in files(tmp_path)] == [id.hex()]
 
 
-def test_a_dead_writers_part_is_overwritten(tmp_path: Path) -> None:
-    """What a writer left behind when it was killed does not hinder the next."""
+def test_a_dead_writers_part_is_removed(tmp_path: Path) -> None:
+    """What a writer left behind when it was killed does not hinder the next, and goes at night."""
     folder, id, body = FolderOfBlocks(tmp_path), an_id(), block()
-    part = tmp_path / "today" / id.hex()[0] / (id.hex() + ".part")
+    (area,) = tmp_path.glob("arriving-*")
+    shard = area / id.hex()[0]
+    part = shard / f"{id.hex()}.0123456789abcdef.part"
     part.write_bytes(bytes(2 * BLOCK))
     folder.put(id, body)
-    assert folder.get(id) == body
-    assert not part.exists()
+    folder.tidy()
+    assert files(tmp_path) == [shard / id.hex()]
 
 
 def test_an_upload_goes_on_while_the_folder_is_made_anew(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -203,7 +332,7 @@ def test_an_upload_goes_on_while_the_folder_is_made_anew(tmp_path: Path, monkeyp
     look = Path.is_dir
 
     def gone(path: Path) -> bool:
-        if path.parent == tmp_path / "today":
+        if path.parent.parent == tmp_path and path.parent.name.startswith("arriving-"):
             path.rmdir()
         return look(path)
 

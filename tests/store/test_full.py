@@ -12,8 +12,7 @@ import pytest
 from sqlalchemy import event
 
 from tests.store.things import NEXT, an_id, block, files, on, put, report, rows, sealed
-from whistle.store import Full, Heap, Store, StoreError
-from whistle.store.blocks import filesystem
+from whistle.store import Full, Heap, Store, StoreError, room
 from whistle.store.database import _translate
 
 
@@ -47,6 +46,7 @@ def test_a_block_without_room(store: Store, faults: Faults, tmp_path: Path) -> N
     faults.room = False
     with pytest.raises(Full):
         store.put_block(id, body, Heap.REVIEWERS)
+        store.commit([sealed()], [id])
     faults.room = True
     assert files(tmp_path / "blocks") == []
     store.put_block(id, body, Heap.REVIEWERS)
@@ -76,7 +76,7 @@ def test_blocks_leave_room_for_the_rest(store: Store, monkeypatch: pytest.Monkey
     disk = SimpleNamespace(f_bavail=0, f_blocks=25_000_000, f_frsize=4096)
     monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(**{**vars(disk), "f_bavail": free["blocks"]}))
     put(store)
-    free["blocks"] = filesystem.RESERVE // 4096 - 1
+    free["blocks"] = room.BLOCKS.size // 4096 - 1
     with pytest.raises(Full):
         put(store)
     put_again = store.block(id)
@@ -88,19 +88,27 @@ def test_blocks_leave_room_for_the_rest(store: Store, monkeypatch: pytest.Monkey
 
 
 def test_a_small_disk_keeps_a_twentieth(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a small disk the reserve is a twentieth."""
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=51, f_blocks=1000, f_frsize=4096))
-    put(store)
-    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_bavail=49, f_blocks=1000, f_frsize=4096))
+    """On a small disk a twentieth stays free of blocks, and half of that of envelopes."""
+    disk = {"f_bavail": 5_064}
+    monkeypatch.setattr(os, "statvfs", lambda _: SimpleNamespace(f_blocks=100_000, f_frsize=4096, **disk))
+    id, _ = put(store)
+    disk["f_bavail"] -= 1
+    store.drop([id])
     with pytest.raises(Full):
         put(store)
+    disk["f_bavail"] = 2_501
+    report(store)
+    if store.database.is_sqlite:
+        disk["f_bavail"] -= 1
+        with pytest.raises(Full):
+            report(store)
 
 
 def test_another_fault_is_not_called_full(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A failing disk is an error of the store that names no path."""
     Faults(monkeypatch, "fsync", errno.EIO).room = False
     with pytest.raises(StoreError, match=r"^the blocks folder cannot be used: Input/output error$") as caught:
-        put(store)
+        report(store, blocks=1)
     assert not isinstance(caught.value, Full)
 
 

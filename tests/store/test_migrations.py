@@ -21,7 +21,7 @@ DOCUMENTED = {
     "bodies": {"k", "body"},
     "today_blocks": {"id", "heap", "day"},
     "blocks": {"id", "heap", "day"},
-    "pending": {"id", "day"},
+    "pending": {"id", "day", "upload"},
     "imports": {"reviewer", "day", "hash"},
     "visits": {"courier", "day"},
     "clock": {"day"},

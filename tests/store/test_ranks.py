@@ -179,7 +179,8 @@ def _left(folder: Path, bodies: list[bytes]) -> int:
 def test_a_turn_over_in_order_of_arrival_would_be_seen(days: Days, monkeypatch: pytest.MonkeyPatch) -> None:
     """Were rows and blocks moved one by one as they came, the same figures would tell."""
     days.come(DAY)
-    monkeypatch.setattr(FolderOfBlocks, "settle", lambda folder, ids: [folder._copy(id) for id in days.blocks[DAY]])
+    settle = FolderOfBlocks.settle
+    monkeypatch.setattr(FolderOfBlocks, "settle", lambda place, _: [settle(place, [id]) for id in days.blocks[DAY]])
     for id in days.blocks[DAY]:
         turnover._move_rows(days.store.database, [(TODAY.blocks.c.id, MAIN.blocks, [id])])
     for each in days.envelopes[DAY]:

@@ -41,8 +41,8 @@ def test_what_came_before_today_moves(store: Store, tmp_path: Path) -> None:
     assert on(store, NEXT).turn_over() == TurnoverCounts(envelopes=2, blocks=1)
     assert at(store, MAIN) == (sorted(ids[:2]), sorted(map(key, ids[:2])), [moved])
     assert at(store, TODAY) == (sorted(ids[2:]), sorted(map(key, ids[2:])), sorted([stays, under_way]))
-    names = {shelf: {path.name for path in files(tmp_path / "blocks" / shelf)} for shelf in ("today", "settled")}
-    assert names == {"today": {stays.hex(), under_way.hex()}, "settled": {moved.hex()}}
+    areas = {path.name: path.parent.parent.name.split("-")[0] for path in files(tmp_path / "blocks")}
+    assert areas == {stays.hex(): "today", under_way.hex(): "arriving", moved.hex(): "settled"}
     assert (store.lookup(ids), store.days(), store.day_ids(DAY), store.day_ids(NEXT), store.block(moved)) == before
 
 
@@ -127,7 +127,9 @@ def test_a_settled_row_whose_file_is_still_todays_is_settled(store: Store, tmp_p
     on(store, NEXT).turn_over()
     for path in files(tmp_path / "blocks" / "settled"):
         path.unlink()
-    FolderOfBlocks(tmp_path / "blocks").put(id, body)
+    place = FolderOfBlocks(tmp_path / "blocks")
+    place.put(id, body)
+    place.keep([id])
     on(store, NEXT).sweep()
     assert [path.name for path in files(tmp_path / "blocks" / "settled")] == [id.hex()]
     assert files(tmp_path / "blocks" / "today") == []

@@ -86,12 +86,12 @@ def dies(step: int, *places: tuple[Any, str]) -> None:
         wrap(owner, name)
 
 
-COMMON = ((Path, "rename"), (Path, "unlink"), (Database, "write"))
+COMMON = ((Path, "unlink"), (Database, "write"))
 
 
 def turn_over(store: Store, step: int) -> None:
-    """Turn over, and die at a step: before a sync, a rename, an unlinking, a transaction or the making anew."""
-    dies(step, *COMMON, (filesystem, "_fill"), (filesystem, "_sync_folder"), (turnover, "_rewrite_tables"))
+    """Turn over, and die at a step: before a sync, a link, an unlinking, a transaction or the making anew."""
+    dies(step, *COMMON, (os, "link"), (filesystem, "_fill"), (filesystem, "_sync"), (turnover, "_rewrite_tables"))
     store.turn_over()
     os.write(1, b"done\n")
 

@@ -43,9 +43,9 @@ class Target:
 class Sink:
     """Takes blocks and keeps none."""
 
-    def put_block(self, id: bytes, body: bytes, heap: Heap) -> None:
+    def put_blocks(self, blocks: Sequence[tuple[bytes, bytes]], heap: Heap, upload: bytes) -> None:
         """Look at the sizes."""
-        assert (len(id), len(body)) == (16, attachment.BLOCK)
+        assert {(len(upload), len(id), len(body)) for id, body in blocks} == {(16, 16, attachment.BLOCK)}
 
     def drop(self, ids: Sequence[bytes]) -> None:
         """Let go of what a refused form has put."""

@@ -46,7 +46,7 @@ COLUMNS = {
     "today_envelopes": ENVELOPES,
     "today_bodies": ["k", "body"],
     "today_blocks": ["id", "heap", "day"],
-    "pending": ["id", "day"],
+    "pending": ["id", "day", "upload"],
     "imports": ["reviewer", "day", "hash"],
     "visits": ["courier", "day"],
     "clock": ["day"],

@@ -53,13 +53,15 @@ class Api:
         if ids:
             self._link.mention("/api/drop", b"".join(ids))
 
-    def put_block(self, block: Block) -> None:
-        """Store a block for the report that follows."""
-        id, body = block
-        self._link.post("/api/block", id + body, 0)
+    def put_block(self, upload: bytes, block: Block) -> None:
+        """Store a block for the report that follows; `upload` is random, the same for all of its blocks."""
+        self._link.post("/api/block", b"".join((upload, *block)), 0)
 
     def store(self, token: bytes, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
-        """Store a message, or a report with its slip, with blocks stored before; repeating it changes nothing."""
+        """Store a message, or a report with its slip, with blocks stored before; repeating it changes nothing.
+
+        Raises Lost when blocks are not there any more.
+        """
         self._link.post("/api/store", submission.encode(token, envelopes, blocks), 0)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:

@@ -14,7 +14,7 @@ from urllib.parse import SplitResult, urlsplit
 
 import requests
 
-from whistle.reporter.errors import Away, BadServer, Declined, ReporterError, TooMuch
+from whistle.reporter.errors import Away, BadServer, Declined, Lost, ReporterError, TooMuch
 
 TIMEOUT = (60, 180)  # seconds: to connect (an onion service takes long), between two bytes
 HURRY = (10, 10)  # the same for requests whose answer does not matter
@@ -27,7 +27,7 @@ OK = (200, 204)
 MISSING = 404
 LIMITED = 429
 PASSING = frozenset({408, 425, LIMITED})  # and all from 500 on, except FULL
-FULL, TAKEN = 507, 409
+FULL, TAKEN, LOST = 507, 409, 424
 UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"  # from OpenSSL; other TLS errors are broken connections
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "whistle"}
@@ -157,6 +157,8 @@ def _error(response: requests.Response) -> ReporterError:
         return Declined("the server is full; it kept nothing of this", "keep your text and try again tomorrow")
     if status == TAKEN:
         return Declined("something else is stored there already", "run the command again from its beginning")
+    if status == LOST:
+        return Lost("the server has lost files of this message before it was stored", "send it again")
     wait = _seconds(response.headers.get("Retry-After", ""))
     if status == LIMITED:
         return TooMuch(

@@ -4,6 +4,7 @@ Files are read once and sealed as they are read, in constant memory; nothing is 
 """
 
 import contextlib
+import functools
 import os
 import queue
 import threading
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import BinaryIO
 
 from whistle.protocol.case import attachment
-from whistle.protocol.case.attachment import BLOCK, Attachment, Block
+from whistle.protocol.case.attachment import BLOCK, ID, Attachment, Block
 from whistle.protocol.code.retrieval import ATTEMPT, FormDigest, Reporter, derive
 from whistle.protocol.code.words import CODE
 from whistle.protocol.reporter import compose
@@ -20,7 +21,7 @@ from whistle.protocol.reporter.compose import Draft, Writer
 from whistle.protocol.reporter.reply_validation import Conversation
 from whistle.protocol.reporter.submission import MAX_BLOCKS, MAX_PASTED, Submission, TooLarge
 from whistle.reporter.api import Api
-from whistle.reporter.errors import Away, ReporterError, TooMuch
+from whistle.reporter.errors import Away, Lost, ReporterError, TooMuch
 
 SEALED = "device"
 PIECE = 1_048_576  # bytes of a file in memory
@@ -69,10 +70,14 @@ def send(api: Api, writer: Writer, draft: Draft, files: Sequence[File], course: 
     compose.check(draft, files=len(files))
     writer.readers(draft)
     reporter = derive(os.urandom(CODE))
-    with _uploading(api, course) as ids:
-        attachments = _put_files(api, files, course, ids)
-        parcel = writer.report(replace(draft, attachments=attachments), reporter)
-        _store(api, parcel, ids, course)
+
+    def deliver() -> None:
+        with _uploading(api, course) as upload:
+            attachments = _put_files(api, files, course, upload)
+            parcel = writer.report(replace(draft, attachments=attachments), reporter)
+            _store(api, parcel, upload, course)
+
+    _again_if_lost(deliver, files)
     return reporter
 
 
@@ -88,12 +93,16 @@ def follow_up(
     """Send a follow-up.  Raises what `send` raises."""
     compose.check(draft, reporter.code, files=len(files))
     writer.follow_up_readers(draft, case)
-    with _uploading(api, course) as ids:
-        attachments = _put_files(api, files, course, ids)
-        digest = _digest(draft.text, attachments)
-        draft = replace(draft, attachments=attachments)
-        parcel = writer.follow_up(draft, reporter, case, os.urandom(ATTEMPT), digest)
-        _store(api, parcel, ids, course)
+
+    def deliver() -> None:
+        with _uploading(api, course) as upload:
+            attachments = _put_files(api, files, course, upload)
+            digest = _digest(draft.text, attachments)
+            whole = replace(draft, attachments=attachments)
+            parcel = writer.follow_up(whole, reporter, case, os.urandom(ATTEMPT), digest)
+            _store(api, parcel, upload, course)
+
+    _again_if_lost(deliver, files)
 
 
 def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter, Submission]:
@@ -114,24 +123,44 @@ def seal(writer: Writer, draft: Draft, files: Sequence[File]) -> tuple[Reporter,
     return reporter, replace(parcel, blocks=(*blocks, *parcel.blocks))
 
 
-@contextlib.contextmanager
-def _uploading(api: Api, course: Course) -> Iterator[list[bytes]]:
-    """Ask the server first; then the ids of the blocks that are sent, which are taken back when it comes to nothing."""
-    course.persist(api.ready)
-    ids: list[bytes] = []
+@dataclass
+class _Upload:
+    """The random id of one upload, and the ids of the blocks that were sent for it."""
+
+    id: bytes
+    blocks: list[bytes] = field(default_factory=list)
+
+
+def _again_if_lost(deliver: Callable[[], None], files: Sequence[File]) -> None:
+    """Deliver, and once more from the start if the server has lost blocks in between."""
     try:
-        yield ids
+        deliver()
+    except Lost:
+        if not all(file.stream.seekable() for file in files):
+            raise
+        for file in files:
+            file.stream.seek(0)
+        deliver()
+
+
+@contextlib.contextmanager
+def _uploading(api: Api, course: Course) -> Iterator[_Upload]:
+    """Ask the server first; then an upload, whose blocks are taken back when it comes to nothing."""
+    course.persist(api.ready)
+    upload = _Upload(os.urandom(ID))
+    try:
+        yield upload
     except BaseException:
-        api.drop(ids)
+        api.drop(upload.blocks)
         raise
 
 
-def _store(api: Api, parcel: Submission, ids: list[bytes], course: Course) -> None:
+def _store(api: Api, parcel: Submission, upload: _Upload, course: Course) -> None:
     for block in parcel.blocks:
-        ids.append(block[0])
-        course.persist(lambda block=block: api.put_block(block))  # type: ignore[misc]
+        upload.blocks.append(block[0])
+        course.persist(lambda block=block: api.put_block(upload.id, block))  # type: ignore[misc]
     try:
-        course.persist(lambda: api.store(parcel.token, parcel.envelopes, ids))
+        course.persist(lambda: api.store(parcel.token, parcel.envelopes, upload.blocks))
     except TooMuch:
         raise
     except Away as exc:
@@ -141,14 +170,14 @@ def _store(api: Api, parcel: Submission, ids: list[bytes], course: Course) -> No
         ) from exc
 
 
-def _put_files(api: Api, files: Sequence[File], course: Course, ids: list[bytes]) -> tuple[Attachment, ...]:
-    """Seal files and send their blocks; returns the attachments.  The ids of all blocks are added to `ids`."""
+def _put_files(api: Api, files: Sequence[File], course: Course, upload: _Upload) -> tuple[Attachment, ...]:
+    """Seal files and send their blocks; returns the attachments."""
     total = sum(attachment.blocks_for(file.size) for file in files)
     if total > MAX_BLOCKS:
         raise ReporterError(
             "the files are too large together", "send fewer of them, or some with a follow-up; 4.8 GiB go at once"
         )
-    uploads = _Uploads(api.put_block, course, total, ids)
+    uploads = _Uploads(functools.partial(api.put_block, upload.id), course, total, upload.blocks)
     attachments: list[Attachment] = []
     for file in files:
         sealer = attachment.Sealer()

@@ -28,6 +28,10 @@ class Declined(ReporterError):
     """The server refused the request."""
 
 
+class Lost(Declined):
+    """The server has lost blocks of a message before it was stored; nothing of it was."""
+
+
 class BadServer(ReporterError):
     """The server's answer is not in the expected form."""
 

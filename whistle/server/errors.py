@@ -54,11 +54,11 @@ class TooBig(FormError):
 
 
 class NotStored(FormError):
-    """The store failed while the form arrived; nothing of it was stored."""
+    """The store failed while the form arrived, or has lost blocks of it since; nothing of it was stored."""
 
 
-class DiskFull(FormError):
-    """The disk is full; nothing of the form was stored."""
+class DiskFull(NotStored):
+    """The disk is full."""
 
 
 class Refusal(ServerError):

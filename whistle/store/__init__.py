@@ -11,7 +11,6 @@ from whistle.store.backup import (
     restore,
 )
 from whistle.store.blocks import Blocks, FolderOfBlocks
-from whistle.store.blocks.filesystem import has_room
 from whistle.store.clock import Reading, Today
 from whistle.store.database import sqlite_files
 from whistle.store.days import DayCount, DayIds
@@ -20,6 +19,7 @@ from whistle.store.errors import Away, BackupError, Full, Leapt, Missing, StoreE
 from whistle.store.job_lock import JobLock
 from whistle.store.models import BLOCK, ID, Heap, State
 from whistle.store.retention import Limits
+from whistle.store.room import has_room
 from whistle.store.schema import current, downgrade, upgrade
 from whistle.store.store import Store, open_store
 from whistle.store.turnover import TurnoverCounts

@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 
-from whistle.store import reserve
+from whistle.store import room
 from whistle.store.errors import Away, Full, StoreError
 from whistle.store.locks import lock_file, locked
 
@@ -96,22 +96,32 @@ class Database:
         return engine
 
     def _create_files(self) -> None:
-        if reserve.is_needed(self.files[0]):
-            reserve.give_up(self.files[0])
+        if room.needs_ballast(self.files[0]):
+            room.give_up_ballast(self.files[0])
         for file in self.files:
             try:
                 _create(file)
             except sqlite3.Error as exc:  # a quota, which the disk's free room does not tell of
-                if not isinstance(_translate(exc), Full) or not reserve.give_up(self.files[0]):
+                if not isinstance(_translate(exc), Full) or not room.give_up_ballast(self.files[0]):
                     raise
                 _create(file)
-        self.keep_reserve()
+        self.keep_ballast()
 
-    def keep_reserve(self) -> None:
-        """Recreate the reserve if it was given up to open SQLite on a full disk and there is room again."""
+    def keep_ballast(self) -> None:
+        """Recreate the ballast if it was given up on a full disk and there is room again."""
         if self.is_sqlite:
             with contextlib.suppress(OSError):
-                reserve.keep(self.files[0])
+                room.keep_ballast(self.files[0])
+
+    def check_room(self) -> None:
+        """Raise Full if SQLite's disk has no room but what housekeeping needs. PostgreSQL's may be anywhere."""
+        if self.is_sqlite:
+            try:
+                has_room = room.left(self.files[0].parent, room.ENVELOPES) > 0
+            except OSError as exc:
+                raise StoreError(f"the database's folder cannot be read: {exc.strerror}") from exc
+            if not has_room:
+                raise Full("no space for more envelopes")
 
     def _set_up(self, connection: sqlite3.Connection, _: Any) -> None:
         connection.isolation_level = None  # `_begin` starts transactions

@@ -87,10 +87,16 @@ def commit(
     database: Database, block_store: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], clock: Clock
 ) -> None:
     """Store envelopes and claim their blocks in one transaction. Raises Taken or Missing and then stores nothing."""
+    if blocks:
+        with database.read() as connection:
+            _fresh(connection, envelopes)  # what will be refused makes no block durable
+        block_store.keep(blocks)  # before the transaction: nobody else has to wait for the disk
     with database.write() as connection:
         day = clock.take(connection).day
         fresh = _fresh(connection, envelopes)
-        _claim(connection, block_store, blocks, day)
+        if fresh:
+            database.check_room()
+        _claim(connection, blocks, day)
         _add(database, connection, fresh, day)
 
 
@@ -121,15 +127,14 @@ def _under(connection: Connection, id: bytes) -> Sealed | None:
     return Sealed(row.id, row.heap, bodies_of(connection, [row.id]).get(row.id, b"")) if row else None
 
 
-def _claim(connection: Connection, block_store: Blocks, blocks: Sequence[bytes], day: date) -> None:
+def _claim(connection: Connection, blocks: Sequence[bytes], day: date) -> None:
     """Keep the blocks. They count for the day of the commit, since no day may grow once it is over."""
     listed: set[bytes] = set()
     for chunk in chunks(blocks):
         for tables in ALL_TABLES:
             listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(chunk))))
-    missing = sorted(set(blocks) - listed) or block_store.missing(blocks)
-    if missing:
-        raise Missing(missing)
+    if missing := set(blocks) - listed:
+        raise Missing(sorted(missing))
     for chunk in chunks(blocks):
         waiting = select(pending.c.id).where(pending.c.id.in_(chunk))
         connection.execute(update(TODAY.blocks).where(TODAY.blocks.c.id.in_(waiting)).values(day=day))

@@ -106,11 +106,13 @@ ALL_TABLES = (TODAY, MAIN)  # in the order of reading: rows move from the first 
 Index("envelopes_day", MAIN.envelopes.c.heap, MAIN.envelopes.c.day, MAIN.envelopes.c.state, MAIN.envelopes.c.id)
 Index("blocks_day", MAIN.blocks.c.heap, MAIN.blocks.c.day, MAIN.blocks.c.id)
 
+# `upload` is random; it tells which blocks stall together, until the commit removes the row.
 pending = Table(
     "pending",
     metadata,
     Column("id", LargeBinary(ID), primary_key=True),
     Column("day", Day, nullable=False),
+    Column("upload", LargeBinary(ID)),
     sqlite_with_rowid=False,
 )
 

@@ -14,7 +14,7 @@ from whistle.store.database import Database
 from whistle.store.day_hash import DayHashes
 from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Sealed, StoredEnvelope
-from whistle.store.errors import Away, StoreError, WrongSize
+from whistle.store.errors import Away, Full, StoreError, WrongSize
 from whistle.store.job_lock import JobLock, job_lock
 from whistle.store.models import BLOCK, ID, Heap
 from whistle.store.restarts import Restarts
@@ -40,6 +40,7 @@ class Store:
         self.block_store, self.envelope_size = blocks, envelope_size
         self._day_hashes = DayHashes(database, blocks)
         self._restarts = Restarts()
+        self._pending_room = uploads.PendingRoom(database, blocks)
 
     # The day
 
@@ -60,23 +61,35 @@ class Store:
 
     # For reporters and couriers: storing
 
-    def put_block(self, id: bytes, body: bytes, heap: Heap) -> None:
-        """Store one block of 262,144 bytes, durably. It is removed after a day or two unless a commit names it.
+    def put_block(self, id: bytes, body: bytes, heap: Heap, upload: bytes | None = None) -> None:
+        """As `put_blocks`, for one block."""
+        self.put_blocks([(id, body)], heap, upload)
 
-        The same block again is accepted; Taken for other bytes under the id. An id may be in both heaps.
+    def put_blocks(self, blocks: Sequence[tuple[bytes, bytes]], heap: Heap, upload: bytes | None = None) -> None:
+        """Store blocks, each an id and 262,144 bytes, until a commit names them, which makes them durable.
+
+        They are removed after a day or two or, with an `upload`, when room runs short and it has stalled for long; that
+        is 16 random bytes, the same for all that one commit will name.
+        The same block again is accepted; Taken for other bytes under an id. An id may be in both heaps.
         """
-        _check_ids([id])
-        if len(body) != BLOCK:
+        _check_ids([id for id, _ in blocks])
+        _check_ids([upload] if upload else [])
+        if any(len(body) != BLOCK for _, body in blocks):
             raise WrongSize("a block is 262,144 bytes")
-        self._restarts.outlast(
-            lambda: uploads.put_block(self.database, self.block_store, id, body, heap, self._clock),
-        )
+        self._restarts.outlast(lambda: self._put_blocks(blocks, heap, upload))
+
+    def _put_blocks(self, blocks: Sequence[tuple[bytes, bytes]], heap: Heap, upload: bytes | None) -> None:
+        if blocks:
+            self.database.check_room()
+            if upload:
+                self._pending_room.claim(len(blocks), upload)
+            uploads.put_blocks(self.database, self.block_store, blocks, heap, upload, self._clock)
 
     def commit(self, sealed: Sequence[Sealed], blocks: Sequence[bytes]) -> None:
         """Store envelopes and keep the blocks that belong to them, all or nothing; durable when it returns.
 
         The same again is accepted and changes nothing. Raises Taken if an id is in use for other bytes or another heap
-        (also after its body is gone), and Missing if a block was not put; both list the ids.
+        (also after its body is gone), and Missing if a block was not put or is gone again; both list the ids.
         """
         _check_ids([each.id for each in sealed])
         _check_ids(blocks)
@@ -87,8 +100,10 @@ class Store:
         )
 
     def check_room(self) -> None:
-        """Raise Full if there is no space for another block."""
-        self.block_store.check_room()
+        """Raise Full if there is no space for another block or envelope."""
+        self.database.check_room()
+        if not self._pending_room.has_some():
+            raise Full("no space for more blocks")
 
     def drop(self, blocks: Sequence[bytes]) -> None:
         """Remove those of the blocks that no commit has named, durably."""
@@ -204,7 +219,7 @@ class Store:
         Raises Leapt.
         """
         today = self._clock.removal_day()
-        self.database.keep_reserve()
+        self.database.keep_ballast()
         return retention.remove_due(self.database, self.block_store, self._day_hashes, today, active, limits)
 
     def close(self) -> None:

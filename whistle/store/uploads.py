@@ -1,37 +1,65 @@
-"""Blocks of unfinished uploads: put one by one, claimed by the commit of their envelope; dropped when that is refused,
-swept when it never happens.
+"""Blocks of unfinished uploads: put one by one, claimed by the commit of their envelope; dropped when that is refused
+or room runs short, swept when it never happens.
 
 The row is written before the file, so a file without a row is never part of an upload, and the sweep may remove it.
+
+Anybody can put blocks and never commit them, so they may take three quarters of the room that there is for blocks.
+Beyond that, the uploads go for which the number of blocks times the square of the time since the last one is highest:
+what stalls goes first, and an upload that moves stays. Time alone would not do: whoever adds a block a second to a
+huge upload would push out all that pause for two. Nor would size: a flood of single blocks would push out every film.
+Whoever's blocks went is told so at the commit, and sends them again.
 """
 
+import threading
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import date, timedelta
 
-from sqlalchemy import Connection, bindparam, delete, exists, or_, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, or_, select
 
 from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
 from whistle.store.database import Database, chunks
-from whistle.store.errors import Taken
-from whistle.store.models import ALL_TABLES, MAIN, TODAY, Heap, Tables, pending
+from whistle.store.errors import Full, Taken
+from whistle.store.job_lock import job_lock
+from whistle.store.models import ALL_TABLES, BLOCK, MAIN, TODAY, Heap, Tables, pending
 
 Drop = Callable[[Sequence[bytes]], None]
+Block = tuple[bytes, bytes]  # id and content
 UNDER_WAY = timedelta(days=1)  # an upload that began the day before may still be running
+SHARE = 3, 4  # of the room for blocks may be pending
+AFTER = 7, 8  # of that may stay when it was reached, so that it is not reached again at once
+OFTEN = 8  # the blocks are counted again after that part of what is left, since other processes store some, too
+LOCK = "room"
 
 
-def put_block(database: Database, block_store: Blocks, id: bytes, body: bytes, heap: Heap, clock: Clock) -> None:
-    """Store a block durably, pending until a commit names it. Raises Taken for other bytes under its id."""
-    if block_store.get(id) not in (None, body):
-        raise Taken([id])  # before the row is written: a refused block leaves none
+def put_blocks(
+    database: Database, block_store: Blocks, blocks: Sequence[Block], heap: Heap, upload: bytes | None, clock: Clock
+) -> None:
+    """Store blocks, pending until a commit names and keeps them. Raises Taken for other bytes under an id.
+
+    `upload` is the same for all blocks of an upload. Those without it are not removed for room.
+    """
+    taken = [id for id, body in blocks if block_store.get(id) not in (None, body)]
+    if taken:
+        raise Taken(taken)  # before a row is written: a refused block leaves none
     with database.write(lasting=False) as connection:  # the commit that follows makes this durable too
         day = clock.take(connection).day
-        claimed, settled = _block_state(connection, id, heap)
-        if not settled:
-            database.add(connection, TODAY.blocks, [{"id": id, "heap": heap, "day": day}])
-        if not claimed:
-            row = database.insert(pending).values(id=id, day=day)
-            connection.execute(row.on_conflict_do_update(index_elements=["id"], set_={"day": day}))
-    block_store.put(id, body)
+        for id, _ in blocks:
+            _add_row(database, connection, id, heap, upload, day)
+    for id, body in blocks:
+        block_store.put(id, body)
+
+
+def _add_row(
+    database: Database, connection: Connection, id: bytes, heap: Heap, upload: bytes | None, day: date
+) -> None:
+    claimed, settled = _block_state(connection, id, heap)
+    if not settled:
+        database.add(connection, TODAY.blocks, [{"id": id, "heap": heap, "day": day}])
+    if not claimed:
+        row = database.insert(pending).values(id=id, day=day, upload=upload)
+        connection.execute(row.on_conflict_do_update(index_elements=["id"], set_={"day": day}))
 
 
 _BLOCK_STATE = select(  # one query instead of four
@@ -83,13 +111,14 @@ def sweep(database: Database, block_store: Blocks, today: date) -> None:
 def drop_unlisted(database: Database, block_store: Blocks) -> None:
     """Remove the files without a row, and those in today's folder that are settled."""
     # files before rows: a block put in between is not taken for an abandoned one
-    today, settled = sorted(block_store.today()), sorted(block_store.settled())
-    with database.read() as connection:
-        lost = set(_listed(connection, today, [MAIN])) - set(settled)
-    if lost:
-        block_store.settle(sorted(lost))
-    drop_if_unlisted(database, today, [TODAY], block_store.drop_today)
-    drop_if_unlisted(database, settled, ALL_TABLES, block_store.drop_settled)
+    for ids in block_store.today():
+        with database.read() as connection:
+            moved = _listed(connection, ids, [MAIN])
+        if moved:
+            block_store.settle(moved)
+        drop_if_unlisted(database, ids, [TODAY], block_store.drop_today)
+    for ids in block_store.settled():
+        drop_if_unlisted(database, ids, ALL_TABLES, block_store.drop_settled)
 
 
 def drop_if_unlisted(database: Database, ids: Sequence[bytes], where: Sequence[Tables], drop: Drop) -> None:
@@ -107,3 +136,63 @@ def _listed(connection: Connection, ids: Sequence[bytes], where: Iterable[Tables
         for chunk in chunks(ids):
             listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(chunk))))
     return sorted(listed)
+
+
+class PendingRoom:
+    """Bounds the unfinished uploads of one store. Threads may share it."""
+
+    def __init__(self, database: Database, block_store: Blocks) -> None:
+        self._database, self._block_store = database, block_store
+        self._lock = threading.Lock()
+        self._unchecked = 0  # blocks that may be put before they are counted again
+
+    def claim(self, count: int, upload: bytes) -> None:
+        """Note that so many blocks of an upload are about to be put. Full if there is no room even for what moves."""
+        with self._lock:
+            self._unchecked -= count
+            if self._unchecked >= 0:
+                return
+        waiting, limit = self._count()
+        if waiting + count > limit:
+            went = self._make_room(waiting + count - limit * AFTER[0] // AFTER[1])
+            if upload in went:
+                raise Full("no space for this upload")
+            waiting, limit = self._count()
+        with self._lock:
+            self._unchecked = max(0, limit - waiting) // OFTEN
+
+    def has_some(self) -> bool:
+        """Whether a block could be put now, perhaps by removing others that wait."""
+        return self._block_store.room() >= BLOCK or self._count()[0] > 0
+
+    def _count(self) -> tuple[int, int]:
+        """How many blocks are pending, and how many may be."""
+        with self._database.read() as connection:
+            waiting = connection.scalar(select(func.count()).select_from(pending)) or 0
+        return waiting, (waiting + self._block_store.room() // BLOCK) * SHARE[0] // SHARE[1]
+
+    def _make_room(self, count: int) -> set[bytes]:
+        """Remove uploads of at least so many blocks, if there are; returns which."""
+        went: set[bytes] = set()
+        with job_lock(self._database, LOCK) as is_first:
+            for upload, ids in self._ranked() if is_first else []:  # else another makes room
+                if count <= 0:
+                    break
+                drop(self._database, self._block_store, ids)
+                went.add(upload)
+                count -= len(ids)
+        return went
+
+    def _ranked(self) -> list[tuple[bytes, list[bytes]]]:
+        """The unfinished uploads with the ids of their blocks; those that go first come first."""
+        with self._database.read() as connection:
+            rows = connection.execute(select(pending.c.id, pending.c.upload).where(pending.c.upload.is_not(None))).all()
+        arrived = self._block_store.arrived([row.id for row in rows])
+        uploads: dict[bytes, list[bytes]] = defaultdict(list)
+        last: dict[bytes, float] = defaultdict(float)
+        for row in rows:
+            if row.id in arrived:  # else it is being put
+                uploads[row.upload].append(row.id)
+                last[row.upload] = max(last[row.upload], arrived[row.id])
+        now = max(last.values(), default=0.0)  # by the same clock, which may have been set
+        return sorted(uploads.items(), key=lambda each: len(each[1]) * (now - last[each[0]] + 1) ** 2, reverse=True)

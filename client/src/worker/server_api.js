@@ -19,7 +19,7 @@ const TIMEOUT = 180_000; // milliseconds; enough for a block over a very slow co
 const STATES = ["waiting", "collected", "removed"];
 const WITHDRAWN = ["withdrawn", "collected", "unknown"];
 /** @type {Record<number, Fault>} */
-const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "limited", 507: "full" };
+const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 424: "lost", 425: "busy", 429: "limited", 507: "full" };
 
 /**
  * What the server has under an id; `day` is the day of the state.
@@ -28,9 +28,10 @@ const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 425: "busy", 429: "l
  * @typedef {"waiting" | "collected" | "removed"} State
  *
  * Why a request failed: cancelled by the page; no connection; the server is overloaded or failed; rate limit; another
- * message is stored under the token; its disk is full; not found; or the request or its answer is not valid.
+ * message is stored under the token; it has lost blocks of the message; its disk is full; not found; or the request or
+ * its answer is not valid.
  *
- * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "full" | "missing" | "refused"} Fault
+ * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "lost" | "full" | "missing" | "refused"} Fault
  */
 
 /** A request failed; `wait` is the server's Retry-After in seconds, or 0. */
@@ -76,10 +77,11 @@ export class Api {
   /**
    * Store a block for a message that follows; idempotent.
    *
+   * @param {Uint8Array} upload random, the same for all blocks of a message
    * @param {Block} block
    */
-  async putBlock({ id, body }) {
-    await this._post("/api/block", concatBytes(id, body));
+  async putBlock(upload, { id, body }) {
+    await this._post("/api/block", concatBytes(upload, id, body));
   }
 
   /**

@@ -33,6 +33,7 @@ import * as words from "../protocol/code/words.js";
 
 const BATCH = 4; // blocks in one request
 const PICTURES = "pictures.js"; // the script that cleans pictures
+const UPLOAD = 16; // bytes of an upload's id
 const DROP_TIMEOUT = 10_000; // milliseconds
 
 /**
@@ -274,6 +275,23 @@ export class Task {
     const finish = begin({ .../** @type {Draft} */ (draft), files: given.length });
     const files = cleaning?.pictures && given.length ? await this._cleanFiles(given, cleaning) : given;
     await this._retry(() => this._api.ready()); // fail before anything is uploaded
+    try {
+      return await this._upload(files, finish);
+    } catch (error) {
+      if (!(error instanceof ApiError) || error.kind !== "lost") {
+        throw error;
+      }
+      return this._upload(files, finish); // once more, with new blocks
+    }
+  }
+
+  /**
+   * Upload the files and store the message; if that fails, its blocks are deleted again.
+   *
+   * @param {File[]} files
+   * @param {Finish} finish
+   */
+  async _upload(files, finish) {
     /** @type {Uint8Array[]} */
     const ids = [];
     try {
@@ -291,10 +309,11 @@ export class Task {
    */
   async _uploadAll(files, finish, ids) {
     const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
+    const id = randomBytes(UPLOAD);
     let done = 0;
     const put = async (/** @type {Block} */ block) => {
       ids.push(block.id);
-      await this._retry(() => this._api.putBlock(block));
+      await this._retry(() => this._api.putBlock(id, block));
       this._onProgress(++done, Math.max(total, done));
     };
     const attachments = await this._sealFiles(files, put);

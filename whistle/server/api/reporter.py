@@ -62,13 +62,13 @@ def ready() -> flask.Response:
 
 @blueprint.post("/block")
 def put_block() -> flask.Response:
-    """Store a block for a later report: id, then 262,144 bytes."""
+    """Store a block for a later report: the upload's id, the block's, then 262,144 bytes."""
     with limits.uploading():
-        body = _body(ID + BLOCK, ID + BLOCK)
+        body = _body(2 * ID + BLOCK, 2 * ID + BLOCK)
     limits.count("block")
     instance = here()
     try:
-        instance.store.put_block(body[:ID], body[ID:], Heap.REVIEWERS)
+        instance.store.put_block(body[ID : 2 * ID], body[2 * ID :], Heap.REVIEWERS, body[:ID])
     except Taken as error:
         raise _taken() from error
     except Full as error:
@@ -102,7 +102,9 @@ def store_envelopes() -> flask.Response:
     except Taken as error:
         raise _taken() from error
     except Missing as error:
-        raise _malformed() from error
+        raise Refusal(
+            424, "blocks of this message are not here any more", "send all of them again, then this"
+        ) from error
     except Full as error:
         raise _full() from error
     return _no_content()

@@ -10,7 +10,7 @@ import flask
 from whistle.protocol.code import retrieval
 from whistle.protocol.reporter.compose import Continued, Refused
 from whistle.server import limits
-from whistle.server.errors import DiskFull
+from whistle.server.errors import NotStored
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.case import Back, case, whom, with_case
 from whistle.server.reporter.fields import Problem
@@ -27,7 +27,7 @@ def follow_up(visit: Visit) -> flask.Response:
         text = fields.text(visit.arrived)
         try:
             _store(back, text, () if back.readers else back.chosen)
-        except (DiskFull, Refused) as error:
+        except (NotStored, Refused) as error:
             return case(back, *problems_of(visit, fields.problem(visit.t, error, visit.bounds)))
         return _sent(back, back.readers or back.chosen)
 
@@ -69,7 +69,7 @@ def stop_now(visit: Visit) -> flask.Response:
     def ask(back: Back) -> flask.Response:
         try:
             _store(back, visit.t.text("stop.message"), ())
-        except (DiskFull, Refused) as error:
+        except (NotStored, Refused) as error:
             return case(back, fields.problem(visit.t, error, visit.bounds))
         return _sent(back, back.readers)
 
@@ -100,7 +100,7 @@ def renew(visit: Visit) -> flask.Response:
         try:
             with limits.storing(again=arrival.is_stored(reporter, visit.store)):
                 arrival.report(draft, reporter, visit.published, visit.store, visit.day)
-        except (DiskFull, Refused) as error:
+        except (NotStored, Refused) as error:
             return _exposed(back, fields.problem(visit.t, error, visit.bounds))
         return stored(visit, reporter)
 

@@ -19,7 +19,7 @@ from whistle.protocol.reporter.compose import Refused
 from whistle.protocol.reporter.questions import WAY
 from whistle.protocol.trust.manifest import Channel, SignedManifest
 from whistle.server import limits
-from whistle.server.errors import DiskFull
+from whistle.server.errors import NotStored
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.fields import Problem
 from whistle.server.reporter.render import (
@@ -81,7 +81,7 @@ def send(visit: Visit) -> flask.Response:
     try:
         with limits.storing():
             arrival.first_report(_draft(visit, signed, chosen), reporter, visit.published, visit.store, visit.day)
-    except (DiskFull, Refused) as error:
+    except (NotStored, Refused) as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
     return words_page(visit, reporter)
 
@@ -98,7 +98,7 @@ def _save_sealed(visit: Visit) -> flask.Response:
             again=all(visit.store.has(each.id) for each in arrival.under(sealed.token, sealed.envelopes))
         ):
             arrival.save(sealed, (), visit.store)
-    except DiskFull as error:
+    except NotStored as error:
         return again(visit, fields.problem(visit.t, error, visit.bounds))
     except Malformed:
         return again(visit, Problem("text", visit.t("error.sealed_damaged")))

@@ -6,7 +6,7 @@ It runs in one thread of one process, however many processes there are.
 import datetime
 import threading
 
-from whistle.server.errors import DiskFull, NoManifest
+from whistle.server.errors import NoManifest, NotStored
 from whistle.server.instance import Instance
 from whistle.server.logs import LOG, log_error
 from whistle.server.running import chaff
@@ -46,7 +46,7 @@ class Housekeeper:
         for step in (self._tick_day, self._tick_chaff):
             try:
                 step()
-            except (StoreError, DiskFull, OSError) as error:
+            except (StoreError, NotStored, OSError) as error:
                 log_error(error)
 
     def _tick_day(self) -> None:

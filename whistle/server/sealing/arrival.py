@@ -5,6 +5,7 @@ The server holds text and words in memory for the duration of a request; they ar
 
 import datetime
 import functools
+import os
 from collections.abc import Sequence
 
 from whistle.protocol.age import Throwaway
@@ -14,11 +15,11 @@ from whistle.protocol.reporter import reply_validation
 from whistle.protocol.reporter.compose import Draft, Writer, follow_up_readers, readers_of
 from whistle.protocol.reporter.submission import Submission
 from whistle.protocol.trust.manifest import SignedManifest
-from whistle.server.errors import DiskFull
+from whistle.server.errors import DiskFull, NotStored
 from whistle.server.manifests import Published
 from whistle.server.sealing.case_view import CaseView, FoundReply, open_attachment, view_case
 from whistle.server.sealing.multipart import Arrived, Bounds, discard, receive
-from whistle.store import Full, Heap, Sealed, Store, Taken
+from whistle.store import ID, Full, Heap, Missing, Sealed, Store, Taken
 
 __all__ = [
     "Arrived",
@@ -49,7 +50,7 @@ SEALED = "arrival"
 def report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
     """Seal and store a report and its slip.  Does nothing if the reporter's report is already stored.
 
-    Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or DiskFull.
+    Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or NotStored.
     """
     if not is_stored(reporter, store):
         first_report(draft, reporter, published, store, day)
@@ -85,7 +86,7 @@ def follow_up(
 
     The same form again changes nothing.
 
-    Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or DiskFull.
+    Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or NotStored.
     """
     if is_added(reporter, attempt, digest, store):
         return
@@ -96,16 +97,30 @@ def follow_up(
 def save(submission: Submission, blocks: tuple[bytes, ...], store: Store) -> None:
     """Store a submission whose other ``blocks`` were put before; the same submission again changes nothing.
 
-    Raises DiskFull, or Taken if its token is in use for something else; then none of its own blocks stay.
+    Raises NotStored, or Taken if its token is in use for something else; then none of its own blocks stay.
     """
-    put: list[bytes] = []
+    own = [id for id, _ in submission.blocks]
     try:
-        for id, block in submission.blocks:
-            store.put_block(id, block, Heap.REVIEWERS)
-            put.append(id)
-        store.commit(under(submission.token, submission.envelopes), [*blocks, *put])
+        try:
+            _put_and_commit(submission, blocks, store)
+        except Missing as error:
+            if set(error.ids) - set(own):
+                raise NotStored("blocks of the form are gone") from error
+            _put_and_commit(submission, blocks, store)  # these are still at hand
     except Full as error:
         raise DiskFull("the disk is full") from error
+    except Missing as error:
+        raise NotStored("blocks of the form are gone") from error
+
+
+def _put_and_commit(submission: Submission, blocks: tuple[bytes, ...], store: Store) -> None:
+    put: list[bytes] = []
+    upload = os.urandom(ID)
+    try:
+        for id, block in submission.blocks:
+            store.put_block(id, block, Heap.REVIEWERS, upload)
+            put.append(id)
+        store.commit(under(submission.token, submission.envelopes), [*blocks, *put])
     finally:
         discard(store, put)  # committed blocks stay
 

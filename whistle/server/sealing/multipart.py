@@ -5,7 +5,9 @@ Texts come before files.  When a form is rejected, the rest of the body is read 
 the browser shows the response instead of a broken connection; the error holds the texts that had arrived.
 """
 
+import os
 import re
+import threading
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
@@ -23,7 +25,7 @@ from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
 from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotStored, TooBig
 from whistle.server.logs import log_error
-from whistle.store import Full, Heap, Store, StoreError
+from whistle.store import ID, Full, Heap, Store, StoreError
 
 PIECE = 65_536  # bytes read at a time
 PENDING = 4 * PIECE  # bytes buffered in the decoder; the head of a part is never longer
@@ -33,6 +35,8 @@ URLENCODED = 64 * 1024  # bytes of a form without text areas or files
 DRAIN_BYTES = 8 * 1024**3  # of a refused body
 DRAIN_SECONDS = 300.0
 NAME = 200  # characters of a field's name
+BATCH = 8  # blocks that are stored at once
+GATHERED = threading.BoundedSemaphore(64)  # blocks of all forms of this process that wait beside one of each
 FILENAME = 1000  # characters of a file's name that are used, from its end; no system has names as long
 TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,62}")
 ANY_TYPE = "application/octet-stream"
@@ -134,6 +138,8 @@ def receive(stream: Stream, content_type: str, content_length: int | None, store
         body.drain()
         error.fields = form.texts()
         raise
+    finally:
+        form.close()
 
 
 def discard(store: Store, blocks: Sequence[bytes]) -> None:
@@ -212,8 +218,11 @@ class _Form:
         self._texts: list[_Text] = []
         self._attachments: list[Attachment] = []
         self._blocks: list[bytes] = []
+        self._upload = os.urandom(ID)
         self._writer: ThreadPoolExecutor | None = None
-        self._write: Future[None] | None = None  # the block that is being written
+        self._write: Future[None] | None = None  # the blocks that are being written
+        self._gathered: list[tuple[bytes, bytes]] = []  # blocks that wait for that
+        self._held = 0  # of GATHERED
 
     def begin_text(self, name: str | None) -> "_Text":
         if self._attachments:
@@ -236,15 +245,32 @@ class _Form:
             raise TooBig("files")
 
     def put_blocks(self, blocks: list[tuple[bytes, bytes]]) -> None:
-        """Store blocks, each on a second thread while the next is received and sealed."""
-        for id, block in blocks:
-            self._complete_write()
+        """Store blocks on a second thread while the next are received and sealed; what comes meanwhile goes at once."""
+        for block in blocks:
+            self._gathered.append(block)
+            is_free = self._write is None or self._write.done()
+            if is_free or len(self._gathered) == BATCH or not GATHERED.acquire(blocking=False):
+                self._flush()
+            else:
+                self._held += 1
+
+    def _flush(self) -> None:
+        self._complete_write()
+        blocks, self._gathered = self._gathered, []
+        if blocks:
             self._writer = self._writer or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
-            self._write = self._writer.submit(self._store.put_block, id, block, Heap.REVIEWERS)
-            self._blocks.append(id)
+            self._write = self._writer.submit(self._store.put_blocks, blocks, Heap.REVIEWERS, self._upload)
+            self._blocks += [id for id, _ in blocks]
+        self.close()
+
+    def close(self) -> None:
+        """Let other forms gather blocks."""
+        for _ in range(self._held):
+            GATHERED.release()
+        self._held = 0
 
     def _complete_write(self) -> None:
-        """Wait until the last block is on the disk; DiskFull or NotStored if it could not be written."""
+        """Wait until the last blocks are stored; DiskFull or NotStored if they could not be."""
         try:
             if self._write:
                 self._write.result()
@@ -272,6 +298,7 @@ class _Form:
             fields = tuple((text.name, text.value("strict")) for text in self._texts)
         except UnicodeDecodeError as error:
             raise Broken("a text is not UTF-8") from error
+        self._flush()
         self._complete_write()
         return Arrived(fields, tuple(self._attachments), tuple(self._blocks), self.digest.digest())
 

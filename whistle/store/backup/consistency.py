@@ -52,7 +52,8 @@ def check(store: "Store") -> Check:
 
 
 def _look(store: "Store") -> Check:
-    files = {*store.block_store.today(), *store.block_store.settled()}  # before the rows, which are written first
+    areas = store.block_store.today(), store.block_store.settled()
+    files = {id for area in areas for ids in area for id in ids}  # before the rows, which are written first
     with store.database.snapshot() as connection:
         bodies = {k for tables in ALL_TABLES for k in connection.scalars(select(tables.bodies.c.k))}
         bodiless, expected = _bodiless(connection, bodies)

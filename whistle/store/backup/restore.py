@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from whistle.store.store import Store
 
 HOUSEKEEPING, CLEANING = "housekeeping", "cleaning"  # the locks that a running server holds, and that a turn-over takes
-PIECE = 64  # envelopes or rows that are in memory at once
+PIECE = 64  # envelopes, blocks or rows that are in memory at once
 NOT_EMPTY = "this server is not empty", "restore into a new folder, made by whistle server init, before its server runs"
 TO_TODAY = {MAIN.envelopes.name: TODAY.envelopes, MAIN.blocks.name: TODAY.blocks}
 OTHERS = {table.name: table for table in (imports, visits, clock)}
@@ -56,9 +56,10 @@ def _fill(store: "Store", backup: SavedBackup) -> tuple[int, int]:
         if name in TO_TODAY and row.get("state") != State.REMOVED:
             ids[name].add(row["id"])
     _clear(store)
-    for id, body in backup.blocks():
-        if id in ids[MAIN.blocks.name]:
+    for blocks in batched(each for each in backup.blocks() if each[0] in ids[MAIN.blocks.name]):
+        for id, body in blocks:
             store.block_store.put(id, body)
+        store.block_store.keep([id for id, _ in blocks])
     for batch in batched(each for each in backup.bodies() if each[0] in ids[MAIN.envelopes.name]):
         with store.database.write(lasting=False) as connection:  # the rows' transaction makes this durable too
             store.database.add(connection, TODAY.bodies, [{"k": key(id), "body": body} for id, body in batch])

@@ -16,28 +16,37 @@ class Blocks(Protocol):
     """A block store. Ids are 16 bytes. A write without enough space raises Full and leaves nothing behind."""
 
     def put(self, id: bytes, body: bytes) -> None:
-        """Write a block to today's area, durably. The same bytes again are accepted, others raise Taken."""
+        """Write a block to today's area. The same bytes again are accepted, others raise Taken.
 
-    def check_room(self) -> None:
-        """Raise Full if there is no space for another block."""
+        It outlives this process, but perhaps not the machine: only `keep` makes it durable.
+        """
+
+    def keep(self, ids: Collection[bytes]) -> None:
+        """Make blocks durable, at once for many. Missing lists those that are not there, and then must be put again."""
+
+    def room(self) -> int:
+        """Bytes of blocks that may still be put."""
 
     def get(self, id: bytes) -> bytes | None:
         """The block, from either area, or None."""
 
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
-        """Those of the ids that are in neither area."""
+        """Those of the ids that are not kept in either area."""
 
-    def today(self) -> Collection[bytes]:
-        """The ids in today's area, in no order."""
+    def arrived(self, ids: Iterable[bytes]) -> dict[bytes, float]:
+        """When blocks were put in today's area, or kept there, in seconds; without those that are not there."""
 
-    def settled(self) -> Collection[bytes]:
-        """The ids in the settled area, in no order."""
+    def today(self) -> Iterable[Sequence[bytes]]:
+        """The ids in today's area, also of what is not kept yet, some at a time and in no order."""
+
+    def settled(self) -> Iterable[Sequence[bytes]]:
+        """The ids in the settled area, some at a time and in no order."""
 
     def settle(self, ids: Sequence[bytes]) -> None:
-        """Copy blocks from today's area to the settled one, as new files in random order, durably."""
+        """Copy kept blocks from today's area to the settled one, as new files in random order, durably."""
 
     def drop_today(self, ids: Iterable[bytes]) -> None:
-        """Remove blocks from today's area, durably. Missing ones are ignored."""
+        """Remove blocks from today's area, those that are kept durably. Missing ones are ignored."""
 
     def drop_settled(self, ids: Iterable[bytes]) -> None:
         """Remove blocks from the settled area. Missing ones are ignored."""

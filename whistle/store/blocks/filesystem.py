@@ -1,27 +1,40 @@
-"""Blocks as files: `<folder>/today/ab/<id>` as they arrive, `<folder>/settled/ab/<id>` after the turn-over.
+"""Blocks as files: `arriving-<boot>/a/<id>` when they are put, `today/a/<id>` once a commit keeps them, and
+`settled/a/<id>` after the turn-over.
 
-A file appears under its name only when it is complete and on the disk. Its times are constant, also after reading, so
-a listing reveals nothing; the change time and inode number of today's files still reveal their order, which is why the
-turn-over copies them (SPEC 9.4).
+Putting syncs nothing. `keep` syncs what a commit needs and moves it to today's folder: in `today` and `settled` a file
+appears under its name only when it is complete and on the disk. What another boot of the machine left in its arriving
+folder may be torn, so it is removed. The folder belongs to one machine.
+A file's times are constant, also after reading, so a listing reveals nothing; the change time and inode number of
+today's files still reveal their order, which is why the turn-over copies them (SPEC 9.4).
 """
 
 import contextlib
+import ctypes
 import errno
 import fcntl
 import os
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+import shutil
+import threading
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
-from whistle.store.errors import Full, StoreError, Taken
+from whistle.store import room
+from whistle.store.errors import Full, Missing, StoreError, Taken
+from whistle.store.models import BLOCK
 
 PART = ".part"
-RESERVE = 512 * 1024 * 1024  # bytes that new blocks leave free, or a twentieth of the disk if that is less:
-# a flood of files must leave space for envelopes, and for the turn-over, without which nothing would ever be removed
+BOOT = Path("/proc/sys/kernel/random/boot_id")
+ARRIVING = "arriving-"
 NO_TIME = (0, 0)  # ns, access and modification
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHARDS = "0123456789abcdef"
+FEW = 8  # blocks that are synced one by one; more cost less by syncing the file system
+BATCH = 600  # ids that are listed at once
 READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
+NAMELESS: int | None = getattr(os, "O_TMPFILE", None)
+NOT_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})  # from file systems without such files
+HANDLES = "/proc/self/fd"
 
 
 @contextlib.contextmanager
@@ -39,195 +52,343 @@ class FolderOfBlocks:
 
     @_translate_os_errors()
     def __init__(self, folder: Path | str) -> None:
-        self._today, self._settled = Path(folder, "today"), Path(folder, "settled")
-        for area in (self._today, self._settled):
+        boot = _boot()
+        self._folder, self._knows_boot = Path(folder), boot is not None
+        self._arriving = self._folder / f"{ARRIVING}{boot or 'unknown'}"
+        self._today, self._settled = self._folder / "today", self._folder / "settled"
+        self._kept = (self._today, self._settled)  # in this order: blocks move from the first to the second
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _remove_others(self._folder, self._arriving if boot else None)
+        for area in (*self._kept, self._arriving):
             _make_area(area)
+        self._file_system = _FileSystem(self._folder)
+        self._nameless = NAMELESS is not None and Path(HANDLES).is_dir()
 
     @_translate_os_errors()
     def put(self, id: bytes, body: bytes) -> None:
-        path = _path(self._today, id)
         stored = self.get(id)
-        if stored is None:
-            stored = self._write(path, id, body)
-        if stored is not None and stored != body:
+        while stored is None:
+            self.check_room()
+            is_written = self._write(_path(self._arriving, id), body, _no_sync)
+            stored = _read_first(self._kept, id)
+            if stored is not None:  # another writer was faster, and its block is kept by now
+                _unlink(_path(self._arriving, id))
+            else:
+                stored = body if is_written else self.get(id)
+        if stored != body:
             raise Taken([id])
-        with contextlib.suppress(FileNotFoundError):  # the turn-over has settled it in the meantime
-            _sync_folder(path.parent)  # also for another writer's file: it may have died before this line
+        if not self._knows_boot:  # then nothing may rest among what arrives
+            self.keep([id])
+
+    def check_room(self) -> None:
+        if self.room() < BLOCK:
+            raise Full("no space for more blocks")
 
     @_translate_os_errors()
-    def check_room(self) -> None:
-        _check_free_space(self._today)
+    def room(self) -> int:
+        return room.left(self._folder, room.BLOCKS)
 
-    def _write(self, path: Path, id: bytes, body: bytes) -> bytes | None:
-        """Write a block that did not exist a moment ago. Returns what another writer has written by now, or None."""
-        _check_free_space(self._today)
-        part = path.with_name(path.name + PART)
-        with _locked_part(part) as file:
-            stored = self.get(id)
-            if stored is not None:
-                part.unlink()
-                return stored
-            try:
-                _fill(file, body)
-                part.rename(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
-        return None
+    @_translate_os_errors()
+    def keep(self, ids: Collection[bytes]) -> None:
+        arrived = [id for id in ids if not _first(self._kept, id)]
+        lost = [id for id in arrived if not _is_whole(_path(self._arriving, id)) and not _first(self._kept, id)]
+        if lost:
+            raise Missing(sorted(lost))
+        try:
+            self._sync_files([_path(self._arriving, id) for id in arrived])
+            for id in arrived:
+                self._move(_path(self._arriving, id), _path(self._today, id))
+            self._sync_shards(self._today, ids)  # also of those that another commit has moved but perhaps not synced
+        except OSError:
+            # their names must not say that they are safe: after an error, another sync may wrongly succeed
+            for area in (self._arriving, self._today):
+                for id in arrived:
+                    _unlink(_path(area, id))
+            raise
+        lost = [id for id in ids if not _first(self._kept, id)]
+        if lost:
+            raise Missing(sorted(lost))
+
+    def _sync_files(self, paths: Sequence[str]) -> None:
+        if len(paths) <= FEW or not self._file_system.can_sync:
+            for path in paths:
+                with contextlib.suppress(FileNotFoundError):
+                    _sync(path)
+            return
+        self._file_system.sync(self._abandon)
+
+    def _sync_shards(self, area: Path, ids: Collection[bytes]) -> None:
+        shards = sorted({_shard(area, id) for id in ids})
+        if len(shards) > FEW and self._file_system.can_sync:
+            self._file_system.sync(self._abandon)
+            return
+        for shard in shards:
+            with contextlib.suppress(FileNotFoundError):  # `tidy` may be recreating it
+                _sync(shard)
+
+    def _abandon(self) -> None:
+        """Remove all that arrives: the disk has lost something, and nobody knows of which file."""
+        for ids in _batches(self._arriving):
+            for id in ids:
+                _unlink(_path(self._arriving, id))
 
     @_translate_os_errors()
     def get(self, id: bytes) -> bytes | None:
-        for area in (self._today, self._settled):  # in this order: blocks move from the first to the second
-            body = _read(_path(area, id))
-            if body is not None:
-                return body
-        return None
+        body = _read_first((*self._kept, self._arriving), id)
+        return _read_first(self._kept, id) if body is None else body  # it may have been moved in between
 
     @_translate_os_errors()
     def missing(self, ids: Iterable[bytes]) -> list[bytes]:
-        return [i for i in ids if not _path(self._today, i).exists() and not _path(self._settled, i).exists()]
+        return [id for id in ids if not _first(self._kept, id)]
 
     @_translate_os_errors()
-    def today(self) -> list[bytes]:
-        return _names(self._today)
+    def arrived(self, ids: Iterable[bytes]) -> dict[bytes, float]:
+        times = {}
+        for id in ids:
+            for area in (self._arriving, self._today):
+                with contextlib.suppress(FileNotFoundError):
+                    times[id] = os.stat(_path(area, id)).st_ctime  # noqa: PTH116
+                    break
+        return times
 
-    @_translate_os_errors()
-    def settled(self) -> list[bytes]:
-        return _names(self._settled)
+    def today(self) -> Iterator[list[bytes]]:
+        with _translate_os_errors():
+            yield from _batches(self._arriving)
+            yield from _batches(self._today)
+
+    def settled(self) -> Iterator[list[bytes]]:
+        with _translate_os_errors():
+            yield from _batches(self._settled)
 
     @_translate_os_errors()
     def settle(self, ids: Sequence[bytes]) -> None:
-        unsettled = [i for i in ids if not _path(self._settled, i).exists()]
+        unsettled = [id for id in ids if not _first((self._settled,), id)]
         secrets.SystemRandom().shuffle(unsettled)  # the new inode numbers follow this order, not that of arrival
         for id in unsettled:
-            self._copy(id)
-        for shard in {_path(self._settled, i).parent for i in ids}:  # all: an interrupted run may not have synced some
-            _sync_folder(shard)
-
-    def _copy(self, id: bytes) -> None:
-        body, path = _read(_path(self._today, id)), _path(self._settled, id)
-        if body is None:
-            return  # a row without its block; left to the sweep
-        part = path.with_name(path.name + PART)
-        with _locked_part(part) as file:
-            try:
-                _fill(file, body)
-                part.rename(path)
-            except BaseException:
-                part.unlink(missing_ok=True)
-                raise
+            body = _read(_path(self._today, id))
+            if body is not None:  # else a row without its block; left to the sweep
+                self._write(_path(self._settled, id), body, os.fsync)
+        for shard in {_shard(self._settled, id) for id in ids}:  # all: an interrupted run may not have synced some
+            _sync(shard)
 
     @_translate_os_errors()
     def drop_today(self, ids: Iterable[bytes]) -> None:
-        paths = [_path(self._today, id) for id in ids]
-        for path in paths:
-            path.unlink(missing_ok=True)
-        for shard in {path.parent for path in paths}:
+        shards = set()
+        for id in ids:
+            _unlink(_path(self._arriving, id))
+            if _unlink(_path(self._today, id)):
+                shards.add(_shard(self._today, id))
+        for shard in shards:
             with contextlib.suppress(FileNotFoundError):  # `tidy` may be recreating it
-                _sync_folder(shard)
+                _sync(shard)
 
     @_translate_os_errors()
     def drop_settled(self, ids: Iterable[bytes]) -> None:
         for id in ids:
-            _path(self._settled, id).unlink(missing_ok=True)
+            _unlink(_path(self._settled, id))
 
     @_translate_os_errors()
     def tidy(self) -> None:
-        for area in (self._today, self._settled):
+        for area in (self._arriving, *self._kept):
             for part in area.glob(f"*/*{PART}"):
                 _remove_if_abandoned(part)
-        for shard in SHARDS:  # an emptied folder still holds its files' names in order of arrival: recreate it
-            with contextlib.suppress(OSError):
-                (self._today / shard).rmdir()
-        _make_area(self._today)
+        for area in (self._arriving, self._today):
+            for shard in SHARDS:  # an emptied folder still holds its files' names in order of arrival: recreate it
+                with contextlib.suppress(OSError):
+                    (area / shard).rmdir()
+            _make_area(area)
+
+    def _write(self, path: str, body: bytes, sync: Callable[[int], None]) -> bool:
+        """Write a file and name it once it is complete; False if the name is taken."""
+        while True:
+            try:
+                if self._nameless:
+                    return _write_nameless(path, body, sync)
+                return _write_part(path, body, sync)
+            except FileNotFoundError:  # `tidy` is recreating the folder
+                with contextlib.suppress(FileExistsError):
+                    Path(path).parent.mkdir(mode=0o700)
+            except OSError as exc:
+                if not self._nameless or exc.errno not in NOT_NAMELESS:
+                    raise
+                self._nameless = False
+
+    @staticmethod
+    def _move(path: str, to: str) -> None:
+        """Move a file, without ever overwriting one."""
+        with contextlib.suppress(FileExistsError):  # kept by another commit
+            try:
+                os.link(path, to)
+            except FileNotFoundError:  # `tidy` is recreating the folder; or the file has been removed meanwhile
+                with contextlib.suppress(FileExistsError):
+                    Path(to).parent.mkdir(mode=0o700)
+                with contextlib.suppress(FileNotFoundError):
+                    os.link(path, to)
+        _unlink(path)
 
 
-def has_room(folder: Path, times: int = 1) -> bool:
-    """Whether the folder's disk has free what new blocks leave free, or so many times that."""
-    disk = os.statvfs(folder)
-    return disk.f_bavail >= times * min(RESERVE // disk.f_frsize, disk.f_blocks // 20)
+class _FileSystem:
+    """Syncs a whole file system, with the errors of whatever was written since the last time."""
+
+    def __init__(self, folder: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.can_sync = hasattr(libc, "syncfs")
+        self._syncfs = libc.syncfs if self.can_sync else None
+        # Kept open: Linux tells an error once to each open file, and not to those that are opened after another saw it
+        self._handle, self._lock = os.open(folder, os.O_RDONLY | os.O_CLOEXEC), threading.Lock()
+
+    def sync(self, on_error: Callable[[], None]) -> None:
+        """Sync, one thread at a time; `on_error` is called before another thread may take its files for safe."""
+        assert self._syncfs
+        with self._lock:
+            if self._syncfs(self._handle):
+                code = ctypes.get_errno()
+                on_error()
+                raise OSError(code, os.strerror(code))
+
+    def __del__(self) -> None:
+        with contextlib.suppress(OSError, AttributeError):
+            os.close(self._handle)
 
 
-def _check_free_space(area: Path) -> None:
-    if not has_room(area):
-        raise Full("no space for more blocks")
+def _boot() -> str | None:
+    """What tells this boot of the machine from others; None where nothing does."""
+    try:
+        return BOOT.read_text("ascii").strip()
+    except OSError:
+        return None
 
 
-def _path(area: Path, id: bytes) -> Path:
-    return area / id.hex()[0] / id.hex()
+def _remove_others(folder: Path, ours: Path | None) -> None:
+    """Remove what arrived before this boot: nobody knows what of it has reached the disk."""
+    for path in folder.glob(f"{ARRIVING}*"):
+        if path != ours:
+            shutil.rmtree(path, ignore_errors=True)  # another worker may be doing the same
 
 
-def _names(area: Path) -> list[bytes]:
-    names: list[str] = []
+def _shard(area: Path, id: bytes) -> str:
+    return f"{area}/{id.hex()[0]}"
+
+
+def _path(area: Path, id: bytes) -> str:
+    name = id.hex()
+    return f"{area}/{name[0]}/{name}"
+
+
+def _first(areas: Iterable[Path], id: bytes) -> Path | None:
+    """The first of the areas that has the block."""
+    return next((area for area in areas if os.path.exists(_path(area, id))), None)  # noqa: PTH110
+
+
+def _is_whole(path: str) -> bool:
+    """Whether a file has a block's size: where a disk came and went within one boot, it may have lost the content."""
+    try:
+        return os.stat(path).st_size == BLOCK  # noqa: PTH116
+    except FileNotFoundError:
+        return False
+
+
+def _batches(area: Path) -> Iterator[list[bytes]]:
+    """The ids of an area, some hundreds at once."""
+    ids: list[bytes] = []
     for shard in SHARDS:
-        with contextlib.suppress(FileNotFoundError):
-            names += os.listdir(area / shard)  # noqa: PTH208
-    return [bytes.fromhex(name) for name in names if len(name) == 32]
+        with contextlib.suppress(FileNotFoundError), os.scandir(area / shard) as entries:
+            for entry in entries:
+                if len(entry.name) == 32:
+                    ids.append(bytes.fromhex(entry.name))
+                if len(ids) == BATCH:
+                    yield ids
+                    ids = []
+    if ids:
+        yield ids
 
 
 def _make_area(area: Path) -> None:
-    area.mkdir(mode=0o700, parents=True, exist_ok=True)
     created = False
-    for shard in SHARDS:
+    for folder in (area, *(area / shard for shard in SHARDS)):
         with contextlib.suppress(FileExistsError):
-            (area / shard).mkdir(mode=0o700)
+            folder.mkdir(mode=0o700)
             created = True
     if created:
-        _sync_folder(area)
-        _sync_folder(area.parent)
+        _sync(str(area))
+        _sync(str(area.parent))
 
 
-def _read(path: Path) -> bytes | None:
+def _read_first(areas: Iterable[Path], id: bytes) -> bytes | None:
+    for area in areas:
+        body = _read(_path(area, id))
+        if body is not None:
+            return body
+    return None
+
+
+def _read(path: str) -> bytes | None:
     try:
         file = os.open(path, READ_FLAGS)
     except FileNotFoundError:
         return None
-    with open(file, "rb") as stream:  # noqa: PTH123
+    with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
         return stream.read()
 
 
-def _fill(file: int, body: bytes) -> None:
-    os.ftruncate(file, 0)
+def _no_sync(_: int) -> None:
+    """Leave the file to the next sync."""
+
+
+def _write_nameless(path: str, body: bytes, sync: Callable[[int], None]) -> bool:
+    """Write a file that has no name, and then link it: it never overwrites, and a kill leaves nothing of it."""
+    assert NAMELESS is not None
+    file = os.open(os.path.dirname(path), os.O_WRONLY | NAMELESS | os.O_CLOEXEC, 0o600)  # noqa: PTH120
+    try:
+        _fill(file, body, sync)
+        # only with a folder's handle, which such a path does not need, does Python ask for links to be followed
+        os.link(f"{HANDLES}/{file}", path, src_dir_fd=file, follow_symlinks=True)
+    except FileExistsError:
+        return False
+    finally:
+        os.close(file)
+    return True
+
+
+def _write_part(path: str, body: bytes, sync: Callable[[int], None]) -> bool:
+    """The same where files cannot be nameless. The lock tells `tidy` that somebody is writing it."""
+    part = f"{path}.{secrets.token_hex(8)}{PART}"
+    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        _fill(file, body, sync)
+        os.link(part, path)
+    except FileExistsError:
+        return False
+    finally:
+        _unlink(part)
+        os.close(file)
+    return True
+
+
+def _fill(file: int, body: bytes, sync: Callable[[int], None]) -> None:
     left = memoryview(body)
     while left:
         left = left[os.write(file, left) :]
     os.utime(file, ns=NO_TIME)
-    os.fsync(file)  # the times too
+    sync(file)  # the times too
 
 
-def _sync_folder(folder: Path) -> None:
-    file = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+def _unlink(path: str) -> bool:
+    """Remove a file; returns whether there was one."""
+    try:
+        Path(path).unlink()
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def _sync(path: str) -> None:
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(file)
     finally:
         os.close(file)
-
-
-@contextlib.contextmanager
-def _locked_part(part: Path) -> Iterator[int]:
-    """Open `part` for writing, as the only writer of all threads and processes. A process that dies releases it."""
-    while True:
-        with contextlib.suppress(FileExistsError):  # not exist_ok, which checks again: `tidy` may be recreating it
-            part.parent.mkdir(mode=0o700)
-        try:
-            file = os.open(part, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except FileNotFoundError:
-            continue
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX)
-            if _still_exists(part, file):
-                yield file
-                return
-        finally:
-            os.close(file)
-
-
-def _still_exists(part: Path, file: int) -> bool:
-    """False if the previous writer has renamed or removed the file while we waited for the lock."""
-    try:
-        return part.stat().st_ino == os.fstat(file).st_ino
-    except FileNotFoundError:
-        return False
 
 
 def _remove_if_abandoned(part: Path) -> None:
@@ -235,8 +396,7 @@ def _remove_if_abandoned(part: Path) -> None:
         file = os.open(part, os.O_RDWR | os.O_CLOEXEC)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            if _still_exists(part, file):
-                part.unlink()
+            part.unlink(missing_ok=True)
         except BlockingIOError:
             pass  # someone is writing it
         finally:
