@@ -290,7 +290,7 @@ def test_a_server_that_hides_the_slip_brings_nobody_in(tmp_path: Path, monkeypat
         office.round()
         assert len(office.case("ombuds", told.case).by_reporter) == 1
         with office.app.app_context():
-            view = arrival.view_case(told.reporter, here().published, here().store, parties.DAY)
+            view = arrival.view_case(told.reporter, here().published.now(), here().store, parties.DAY)
         assert view and OUT in view.replies[0].reply.readers
         with pytest.raises(NobodyLeft):
             Writer(office.org.known, parties.DAY, "device").follow_up(
@@ -348,7 +348,7 @@ def test_no_program_takes_a_manifest_with_a_second_id(told: Told, tmp_path: Path
         reporter_manifests.succession(files.get, roots, parties.DAY)
     assert (office.stations["ombuds"].trust.serials(), office.org.known.manifest.serial) == ([1], 1)
     with office.app.app_context():
-        assert [known.manifest.serial for known in here().published.manifests] == [1]
+        assert [known.manifest.serial for known in here().published.now().manifests] == [1]
 
 
 def _published(chain: Sequence[SignedManifest]) -> dict[str, bytes]:

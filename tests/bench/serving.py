@@ -110,7 +110,7 @@ def people(site: Site, count: int) -> list[Reporter]:
     with site.instance() as instance:
         found = [retrieval.derive(os.urandom(16)) for _ in range(count)]
         for each in found:
-            arrival.report(draft, each, instance.published, instance.store, sites.today())
+            arrival.report(draft, each, instance.published.now(), instance.store, sites.today())
         return found
 
 

@@ -18,7 +18,7 @@ from tests import parties
 from tests.server.visitor import Form, Page
 from whistle.server.config import Config, _rates
 from whistle.server.instance import Instance, open_instance
-from whistle.server.manifests import write_roots
+from whistle.server.key_files import write_roots
 
 WHISTLE = ("-c", "from whistle.cli.main import main; main()", "server", "run", "--folder")
 LIMITS = ("-m", "tests.bench.limits")

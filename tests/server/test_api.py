@@ -83,7 +83,7 @@ def test_a_report_from_a_device(client: FlaskClient, instance: Instance, org: pa
     assert (state, day, none) == (0, (parties.DAY - reporter.EPOCH).days, b"")
     slip = entries(look(client, who))[who.slip_id][2]
     assert isinstance(envelope.open_(slip, [who.mailbox], 8).message, Slip)
-    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published.now(), instance.store, parties.DAY)
     assert view and view.slip and view.state is State.WAITING
     assert instance.store.block(ids[0], Heap.REVIEWERS)
 

@@ -22,7 +22,7 @@ from whistle.cli.errors import Problem
 from whistle.protocol.case import envelope
 from whistle.server.config import Config
 from whistle.server.instance import open_instance
-from whistle.server.manifests import Published, write_roots
+from whistle.server.key_files import write_manifests, write_roots
 from whistle.server.running import gunicorn, setup
 from whistle.store import Heap, Sealed, open_store
 
@@ -111,16 +111,26 @@ def test_a_backup_under_load(tmp_path: Path) -> None:
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A server's folder with keys, and a report's bytes in its store."""
+    """A server's folder with keys, a manifest that was pushed since, and a report's bytes in its store."""
     where = tmp_path / "server"
     setup.make(where)
     org = parties.organisation(today())
     write_roots(where / "keys", [org.root.public])
-    Published(where / "keys", 8).install([(org.known.data, org.known.signature)])
+    write_manifests(where / "keys", [org.known])
     instance = open_instance(Config.load(where))
     instance.store.commit([Sealed(os.urandom(16), Heap.REVIEWERS, os.urandom(envelope.size(8)))], [])
+    new = org.next()
+    instance.published.install([(new.data, new.signature)])
     instance.store.close()
     return where
+
+
+def manifests(folder: Path) -> list[bytes]:
+    """The manifests that a server has when it starts."""
+    instance = open_instance(Config.load(folder))
+    found = [signed.data for signed in instance.published.now().manifests]
+    instance.store.close()
+    return found
 
 
 def test_what_the_commands_say(folder: Path, tmp_path: Path) -> None:
@@ -131,6 +141,7 @@ def test_what_the_commands_say(folder: Path, tmp_path: Path) -> None:
     setup.make(tmp_path / "new")
     restored = run("restore", tmp_path / "saved", "--folder", tmp_path / "new")
     assert restored.output.startswith("Restored: 1 envelopes, 0 blocks.\nThe roots' fingerprint")
+    assert manifests(tmp_path / "new") == manifests(folder) and len(manifests(folder)) == 2
     checked = run("check", "--folder", tmp_path / "new")
     assert checked.output == "1 envelopes and 0 blocks are stored.\nEverything has its other half.\n"
     assert "another server" in problem("backup", tmp_path / "saved", "--folder", tmp_path / "new").message

@@ -398,7 +398,7 @@ def test_push_installs_a_manifest(carrier: Carrier, instance: Instance, org: par
     answered = carrier.push(listing([*files(wrong), other]), [*files(wrong), other]).get_json()
     assert answered["manifest"].startswith("refused: ")
     assert len(answered["stored"]) == 1
-    assert instance.published.newest and instance.published.newest.data == second.data
+    assert instance.published.now().newest and instance.published.now().newest.data == second.data
 
 
 def test_import_statements(carrier: Carrier, instance: Instance, org: parties.Organisation, clock: Clock) -> None:
@@ -442,7 +442,7 @@ def test_a_manifest_under_another_serials_name_is_refused(
     named = {member.name.replace("manifest", "manifest-3"): data for member, data in files(org.next())}
     contents = [(bundle.member(name, data), data) for name, data in named.items()]
     assert "another serial than its name" in carrier.push(listing(contents), contents).get_json()["manifest"]
-    assert [known.manifest.serial for known in instance.published.manifests] == [1]
+    assert [known.manifest.serial for known in instance.published.now().manifests] == [1]
 
 
 @pytest.mark.parametrize("path", ["/manifest-01.json", "/manifest-01.json.minisig", "/root-01.pub"])

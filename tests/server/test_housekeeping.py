@@ -13,6 +13,7 @@ from tests.patience import PATIENCE
 from tests.server.visitor import Clock, config, opened, turn
 from whistle.protocol.case import envelope
 from whistle.server.instance import Instance, open_instance
+from whistle.server.manifests import Manifests
 from whistle.server.running import chaff, housekeeping
 from whistle.server.running.housekeeping import Housekeeper
 from whistle.store import Full, Heap, Sealed, State, StoreError
@@ -209,7 +210,7 @@ def test_chaff_comes_at_random_times(
     monkeypatch.setattr(chaff.Reporters, "act", lambda *_: scattered.append(clock.time))
     monkeypatch.setattr(housekeeping, "clean", lambda _: [])
     instance = open_instance(config(tmp_path, chaff=24.0), clock)
-    monkeypatch.setattr(type(instance.published), "current", lambda *_: org.known)
+    monkeypatch.setattr(Manifests, "current", lambda *_: org.known)
     keeper = Housekeeper(instance)
     for _ in range(10 * 24 * 12):  # ten days, every five minutes
         clock.time += datetime.timedelta(minutes=5)

@@ -32,10 +32,13 @@ def line() -> Iterator[Line]:
         yield found
 
 
-def page(server: Server) -> str:
-    """The first page."""
-    with urllib.request.urlopen(f"{server.url}/en/", timeout=PATIENCE) as answer:
-        return str(answer.read().decode())
+def page(server: Server) -> tuple[int, str]:
+    """The first page, and its status."""
+    try:
+        with urllib.request.urlopen(f"{server.url}/en/", timeout=PATIENCE) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
 
 
 def asked(server: Server) -> int:
@@ -84,7 +87,7 @@ def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
     with server.running():
         assert "the database does not answer" in said(server)
         wait_for_line(server, "the database is away", 1)
-        assert SAYS in page(server) and asked(server) == 503
+        assert page(server)[0] == asked(server) == 503 and SAYS in page(server)[1]
         assert {asked(server) for _ in range(20)} == {503}
         assert said(server).count("ERROR") == 1
         os.kill(server.worker, signal.SIGKILL)
@@ -94,13 +97,15 @@ def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
         assert b"Traceback" not in html and status in (200, 422, 503)
         line.mend()
         wait_until_back(server)
-        assert SAYS not in page(server)
+        assert page(server)[0] == 200 and SAYS not in page(server)[1]
         wait_for_line(server, "the database is back", 1)
         words = server.send(Upload("Afterwards.", 0, lambda: ()))
         line.cut()
         form = f"step=look&words={words.replace(' ', '+')}".encode()
         status, html = server.post("/en/", [form], len(form), {"Content-Type": "application/x-www-form-urlencoded"})
         assert status == 503 and SAYS in html.decode()
+        status, first = page(server)  # who reads is known by now
+        assert status == 200 and SAYS in first and "Harassment" in first
     assert said(server).count("ERROR") <= 4  # the last may be told of or not
 
 

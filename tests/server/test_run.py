@@ -22,7 +22,7 @@ from whistle.cli import server as commands
 from whistle.cli.errors import Problem
 from whistle.server.config import Config
 from whistle.server.errors import StartError
-from whistle.server.manifests import Published, write_roots
+from whistle.server.key_files import write_manifests, write_roots
 from whistle.server.running import gunicorn, setup
 from whistle.server.running.gunicorn import Socket
 
@@ -43,7 +43,7 @@ def prepare(place: Path, port: int) -> parties.Organisation:
     text = (place / "whistle.toml").read_text("utf-8").replace("# threads = 400", f"threads = {THREADS}")
     (place / "whistle.toml").write_text(text, "utf-8")
     write_roots(place / "keys", [org.root.public])
-    Published(place / "keys", 8).install([(org.known.data, org.known.signature)])
+    write_manifests(place / "keys", [org.known])
     return org
 
 

@@ -31,19 +31,19 @@ CODE = b"sixteen bytes ok"
 def send(instance: Instance, draft: Draft = DRAFT, code: bytes = CODE) -> Reporter:
     """Send a report."""
     reporter = derive(code)
-    arrival.report(draft, reporter, instance.published, instance.store, instance.today)
+    arrival.report(draft, reporter, instance.published.now(), instance.store, instance.today)
     return reporter
 
 
 def add(instance: Instance, who: Reporter, draft: Draft, attempt: bytes = b"a" * 32, digest: bytes = b"d" * 32) -> None:
     """Send a follow-up."""
     view = look(instance, who)
-    arrival.follow_up(draft, who, view, attempt, digest, instance.published, instance.store, instance.today)
+    arrival.follow_up(draft, who, view, attempt, digest, instance.published.now(), instance.store, instance.today)
 
 
 def look(instance: Instance, who: Reporter) -> arrival.CaseView:
     """Come back; something is there."""
-    view = arrival.view_case(who, instance.published, instance.store, instance.today)
+    view = arrival.view_case(who, instance.published.now(), instance.store, instance.today)
     assert view
     return view
 
@@ -202,7 +202,7 @@ def test_a_full_disk_keeps_nothing(instance: Instance, monkeypatch: pytest.Monke
     with pytest.raises(DiskFull):
         send(instance)
     monkeypatch.undo()
-    assert arrival.view_case(derive(CODE), instance.published, instance.store, DAY) is None
+    assert arrival.view_case(derive(CODE), instance.published.now(), instance.store, DAY) is None
 
 
 def test_nothing_is_sealed_past_the_manifest(instance: Instance, clock: Clock, org: parties.Organisation) -> None:
@@ -269,7 +269,7 @@ def test_withdrawn_while_waiting(instance: Instance) -> None:
 def test_nothing_under_other_words(instance: Instance) -> None:
     """Words under which nothing lies find nothing."""
     send(instance)
-    assert arrival.view_case(parties.reporter(), instance.published, instance.store, DAY) is None
+    assert arrival.view_case(parties.reporter(), instance.published.now(), instance.store, DAY) is None
 
 
 def test_a_reply_is_shown_with_who_wrote_it(app: flask.Flask, instance: Instance, org: parties.Organisation) -> None:

@@ -136,7 +136,7 @@ def test_a_report_with_files(app: flask.Flask, org: parties.Organisation, instan
     assert [(record.name, record.type) for record in found.attachments] == [(f"{n}.bin", "x/y") for n in range(3)]
     assert outcome["progress"] == [[done, 6] for done in range(1, 7)]
     assert outcome["answer"]["reference"] == retrieval.reference(who.case)
-    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published.now(), instance.store, parties.DAY)
     assert view and view.slip and view.slip.without == ("ethics",)
 
 
@@ -162,7 +162,7 @@ def test_what_the_words_find(app: flask.Flask, org: parties.Organisation, instan
     first = answer(app, org, who, found, "We read it.", attachments=(record,))
     answer(app, org, who, found, "We all read it.", by="ethics", lane=1, readers=("ombuds", "ethics", "counsel"))
     answer(app, org, who, found, "In the place of another.", by="ethics", lane=2)
-    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published.now(), instance.store, parties.DAY)
     there = page.ask("lookup", typed=" ".join(map(str, words.numbers(who.code))))["answer"]
     assert view and view.slip and view.state
     assert (there["state"], there["day"]) == (view.state.value, parties.DAY.isoformat())
@@ -193,7 +193,7 @@ def test_a_notice(app: flask.Flask, org: parties.Organisation, instance: Instanc
     who, all_of = who_sent(page.report()), ("ombuds", "ethics", "counsel")
     answer(app, org, who, reported(app, org), "", by="ethics", lane=1, readers=all_of)
     answer(app, org, who, reported(app, org), "We all read it.", readers=all_of, mark="feedback")
-    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published.now(), instance.store, parties.DAY)
     there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and [each.reply.text for each in view.replies] == ["We all read it."]
     assert [each["reply"]["text"] for each in there["replies"]] == ["We all read it."]
@@ -244,7 +244,7 @@ def test_what_is_kept_back(app: flask.Flask, org: parties.Organisation, instance
     answer(app, org, who, report, "So did we.", by="ethics", lane=1, earlier=known)
     named = (Earlier(day, "ethics", other, 64), Earlier(day, "nobody", other, 3), Earlier(day, "ombuds", other, 2))
     answer(app, org, who, report, "We ask again.", n=1, earlier=named)
-    view = arrival.view_case(who, instance.published, instance.store, day)
+    view = arrival.view_case(who, instance.published.now(), instance.store, day)
     there = page.ask("lookup", typed=typed)["answer"]
     assert view and [(each.author.id, each.by.id, each.differs) for each in view.missing] == [
         ("ethics", "ombuds", True), ("ombuds", "ombuds", False), ("counsel", "ethics", False),
@@ -280,7 +280,7 @@ def test_a_notice_that_is_made_up(
     fields = {"readers": ("ombuds", "counsel"), **FAKES[fake]}
     where = {"lane": fields.get("lane", 0), "n": 0}
     answer(app, org, who, reported(app, org), "", **{"by": "ombuds", **fields}, at=where)
-    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published.now(), instance.store, parties.DAY)
     there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and view.brought_in == () and there["broughtIn"] == []
     assert view.late == there["late"] == (0 if "director" in fields["readers"] else 1)
@@ -463,7 +463,7 @@ def test_who_left_before_they_wrote(
     turn(instance, parties.DAY + 2 * one)
     answer(app, org, who, found, "Dated back.", by="ethics", lane=1, n=1)
     answer(app, org, who, found, "Dated after.", by="ethics", lane=1, n=2, day=parties.DAY + 2 * one)
-    view = arrival.view_case(who, instance.published, instance.store, parties.DAY)
+    view = arrival.view_case(who, instance.published.now(), instance.store, parties.DAY)
     there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
     assert view and ([each.reply.text for each in view.replies], view.late) == (["In time."], 2)
     assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["In time."], 2)

@@ -22,7 +22,7 @@ from whistle.protocol.errors import NotForMe
 from whistle.server import create_app
 from whistle.server.config import Config, Emergency, Outside, Question, Step
 from whistle.server.instance import Instance, here
-from whistle.server.manifests import write_roots
+from whistle.server.key_files import write_roots
 from whistle.store import Heap, Sealed, Store
 from whistle.store.models import pending
 

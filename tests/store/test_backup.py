@@ -116,9 +116,10 @@ def test_a_backup_is_the_whole_store(store: Store, target: Path, elsewhere: Stor
 
 
 def test_every_table_is_backed_up() -> None:
-    """Each table is in a backup, as rows or as contents, but that of unfinished uploads."""
+    """Each table is in a backup, as rows or as contents, but that of unfinished uploads; manifests lie beside it."""
     saved = {*TABLES, "bodies"}
-    assert saved | {f"today_{name}" for name in ("envelopes", "bodies", "blocks")} | {"pending"} == set(metadata.tables)
+    others = {f"today_{name}" for name in ("envelopes", "bodies", "blocks")} | {"pending", "manifests"}
+    assert saved | others == set(metadata.tables)
     assert saved == {*TO_TODAY, *OTHERS, "bodies"}
 
 

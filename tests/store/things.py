@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from whistle.store import BLOCK, Blocks, Heap, Sealed, Store, open_store
-from whistle.store.models import clock, metadata
+from whistle.store.models import clock, manifests, metadata
 
 SIZE = 4096  # bytes of an envelope
 DAY = date(2026, 11, 22)
@@ -76,12 +76,12 @@ def report(store: Store, blocks: int = 0) -> tuple[Sealed, Sealed, list[bytes]]:
 
 
 def rows(store: Store) -> dict[str, list[tuple[Any, ...]]]:
-    """Everything that is stored in the database; the last day seen is not."""
+    """Everything in the database that people send or do; the last day seen and the manifests are not."""
     with store.database.read() as connection:
         return {
             table.name: sorted((tuple(row) for row in connection.execute(table.select())), key=repr)
             for table in metadata.sorted_tables
-            if table is not clock
+            if table not in (clock, manifests)
         }
 
 

@@ -19,7 +19,7 @@ from tests.server.visitor import Page
 from whistle import courier as couriers
 from whistle.courier import Courier, Settings, folder
 from whistle.server.config import Config
-from whistle.server.manifests import Published, write_roots
+from whistle.server.key_files import write_manifests, write_roots
 from whistle.store import BLOCK
 
 OFTEN = "1000000 per second"
@@ -47,9 +47,11 @@ class Server:
     program: str = WHISTLE
 
     @classmethod
-    def make(cls, folder: Path, threads: int = 24, *more: str, workers: int = 1) -> "Server":
+    def make(
+        cls, folder: Path, threads: int = 24, *more: str, workers: int = 1, org: parties.Organisation | None = None
+    ) -> "Server":
         """A folder with keys and whistle.toml, `more` in its [server]; nothing is refused for being done too often."""
-        org = parties.organisation(today())
+        org = org or parties.organisation(today())
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
@@ -60,7 +62,7 @@ class Server:
         lines += ["[limits]", *(f'{name} = {{ each = "{OFTEN}", all = "{OFTEN}" }}' for name in Config(folder).rates)]
         (folder / "whistle.toml").write_text("\n".join(lines) + "\n")
         write_roots(folder / "keys", [org.root.public])
-        Published(folder / "keys", org.manifest.slots).install([(org.known.data, org.known.signature)])
+        write_manifests(folder / "keys", [org.known])
         return cls(folder, org, port)
 
     @property

@@ -284,7 +284,7 @@ class Promises(RuleBasedStateMachine):
     def replies_lie_under_their_words_once(self) -> None:
         day, instance = self.world.clock.day, self.world.instance
         for case in self.world.cases:
-            view = view_case(case.who, instance.published, instance.store, day)
+            view = view_case(case.who, instance.published.now(), instance.store, day)
             assert view is not None and view.late == 0
             shown = Counter(found.reply.text for found in view.replies)
             assert shown == Counter(said.text for said in case.replies if said.text in self.world.delivered)

@@ -56,7 +56,7 @@ def open_instance(config: Config, now: Clock | None = None, may_be_away: bool = 
     config.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     today = (lambda: now().date()) if now else None
     store = open_store(config.database, config.blocks, envelope.size(config.slots), today, may_be_away)
-    return Instance(config, store, Published(config.keys, config.slots), now or utc_now)
+    return Instance(config, store, Published(config.keys, config.slots, store), now or utc_now)
 
 
 def attach(app: flask.Flask, instance: Instance) -> None:

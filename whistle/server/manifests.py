@@ -1,15 +1,14 @@
-"""The manifests on the server's disk: which one is in force on a day, and which new ones are accepted (SPEC 7).
+"""Which manifest is in force on a day, and which new ones are accepted (SPEC 7).
 
-The folder holds `root-1.pub` … (pinned by the operator), and each manifest as `manifest-<serial>.json` with its
-signature; `manifest.json` is a copy of the newest.  Only what a pinned root signed is ever used or written.
+Manifests lie in the store, so that all processes and servers of one database have the same.  Only what a root pinned
+in `keys/` signed is ever used: whoever writes in the database can withhold manifests, but not add one.
 """
 
 import contextlib
 import datetime
-import os
-import re
 import threading
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
 from whistle.protocol.errors import Expired, ProtocolError
@@ -17,37 +16,22 @@ from whistle.protocol.trust import manifest
 from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
+from whistle.server import key_files
 from whistle.server.errors import BadManifest, NoManifest
+from whistle.server.key_files import Signed, Stamp
+from whistle.server.logs import LOG
+from whistle.store import Store, StoreError
 
-NEWEST = "manifest.json"
-SIGNATURE = ".minisig"
-NUMBERED = re.compile(r"manifest-([1-9][0-9]{0,15})\.json")
-ROOT = re.compile(r"root-[1-9][0-9]?\.pub")
-
-Signed = tuple[bytes, bytes]  # a manifest's bytes and its signature file
+UNSIGNED = "a manifest in the database was not signed by a root in keys/, or does not follow; it is not used: serial "
 
 
-class Published:
-    """The roots and manifests of a folder; notices at once what another process installs there."""
+class Manifests:
+    """The manifests at one moment, in order of serial, and the roots that signed them."""
 
-    def __init__(self, folder: Path, slots: int) -> None:
-        """Read the folder; BadManifest if a file in it was not signed by a pinned root."""
-        self._folder = folder
-        self._slots = slots
-        self._lock = threading.Lock()
-        self._seen: tuple[int, int] | None = None
-        self._manifests: tuple[SignedManifest, ...] = ()
-        self.roots: tuple[PublicKey, ...] = ()
-        self._refresh()
+    def __init__(self, roots: Sequence[PublicKey], manifests: Iterable[SignedManifest]) -> None:
+        self.roots, self.manifests = tuple(roots), tuple(manifests)
 
-    @property
-    def manifests(self) -> tuple[SignedManifest, ...]:
-        """Every manifest, in order of serial."""
-        with self._lock, contextlib.suppress(BadManifest):  # keep using the last valid state
-            self._refresh()
-        return self._manifests
-
-    @property
+    @cached_property
     def chain(self) -> ManifestChain:
         """The manifests as a chain."""
         return ManifestChain(self.manifests)
@@ -83,115 +67,123 @@ class Published:
         """A reviewer's Ed25519 keys that are valid for messages of that day."""
         return self.chain.signing_keys(id, day)
 
+
+class Published:
+    """The manifests of a server's store, and those that its operator puts into `keys/`.
+
+    What was seen once stays: a database that loses manifests does not take them from a server that runs.
+    """
+
+    def __init__(self, folder: Path, slots: int, store: Store) -> None:
+        """Read the folder, and the store if it answers; BadManifest if a file was not signed by a pinned root."""
+        self._folder, self._slots, self._store = folder, slots, store
+        self._lock = threading.Lock()
+        self._seen: tuple[Stamp, tuple[int, int]] | None = None
+        self._last = Manifests(key_files.read_roots(folder), ())
+        verify_all(key_files.read_manifests(folder), self.roots, slots)
+        with contextlib.suppress(StoreError):  # it is asked again at each use
+            self._refresh()
+
+    @property
+    def roots(self) -> tuple[PublicKey, ...]:
+        """The pinned roots."""
+        return self._last.roots
+
+    def now(self) -> Manifests:
+        """The manifests as they are at this moment; one small query.
+
+        While the store fails they are as they were last seen; StoreError if they never were.
+        """
+        try:
+            with contextlib.suppress(BadManifest):  # a file that the operator is still copying, or a bad one
+                self._refresh()
+        except StoreError:
+            if self._seen is None:
+                raise
+        return self._last
+
     def install(self, pairs: Iterable[Signed]) -> str:
-        """Install manifests, in any order: "installed" if one was new, else "same".  BadManifest rejects all of them.
+        """Store manifests, in any order: "installed" if one was new, else "same".  BadManifest rejects all of them.
 
         Each must be signed by a pinned root and follow the one before it; the first of all may have any serial.
+        StoreError if they cannot be stored.
         """
+        with contextlib.suppress(BadManifest):
+            self._refresh()
         with self._lock:
-            self._refresh()
-            chain = {signed.manifest.serial: signed for signed in self._manifests}
-            new = sorted((self._verify(*pair) for pair in pairs), key=lambda signed: signed.manifest.serial)
-            added = [signed for signed in new if self._adds(chain, signed)]
-            for signed in added:
-                _write(self._folder, f"manifest-{signed.manifest.serial}.json", signed)
-            if added:
-                _write(self._folder, NEWEST, added[-1])
-            self._seen = None
-            self._refresh()
+            chain = self._chain()
+            brought = verify_all(pairs, self.roots, self._slots)
+            added = [signed for signed in brought if add(chain, signed)]
+            # Known ones too: the store may have lost them.
+            self._keep(signed for signed in brought if signed.manifest.serial in chain)
+            self._set(chain)
         return "installed" if added else "same"
 
-    def _adds(self, chain: dict[int, SignedManifest], signed: SignedManifest) -> bool:
-        serial = signed.manifest.serial
-        if serial in chain and chain[serial].data == signed.data:
-            return False
-        if chain and serial < min(chain):
-            return False  # older than this server's first; not needed here
-        if chain:
-            try:
-                manifest.check_after([chain[each] for each in sorted(chain)], signed)
-            except ProtocolError as error:
-                raise BadManifest(str(error)) from error
-        chain[serial] = signed
-        return True
-
-    def _verify(self, data: bytes, signature: bytes) -> SignedManifest:
-        try:
-            signed = manifest.verify(data, signature, self.roots)
-        except ProtocolError as error:
-            raise BadManifest(str(error)) from error
-        if signed.manifest.slots != self._slots:
-            raise BadManifest("the manifest has another number of slots than this server")
-        return signed
-
     def _refresh(self) -> None:
-        seen = _stamp(self._folder)
+        """Read what is new in the store and in the folder."""
+        seen = key_files.stamp(self._folder), self._store.manifests_state()
         if seen == self._seen:
             return
-        self.roots = tuple(_roots(self._folder))
-        chain: dict[int, SignedManifest] = {}
-        verified = [self._verify(*pair) for pair in _pairs(self._folder)]
-        for signed in sorted(verified, key=lambda signed: signed.manifest.serial):
-            self._adds(chain, signed)
-        self._manifests = tuple(chain[serial] for serial in sorted(chain))
-        self._seen = seen
+        with self._lock:
+            if self._seen is None or seen[0] != self._seen[0]:
+                self._last = Manifests(key_files.read_roots(self._folder), self._last.manifests)
+            chain = self._chain()
+            self._read_store(chain)
+            self._set(chain)
+            files = verify_all(key_files.read_manifests(self._folder), self.roots, self._slots)
+            added = [signed for signed in files if add(chain, signed)]
+            self._set(chain)
+            self._seen = seen
+            self._keep(added)
+
+    def _read_store(self, chain: dict[int, SignedManifest]) -> None:
+        for serial, data, signature in self._store.manifests(after=max(chain, default=0)):
+            try:
+                [signed] = verify_all([(data, signature)], self.roots, self._slots)
+                add(chain, signed)
+            except BadManifest:
+                LOG.error(f"{UNSIGNED}{serial}")
+
+    def _keep(self, manifests: Iterable[SignedManifest]) -> None:
+        rows = [(signed.manifest.serial, signed.data, signed.signature) for signed in manifests]
+        if rows:
+            self._store.add_manifests(rows)
+
+    def _chain(self) -> dict[int, SignedManifest]:
+        return {signed.manifest.serial: signed for signed in self._last.manifests}
+
+    def _set(self, chain: Mapping[int, SignedManifest]) -> None:
+        self._last = Manifests(self.roots, (chain[serial] for serial in sorted(chain)))
+
+
+def verify_all(pairs: Iterable[Signed], roots: Sequence[PublicKey], slots: int) -> list[SignedManifest]:
+    """The manifests in order of serial; BadManifest unless a root signed each, for a server with so many slots."""
+    try:
+        manifests = [manifest.verify(*pair, roots) for pair in pairs]
+    except ProtocolError as error:
+        raise BadManifest(str(error)) from error
+    if any(signed.manifest.slots != slots for signed in manifests):
+        raise BadManifest("the manifest has another number of slots than this server")
+    return sorted(manifests, key=lambda signed: signed.manifest.serial)
+
+
+def add(chain: dict[int, SignedManifest], signed: SignedManifest) -> bool:
+    """Add a verified manifest to those by serial; False if it is there, BadManifest unless it follows the last."""
+    serial = signed.manifest.serial
+    if serial in chain and chain[serial].data == signed.data:
+        return False
+    if chain and serial < min(chain):
+        return False  # older than this server's first; not needed here
+    if chain:
+        try:
+            manifest.check_after([chain[each] for each in sorted(chain)], signed)
+        except ProtocolError as error:
+            raise BadManifest(str(error)) from error
+    chain[serial] = signed
+    return True
 
 
 def next_collection(current: Manifest, day: datetime.date) -> datetime.date | None:
     """The next day, today included, on which a courier is due."""
     days = (day + datetime.timedelta(days=ahead) for ahead in range(7))
     return next((each for each in days if manifest.WEEKDAYS[each.weekday()] in current.collection), None)
-
-
-def read_keys(folder: Path) -> tuple[list[PublicKey], list[Signed]]:
-    """The roots' public keys and the manifests of a published folder, unverified; BadManifest if it has no root."""
-    roots, pairs = list(_roots(folder)), list(_pairs(folder))
-    if not roots:
-        raise BadManifest("there is no root-1.pub in this folder")
-    return roots, pairs
-
-
-def write_roots(folder: Path, roots: Iterable[PublicKey]) -> None:
-    """Pin the roots: once, by the operator, after comparing their fingerprint."""
-    for number, root in enumerate(roots, 1):
-        _write_durably(folder / f"root-{number}.pub", root.file())
-
-
-def _stamp(folder: Path) -> tuple[int, int]:
-    try:
-        stat = (folder / NEWEST).stat()
-    except FileNotFoundError:
-        return (0, 0)
-    return stat.st_mtime_ns, stat.st_ino
-
-
-def _roots(folder: Path) -> Iterable[PublicKey]:
-    for path in sorted(folder.glob("root-*.pub")):
-        if ROOT.fullmatch(path.name):
-            try:
-                yield PublicKey.from_file(path.read_bytes())
-            except ProtocolError as error:
-                raise BadManifest(f"{path.name} is not a public key") from error
-
-
-def _pairs(folder: Path) -> Iterable[Signed]:
-    for path in sorted(folder.glob("manifest*.json")):
-        signature = path.with_name(path.name + SIGNATURE)
-        if (path.name == NEWEST or NUMBERED.fullmatch(path.name)) and signature.exists():
-            yield path.read_bytes(), signature.read_bytes()
-
-
-def _write(folder: Path, name: str, signed: SignedManifest) -> None:
-    # The signature first: a manifest without one is ignored.
-    _write_durably(folder / (name + SIGNATURE), signed.signature)
-    _write_durably(folder / name, signed.data)
-
-
-def _write_durably(path: Path, data: bytes) -> None:
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as stream:
-        stream.write(data)
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.chmod(0o644)
-    part.replace(path)

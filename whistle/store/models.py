@@ -17,7 +17,7 @@ from sqlalchemy.types import TypeDecorator
 ID = 16  # bytes, of every id
 BLOCK = 262_144  # bytes
 EPOCH = date(1970, 1, 1)
-REVISION = "r0002"  # the newest migration, which results in these tables
+REVISION = "r0003"  # the newest migration, which results in these tables
 
 
 class Heap(StrEnum):
@@ -131,6 +131,16 @@ visits = Table(
     metadata,
     Column("courier", String(32), primary_key=True),
     Column("day", Day, primary_key=True),
+    sqlite_with_rowid=False,
+)
+
+# The signed lists of who may read, all of which are public.
+manifests = Table(
+    "manifests",
+    metadata,
+    Column("serial", BigInteger, primary_key=True, autoincrement=False),
+    Column("data", LargeBinary, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 

@@ -14,7 +14,7 @@ from whistle.store.errors import StoreError
 from whistle.store.job_lock import job_lock
 from whistle.store.models import REVISION, TODAY
 
-OLDEST = "r0002"  # the first revision that this program can upgrade; names sort by age
+OLDEST = "r0003"  # the first revision that this program can upgrade; names sort by age
 
 
 def upgrade(url: str) -> None:

@@ -6,6 +6,9 @@ from collections.abc import Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
+from typing import Any
+
+from sqlalchemy import func, select
 
 from whistle.store import envelopes, retention, schema, turnover, uploads
 from whistle.store.blocks import Blocks, open_blocks
@@ -16,7 +19,7 @@ from whistle.store.days import DayCount, DayIds, count_days, day_ids
 from whistle.store.envelopes import Sealed, StoredEnvelope
 from whistle.store.errors import Away, Full, StoreError, WrongSize
 from whistle.store.job_lock import JobLock, job_lock
-from whistle.store.models import BLOCK, ID, Heap
+from whistle.store.models import BLOCK, ID, Heap, manifests
 from whistle.store.restarts import Restarts
 from whistle.store.retention import Limits
 
@@ -24,6 +27,7 @@ ALONE = JobLock(True)  # for callers that are certain to be the only ones
 LIMITS = Limits()
 BOTH = (Heap.REVIEWERS, Heap.REPORTERS)
 REPORTERS = (Heap.REPORTERS,)
+_MANIFESTS = select(func.count(), func.max(manifests.c.serial)).select_from(manifests)
 
 
 class Store:
@@ -193,6 +197,30 @@ class Store:
         """The oldest day with an envelope to reviewers that was not collected, to warn before it expires."""
         with self.database.read() as connection:
             return retention.oldest_waiting(connection)
+
+    # The signed lists of who may read; the caller verifies what it reads
+
+    def manifests_state(self) -> tuple[int, int]:
+        """How many manifests there are, and the highest serial or 0: changes with each that is added."""
+        with self.database.read() as connection:
+            count, highest = connection.execute(_MANIFESTS).one()
+        return count, highest or 0
+
+    def manifests(self, after: int = 0) -> list[tuple[int, bytes, bytes]]:
+        """Serial, content and signature of the manifests after this serial, in order."""
+        rows = select(manifests).where(manifests.c.serial > after).order_by(manifests.c.serial)
+        with self.database.read() as connection:
+            return [tuple(row) for row in connection.execute(rows)]
+
+    def add_manifests(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
+        """Store manifests as serial, content and signature, durably; a serial that is there stays as it is."""
+        names = manifests.c.keys()
+        new = [dict(zip(names, row, strict=True)) for row in rows]
+        self._restarts.outlast(lambda: self._add_manifests(new))
+
+    def _add_manifests(self, rows: list[dict[str, Any]]) -> None:
+        with self.database.write() as connection:
+            self.database.add(connection, manifests, rows)
 
     # Housekeeping, each in `job_lock`
 

@@ -15,7 +15,7 @@ from whistle.protocol.transfer.statement import ImportStatement
 from whistle.protocol.trust import manifest
 from whistle.server.errors import BadManifest, Refusal
 from whistle.server.instance import Instance
-from whistle.server.manifests import SIGNATURE, Signed
+from whistle.server.key_files import SIGNATURE, Signed
 from whistle.server.running import chaff
 from whistle.server.sealing.multipart import discard
 from whistle.store import Heap, Missing, Sealed, Taken
@@ -88,7 +88,7 @@ def _receive(load: _Load, member: bundle.Member, content: bytes, instance: Insta
 
 def _make_up(load: _Load, instance: Instance) -> None:
     today = instance.today
-    pushed = chaff.pushed(instance.published.current(today), today, instance.config.chaff)
+    pushed = chaff.pushed(instance.published.now().current(today), today, instance.config.chaff)
     load.made_up, load.made_up_blocks = list(pushed.envelopes), list(pushed.blocks)
 
 
@@ -116,7 +116,7 @@ def _install(files: dict[str, bytes], instance: Instance) -> str:
 
 def _is_signed(statement: ImportStatement, instance: Instance) -> bool:
     """Whether the reviewer signed this statement of what their workstation holds; it is compared at removal."""
-    for key in instance.published.signing_keys(statement.reviewer, instance.today):
+    for key in instance.published.now().signing_keys(statement.reviewer, instance.today):
         try:
             statement.check(key)
         except ProtocolError:

@@ -44,7 +44,7 @@ def manifest() -> flask.Response:
     limits.count("page")
     instance = here()
     try:
-        return _published(instance.published.current(instance.today))
+        return _published(instance.published.now().current(instance.today))
     except NoManifest as error:
         raise NotFound from error
 
@@ -54,7 +54,7 @@ def manifest() -> flask.Response:
 def numbered(serial: int) -> flask.Response:
     """A manifest by its serial, past, in force or signed in advance; or its signature."""
     limits.count("page")
-    signed = here().published.numbered(serial)
+    signed = here().published.now().numbered(serial)
     if signed is None or flask.request.path.removesuffix(".minisig") != f"/manifest-{serial}.json":
         raise NotFound  # `manifest-01.json` is no other name of it
     return _published(signed)
@@ -83,7 +83,7 @@ def days() -> flask.Response:
     courier, instance = _authenticate(), here()
     _question(set())
     instance.store.record_visit(courier.id)
-    newest = instance.published.newest
+    newest = instance.published.now().newest
     counts = [
         {"day": each.day.isoformat(), "envelopes": each.envelopes, "blocks": each.blocks}
         for each in instance.store.days()
@@ -159,7 +159,7 @@ def _authenticate() -> Courier:
 def _signer() -> Courier:
     instance = here()
     try:
-        signed = instance.published.current(instance.today)
+        signed = instance.published.now().current(instance.today)
     except NoManifest as error:
         raise Refusal(503, "this server has no manifest yet", "the operator installs the first one") from error
     courier = signed.manifest.courier(flask.request.headers.get("Whistle-Courier", ""))

@@ -6,6 +6,7 @@ There are no sessions: everything that a step needs arrives with its form and le
 import datetime
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import flask
@@ -18,10 +19,10 @@ from whistle.server.config import Config, Emergency, in_language
 from whistle.server.errors import NoManifest
 from whistle.server.i18n import Translation
 from whistle.server.instance import Instance
-from whistle.server.manifests import Published, next_collection
+from whistle.server.manifests import Manifests, next_collection
 from whistle.server.reporter.links import contact
 from whistle.server.sealing.multipart import Arrived, Bounds
-from whistle.store import Store
+from whistle.store import Store, StoreError
 
 PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
 PAGE = 16_384  # bytes: other pages are multiples of this, whichever channel or words they show
@@ -56,10 +57,10 @@ class Visit:
         """The instance's store."""
         return self.instance.store
 
-    @property
-    def published(self) -> Published:
-        """The instance's manifests."""
-        return self.instance.published
+    @cached_property
+    def published(self) -> Manifests:
+        """The manifests, the same for all of this request.  StoreError if the database was away since the start."""
+        return self.instance.published.now()
 
     @property
     def bounds(self) -> Bounds:
@@ -255,18 +256,20 @@ def _shared(visit: Visit) -> dict[str, Any]:
 def _script(visit: Visit, plain: str) -> dict[str, str]:
     """What the script must know about this server: its pinned roots, and the day."""
     headers.allow_script()
-    roots = " ".join(root.text for root in visit.published.roots)
+    roots = " ".join(root.text for root in visit.instance.published.roots)
     texts = {"checking": visit.t.text("script.checking"), "failed": visit.t.text("script.failed")}
     texts["plain"] = visit.t.text(plain)
     return {"roots": roots, "day": visit.day.isoformat(), **texts}
 
 
 def _comes(visit: Visit) -> Markup:
-    """When messages are picked up next, or that reporting is closed."""
+    """When messages are picked up next, or that reporting is closed; empty if that is unknown."""
     try:
         return pickup(visit, visit.sealing, "page.pickup")
     except NoManifest:
         return visit.t("page.closed")
+    except StoreError:
+        return Markup()
 
 
 def _danger(visit: Visit) -> Markup:

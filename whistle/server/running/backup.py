@@ -12,7 +12,7 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.server.errors import BadManifest, StartError
 from whistle.server.instance import Instance
-from whistle.server.manifests import Signed
+from whistle.server.key_files import Signed
 from whistle.server.running import setup
 from whistle.store import BackupCounts, BackupError, SavedBackup, back_up, check_can_restore, restore
 
@@ -47,7 +47,7 @@ def _name(data: Path) -> str:
 
 
 def _encode(instance: Instance) -> bytes:
-    published = instance.published
+    published = instance.published.now()
     manifests = [[_text(signed.data), _text(signed.signature)] for signed in published.manifests]
     return json.dumps({"roots": [root.text for root in published.roots], "manifests": manifests}).encode()
 

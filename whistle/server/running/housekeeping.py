@@ -74,7 +74,7 @@ class Housekeeper:
             self._next_chaff = now + datetime.timedelta(seconds=chaff.pause(mean))
             try:
                 today = self._instance.today
-                signed = self._instance.published.current(today)
+                signed = self._instance.published.now().current(today)
             except NoManifest:
                 return
             self._reporters.act(self._instance.store, signed, today)
@@ -128,10 +128,11 @@ def at_start(instance: Instance) -> list[str]:
 def must_state(instance: Instance) -> set[str]:
     """The ids of reviewers who are active in the manifest in force or in one signed in advance."""
     try:
-        in_force = instance.published.current(instance.today)
+        manifests = instance.published.now()
+        in_force = manifests.current(instance.today)
     except NoManifest:
         return set()
-    later = [signed for signed in instance.published.manifests if signed.manifest.serial >= in_force.manifest.serial]
+    later = [signed for signed in manifests.manifests if signed.manifest.serial >= in_force.manifest.serial]
     return {reviewer.id for signed in later for reviewer in signed.manifest.active()}
 
 
@@ -140,7 +141,7 @@ def warnings(instance: Instance) -> list[str]:
     lines, today = [], instance.today
     if leap := leapt(instance.clock):
         return [leap]
-    newest = instance.published.newest
+    newest = instance.published.now().newest
     if newest is None:
         return ["there is no manifest yet; nobody can report"]
     left = newest.manifest.warning(today)

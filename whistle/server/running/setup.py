@@ -1,15 +1,19 @@
 """Creates a server's folder: a commented whistle.toml, a file for guidance, keys/ and data/."""
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import manifest
+from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.minisign import PublicKey
+from whistle.server import key_files
 from whistle.server.config import FILE, Config
 from whistle.server.errors import BadManifest, StartError
-from whistle.server.manifests import Published, Signed, read_keys, write_roots
+from whistle.server.key_files import Signed
+from whistle.server.manifests import add, verify_all
 
 GUIDANCE = "guidance.en.md"
 TEMPLATE = "whistle.toml"
@@ -43,24 +47,26 @@ def install(folder: Path, keys: Path) -> str:
 
     BadManifest if other roots are pinned, or the manifests were not signed by a pinned root.
     """
-    return pin(Config.load(folder), *read_keys(keys))
+    return pin(Config.load(folder), *key_files.read_published(keys))
 
 
-def pin(config: Config, roots: list[PublicKey], manifests: list[Signed]) -> str:
+def pin(config: Config, roots: Sequence[PublicKey], pairs: Sequence[Signed]) -> str:
     """As `install`, with roots and manifests that have been read already."""
-    published = Published(config.keys, config.slots)
-    if not published.roots:
-        write_roots(config.keys, roots)
-        published = Published(config.keys, config.slots)
-    elif set(published.roots) != set(roots):
+    pinned = key_files.read_roots(config.keys)
+    if pinned and set(pinned) != set(roots):
         raise BadManifest("other roots are pinned here")
-    published.install(manifests)
-    return manifest.fingerprint(published.roots)
+    chain: dict[int, SignedManifest] = {}
+    for signed in verify_all([*key_files.read_manifests(config.keys), *pairs], roots, config.slots):
+        add(chain, signed)
+    if not pinned:
+        key_files.write_roots(config.keys, roots)
+    key_files.write_manifests(config.keys, list(chain.values()))
+    return manifest.fingerprint(roots)
 
 
 def slots_of(keys: Path) -> int:
     """The number of slots of the manifests in a published folder; the default if there are none yet."""
-    _, pairs = read_keys(keys)
+    _, pairs = key_files.read_published(keys)
     try:
         return manifest.parse(pairs[0][0]).slots if pairs else Config.slots
     except ProtocolError as error:

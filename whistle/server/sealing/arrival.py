@@ -16,7 +16,7 @@ from whistle.protocol.reporter.compose import Draft, Writer, follow_up_readers, 
 from whistle.protocol.reporter.submission import Submission
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.errors import DiskFull, NotStored
-from whistle.server.manifests import Published
+from whistle.server.manifests import Manifests
 from whistle.server.sealing.case_view import CaseView, FoundReply, open_attachment, view_case
 from whistle.server.sealing.multipart import Arrived, Bounds, discard, receive
 from whistle.store import ID, Full, Heap, Missing, Sealed, Store, Taken
@@ -47,7 +47,7 @@ __all__ = [
 SEALED = "arrival"
 
 
-def report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
+def report(draft: Draft, reporter: Reporter, published: Manifests, store: Store, day: datetime.date) -> None:
     """Seal and store a report and its slip.  Does nothing if the reporter's report is already stored.
 
     Raises Refused (Empty, HoldsWords, NobodyLeft, TooLong), NoManifest or NotStored.
@@ -66,7 +66,7 @@ def is_added(reporter: Reporter, attempt: bytes, digest: bytes, store: Store) ->
     return store.has(message_id(reporter.follow_up_token(attempt, digest)))
 
 
-def first_report(draft: Draft, reporter: Reporter, published: Published, store: Store, day: datetime.date) -> None:
+def first_report(draft: Draft, reporter: Reporter, published: Manifests, store: Store, day: datetime.date) -> None:
     """As `report`, for a reporter without one a moment ago; if one was stored in the meantime, it stays."""
     submission = _writer(published.sealing(day), day).report(draft, reporter)
     _save_first(submission, draft.blocks, store)
@@ -78,7 +78,7 @@ def follow_up(
     view: CaseView,
     attempt: bytes,
     digest: bytes,
-    published: Published,
+    published: Manifests,
     store: Store,
     day: datetime.date,
 ) -> None:

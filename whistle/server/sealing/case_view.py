@@ -14,7 +14,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import reply_validation
 from whistle.protocol.reporter.reply_validation import PAGE, Conversation, FoundReply, ReplyPlace, StoredBody
-from whistle.server.manifests import Published
+from whistle.server.manifests import Manifests
 from whistle.store import Heap, Limits, State, Store, StoredEnvelope
 
 __all__ = ["CaseView", "FoundReply", "open_attachment", "view_case"]
@@ -59,7 +59,7 @@ class _Bodies(Mapping[bytes, StoredBody]):
 
 def view_case(
     reporter: Reporter,
-    published: Published,
+    published: Manifests,
     store: Store,
     day: datetime.date,
     passed: int = 0,

@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "r0002"
+revision = "r0003"
 down_revision = None
 
 INTEGER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -34,6 +34,13 @@ def upgrade() -> None:
         "visits",
         sa.Column("courier", sa.String(32), primary_key=True),
         sa.Column("day", sa.Integer(), primary_key=True, autoincrement=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "manifests",
+        sa.Column("serial", sa.BigInteger(), primary_key=True, autoincrement=False),
+        sa.Column("data", sa.LargeBinary(), nullable=False),
+        sa.Column("signature", sa.LargeBinary(), nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
@@ -74,5 +81,5 @@ def downgrade() -> None:
     schema = "today" if op.get_bind().dialect.name == "sqlite" else None
     for table in ("today_envelopes", "today_bodies", "today_blocks", "pending"):
         op.drop_table(table, schema=schema)
-    for table in ("envelopes", "bodies", "blocks", "imports", "visits", "clock"):
+    for table in ("envelopes", "bodies", "blocks", "imports", "visits", "manifests", "clock"):
         op.drop_table(table)
