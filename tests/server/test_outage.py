@@ -22,6 +22,7 @@ from tests.trial.serving import PIECE, WHISTLE, Server, Upload, half_sent, wait_
 from whistle.protocol.code.retrieval import ID, PLACES
 from whistle.store import BLOCK, restarts
 
+AT_ONCE = "from whistle.store import restarts; restarts.LONGEST = 0.5"  # seconds that somebody waits for a restart
 SAYS = "Our database is not answering"
 
 
@@ -81,7 +82,7 @@ def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
 
     The log has a line when the database is away and one when it is back, and none for any request.
     """
-    often = f"from whistle.server.running import watch; watch.TICK = 0.1; {WHISTLE}"
+    often = f"from whistle.server.running import watch; watch.TICK = 0.1; {AT_ONCE}; {WHISTLE}"
     server = replace(Server.make(tmp_path / "server", 4, f'database = "{line.url}"'), program=often)
     line.cut()
     with server.running():
@@ -111,7 +112,10 @@ def test_it_comes_up_without_its_database(tmp_path: Path, line: Line) -> None:
 
 @pytest.mark.postgresql
 def test_an_upload_outlasts_a_restart(tmp_path: Path, line: Line) -> None:
-    """PostgreSQL that is away for a moment in the middle of an upload, and at its end, costs the reporter nothing."""
+    """PostgreSQL that is away for a moment in the middle of an upload, and at its end, costs the reporter nothing.
+
+    Those who look under their words meanwhile, and couriers, are answered too.
+    """
     server = Server.make(tmp_path / "server", 4, f'database = "{line.url}"')
 
     def restarted() -> Iterator[bytes]:
@@ -127,7 +131,14 @@ def test_an_upload_outlasts_a_restart(tmp_path: Path, line: Line) -> None:
 
     with server.running():
         assert server.send(Upload("A large one.", 6 * BLOCK + 1, restarted))
-        assert asked(server) == 200
+        courier = server.courier(tmp_path / "courier")
+        (tmp_path / "stick").mkdir()
+        for ask in (lambda: asked(server) == 200, lambda: courier.pull(tmp_path / "stick").envelopes > 0):
+            line.cut()
+            mending = threading.Timer(4 * restarts.PAUSE, line.mend)
+            mending.start()
+            assert ask()
+            mending.join()
 
 
 def test_a_stop_amid_an_upload(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from whistle.server.errors import StartError
 from whistle.server.key_files import write_manifests, write_roots
 from whistle.server.running import gunicorn, setup
 from whistle.server.running.gunicorn import Socket
+from whistle.server.running.socket_lock import socket_lock
 
 THREADS = 40
 
@@ -341,3 +342,16 @@ def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:
 def _ignored(pid: int) -> int:
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return int(next(line for line in lines if line.startswith("SigIgn:")).split()[1], 16)
+
+
+def test_two_started_at_once_on_one_socket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where another server has started and does not listen yet, the second says so, and leaves the socket to it."""
+    prepare(tmp_path / "server", 0)
+    bind = f"unix:{tmp_path}/socket"
+    settings = tmp_path / "server" / "whistle.toml"
+    settings.write_text(settings.read_text("utf-8").replace("127.0.0.1:0", bind), "utf-8")
+    monkeypatch.setattr(gunicorn, "harden", lambda: None)
+    with socket_lock(bind):
+        second = CliRunner().invoke(commands.server, ["run", "--folder", str(tmp_path / "server")])
+    assert second.exit_code == 1 and "another server is using this socket" in second.output
+    assert "listens" not in second.output and not (tmp_path / "socket").exists()

@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import create_engine, make_url, text
 
 from tests.patience import PATIENCE
+from tests.postgresql import schema
 from tests.store.things import NEXT, on, opened, report
 from whistle.store import Store, StoreError, TurnoverCounts
 from whistle.store import database as databases
@@ -105,7 +106,7 @@ def test_writers_that_wait_leave_readers_their_connections(
     store = opened(operator.url.render_as_string(False), tmp_path / "blocks")
     waiting = "SELECT count(*) FROM pg_stat_activity WHERE application_name = :name AND wait_event_type = 'Lock'"
     with ThreadPoolExecutor(4) as pool:
-        with operator.transaction("SELECT pg_advisory_xact_lock(:k)", k=databases.WRITERS):
+        with operator.transaction(f"SELECT pg_advisory_xact_lock({databases.OF_SCHEMA})", k=databases.WRITERS):
             writers = [pool.submit(report, store) for _ in range(4)]
             while not operator.said(waiting):
                 pass
@@ -113,6 +114,22 @@ def test_writers_that_wait_leave_readers_their_connections(
             assert operator.said(waiting) == 1
         assert all(store.has(writer.result(PATIENCE)[0].id) for writer in writers)
     store.close()
+
+
+def test_two_in_one_database_do_not_wait_for_each_other(store: Store, tmp_path: Path) -> None:
+    """Organisations with a schema each in one database write, and keep house, independently."""
+    with schema() as url, contextlib.closing(opened(url, tmp_path / "others")) as other:
+        with store.job_lock("housekeeping") as ours, other.job_lock("housekeeping") as others:
+            assert ours and others
+        with store.database.write(), ThreadPoolExecutor(1) as pool:
+            pool.submit(report, other).result(PATIENCE / 2)
+
+
+def test_too_few_connections_are_told(store: Store) -> None:
+    """The operator is told of more processes than PostgreSQL has connections for."""
+    usual = store.risks(2)
+    [risk] = set(store.risks(1000)) - set(usual)
+    assert "may open 30000" in risk and not any("may open" in each for each in usual)
 
 
 def test_who_lost_the_lock_stops(store: Store, operator: Operator, url: str, tmp_path: Path) -> None:

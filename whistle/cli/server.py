@@ -84,6 +84,7 @@ def run(folder: Path) -> None:
     """Serve reporters and couriers until stopped."""
     from whistle.server.running import gunicorn as running
     from whistle.server.running import housekeeping
+    from whistle.server.running.socket_lock import socket_lock
 
     running.harden()
     config = running.check(folder)
@@ -92,8 +93,9 @@ def run(folder: Path) -> None:
             click.echo(f"Warning: {warning}.")
     for caution in running.cautions(config):
         click.echo(f"Warning: {caution}.")
-    click.echo(f"Whistle listens at {config.bind}.  Stop it with Ctrl-C.")
-    running.serve(config)
+    with socket_lock(config.bind):
+        click.echo(f"Whistle listens at {config.bind}.  Stop it with Ctrl-C.")
+        running.serve(config)
 
 
 @server.command()

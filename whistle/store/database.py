@@ -34,6 +34,10 @@ LAGGING = (
     "a standby follows PostgreSQL, and nothing waits for it: if it ever takes over, the reports that were acknowledged "
     "last are lost; name it in PostgreSQL's synchronous_standby_names"
 )
+TOO_FEW = (
+    "PostgreSQL allows {allowed} connections, and this server may open {needed}: raise max_connections in PostgreSQL, "
+    "or lower workers in whistle.toml"
+)
 UNSAFE = "PostgreSQL runs with fsync off: a power cut can lose acknowledged reports, or all of them; turn it on"
 RETRY = 1.0  # seconds after which a database that was away at the start is asked again
 # A host that vanished is noticed in about half a minute, and not after the system's two hours; an URL may say otherwise
@@ -45,10 +49,13 @@ NETWORK = {
     "tcp_user_timeout": 30_000,
 }
 # LIFO: the connection used last has the warmest cache
-POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 52, "pool_use_lifo": True, "hide_parameters": True}
+# 30 connections for a process: PostgreSQL allows 97 to all servers together, unless told otherwise
+POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 22, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database cached by each connection: a lookup reads rows from all over it
 SCHEMA = "schema"  # the lock held while the database is created or its tables change
 WRITERS = 0x77686973746C65  # PostgreSQL's advisory lock that serializes writes
+OF_SCHEMA = "CAST(:k AS bigint) # COALESCE(current_schema()::regnamespace::oid, 0)::bigint"  # two may share a database
+_ALLOWED = """SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"""
 NO_ROOM = frozenset({"53100"})  # PostgreSQL: disk_full
 GONE = frozenset({"57P01", "57P02", "57P03"})  # PostgreSQL: it stops, has crashed, or cannot answer yet
 # SQLite reports a full disk also as a failed write (quota) or as no room for its shared memory
@@ -185,7 +192,7 @@ class Database:
             connection = connection.execution_options(whistle_writes=True, whistle_lasting=lasting)
             with connection.begin():
                 if not self.is_sqlite:
-                    connection.execute(text("SELECT pg_advisory_xact_lock(:k)"), {"k": WRITERS})
+                    connection.execute(text(f"SELECT pg_advisory_xact_lock({OF_SCHEMA})"), {"k": WRITERS})
                     if not lasting:
                         connection.execute(text("SET LOCAL synchronous_commit TO OFF"))
                 yield connection
@@ -244,17 +251,23 @@ class Database:
                     return True
         return False
 
-    def risks(self) -> list[str]:
-        """A line for each PostgreSQL setting that puts acknowledged reports at risk; none on SQLite."""
+    def risks(self, processes: int) -> list[str]:
+        """A line for each PostgreSQL setting that may lose or refuse reports; none on SQLite."""
         if self.is_sqlite:
             return []
         with self.read() as connection:
+            allowed = int(connection.scalar(text(_ALLOWED)) or 0)
             fsync, names = (connection.scalar(text(f"SHOW {name}")) for name in ("fsync", "synchronous_standby_names"))
             states = connection.scalars(text("SELECT sync_state FROM pg_stat_replication")).all()
         # PostgreSQL shows states only to users who may see them; without one, the setting must do
         is_waited_for = any(state in WAITED_FOR for state in states) or (bool(names) and None in states)
-        risks = [LAGGING] if states and not is_waited_for else []
-        return risks + ([UNSAFE] if fsync == "off" else [])
+        needed = processes * (POOL["pool_size"] + POOL["max_overflow"])
+        found = {
+            LAGGING: bool(states) and not is_waited_for,
+            UNSAFE: fsync == "off",
+            TOO_FEW.format(allowed=allowed, needed=needed): allowed < needed,
+        }
+        return [risk for risk, is_there in found.items() if is_there]
 
     def close(self) -> None:
         """Close all connections."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, text
 
-from whistle.store.database import Database, translate_errors
+from whistle.store.database import OF_SCHEMA, Database, translate_errors
 from whistle.store.errors import StoreError
 from whistle.store.locks import lock_file, locked
 
@@ -51,7 +51,7 @@ def _advisory(database: Database, name: str, wait: bool) -> Iterator[JobLock]:
     with translate_errors(), engine.connect() as connection:
         for limit in ("lock_timeout", "statement_timeout") if wait else ():
             connection.execute(text(f"SET {limit} TO 0"))
-        lock = "pg_advisory_lock(:k) IS NOT NULL" if wait else "pg_try_advisory_lock(:k)"
+        lock = f"pg_advisory_lock({OF_SCHEMA}) IS NOT NULL" if wait else f"pg_try_advisory_lock({OF_SCHEMA})"
         acquired = bool(connection.scalar(text(f"SELECT {lock}"), {"k": number}))
         try:
             yield JobLock(acquired, lambda: _ask(connection))

@@ -2,11 +2,11 @@
 
 import contextlib
 import functools
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import func, select
 
@@ -29,13 +29,26 @@ BOTH = (Heap.REVIEWERS, Heap.REPORTERS)
 REPORTERS = (Heap.REPORTERS,)
 _MANIFESTS = select(func.count(), func.max(manifests.c.serial)).select_from(manifests)
 
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _outlasting(method: "Callable[Concatenate[Store, P], R]") -> "Callable[Concatenate[Store, P], R]":
+    """For a method that may be repeated: it waits for a database that restarts, and not in the place of a report."""
+
+    @functools.wraps(method)
+    def patient(store: "Store", /, *args: P.args, **kwargs: P.kwargs) -> R:
+        return store.reading_restarts.outlast(lambda: method(store, *args, **kwargs))
+
+    return patient
+
 
 class Store:
     """Envelopes and blocks, by id. Threads may share it; after a fork each process opens its own.
 
     Ids are 16 bytes, hashes 32, days UTC. Every method raises StoreError when the database or the folder fails, Full
     when there is no space, and Away when the database does not answer; then it may be called again, and except after
-    Away it has changed nothing. What stores waits for a database that restarts.
+    Away it has changed nothing. Reporters' and couriers' calls wait for a database that restarts.
     """
 
     def __init__(self, database: Database, blocks: Blocks, envelope_size: int, today: Today | None = None) -> None:
@@ -43,7 +56,7 @@ class Store:
         self._clock = Clock(database, today)
         self.block_store, self.envelope_size = blocks, envelope_size
         self._day_hashes = DayHashes(database, blocks)
-        self._restarts = Restarts()
+        self._restarts, self.reading_restarts = Restarts(), Restarts()  # neither takes the places of the other
         self._pending_room = uploads.PendingRoom(database, blocks)
 
     # The day
@@ -59,9 +72,9 @@ class Store:
 
     # For whoever starts the server
 
-    def risks(self) -> list[str]:
-        """A line for each PostgreSQL setting that puts acknowledged reports at risk; none on SQLite."""
-        return self.database.risks()
+    def risks(self, processes: int = 1) -> list[str]:
+        """A line for each PostgreSQL setting that may lose or refuse reports with so many processes; none on SQLite."""
+        return self.database.risks(processes)
 
     # For reporters and couriers: storing
 
@@ -124,6 +137,7 @@ class Store:
         with self.database.read() as connection:
             return envelopes.has(connection, id)
 
+    @_outlasting
     def lookup(
         self, ids: Sequence[bytes], heaps: Iterable[Heap] = BOTH, bodies: Iterable[Heap] = REPORTERS
     ) -> list[StoredEnvelope]:
@@ -131,6 +145,7 @@ class Store:
         with self.database.read() as connection:
             return envelopes.lookup(connection, ids, heaps, bodies)
 
+    @_outlasting
     def withdraw(self, report: bytes, slip: bytes) -> str:
         """Remove a waiting report and its slip, by their ids: `withdrawn` (also the second time) or `collected`.
 
@@ -139,6 +154,7 @@ class Store:
         _check_ids([report, slip])
         return envelopes.withdraw(self.database, report, slip, self._clock)
 
+    @_outlasting
     def block(self, id: bytes, heap: Heap | None = None) -> bytes | None:
         """A block that a commit has named, in that heap or in any; None if there is none."""
         with self.database.read() as connection:
@@ -148,11 +164,13 @@ class Store:
 
     # For couriers
 
+    @_outlasting
     def days(self) -> list[DayCount]:
         """Every day for which the reviewers' heap holds something, oldest first, with counts."""
         with self.database.read() as connection:
             return count_days(connection)
 
+    @_outlasting
     def day_ids(self, day: date, after: bytes = b"", most: int | None = None) -> DayIds:
         """What the reviewers' heap holds for a day: ids of envelopes that have a body, and of blocks, each sorted.
 
@@ -165,6 +183,7 @@ class Store:
         """The hash over the ids and contents of a day (SPEC 8.3); reads all of it. None if something is gone."""
         return self._day_hashes.get(day)
 
+    @_outlasting
     def collect(self, ids: Sequence[bytes]) -> list[bytes]:
         """Mark envelopes to reviewers as collected, durably, before any byte of them is sent.
 
@@ -177,6 +196,7 @@ class Store:
         envelopes = self.lookup([id], bodies=BOTH)
         return envelopes[0].body if envelopes else None
 
+    @_outlasting
     def record_imports(self, stated: Iterable[tuple[str, date, bytes]]) -> int:
         """Store reviewers' statements, their signatures checked by the caller, in one transaction; returns how many.
 
@@ -184,6 +204,7 @@ class Store:
         """
         return retention.record_imports(self.database, stated, self._clock)
 
+    @_outlasting
     def record_visit(self, courier: str) -> None:
         """Record today as a day on which this courier connected."""
         retention.record_visit(self.database, courier, self._clock)

@@ -116,7 +116,7 @@ def leapt(now: Reading) -> str:
 def at_start(instance: Instance) -> list[str]:
     """Warnings for whoever starts the server: of a clock that has leapt, and of the database."""
     try:
-        leap, risks = leapt(instance.store.clock()), instance.store.risks()
+        leap, risks = leapt(instance.store.clock()), instance.store.risks(instance.config.workers)
     except Away:
         return [
             "the database does not answer; the pages say so until it does. If it does not come back, see that its "
