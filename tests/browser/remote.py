@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from tests.browser import kept
 from tests.browser.walks import HERE, browser
 
 
@@ -35,12 +36,14 @@ class Remote:
 def remote(name: str, address: str, language: str = "en", **more: Any) -> Iterator[Remote]:
     """A browser with script on; in the end axe and its console must have said nothing."""
     given = {**browser(name), "address": address, "language": language, **more}
+    given["endpoint"] = kept.endpoint(given)
     command = ["node", str(HERE / "remote.mjs"), json.dumps(given)]
     with subprocess.Popen(command, stdin=-1, stdout=-1, stderr=-1, text=True) as process:
         try:
             yield Remote(process)
         except BaseException:
             process.kill()
+            kept.discard(given)
             raise
         assert process.stdin and process.stdout and process.stderr
         process.stdin.close()

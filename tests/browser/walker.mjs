@@ -35,36 +35,54 @@ const ORDINARY = {
  * A browser with a profile of its own; `use` is given a Walker, and what it returns is printed as JSON.
  *
  * `patience`: milliseconds after which something counts as hung.  `profile`: a folder that stays, for a profile as it is
- * when somebody uses a browser for the first time.  `isPrivate`: in a window apart, which Chromium treats as a private one.
+ * when somebody uses a browser for the first time.  `endpoint`: of a browser that runs.  `isPrivate`: in a window apart, which Chromium treats as a private one.
  */
-export async function withBrowser({ browser, program, patience, profile, isPrivate, preferences = {}, ...given }, use) {
+export async function withBrowser({ patience, endpoint, isPrivate, ...given }, use) {
   const folder = mkdtempSync(join(tmpdir(), "whistle-browser-"));
-  const started = await puppeteer.launch({
+  const started = endpoint
+    ? await puppeteer.connect({
+        browserWSEndpoint: endpoint,
+        protocol: given.browser === "firefox" ? "webDriverBiDi" : "cdp",
+        protocolTimeout: 2 * patience,
+      })
+    : await launched({ patience, ...given }, folder);
+  const context = isPrivate || endpoint ? await started.createBrowserContext() : started;
+  try {
+    const page = await context.newPage();
+    page.setDefaultTimeout(patience);
+    const walker = new Walker(page, patience, given);
+    const told = await use(walker, folder);
+    console.log(JSON.stringify({ ...told, found: walker.found }));
+  } finally {
+    if (endpoint) {
+      await context.close();
+      await started.disconnect();
+    } else if (started.connected) {
+      await started.close();
+    }
+    rmSync(folder, { recursive: true, force: true });
+    process.stdin.destroy();
+  }
+}
+
+/** A running browser; downloads of Firefox go to `folder`. */
+export function launched({ browser, program, patience, profile, isKept, preferences = {} }, folder) {
+  const isOrdinary = profile && !isKept;
+  return puppeteer.launch({
     browser,
     executablePath: program,
     headless: true,
     args: FLAGS[browser],
     protocolTimeout: 2 * patience,
     userDataDir: profile ?? (browser === "chrome" ? join(folder, "profile") : undefined),
-    ignoreDefaultArgs: profile && browser === "chrome" ? ORDINARY.chrome : false,
+    ignoreDefaultArgs: isOrdinary && browser === "chrome" ? ORDINARY.chrome : false,
     extraPrefsFirefox: {
       "browser.download.folderList": 2,
       "browser.download.dir": folder,
-      ...(profile && ORDINARY.firefox),
+      ...(isOrdinary && ORDINARY.firefox),
       ...preferences,
     },
   });
-  try {
-    const page = await (isPrivate ? await started.createBrowserContext() : started).newPage();
-    page.setDefaultTimeout(patience);
-    const walker = new Walker(page, patience, given);
-    const told = await use(walker, folder);
-    console.log(JSON.stringify({ ...told, found: walker.found }));
-  } finally {
-    if (started.connected) await started.close();
-    rmSync(folder, { recursive: true, force: true });
-    process.stdin.destroy();
-  }
 }
 
 export class Walker {

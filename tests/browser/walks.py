@@ -9,6 +9,7 @@ from typing import Any
 
 import flask
 
+from tests.browser import kept
 from tests.patience import PATIENCE, TRIAL, WHOLE
 from tests.server.visitor import store_of
 from tests.stock.programs import need, need_package
@@ -54,7 +55,12 @@ def walk(script: Path, **given: Any) -> dict[str, Any]:
 def scene(name: str, told: str, address: str, **more: Any) -> dict[str, Any]:
     """What one of the walks in which something goes wrong tells."""
     given = {**browser(name), "scene": told, "address": address, "language": "en", "text": TEXTS["en"], **more}
-    found = walk(HERE / "faults.mjs", **given)
+    given["endpoint"] = kept.endpoint(given)
+    try:
+        found = walk(HERE / "faults.mjs", **given)
+    except BaseException:
+        kept.discard(given)
+        raise
     assert found["found"] == []
     return found
 
