@@ -46,6 +46,7 @@ WRONG = {
     "number_as_flag": ("[server]\nthreads = true", "server.threads must be a whole number"),
     "out_of_range": ("[server]\nslots = 99", "server.slots must be from 2 to 16"),
     "bad_rate": ('[limits]\nlookup = { each = "often" }', "limits.lookup.each must be a rate"),
+    "circuits": ("[server]\ncircuits = true\nbehind_tor = false", "server.circuits needs behind_tor = true"),
     "unknown_action": ('[limits]\nsing = { each = "1 per day" }', "limits.sing is not known here"),
     "bad_question_id": ('[[channels.fraud.questions]]\nid = "When?"\nlabel.en = "When?"', "must be made of a to z"),
     "question_twice": (

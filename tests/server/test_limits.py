@@ -1,11 +1,14 @@
 """Limits that know nobody."""
 
+import contextlib
 import ipaddress
 import os
 import random
 import secrets
+import shutil
 import socket
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import flask
@@ -17,6 +20,7 @@ from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from tests import parties
 from tests.server.visitor import config, still
+from whistle.server import limits as counted
 from whistle.server.config import Config, Rate
 from whistle.server.counting import EVERYBODY, MemoryStorage
 from whistle.server.limits import AddressHash, Limits, retry_after
@@ -28,7 +32,7 @@ RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "look
 def limited(tmp_path: Path, **changes: object) -> tuple[flask.Flask, Limits]:
     """An application with small limits."""
     app = flask.Flask("limited")
-    app.extensions["whistle_limits"] = found = Limits(config(tmp_path, rates=RATES, **changes))
+    app.extensions["whistle_limits"] = found = Limits(config(tmp_path, **{"rates": RATES, **changes}))
     return (app, found) if "rates_storage" in changes else (still(app), found)
 
 
@@ -57,6 +61,76 @@ def test_behind_tor_only_everybody_counts(tmp_path: Path) -> None:
     app, limits = limited(tmp_path, behind_tor=True)
     assert [asked(app, limits, "send", "127.0.0.1") for _ in range(6)] == [True] * 5 + [False]
     assert asked(app, limits, "lookup", "127.0.0.1")
+
+
+def test_each_circuit_counts_by_itself(tmp_path: Path) -> None:
+    """Where tor tells circuits, one that does too much locks out no other; each is a whole address, not a network."""
+    rates = {**RATES, "lookup": Rate("2 per hour")}
+    app, limits = limited(tmp_path, circuits=True)
+    limits._config = config(tmp_path, rates=rates, circuits=True)
+    for circuit in ("fc00:dead:beef:4dad::1:2", "fc00:dead:beef:4dad::1:3"):
+        assert [asked(app, limits, "lookup", circuit) for _ in range(3)] == [True, True, False]
+
+
+def test_nobody_is_refused_for_what_others_read(tmp_path: Path) -> None:
+    """Behind tor, lookups, withdrawals, pages and blocks have no limit for everybody, however many come."""
+    app, limits = limited(tmp_path)
+    limits._config = config(tmp_path)
+    for action in set(limits._config.rates) - {"send", "courier"}:
+        assert all(asked(app, limits, action) for _ in range(1000)), action
+
+
+def test_as_much_may_be_stored_as_the_disk_has_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is free lasts for days of a flood, at least ten messages in ten seconds are taken, and some at most."""
+    counts = []
+    for free in (10**9, 100 * 10**9, 400 * 10**9, 10**15):
+        monkeypatch.setattr(counted.shutil, "disk_usage", lambda _, free=free: shutil._ntuple_diskusage(free, 0, free))
+        [item] = parse_many(counted.storable(tmp_path / "not" / "there"))
+        assert item.get_expiry() == 10
+        counts.append(item.amount)
+        assert item.amount == 10 or item.amount * 8640 * counted.DAYS * counted.MESSAGE <= free
+    assert counts[0] == 10 < counts[1] < counts[2] < counts[3] == counted.MOST
+
+
+def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A message waits until more may be stored, leaves its turn to compute to others, and is refused at the end."""
+    _, limits = limited(tmp_path, rates={**RATES, "send": Rate("1 per hour", "1 per 10 seconds")}, patience=60.0)
+    now = [1000.0]
+    monkeypatch.setattr(counted.time, "monotonic", lambda: now[0])
+    limits._limiter.limiter.storage._now = lambda: now[0]  # type: ignore[attr-defined]
+    slept: list[float] = []
+
+    def sleep(seconds: float) -> None:
+        slept.append(seconds)
+        now[0] += seconds
+
+    monkeypatch.setattr(counted.time, "sleep", sleep)
+    limits.queue("send", {})
+    limits.count("send", {})
+    assert not slept
+    limits.queue("send", {"gunicorn.socket": Socket(slept)})
+    assert 5 < sum(slept) <= 20 and slept[0] == 0 and slept[-1] == 0
+    limits.count("send", {})
+    limits._config = config(tmp_path, rates={**RATES, "send": Rate("1 per hour", "1 per hour")}, patience=3.0)
+    limits.count("send", {})
+    slept.clear()
+    with pytest.raises(TooManyRequests) as refused:
+        limits.queue("send", {})
+    assert 3 <= sum(slept) < 4 and isinstance(refused.value.retry_after, int) and refused.value.retry_after > 1000
+
+
+class Socket:
+    """A connection whose thread can leave its turn."""
+
+    def __init__(self, noted: list[float]) -> None:
+        self._noted = noted
+
+    @contextlib.contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Note the beginning and the end, as 0."""
+        self._noted.append(0)
+        yield
+        self._noted.append(0)
 
 
 def test_only_what_a_trusted_proxy_wrote_counts(tmp_path: Path) -> None:
@@ -139,11 +213,11 @@ def test_a_check_counts_nothing(tmp_path: Path) -> None:
 def test_no_window_is_longer_than_minutes() -> None:
     """Whoever is refused can go on within minutes."""
     rates = [rate for pair in Config(Path()).rates.values() for rate in (pair.each, pair.all)]
-    assert all(item.get_expiry() <= 120 for rate in rates for item in parse_many(rate))
+    assert all(item.get_expiry() <= 120 for rate in rates if rate for item in parse_many(rate))
 
 
-def test_some_places_stay_for_those_who_read(tmp_path: Path) -> None:
-    """Uploads take three quarters of the threads at most."""
+def test_some_places_stay_for_texts_given_back(tmp_path: Path) -> None:
+    """Uploads take all but an eighth of the threads for large bodies; the rest gives texts back."""
     _, limits = limited(tmp_path, threads=4)
     with limits.uploading(), limits.uploading(), limits.uploading(), pytest.raises(ServiceUnavailable):
         limits.uploading().__enter__()

@@ -124,11 +124,18 @@ def test_the_operator_is_told_of_it(
 
 def test_the_start_says_so(tmp_path: Path) -> None:
     """Where a proxy stands in front and no host is named, the operator is told what it must do; else nothing."""
-    for wrong in ({"trusted_proxies": 1}, {"behind_tor": False}):
+    for wrong in ({"trusted_proxies": 1, "proof_of_work": True}, {"behind_tor": False}):
         [said] = cautions(Config(tmp_path, **wrong))  # type: ignore[arg-type]
         assert "proxy_set_header Host $host" in said and "hosts = " in said
         assert not cautions(Config(tmp_path, hosts=("report.example.org",), **wrong))  # type: ignore[arg-type]
-    assert not cautions(Config(tmp_path))
+    assert not cautions(Config(tmp_path, proof_of_work=True))
+
+
+def test_the_start_says_that_floods_cost_nothing(tmp_path: Path) -> None:
+    """Behind tor, as long as the operator has not said that tor asks for proof of work; elsewhere it says nothing."""
+    [said] = cautions(Config(tmp_path))
+    assert "HiddenServicePoWDefensesEnabled 1" in said and "proof_of_work = true" in said
+    assert not cautions(Config(tmp_path, behind_tor=False, hosts=("report.example.org",)))
 
 
 def test_what_an_address_brings_is_not_looked_at(app: flask.Flask) -> None:

@@ -24,7 +24,7 @@ from whistle.server.config import Config
 from whistle.server.errors import StartError
 from whistle.server.key_files import write_manifests, write_roots
 from whistle.server.running import gunicorn, setup
-from whistle.server.running.gunicorn import Socket
+from whistle.server.running.connection import HEAD_TIME
 from whistle.server.running.socket_lock import socket_lock
 
 THREADS = 40
@@ -41,8 +41,8 @@ def prepare(place: Path, port: int) -> parties.Organisation:
     """The folder of a server for today."""
     org = parties.organisation(datetime.datetime.now(datetime.UTC).date())
     setup.make(place, bind=f"127.0.0.1:{port}")
-    text = (place / "whistle.toml").read_text("utf-8").replace("# threads = 400", f"threads = {THREADS}")
-    (place / "whistle.toml").write_text(text, "utf-8")
+    text = (place / "whistle.toml").read_text("utf-8").replace("# threads = 100", f"threads = {THREADS}")
+    (place / "whistle.toml").write_text(text.replace("# proof_of_work", "proof_of_work"), "utf-8")
     write_roots(place / "keys", [org.root.public])
     write_manifests(place / "keys", [org.known])
     return org
@@ -89,10 +89,12 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextlib.contextmanager
-def serving(place: Path) -> Iterator[Running]:
-    """A server in a process of its own, run by the command."""
+def serving(place: Path, more: str = "") -> Iterator[Running]:
+    """A server in a process of its own, run by the command; `more` stands in its [server]."""
     port = free_port()
     prepare(place, port)
+    text = (place / "whistle.toml").read_text("utf-8")
+    (place / "whistle.toml").write_text(text.replace("behind_tor = true", f"behind_tor = true\n{more}"), "utf-8")
     code = "import sys; sys.argv[0] = 'whistle'; from whistle.cli.main import main; main()"
     command = [sys.executable, "-c", code, "server", "run", "--folder", str(place)]
     environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
@@ -170,16 +172,17 @@ def test_half_sent_requests_do_not_starve_others(running: Running, count: int, s
             connection.sendall(sent)
         begun = time.monotonic()
         assert running.ask("GET", "/en/")[0] == 200
-        assert time.monotonic() - begun < gunicorn.HEAD_TIME  # so not only when the others' time was over
+        assert time.monotonic() - begun < HEAD_TIME  # so not only when the others' time was over
 
 
 def test_more_visitors_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:
     """No more connections are taken than the system's limit of open files bears."""
     limits = {"files": 1024}
+    usual = Config(Path())
     monkeypatch.setattr(gunicorn.resource, "getrlimit", lambda _: (limits["files"], 1 << 20))
-    assert gunicorn.settings(Config(Path(), threads=400))["worker_connections"] == 400
+    assert gunicorn.settings(usual)["worker_connections"] == 1024 - 2 * usual.threads - gunicorn.OTHER_FILES
     limits["files"] = gunicorn.FILES
-    assert gunicorn.settings(Config(Path(), threads=400))["worker_connections"] == 4000
+    assert gunicorn.settings(usual)["worker_connections"] == gunicorn.CONNECTIONS
 
 
 STRANGE = {
@@ -220,6 +223,18 @@ def test_it_says_nothing_and_stops(tmp_path: Path) -> None:
             found.raw(data)
         assert found.stop() == f"Whistle listens at 127.0.0.1:{found.port}.  Stop it with Ctrl-C.\n"
         assert found.process.returncode == 0
+
+
+def test_a_circuit_is_written_nowhere(tmp_path: Path) -> None:
+    """What tor writes of circuits is taken from it alone, and is in no file and no log; who says none is refused."""
+    with serving(tmp_path, "circuits = true") as found:
+        line = b"PROXY TCP6 fc00:dead:beef:4dad::abcd:ef01 ::1 258 80\r\n"
+        request = b"GET /en/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+        assert found.raw(line + request).startswith(b"HTTP/1.1 200")
+        assert found.raw(request).startswith(b"HTTP/1.1 400")
+        said = found.stop()
+    assert "abcd" not in said
+    assert not any(b"abcd:ef01" in each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
 
 
 def children(pid: int) -> list[int]:
@@ -265,64 +280,6 @@ def test_init_and_purge(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert purged.exit_code == 0 and purged.output.endswith("Done.\n")
     again = CliRunner().invoke(commands.server, ["init", "--folder", str(place)], standalone_mode=False)
     assert isinstance(again.exception, Problem)
-
-
-@pytest.fixture
-def pair(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Socket, socket.socket]]:
-    """Both ends of a connection, one of which loses patience after a second."""
-    monkeypatch.setattr(gunicorn, "IDLE_TIME", 1)
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        yield Socket(ours), theirs
-
-
-def test_a_silent_connection_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
-    """Nothing for as long as patience lasts ends the read."""
-    begun = time.monotonic()
-    with pytest.raises(gunicorn.DISCONNECTED):
-        pair[0].recv(100)
-    assert time.monotonic() - begun > 0.5
-
-
-def test_a_head_comes_soon_or_not_at_all(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    """For a head nobody is waited for long, even if some of it comes."""
-    monkeypatch.setattr(gunicorn, "HEAD_TIME", 1)
-    ours, theirs = pair
-    ours.begin_head()
-    theirs.sendall(bytes(10))
-    assert len(ours.recv(10)) == 10
-    with pytest.raises(gunicorn.DISCONNECTED):
-        ours.recv(10)
-    monkeypatch.setattr(gunicorn.time, "monotonic", iter(range(9)).__next__)
-    ours.begin_head()
-    theirs.sendall(bytes(5000))
-    ours.recv(1000)
-    with pytest.raises(TimeoutError):
-        ours.recv(4000)
-
-
-def test_a_trickle_is_given_up(pair: tuple[Socket, socket.socket], monkeypatch: pytest.MonkeyPatch) -> None:
-    """A byte now and then keeps nobody's thread; the next request begins anew."""
-    now = [0.0]
-
-    def later() -> float:
-        now[0] += 0.4
-        return now[0]
-
-    monkeypatch.setattr(gunicorn.time, "monotonic", later)
-    ours, theirs = pair
-    theirs.sendall(bytes(100))
-    with pytest.raises(TimeoutError):
-        for _ in range(10):
-            ours.recv(1)
-    ours.begin_head()
-    assert ours.recv(1) == b"\0"
-
-
-def test_whoever_takes_nothing_is_given_up(pair: tuple[Socket, socket.socket]) -> None:
-    """An answer that nobody reads ends too."""
-    with pytest.raises(gunicorn.DISCONNECTED):
-        pair[0].sendall(bytes(50_000_000))
 
 
 def test_ctrl_c_stops_master_and_worker(tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ def config(folder: Path, **changes: Any) -> Config:
         "guidance": {"en": "# Think of yourself\n\nUse *your own* device."},
         "threads": 4,
         "beat": 0.0,
+        "patience": 0.0,
     }
     return Config(folder, **{**fields, **changes})
 

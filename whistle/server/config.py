@@ -55,22 +55,25 @@ class Step:
 
 @dataclass(frozen=True)
 class Rate:
-    """How often an action is allowed: from one address, and by everybody together, as in `30 per minute`."""
+    """How often an action is allowed: from one address or circuit, and by everybody together, as in `30 per minute`.
+
+    Empty: by everybody together as often as the machine can, visitors in turn; what is stored, as the disk has room.
+    """
 
     each: str
-    all: str
+    all: str = ""
 
 
 def _rates() -> dict[str, Rate]:
     return {
-        "lookup": Rate("30 per minute", "1200 per minute"),
-        "send": Rate("5 per minute", "10 per 10 seconds"),  # only what is stored, not other forms
-        "upload": Rate("5 per minute", "60 per minute"),  # large forms without script
-        "block": Rate("2400 per minute", "12000 per minute"),
-        "fetch": Rate("120 per minute", "1200 per minute"),
-        "withdraw": Rate("5 per minute", "60 per minute"),
-        "page": Rate("120 per minute", "6000 per minute"),
-        "courier": Rate("600 per minute", "600 per minute"),  # of each courier
+        "lookup": Rate("30 per minute"),
+        "send": Rate("5 per minute"),  # only what is stored, not other forms
+        "upload": Rate("5 per minute"),  # large forms without script
+        "block": Rate("2400 per minute"),
+        "fetch": Rate("120 per minute"),
+        "withdraw": Rate("5 per minute"),
+        "page": Rate("120 per minute"),
+        "courier": Rate("600 per minute"),  # of each courier
     }
 
 
@@ -89,9 +92,11 @@ class Config:
     rates: Mapping[str, Rate] = field(default_factory=_rates)
     rates_storage: str = "memory://"  # or redis://…
     bind: str = "127.0.0.1:8080"
-    threads: int = 400
+    threads: int = 100  # large forms that a process receives at once
     workers: int = 2
     behind_tor: bool = True
+    circuits: bool = False  # tor tells which circuit a connection belongs to: HiddenServiceExportCircuitID haproxy
+    proof_of_work: bool = False  # the operator says that tor asks for it: HiddenServicePoWDefensesEnabled 1
     trusted_proxies: int = 0  # how many proxies in front of the server set X-Forwarded-For
     hosts: tuple[str, ...] = ()  # names under which people reach this server, with a non-default port
     slots: int = 8  # fixed for the life of the instance
@@ -99,6 +104,7 @@ class Config:
     blocks_url: str = ""  # empty: `blocks` in the folder
     max_upload: int = 4096 * MIB  # bytes of one form, files included
     chaff: float = 4.0  # mean number per day
+    patience: float = 30.0  # seconds that a message waits in a queue when more arrive than may be stored
     beat: float = 0.25  # seconds; pages that answer a lookup leave on it
 
     @classmethod
@@ -163,6 +169,10 @@ def _read(folder: Path, top: Reader) -> Config:
         **_server(server),
     )
     top.finish()
+    if config.circuits and (not config.behind_tor or config.trusted_proxies):
+        raise ConfigError(
+            "server.circuits needs behind_tor = true and trusted_proxies = 0: tor itself must connect here"
+        )
     return config
 
 
@@ -172,6 +182,8 @@ def _server(server: Reader) -> dict[str, Any]:
         "threads": server.integer("threads", Config.threads, low=4, high=4000),
         "workers": server.integer("workers", Config.workers, low=1, high=64),
         "behind_tor": server.flag("behind_tor", Config.behind_tor),
+        "circuits": server.flag("circuits", Config.circuits),
+        "proof_of_work": server.flag("proof_of_work", Config.proof_of_work),
         "trusted_proxies": server.integer("trusted_proxies", 0, low=0, high=8),
         "hosts": tuple(_host(server, host) for host in server.words("hosts")),
         "slots": server.integer("slots", Config.slots, low=2, high=MAX_SLOTS),
@@ -242,7 +254,7 @@ def _read_rates(given: Reader) -> tuple[dict[str, Rate], str]:
 def _rate(table: Reader, name: str, usual: str) -> str:
     rate = table.text(name, usual)
     try:
-        limits.parse_many(rate)
+        limits.parse_many(rate or usual or "1 per second")
     except ValueError as error:
-        raise ConfigError(f'{table.path(name)} must be a rate like "{usual}"') from error
+        raise ConfigError(f'{table.path(name)} must be a rate like "{usual or "60 per minute"}"') from error
     return rate

@@ -1,8 +1,9 @@
 """Rate limits that do not identify visitors.
 
-Addresses are counted by a keyed hash whose key is kept in memory only and discarded within the hour.  Behind Tor all
-visitors share one address, so each action also has its own limit for everybody together: a flood of one action leaves
-the others usable, and returning reporters can read while others cannot send.
+Addresses, or the circuits of tor, are counted by a keyed hash whose key is kept in memory only and discarded within the
+hour.  Where neither is known, one visitor's limit would be everybody's.  So nobody is refused for what others compute:
+`server/running/lanes` shares the processor by turns.  Only what is kept has a limit for everybody together, since a
+disk is filled for long; those who come when it is met wait for their turn.
 
 Windows slide: a refused request succeeds as soon as enough of the window has passed; the response says when.
 """
@@ -13,11 +14,14 @@ import hashlib
 import ipaddress
 import math
 import os
+import shutil
 import struct
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, TypeVar, cast
 
 import flask
 import limits
@@ -35,9 +39,15 @@ NAME = "whistle_limits"
 HOUR = 3600  # seconds
 STORAGE_RETRY = 30.0  # seconds
 REDIS_TIMEOUTS = {"socket_timeout": 2, "socket_connect_timeout": 2}  # seconds, for Redis
+MESSAGE = 128 * 1024  # bytes that a report takes, with its slip and what the database adds
+DAYS = 4  # in which strangers may fill what is free at the start, if they send without pause
+SLICE = 10  # seconds of the window for what everybody stores
+LEAST, MOST = 10, 200  # messages in that window, however much is free
+POLL = 0.2  # seconds
 COUNTING = f"{counting.MemoryStorage.STORAGE_SCHEME[0]}://"
-UPLOAD_SHARE = 3 / 4  # of the threads may receive large bodies; the rest is for readers
 REREAD_SHARE = 1 / 8  # of the threads may read a body that is not stored, to show its texts again
+
+CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")  # tor's: each is a circuit, none is an address
 
 T = TypeVar("T")
 
@@ -52,7 +62,7 @@ class AddressHash:
         self._memory = memory or Memory()
 
     def __call__(self, address: str) -> str:
-        """32 hexadecimal digits, the same within the hour for an address, or for all addresses of an IPv6 /64."""
+        """32 hexadecimal digits, the same within the hour for an address, a circuit or all addresses of an IPv6 /64."""
         with self._memory.locked() as data:
             key_hour, key = self.KEY.unpack_from(data)
             hour = int(self._now() // HOUR) + 1
@@ -80,8 +90,11 @@ class Limits:
             strategy="sliding-window-counter",
         )
         self._retry_storage_at = 0.0  # when to ask the storage again after it has failed
-        self._uploads = threading.BoundedSemaphore(max(1, int(config.threads * UPLOAD_SHARE)))
-        self._rereads = threading.BoundedSemaphore(max(1, int(config.threads * REREAD_SHARE)))
+        self._sized = {"send": storable(config.data)}
+        rereads = max(1, int(config.threads * REREAD_SHARE))
+        self._uploads = threading.BoundedSemaphore(max(1, config.threads - rereads))
+        self._rereads = threading.BoundedSemaphore(rereads)
+        self._queue: deque[object] = deque()  # those who wait until more may be stored
 
     def count(self, action: str, environ: dict[str, Any], client_id: str = "") -> None:
         """Count a request; TooManyRequests if the visitor, or everybody together, exceeds the limit.
@@ -93,11 +106,33 @@ class Limits:
             if not self._ask(self._limiter.limiter.hit, True, item, action, who):
                 raise self._too_many(item, action, who)
 
-    def check(self, action: str, environ: dict[str, Any]) -> None:
-        """TooManyRequests if `count` would raise it now; counts nothing."""
+    def check(self, action: str, environ: dict[str, Any], everybody: bool = True) -> None:
+        """TooManyRequests if `count` would raise it now; counts nothing.  Not `everybody`: for this visitor alone."""
         for item, who in self._counters(action, environ):
-            if not self._ask(self._limiter.limiter.test, True, item, action, who):
+            if (everybody or who != EVERYBODY) and not self._ask(self._limiter.limiter.test, True, item, action, who):
                 raise self._too_many(item, action, who)
+
+    def queue(self, action: str, environ: dict[str, Any]) -> None:
+        """`check`, but wait in a queue where only everybody's limit is met; TooManyRequests if that takes too long."""
+        self.check(action, environ, everybody=False)
+        place, end = object(), time.monotonic() + self._config.patience
+        self._queue.append(place)
+        try:
+            with _turn_left(environ):
+                while not self._is_free(place, action, environ) and time.monotonic() < end:
+                    time.sleep(POLL)
+        finally:
+            self._queue.remove(place)
+        self.check(action, environ)
+
+    def _is_free(self, place: object, action: str, environ: dict[str, Any]) -> bool:
+        if self._queue[0] is not place:
+            return False
+        try:
+            self.check(action, environ)
+        except TooManyRequests:
+            return False
+        return True
 
     def uploading(self) -> contextlib.AbstractContextManager[None]:
         """Hold one of the slots for large bodies; ServiceUnavailable if all are taken."""
@@ -114,10 +149,11 @@ class Limits:
         if client_id:
             yield from ((item, f"known {client_id}") for item in _parsed(rate.each))
             return
-        if not self._config.behind_tor:
+        if self._config.circuits or not self._config.behind_tor:
             visitor = self._address_hash(_address(environ, self._config.trusted_proxies))
             yield from ((item, visitor) for item in _parsed(rate.each))
-        yield from ((item, EVERYBODY) for item in _parsed(rate.all))
+        if everybody := rate.all or self._sized.get(action, ""):
+            yield from ((item, EVERYBODY) for item in _parsed(everybody))
 
     def _ask(self, ask: Callable[..., T], otherwise: T, *given: Any) -> T:
         """The storage's answer, or `otherwise` while it fails: better without limits than closed to everybody."""
@@ -166,20 +202,20 @@ def count(action: str, client_id: str = "") -> None:
     _here().count(action, flask.request.environ, client_id)
 
 
-def check(action: str) -> None:
-    """TooManyRequests if `count` would raise it now; counts nothing."""
-    _here().check(action, flask.request.environ)
+def check(action: str, everybody: bool = True) -> None:
+    """TooManyRequests if `count` would raise it now; counts nothing.  Not `everybody`: for this visitor alone."""
+    _here().check(action, flask.request.environ, everybody)
 
 
 @contextlib.contextmanager
 def storing(again: bool = False) -> Iterator[None]:
     """A context that stores a message and counts it only if that succeeds.
 
-    Raises TooManyRequests on entry, but never for a message that is already stored and comes `again`.  It is counted
-    at the end, so concurrent messages may exceed the limit by a few.
+    Raises TooManyRequests on entry, after waiting in the queue, but never for a message that is already stored and
+    comes `again`.  It is counted at the end, so concurrent messages may exceed the limit by a few.
     """
     if not again:
-        check("send")
+        _here().queue("send", flask.request.environ)
     yield
     if not again:
         with contextlib.suppress(TooManyRequests):
@@ -200,6 +236,19 @@ def uploading() -> contextlib.AbstractContextManager[None]:
 def giving_back() -> contextlib.AbstractContextManager[None]:
     """Hold one of the slots for bodies of which only the texts are used; ServiceUnavailable if all are taken."""
     return _here().giving_back()
+
+
+def storable(folder: Path) -> str:
+    """How much everybody together may send, so that what is free on a folder's disk lasts for some days of a flood."""
+    free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists())).free
+    count = free // (MESSAGE * DAYS * 86_400 // SLICE)
+    return f"{min(MOST, max(LEAST, count))} per {SLICE} seconds"
+
+
+def _turn_left(environ: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
+    """A context that waits, and lets others compute meanwhile, where `server/running` serves."""
+    waiting = getattr(environ.get("gunicorn.socket"), "waiting", contextlib.nullcontext)
+    return cast("contextlib.AbstractContextManager[None]", waiting())
 
 
 @contextlib.contextmanager
@@ -241,6 +290,8 @@ def _network(address: str) -> bytes:
         ip = ipaddress.ip_address(address)
     except ValueError:
         return b""
+    if isinstance(ip, ipaddress.IPv6Address) and ip in CIRCUITS:
+        return ip.packed
     if isinstance(ip, ipaddress.IPv6Address):
         return ip.ipv4_mapped.packed if ip.ipv4_mapped else ip.packed[:8]
     return ip.packed

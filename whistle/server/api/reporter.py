@@ -51,7 +51,7 @@ def ready() -> flask.Response:
     """Whether a message would be accepted now, to ask before sending it; reserves nothing."""
     limits.count("page")
     _body(0, 0)
-    limits.check("send")
+    limits.check("send", everybody=False)  # where only everybody's limit is met, it will wait in the queue
     limits.check("block")
     try:
         here().store.check_room()
@@ -63,8 +63,7 @@ def ready() -> flask.Response:
 @blueprint.post("/block")
 def put_block() -> flask.Response:
     """Store a block for a later report: the upload's id, the block's, then 262,144 bytes."""
-    with limits.uploading():
-        body = _body(2 * ID + BLOCK, 2 * ID + BLOCK)
+    body = _body(2 * ID + BLOCK, 2 * ID + BLOCK)
     limits.count("block")
     instance = here()
     try:
@@ -89,8 +88,7 @@ def store_envelopes() -> flask.Response:
     """Store a message, or a report with its slip, under its token, and keep the blocks put for it."""
     instance = here()
     size = envelope.size(instance.config.slots)
-    with limits.uploading():
-        body = _body(size, submission.MAX_HEAD + submission.REPORT * size)
+    body = _body(size, submission.MAX_HEAD + submission.REPORT * size)
     request = _parse_store(body, instance.config.slots)
     sealed = under(request.token, request.envelopes)
     again = all(instance.store.has(each.id) for each in sealed)

@@ -1,0 +1,255 @@
+"""gunicorn's threaded worker: its threads wait for no client, its answers and errors reveal nothing of a request.
+
+gunicorn documents `worker_class`, and that `get_thread_pool` may be overridden; the rest of what is overridden here is
+held by tests/server/test_gunicorn.py to what this module expects of it.
+"""
+
+import errno
+import http
+import os
+import selectors
+import signal
+import socket
+import sys
+import time
+from concurrent import futures
+from functools import partial
+from typing import Any
+
+from gunicorn import util  # type: ignore[import-untyped]
+from gunicorn.http import wsgi  # type: ignore[import-untyped]
+from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
+
+from whistle.server import headers
+from whistle.server.config import Config
+from whistle.server.instance import of
+from whistle.server.logs import log_error
+from whistle.server.running import lanes
+from whistle.server.running.connection import BODY, HONEST_RATE, Buffers, Connection, State, Stranger, Terms, slowest
+from whistle.server.running.lanes import Lanes
+
+ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
+AT_ONCE = 64  # connections accepted before others get on
+KERNEL = 64 * 1024  # bytes of an answer that the system holds for a client, beside those that are counted here
+TICK = 0.5  # seconds between two looks at whose time is over
+SWITCH = 0.0005  # seconds until another thread may go on: the accepting one needs many short turns
+OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+LOCAL = ("127.0.0.1", "::1", "")  # whence tor comes; "" for a unix socket
+
+
+class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
+    """A response without Server and Date: a clock's error identifies its machine."""
+
+    def default_headers(self) -> list[str]:
+        """gunicorn's headers without these two."""
+        return [line for line in super().default_headers() if not line.startswith(("Server:", "Date:"))]
+
+
+def refusal(status: http.HTTPStatus) -> bytes:
+    """The response to a malformed request, or to an error outside any view."""
+    body = f"{status.value} {status.phrase}\n"
+    fields = [("Connection", "close"), ("Content-Type", "text/plain"), ("Content-Length", len(body)), *headers.OURS[0]]
+    lines = [f"{name}: {value}" for name, value in fields]
+    return "\r\n".join([f"HTTP/1.1 {status.value} {status.phrase}", *lines, "", body]).encode()
+
+
+class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
+    """The accepting thread waits for clients; threads answer those whose requests have arrived, lane by lane."""
+
+    settings: Config  # set before the workers start
+
+    def __init__(self, *given: Any, **more: Any) -> None:
+        super().__init__(*given, **more)
+        config = self.settings
+        self._terms = Terms(config.circuits, not config.behind_tor, config.trusted_proxies)
+        self._waiting: dict[TConn, None] = {}
+        self._buffers = Buffers()
+        self._names: dict[socket.socket, Any] = {}
+        self._next_tick = 0.0
+
+    def get_thread_pool(self) -> Lanes:
+        """Threads in lanes; the one for large bodies has as many as whistle.toml says."""
+        sizes = lanes.SIZES | {lanes.LARGE: lanes.Size(self.settings.threads, lanes.SIZES[lanes.LARGE].turns)}
+        return Lanes(sizes, _route)
+
+    def run(self) -> None:
+        """Serve until told to stop; then what is still under way is cut off, and SQLite's log is merged."""
+        sys.setswitchinterval(SWITCH)
+        super().run()
+        of(self.app.callable).store.shut_down()
+        os._exit(0)  # Python would wait for the threads of those who are slow
+
+    def set_accept_enabled(self, enabled: bool) -> None:
+        """Accept connections or not; once told to stop, refuse them, where gunicorn would let them wait."""
+        super().set_accept_enabled(enabled)
+        for listener in self.sockets if not self.alive else ():
+            listener.close()
+
+    def init_signals(self) -> None:
+        """Ignore Ctrl-C, which a terminal sends to all processes: the master stops the workers."""
+        super().init_signals()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+    def handle_quit(self, sig: int, frame: Any) -> None:
+        """Exit at once, as in a power cut; gunicorn would wait for a lock that the interrupted thread may hold."""
+        os._exit(0)
+
+    def accept(self, listener: socket.socket) -> None:
+        """Accept those who have come, and wait for their requests."""
+        for _ in range(min(AT_ONCE, self.worker_connections - self.nr_conns)):
+            try:
+                plain, address = listener.accept()
+            except OSError as error:
+                if error.errno in OUT_OF_FILES:
+                    time.sleep(0.1)  # gunicorn would end the process
+                return
+            self._begin_waiting(plain, address, listener)
+
+    def finish_request(self, conn: TConn, fs: "futures.Future[Any]") -> None:
+        """Wait for the client to take the rest of its answer; then for its next request, or until it closes."""
+        conn.keep = not fs.cancelled() and not fs.exception() and bool(fs.result())
+        conn.sock.answered()
+        self._next(conn)
+
+    def murder_pending(self) -> None:
+        """Close connections whose time is over, and those that must give way to others; called at least each second."""
+        now = time.monotonic()
+        if now < self._next_tick:
+            return
+        self._next_tick = now + TICK
+        for conn in [
+            each for each in self._waiting if each.sock.is_over(now) or (not self.alive and each.sock.is_idle)
+        ]:
+            self._close(conn)
+        for connection in self.tpool.slow(now):
+            connection.drop()
+        while self._is_short() and (conn := self._slowest(now)):
+            self._close(conn)
+
+    def handle(self, conn: TConn) -> Any:
+        """Answer one request of a connection, in a thread; whether the connection stays open."""
+        if conn.sock.is_gone:
+            return False
+        keep = super().handle(conn)
+        if conn.parser is not None:
+            conn.sock.unread(conn.parser.unreader.take_buffered())
+        return keep
+
+    def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
+        """Respond to malformed HTTP or an unhandled error without quoting any of it."""
+        bad = type(exc).__module__ == "gunicorn.http.errors"
+        if not bad:
+            log_error(exc)
+        try:
+            status = http.HTTPStatus.BAD_REQUEST if bad else http.HTTPStatus.INTERNAL_SERVER_ERROR
+            util.write_nonblock(client, refusal(status))
+        except OSError:
+            pass
+
+    def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
+        """Keep alive only if the whole body was read: waiting for the rest would block a thread."""
+        return bool(keepalive) and getattr(conn.parser.mesg.body.reader, "length", None) == 0
+
+    def _begin_waiting(self, plain: socket.socket, address: Any, listener: socket.socket) -> None:
+        self.nr_conns += 1
+        conn = TConn(self.cfg, Connection(plain, self._terms, self._buffers), address, self._name_of(listener))
+        if self._terms.circuits and isinstance(address, tuple) and address[0] not in LOCAL:
+            self._close(conn)  # only the tor of this machine says which circuit it is
+            return
+        self._wait(conn, selectors.EVENT_READ)
+        self._on_event(conn, conn.sock)  # what has come already
+
+    def _name_of(self, listener: socket.socket) -> Any:
+        if listener not in self._names:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL)  # its connections inherit it
+            self._names[listener] = listener.getsockname()
+        return self._names[listener]
+
+    def _wait(self, conn: TConn, events: int) -> None:
+        self._waiting[conn] = None
+        self.poller.register(conn.sock, events, partial(self._on_event, conn))
+
+    def _stop_waiting(self, conn: TConn) -> None:
+        if conn in self._waiting:
+            del self._waiting[conn]
+            self.poller.unregister(conn.sock)
+
+    def _on_event(self, conn: TConn, _connection: Any) -> None:
+        """What a connection waited for has come, in the accepting thread."""
+        try:
+            self._go_on(conn)
+        except BlockingIOError:
+            pass
+        except Stranger:
+            self._refuse(conn)
+        except OSError:
+            self._close(conn)
+
+    def _go_on(self, conn: TConn) -> None:
+        state = conn.sock.state
+        if state is State.ANSWER:
+            self._next(conn)
+        elif state is State.LINGER:
+            if conn.sock.discard():
+                self._close(conn)
+        elif conn.sock.arrive():
+            self._begin(conn)
+
+    def _begin(self, conn: TConn) -> None:
+        self._stop_waiting(conn)
+        conn.sock.taken()
+        conn.data_ready = True  # else gunicorn would wait for data in the thread
+        if conn.sock.circuit:
+            conn.client = (conn.sock.circuit, 0)
+        self.enqueue_req(conn)
+
+    def _next(self, conn: TConn) -> None:
+        """After an answer, or a part of it."""
+        try:
+            self._stop_waiting(conn)
+            if not conn.sock.flush():
+                self._wait(conn, selectors.EVENT_WRITE)
+            elif not conn.keep or not self.alive:
+                conn.sock.linger()
+                self._wait(conn, selectors.EVENT_READ)
+            else:
+                conn.sock.go_on()
+                if conn.sock.held and conn.sock.is_ready():
+                    self._begin(conn)
+                else:
+                    self._wait(conn, selectors.EVENT_READ)
+        except Stranger:
+            self._refuse(conn)
+        except OSError:
+            self._close(conn)
+
+    def _refuse(self, conn: TConn) -> None:
+        conn.keep = False
+        try:
+            conn.sock.sendall(refusal(http.HTTPStatus.BAD_REQUEST))
+            conn.sock.answered()
+        except OSError:
+            self._close(conn)
+        else:
+            self._next(conn)
+
+    def _close(self, conn: TConn) -> None:
+        self._stop_waiting(conn)
+        self.nr_conns -= 1
+        conn.sock.close()
+
+    def _is_short(self) -> bool:
+        return self._buffers.held > ROOM or self.nr_conns >= self.worker_connections
+
+    def _slowest(self, now: float) -> TConn | None:
+        """Who gives way: the slowest of all where memory is short, else only who is slower than an honest client."""
+        rate = float("inf") if self._buffers.held > ROOM else HONEST_RATE
+        by_socket = {conn.sock: conn for conn in self._waiting}
+        found = slowest(by_socket, now, rate)
+        return by_socket[found] if found else None
+
+
+def _route(conn: TConn) -> tuple[str, str]:
+    connection: Connection = conn.sock
+    address = conn.client[0] if isinstance(conn.client, tuple) else ""
+    return lanes.lane_of(connection.head, connection.length > BODY), connection.visitor(address)
