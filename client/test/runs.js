@@ -13,7 +13,7 @@ import * as envelope from "../src/protocol/case/envelope.js";
 import { Expired, ProtocolError } from "../src/protocol/errors.js";
 import * as schema from "../src/protocol/schema.js";
 import { isBlank } from "../src/protocol/invisible_text.js";
-import { CONTINUES, SENDER, isByReporter } from "../src/protocol/case/message_kinds.js";
+import { isByReporter } from "../src/protocol/case/message_kinds.js";
 import * as manifest from "../src/protocol/trust/manifest.js";
 import * as message from "../src/protocol/case/message.js";
 import { PublicKey } from "../src/protocol/trust/minisign.js";
@@ -66,7 +66,7 @@ function checked(signed, { key }) {
   if (key) {
     message.check(signed, hexToBytes(key));
   } else {
-    message.checkReporter(signed);
+    message.check(signed, hexToBytes(signed.message.from.sign));
   }
   return signed;
 }
@@ -107,8 +107,7 @@ function form(given) {
       digest.file(first, hexToBytes(second));
     }
   }
-  const code = retrieval.codeFor(hexToBytes(given.attempt), digest.digest());
-  return { digest: bytesToHex(digest.digest()), code: bytesToHex(code) };
+  return { digest: bytesToHex(digest.digest()) };
 }
 
 /** @param {any} given */
@@ -177,7 +176,7 @@ function verifyManifest(given) {
     }
   }
   const standing = manifest.standing(found, given.day);
-  return { hash, serial: found.serial, standing, warning: manifest.warning(found, given.day), recipients };
+  return { hash, serial: found.serial, standing, recipients };
 }
 
 /** @param {{ text: string }} given */
@@ -215,10 +214,6 @@ export const RUNS = {
   rest({ line, content }) {
     const whole = message.withContent(message.parse(data(line)), data(content));
     return { whole: textOf(message.encode(whole)) };
-  },
-  continues({ continues, old, case: next }) {
-    message.checkContinues(schema.parse(CONTINUES, continues), schema.parse(SENDER, old), next);
-    return {};
   },
   missing({ today, held, unreadable, slip, slots }) {
     const replies = held.map((/** @type {any} */ each) => [hashOf([data(each)]), message.parse(data(each))]);

@@ -144,7 +144,7 @@ test("an answer to a lookup is read", async (context) => {
   context.mock.method(globalThis, "fetch", async () => new Response(answer));
   const found = await new Api("https://whistle.test").lookup([]);
   const expected = { id: new Uint8Array(16).fill(7), state: "collected", day: "2026-11-22", body: Uint8Array.of(8, 9) };
-  assert.deepEqual(found, { found: [expected], more: true });
+  assert.deepEqual(found, { entries: [expected], more: true });
 });
 
 test("blocks that are not of their size are refused", async (context) => {

@@ -8,6 +8,7 @@ import { ed25519, ED25519_TORSION_SUBGROUP } from "../../client/node_modules/@no
 import { sha512 } from "../../client/node_modules/@noble/hashes/sha2.js";
 import { HybridIdentity, HybridRecipient, X25519Identity } from "../../client/src/protocol/age/index.js";
 import * as attachment from "../../client/src/protocol/case/attachment.js";
+import * as continuation from "../../client/src/protocol/case/continuation.js";
 import * as canonical from "../../client/src/protocol/canonical.js";
 import * as envelope from "../../client/src/protocol/case/envelope.js";
 import { ProtocolError } from "../../client/src/protocol/errors.js";
@@ -47,7 +48,6 @@ function reporter({ code, attempt, digest, slots }) {
     reference: retrieval.reference(who.case),
     tokens: [who.reportToken, who.followUpToken(unhex(attempt), unhex(digest))].map(hex),
     look: who.lookupIds(slots).map(hex),
-    code: hex(retrieval.codeFor(unhex(attempt), unhex(digest))),
     form: hex(form.digest()),
   };
 }
@@ -159,7 +159,7 @@ const ANSWERS = {
   openAttachment: ({ record, blocks }) => hex(attachment.openWhole(record, blocks.map(unhex))),
   blocksFor: ({ sizes }) => sizes.map(attachment.blocksFor),
   shortenedName: ({ name }) => attachment.shortenedName(name),
-  continueCase: ({ old, next }) => message.continueCase(retrieval.derive(unhex(old)), unhex(next)),
+  continueCase: ({ old, next }) => continuation.prove(retrieval.derive(unhex(old)), unhex(next)),
   verify: ({ key, data, signature }) => signing.verify(unhex(key), unhex(data), unhex(signature)) ?? true,
   minisign: ({ key, data, signature }) => PublicKey.fromText(key).verify(unhex(data), unhex(signature)),
   minisignKey: ({ text }) => PublicKey.fromText(text).text,
@@ -174,7 +174,6 @@ const ANSWERS = {
       active: manifest.active(known.manifest).map(({ id }) => id),
       recipients: manifest.recipients(known.manifest, readers, day).map(({ text }) => text),
       standing: manifest.standing(known.manifest, day),
-      warning: manifest.warning(known.manifest, day),
       fingerprint: manifest.fingerprint(pinned),
     };
   },

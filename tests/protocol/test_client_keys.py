@@ -30,7 +30,6 @@ def manifest_answers(
         "active": [each.id for each in held.active()],
         "recipients": [each.text for each in held.recipients(readers, day)],
         "standing": held.standing(day),
-        "warning": held.warning(day),
         "fingerprint": manifest.fingerprint(roots),
     }
 

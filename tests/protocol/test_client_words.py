@@ -33,7 +33,6 @@ def test_everything_that_follows_from_the_words(peer: Peer, chance: random.Rando
             "reference": retrieval.reference(who.case),
             "tokens": [token.hex() for token in tokens],
             "look": [id.hex() for id in who.lookup_ids(slots)],
-            "code": retrieval.code_for(attempt, digest).hex(),
             "form": form.digest().hex(),
         }
 

@@ -165,12 +165,12 @@ export class Page {
       redirect: "error",
       signal: AbortSignal.timeout(TIMEOUT),
     });
-    const found = new DOMParser().parseFromString(await answer.text(), "text/html");
+    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
     if (answer.ok) {
-      return found;
+      return parsed;
     }
     if (answer.status === TOO_MANY_REQUESTS) {
-      const said = [...found.querySelectorAll("h1, .lead")].map((element) => element.textContent).join(". ");
+      const said = [...parsed.querySelectorAll("h1, .lead")].map((element) => element.textContent).join(". ");
       throw new TaskError({ kind: "limited", said, wait: Number(answer.headers.get("Retry-After")) || 0 });
     }
     throw new TaskError({ kind: "refused" });
@@ -304,8 +304,8 @@ export class Page {
   _load() {
     this._link?.close();
     this._link = new WorkerLink(this._tag.src, this.environment);
-    this._kitReady = this.fetch({ step: "script" }).then((found) => {
-      this._kit = new Kit(found);
+    this._kitReady = this.fetch({ step: "script" }).then((parsed) => {
+      this._kit = new Kit(parsed);
       this.list = this._kit.settings.words;
     });
     this._hasLoadFailed = false;

@@ -75,9 +75,9 @@ export function followBoxes(page) {
   const form = /** @type {HTMLFormElement | null} */ (place?.closest("form"));
   const update = () => {
     const chosen = form && chosenAudience(page, new FormData(form));
-    const said = chosen && audienceLine(page.kit, chosen);
-    if (said && said.textContent !== place?.textContent) {
-      place?.replaceChildren(said); // a live region: every replacement is read aloud
+    const audience = chosen && audienceLine(page.kit, chosen);
+    if (audience && audience.textContent !== place?.textContent) {
+      place?.replaceChildren(audience); // a live region: every replacement is read aloud
     }
   };
   if (form) {

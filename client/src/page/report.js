@@ -75,11 +75,11 @@ export function checkFiles({ kit }, { files }) {
  * @param {string} channel
  */
 export async function changeChannel(page, form, channel) {
-  const found = await page.fetch({ step: "tell", channel, way: String(new FormData(form).get("way")) });
+  const parsed = await page.fetch({ step: "tell", channel, way: String(new FormData(form).get("way")) });
   if (!form.isConnected) {
     return; // the form was sent meanwhile
   }
-  const main = document.importNode(/** @type {Element} */ (found.querySelector("main")), true);
+  const main = document.importNode(/** @type {Element} */ (parsed.querySelector("main")), true);
   const next = /** @type {HTMLFormElement} */ (main.querySelector("form"));
   for (const field of /** @type {Iterable<any>} */ (form.elements)) {
     const same = /** @type {any} */ (next.querySelector(`[name="${field.name}"]${byValue(field)}`));

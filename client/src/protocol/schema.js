@@ -39,21 +39,21 @@ export function parse(kind, value) {
   require(isObject(value), `${kind.name}: not an object`);
   const left = new Map(Object.entries(/** @type {object} */ (value)));
   /** @type {Record<string, any>} */
-  const found = {};
+  const parsed = {};
   for (const [name, form] of Object.entries(kind.fields)) {
     const optional = name in (kind.defaults ?? {});
     if (left.has(name)) {
-      found[name] = form(left.get(name));
-      require(!optional || !isEmpty(found[name]), `${kind.name}: ${name} must be left out`);
+      parsed[name] = form(left.get(name));
+      require(!optional || !isEmpty(parsed[name]), `${kind.name}: ${name} must be left out`);
       left.delete(name);
     } else {
       require(optional, `${kind.name}: ${name} is missing`);
-      found[name] = kind.defaults?.[name];
+      parsed[name] = kind.defaults?.[name];
     }
   }
   require(!left.size, `${kind.name}: an unknown field`);
-  kind.check?.(found);
-  return found;
+  kind.check?.(parsed);
+  return parsed;
 }
 
 /**

@@ -29,13 +29,13 @@ export class PageRequest extends Task {
   async begin() {
     testSelf();
     const { roots, day } = this._question.environment;
-    const { manifest: found } = await this._currentManifest(); // replies can be read even when the manifest is too old to seal by
-    const people = manifest.offered(found, day).map(person);
+    const { manifest: current } = await this._currentManifest(); // replies can be read even when the manifest is too old to seal by
+    const people = manifest.offered(current, day).map(person);
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),
-      serial: found.serial,
-      people: found.recovery ? [...people, { id: manifest.RECOVERY, shown: found.recovery.name }] : people,
-      channels: Object.fromEntries(found.channels.map(({ id, readers }) => [id, readers])),
+      serial: current.serial,
+      people: current.recovery ? [...people, { id: manifest.RECOVERY, shown: current.recovery.name }] : people,
+      channels: Object.fromEntries(current.channels.map(({ id, readers }) => [id, readers])),
     };
   }
 
@@ -51,9 +51,9 @@ export class PageRequest extends Task {
       return replies.filter(({ reply }) => marks.includes(reply.mark ?? "")).map(({ day }) => day);
     };
     const { readers = [], without = [] } = slip ?? {};
-    const { found, named } = await this._names([...readers, ...without]);
-    const next = followUpReaders(view, found);
-    const instead = slip ? readersOf(found, slip.channel ?? "", without) : [];
+    const { current, named } = await this._names([...readers, ...without]);
+    const next = followUpReaders(view, current);
+    const instead = slip ? readersOf(current, slip.channel ?? "", without) : [];
     return {
       state,
       stateDay: day,
@@ -70,8 +70,8 @@ export class PageRequest extends Task {
       })),
       next: next.map(named),
       instead: next.length ? [] : instead.map(named),
-      isOpen: manifest.standing(found, this._question.environment.day) !== "closed",
-      collection: found.collection,
+      isOpen: manifest.standing(current, this._question.environment.day) !== "closed",
+      collection: current.collection,
       reference: reference(reporter.case),
       replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: shown(reviewer) })).reverse(),
     };
@@ -93,13 +93,13 @@ export class PageRequest extends Task {
       throw new ApiError("missing");
     }
     const { channel = "", without: before } = view.slip;
-    const known = await this._sealingManifest();
-    const same = followUpReaders(view, known.manifest);
+    const signed = await this._sealingManifest();
+    const same = followUpReaders(view, signed.manifest);
     const without = same.length ? before : [...before, ...(this._question.draft?.without ?? [])];
-    const readers = same.length ? same : readersOf(known.manifest, channel, without);
+    const readers = same.length ? same : readersOf(signed.manifest, channel, without);
     const reporter = derive(randomBytes(CODE));
     const more = { channel, without, readers, continues: { reporter: old, slip: view.slip } };
-    const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, known, this._question.environment.day));
+    const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, signed, this._question.environment.day));
     return { ...(await this._words(reporter)), ...ids };
   }
 
@@ -135,12 +135,12 @@ export class PageRequest extends Task {
       throw new Expired("no manifest");
     }
     const manifests = last;
-    const { manifest: found } = manifests.current(day);
+    const { manifest: current } = manifests.current(day);
     const named = (/** @type {string} */ id) => {
-      const reviewer = manifest.reviewer(found, id) ?? manifests.reviewer(id);
-      return reviewer ? person(reviewer) : { id, shown: (id === manifest.RECOVERY && found.recovery?.name) || id };
+      const reviewer = manifest.reviewer(current, id) ?? manifests.reviewer(id);
+      return reviewer ? person(reviewer) : { id, shown: (id === manifest.RECOVERY && current.recovery?.name) || id };
     };
-    return { found, named };
+    return { current, named };
   }
 }
 

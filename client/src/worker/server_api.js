@@ -179,7 +179,7 @@ export class Api {
 function parseLookup(answer, last) {
   const view = new DataView(sized(answer, PAD).buffer, answer.byteOffset, answer.length);
   /** @type {Found[]} */
-  const found = [];
+  const entries = [];
   let at = HEAD;
   for (let left = view.getUint32(0); left; left--) {
     const start = at + ENTRY;
@@ -191,14 +191,14 @@ function parseLookup(answer, last) {
     last = bytesToHex(id);
     const state = nameOf(STATES, answer[at + ID]);
     const day = new Date(view.getUint32(at + ID + 1) * DAY).toISOString().slice(0, 10);
-    found.push({ id, state, day, body: answer.slice(start, start + length) });
+    entries.push({ id, state, day, body: answer.slice(start, start + length) });
     at = start + length;
   }
   const more = Boolean(answer[HEAD - 1]);
-  if (more && !found.length) {
+  if (more && !entries.length) {
     throw new ApiError("refused");
   }
-  return { found, more };
+  return { entries, more };
 }
 
 /**

@@ -80,21 +80,21 @@ export class Task {
   /** Seal and store a report with its files; then its words, and the ids of its readers and of those left out. */
   async report() {
     const reporter = derive(randomBytes(CODE));
-    const known = await this._sealingManifest();
-    const ids = await this._send((draft) => report(draft, reporter, known, this._question.environment.day));
+    const signed = await this._sealingManifest();
+    const ids = await this._send((draft) => report(draft, reporter, signed, this._question.environment.day));
     return { ...(await this._words(reporter)), ...ids };
   }
 
   /** Seal and store a follow-up with its files; the ids of its readers and of those left out. */
   async followUp() {
     const [reporter, attempt] = [await this._reporter(), randomBytes(ATTEMPT)];
-    const known = await this._sealingManifest();
+    const signed = await this._sealingManifest();
     const view = await this._lookup(reporter);
     if (!view) {
       throw new ApiError("missing");
     }
     const { day } = this._question.environment;
-    return this._send((draft) => followUp(draft, reporter, view, attempt, known, day));
+    return this._send((draft) => followUp(draft, reporter, view, attempt, signed, day));
   }
 
   /** The case under the words; null if there is none. */
@@ -137,10 +137,10 @@ export class Task {
     return retry(request, this._options);
   }
 
-  /** @param {Language[]} [wanted] all by default */
-  async _loadWordLists(wanted) {
+  /** @param {Language[]} [languages] all by default */
+  async _loadWordLists(languages) {
     const { folder } = this._question.environment;
-    await wordLists.load((name) => this._retry(() => this._api.get(folder + name)), wanted);
+    await wordLists.load((name) => this._retry(() => this._api.get(folder + name)), languages);
   }
 
   async _reporter() {
@@ -183,22 +183,22 @@ export class Task {
    */
   async _lookup(reporter) {
     /** @type {Found[] | null} */
-    let found = null;
+    let entries = null;
     /** @type {Conversation | null} */
     let conversation = null;
     for await (const manifests of this._manifests()) {
-      const { slots } = manifests.known[0].manifest;
-      found ??= await this._everything(reporter.lookupIds(slots));
+      const { slots } = manifests.manifests[0].manifest;
+      entries ??= await this._everything(reporter.lookupIds(slots));
       const fetch = (/** @type {Attachment} */ record) => this._fetchWhole(record);
-      conversation = await validateReplies(found, reporter, manifests, slots, fetch, this._question.environment.day);
+      conversation = await validateReplies(entries, reporter, manifests, slots, fetch, this._question.environment.day);
       const { late, notices, replies } = conversation;
       if (!late && [...notices, ...replies].every(({ reviewer }) => !reviewer.retired)) {
         break; // older manifests can only add keys, or say when a reviewer left
       }
     }
     const id = bytesToHex(reporter.reportId);
-    const { state = null, day = null } = found?.find((entry) => bytesToHex(entry.id) === id) ?? {};
-    return found?.length && conversation ? { ...conversation, state, day } : null;
+    const { state = null, day = null } = entries?.find((entry) => bytesToHex(entry.id) === id) ?? {};
+    return entries?.length && conversation ? { ...conversation, state, day } : null;
   }
 
   /**
@@ -211,8 +211,8 @@ export class Task {
     const all = [];
     for (let goesOn = true; goesOn; ) {
       const after = all.slice(-1).map(({ id }) => id);
-      const { found, more } = await this._retry(() => this._api.lookup(ids, after));
-      all.push(...found);
+      const { entries, more } = await this._retry(() => this._api.lookup(ids, after));
+      all.push(...entries);
       if (all.length > ids.length) {
         throw new ApiError("refused"); // no server finds more than was asked for
       }
@@ -223,16 +223,16 @@ export class Task {
 
   /** Chains of manifests: the newest alone, then each with one more predecessor. */
   async *_manifests() {
-    const known = [await this._manifest("manifest.json")];
+    const chain = [await this._manifest("manifest.json")];
     for (;;) {
-      yield new ManifestChain(known);
-      const last = known[known.length - 1];
+      yield new ManifestChain(chain);
+      const last = chain[chain.length - 1];
       const { hash, before } = await this._predecessor(last.manifest);
       if (!before || before.hash !== hash) {
         return;
       }
       manifest.checkNext(before, last);
-      known.push(before);
+      chain.push(before);
     }
   }
 

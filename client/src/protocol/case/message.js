@@ -1,21 +1,19 @@
 /** The messages: their canonical JSON, their signature, and content that moves into `rest` (SPEC 4). */
 
 import { sha256 } from "@noble/hashes/sha2.js";
-import { bytesToHex, concatBytes, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
-import * as base64 from "../base64.js";
 import * as canonical from "../canonical.js";
-import { Forged, Malformed } from "../errors.js";
+import { Malformed } from "../errors.js";
 import * as schema from "../schema.js";
-import { CONTENT, caseOfSender, checkMessage, isByReporter, kindOf } from "./message_kinds.js";
+import { CONTENT, checkMessage, kindOf } from "./message_kinds.js";
 import * as signing from "../signing.js";
 
 /** @import { Attachment } from "./attachment.js" */
-/** @import { Continues, Message, Original, Sender } from "./message_kinds.js" */
+/** @import { Message, Sender } from "./message_kinds.js" */
 /** @import { Reporter } from "../code/retrieval.js" */
 
 const LABEL = "whistle/v1 ";
-const LABEL_CONTINUES = "whistle/v1 continues\n";
 const VERSION = 1;
 
 /**
@@ -70,66 +68,12 @@ export function check({ line, signature, message }, verifyKey) {
 }
 
 /**
- * Raise Forged unless a reporter's message is signed by the key that it names.
- *
- * @param {Signed} signed
- */
-export function checkReporter(signed) {
-  if (!isByReporter(signed.message)) {
-    throw new Malformed("not a message of a reporter");
-  }
-  check(signed, hexToBytes(signed.message.from.sign));
-}
-
-/**
  * SHA-256 of line 1, in hexadecimal: the message's name in chains.
  *
  * @param {Signed} signed
  */
 export function hash({ line }) {
   return bytesToHex(sha256(line));
-}
-
-/**
- * The message that stands inside a grant, its signature not yet checked.
- *
- * @param {Original} inside
- * @returns {Signed}
- */
-export function fromOriginal(inside) {
-  const line = utf8ToBytes(inside.line);
-  const message = parse(line);
-  if (message.kind !== inside.kind) {
-    throw new Malformed("an original is of another kind than it says");
-  }
-  return { line, signature: schema.unbase64(inside.signature), message };
-}
-
-/**
- * The proof that the holder of the old words began the new case, named by 32 bytes.
- *
- * @param {Reporter} old
- * @param {Uint8Array} newCase
- * @returns {Continues}
- */
-export function continueCase(old, newCase) {
-  const signature = signing.sign(old.signing, concatBytes(utf8ToBytes(LABEL_CONTINUES), old.case, newCase));
-  return { case: bytesToHex(old.case), sign: bytesToHex(old.verifyKey), signature: base64.encode(signature) };
-}
-
-/**
- * Raise Forged unless the sender of the old case signed that the new one continues it.
- *
- * @param {Continues} continues
- * @param {Sender} old
- * @param {string} newCase
- */
-export function checkContinues(continues, old, newCase) {
-  if (continues.case !== caseOfSender(old) || continues.sign !== old.sign) {
-    throw new Forged("the case that it says it continues has other keys");
-  }
-  const told = concatBytes(utf8ToBytes(LABEL_CONTINUES), hexToBytes(continues.case), hexToBytes(newCase));
-  signing.verify(hexToBytes(continues.sign), told, schema.unbase64(continues.signature));
 }
 
 /**
@@ -195,8 +139,8 @@ export function withContent(message, content) {
   if (!left.size || [...left.values()].some(schema.isEmpty)) {
     throw new Malformed("a message's rest is empty, or holds an empty field");
   }
-  const found = held.map(([name, form]) => [name, form(left.get(name))]);
-  const whole = { ...message, rest: null, ...Object.fromEntries(found) };
+  const parsed = held.map(([name, form]) => [name, form(left.get(name))]);
+  const whole = { ...message, rest: null, ...Object.fromEntries(parsed) };
   checkMessage(whole);
   return whole;
 }

@@ -96,8 +96,8 @@ export function mailbox(value) {
 }
 
 const KEYS = { name: "Keys", fields: { serial: POSITIVE, hash: HASH } };
-export const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
-export const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: schema.base64Of(64) } };
+const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
+const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: schema.base64Of(64) } };
 const HAVE = { name: "Have", fields: { count: POSITIVE, day: schema.day } };
 const EARLIER = {
   name: "Earlier",
@@ -294,7 +294,7 @@ function checkBody({ rest, text, answers, attachments = [], originals = [] }) {
  *
  * @param {Sender} keys
  */
-export function caseOfSender(keys) {
+function caseOfSender(keys) {
   const raw = HybridRecipient.fromText(keys.mailbox).raw;
   return bytesToHex(caseOf(hexToBytes(keys.sign), raw, hexToBytes(keys.replies)));
 }

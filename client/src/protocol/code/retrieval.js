@@ -83,16 +83,6 @@ export function placeIds(replies, lane) {
   return Array.from({ length: PLACES }, (_, place) => stream.slice(place * ID, (place + 1) * ID));
 }
 
-/**
- * The code of 16 bytes for a form's 32 random bytes and the digest of what it holds.
- *
- * @param {Uint8Array} attempt
- * @param {Uint8Array} digest
- */
-export function codeFor(attempt, digest) {
-  return hmac(sha256, sized(attempt, ATTEMPT), sized(digest, 32)).slice(0, CODE);
-}
-
 /** What only the holder of the words can compute; `derive` makes it. */
 export class Reporter {
   /** @param {Uint8Array} code */

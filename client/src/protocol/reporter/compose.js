@@ -6,6 +6,7 @@
 
 import { bytesToHex, hexToBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
+import * as continuation from "../case/continuation.js";
 import * as envelope from "../case/envelope.js";
 import { Malformed } from "../errors.js";
 import { isShort } from "../schema.js";
@@ -66,13 +67,13 @@ export class Refused extends Error {
  *
  * Empty when no reviewer is left, even if there is a recovery identity.
  *
- * @param {Manifest} found
+ * @param {Manifest} current
  * @param {string} channel
  * @param {string[]} without
  */
-export function readersOf(found, channel, without) {
-  const readers = (manifest.channel(found, channel)?.readers ?? []).filter((id) => !without.includes(id));
-  return withRecovery(found, readers, without);
+export function readersOf(current, channel, without) {
+  const readers = (manifest.channel(current, channel)?.readers ?? []).filter((id) => !without.includes(id));
+  return withRecovery(current, readers, without);
 }
 
 /**
@@ -81,17 +82,17 @@ export function readersOf(found, channel, without) {
  * Empty without a slip, since no reply can be trusted about who was left out (SPEC 4.7).
  *
  * @param {Conversation} conversation
- * @param {Manifest} found
+ * @param {Manifest} current
  */
-export function followUpReaders(conversation, found) {
+export function followUpReaders(conversation, current) {
   const { slip, notices, replies } = conversation;
   if (!slip) {
     return [];
   }
-  const active = manifest.active(found).map(({ id }) => id);
+  const active = manifest.active(current).map(({ id }) => id);
   const named = [...slip.readers, ...[...notices, ...replies].flatMap(({ reply }) => reply.readers)];
   const readers = [...new Set(named)].filter((id) => active.includes(id) && !slip.without.includes(id));
-  return withRecovery(found, readers.slice(0, found.slots - Number(Boolean(found.recovery))), slip.without);
+  return withRecovery(current, readers.slice(0, current.slots - Number(Boolean(current.recovery))), slip.without);
 }
 
 /**
@@ -99,18 +100,18 @@ export function followUpReaders(conversation, found) {
  *
  * @param {Draft} draft
  * @param {Reporter} reporter
- * @param {SignedManifest} known
+ * @param {SignedManifest} signed
  * @param {string} day
  * @returns {Finish}
  */
-export function report(draft, reporter, known, day) {
+export function report(draft, reporter, signed, day) {
   check(draft);
   const { channel = "", answers = {}, continues } = draft;
-  const without = listed(known.manifest, [...(draft.without ?? []), ...(continues?.slip.without ?? [])]);
-  const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
-  const usual = readersOf(known.manifest, channel, without);
-  const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
-  const shared = common(draft, reporter, known, day, readers, without);
+  const without = listed(signed.manifest, [...(draft.without ?? []), ...(continues?.slip.without ?? [])]);
+  const picked = chosen(signed.manifest, draft.readers ?? [], without, day);
+  const usual = readersOf(signed.manifest, channel, without);
+  const readers = chosen(signed.manifest, picked.length ? picked : usual, without, day);
+  const shared = common(draft, reporter, signed, day, readers, without);
   const answered = Object.entries(answers).filter(([, text]) => !isBlank(text));
   const whole = {
     ...shared,
@@ -118,12 +119,12 @@ export function report(draft, reporter, known, day) {
     channel,
     text: normalizeLines(draft.text),
     answers: Object.fromEntries(answered.map(([id, text]) => [id, normalizeLines(text)])),
-    continues: continues && message.continueCase(continues.reporter, reporter.case),
+    continues: continues && continuation.prove(continues.reporter, reporter.case),
   };
-  const recipients = manifest.recipients(known.manifest, readers, day);
+  const recipients = manifest.recipients(signed.manifest, readers, day);
   return (attachments) => {
-    const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
-    const slip = seal({ ...shared, kind: "slip", channel }, reporter, known, [reporter.mailbox.recipient]);
+    const { body, blocks } = seal({ ...whole, attachments }, reporter, signed, recipients);
+    const slip = seal({ ...shared, kind: "slip", channel }, reporter, signed, [reporter.mailbox.recipient]);
     return { token: reporter.reportToken, envelopes: [body, slip.body], blocks, readers, without };
   };
 }
@@ -135,21 +136,21 @@ export function report(draft, reporter, known, day) {
  * @param {Reporter} reporter
  * @param {Conversation} conversation
  * @param {Uint8Array} attempt
- * @param {SignedManifest} known
+ * @param {SignedManifest} signed
  * @param {string} day
  * @returns {Finish}
  */
-export function followUp(draft, reporter, conversation, attempt, known, day) {
+export function followUp(draft, reporter, conversation, attempt, signed, day) {
   check(draft, reporter.code);
-  const without = conversation.slip?.without ?? listed(known.manifest, draft.without ?? []);
-  const wanted = chosen(known.manifest, draft.readers ?? [], without, day);
-  const usual = followUpReaders(conversation, known.manifest);
-  const readers = chosen(known.manifest, wanted.length ? wanted : usual, without, day);
-  const shared = common(draft, reporter, known, day, readers, without);
+  const without = conversation.slip?.without ?? listed(signed.manifest, draft.without ?? []);
+  const picked = chosen(signed.manifest, draft.readers ?? [], without, day);
+  const usual = followUpReaders(conversation, signed.manifest);
+  const readers = chosen(signed.manifest, picked.length ? picked : usual, without, day);
+  const shared = common(draft, reporter, signed, day, readers, without);
   const whole = { ...shared, kind: "follow-up", text: normalizeLines(draft.text) };
-  const recipients = manifest.recipients(known.manifest, readers, day);
+  const recipients = manifest.recipients(signed.manifest, readers, day);
   return (attachments) => {
-    const { body, blocks } = seal({ ...whole, attachments }, reporter, known, recipients);
+    const { body, blocks } = seal({ ...whole, attachments }, reporter, signed, recipients);
     const token = reporter.followUpToken(attempt, digestOf(draft.text, attachments));
     return { token, envelopes: [body], blocks, readers, without };
   };
@@ -160,12 +161,12 @@ export function followUp(draft, reporter, conversation, attempt, known, day) {
  *
  * @param {Draft} draft
  * @param {Reporter} reporter
- * @param {SignedManifest} known
+ * @param {SignedManifest} signed
  * @param {string} day
  * @param {string[]} readers
  * @param {string[]} without
  */
-function common(draft, reporter, known, day, readers, without) {
+function common(draft, reporter, signed, day, readers, without) {
   if (!readers.some((id) => id !== manifest.RECOVERY)) {
     throw new Refused("nobody-left");
   }
@@ -173,7 +174,7 @@ function common(draft, reporter, known, day, readers, without) {
     case: bytesToHex(reporter.case),
     readers,
     without,
-    keys: manifest.keys(known),
+    keys: manifest.keys(signed),
     from: message.sender(reporter),
     sealed: /** @type {"browser"} */ (SEALED),
     day,
@@ -184,11 +185,11 @@ function common(draft, reporter, known, day, readers, without) {
 /**
  * @param {Message} whole
  * @param {Reporter} reporter
- * @param {SignedManifest} known
+ * @param {SignedManifest} signed
  * @param {HybridRecipient[]} recipients
  */
-function seal(whole, reporter, known, recipients) {
-  const { slots } = known.manifest;
+function seal(whole, reporter, signed, recipients) {
+  const { slots } = signed.manifest;
   const { folded, blocks } = fold(whole, slots);
   return { body: envelope.seal(message.sign(folded, reporter.signing), recipients, slots), blocks };
 }
@@ -211,8 +212,8 @@ function fold(whole, slots) {
  */
 function check({ text, answers = {}, files = 0 }, code) {
   const texts = [text, ...Object.values(answers)];
-  const said = [text, ...Object.entries(answers).flatMap(([id, each]) => (id === WAY ? [] : [each]))];
-  if (!files && said.every(isBlank)) {
+  const written = [text, ...Object.entries(answers).flatMap(([id, each]) => (id === WAY ? [] : [each]))];
+  if (!files && written.every(isBlank)) {
     throw new Refused("empty");
   }
   if (!texts.every((each) => isShort(each, MAX_TEXT))) {
@@ -244,35 +245,35 @@ function digestOf(text, attachments) {
 /**
  * The readers who can be sealed to on a day and were not left out, at most as many as there are slots.
  *
- * @param {Manifest} found
+ * @param {Manifest} current
  * @param {string[]} readers
  * @param {string[]} without
  * @param {string} day
  */
-function chosen(found, readers, without, day) {
-  const offered = manifest.offered(found, day).map(({ id }) => id);
-  const able = [...offered, ...(found.recovery ? [manifest.RECOVERY] : [])].filter((id) => !without.includes(id));
-  return [...new Set(readers)].filter((id) => able.includes(id)).slice(0, found.slots);
+function chosen(current, readers, without, day) {
+  const offered = manifest.offered(current, day).map(({ id }) => id);
+  const able = [...offered, ...(current.recovery ? [manifest.RECOVERY] : [])].filter((id) => !without.includes(id));
+  return [...new Set(readers)].filter((id) => able.includes(id)).slice(0, current.slots);
 }
 
 /**
  * The ids that are in the manifest, each once, sorted.
  *
- * @param {Manifest} found
+ * @param {Manifest} current
  * @param {string[]} ids
  */
-function listed(found, ids) {
-  const known = [...found.reviewers.map(({ id }) => id), ...(found.recovery ? [manifest.RECOVERY] : [])];
-  return known.filter((id) => ids.includes(id)).sort();
+function listed(current, ids) {
+  const everyone = [...current.reviewers.map(({ id }) => id), ...(current.recovery ? [manifest.RECOVERY] : [])];
+  return everyone.filter((id) => ids.includes(id)).sort();
 }
 
 /**
- * @param {Manifest} found
+ * @param {Manifest} current
  * @param {string[]} readers
  * @param {string[]} without
  */
-function withRecovery(found, readers, without) {
-  const added = found.recovery && !without.includes(manifest.RECOVERY) ? [manifest.RECOVERY] : [];
+function withRecovery(current, readers, without) {
+  const added = current.recovery && !without.includes(manifest.RECOVERY) ? [manifest.RECOVERY] : [];
   return readers.length ? [...readers, ...added] : [];
 }
 

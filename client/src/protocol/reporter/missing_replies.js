@@ -48,7 +48,7 @@ export function compare(held, unreadable, slip, slots, today) {
   const places = new Set(replies.map(({ from, lane = 0, n = 0 }) => `${from} ${lane * PLACES + n}`));
   const replaced = new Set(replies.map(({ from, replaces }) => `${from} ${replaces}`));
   /** @type {Map<string, Named>} */
-  const found = new Map();
+  const entries = new Map();
   for (const { from: by, earlier = [] } of replies) {
     for (const named of earlier) {
       const { from: author, hash, place } = named;
@@ -57,11 +57,11 @@ export function compare(held, unreadable, slip, slots, today) {
       if (canBe && !isKnown && !hasExpired(named, today)) {
         const differs = author !== by && places.has(`${author} ${place}`);
         const key = `${author} ${differs}`;
-        found.set(key, found.get(key) ?? { author, by, differs });
+        entries.set(key, entries.get(key) ?? { author, by, differs });
       }
     }
   }
-  return [...found.values()];
+  return [...entries.values()];
 }
 
 /**

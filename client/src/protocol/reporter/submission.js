@@ -75,10 +75,10 @@ function fragment(text) {
   let other = "";
   for (const line of stripInvisible(text).split(/[\r\n]/)) {
     const words = line.split(SEPARATOR).filter(Boolean);
-    const said = words.join(" ");
-    if (said.startsWith("-----BEGIN ") && !other) {
-      other = said.replace("BEGIN", "END");
-    } else if (said === other) {
+    const label = words.join(" ");
+    if (label.startsWith("-----BEGIN ") && !other) {
+      other = label.replace("BEGIN", "END");
+    } else if (label === other) {
       other = "";
     } else if (!other) {
       count += words.filter((word) => CODED.test(word)).reduce((sum, { length }) => sum + length, 0);

@@ -11,21 +11,21 @@ import { PublicKey } from "./minisign.js";
 export const RECOVERY = "recovery"; // the reader id of the recovery identity
 
 /**
- * The id of each key, added to those in `known`; Malformed for a key under two ids.
+ * The id of each key, added to those in `earlier`; Malformed for a key under two ids.
  *
  * A signing key is identified by its 32 bytes, a recipient by its ML-KEM half, which has a single encoding.
  *
  * @param {Manifest} manifest
- * @param {Map<string, string>} [known]
+ * @param {Map<string, string>} [earlier]
  */
-export function owners(manifest, known) {
-  const found = new Map(known);
+export function owners(manifest, earlier) {
+  const ids = new Map(earlier);
   for (const [id, key] of keysOf(manifest)) {
-    const owner = found.get(key) ?? id;
+    const owner = ids.get(key) ?? id;
     require(owner === id, `a key of ${owner} is listed under ${id} too: nobody has two ids`);
-    found.set(key, id);
+    ids.set(key, id);
   }
-  return found;
+  return ids;
 }
 
 /**
@@ -49,7 +49,7 @@ function keysOf({ reviewers, recovery }) {
 export function checkIds(old, next) {
   owners(next, owners(old));
   for (const { id, signing } of old.reviewers) {
-    const now = next.reviewers.find((known) => known.id === id);
+    const now = next.reviewers.find((reviewer) => reviewer.id === id);
     require(now, `the manifest drops ${id}; whoever left stays listed as retired`);
     const listed = now?.signing.map(rawOf);
     const kept = signing.every((key) => listed?.includes(rawOf(key)));

@@ -21,7 +21,6 @@ export { RECOVERY };
 const MAX_FILE = 2_097_152; // bytes
 const MAX_DAYS = 100; // of validity
 const GRACE = 30; // days in which sealing goes on past the end, with a notice
-const WARNING = 50; // days before the end
 const MAX_REVIEWERS = 256; // including those who left, who stay listed
 const MAX_ACTIVE = 64;
 const WEEKDAYS = ["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"];
@@ -159,11 +158,11 @@ export function verify(data, signature, roots) {
 /**
  * How messages name a manifest.
  *
- * @param {SignedManifest} known
+ * @param {SignedManifest} signed
  * @returns {Keys}
  */
-export function keys(known) {
-  return { serial: known.manifest.serial, hash: known.hash };
+export function keys(signed) {
+  return { serial: signed.manifest.serial, hash: signed.hash };
 }
 
 /**
@@ -204,7 +203,7 @@ export function fingerprint(roots) {
  * @param {string} id
  */
 export function reviewer(manifest, id) {
-  return manifest.reviewers.find((known) => known.id === id);
+  return manifest.reviewers.find((each) => each.id === id);
 }
 
 /**
@@ -214,7 +213,7 @@ export function reviewer(manifest, id) {
  * @param {string} id
  */
 export function channel(manifest, id) {
-  return manifest.channels.find((known) => known.id === id);
+  return manifest.channels.find((each) => each.id === id);
 }
 
 /**
@@ -223,7 +222,7 @@ export function channel(manifest, id) {
  * @param {Manifest} manifest
  */
 export function active(manifest) {
-  return manifest.reviewers.filter((known) => !known.retired);
+  return manifest.reviewers.filter((each) => !each.retired);
 }
 
 /**
@@ -233,19 +232,19 @@ export function active(manifest) {
  * @param {string} day
  */
 export function offered(manifest, day) {
-  return active(manifest).filter((known) => known.recipients.some((period) => period.first <= day));
+  return active(manifest).filter((each) => each.recipients.some((period) => period.first <= day));
 }
 
 /**
  * The newest recipient of a reviewer that has begun by `day`, even past its last day; Expired if none has.
  *
- * @param {Reviewer} known
+ * @param {Reviewer} person
  * @param {string} day
  */
-export function recipient(known, day) {
-  const begun = known.recipients.filter((period) => period.first <= day);
+export function recipient(person, day) {
+  const begun = person.recipients.filter((period) => period.first <= day);
   if (!begun.length) {
-    throw new Expired(`no key of reviewer ${known.id} has begun`);
+    throw new Expired(`no key of reviewer ${person.id} has begun`);
   }
   const newest = begun.reduce((best, period) => (period.first > best.first ? period : best));
   return HybridRecipient.fromText(newest.recipient);
@@ -263,11 +262,11 @@ export function recipients(manifest, readers, day) {
     if (id === RECOVERY && manifest.recovery) {
       return HybridRecipient.fromText(manifest.recovery.recipient);
     }
-    const known = reviewer(manifest, id);
-    if (!known || known.retired) {
+    const person = reviewer(manifest, id);
+    if (!person || person.retired) {
       throw new Malformed(`the manifest has no active reviewer ${id}`);
     }
-    return recipient(known, day);
+    return recipient(person, day);
   });
 }
 
@@ -285,17 +284,6 @@ export function standing(manifest, day) {
     return "current";
   }
   return daysFrom(manifest.expires, day) <= GRACE ? "grace" : "closed";
-}
-
-/**
- * The days that are left once they are 50 or fewer; negative past the end.
- *
- * @param {Manifest} manifest
- * @param {string} day
- */
-export function warning(manifest, day) {
-  const left = daysFrom(day, manifest.expires);
-  return left <= WARNING ? left : null;
 }
 
 /** @type {schema.Form} */
@@ -347,13 +335,13 @@ function checkPeople(manifest) {
   require(!reviewer(manifest, RECOVERY), `no reviewer may have the id ${RECOVERY}`);
   const readers = active(manifest);
   require(readers.length <= MAX_ACTIVE, `more than ${MAX_ACTIVE} reviewers are active`);
-  require(readers.every((known) => known.recipients.length && known.signing.length), "an active reviewer has no keys");
+  require(readers.every((each) => each.recipients.length && each.signing.length), "an active reviewer has no keys");
   for (const { id, reviewer: owner } of manifest.couriers) {
     require(!owner || readers.some((each) => each.id === owner), `courier ${id} belongs to nobody who is active`);
   }
   for (const { id, readers: chosen } of manifest.channels) {
-    const known = chosen.every((reader) => readers.some((each) => each.id === reader));
-    require(chosen.length && known, `channel ${id} needs readers who are active`);
+    const areActive = chosen.every((reader) => readers.some((each) => each.id === reader));
+    require(chosen.length && areActive, `channel ${id} needs readers who are active`);
     const count = chosen.length + Number(Boolean(manifest.recovery));
     require(count <= manifest.slots, `channel ${id} has more readers than slots`);
   }

@@ -14,9 +14,9 @@ import { PublicKey } from "./minisign.js";
 
 /** Manifests by serial. */
 export class ManifestChain {
-  /** @param {SignedManifest[]} known in any order */
-  constructor(known) {
-    this.known = [...known].sort((one, other) => one.manifest.serial - other.manifest.serial);
+  /** @param {SignedManifest[]} manifests in any order */
+  constructor(manifests) {
+    this.manifests = [...manifests].sort((one, other) => one.manifest.serial - other.manifest.serial);
   }
 
   /**
@@ -25,11 +25,11 @@ export class ManifestChain {
    * @param {string} day
    */
   current(day) {
-    const found = newest(this.known, (known) => known.manifest.from <= day);
-    if (!found) {
+    const signed = newest(this.manifests, (signed) => signed.manifest.from <= day);
+    if (!signed) {
       throw new Expired("no manifest has begun");
     }
-    return found;
+    return signed;
   }
 
   /**
@@ -38,7 +38,7 @@ export class ManifestChain {
    * @param {string} day
    */
   hasBegun(day) {
-    return this.known.some((known) => known.manifest.from <= day);
+    return this.manifests.some((signed) => signed.manifest.from <= day);
   }
 
   /**
@@ -47,11 +47,11 @@ export class ManifestChain {
    * @param {string} day
    */
   sealing(day) {
-    const known = this.current(day);
-    if (manifest.standing(known.manifest, day) === "closed") {
+    const signed = this.current(day);
+    if (manifest.standing(signed.manifest, day) === "closed") {
       throw new Expired("the manifest has ended");
     }
-    return known;
+    return signed;
   }
 
   /**
@@ -60,7 +60,7 @@ export class ManifestChain {
    * @param {string} id
    */
   reviewer(id) {
-    const lists = newest(this.known, (known) => Boolean(manifest.reviewer(known.manifest, id)));
+    const lists = newest(this.manifests, (signed) => Boolean(manifest.reviewer(signed.manifest, id)));
     return lists && manifest.reviewer(lists.manifest, id);
   }
 
@@ -77,17 +77,17 @@ export class ManifestChain {
   signingKeys(id, day) {
     /** @type {Map<string, { raw: Uint8Array, end: string | null, away: boolean }>} */
     const keys = new Map();
-    const newestFirst = [...this.known].reverse();
-    for (const known of newestFirst) {
-      const { from, expires } = known.manifest;
-      const reviewer = manifest.reviewer(known.manifest, id);
+    const newestFirst = [...this.manifests].reverse();
+    for (const signed of newestFirst) {
+      const { from, expires } = signed.manifest;
+      const reviewer = manifest.reviewer(signed.manifest, id);
       for (const { key, last } of reviewer?.signing ?? []) {
         const raw = PublicKey.fromText(key).key;
-        const open = known === newestFirst[0] ? null : expires;
-        const found = keys.get(bytesToHex(raw)) ?? { raw, end: last ?? open, away: true };
-        found.away &&= Boolean(reviewer?.retired); // as long as no manifest lists its owner as active
-        found.end = found.away && (found.end ?? from) >= from ? from : found.end;
-        keys.set(bytesToHex(raw), found);
+        const open = signed === newestFirst[0] ? null : expires;
+        const entry = keys.get(bytesToHex(raw)) ?? { raw, end: last ?? open, away: true };
+        entry.away &&= Boolean(reviewer?.retired); // as long as no manifest lists its owner as active
+        entry.end = entry.away && (entry.end ?? from) >= from ? from : entry.end;
+        keys.set(bytesToHex(raw), entry);
       }
     }
     return [...keys.values()].filter(({ end }) => end === null || day <= end).map(({ raw }) => raw);
@@ -97,9 +97,9 @@ export class ManifestChain {
 /**
  * The last manifest that meets a condition.
  *
- * @param {SignedManifest[]} known by serial
- * @param {(known: SignedManifest) => boolean} condition
+ * @param {SignedManifest[]} manifests by serial
+ * @param {(signed: SignedManifest) => boolean} condition
  */
-function newest(known, condition) {
-  return known.filter(condition).pop();
+function newest(manifests, condition) {
+  return manifests.filter(condition).pop();
 }
