@@ -148,6 +148,23 @@ def test_the_logs_are_emptied_and_nothing_is_left_of_today(here: Store, tmp_path
     assert len(left) <= 10 * 4096
 
 
+def test_a_turn_over_of_nothing_copies_nothing(here: Store) -> None:
+    """On its own day, as at every start, today's file is not copied, however large it is; with freed pages it is."""
+
+    def copies() -> int:
+        with here.database.bare() as cursor:
+            return int(cursor.execute("PRAGMA today.schema_version").fetchone()[0])  # each copy counts it up
+
+    for _ in range(20):
+        report(here)
+    here.turn_over()  # removes what making the tables freed
+    before = copies()
+    here.turn_over()
+    assert copies() == before
+    on(here, NEXT).turn_over()
+    assert copies() > before
+
+
 def test_a_reader_who_stays_is_not_passed_over(here: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """When somebody keeps reading, the log cannot be emptied; the turn-over says so, and the next one succeeds."""
     monkeypatch.setattr(turnover, "PAUSE", 10)

@@ -81,6 +81,9 @@ def _rewrite_tables(database: Database) -> None:
                 cursor.execute(f"VACUUM (FULL) {table.name}")
         return
     with database.bare() as cursor:
-        cursor.execute("VACUUM today")
+        # Without freed pages there is nothing to remove, and the copy, which is made in memory, may be large: a server
+        # that was started again during a flood would copy all of today.
+        if cursor.execute("PRAGMA today.freelist_count").fetchone()[0]:
+            cursor.execute("VACUUM today")
     if not database.empty_log(TRIES, PAUSE):
         raise StoreError("the database was being read, so its log could not be emptied; run the turn-over again")
