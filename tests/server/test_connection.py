@@ -9,6 +9,7 @@ import pytest
 
 from whistle.server.running import connection
 from whistle.server.running.connection import BEGUN, BODY, HEAD, Buffers, Connection, State, Stranger, Terms, slowest
+from whistle.server.running.worker import is_local
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
 LINE = b"PROXY TCP6 fc00:dead:beef:4dad::1:2 ::1 258 80\r\n"
@@ -229,3 +230,10 @@ def test_visitors_are_told_apart_as_the_limits_do(now: list[float]) -> None:
         assert pair.ours.state is State.BODY and pair.ours.visitor("127.0.0.1") == visitor
         pair.theirs.close()
         pair.ours.close()
+
+
+def test_circuits_are_told_by_this_machine_alone() -> None:
+    """A connection from elsewhere is none of tor's, whatever it says; a unix socket's has no address."""
+    addresses = (("127.0.0.1", 1), ("::1", 1, 0, 0), "", b"")
+    assert all(map(is_local, addresses))
+    assert not any(map(is_local, (("192.0.2.1", 1), ("10.0.0.1", 1), ("fc00:dead:beef:4dad::1", 1, 0, 0))))

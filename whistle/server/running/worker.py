@@ -6,6 +6,7 @@ held by tests/server/test_gunicorn.py to what this module expects of it.
 
 import errno
 import http
+import ipaddress
 import os
 import selectors
 import signal
@@ -34,7 +35,6 @@ KERNEL = 64 * 1024  # bytes of an answer that the system holds for a client, bes
 TICK = 0.5  # seconds between two looks at whose time is over
 SWITCH = 0.0005  # seconds until another thread may go on: the accepting one needs many short turns
 OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-LOCAL = ("127.0.0.1", "::1", "")  # whence tor comes; "" for a unix socket
 
 
 class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
@@ -43,6 +43,11 @@ class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
     def default_headers(self) -> list[str]:
         """gunicorn's headers without these two."""
         return [line for line in super().default_headers() if not line.startswith(("Server:", "Date:"))]
+
+
+def is_local(address: Any) -> bool:
+    """Whether a connection comes from this machine, as tor's does; only tor says which circuit it is."""
+    return not isinstance(address, tuple) or ipaddress.ip_address(address[0]).is_loopback
 
 
 def refusal(status: http.HTTPStatus) -> bytes:
@@ -153,8 +158,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _begin_waiting(self, plain: socket.socket, address: Any, listener: socket.socket) -> None:
         self.nr_conns += 1
         conn = TConn(self.cfg, Connection(plain, self._terms, self._buffers), address, self._name_of(listener))
-        if self._terms.circuits and isinstance(address, tuple) and address[0] not in LOCAL:
-            self._close(conn)  # only the tor of this machine says which circuit it is
+        if self._terms.circuits and not is_local(address):
+            self._close(conn)
             return
         self._wait(conn, selectors.EVENT_READ)
         self._on_event(conn, conn.sock)  # what has come already
