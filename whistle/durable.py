@@ -14,9 +14,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
 UNFINISHED = ".unfinished"
 # What Windows, and the file systems of some sticks, answer when they cannot sync a folder.
 NO_SYNC = (errno.EACCES, errno.EPERM, errno.EISDIR, errno.EINVAL, errno.ENOTSUP, errno.EBADF)
+TO_THE_MEDIUM: int | None = getattr(fcntl, "F_FULLFSYNC", None)  # macOS: its fsync ends in the drive's own memory
+NO_FULL_SYNC = (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY)  # from file systems that other systems made
 NAMES = 10_000  # tries
 NAMELESS: int | None = getattr(os, "O_TMPFILE", None)
 NOT_NAMELESS = (errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL, errno.ENOENT)  # from systems without such files
@@ -46,7 +53,7 @@ def stage(path: Path, pieces: Iterable[bytes], mode: int = 0o600) -> Path:
             for piece in pieces:
                 file.write(piece)
             file.flush()
-            os.fsync(file.fileno())
+            sync(file.fileno())
     except BaseException:
         _remove_quietly(beside)
         raise
@@ -58,12 +65,25 @@ def sync_folder(folder: Path) -> None:
     try:
         handle = os.open(folder, os.O_RDONLY)
         try:
-            os.fsync(handle)
+            sync(handle)
         finally:
             os.close(handle)
     except OSError as exc:
         if exc.errno not in NO_SYNC:
             raise
+
+
+def sync(handle: int) -> None:
+    """Return once what was written to a file is on its medium: a stick may be taken out then.  Raises OSError."""
+    if TO_THE_MEDIUM is not None:
+        try:
+            fcntl.fcntl(handle, TO_THE_MEDIUM)
+        except OSError as exc:
+            if exc.errno not in NO_FULL_SYNC:
+                raise
+        else:
+            return
+    os.fsync(handle)
 
 
 def _remove_quietly(path: Path) -> None:
@@ -103,7 +123,9 @@ def _nameless(folder: Path) -> int | None:
 
 def _named(file: BinaryIO, beside: Path | None, folder: Path, numbered: Callable[[int], str]) -> Path:
     file.flush()
-    os.fsync(file.fileno())
+    sync(file.fileno())
+    if beside:
+        file.close()  # Windows renames no file that is open
     for count in range(1, NAMES):
         path = folder / numbered(count)
         try:
@@ -114,6 +136,11 @@ def _named(file: BinaryIO, beside: Path | None, folder: Path, numbered: Callable
                 _link(file.fileno(), path)
         except FileExistsError:
             continue
+        try:
+            sync_folder(folder)
+        except OSError:
+            _remove_quietly(path)
+            raise
         return path
     raise FileExistsError(errno.EEXIST, "there are too many files of one name")
 

@@ -18,6 +18,8 @@ ACTORS = {
     "reporter": "seal a report on your own device, read replies",
 }
 
+UNIX = frozenset({"fcntl", "grp", "pwd", "resource"})  # modules that Windows has not
+
 
 class Actors(click.Group):
     """Loads ``whistle.cli.<actor>`` and takes from it the command of the same name."""
@@ -30,7 +32,15 @@ class Actors(click.Group):
         """The actor's command, or None if there is no such actor."""
         if cmd_name not in ACTORS:
             return None
-        command = getattr(importlib.import_module(f"whistle.cli.{cmd_name}"), cmd_name)
+        try:
+            command = getattr(importlib.import_module(f"whistle.cli.{cmd_name}"), cmd_name)
+        except ModuleNotFoundError as error:
+            if error.name not in UNIX:
+                raise
+            raise Problem(
+                f"whistle {cmd_name} needs Linux or another Unix, since it runs a server",
+                "run it there; on this computer these work: whistle workstation, courier, reporter, root",
+            ) from error
         assert isinstance(command, click.Command)
         return command
 

@@ -15,6 +15,8 @@ from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
 HOST = "127.0.0.1"
+# On Windows, SO_REUSEADDR would let another program take the port; elsewhere it only lets a new start have it again.
+PORT_OPTION: int = getattr(socket, "SO_EXCLUSIVEADDRUSE", socket.SO_REUSEADDR)
 STICK = "stick"  # in a courier's folder, for a connected workstation without a stick
 
 
@@ -70,7 +72,7 @@ def carrying(folder: Path, stick: Path) -> Callable[[], Iterable[str]]:
 def _listening(port: int) -> socket.socket:
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.setsockopt(socket.SOL_SOCKET, PORT_OPTION, 1)
         listener.bind((HOST, port))
         listener.listen()
     except OSError as exc:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TypeVar
 
-from whistle.durable import new_file, sync_folder
+from whistle.durable import new_file
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment, Opener
 from whistle.protocol.errors import Malformed
@@ -51,9 +51,7 @@ def _write(record: Attachment, pieces: Iterable[bytes], folder: Path) -> Path:
     with new_file(folder) as (file, name_it):
         for piece in pieces:
             file.write(piece)
-        path = name_it(lambda count: numbered(record.name, count))
-    sync_folder(folder)
-    return path
+        return name_it(lambda count: numbered(record.name, count))
 
 
 def read(record: Attachment, blocks: Blocks, take: Callable[[Iterable[bytes]], T]) -> T:
