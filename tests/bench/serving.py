@@ -84,11 +84,11 @@ def stored(site: Site) -> int:
 
 def syncs(site: Site) -> Figure:
     """How often a report makes the disk write."""
-    return flushes(site, "fsyncs of a report", site.report(TEXT), 60, 60, "<= 2")
+    return flushes(site, "fsyncs of a report", "<= 2", 60, 60)
 
 
-def flushes(site: Site, name: str, parts: Sequence[dict[str, Any]], count: int, things: int, wanted: str) -> Figure:
-    """How often each of the things in so many requests makes the disk write.
+def flushes(site: Site, name: str, wanted: str, count: int, things: int, size: int = 0) -> Figure:
+    """How often each of the things in so many reports, each with a file of that size, makes the disk write.
 
     Counted by strace, after the server has come to rest.
     """
@@ -98,6 +98,7 @@ def flushes(site: Site, name: str, parts: Sequence[dict[str, Any]], count: int, 
     under = ["strace", "-D", "-f", "--seccomp-bpf", "-o", str(trace), "-e", "trace=fsync,fdatasync,syncfs"]
     with site.served(under=under):
         without_errors(site.load("/en/", site.report(TEXT), 10, headers=[FORM]))
+        parts = site.report(TEXT, size)
         before = len(FLUSH.findall(trace.read_text()))
         without_errors(site.load("/en/", parts, count, clients=CLIENTS, headers=[FORM], seconds=600))
         after = len(FLUSH.findall(trace.read_text()))
@@ -197,7 +198,7 @@ def upload(folder: Path, quick: bool) -> Iterator[Figure]:
     with both(folder) as (ours, limit, pid):
         yield from beside_sealing(ours, limit, pid, (128 if quick else 1024) * MIB)
     size = (64 if quick else 256) * MIB
-    yield flushes(ours, "flushes of a block", ours.report(TEXT, size), 1, size // BLOCK, "<= 0.02")
+    yield flushes(ours, "fsyncs of a block", "<= 0.02", 1, size // BLOCK, size)
 
 
 def beside_sealing(ours: Site, limit: Site, pid: int, size: int) -> Iterator[Figure]:
