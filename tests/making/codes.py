@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import unicodedata
 from collections.abc import Iterator
 from typing import Any
 
@@ -35,6 +36,12 @@ def _typed() -> Iterator[tuple[str, str, str, bytes]]:
     yield "upper_case", "capital letters", " ".join(ENGLISH).upper(), STEPS
     yield "marks", "marks, lines and spaces between the words", ",\n\u00a0".join(ENGLISH) + ".", STEPS
     yield "chinese_together", "Chinese characters without spaces", "".join(words.encode(STEPS, "zh")), STEPS
+    old = {unicodedata.normalize("NFKD", chr(char)): chr(char) for char in range(0xF900, 0xFA6B)}
+    odd = next(code for code in (bytes([n]) * 16 for n in range(256)) if set(words.encode(code, "zh")) & set(old))
+    together = "".join(old.get(word, word) for word in words.encode(odd, "zh"))
+    yield "chinese_compatible", "the same with characters that Unicode has a second time", together, odd
+    marked = " ".join("\u0301".join([*word, ""]) + "\u0327" * 70 for word in ENGLISH)
+    yield "many_marks", "marks on every letter, and many on the last", marked, STEPS
     yield "numbers", "the words' numbers", " ".join(numbers), STEPS
     yield "numbers_padded", "numbers of four digits", " ".join(number.zfill(4) for number in numbers), STEPS
     for name, zero in {

@@ -10,7 +10,7 @@ import pytest
 from tests.protocol import browser
 from tests.protocol.browser import Peer, outcome, some_text
 from whistle.protocol import canonical
-from whistle.protocol.code import retrieval, words
+from whistle.protocol.code import retrieval, tokens, words
 
 peer, chance = browser.peer, browser.chance
 pytestmark = browser.needs_node
@@ -85,7 +85,7 @@ def test_every_character_of_unicode_is_taken_alike(peer: Peer) -> None:
     known = map(chr, [*rows[0], *rows[1], *rows[2], *others])
     assigned = "".join(char for char in known if unicodedata.category(char) != "Cn")
     text = " ".join(f"{char} a{char}e" for char in peer.ask("assigned", text=assigned))
-    assert peer.ask("tokens", text=text) == list(words._tokens(text))
+    assert peer.ask("tokens", text=text) == list(tokens.tokens(text))
 
 
 def test_a_text_that_holds_words_is_noticed_on_both_sides(peer: Peer, chance: random.Random) -> None:

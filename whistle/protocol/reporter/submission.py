@@ -6,7 +6,7 @@ stores it cannot open any of it.
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from whistle.protocol import canonical, invisible_text
@@ -26,10 +26,10 @@ MAX_PASTED = 1_000_000  # bytes of a sealed report, its lines ending in CR LF as
 FRAGMENT = 1024  # characters of base64 in a text that may be part of a sealed report
 _DASHES = "[-\u2010-\u2015\u2212\ufe58\ufe63\uff0d]+"  # what editors make of a row of hyphens
 _JOINED = LABEL.replace(" ", "")
-_QUOTES = re.compile("[>|]")  # what mailers put before each line
 _WHOLE = re.compile(f"{_DASHES}BEGIN{_JOINED}{_DASHES}([A-Za-z0-9+/]*={{0,2}}){_DASHES}END{_JOINED}{_DASHES}")
 _NAMED = re.compile(f"{_JOINED}|(?:begin|end){_DASHES[:-1]}*{_JOINED.lower()}")
 _BETWEEN = re.compile("[>|\x00-\x20\x7f-\xa0\u3000]+")  # words
+_TELLING = re.compile("-----(?:BEGIN|END)|(?<![A-Za-z0-9+/])[A-Za-z0-9+/]{32}")  # in a line that tells anything
 _CODED = re.compile("(?=.*[A-Z])(?=.*[a-z])(?=.*[0-9])[A-Za-z0-9+/]{32,}={0,2}")
 
 
@@ -108,7 +108,7 @@ def dearmor(text: str, slots: int) -> Submission:
 
 
 def _flat(text: str) -> str:
-    return _QUOTES.sub("", invisible_text.strip_blank(text))
+    return invisible_text.strip_blank(text).replace(">", "").replace("|", "")
 
 
 def _straight(text: str) -> str:
@@ -120,7 +120,7 @@ def _straight(text: str) -> str:
 def _fragment(text: str) -> int:
     """How many characters of base64 a text holds outside armour with another label."""
     count, other = 0, ""
-    for line in re.split("[\r\n]", invisible_text.strip_invisible(text)):
+    for line in _telling_lines(invisible_text.strip_invisible(text).replace("\r", "\n")):
         words = [word for word in _BETWEEN.split(line) if word]
         joined = " ".join(words)
         if joined.startswith("-----BEGIN ") and not other:
@@ -130,6 +130,16 @@ def _fragment(text: str) -> int:
         elif not other:
             count += sum(len(word) for word in words if _CODED.fullmatch(word))
     return count
+
+
+def _telling_lines(text: str) -> Iterator[str]:
+    """The lines with a mark of armour, or with 32 characters of base64: others change nothing, and may be a million."""
+    at = 0
+    while found := _TELLING.search(text, at):
+        start = text.rfind("\n", at, found.start()) + 1 or at
+        end = text.find("\n", found.end())
+        at = end if end >= 0 else len(text)
+        yield text[start:at]
 
 
 def _parse_head(body: bytes) -> tuple[bytes, tuple[bytes, ...], bytes]:

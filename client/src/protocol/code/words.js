@@ -30,7 +30,6 @@ const SEPARATORS =
 const TOKENS = new RegExp(`[^${SEPARATORS}]+`, "gu");
 const MARKS = "\\u0300-\\u036f\\u1ab0-\\u1aff\\u1dc0-\\u1dff\\u20d0-\\u20ff\\ufe20-\\ufe2f";
 const COMBINING = new RegExp(`[${MARKS}]+`, "gu");
-const EXCESS_MARKS = new RegExp(`([${MARKS}]{30})[${MARKS}]+`, "gu"); // no script puts as many on a letter
 // The first of each row of ten decimal digits.
 const ZEROS = Array.from("٠۰߀०০੦૦୦௦౦೦൦෦๐໐༠၀႐០᠐᥆᧐᪀᪐᭐᮰᱀᱐꘠꣐꤀꧐꧰꩐꯰", (zero) => zero.charCodeAt(0));
 
@@ -238,17 +237,12 @@ function codesIn(row) {
  * @param {boolean} [together]
  */
 export function tokensOf(text, together = true) {
-  return found(text).flatMap((token) => {
-    const isChinese = together && /^[\u3400-\u9fff]+$/.test(token);
-    if (isChinese) return Array.from(token);
+  return (text.replace(COMBINING, "").match(TOKENS) ?? []).flatMap((token) => {
+    const isChinese = together && /^[\u3400-\u9fff\uf900-\ufaff]+$/.test(token);
+    if (isChinese) return Array.from(token, plain);
     const short = plain(Array.from(token.slice(0, 2 * LONGEST)).slice(0, LONGEST).join(""));
     return short ? [short] : [];
   });
-}
-
-/** @param {string} text */
-function found(text) {
-  return text.replace(EXCESS_MARKS, "$1").normalize("NFC").match(TOKENS) ?? [];
 }
 
 /**
