@@ -6,7 +6,7 @@ The payload is pieces of 64 KiB, each sealed with the payload key and a nonce th
 
 import copy
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from whistle.protocol.age.errors import HeaderError, LowOrderError, MacError, PayloadError
 from whistle.protocol.age.format import MAX_HEADER, Header, header_end, parse_header, sealed_header
@@ -105,11 +105,11 @@ class Opener:
     """Opens one file with one of `identities`.
 
     Identities are tried in order, and the first stanza that opens decides.  Any error is final: every later call raises
-    it again.
+    it again.  `check` may refuse the header, by a ProtocolError, before any identity is tried.
     """
 
-    def __init__(self, identities: Sequence[Identity]) -> None:
-        self._identities = identities
+    def __init__(self, identities: Sequence[Identity], check: Callable[[Header], None] | None = None) -> None:
+        self._identities, self._check = identities, check
         self._start = bytearray()
         self._header: int | None = None  # bytes, once the header has ended
         self._file_key = b""
@@ -165,7 +165,10 @@ class Opener:
             end = header_end(self._start)
             if end is None:
                 return b""
-            self._file_key = _unwrap(parse_header(bytes(self._start[:end]))[0], self._identities)
+            header, _ = parse_header(bytes(self._start[:end]))
+            if self._check:
+                self._check(header)
+            self._file_key = _unwrap(header, self._identities)
             self._header = end
         begin = self._header + NONCE
         if len(self._start) < begin:
@@ -209,9 +212,9 @@ def encrypt(recipients: Sequence[Recipient], plaintext: bytes) -> bytes:
     return b"".join([sealer.header, sealer.update(plaintext), sealer.finish()])
 
 
-def decrypt(identities: Sequence[Identity], data: bytes) -> bytes:
-    """A whole file at once; raises HeaderError, NotForMe, MacError or PayloadError."""
-    opener = Opener(identities)
+def decrypt(identities: Sequence[Identity], data: bytes, check: Callable[[Header], None] | None = None) -> bytes:
+    """A whole file at once; raises HeaderError, NotForMe, MacError or PayloadError, and what `check` raises."""
+    opener = Opener(identities, check)
     return opener.update(data) + opener.finish()
 
 

@@ -95,9 +95,16 @@ def seal(signed: Signed, recipients: Sequence[Recipient], slots: int, throwaways
 
 def check_form(body: bytes, slots: int) -> None:
     """Raise Malformed unless the size and the stanzas are those of an envelope.  Opens nothing."""
+    _check_size(body, slots)
+    _check_stanzas(age.parse_header(body)[0], slots)
+
+
+def _check_size(body: bytes, slots: int) -> None:
     if len(body) != size(slots):
         raise Malformed("an envelope has the wrong size")
-    header, _ = age.parse_header(body)
+
+
+def _check_stanzas(header: age.Header, slots: int) -> None:
     if len(header.stanzas) != slots:
         raise Malformed("an envelope has the wrong number of stanzas")
     for stanza in header.stanzas:
@@ -116,9 +123,9 @@ def decrypt(body: bytes, identities: Sequence[HybridIdentity], slots: int) -> by
     NotForMe if none of ``identities`` opens it; Malformed if it is damaged as sent.  A stanza whose share has small
     order opens nothing and does not count as damage, since libraries report it differently.
     """
-    check_form(body, slots)
-    try:
-        return age.decrypt(identities, body)
+    _check_size(body, slots)
+    try:  # as `check_form` does, but with one reading of the header
+        return age.decrypt(identities, body, lambda header: _check_stanzas(header, slots))
     except age.LowOrderError as error:
         raise NotForMe("none of the identities opens this envelope") from error
 
