@@ -140,6 +140,15 @@ def test_more_of_an_answer_waits_for_the_client(pair: Pair) -> None:
     assert taken == 4 * connection.ANSWER
 
 
+def test_a_lane_without_streams_waits_for_nobody(pair: Pair) -> None:
+    """There an answer waits as a whole, however slow its reader is; one that goes on and on is given up."""
+    pair.ours.taken()
+    pair.ours.streams = False
+    pair.ours.sendall(bytes(2 * connection.ANSWER))
+    with pytest.raises(TimeoutError):
+        pair.ours.sendall(b"more")
+
+
 def test_whoever_went_away_is_not_answered(pair: Pair) -> None:
     """A client that closed while it waited for its turn costs nothing more."""
     pair.send(GET)
@@ -159,11 +168,8 @@ def test_the_slowest_gives_way_and_no_honest_one(now: list[float]) -> None:
         slower.send(bytes(400))
         honest.send(bytes(30_000))  # 6 KB/s
     young.send(post(1_000_000))
-    pairs = {each.ours: each for each in (young, honest, trickle, slower)}
-    order = []
-    while found := slowest(pairs, now[0]):
-        order.append(pairs.pop(found))
-    assert order == [slower, trickle]
+    found = slowest([each.ours for each in (young, honest, trickle, slower)], now[0])
+    assert found == [slower.ours, trickle.ours]
     for each in (trickle, slower, honest, young):
         each.theirs.close()
         each.ours.close()
@@ -174,7 +180,7 @@ def test_time_in_a_thread_is_no_waiting(pair: Pair, now: list[float]) -> None:
     pair.send(GET)
     pair.ours.taken()
     now[0] += 100
-    assert slowest([pair.ours], now[0]) is None and not pair.ours.is_over(now[0])
+    assert slowest([pair.ours], now[0]) == [] and not pair.ours.is_over(now[0])
 
 
 @pytest.mark.parametrize("size", [1, 7, 1000])

@@ -9,8 +9,11 @@ from typing import Any
 import pytest
 
 from tests.patience import PATIENCE
+from whistle.server.reporter import routes
 from whistle.server.running import lanes
-from whistle.server.running.lanes import Lanes, Size
+from whistle.server.running.lanes import Lanes, Overrun, Size
+
+ONE, TWO = range(2)
 
 
 @dataclass(eq=False)
@@ -34,13 +37,14 @@ class Socket:
         return self.speed
 
     patience = 10.0
+    streams = queues = True
 
 
 @dataclass(eq=False)
 class Request:
     """A request that can be let go."""
 
-    lane: str
+    lane: int
     visitor: str = ""
     sock: Socket = field(default_factory=Socket)
     go: threading.Event = field(default_factory=threading.Event)
@@ -57,36 +61,48 @@ def handle(request: Request) -> str:
 @pytest.fixture
 def pool() -> Lanes:
     """Two lanes, of one thread and of two, one of which computes."""
-    sizes = {"one": Size(1, 1), "two": Size(2, 1)}
+    sizes = {ONE: Size(1, 1), TWO: Size(2, 1, streams=True)}
     return Lanes(sizes, lambda request: (request.lane, request.visitor))
 
 
-HEADS = {
-    b"GET /en/ HTTP/1.1\r\n": (lanes.PAGES, lanes.PAGES),
-    b"HEAD /nothing HTTP/1.1\r\n": (lanes.PAGES, lanes.PAGES),
-    b"POST /en/ HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n": (lanes.READING, lanes.LARGE),
-    b"POST /en/ HTTP/1.1\r\ncontent-type: multipart/form-data; boundary=b\r\n": (lanes.SENDING, lanes.LARGE),
-    b"POST /api/lookup HTTP/1.1\r\n": (lanes.READING, lanes.LARGE),
-    b"POST /api/withdraw HTTP/1.1\r\n": (lanes.READING, lanes.LARGE),
-    b"POST /api/blocks HTTP/1.1\r\n": (lanes.READING, lanes.LARGE),
-    b"POST /api/block HTTP/1.1\r\n": (lanes.BLOCKS, lanes.LARGE),
-    b"POST /api/store HTTP/1.1\r\n": (lanes.SENDING, lanes.LARGE),
-    b"POST /courier/push HTTP/1.1\r\n": (lanes.COURIERS, lanes.COURIERS),
-    b"\x00\xff": (lanes.PAGES, lanes.LARGE),
+FORM = b"POST /en/ HTTP/1.1\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+REQUESTS = {
+    (b"GET /en/ HTTP/1.1\r\n", b""): lanes.PAGES,
+    (b"HEAD /nothing HTTP/1.1\r\n", b""): lanes.PAGES,
+    (b"\x00\xff", b""): lanes.PAGES,
+    (FORM, b"step=look&words=step=renew"): lanes.READING,
+    (FORM, b"words=1&step=download"): lanes.FETCHING,
+    (FORM, b"step=%64ownload&words=1"): lanes.READING,
+    (FORM, b"step=stop-now&words=1"): lanes.SENDING,
+    (FORM, b"words=1&step=renew&attempt=1"): lanes.SENDING,
+    (b"POST /en/ HTTP/1.1\r\ncontent-type: multipart/form-data; boundary=b\r\n", b"step=download"): lanes.SENDING,
+    (b"POST /api/lookup HTTP/1.1\r\n", b""): lanes.READING,
+    (b"POST /api/withdraw HTTP/1.1\r\n", b""): lanes.READING,
+    (b"POST /api/blocks HTTP/1.1\r\n", b""): lanes.FETCHING,
+    (b"POST /api/block HTTP/1.1\r\n", b""): lanes.BLOCKS,
+    (b"POST /api/store HTTP/1.1\r\n", b""): lanes.SENDING,
+    (b"POST /courier/push HTTP/1.1\r\n", b""): lanes.COURIERS,
 }
 
 
 def test_every_kind_of_request_has_its_lane() -> None:
-    """Reading, sending, couriers, pages and large bodies share no threads."""
-    found = {head: (lanes.lane_of(head, False), lanes.lane_of(head, True)) for head in HEADS}
-    assert found | {head: lane for head, lane in HEADS.items() if b"GET" in head or b"HEAD" in head} == HEADS
+    """Reading, fetching, sending, couriers, pages and large bodies share no threads."""
+    assert {asked: lanes.lane_of(*asked, False) for asked in REQUESTS} == REQUESTS
+    large = {asked[0]: lanes.lane_of(*asked, True) for asked in REQUESTS}
+    assert large == {head: lanes.COURIERS if b"courier" in head else lanes.LARGE for head in large}
+
+
+def test_steps_are_those_of_the_pages() -> None:
+    """What is stored by a form that is not multipart, and what is downloaded, is told by the names that pages use."""
+    assert {*routes.STORING, "download"} - {"send", "follow-up"} == {"renew", "stop-now", "download"}
+    assert {"renew", "stop-now", "download"} <= set(routes.STEPS)
 
 
 def test_a_full_lane_leaves_the_others_free(pool: Lanes) -> None:
     """While one lane's threads are all taken, another's answer at once."""
-    stuck = [Request("one") for _ in range(3)]
+    stuck = [Request(ONE) for _ in range(3)]
     waiting = [pool.submit(handle, each) for each in stuck]
-    other = Request("two", "other")
+    other = Request(TWO, "other")
     other.go.set()
     assert pool.submit(handle, other).result(PATIENCE) == "other"
     assert not any(each.done() for each in waiting) and not stuck[1].begun.is_set()
@@ -97,12 +113,12 @@ def test_a_full_lane_leaves_the_others_free(pool: Lanes) -> None:
 
 def test_visitors_take_turns(pool: Lanes) -> None:
     """Whoever sends many requests waits for himself; another's one comes next."""
-    first = Request("one", "many")
+    first = Request(ONE, "many")
     order: list[str] = []
     waiting = [pool.submit(handle, first)]
     assert first.begun.wait(PATIENCE)
     for visitor in ("many", "many", "many", "few", "other"):
-        request = Request("one", visitor)
+        request = Request(ONE, visitor)
         request.go.set()
         waiting.append(pool.submit(handle, request))
         waiting[-1].add_done_callback(lambda done: order.append(done.result()))
@@ -111,13 +127,44 @@ def test_visitors_take_turns(pool: Lanes) -> None:
     assert order == ["many", "few", "other", "many", "many"]
 
 
+def test_the_last_threads_are_for_visitors_who_have_none(pool: Lanes) -> None:
+    """Whoever holds all but the last threads of a lane waits for these; another gets one at once."""
+    many = [Request(TWO, "many") for _ in range(3)]
+    few = Request(TWO, "few")
+    waiting = [pool.submit(handle, each) for each in many]
+    assert many[0].begun.wait(PATIENCE)
+    few.go.set()
+    pool.lanes[TWO].turns = threading.BoundedSemaphore(2)
+    assert pool.submit(handle, few).result(PATIENCE) == "few"
+    assert not many[1].begun.is_set() and not many[2].begun.is_set()
+    for each in many:
+        each.go.set()
+    assert [each.result(PATIENCE) for each in waiting] == ["many"] * 3
+
+
+def test_who_has_most_waiting_gives_way(pool: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A lane's queue is bounded: the last request of whoever has most is refused, whoever came last."""
+    monkeypatch.setattr(lanes, "QUEUE", 4)
+    first = Request(ONE, "many")
+    waiting = [pool.submit(handle, first)]
+    assert first.begun.wait(PATIENCE)
+    requests = [Request(ONE, visitor) for visitor in ("few", "many", "many", "many", "other")]
+    waiting += [pool.submit(handle, each) for each in requests]
+    assert isinstance(waiting[4].exception(PATIENCE), Overrun)
+    for each in (first, *requests):
+        each.go.set()
+    assert [each.result(PATIENCE) for number, each in enumerate(waiting) if number != 4] == [
+        *("many", "few", "many", "many", "other")
+    ]
+
+
 def test_a_fault_is_told_and_ends_no_lane(pool: Lanes) -> None:
     """A request that fails leaves its thread to the next; when nobody waits the thread ends."""
 
     def fail(_: Any) -> None:
         raise ValueError("told")
 
-    failed, request = pool.submit(fail, Request("one")), Request("one", "next")
+    failed, request = pool.submit(fail, Request(ONE)), Request(ONE, "next")
     request.go.set()
     found = pool.submit(handle, request)
     assert isinstance(failed.exception(PATIENCE), ValueError) and found.result(PATIENCE) == "next"
@@ -125,12 +172,12 @@ def test_a_fault_is_told_and_ends_no_lane(pool: Lanes) -> None:
 
 def test_where_threads_are_short_the_slowest_is_found(pool: Lanes) -> None:
     """Nobody has to give way while there are threads, and an honest client never."""
-    slow, slower = Request("two", sock=Socket(200.0)), Request("two", sock=Socket(100.0))
+    slow, slower = Request(TWO, sock=Socket(200.0)), Request(TWO, sock=Socket(100.0))
     waiting = [pool.submit(handle, slow)]
     assert slow.begun.wait(PATIENCE)
-    pool.lanes["two"].size = Size(4, 1)
+    pool.lanes[TWO].size = Size(4, 1)
     assert pool.slow(0.0) == []
-    pool.lanes["two"].size = Size(1, 1)
+    pool.lanes[TWO].size = Size(1, 1)
     assert pool.slow(0.0) == [slow.sock]
     slow.sock.speed = 10_000.0
     assert pool.slow(0.0) == []

@@ -111,6 +111,12 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
     limits.queue("send", {"gunicorn.socket": Socket(slept)})
     assert 5 < sum(slept) <= 20 and slept[0] == 0 and slept[-1] == 0
     limits.count("send", {})
+    slept.clear()
+    others = Socket(slept)
+    others.queues = False
+    with pytest.raises(TooManyRequests):
+        limits.queue("send", {"gunicorn.socket": others})
+    assert not any(slept), "a thread of readers waits for no place"
     limits._config = config(tmp_path, rates={**RATES, "send": Rate("1 per hour", "1 per hour")}, patience=3.0)
     limits.count("send", {})
     slept.clear()
@@ -121,6 +127,8 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
 
 class Socket:
     """A connection whose thread can leave its turn."""
+
+    queues = True
 
     def __init__(self, noted: list[float]) -> None:
         self._noted = noted

@@ -44,6 +44,7 @@ DAYS = 4  # in which strangers may fill what is free at the start, if they send 
 SLICE = 10  # seconds of the window for what everybody stores
 LEAST, MOST = 10, 200  # messages in that window, however much is free
 POLL = 0.2  # seconds
+SOCKET = "gunicorn.socket"  # a request's connection, as `server/running/connection` has it
 COUNTING = f"{counting.MemoryStorage.STORAGE_SCHEME[0]}://"
 REREAD_SHARE = 1 / 8  # of the threads may read a body that is not stored, to show its texts again
 
@@ -115,7 +116,8 @@ class Limits:
     def queue(self, action: str, environ: dict[str, Any]) -> None:
         """`check`, but wait in a queue where only everybody's limit is met; TooManyRequests if that takes too long."""
         self.check(action, environ, everybody=False)
-        place, end = object(), time.monotonic() + self._config.patience
+        may_wait = getattr(environ.get(SOCKET), "queues", True)
+        place, end = object(), time.monotonic() + (self._config.patience if may_wait else 0)
         self._queue.append(place)
         try:
             with _turn_left(environ):
@@ -247,7 +249,7 @@ def storable(folder: Path) -> str:
 
 def _turn_left(environ: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
     """A context that waits, and lets others compute meanwhile, where `server/running` serves."""
-    waiting = getattr(environ.get("gunicorn.socket"), "waiting", contextlib.nullcontext)
+    waiting = getattr(environ.get(SOCKET), "waiting", contextlib.nullcontext)
     return cast("contextlib.AbstractContextManager[None]", waiting())
 
 

@@ -95,6 +95,7 @@ class Connection:
         self._turn: threading.Semaphore | None = None
         self._named = not terms.circuits
         self.circuit = ""
+        self.streams = self.queues = True  # whether its thread may wait for the client, and until more may be stored
         self.head, self.length = b"", 0  # of the request that arrives, and of its body
         self._begin(State.HEAD, FIRST_TIME)
 
@@ -230,6 +231,11 @@ class Connection:
         del self._in[:end]
         return bool(self._in)
 
+    @property
+    def beginning(self) -> bytes:
+        """What has arrived of the body."""
+        return bytes(self._in[len(self.head) : len(self.head) + self.length])
+
     def visitor(self, address: str) -> str:
         """By which those who wait are told apart: each gets a turn in its turn."""
         if self.circuit or not self._terms.addresses:
@@ -295,9 +301,11 @@ class Connection:
 
     def sendall(self, data: bytes) -> None:
         """Send, or let it wait for the client; returns when little enough waits.  TimeoutError if it is too slow."""
+        if not self.streams and len(self._out) > ANSWER:
+            raise TimeoutError("a long answer, in a lane whose threads wait for nobody")
         with self._lock:
             self._out += data
-        while not self.flush() and len(self._out) > ANSWER:
+        while not self.flush() and self.streams and len(self._out) > ANSWER:
             with self._timed():
                 self._writable()
             self._judge()
@@ -344,8 +352,7 @@ class Connection:
         return getattr(self._plain, name)
 
 
-def slowest(connections: Iterable[Connection], now: float, rate: float = HONEST_RATE) -> Connection | None:
-    """The slowest of those that made us wait for a while; None if each moves at least `rate` bytes a second."""
-    waited = [each for each in connections if each.waited(now) > each.patience]
-    found = min(waited, key=lambda each: each.rate(now), default=None)
-    return found if found is not None and found.rate(now) < rate else None
+def slowest(connections: Iterable[Connection], now: float, rate: float = HONEST_RATE) -> list[Connection]:
+    """Those slower than `rate` bytes a second, of all that made us wait for a while; the slowest first."""
+    found = [each for each in connections if each.waited(now) > each.patience and each.rate(now) < rate]
+    return sorted(found, key=lambda each: each.rate(now))

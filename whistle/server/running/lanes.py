@@ -19,40 +19,59 @@ Job = tuple["futures.Future[Any]", Callable[[Any], Any], Any]
 
 @dataclass(frozen=True)
 class Size:
-    """How many requests of a lane are answered at once, and how many of them compute."""
+    """How many requests of a lane are answered at once, and how many of them compute.
+
+    `streams`: an answer may be long, so its thread waits for the client.  `queues`: its thread waits until more may be
+    stored.  In other lanes no thread waits for anybody.
+    """
 
     threads: int
     turns: int
+    streams: bool = False
+    queues: bool = False
 
 
-PAGES, READING, SENDING, BLOCKS, COURIERS, LARGE = "pages", "reading", "sending", "blocks", "couriers", "large"
+PAGES, READING, FETCHING, SENDING, BLOCKS, COURIERS, LARGE = range(7)
 SIZES = {
     PAGES: Size(4, 2),
-    READING: Size(32, 4),  # they wait for the beat
-    SENDING: Size(8, 2),  # they wait until more may be stored
+    READING: Size(32, 4),  # pages that answer a lookup wait for the beat
+    FETCHING: Size(32, 2, streams=True),
+    SENDING: Size(8, 2, queues=True),
     BLOCKS: Size(4, 2),
-    COURIERS: Size(8, 2),  # they wait for the courier to take what it asked for
-    LARGE: Size(100, 3),  # forms that are received while they arrive
+    COURIERS: Size(8, 2, streams=True),
+    LARGE: Size(100, 3, streams=True, queues=True),  # forms that are received while they arrive
 }
 PATHS = (
     (re.compile(rb"POST /courier/"), COURIERS),
-    (re.compile(rb"POST /api/(lookup|blocks|withdraw) "), READING),
+    (re.compile(rb"POST /api/(lookup|withdraw) "), READING),
+    (re.compile(rb"POST /api/blocks "), FETCHING),
     (re.compile(rb"POST /api/block "), BLOCKS),
     (re.compile(rb"POST /api/"), SENDING),
 )
-FORM = re.compile(rb"(?im)^content-type:[ \t]*multipart/form-data")
+MULTIPART = re.compile(rb"(?im)^content-type:[ \t]*multipart/form-data")
+STEPS = (  # of forms that are not multipart; spelt in another way, they get the lane whose threads wait for nobody
+    (re.compile(rb"(^|&)step=download(&|$)"), FETCHING),
+    (re.compile(rb"(^|&)step=(renew|stop-now)(&|$)"), SENDING),
+)
+QUEUE = 500  # requests that wait in a lane of a process
 
 
-def lane_of(head: bytes, is_large: bool) -> str:
-    """The lane of a request with this head; `is_large`: its body arrives while it is answered."""
+class Overrun(Exception):
+    """Too many requests wait in a lane, most of them of this visitor."""
+
+
+def lane_of(head: bytes, body: bytes, is_large: bool) -> int:
+    """The lane of a request; `is_large`: its body arrives while it is answered, and `body` is its beginning."""
     for pattern, lane in PATHS:
         if pattern.match(head):
-            return LARGE if is_large and lane is not COURIERS else lane
+            return LARGE if is_large and lane != COURIERS else lane
     if is_large:
         return LARGE
     if not head.startswith(b"POST "):
         return PAGES
-    return SENDING if FORM.search(head) else READING
+    if MULTIPART.search(head):
+        return SENDING
+    return next((lane for pattern, lane in STEPS if pattern.search(body)), READING)
 
 
 @dataclass
@@ -60,30 +79,44 @@ class Lane:
     """One lane: who waits, by visitor, and whose requests are being answered."""
 
     size: Size
-    busy: set[Any] = field(default_factory=set)
+    busy: dict[Any, str] = field(default_factory=dict)  # connections, with their visitors
     waiting: "OrderedDict[str, deque[Job]]" = field(default_factory=OrderedDict)
 
     def __post_init__(self) -> None:
         self.turns = threading.BoundedSemaphore(self.size.turns)
-        self.threads = 0
+        self.threads = self.length = 0
 
     @property
     def is_short(self) -> bool:
         """Whether few threads are left, or none."""
-        return len(self.busy) >= self.size.threads * 7 // 8
+        return len(self.busy) >= max(1, self.size.threads * 7 // 8)
 
     def add(self, visitor: str, job: Job) -> None:
         """Wait behind the visitor's other requests."""
         self.waiting.setdefault(visitor, deque()).append(job)
+        self.length += 1
 
-    def take(self) -> Job | None:
-        """The next request, of the visitor whose turn it is; None if nobody waits."""
-        if not self.waiting:
+    def take(self) -> tuple[str, Job] | None:
+        """The next visitor and request; None if nobody waits.
+
+        The last threads are for visitors who have none, where visitors are told apart.
+        """
+        served = set(filter(None, self.busy.values())) if self.is_short else ()
+        visitor = next((each for each in self.waiting if each not in served), None)
+        return None if visitor is None else (visitor, self._pop(visitor, deque.popleft))
+
+    def overrun(self) -> Job | None:
+        """The request that has to go, the last one of whoever has most of them; None if there is room."""
+        if self.length <= QUEUE:
             return None
-        visitor, jobs = self.waiting.popitem(last=False)
-        job = jobs.popleft()
+        return self._pop(max(self.waiting, key=lambda visitor: len(self.waiting[visitor])), deque.pop)
+
+    def _pop(self, visitor: str, pop: Callable[["deque[Job]"], Job]) -> Job:
+        jobs = self.waiting.pop(visitor)
+        job = pop(jobs)
         if jobs:
             self.waiting[visitor] = jobs  # behind all others
+        self.length -= 1
         return job
 
 
@@ -93,21 +126,25 @@ class Lanes(futures.Executor):
     `route(conn)`: the lane and the visitor of a request.
     """
 
-    def __init__(self, sizes: Mapping[str, Size], route: Callable[[Any], tuple[str, str]]) -> None:
+    def __init__(self, sizes: Mapping[int, Size], route: Callable[[Any], tuple[int, str]]) -> None:
         self.lanes = {name: Lane(size) for name, size in sizes.items()}
         self._route = route
         self._lock = threading.Lock()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **_: Any) -> "futures.Future[Any]":
-        """Answer a request when its turn comes."""
+        """Answer a request when its turn comes; or Overrun, of this one or of one that waits already."""
         [conn], job = args, futures.Future[Any]()
         name, visitor = self._route(conn)
         lane = self.lanes[name]
+        conn.sock.streams, conn.sock.queues = lane.size.streams, lane.size.queues
         with self._lock:
             lane.add(visitor, (job, fn, conn))
+            excess = lane.overrun()
             if lane.threads < lane.size.threads:
                 lane.threads += 1
                 threading.Thread(target=self._work, args=(lane,), daemon=True).start()
+        if excess:
+            excess[0].set_exception(Overrun())
         return job
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
@@ -117,18 +154,17 @@ class Lanes(futures.Executor):
         """Where threads are short, the slowest client of the lane, if one is slower than an honest one would be."""
         with self._lock:
             short = [list(lane.busy) for lane in self.lanes.values() if lane.is_short]
-        found = (slowest((conn.sock for conn in busy), now) for busy in short)
-        return [each for each in found if each is not None]
+        return [each for busy in short for each in slowest((conn.sock for conn in busy), now)[:1]]
 
     def _work(self, lane: Lane) -> None:
         while True:
             with self._lock:
-                job = lane.take()
-                if job is None:
+                taken = lane.take()
+                if taken is None:
                     lane.threads -= 1
                     return
-                future, handle, conn = job
-                lane.busy.add(conn)
+                visitor, (future, handle, conn) = taken
+                lane.busy[conn] = visitor
             try:
                 with conn.sock.turn(lane.turns):
                     found = handle(conn)
@@ -141,4 +177,4 @@ class Lanes(futures.Executor):
 
     def _done(self, lane: Lane, conn: Any) -> None:
         with self._lock:
-            lane.busy.discard(conn)
+            del lane.busy[conn]

@@ -4,6 +4,7 @@ gunicorn documents `worker_class`, and that `get_thread_pool` may be overridden;
 held by tests/server/test_gunicorn.py to what this module expects of it.
 """
 
+import dataclasses
 import errno
 import http
 import ipaddress
@@ -27,7 +28,7 @@ from whistle.server.instance import of
 from whistle.server.logs import log_error
 from whistle.server.running import lanes
 from whistle.server.running.connection import BODY, HONEST_RATE, Buffers, Connection, State, Stranger, Terms, slowest
-from whistle.server.running.lanes import Lanes
+from whistle.server.running.lanes import Lanes, Overrun
 
 ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
 AT_ONCE = 64  # connections accepted before others get on
@@ -74,8 +75,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def get_thread_pool(self) -> Lanes:
         """Threads in lanes; the one for large bodies has as many as whistle.toml says."""
-        sizes = lanes.SIZES | {lanes.LARGE: lanes.Size(self.settings.threads, lanes.SIZES[lanes.LARGE].turns)}
-        return Lanes(sizes, _route)
+        large = dataclasses.replace(lanes.SIZES[lanes.LARGE], threads=self.settings.threads)
+        return Lanes(lanes.SIZES | {lanes.LARGE: large}, _route)
 
     def run(self) -> None:
         """Serve until told to stop; then what is still under way is cut off, and SQLite's log is merged."""
@@ -112,7 +113,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def finish_request(self, conn: TConn, fs: "futures.Future[Any]") -> None:
         """Wait for the client to take the rest of its answer; then for its next request, or until it closes."""
-        conn.keep = not fs.cancelled() and not fs.exception() and bool(fs.result())
+        if isinstance(fs.exception(), Overrun):
+            self._refuse(conn, http.HTTPStatus.SERVICE_UNAVAILABLE)
+            return
+        conn.keep = not fs.exception() and bool(fs.result())
         conn.sock.answered()
         self._next(conn)
 
@@ -128,8 +132,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(conn)
         for connection in self.tpool.slow(now):
             connection.drop()
-        while self._is_short() and (conn := self._slowest(now)):
-            self._close(conn)
+        if self._is_short(1.0):
+            self._make_room(now)
 
     def handle(self, conn: TConn) -> Any:
         """Answer one request of a connection, in a thread; whether the connection stays open."""
@@ -228,10 +232,10 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except OSError:
             self._close(conn)
 
-    def _refuse(self, conn: TConn) -> None:
+    def _refuse(self, conn: TConn, status: http.HTTPStatus = http.HTTPStatus.BAD_REQUEST) -> None:
         conn.keep = False
         try:
-            conn.sock.sendall(refusal(http.HTTPStatus.BAD_REQUEST))
+            conn.sock.sendall(refusal(status))
             conn.sock.answered()
         except OSError:
             self._close(conn)
@@ -243,18 +247,22 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.nr_conns -= 1
         conn.sock.close()
 
-    def _is_short(self) -> bool:
-        return self._buffers.held > ROOM or self.nr_conns >= self.worker_connections
+    def _is_short(self, part: float) -> bool:
+        return self._buffers.held > part * ROOM or self.nr_conns >= part * self.worker_connections
 
-    def _slowest(self, now: float) -> TConn | None:
-        """Who gives way: the slowest of all where memory is short, else only who is slower than an honest client."""
+    def _make_room(self, now: float) -> None:
+        """Close the slowest, until an eighth is free; where it is not memory that is short, no honest client's."""
         rate = float("inf") if self._buffers.held > ROOM else HONEST_RATE
         by_socket = {conn.sock: conn for conn in self._waiting}
-        found = slowest(by_socket, now, rate)
-        return by_socket[found] if found else None
+        for found in slowest(by_socket, now, rate):
+            if not self._is_short(7 / 8):
+                break
+            self._close(by_socket[found])
 
 
-def _route(conn: TConn) -> tuple[str, str]:
+def _route(conn: TConn) -> tuple[int, str]:
     connection: Connection = conn.sock
     address = conn.client[0] if isinstance(conn.client, tuple) else ""
-    return lanes.lane_of(connection.head, connection.length > BODY), connection.visitor(address)
+    is_large = connection.length > BODY
+    body = b"" if is_large else connection.beginning
+    return lanes.lane_of(connection.head, body, is_large), connection.visitor(address)
