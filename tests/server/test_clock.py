@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from tests import parties
 from tests.server.visitor import Clock, Visitor, answer, reported, site, store_of, turn
 from tests.serving import running
-from tests.trial.serving import FORM, WHISTLE, Server, Upload
+from tests.trial.serving import FORM, WHISTLE, Server, Upload, wait_for
 from whistle.cli import server as commands
 from whistle.cli.errors import Problem
 from whistle.protocol.case import envelope
@@ -302,8 +302,7 @@ def test_midnight_between_two_halves_of_a_form(machine: tuple[Server, Path]) -> 
     def pieces() -> Iterator[bytes]:
         whole = b"".join(form.pieces())
         yield whole[: -BLOCK // 2]
-        while len(list(server.folder.glob("data/blocks/today/*/*"))) < 3:
-            time.sleep(0.05)
+        wait_for(server, 3)
         put_forward(off, 1)
         status, said = operate(server, "purge")
         assert status == 0, said
