@@ -325,11 +325,11 @@ def test_two_new_replies_for_one_place_in_a_race(
     reply, other = sealed(org), sealed(org)
     commit, calls = type(instance.store).commit, []
 
-    def late(store: Any, envelopes: Any, blocks: Any) -> None:
+    def late(store: Any, *more: Any, **options: Any) -> None:
         calls.append(1)
         if len(calls) == 1:
             raise Taken([reply[0].id or b""])
-        commit(store, envelopes, blocks)
+        commit(store, *more, **options)
 
     monkeypatch.setattr(type(instance.store), "commit", late)
     answered = carrier.push(listing([reply, other]), [reply, other]).get_json()
@@ -343,12 +343,12 @@ def test_a_block_that_somebody_drops_amid_a_push_stops_nothing_else(
     reply, piece, other = sealed(org), block(os.urandom(16)), block(os.urandom(16))
     commit = type(instance.store).commit
 
-    def late(store: Any, envelopes: Any, blocks: Any) -> None:
+    def late(store: Any, *more: Any, **options: Any) -> None:
         assert (
             carrier.client.post("/api/drop", data=piece[0].id, content_type="application/octet-stream").status_code
             == 204
         )
-        commit(store, envelopes, blocks)
+        commit(store, *more, **options)
 
     monkeypatch.setattr(type(instance.store), "commit", late)
     answered = carrier.push(listing([reply, piece, other]), [reply, piece, other]).get_json()

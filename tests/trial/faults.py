@@ -15,8 +15,8 @@ from sqlalchemy import event
 
 from whistle.store import Store
 
-EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.listdir", "os.scandir"}
-CALLS = ("open", "write", "fsync", "rename", "mkdir", "unlink")
+EVENTS = {"open", "os.link", "os.rename", "os.remove", "os.mkdir", "os.listdir", "os.scandir"}
+CALLS = ("open", "write", "fsync", "link", "rename", "mkdir", "unlink")
 
 
 class Layer:

@@ -29,7 +29,7 @@ from whistle.server import create_app
 from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, open_instance
 from whistle.server.running import housekeeping
-from whistle.store import BLOCK, StoreError, reserve
+from whistle.store import BLOCK, StoreError, room
 from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.exchange import exchange
@@ -115,7 +115,7 @@ def test_a_read_only_disk(small: flask.Flask, disk: Disk, org: parties.Organisat
 @pytest.mark.parametrize("is_killed", [False, True], ids=["stopped", "killed"])
 def test_a_start_on_a_full_disk(small: flask.Flask, disk: Disk, org: parties.Organisation, is_killed: bool) -> None:
     """A server starts on a full disk, stopped or killed before: replies are read, and what is sent is given back."""
-    disk.remount("size=64m")  # room enough for a reserve
+    disk.remount("size=64m")  # room enough for a ballast
     store_of(small).close()
     first = create_app(small.extensions[NAME].config, Clock())
     words = ready(first).step("send", {"text": "The second."}).words
@@ -130,7 +130,7 @@ def test_a_start_on_a_full_disk(small: flask.Flask, disk: Disk, org: parties.Org
     refused(ready(again).step("send", {"text": "The third."}, [("a.bin", SMALL)]), "The third.")
     filler.unlink()
     housekeeping.clean(again.extensions[NAME])
-    assert list(disk.folder.rglob(f"*{reserve.SUFFIX}"))
+    assert list(disk.folder.rglob(f"*{room.SUFFIX}"))
     store_of(again).close()
 
 

@@ -14,13 +14,13 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Table, create_engine, event, make_url, text
+from sqlalchemy import Connection, Engine, Table, create_engine, event, func, make_url, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, TimeoutError
 
-from whistle.store import room
 from whistle.store.errors import Away, Full, StoreError
 from whistle.store.locks import lock_file, locked
+from whistle.store.room import DatabaseRoom
 
 BACKENDS = ("sqlite", "postgresql")
 CHUNK = 600  # ids in one statement
@@ -52,6 +52,9 @@ NETWORK = {
 # 30 connections for a process: PostgreSQL allows 97 to all servers together, unless told otherwise
 POOL: dict[str, Any] = {"pool_size": 8, "max_overflow": 22, "pool_use_lifo": True, "hide_parameters": True}
 CACHE = 16_384  # KiB of the main database cached by each connection: a lookup reads rows from all over it
+COPIES = 8  # times its size that moving a body may take: in both files, and in the log of each, with some to spare
+STEP = 256  # pages that are given back to the disk at once
+LOCKS = ("schema", "cleaning", "housekeeping", "backup", "room")  # all that `job_lock` is asked for
 SCHEMA = "schema"  # the lock held while the database is created or its tables change
 WRITERS = 0x77686973746C65  # PostgreSQL's advisory lock that serializes writes
 OF_SCHEMA = "CAST(:k AS bigint) # COALESCE(current_schema()::regnamespace::oid, 0)::bigint"  # two may share a database
@@ -84,6 +87,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.files = sqlite_files(url)
         self.is_sqlite = bool(self.files)
+        self.room = DatabaseRoom(self.files)
         self._inserts: dict[Table, Any] = {}  # statements are built once, since each caches its compiled form
         # Fairer than waiting for SQLite's own lock; on PostgreSQL, writers that wait hold no connection
         self._write_lock = threading.Lock()
@@ -103,31 +107,32 @@ class Database:
         return engine
 
     def _create_files(self) -> None:
-        if room.needs_ballast(self.files[0]):
-            room.give_up_ballast(self.files[0])
+        self.room.prepare()
         for file in self.files:
             try:
                 _create(file)
             except sqlite3.Error as exc:  # a quota, which the disk's free room does not tell of
-                if not isinstance(_translate(exc), Full) or not room.give_up_ballast(self.files[0]):
+                if not isinstance(_translate(exc), Full) or not self.room.give_up_ballast():
                     raise
                 _create(file)
-        self.keep_ballast()
+        for name in LOCKS:  # a full disk may have no room for a new file
+            lock_file(self.files[0], name).touch(mode=0o600)
+        self.room.keep_ballast()
 
-    def keep_ballast(self) -> None:
-        """Recreate the ballast if it was given up on a full disk and there is room again."""
-        if self.is_sqlite:
-            with contextlib.suppress(OSError):
-                room.keep_ballast(self.files[0])
+    def fitting(self, bodies: Table) -> int:
+        """How many of a table's bodies can be moved or removed in one transaction: some hundreds, if there is room."""
+        free = self.room.free()
+        if free is None:
+            return CHUNK
+        with self.read() as connection:
+            size = connection.scalar(select(func.length(bodies.c.body)).limit(1)) or 1
+        return min(CHUNK, free // (COPIES * size))
 
-    def check_room(self) -> None:
-        """Raise Full if SQLite's disk has no room but what housekeeping needs. PostgreSQL's may be anywhere."""
-        if self.is_sqlite:
-            try:
-                has_room = room.left(self.files[0].parent, room.ENVELOPES) > 0
-            except OSError as exc:
-                raise StoreError(f"the database's folder cannot be read: {exc.strerror}") from exc
-            if not has_room:
+    def check_room(self, is_known: bool = False) -> None:
+        """Raise Full unless SQLite's disk has room as `DatabaseRoom.has_some` says. PostgreSQL's may be anywhere."""
+        if not self.room.has_some(is_known):
+            self.empty_log(tries=1, pause=0)
+            if not self.room.has_some(is_known):
                 raise Full("no space for more envelopes")
 
     def _set_up(self, connection: sqlite3.Connection, _: Any) -> None:
@@ -251,6 +256,27 @@ class Database:
                     return True
         return False
 
+    def give_back(self) -> None:
+        """Give SQLite's free pages back to the disk if it is low, or they are more than a quarter of a file.
+
+        Each step needs little room.
+        """
+        if not self.is_sqlite:
+            return
+        with self.bare() as cursor:
+            cursor.execute(f"PRAGMA busy_timeout={BRIEFLY}")
+            for schema in ("today", "main"):
+                free, before = _free_pages(cursor, schema), -1
+                pages = int(cursor.execute(f"PRAGMA {schema}.page_count").fetchone()[0])
+                if 4 * free <= pages and not self.room.is_low():
+                    continue
+                while free and free != before:  # a file of an earlier version keeps its pages
+                    with self._turn():
+                        # as a script: `execute` would give back a single page
+                        cursor.executescript(f"PRAGMA {schema}.incremental_vacuum({STEP})")
+                        cursor.execute(f"PRAGMA {schema}.wal_checkpoint(TRUNCATE)").fetchone()
+                    free, before = _free_pages(cursor, schema), free
+
     def risks(self, processes: int) -> list[str]:
         """A line for each PostgreSQL setting that may lose or refuse reports; none on SQLite."""
         if self.is_sqlite:
@@ -295,6 +321,10 @@ def _bound_waiting(connection: Any, _: Any) -> None:
     connection.commit()
 
 
+def _free_pages(cursor: Any, schema: str) -> int:
+    return int(cursor.execute(f"PRAGMA {schema}.freelist_count").fetchone()[0])
+
+
 def _nothing() -> None:
     """Nothing is left to prepare."""
 
@@ -304,9 +334,13 @@ def _under_way() -> None:
 
 
 def _create(file: Path) -> None:
-    """Create a SQLite file in WAL mode; changing the mode ignores the busy timeout, so it needs a lock."""
+    """Create a SQLite file in WAL mode; changing the mode ignores the busy timeout, so it needs a lock.
+
+    A new file can give freed pages back to the disk.
+    """
     file.touch(mode=0o600)  # SQLite gives the files beside it the same mode
     with contextlib.closing(sqlite3.connect(file, timeout=PATIENCE)) as connection:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         connection.execute("PRAGMA journal_mode=WAL")
 
 
@@ -325,6 +359,16 @@ def chunks(ids: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
     """The ids in chunks that fit into one statement."""
     for start in range(0, len(ids), CHUNK):
         yield ids[start : start + CHUNK]
+
+
+def pieces(ids: Sequence[bytes], fitting: Callable[[], int]) -> Iterator[Sequence[bytes]]:
+    """The ids in chunks, or in as many at once as `fitting` says before each, but at least one."""
+    for chunk in chunks(ids):
+        at = 0
+        while at < len(chunk):
+            count = max(1, fitting())
+            yield chunk[at : at + count]
+            at += count
 
 
 @contextlib.contextmanager

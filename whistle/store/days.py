@@ -8,6 +8,9 @@ from sqlalchemy import ColumnElement, Connection, Select, Table, exists, func, s
 
 from whistle.store.models import MAIN, TODAY, Heap, State, Tables, key, pending
 
+FIRST = MAIN.envelopes.c.state, MAIN.envelopes.c.id  # collected ones, then those that wait
+LAST = MAIN.envelopes.c.state.desc(), MAIN.envelopes.c.id.desc()
+
 
 @dataclass(frozen=True)
 class DayCount:
@@ -35,8 +38,7 @@ def count_days(connection: Connection) -> list[DayCount]:
         table = tables.envelopes
         counts = select(table.c.day, func.count()).where(*_stored_envelopes(tables)).group_by(table.c.day)
         for day, count, *_ in connection.execute(counts):
-            one = select(table.c.id).where(*_stored_envelopes(tables), table.c.day == day).limit(1)
-            if tables is TODAY or _has_body(connection, connection.scalars(one).one()):
+            if tables is TODAY or _has_bodies(connection, day):
                 envelopes[day] += count
         counts = select(tables.blocks.c.day, func.count()).where(*_stored_blocks(tables)).group_by(tables.blocks.c.day)
         for day, count, *_ in connection.execute(counts):
@@ -56,7 +58,7 @@ def day_ids(connection: Connection, day: date, after: bytes = b"", most: int | N
         for state in (State.WAITING, State.COLLECTED):  # each by itself is in order of ids in the index
             conditions = (*_stored_envelopes(tables), table.c.state == state, table.c.day == day)
             ids += connection.scalars(_behind(after, most, table, *conditions))
-        if ids and (tables is TODAY or _has_body(connection, min(ids))):
+        if ids and (tables is TODAY or _has_bodies(connection, day)):
             envelopes.update(ids)
         conditions = (*_stored_blocks(tables), tables.blocks.c.day == day)
         blocks.update(connection.scalars(_behind(after, most, tables.blocks, *conditions)))
@@ -79,7 +81,7 @@ def has_day(connection: Connection, day: date) -> bool:
         if connection.scalar(select(blocks.c.id).where(*_stored_blocks(tables), blocks.c.day == day).limit(1)):
             return True
         id = connection.scalar(select(table.c.id).where(*_stored_envelopes(tables), table.c.day == day).limit(1))
-        if id and (tables is TODAY or _has_body(connection, id)):
+        if id and (tables is TODAY or _has_bodies(connection, day)):
             return True
     return False
 
@@ -90,12 +92,30 @@ def bodiless(connection: Connection, since: date) -> list[date]:
     days = connection.scalars(
         select(table.c.day).where(*_stored_envelopes(MAIN), table.c.day >= since).distinct()
     ).all()
-    one = {day: select(table.c.id).where(*_stored_envelopes(MAIN), table.c.day == day).limit(1) for day in days}
-    return [day for day in days if not _has_body(connection, connection.scalars(one[day]).one())]
+    return [day for day in days if not _has_bodies(connection, day)]
+
+
+def half_removed(connection: Connection) -> list[date]:
+    """The days of which some bodies in the reviewers' heap are gone and others are there: a removal was interrupted."""
+    table = MAIN.envelopes
+    last = {
+        day: select(table.c.id).where(*_stored_envelopes(MAIN), table.c.day == day).order_by(*LAST).limit(1)
+        for day in bodiless(connection, date.min)
+    }
+    return [day for day, one in last.items() if _has_body(connection, connection.scalars(one).one())]
+
+
+def _has_bodies(connection: Connection, day: date) -> bool:
+    """Whether the bodies of a day are there.
+
+    A day's bodies are removed in `FIRST`'s order, so without the first body the day is gone, or about to be.
+    """
+    table = MAIN.envelopes
+    one = select(table.c.id).where(*_stored_envelopes(MAIN), table.c.day == day).order_by(*FIRST).limit(1)
+    return _has_body(connection, connection.scalars(one).one())
 
 
 def _has_body(connection: Connection, id: bytes) -> bool:
-    """Whether the bodies of an envelope's day are there: a day's bodies are removed in one transaction."""
     return bool(connection.scalar(select(exists().where(MAIN.bodies.c.k == key(id)))))
 
 

@@ -84,18 +84,24 @@ _UNDER = union_all(
 
 
 def commit(
-    database: Database, block_store: Blocks, envelopes: Sequence[Sealed], blocks: Sequence[bytes], clock: Clock
+    database: Database,
+    block_store: Blocks,
+    envelopes: Sequence[Sealed],
+    blocks: Sequence[bytes],
+    clock: Clock,
+    is_known: bool,
 ) -> None:
     """Store envelopes and claim their blocks in one transaction. Raises Taken or Missing and then stores nothing."""
-    if blocks:
+    has_room = database.room.has_some(is_known)
+    if blocks or not has_room:
         with database.read() as connection:
-            _fresh(connection, envelopes)  # what will be refused makes no block durable
-        block_store.keep(blocks)  # before the transaction: nobody else has to wait for the disk
+            fresh = _fresh(connection, envelopes)  # what will be refused makes no block durable
+        if fresh and not has_room:  # what is stored already is never refused
+            database.check_room(is_known)
+    block_store.keep(blocks)  # before the transaction: nobody else has to wait for the disk
     with database.write() as connection:
         day = clock.take(connection).day
         fresh = _fresh(connection, envelopes)
-        if fresh:
-            database.check_room()
         _claim(connection, blocks, day)
         _add(database, connection, fresh, day)
 

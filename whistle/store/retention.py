@@ -15,9 +15,9 @@ from sqlalchemy import Connection, delete, func, select
 
 from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
-from whistle.store.database import Database
+from whistle.store.database import Database, pieces
 from whistle.store.day_hash import DayHashes
-from whistle.store.days import count_days, has_day
+from whistle.store.days import count_days, half_removed, has_day
 from whistle.store.envelopes import drop_bodies, remove
 from whistle.store.models import ALL_TABLES, MAIN, TODAY, Heap, State, imports, visits
 from whistle.store.uploads import drop_if_unlisted
@@ -87,8 +87,9 @@ def remove_due(
         not_turned_over = _not_turned_over(connection)
         days = [each.day for each in count_days(connection) if each.day < today and each.day not in not_turned_over]
         hashes = _stated(connection, today, active, limits)
+        interrupted = [day for day in half_removed(connection) if day not in not_turned_over]
     day_hashes.retain(days)
-    stated = [day for day in days if day_hashes.get(day) in hashes] if hashes else []
+    stated = interrupted + ([day for day in days if day_hashes.get(day) in hashes] if hashes else [])
     for day in stated:
         _remove_day(database, block_store, Heap.REVIEWERS, day, today)
     for heap in Heap:
@@ -99,6 +100,7 @@ def remove_due(
     with database.write() as connection:
         connection.execute(delete(imports).where(imports.c.day < today - limits.bodies(Heap.REVIEWERS)))
         connection.execute(delete(visits).where(visits.c.day < today - timedelta(days=limits.rows)))
+    database.give_back()
     database.empty_log(TRIES, PAUSE)  # overwrites removed content now or, while others read, with the next turn-over
     return stated
 
@@ -128,13 +130,24 @@ def _days_before(database: Database, heap: Heap, limit: date) -> list[date]:
 
 
 def _remove_day(database: Database, block_store: Blocks, heap: Heap, day: date, today: date) -> None:
-    """Remove all bodies and blocks of a day and heap in one transaction, then the files without a row."""
+    """Remove all bodies and blocks of a day and heap, piece by piece, since each needs room in SQLite's log.
+
+    The first piece makes the day count as gone; another night ends what is interrupted. Files go after their rows.
+    """
+    table = MAIN.envelopes
+    for state in (State.COLLECTED, State.WAITING):  # the order of `days.FIRST`
+        of_day = select(table.c.id).where(table.c.heap == heap, table.c.day == day, table.c.state == state)
+        with database.read() as connection:
+            ids = connection.scalars(of_day.order_by(table.c.id)).all()
+        for piece in pieces(ids, lambda: database.fitting(MAIN.bodies)):
+            with database.write() as connection:
+                if state is State.COLLECTED:
+                    drop_bodies(connection, piece)
+                else:  # a courier may have collected some in between
+                    remove(connection, connection.scalars(of_day.where(table.c.id.in_(piece))).all(), today)
+            if database.room.is_low():
+                database.empty_log(1, PAUSE)
     with database.write() as connection:
-        table = MAIN.envelopes
-        of_day = select(table.c.id, table.c.state).where(table.c.heap == heap, table.c.day == day)
-        rows = connection.execute(of_day).all()
-        drop_bodies(connection, [row.id for row in rows if row.state == State.COLLECTED])
-        remove(connection, [row.id for row in rows if row.state == State.WAITING], today)
         condition = (MAIN.blocks.c.heap == heap) & (MAIN.blocks.c.day == day)
         blocks = connection.scalars(select(MAIN.blocks.c.id).where(condition)).all()
         connection.execute(delete(MAIN.blocks).where(condition))

@@ -7,9 +7,14 @@ be read, SQLite needs room for its log. It holds random bytes, so that no file s
 
 import contextlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
+from whistle.store.errors import Full, StoreError
+
+T = TypeVar("T")
 MIB = 1024 * 1024
 
 
@@ -23,8 +28,9 @@ class Floor:
 
 BLOCKS = Floor(512 * MIB, 20)
 ENVELOPES = Floor(256 * MIB, 40)
-BALLAST = 4 * MIB
+BALLAST = Floor(4 * MIB, 40)
 NEEDED = MIB // 4  # bytes that opening the database may take
+LOW = 2  # times what new blocks leave free
 SUFFIX = ".reserve"
 SPARE = 4  # times its size must be free to make the ballast: it must not take the last room itself
 
@@ -47,31 +53,85 @@ def has_room(folder: Path, times: int = 1) -> bool:
     return disk.f_bavail * disk.f_frsize >= times * _size(BLOCKS, disk)
 
 
-def keep_ballast(database: Path) -> None:
-    """Create the ballast if there is none and the disk has room for it."""
-    path = database.with_suffix(SUFFIX)
-    if path.exists() or free(database.parent) < SPARE * BALLAST:
-        return
-    with contextlib.suppress(FileExistsError):  # another process has just created it
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with open(file, "wb") as stream:  # noqa: PTH123
-            piece = os.urandom(MIB)
-            for _ in range(BALLAST // MIB):
-                stream.write(piece)
+class DatabaseRoom:
+    """The room on the disk of SQLite's files. PostgreSQL has no files here, and its disk may be anywhere."""
+
+    def __init__(self, files: tuple[Path, ...]) -> None:
+        self._files = files
+
+    def free(self) -> int | None:
+        """Bytes free; None if unknown."""
+        return free(self._files[0].parent) if self._files else None
+
+    def is_low(self) -> bool:
+        """Whether new blocks would be refused soon."""
+        return bool(self._files) and not has_room(self._files[0].parent, LOW)
+
+    def has_some(self, is_known: bool = False) -> bool:
+        """Whether there is room for envelopes beside what housekeeping needs.
+
+        What is in the logs will take its room again in the files. What strangers bring in a day leaves a quarter of the
+        room to the days that follow, and to those who are known.
+        """
+        if not self._files:
+            return True
+        try:
+            logs = sum(_file_size(file.with_name(file.name + "-wal")) for file in self._files)
+            today = 0 if is_known else _file_size(self._files[1]) + logs
+            ballast = self._ballast_size() - _file_size(self._ballast)  # its place is not for what arrives
+            return left(self._files[0].parent, ENVELOPES) > logs + today // 3 + ballast
+        except OSError as exc:
+            raise StoreError(f"the database's folder cannot be read: {exc.strerror}") from exc
+
+    def with_ballast(self, work: Callable[[], T]) -> T:
+        """The result of work that reads or removes things; if the disk is full, the ballast is given up for it."""
+        try:
+            return work()
+        except Full:
+            if not self.give_up_ballast():
+                raise
+        return work()
+
+    def prepare(self) -> None:
+        """Give up the ballast if the disk has too little room to open the database."""
+        if self._files and free(self._files[0].parent) < NEEDED:
+            self.give_up_ballast()
+
+    def give_up_ballast(self) -> bool:
+        """Remove the ballast; returns whether there was one."""
+        if not self._files:
+            return False
+        try:
+            self._ballast.unlink()
+        except FileNotFoundError:
+            return False
+        return True
+
+    def keep_ballast(self) -> None:
+        """Create the ballast if there is none and the disk has room for it."""
+        if not self._files or self._ballast.exists():
+            return
+        size = self._ballast_size()
+        if free(self._files[0].parent) < SPARE * size:
+            return
+        with contextlib.suppress(OSError):  # another process has just created it; or it will be tried again
+            file = os.open(self._ballast, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+            with open(file, "wb") as stream:  # noqa: PTH123
+                stream.write((os.urandom(MIB) * -(-size // MIB))[:size])
+
+    @property
+    def _ballast(self) -> Path:
+        return self._files[0].with_suffix(SUFFIX)
+
+    def _ballast_size(self) -> int:
+        return _size(BALLAST, os.statvfs(self._files[0].parent))
 
 
-def needs_ballast(database: Path) -> bool:
-    """Whether the disk has too little room to open the database."""
-    return free(database.parent) < NEEDED
-
-
-def give_up_ballast(database: Path) -> bool:
-    """Remove the ballast; returns whether there was one."""
+def _file_size(path: Path) -> int:
     try:
-        database.with_suffix(SUFFIX).unlink()
+        return path.stat().st_size
     except FileNotFoundError:
-        return False
-    return True
+        return 0
 
 
 def _size(floor: Floor, disk: os.statvfs_result) -> int:

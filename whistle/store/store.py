@@ -8,7 +8,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import func, select
+from sqlalchemy import Connection, func, select
 
 from whistle.store import envelopes, retention, schema, turnover, uploads
 from whistle.store.blocks import Blocks, open_blocks
@@ -63,8 +63,7 @@ class Store:
 
     def clock(self) -> Reading:
         """The clock's day, and the day that the store uses."""
-        with self.database.read() as connection:
-            return self._clock.read(connection)
+        return self._read(self._clock.read)
 
     def accept(self, day: date) -> None:
         """Trust the clock after a leap; `day` is the day the operator expects. WrongDay if the clock differs."""
@@ -97,23 +96,24 @@ class Store:
 
     def _put_blocks(self, blocks: Sequence[tuple[bytes, bytes]], heap: Heap, upload: bytes | None) -> None:
         if blocks:
-            self.database.check_room()
+            self.database.check_room(is_known=not upload)
             if upload:
                 self._pending_room.claim(len(blocks), upload)
             uploads.put_blocks(self.database, self.block_store, blocks, heap, upload, self._clock)
 
-    def commit(self, sealed: Sequence[Sealed], blocks: Sequence[bytes]) -> None:
+    def commit(self, sealed: Sequence[Sealed], blocks: Sequence[bytes], is_known: bool = False) -> None:
         """Store envelopes and keep the blocks that belong to them, all or nothing; durable when it returns.
 
         The same again is accepted and changes nothing. Raises Taken if an id is in use for other bytes or another heap
         (also after its body is gone), and Missing if a block was not put or is gone again; both list the ids.
+        `is_known`: the sender may use the room that a day's strangers leave to the next.
         """
         _check_ids([each.id for each in sealed])
         _check_ids(blocks)
         if any(len(each.body) != self.envelope_size for each in sealed):
             raise WrongSize(f"an envelope is {self.envelope_size} bytes")
         self._restarts.outlast(
-            lambda: envelopes.commit(self.database, self.block_store, sealed, blocks, self._clock),
+            lambda: envelopes.commit(self.database, self.block_store, sealed, blocks, self._clock, is_known),
         )
 
     def check_room(self) -> None:
@@ -125,25 +125,21 @@ class Store:
     def drop(self, blocks: Sequence[bytes]) -> None:
         """Remove those of the blocks that no commit has named, durably."""
         _check_ids(blocks)
-        uploads.drop(self.database, self.block_store, blocks)
+        self.database.room.with_ballast(lambda: uploads.drop(self.database, self.block_store, blocks))
 
     # For reporters: reading and withdrawing
 
     def has(self, id: bytes) -> bool:
         """Whether an envelope was stored under the id, whatever has become of it."""
-        return self._restarts.outlast(lambda: self._has(id))
-
-    def _has(self, id: bytes) -> bool:
-        with self.database.read() as connection:
-            return envelopes.has(connection, id)
+        return self._restarts.outlast(lambda: self._read(lambda connection: envelopes.has(connection, id)))
 
     @_outlasting
     def lookup(
         self, ids: Sequence[bytes], heaps: Iterable[Heap] = BOTH, bodies: Iterable[Heap] = REPORTERS
     ) -> list[StoredEnvelope]:
         """The envelopes under the ids, in order of id; with bodies only for the heaps in `bodies`."""
-        with self.database.read() as connection:
-            return envelopes.lookup(connection, ids, heaps, bodies)
+        wanted, opened = set(heaps), set(bodies)
+        return self._read(lambda connection: envelopes.lookup(connection, ids, wanted, opened))
 
     @_outlasting
     def withdraw(self, report: bytes, slip: bytes) -> str:
@@ -152,23 +148,20 @@ class Store:
         `unknown` unless both were stored, one in each heap: so nothing but a report can be withdrawn.
         """
         _check_ids([report, slip])
-        return envelopes.withdraw(self.database, report, slip, self._clock)
+        return self.database.room.with_ballast(lambda: envelopes.withdraw(self.database, report, slip, self._clock))
 
     @_outlasting
     def block(self, id: bytes, heap: Heap | None = None) -> bytes | None:
         """A block that a commit has named, in that heap or in any; None if there is none."""
-        with self.database.read() as connection:
-            if not uploads.is_kept(connection, id, heap):
-                return None
-        return self.block_store.get(id)
+        is_kept = self._read(lambda connection: uploads.is_kept(connection, id, heap))
+        return self.block_store.get(id) if is_kept else None
 
     # For couriers
 
     @_outlasting
     def days(self) -> list[DayCount]:
         """Every day for which the reviewers' heap holds something, oldest first, with counts."""
-        with self.database.read() as connection:
-            return count_days(connection)
+        return self._read(count_days)
 
     @_outlasting
     def day_ids(self, day: date, after: bytes = b"", most: int | None = None) -> DayIds:
@@ -189,7 +182,7 @@ class Store:
 
         Returns, sorted, the ids that may be sent: those of the reviewers' heap that are not removed.
         """
-        return envelopes.collect(self.database, ids, self._clock)
+        return self.database.room.with_ballast(lambda: envelopes.collect(self.database, ids, self._clock))
 
     def body(self, id: bytes) -> bytes | None:
         """The body of an envelope, or None. Collect it first."""
@@ -202,36 +195,33 @@ class Store:
 
         One of a day of which nothing is stored is left out. Whether one matches what is stored is checked at removal.
         """
-        return retention.record_imports(self.database, stated, self._clock)
+        rows = list(stated)
+        return self.database.room.with_ballast(lambda: retention.record_imports(self.database, rows, self._clock))
 
     @_outlasting
     def record_visit(self, courier: str) -> None:
         """Record today as a day on which this courier connected."""
-        retention.record_visit(self.database, courier, self._clock)
+        self.database.room.with_ballast(lambda: retention.record_visit(self.database, courier, self._clock))
 
     def last_visit(self) -> date | None:
         """The last day on which any courier connected."""
-        with self.database.read() as connection:
-            return retention.last_visit(connection)
+        return self._read(retention.last_visit)
 
     def oldest_waiting(self) -> date | None:
         """The oldest day with an envelope to reviewers that was not collected, to warn before it expires."""
-        with self.database.read() as connection:
-            return retention.oldest_waiting(connection)
+        return self._read(retention.oldest_waiting)
 
     # The signed lists of who may read; the caller verifies what it reads
 
     def manifests_state(self) -> tuple[int, int]:
         """How many manifests there are, and the highest serial or 0: changes with each that is added."""
-        with self.database.read() as connection:
-            count, highest = connection.execute(_MANIFESTS).one()
+        count, highest = self._read(lambda connection: connection.execute(_MANIFESTS).one())
         return count, highest or 0
 
     def manifests(self, after: int = 0) -> list[tuple[int, bytes, bytes]]:
         """Serial, content and signature of the manifests after this serial, in order."""
         rows = select(manifests).where(manifests.c.serial > after).order_by(manifests.c.serial)
-        with self.database.read() as connection:
-            return [tuple(row) for row in connection.execute(rows)]
+        return self._read(lambda connection: [tuple(row) for row in connection.execute(rows)])
 
     def add_manifests(self, rows: Iterable[tuple[int, bytes, bytes]]) -> None:
         """Store manifests as serial, content and signature, durably; a serial that is there stays as it is."""
@@ -255,11 +245,15 @@ class Store:
 
         StoreError, with the rest left for another time, once `lock` is lost.
         """
-        return turnover.turn_over(self.database, self.block_store, self._clock, lock)
+        return self.database.room.with_ballast(
+            lambda: turnover.turn_over(self.database, self.block_store, self._clock, lock),
+        )
 
     def sweep(self) -> None:
         """Remove uploads that were not finished within a day, and files without a row. Raises Leapt."""
-        uploads.sweep(self.database, self.block_store, self._clock.removal_day())
+        self.database.room.with_ballast(
+            lambda: uploads.sweep(self.database, self.block_store, self._clock.removal_day()),
+        )
 
     def remove_due(self, active: Collection[str], limits: Limits = LIMITS) -> list[date]:
         """Remove what is due. `active`: the reviewers who must have stated a day before it is removed early.
@@ -267,13 +261,28 @@ class Store:
         Turn over first: days in today's tables are left alone. Returns the days removed because all had stated them.
         Raises Leapt.
         """
-        today = self._clock.removal_day()
-        self.database.keep_ballast()
-        return retention.remove_due(self.database, self.block_store, self._day_hashes, today, active, limits)
+
+        def remove() -> list[date]:
+            today = self._clock.removal_day()
+            return retention.remove_due(self.database, self.block_store, self._day_hashes, today, active, limits)
+
+        removed = self.database.room.with_ballast(remove)
+        self.database.room.keep_ballast()
+        return removed
+
+    def _read(self, ask: Callable[[Connection], R]) -> R:
+        """What is asked of one snapshot; on a full disk even reading may need room."""
+
+        def once() -> R:
+            with self.database.read() as connection:
+                return ask(connection)
+
+        return self.database.room.with_ballast(once)
 
     def close(self) -> None:
-        """Close all connections."""
+        """Close all connections, and let go of the blocks."""
         self.database.close()
+        self.block_store.close()
 
     def shut_down(self) -> None:
         """Close all connections, and leave nothing in SQLite's log alone, if nobody is reading it."""

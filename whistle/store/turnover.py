@@ -13,10 +13,10 @@ from sqlalchemy import Column, Table, delete, select
 
 from whistle.store.blocks import Blocks
 from whistle.store.clock import Clock
-from whistle.store.database import Database, chunks
+from whistle.store.database import Database, pieces
 from whistle.store.errors import StoreError
 from whistle.store.job_lock import JobLock
-from whistle.store.models import MAIN, TODAY, key, pending
+from whistle.store.models import BLOCK, MAIN, TODAY, key, pending
 from whistle.store.uploads import drop_if_unlisted, drop_unlisted
 
 TRIES = 30  # to find a moment when nobody reads the write-ahead log
@@ -45,15 +45,17 @@ def turn_over(database: Database, block_store: Blocks, clock: Clock, lock: JobLo
         claimed = TODAY.blocks.c.id.not_in(select(pending.c.id))
         over = select(TODAY.blocks.c.id).where(TODAY.blocks.c.day < today, claimed).distinct()
         blocks = connection.scalars(over.order_by(TODAY.blocks.c.id)).all()
-    for chunk in chunks(blocks):  # needs space for some hundreds of blocks, not for a whole day's
+    for piece in pieces(blocks, lambda: block_store.free() // (2 * BLOCK)):
         lock.check()
-        block_store.settle(chunk)
-        _move_rows(database, [(TODAY.blocks.c.id, MAIN.blocks, chunk)])
-        drop_if_unlisted(database, chunk, [TODAY], block_store.drop_today)
-    for chunk in chunks(envelopes):
+        block_store.settle(piece)
+        _move_rows(database, [(TODAY.blocks.c.id, MAIN.blocks, piece)])
+        drop_if_unlisted(database, piece, [TODAY], block_store.drop_today)
+    for piece in pieces(envelopes, lambda: database.fitting(TODAY.bodies)):
         lock.check()
-        keys = [key(id) for id in chunk]
-        _move_rows(database, [(table.c.id, MAIN.envelopes, chunk), (TODAY.bodies.c.k, MAIN.bodies, keys)])
+        keys = [key(id) for id in piece]
+        _move_rows(database, [(table.c.id, MAIN.envelopes, piece), (TODAY.bodies.c.k, MAIN.bodies, keys)])
+        if database.room.is_low():
+            database.give_back()  # what has moved takes room twice until then
     lock.check()
     drop_unlisted(database, block_store)
     block_store.tidy()
@@ -84,6 +86,7 @@ def _rewrite_tables(database: Database) -> None:
         # Without freed pages there is nothing to remove, and the copy, which is made in memory, may be large: a server
         # that was started again during a flood would copy all of today.
         if cursor.execute("PRAGMA today.freelist_count").fetchone()[0]:
+            cursor.execute("PRAGMA today.auto_vacuum=INCREMENTAL")  # also of a file that an earlier version has made
             cursor.execute("VACUUM today")
     if not database.empty_log(TRIES, PAUSE):
         raise StoreError("the database was being read, so its log could not be emptied; run the turn-over again")

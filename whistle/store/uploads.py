@@ -3,10 +3,12 @@ or room runs short, swept when it never happens.
 
 The row is written before the file, so a file without a row is never part of an upload, and the sweep may remove it.
 
-Anybody can put blocks and never commit them, so they may take three quarters of the room that there is for blocks.
-Beyond that, the uploads go for which the number of blocks times the square of the time since the last one is highest:
-what stalls goes first, and an upload that moves stays. Time alone would not do: whoever adds a block a second to a
-huge upload would push out all that pause for two. Nor would size: a flood of single blocks would push out every film.
+The blocks of a day may take three quarters of the room that there is for them; the rest is for the days that follow.
+Anybody can put blocks and never commit them: beyond that, the unfinished uploads go for which the number of blocks
+times the seconds since the last one came is highest: what stalls goes first, and what moves stays. Time alone would not
+do: whoever adds a block now and then to huge uploads would push out all others. Nor would size: a flood of single
+blocks would push out every film. By the product, a flood of either kind, or of any between, must bring more than
+quota / (blocks x pause) blocks a second to push out an upload of so many blocks that pauses for so many seconds.
 Whoever's blocks went is told so at the commit, and sends them again.
 """
 
@@ -27,9 +29,10 @@ from whistle.store.models import ALL_TABLES, BLOCK, MAIN, TODAY, Heap, Tables, p
 Drop = Callable[[Sequence[bytes]], None]
 Block = tuple[bytes, bytes]  # id and content
 UNDER_WAY = timedelta(days=1)  # an upload that began the day before may still be running
-SHARE = 3, 4  # of the room for blocks may be pending
+SHARE = 3, 4  # of the room for blocks may be taken in a day
 AFTER = 7, 8  # of that may stay when it was reached, so that it is not reached again at once
 OFTEN = 8  # the blocks are counted again after that part of what is left, since other processes store some, too
+MOMENT = 0.1  # seconds for which even the upload that moved last counts as stalled, or size would not count at all
 LOCK = "room"
 
 
@@ -139,7 +142,7 @@ def _listed(connection: Connection, ids: Sequence[bytes], where: Iterable[Tables
 
 
 class PendingRoom:
-    """Bounds the unfinished uploads of one store. Threads may share it."""
+    """Bounds what is uploaded in a day, and removes unfinished uploads for it. Threads may share it."""
 
     def __init__(self, database: Database, block_store: Blocks) -> None:
         self._database, self._block_store = database, block_store
@@ -152,24 +155,28 @@ class PendingRoom:
             self._unchecked -= count
             if self._unchecked >= 0:
                 return
-        waiting, limit = self._count()
-        if waiting + count > limit:
-            went = self._make_room(waiting + count - limit * AFTER[0] // AFTER[1])
-            if upload in went:
+        waiting, today, limit = self._count()
+        if today + count > limit:
+            went: set[bytes] = set()
+            if today - waiting + count <= limit:
+                went = self._make_room(today + count - limit * AFTER[0] // AFTER[1])
+                waiting, today, limit = self._count()
+            if upload in went or today + count > limit:
                 raise Full("no space for this upload")
-            waiting, limit = self._count()
         with self._lock:
-            self._unchecked = max(0, limit - waiting) // OFTEN
+            self._unchecked = max(0, limit - today) // OFTEN
 
     def has_some(self) -> bool:
         """Whether a block could be put now, perhaps by removing others that wait."""
-        return self._block_store.room() >= BLOCK or self._count()[0] > 0
+        waiting, today, limit = self._count()
+        return today - waiting < limit
 
-    def _count(self) -> tuple[int, int]:
-        """How many blocks are pending, and how many may be."""
+    def _count(self) -> tuple[int, int, int]:
+        """How many blocks are pending, how many came today, those included, and how many may come in a day."""
         with self._database.read() as connection:
-            waiting = connection.scalar(select(func.count()).select_from(pending)) or 0
-        return waiting, (waiting + self._block_store.room() // BLOCK) * SHARE[0] // SHARE[1]
+            counts = (select(func.count()).select_from(table) for table in (pending, TODAY.blocks))
+            waiting, today = (connection.scalar(count) or 0 for count in counts)
+        return waiting, today, (today + self._block_store.room() // BLOCK) * SHARE[0] // SHARE[1]
 
     def _make_room(self, count: int) -> set[bytes]:
         """Remove uploads of at least so many blocks, if there are; returns which."""
@@ -195,4 +202,4 @@ class PendingRoom:
                 uploads[row.upload].append(row.id)
                 last[row.upload] = max(last[row.upload], arrived[row.id])
         now = max(last.values(), default=0.0)  # by the same clock, which may have been set
-        return sorted(uploads.items(), key=lambda each: len(each[1]) * (now - last[each[0]] + 1) ** 2, reverse=True)
+        return sorted(uploads.items(), key=lambda each: len(each[1]) * (now - last[each[0]] + MOMENT), reverse=True)

@@ -135,7 +135,7 @@ def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
     while True:
         left = [each for each in load.envelopes if each.id not in taken]
         try:
-            instance.store.commit([*left, *load.made_up], load.blocks)
+            instance.store.commit([*left, *load.made_up], load.blocks, is_known=True)
         except Taken as error:
             if not set(error.ids) - taken:
                 raise

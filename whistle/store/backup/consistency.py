@@ -73,7 +73,8 @@ def _look(store: "Store") -> Check:
 def _bodiless(connection: Connection, bodies: set[int]) -> tuple[set[tuple[Day, str]], set[int]]:
     """The envelopes without the body that they should have, and the keys of all that may have one.
 
-    The bodies of what was collected go by whole days, so those of a day are all there or all gone.
+    The bodies of what was collected go by whole days in order of ids, hundreds at once, so of a day all may be gone or,
+    while it is removed, the first ones.
     """
     collected: dict[tuple[Heap, date], set[bytes]] = defaultdict(set)
     waiting: dict[bytes, date] = {}
@@ -86,6 +87,6 @@ def _bodiless(connection: Connection, bodies: set[int]) -> tuple[set[tuple[Day, 
     bodiless: set[tuple[Day, str]] = {(day, id.hex()) for id, day in waiting.items() if key(id) not in bodies}
     for (_, day), ids in collected.items():
         gone = {id for id in ids if key(id) not in bodies}
-        if gone != ids:
+        if len(gone) == 1 < len(ids) or gone != set(sorted(ids)[: len(gone)]):
             bodiless |= {(day, id.hex()) for id in gone}
     return bodiless, {key(id) for ids in (waiting, *collected.values()) for id in ids}

@@ -27,6 +27,9 @@ class Blocks(Protocol):
     def room(self) -> int:
         """Bytes of blocks that may still be put."""
 
+    def free(self) -> int:
+        """Bytes that are free for the turn-over, which may also use what new blocks leave."""
+
     def get(self, id: bytes) -> bytes | None:
         """The block, from either area, or None."""
 
@@ -53,6 +56,9 @@ class Blocks(Protocol):
 
     def tidy(self) -> None:
         """Remove what interrupted writes left behind, and traces of the order of arrival in an emptied area."""
+
+    def close(self) -> None:
+        """Let go of the store; it is opened anew by a new object."""
 
 
 KINDS: dict[str, Callable[[str], Blocks]] = {

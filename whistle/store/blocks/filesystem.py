@@ -89,8 +89,19 @@ class FolderOfBlocks:
         return room.left(self._folder, room.BLOCKS)
 
     @_translate_os_errors()
+    def free(self) -> int:
+        return room.free(self._folder)
+
+    @_translate_os_errors()
     def keep(self, ids: Collection[bytes]) -> None:
-        arrived = [id for id in ids if not _first(self._kept, id)]
+        if not ids:
+            return
+        arrived = []
+        for id in ids:
+            if not _first(self._kept, id):
+                arrived.append(id)
+            else:
+                _unlink(_path(self._arriving, id))  # left by a process that died while it moved the block
         lost = [id for id in arrived if not _is_whole(_path(self._arriving, id)) and not _first(self._kept, id)]
         if lost:
             raise Missing(sorted(lost))
@@ -198,6 +209,9 @@ class FolderOfBlocks:
                     (area / shard).rmdir()
             _make_area(area)
 
+    def close(self) -> None:
+        self._file_system.close()
+
     def _write(self, path: str, body: bytes, sync: Callable[[int], None]) -> bool:
         """Write a file and name it once it is complete; False if the name is taken."""
         while True:
@@ -246,8 +260,9 @@ class _FileSystem:
                 on_error()
                 raise OSError(code, os.strerror(code))
 
-    def __del__(self) -> None:
-        with contextlib.suppress(OSError, AttributeError):
+    def close(self) -> None:
+        """Let go of the folder, which may then be unmounted."""
+        with contextlib.suppress(OSError):
             os.close(self._handle)
 
 
