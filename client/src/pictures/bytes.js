@@ -20,11 +20,11 @@ export class Bytes {
    * @param {number} length
    */
   async get(at, length) {
-    const found = (await this.from(at, length)).subarray(0, length);
-    if (found.length < length) {
+    const piece = (await this.from(at, length)).subarray(0, length);
+    if (piece.length < length) {
       throw new Unclean("cut off");
     }
-    return found;
+    return piece;
   }
 
   /**

@@ -106,11 +106,11 @@ function isAccepted(view, text) {
  */
 function isLike(space, light, curves) {
   const isNear = (/** @type {number} */ one, /** @type {number} */ other) => Math.abs(one - other) < NEAR;
-  const wanted = parametric(space.curve);
+  const expected = parametric(space.curve);
   const shades = Array.from({ length: SAMPLES + 1 }, (_, place) => place / SAMPLES);
   return (
     light.flat().every((value, place) => isNear(value, space.light.flat()[place])) &&
-    curves.every((curve) => curve && shades.every((shade) => isNear(curve(shade), wanted(shade))))
+    curves.every((curve) => curve && shades.every((shade) => isNear(curve(shade), expected(shade))))
   );
 }
 

@@ -35,12 +35,12 @@ export function readOrientation(tiff, size, alters) {
   if (reading.resizes(size)) {
     alters("a size of its own");
   }
-  const found = reading.entries.get(ORIENTATION);
-  if (!found) {
+  const entry = reading.entries.get(ORIENTATION);
+  if (!entry) {
     return 1;
   }
-  const orientation = reading.short(found);
-  if (found.isTwice || orientation === null || orientation > 8) {
+  const orientation = reading.short(entry);
+  if (entry.isTwice || orientation === null || orientation > 8) {
     alters("an orientation that browsers read differently");
     return 1;
   }

@@ -86,14 +86,14 @@ async function readSegment(bytes, at) {
  */
 async function scanEnd(bytes, start) {
   for (let at = start; at - start < MOST_SCAN; ) {
-    const found = await bytes.from(at, 2);
-    if (found.length < 2) {
+    const piece = await bytes.from(at, 2);
+    if (piece.length < 2) {
       throw new Unclean("cut off");
     }
-    const place = found.indexOf(0xff);
-    const next = found[place + 1];
+    const place = piece.indexOf(0xff);
+    const next = piece[place + 1];
     if (place < 0) {
-      at += found.length;
+      at += piece.length;
     } else if (next === undefined) {
       at += place;
     } else if (next === 0 || (next >= 0xd0 && next <= 0xd7)) {
@@ -168,9 +168,9 @@ class Reading {
     }
     const [from, to, bits] = content.subarray(1 + 2 * count);
     const isProgressive = frame.progressive;
-    const told = isProgressive ? { from, to, high: bits >> 4, low: bits & 15 } : { from: 0, to: 63, high: 0, low: 0 };
+    const range = isProgressive ? { from, to, high: bits >> 4, low: bits & 15 } : { from: 0, to: 63, high: 0, low: 0 };
     const restart = this._restart < frame.unitsOf(parts) ? this._restart : 0; // later than the end there is none
-    const header = { parts, ...told, restart };
+    const header = { parts, ...range, restart };
     const length = frame.follow(header, raw, (fill) => this._filled(fill));
     const tables = this._tablesOf(header, names);
     this._scans.push({ header, names, tables, start, end: start + length });
@@ -183,7 +183,7 @@ class Reading {
    */
   written(file) {
     const frame = this._frame;
-    if (!frame || frame.components.some(({ told }) => told[0] < 0)) {
+    if (!frame || frame.components.some(({ lowest }) => lowest[0] < 0)) {
       throw new Unclean("no picture");
     }
     /** @type {BlobPart[]} */
@@ -200,9 +200,9 @@ class Reading {
         restart = header.restart;
         parts.push(segment(RESTART, number(restart, 2)));
       }
-      const { parts: told, from, to, high, low } = header;
-      const each = told.flatMap(({ component }, place) => [component.id, this._placesOf(header, names[place][1])]);
-      parts.push(segment(SCAN, [told.length, ...each, from, to, (high << 4) | low]), file.slice(start, end));
+      const { parts: scanned, from, to, high, low } = header;
+      const each = scanned.flatMap(({ component }, place) => [component.id, this._placesOf(header, names[place][1])]);
+      parts.push(segment(SCAN, [scanned.length, ...each, from, to, (high << 4) | low]), file.slice(start, end));
     }
     return new Blob([...parts, Uint8Array.of(0xff, END)]);
   }
@@ -301,17 +301,17 @@ class Reading {
    */
   _tablesOf(header, names) {
     /** @type {Map<number, Table>} */
-    const found = new Map();
+    const tables = new Map();
     header.parts.forEach(({ dc, ac }, place) => {
       const slots = names[place][1];
       if (dc && needsDc(header)) {
-        found.set(slots >> 4, dc);
+        tables.set(slots >> 4, dc);
       }
       if (ac && header.to) {
-        found.set(0x10 | (slots & 15), ac);
+        tables.set(0x10 | (slots & 15), ac);
       }
     });
-    return [...found];
+    return [...tables];
   }
 
   /**
@@ -336,12 +336,12 @@ class Reading {
       const shown = values.map((value, at) => (used[Math.floor(at / size)] ? value : at % size === size - 1 ? 1 : 0));
       return segment(QUANTIZATION, [((size - 1) << 4) | place, ...shown]);
     });
-    const told = components.flatMap((each, place) => {
+    const described = components.flatMap((each, place) => {
       each.id = isRgb ? each.id : place + 1;
       const table = tables.indexOf(/** @type {Quantization} */ (each.quantization));
       return [each.id, (each.across << 4) | each.down, table];
     });
-    const frame = [8, ...number(height, 2), ...number(width, 2), components.length, ...told];
+    const frame = [8, ...number(height, 2), ...number(width, 2), components.length, ...described];
     return [...parts, segment(this._marker, frame)];
   }
 }

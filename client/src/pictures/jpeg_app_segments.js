@@ -108,11 +108,11 @@ export class AppSegments {
       return null;
     }
     const isWhole = parts.length === this._profiles && Array.from(parts).every(Boolean);
-    const known = isWhole ? standardProfile(Uint8Array.from(parts.flatMap((part) => [...part]))) : null;
-    if (!known) {
+    const profile = isWhole ? standardProfile(Uint8Array.from(parts.flatMap((part) => [...part]))) : null;
+    if (!profile) {
       this._alters("an unknown colour space");
     }
-    return known;
+    return profile;
   }
 }
 

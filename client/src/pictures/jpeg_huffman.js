@@ -46,13 +46,13 @@ export class Table {
    * @param {Bits} bits
    */
   next(bits) {
-    const found = this._lookup[bits.peek()];
-    if (!found) {
+    const entry = this._lookup[bits.peek()];
+    if (!entry) {
       throw new Unclean("an unknown Huffman code");
     }
-    bits.at += found >> 8;
-    this.used[found & 255] = 1;
-    return this.symbols[found & 255];
+    bits.at += entry >> 8;
+    this.used[entry & 255] = 1;
+    return this.symbols[entry & 255];
   }
 
   /** The content of a DHT segment; symbols that the picture does not use are replaced by arbitrary others. */
@@ -82,9 +82,9 @@ export class Bits {
    * @param {number} count at most 16
    */
   take(count) {
-    const found = this.peek() >>> (LENGTHS - count);
+    const value = this.peek() >>> (LENGTHS - count);
     this.at += count;
-    return found;
+    return value;
   }
 }
 

@@ -42,7 +42,7 @@ export class Component {
     this.high = 0;
     /** @type {Quantization | null} */
     this.quantization = null;
-    this.told = new Int8Array(COEFFICIENTS).fill(UNSEEN); // the lowest bit position so far, by coefficient
+    this.lowest = new Int8Array(COEFFICIENTS).fill(UNSEEN); // the lowest bit position so far, by coefficient
     this._seen = new Uint8Array(0); // one bit for each coefficient that is not zero
   }
 
@@ -133,12 +133,12 @@ export class Frame {
     if (this.progressive ? !isPart || low > 13 || (high && high !== low + 1) : !isWhole) {
       throw new Unclean("an unsupported scan");
     }
-    for (const { told } of parts.map(({ component }) => component)) {
+    for (const { lowest } of parts.map(({ component }) => component)) {
       const before = high || UNSEEN;
-      if ((from && told[0] === UNSEEN) || told.subarray(from, to + 1).some((bit) => bit !== before)) {
+      if ((from && lowest[0] === UNSEEN) || lowest.subarray(from, to + 1).some((bit) => bit !== before)) {
         throw new Unclean("a scan out of order");
       }
-      told.fill(low, from, to + 1);
+      lowest.fill(low, from, to + 1);
     }
   }
 }

@@ -39,13 +39,13 @@ const CLEAR = new Map([
  */
 export async function read(bytes, alters) {
   /** @type {Map<string, Uint8Array>} */
-  const found = new Map();
-  const before = await untilData(bytes, found);
-  const header = headerOf(found.get("IHDR"));
-  const palette = paletteOf(header, found.get("PLTE"));
-  const clear = clearOf(header, palette, found.get("tRNS"));
-  const colours = await coloursOf(found, alters);
-  const orientation = orientationChunks(found.get("eXIf"), header, alters);
+  const chunks = new Map();
+  const before = await untilData(bytes, chunks);
+  const header = headerOf(chunks.get("IHDR"));
+  const palette = paletteOf(header, chunks.get("PLTE"));
+  const clear = clearOf(header, palette, chunks.get("tRNS"));
+  const colours = await coloursOf(chunks, alters);
+  const orientation = orientationChunks(chunks.get("eXIf"), header, alters);
   const data = new Data(bytes, before);
   const rows = new Rows(header, palette ? palette.length / 3 : 0);
   const packed = await data.packed(rows);
@@ -54,28 +54,28 @@ export async function read(bytes, alters) {
   if (palette) {
     clear?.forEach((_, at) => rows.used[at] || (clear[at] = 0));
   }
-  const parts = [chunk("IHDR", /** @type {Uint8Array} */ (found.get("IHDR"))), ...colours, ...orientation];
+  const parts = [chunk("IHDR", /** @type {Uint8Array} */ (chunks.get("IHDR"))), ...colours, ...orientation];
   parts.push(...(palette ? [chunk("PLTE", palette)] : []), ...(clear ? [chunk("tRNS", clear)] : []));
   return new Blob([Uint8Array.from(START), ...parts, ...packed, chunk("IEND", [])]);
 }
 
 /**
- * Read the chunks before the pixel data into `found`, by name; returns the offset of the data.
+ * Read the chunks before the pixel data into `chunks`, by name; returns the offset of the data.
  *
  * @param {Bytes} bytes
- * @param {Map<string, Uint8Array>} found
+ * @param {Map<string, Uint8Array>} chunks
  */
-async function untilData(bytes, found) {
+async function untilData(bytes, chunks) {
   for (let at = START.length; ; ) {
     const { name, length, end } = await chunkHead(bytes, at);
     if (name === "IDAT") {
       return at;
     }
-    if (at === START.length ? name !== "IHDR" : found.has(name) || !isInPlace(name, found)) {
+    if (at === START.length ? name !== "IHDR" : chunks.has(name) || !isInPlace(name, chunks)) {
       throw new Unclean("a chunk out of place");
     }
     if (READ.includes(name)) {
-      found.set(name, await chunkData(bytes, at, length));
+      chunks.set(name, await chunkData(bytes, at, length));
     } else if (name === "acTL" || !isAncillary(name)) {
       throw new Unclean("an animation, or an unknown chunk");
     }
@@ -85,10 +85,10 @@ async function untilData(bytes, found) {
 
 /**
  * @param {string} name
- * @param {Map<string, Uint8Array>} found what stands before it
+ * @param {Map<string, Uint8Array>} chunks what stands before it
  */
-function isInPlace(name, found) {
-  return found.has("PLTE") ? !COLOURS.includes(name) : name !== "tRNS" || found.get("IHDR")?.[9] !== PALETTE;
+function isInPlace(name, chunks) {
+  return chunks.has("PLTE") ? !COLOURS.includes(name) : name !== "tRNS" || chunks.get("IHDR")?.[9] !== PALETTE;
 }
 
 /**
@@ -123,16 +123,16 @@ function isAncillary(name) {
 }
 
 /**
- * @param {Uint8Array | undefined} found
+ * @param {Uint8Array | undefined} data
  * @returns {Header}
  */
-function headerOf(found) {
-  if (found?.length !== 13) {
+function headerOf(data) {
+  if (data?.length !== 13) {
     throw new Unclean("no header");
   }
-  const view = new DataView(found.buffer, found.byteOffset);
+  const view = new DataView(data.buffer, data.byteOffset);
   const [width, height] = [view.getUint32(0), view.getUint32(4)];
-  const [depth, type, packing, filtering, interlaced] = found.subarray(8);
+  const [depth, type, packing, filtering, interlaced] = data.subarray(8);
   if (!DEPTHS.get(type)?.includes(depth) || packing || filtering || interlaced > 1) {
     throw new Unclean("of a kind that browsers do not show");
   }
@@ -143,17 +143,17 @@ function headerOf(found) {
  * The palette of an indexed picture.  In others it is a suggestion that browsers ignore, except for its length.
  *
  * @param {Header} header
- * @param {Uint8Array | undefined} found
+ * @param {Uint8Array | undefined} data
  */
-function paletteOf({ type, depth }, found) {
-  if (type !== PALETTE && !found) {
+function paletteOf({ type, depth }, data) {
+  if (type !== PALETTE && !data) {
     return null;
   }
   const most = 3 * 2 ** Math.min(depth, 8);
-  if (type === 0 || type === 4 || !found?.length || found.length % 3 || found.length > most) {
+  if (type === 0 || type === 4 || !data?.length || data.length % 3 || data.length > most) {
     throw new Unclean("an invalid palette");
   }
-  return type === PALETTE ? found : null;
+  return type === PALETTE ? data : null;
 }
 
 /**
@@ -161,28 +161,28 @@ function paletteOf({ type, depth }, found) {
  *
  * @param {Header} header
  * @param {Uint8Array | null} palette
- * @param {Uint8Array | undefined} found
+ * @param {Uint8Array | undefined} data
  */
-function clearOf({ type, depth }, palette, found) {
-  if (!found) {
+function clearOf({ type, depth }, palette, data) {
+  if (!data) {
     return null;
   }
   const isRight = palette
-    ? found.length > 0 && found.length <= palette.length / 3
-    : found.length === CLEAR.get(type) && found.every((byte, at) => byte < 2 ** (at % 2 ? Math.min(depth, 8) : depth - 8));
+    ? data.length > 0 && data.length <= palette.length / 3
+    : data.length === CLEAR.get(type) && data.every((byte, at) => byte < 2 ** (at % 2 ? Math.min(depth, 8) : depth - 8));
   if (!isRight) {
     throw new Unclean("invalid transparency");
   }
-  return found;
+  return data;
 }
 
 /**
- * @param {Uint8Array | undefined} found
+ * @param {Uint8Array | undefined} data
  * @param {Header} header
  * @param {Alters} alters
  */
-function orientationChunks(found, { width, height }, alters) {
-  const orientation = found ? readOrientation(found, [width, height], alters) : 1;
+function orientationChunks(data, { width, height }, alters) {
+  const orientation = data ? readOrientation(data, [width, height], alters) : 1;
   return orientation > 1 ? [chunk("eXIf", encodeOrientation(orientation))] : [];
 }
 
@@ -244,8 +244,8 @@ class Data {
         at += piece.length;
         yield piece;
       }
-      const told = (await this._bytes.get(next.end - 4, 4)).slice();
-      if (new DataView(told.buffer).getUint32(0) !== ~check >>> 0) {
+      const stored = (await this._bytes.get(next.end - 4, 4)).slice();
+      if (new DataView(stored.buffer).getUint32(0) !== ~check >>> 0) {
         throw new Unclean("damaged");
       }
       this.at = next.end;

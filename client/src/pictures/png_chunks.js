@@ -15,13 +15,13 @@ const MAX_SIZE = 4_194_304; // bytes of a chunk other than IDAT
  * @param {number} at
  */
 export async function chunkHead(bytes, at) {
-  const found = (await bytes.get(at, 8)).slice();
-  const length = new DataView(found.buffer).getUint32(0);
+  const head = (await bytes.get(at, 8)).slice();
+  const length = new DataView(head.buffer).getUint32(0);
   const end = at + OVERHEAD + length;
   if (length > 0x7fffffff || !(await bytes.from(end - 1)).length) {
     throw new Unclean("cut off");
   }
-  return { name: String.fromCharCode(...found.subarray(4)), length, end };
+  return { name: String.fromCharCode(...head.subarray(4)), length, end };
 }
 
 /**

@@ -21,48 +21,48 @@ const MAX_PROFILE = 4_194_304; // bytes
 /**
  * The colour space in chunks of our own.
  *
- * @param {Map<string, Uint8Array>} found
+ * @param {Map<string, Uint8Array>} chunks
  * @param {Alters} alters
  */
-export async function coloursOf(found, alters) {
+export async function coloursOf(chunks, alters) {
   const parts = [];
-  if (found.has("iCCP") && found.has("sRGB")) {
+  if (chunks.has("iCCP") && chunks.has("sRGB")) {
     alters("two colour spaces");
   }
-  for (const name of COLOURS.filter((each) => found.has(each))) {
-    const anew = await COLOURED[name](/** @type {Uint8Array} */ (found.get(name)));
+  for (const name of COLOURS.filter((each) => chunks.has(each))) {
+    const anew = await COLOURED[name](/** @type {Uint8Array} */ (chunks.get(name)));
     if (anew) {
       parts.push(chunk(name, anew));
-    } else if (name !== "cHRM" || found.has("gAMA")) {
+    } else if (name !== "cHRM" || chunks.has("gAMA")) {
       alters("an unknown colour space"); // browsers differ on which chunk takes precedence
     }
   }
   return parts;
 }
 
-/** @type {Record<string, (told: Uint8Array) => ArrayLike<number> | null | Promise<ArrayLike<number> | null>>} */
+/** @type {Record<string, (data: Uint8Array) => ArrayLike<number> | null | Promise<ArrayLike<number> | null>>} */
 const COLOURED = {
-  cICP: (told) => CODES.find((code) => code.length === told.length && code.every((one, at) => told[at] === one)) ?? null,
-  async iCCP(told) {
-    const end = told.indexOf(0);
-    const profile = end < 0 || told[end + 1] ? null : await unpacked(told.subarray(end + 2));
-    const known = profile && standardProfile(profile);
-    return known && [...ascii("rgb\0\0"), ...(await through(known, new CompressionStream("deflate")))];
+  cICP: (data) => CODES.find((code) => code.length === data.length && code.every((one, at) => data[at] === one)) ?? null,
+  async iCCP(data) {
+    const end = data.indexOf(0);
+    const profile = end < 0 || data[end + 1] ? null : await unpacked(data.subarray(end + 2));
+    const standard = profile && standardProfile(profile);
+    return standard && [...ascii("rgb\0\0"), ...(await through(standard, new CompressionStream("deflate")))];
   },
-  sRGB: (told) => (told.length === 1 ? [0] : null),
-  gAMA: (told) => numbersLike(told, GAMMA),
-  cHRM: (told) => numbersLike(told, SRGB),
+  sRGB: (data) => (data.length === 1 ? [0] : null),
+  gAMA: (data) => numbersLike(data, GAMMA),
+  cHRM: (data) => numbersLike(data, SRGB),
 };
 
 /**
  * The standard numbers if those of the chunk are close to them, otherwise null.
  *
- * @param {Uint8Array} told
+ * @param {Uint8Array} data
  * @param {number[]} numbers
  */
-function numbersLike(told, numbers) {
-  const view = new DataView(told.buffer, told.byteOffset, told.length);
-  const isLike = told.length === 4 * numbers.length && numbers.every((one, at) => Math.abs(view.getUint32(4 * at) - one) < NEAR);
+function numbersLike(data, numbers) {
+  const view = new DataView(data.buffer, data.byteOffset, data.length);
+  const isLike = data.length === 4 * numbers.length && numbers.every((one, at) => Math.abs(view.getUint32(4 * at) - one) < NEAR);
   return isLike ? numbers.flatMap((one) => number(one)) : null;
 }
 

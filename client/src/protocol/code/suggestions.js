@@ -10,9 +10,9 @@ const MOST = 3;
  * @param {string[]} possibilities
  */
 export function closeMatches(word, possibilities) {
-  const wanted = Array.from(word);
+  const letters = Array.from(word);
   return possibilities
-    .map((text) => ({ text, score: similarity(Array.from(text), wanted) }))
+    .map((text) => ({ text, score: similarity(Array.from(text), letters) }))
     .filter(({ score }) => score >= CUTOFF)
     .sort((one, other) => other.score - one.score || (one.text < other.text ? 1 : -1))
     .slice(0, MOST)

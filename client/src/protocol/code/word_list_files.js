@@ -29,10 +29,10 @@ export function fileName(language) {
  * Load the word lists of some languages, unless they are loaded already; Malformed if a hash differs.
  *
  * @param {(name: string) => Promise<Uint8Array>} read
- * @param {Language[]} [wanted]
+ * @param {Language[]} [languages]
  */
-export async function load(read, wanted = LANGUAGES) {
-  for (const language of wanted.filter((one) => !loadedLanguages().includes(one))) {
+export async function load(read, languages = LANGUAGES) {
+  for (const language of languages.filter((one) => !loadedLanguages().includes(one))) {
     const data = await read(fileName(language));
     if (bytesToHex(sha256(data)) !== FILES[language]) {
       throw new Malformed("a word list is not the one that belongs to this program");

@@ -16,7 +16,7 @@ import { CODE } from "./retrieval.js";
 export const COUNT = 12; // words
 const LIST = 2048; // words in a list
 const LONGEST = 64; // letters of a token that are compared; every word is shorter
-const MAX_ROWS = 20_000; // of twelve words that are looked at in a text; one in sixteen matches by chance
+const MAX_ROWS = 20_000; // of twelve words that are inLists at in a text; one in sixteen matches by chance
 const PREFIX = 4; // letters that tell a word from all others of its list
 const CHECKSUM = 4n; // bits
 const WORD = 11n; // bits
@@ -76,11 +76,11 @@ export class WordsError extends Malformed {
  */
 export function addWordList(language, words) {
   const list = words.map((word) => word.normalize("NFC"));
-  const known = list.map((word, place) => ({ word: plain(word), number: place + 1 }));
+  const entries = list.map((word, place) => ({ word: plain(word), number: place + 1 }));
   INDEXES.set(language, {
     list,
-    whole: new Map(known.map(({ word, number }) => [word, number])),
-    short: new Map(known.map((each) => [each.word.slice(0, PREFIX), each])),
+    whole: new Map(entries.map(({ word, number }) => [word, number])),
+    short: new Map(entries.map((each) => [each.word.slice(0, PREFIX), each])),
   });
 }
 
@@ -140,8 +140,8 @@ export function decode(typed) {
   if (tokens.length !== COUNT) {
     throw new WordsError("count", { found: tokens.length });
   }
-  const known = loadedLanguages();
-  const readings = known.map((language) => tokens.map((token) => numberOf(token, language)));
+  const languages = loadedLanguages();
+  const readings = languages.map((language) => tokens.map((token) => numberOf(token, language)));
   const whole = readings.filter((reading) => !reading.includes(0));
   for (const reading of whole) {
     const code = codeOf(reading);
@@ -155,14 +155,14 @@ export function decode(typed) {
   const unknown = readings.map((reading) => reading.filter((number) => !number).length);
   const best = unknown.indexOf(Math.min(...unknown));
   const word = tokens[readings[best].indexOf(0)];
-  throw new WordsError("unknown", { word, neighbours: neighboursOf(word, known[best]) });
+  throw new WordsError("unknown", { word, neighbours: neighboursOf(word, languages[best]) });
 }
 
 /**
  * Whether a text holds twelve words or numbers in a row with a valid checksum, or those of one `code`.
  *
  * Chinese characters count only where they stand apart, since nearly any Chinese sentence would match, unless one
- * `code` is looked for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.  Invisible
+ * `code` is inLists for.  Words may stand with 1 to 12 in front of them, and with their own numbers behind.  Invisible
  * characters are ignored, within words and between them.
  *
  * @param {string} text
@@ -178,16 +178,16 @@ export function holdsCode(text, code) {
  */
 function holdsWords(text, code) {
   const tokens = tokensOf(text, Boolean(code));
-  const wanted = code && bytesToHex(code);
+  const searched = code && bytesToHex(code);
   /** @type {Map<string, number[]>} */
-  const known = new Map(); // the same token is looked up once
+  const cache = new Map(); // the same token is inLists up once
   const numbersOf = (/** @type {string} */ token) => {
-    const found = known.get(token) ?? loadedLanguages().map((language) => numberOf(token, language));
-    known.set(token, found);
-    return found;
+    const inLists = cache.get(token) ?? loadedLanguages().map((language) => numberOf(token, language));
+    cache.set(token, inLists);
+    return inLists;
   };
-  return [tokens, saidOnce(tokens)].some((some) => {
-    return rows(some, numbersOf).some((row) => codesIn(row.map(numbersOf)).some((held) => !wanted || held === wanted));
+  return [tokens, saidOnce(tokens)].some((variant) => {
+    return rows(variant, numbersOf).some((row) => codesIn(row.map(numbersOf)).some((held) => !searched || held === searched));
   });
 }
 
@@ -198,22 +198,22 @@ function holdsWords(text, code) {
  * @param {(token: string) => number[]} numbersOf
  */
 function rows(tokens, numbersOf) {
-  const found = [];
+  const candidates = [];
   let run = 0;
   for (const [place, token] of tokens.entries()) {
     run = numbersOf(token).some(Boolean) ? run + 1 : 0;
     const ends = place + 1;
     if (run >= COUNT) {
-      found.push(tokens.slice(ends - COUNT, ends));
+      candidates.push(tokens.slice(ends - COUNT, ends));
     }
     if (run >= 2 * COUNT && digits(tokens[ends - 2]) === COUNT) {
-      found.push(...[unnumbered(tokens.slice(ends - 2 * COUNT, ends))].filter(({ length }) => length));
+      candidates.push(...[unnumbered(tokens.slice(ends - 2 * COUNT, ends))].filter(({ length }) => length));
     }
-    if (found.length >= MAX_ROWS) {
+    if (candidates.length >= MAX_ROWS) {
       break;
     }
   }
-  return found;
+  return candidates;
 }
 
 /**
@@ -272,8 +272,8 @@ function digitOf(char) {
  * @param {string[]} tokens
  */
 function twelve(tokens) {
-  const found = tokens.length === COUNT ? tokens : [unnumbered(tokens), shown(tokens)].find((words) => words.length);
-  return found ?? tokens;
+  const twelve = tokens.length === COUNT ? tokens : [unnumbered(tokens), shown(tokens)].find((words) => words.length);
+  return twelve ?? tokens;
 }
 
 /**
@@ -304,8 +304,8 @@ function shown(tokens) {
       runs.push([]);
     }
   });
-  const found = runs.filter((run) => run.length === COUNT);
-  return found.length === 1 ? found[0] : [];
+  const complete = runs.filter((run) => run.length === COUNT);
+  return complete.length === 1 ? complete[0] : [];
 }
 
 /**
@@ -324,8 +324,8 @@ function saidOnce(tokens) {
  * @param {string} number
  */
 function saysAgain(word, number) {
-  const said = digits(word) === null && digits(number);
-  return Boolean(said) && loadedLanguages().some((language) => numberOf(word, language) === said);
+  const typed = digits(word) === null && digits(number);
+  return Boolean(typed) && loadedLanguages().some((language) => numberOf(word, language) === typed);
 }
 
 /**
@@ -349,8 +349,8 @@ function numberOf(token, language) {
     return number <= LIST ? number : 0;
   }
   const { whole, short } = indexOf(language);
-  const known = token.length >= PREFIX ? short.get(token.slice(0, PREFIX)) : undefined;
-  return whole.get(token) ?? (known?.word.startsWith(token) ? known.number : 0);
+  const entry = token.length >= PREFIX ? short.get(token.slice(0, PREFIX)) : undefined;
+  return whole.get(token) ?? (entry?.word.startsWith(token) ? entry.number : 0);
 }
 
 /** @param {Language} language */
@@ -383,6 +383,6 @@ function checksum(code) {
  * @param {Language} language
  */
 function neighboursOf(word, language) {
-  const known = new Map(wordlist(language).map((each) => [plain(each), each]));
-  return closeMatches(word, [...known.keys()]).map((near) => /** @type {string} */ (known.get(near)));
+  const spellings = new Map(wordlist(language).map((each) => [plain(each), each]));
+  return closeMatches(word, [...spellings.keys()]).map((near) => /** @type {string} */ (spellings.get(near)));
 }

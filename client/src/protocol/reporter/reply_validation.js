@@ -62,7 +62,7 @@ const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that ar
 /**
  * Validate everything under a reporter's ids; the server never returns the report's own body.
  *
- * @param {Found[]} found
+ * @param {Found[]} entries
  * @param {Reporter} reporter
  * @param {ManifestChain} manifests
  * @param {number} slots
@@ -70,10 +70,10 @@ const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that ar
  * @param {string} today
  * @returns {Promise<Conversation>}
  */
-export async function validateReplies(found, reporter, manifests, slots, fetch, today) {
-  const things = new Map(found.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
-  const slip = openSlip(things.get(bytesToHex(reporter.slipId)), reporter, slots);
-  const checked = new ReplyValidator(reporter, manifests, slip, slots).validate(things);
+export async function validateReplies(entries, reporter, manifests, slots, fetch, today) {
+  const byId = new Map(entries.filter(({ body }) => body.length).map((each) => [bytesToHex(each.id), each]));
+  const slip = openSlip(byId.get(bytesToHex(reporter.slipId)), reporter, slots);
+  const checked = new ReplyValidator(reporter, manifests, slip, slots).validate(byId);
   const { valid: whole, incomplete } = await opened(checked.valid, fetch);
   const valid = withoutRepeated(whole);
   const late = checked.unreadable.length + incomplete;
@@ -84,16 +84,16 @@ export async function validateReplies(found, reporter, manifests, slots, fetch, 
 }
 
 /**
- * @param {Found | undefined} found
+ * @param {Found | undefined} entry
  * @param {Reporter} reporter
  * @param {number} slots
  */
-function openSlip(found, reporter, slots) {
-  if (!found) {
+function openSlip(entry, reporter, slots) {
+  if (!entry) {
     return null;
   }
   try {
-    const signed = envelope.open(found.body, [reporter.mailbox], slots);
+    const signed = envelope.open(entry.body, [reporter.mailbox], slots);
     message.check(signed, reporter.verifyKey);
     const own = signed.message.kind === "slip" && signed.message.case === bytesToHex(reporter.case);
     return own ? signed.message : null;
@@ -125,16 +125,16 @@ export class ReplyValidator {
   /**
    * The valid replies and notices by day, lane and place, and all of them by hash; and the places of invalid messages.
    *
-   * @param {Map<string, Found>} things
+   * @param {Map<string, Found>} byId
    */
-  validate(things) {
+  validate(byId) {
     /** @type {Map<string, FoundReply>} */
     const valid = new Map();
     /** @type {number[]} */
     const unreadable = [];
-    for (const [id, thing] of things) {
+    for (const [id, entry] of byId) {
       const place = this._places.get(id);
-      const reply = place && this._validOrNull(thing, place);
+      const reply = place && this._validOrNull(entry, place);
       if (reply) {
         valid.set(reply.hash, reply);
       } else if (place) {
@@ -147,19 +147,19 @@ export class ReplyValidator {
   }
 
   /**
-   * @param {Found} thing
+   * @param {Found} entry
    * @param {ReplyPlace} place
    */
-  _validOrNull(thing, place) {
+  _validOrNull(entry, place) {
     try {
-      return this._read(thing, place);
+      return this._read(entry, place);
     } catch (error) {
       return unlessProtocol(error);
     }
   }
 
   /**
-   * @param {Found} thing
+   * @param {Found} entry
    * @param {ReplyPlace} place
    * @returns {FoundReply}
    */
@@ -213,14 +213,14 @@ export class ReplyValidator {
  * The replies with their `rest` opened, as far as there is room for each reviewer's, so that nobody's displace those of
  * others; what stays closed keeps its `rest`.  And the number of those that are incomplete.
  *
- * @param {FoundReply[]} found
+ * @param {FoundReply[]} replies
  * @param {Fetch} fetch
  */
-async function opened(found, fetch) {
+async function opened(replies, fetch) {
   /** @type {Map<string, number>} */
   const left = new Map();
   const gone = new Set();
-  const long = found.flatMap((each) => (each.reply.rest ? [{ each, rest: each.reply.rest }] : []));
+  const long = replies.flatMap((each) => (each.reply.rest ? [{ each, rest: each.reply.rest }] : []));
   for (const { each, rest } of long.sort((one, other) => one.rest.size - other.rest.size)) {
     const { from } = each.reply;
     const room = (left.get(from) ?? ROOM) - rest.size;
@@ -231,22 +231,22 @@ async function opened(found, fetch) {
       gone.add(unlessProtocol(error) ?? each);
     }
   }
-  return { valid: found.filter((each) => !gone.has(each)), incomplete: gone.size };
+  return { valid: replies.filter((each) => !gone.has(each)), incomplete: gone.size };
 }
 
 /**
  * Reviewers named by a notice or a reply who were not among the report's readers, with the first message that does.
  *
  * @param {Message | null} slip
- * @param {FoundReply[]} told
+ * @param {FoundReply[]} replies
  * @param {ManifestChain} manifests
  * @returns {BroughtIn[]}
  */
-function broughtIn(slip, told, manifests) {
+function broughtIn(slip, replies, manifests) {
   /** @type {Map<string, FoundReply>} */
   const first = new Map();
-  for (const found of slip ? told : []) {
-    found.reply.readers.filter((id) => !first.has(id)).forEach((id) => first.set(id, found));
+  for (const each of slip ? replies : []) {
+    each.reply.readers.filter((id) => !first.has(id)).forEach((id) => first.set(id, each));
   }
   return [...first].flatMap(([id, { reviewer: by, day }]) => {
     const reviewer = slip?.readers.includes(id) || id === manifest.RECOVERY ? undefined : manifests.reviewer(id);
@@ -257,12 +257,12 @@ function broughtIn(slip, told, manifests) {
 /**
  * What is missing or differs, as far as a manifest lists the author.
  *
- * @param {Named[]} found
+ * @param {Named[]} named
  * @param {ManifestChain} manifests
  * @returns {MissingReply[]}
  */
-function missingReplies(found, manifests) {
-  return found.flatMap(({ differs, ...ids }) => {
+function missingReplies(named, manifests) {
+  return named.flatMap(({ differs, ...ids }) => {
     const [author, by] = [ids.author, ids.by].map((id) => manifests.reviewer(id));
     return author && by ? { author, by, differs } : [];
   });
@@ -274,12 +274,12 @@ function missingReplies(found, manifests) {
  * @param {FoundReply[]} replies
  */
 function withoutRepeated(replies) {
-  const known = new Map(replies.map((found) => [found.hash, found]));
+  const byHash = new Map(replies.map((each) => [each.hash, each]));
   const gone = replies.flatMap(({ reply }) => {
-    const old = known.get(String(reply.replaces));
+    const old = byHash.get(String(reply.replaces));
     return old && repeats(reply, old.reply) ? [old] : [];
   });
-  return replies.filter((found) => !gone.includes(found));
+  return replies.filter((each) => !gone.includes(each));
 }
 
 /**
@@ -289,11 +289,11 @@ function withoutRepeated(replies) {
  * @param {Message} other
  */
 function repeats(reply, other) {
-  const said = (/** @type {Message} */ { from, text, attachments = [], rest, mark, language }) => [
+  const content = (/** @type {Message} */ { from, text, attachments = [], rest, mark, language }) => [
     [from, text, rest?.size, mark, language],
     attachments.map(({ name, type, size, sha256 }) => [name, type, size, sha256]),
   ];
-  return JSON.stringify(said(reply)) === JSON.stringify(said(other));
+  return JSON.stringify(content(reply)) === JSON.stringify(content(other));
 }
 
 /**
