@@ -96,8 +96,11 @@ def commit(
     if blocks or not has_room:
         with database.read() as connection:
             fresh = _fresh(connection, envelopes)  # what will be refused makes no block durable
+            unlisted = _unlisted(connection, blocks)  # nor is the file looked for of what nobody put
         if fresh and not has_room:  # what is stored already is never refused
             database.check_room(is_known)
+        if unlisted:
+            raise Missing(sorted(unlisted))
     block_store.keep(blocks)  # before the transaction: nobody else has to wait for the disk
     with database.write() as connection:
         day = clock.take(connection).day
@@ -135,16 +138,21 @@ def _under(connection: Connection, id: bytes) -> Sealed | None:
 
 def _claim(connection: Connection, blocks: Sequence[bytes], day: date) -> None:
     """Keep the blocks. They count for the day of the commit, since no day may grow once it is over."""
-    listed: set[bytes] = set()
-    for chunk in chunks(blocks):
-        for tables in ALL_TABLES:
-            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(chunk))))
-    if missing := set(blocks) - listed:
-        raise Missing(sorted(missing))
+    if unlisted := _unlisted(connection, blocks):
+        raise Missing(sorted(unlisted))
     for chunk in chunks(blocks):
         waiting = select(pending.c.id).where(pending.c.id.in_(chunk))
         connection.execute(update(TODAY.blocks).where(TODAY.blocks.c.id.in_(waiting)).values(day=day))
         connection.execute(delete(pending).where(pending.c.id.in_(chunk)))
+
+
+def _unlisted(connection: Connection, blocks: Sequence[bytes]) -> set[bytes]:
+    """Those of the blocks that nobody has put."""
+    listed: set[bytes] = set()
+    for chunk in chunks(blocks):
+        for tables in ALL_TABLES:
+            listed.update(connection.scalars(select(tables.blocks.c.id).where(tables.blocks.c.id.in_(chunk))))
+    return set(blocks) - listed
 
 
 def has(connection: Connection, id: bytes) -> bool:

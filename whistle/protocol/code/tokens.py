@@ -50,11 +50,12 @@ def tokens(text: str, together: bool = True) -> Iterator[str]:
 
 
 def _plain_tokens(text: str, together: bool) -> Iterator[str]:
+    forms = _plain_forms()
     for match in _TOKEN.finditer(text):
         if together and _CHINESE.fullmatch(match[0]):
             yield from map(plain, match[0])
         else:
-            yield plain(match[0][:MAX_LETTERS])
+            yield match[0][:MAX_LETTERS].translate(forms)
 
 
 def plain(text: str) -> str:

@@ -5,6 +5,7 @@ envelopes are committed in one transaction, once the whole bundle and nothing el
 are stored with the reviewers' real ones, and look the same at rest.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +53,7 @@ def take(source: tar.Readable, digest: bytes, instance: Instance) -> dict[str, A
             _receive(load, member, b"".join(body.pieces()), instance)
         _put_made_up(load, instance)
         installed = _install(load.files, instance)
-        signed = [each for each in reader.listing.imports if _is_signed(each, instance)]
+        signed = _signed(reader.listing.imports, instance)
         stated = [(each.reviewer, each.day, each.hash) for each in signed]
         imports = instance.store.record_imports(stated) if stated else 0
         return {**_commit(load, instance), "manifest": installed, "imports": imports}
@@ -114,15 +115,19 @@ def _install(files: dict[str, bytes], instance: Instance) -> str:
         return f"refused: {error}"
 
 
-def _is_signed(statement: ImportStatement, instance: Instance) -> bool:
-    """Whether the reviewer signed this statement of what their workstation holds; it is compared at removal."""
-    for key in instance.published.now().signing_keys(statement.reviewer, instance.today):
-        try:
-            statement.check(key)
-        except ProtocolError:
-            continue
-        return True
-    return False
+def _signed(statements: Sequence[ImportStatement], instance: Instance) -> list[ImportStatement]:
+    """The statements that their reviewers signed of what their workstations hold; they are compared at removal."""
+    known, today = instance.published.now(), instance.today  # both may ask the database: once for all statements
+    keys = {id: known.signing_keys(id, today) for id in {each.reviewer for each in statements}}
+    return [each for each in statements if any(_is_by(each, key) for key in keys[each.reviewer])]
+
+
+def _is_by(statement: ImportStatement, key: bytes) -> bool:
+    try:
+        statement.check(key)
+    except ProtocolError:
+        return False
+    return True
 
 
 def _commit(load: _Load, instance: Instance) -> dict[str, list[str]]:
