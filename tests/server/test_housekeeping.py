@@ -1,6 +1,8 @@
 """What the server does by itself."""
 
 import datetime
+import subprocess
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,12 +13,14 @@ import pytest
 from tests import parties
 from tests.patience import PATIENCE
 from tests.server.visitor import Clock, config, opened, turn
+from tests.trial.serving import WHISTLE, Server
 from whistle.protocol.case import envelope
+from whistle.server.config import Config
 from whistle.server.instance import Instance, open_instance
 from whistle.server.manifests import Manifests
 from whistle.server.running import chaff, housekeeping
 from whistle.server.running.housekeeping import Housekeeper
-from whistle.store import Full, Heap, Sealed, State, StoreError
+from whistle.store import BLOCK, Full, Heap, Sealed, State, Store, StoreError, check
 
 DAY = parties.DAY
 ONE = datetime.timedelta(days=1)
@@ -299,3 +303,30 @@ def test_one_cleans_at_a_time(instance: Instance, clock: Clock) -> None:
             assert instance.store.turn_over(lock).envelopes == 1
         second.result(PATIENCE)
     assert instance.store.turn_over().envelopes == 0
+
+
+def test_two_purge_at_once(tmp_path: Path) -> None:
+    """Two of the operator's programs that clean at once end well, and what came yesterday is there once."""
+    server = Server.make(tmp_path / "server")
+    yesterday = datetime.datetime.now(datetime.UTC).date() - ONE
+    id = b"k" * 16
+    instance = open_instance(Config.load(server.folder), lambda: datetime.datetime.now(datetime.UTC) - ONE)
+    blocks = [bytes([number]) * 16 for number in range(20)]
+    instance.store.put_blocks([(block, block * (BLOCK // 16)) for block in blocks], Heap.REVIEWERS)
+    instance.store.commit([Sealed(id, Heap.REVIEWERS, bytes(envelope.size(8)))], blocks)
+    instance.store.close()
+    command = [sys.executable, "-c", WHISTLE, "server", "purge", "--folder", str(server.folder)]
+    both = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) for _ in range(2)]
+    assert [(each.wait(PATIENCE), each.communicate()[1]) for each in both] == [(0, b"")] * 2
+    store = open_instance(Config.load(server.folder)).store
+    held, turned = store.day_ids(yesterday), store.turn_over()
+    assert (held.envelopes, held.blocks) == ((id,), tuple(blocks))
+    assert not turned.envelopes and check(store).is_whole
+    store.close()
+
+
+def test_the_start_names_what_the_database_risks(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever starts the server reads of a standby that lags, for as many processes as it will have."""
+    asked: list[int] = []
+    monkeypatch.setattr(Store, "risks", lambda _, processes: asked.append(processes) or ["a standby lags"])
+    assert housekeeping.at_start(instance) == ["a standby lags"] and asked == [instance.config.workers]
