@@ -112,6 +112,11 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
     assert 5 < sum(slept) <= 20 and slept[0] == 0 and slept[-1] == 0
     limits.count("send", {})
     slept.clear()
+    gone = Socket(slept)
+    gone.is_gone = True
+    with pytest.raises(TooManyRequests):
+        limits.queue("send", {"gunicorn.socket": gone})
+    assert not any(slept), "whoever went away waits no more"
     others = Socket(slept)
     others.queues = False
     with pytest.raises(TooManyRequests):
@@ -128,7 +133,7 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
 class Socket:
     """A connection whose thread can leave its turn."""
 
-    queues = True
+    queues, is_gone = True, False
 
     def __init__(self, noted: list[float]) -> None:
         self._noted = noted

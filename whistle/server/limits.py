@@ -114,17 +114,24 @@ class Limits:
                 raise self._too_many(item, action, who)
 
     def queue(self, action: str, environ: dict[str, Any]) -> None:
-        """`check`, but wait in a queue where only everybody's limit is met; TooManyRequests if that takes too long."""
+        """`check`, but wait in a queue where only everybody's limit is met; TooManyRequests if that takes too long.
+
+        Whoever closes the connection meanwhile leaves the queue, and so does a thread of a lane that must not wait.
+        """
         self.check(action, environ, everybody=False)
-        may_wait = getattr(environ.get(SOCKET), "queues", True)
-        place, end = object(), time.monotonic() + (self._config.patience if may_wait else 0)
+        client, place = environ.get(SOCKET), object()
+        end = time.monotonic() + (self._config.patience if getattr(client, "queues", True) else 0)
         self._queue.append(place)
         try:
-            with _turn_left(environ):
-                while not self._is_free(place, action, environ) and time.monotonic() < end:
+            with _turn_left(client):
+                while not self._is_free(place, action, environ):
+                    if time.monotonic() >= end or getattr(client, "is_gone", False):
+                        break
                     time.sleep(POLL)
         finally:
             self._queue.remove(place)
+        if getattr(client, "is_gone", False):
+            raise TooManyRequests
         self.check(action, environ)
 
     def _is_free(self, place: object, action: str, environ: dict[str, Any]) -> bool:
@@ -247,9 +254,9 @@ def storable(folder: Path) -> str:
     return f"{min(MOST, max(LEAST, count))} per {SLICE} seconds"
 
 
-def _turn_left(environ: dict[str, Any]) -> contextlib.AbstractContextManager[None]:
+def _turn_left(client: Any) -> contextlib.AbstractContextManager[None]:
     """A context that waits, and lets others compute meanwhile, where `server/running` serves."""
-    waiting = getattr(environ.get(SOCKET), "waiting", contextlib.nullcontext)
+    waiting = getattr(client, "waiting", contextlib.nullcontext)
     return cast("contextlib.AbstractContextManager[None]", waiting())
 
 

@@ -29,7 +29,7 @@ from whistle.server.running.watch import Watch
 from whistle.server.running.worker import Answer, Worker
 from whistle.store import StoreError
 
-M_ARENA_MAX, ARENAS = -8, 1  # of malloc: with one for each thread, what one freed helps no other
+M_ARENA_MAX, ARENAS = -8, 2  # of malloc: with one for each thread, what one freed helps no other
 CONNECTIONS = 4000  # of a process; those that wait for their request hold a few hundred bytes each
 FILES = 65_536  # open files, if the system allows as many
 OTHER_FILES = 500  # open files other than visitors' and their threads', mostly of the database

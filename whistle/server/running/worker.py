@@ -34,7 +34,7 @@ ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
 AT_ONCE = 64  # connections accepted before others get on
 KERNEL = 64 * 1024  # bytes of an answer that the system holds for a client, beside those that are counted here
 TICK = 0.5  # seconds between two looks at whose time is over
-SWITCH = 0.0005  # seconds until another thread may go on: the accepting one needs many short turns
+SWITCH = 0.001  # seconds until another thread may go on: the accepting one needs many short turns
 OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 
