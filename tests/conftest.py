@@ -9,7 +9,7 @@ import pytest
 from flask.templating import Environment
 from jinja2.bccache import Bucket, BytecodeCache
 
-IN_MEMORY = 8 * 1024**3  # bytes free; at most 3 GiB were seen in use
+IN_MEMORY = 8 * 1024**3  # bytes free; the files of gigabytes in some tests take two of them
 
 
 class Compiled(BytecodeCache):
