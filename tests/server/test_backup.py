@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from click.testing import CliRunner, Result
@@ -163,6 +164,14 @@ def test_what_is_refused(folder: Path, tmp_path: Path) -> None:
     write_roots(tmp_path / "foreign" / "keys", [parties.organisation(today()).root.public])
     assert "another organisation" in problem("restore", tmp_path / "saved", "--folder", tmp_path / "foreign").message
     assert run("check", "--folder", tmp_path / "foreign").output.startswith("0 envelopes")
+
+
+def test_a_check_says_what_fills_the_disk(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a disk that is nearly full it is a warning; everything has its other half all the same."""
+    low = SimpleNamespace(f_frsize=4096, f_blocks=100_000, f_bavail=9_000, f_bfree=9_000)
+    monkeypatch.setattr(os, "statvfs", lambda _: low)
+    checked = run("check", "--folder", folder)
+    assert checked.exit_code == 0 and "Warning: a disk is nearly full" in checked.output
 
 
 def test_a_check_names_what_is_lost(folder: Path) -> None:

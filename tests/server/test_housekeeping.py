@@ -1,11 +1,13 @@
 """What the server does by itself."""
 
 import datetime
+import os
 import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import flask
 import pytest
@@ -330,3 +332,30 @@ def test_the_start_names_what_the_database_risks(instance: Instance, monkeypatch
     asked: list[int] = []
     monkeypatch.setattr(Store, "risks", lambda _, processes: asked.append(processes) or ["a standby lags"])
     assert housekeeping.at_start(instance) == ["a standby lags"] and asked == [instance.config.workers]
+
+
+def test_a_disk_that_is_nearly_full(
+    instance: Instance, clock: Clock, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The operator is told what filled it and what can be done, also when there is no room even for the turn-over."""
+    envelopes = [Sealed(bytes([number]) * 16, Heap.REVIEWERS, bytes(envelope.size(8))) for number in range(40)]
+    instance.store.commit(envelopes, [])
+    instance.store.put_block(b"p" * 16, bytes(262_144), Heap.REVIEWERS, b"u" * 16)
+    assert not any("full" in line for line in housekeeping.warnings(instance))
+    real = os.statvfs
+    low = SimpleNamespace(f_frsize=4096, f_blocks=100_000, f_bavail=9_000, f_bfree=9_000)
+    monkeypatch.setattr(os, "statvfs", lambda folder: low)
+    (line,) = (line for line in housekeeping.warnings(instance) if "full" in line)
+    size = 80 * envelope.size(8) // 1_000_000
+    assert f"{size} of {size} MB came on {DAY}: 40 messages and 0 blocks" in line
+    assert "unfinished uploads take 0 MB" in line and "is not this server's" in line and "larger disk" in line
+
+    def full(*_: object) -> None:
+        raise Full("no room")
+
+    monkeypatch.setattr(type(instance.store), "turn_over", full)
+    clock.day += ONE
+    Housekeeper(instance).tick()
+    assert line in [record.getMessage() for record in caplog.records]
+    monkeypatch.setattr(os, "statvfs", real)
+    assert not any("full" in line for line in housekeeping.warnings(instance))

@@ -20,7 +20,7 @@ from whistle.store import BLOCK, Heap, Sealed, Store, turnover
 from whistle.store.blocks import filesystem
 from whistle.store.database import Database
 
-BLOCKS = 2  # of each report
+BLOCKS = int(os.environ.get("UPLOADER_BLOCKS", "2"))  # of each report
 OVER = 181  # days after which a report goes, whoever has stated it
 
 

@@ -193,12 +193,18 @@ def restore(folder: Path, source: Path) -> None:
 @folder_option
 @translate_errors
 def check(folder: Path) -> None:
-    """Count what is stored, open nothing, and name what lacks its other half; also while the server runs."""
+    """Count what is stored, open nothing, and name what lacks its other half; also while the server runs.
+
+    If a disk is nearly full, it says what has filled it.
+    """
     from whistle import store
+    from whistle.server.running.fullness import fullness
 
     with _opened(folder) as instance:
-        result = store.check(instance.store)
+        result, full = store.check(instance.store), fullness(instance)
     click.echo(f"{result.envelopes} envelopes and {result.blocks} blocks are stored.")
+    for line in full:
+        click.echo(f"Warning: {line}.")
     for title, halves in _halves(result):
         click.echo(f"{title}: {len(halves)}")
         for day, name in sorted(halves, key=str)[:NAMED]:

@@ -122,6 +122,14 @@ class Store:
         if not self._pending_room.has_some():
             raise Full("no space for more blocks")
 
+    def is_low(self) -> bool:
+        """Whether a disk is so full that blocks will be refused soon."""
+        return self.block_store.is_low() or self.database.room.is_low()
+
+    def unfinished(self) -> int:
+        """How many blocks wait for a commit."""
+        return self._pending_room.waiting()
+
     def drop(self, blocks: Sequence[bytes]) -> None:
         """Remove those of the blocks that no commit has named, durably."""
         _check_ids(blocks)

@@ -171,6 +171,10 @@ class PendingRoom:
         waiting, today, limit = self._count()
         return today - waiting < limit
 
+    def waiting(self) -> int:
+        """How many blocks are pending."""
+        return self._count()[0]
+
     def _count(self) -> tuple[int, int, int]:
         """How many blocks are pending, how many came today, those included, and how many may come in a day."""
         with self._database.read() as connection:

@@ -10,7 +10,8 @@ from whistle.server.errors import NoManifest, NotStored
 from whistle.server.instance import Instance
 from whistle.server.logs import LOG, log_error
 from whistle.server.running import chaff
-from whistle.store import Away, Reading, StoreError
+from whistle.server.running.fullness import fullness
+from whistle.store import Away, Full, Reading, StoreError
 
 TICK = 20.0  # seconds
 LONGEST_PAUSE = 16  # ticks between two tries to clean, when it fails again and again, as during a long dump
@@ -57,7 +58,12 @@ class Housekeeper:
             self._skip -= 1
             return
         self._skip, self._pause = self._pause, min(2 * self._pause + 1, LONGEST_PAUSE)
-        clean(self._instance)
+        try:
+            clean(self._instance)
+        except Full:
+            for line in fullness(self._instance):
+                LOG.warning(line)
+            raise
         for warning in warnings(self._instance):
             LOG.warning(warning)
         self._cleaned, self._skip, self._pause = (now.day, now.says), 0, 0
@@ -149,6 +155,7 @@ def warnings(instance: Instance) -> list[str]:
         lines.append(f"the manifest ends in {left} days; ask a root keeper for the next")
     elif left is not None:
         lines.append(f"the manifest ended {-left} days ago; 30 days after its end nobody can report")
+    lines += fullness(instance)
     visit, waiting, kept = instance.store.last_visit(), instance.store.oldest_waiting(), instance.store.days()
     if visit and today - visit >= NO_COURIER:
         lines.append(f"no courier has come for {(today - visit).days} days")

@@ -27,6 +27,9 @@ class Blocks(Protocol):
     def room(self) -> int:
         """Bytes of blocks that may still be put."""
 
+    def is_low(self) -> bool:
+        """Whether new blocks will be refused soon."""
+
     def free(self) -> int:
         """Bytes that are free for the turn-over, which may also use what new blocks leave."""
 

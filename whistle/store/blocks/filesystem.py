@@ -89,6 +89,10 @@ class FolderOfBlocks:
         return room.left(self._folder, room.BLOCKS)
 
     @_translate_os_errors()
+    def is_low(self) -> bool:
+        return not room.has_room(self._folder, room.LOW)
+
+    @_translate_os_errors()
     def free(self) -> int:
         return room.free(self._folder)
 
