@@ -41,7 +41,7 @@ bench: $(VENV)/ready
 vectors: $(VENV)/ready
 	$(BIN)/python -m tests.make_vectors
 
-## The browser's half: whistle.js and pictures.js in whistle/server/reporter/static, the same bytes every time.
+## The browser's half: whistle.js and pictures.js for the server, the viewer for the workstation, the same bytes every time.
 client:
 	npm ci --prefix client --no-audit --no-fund --loglevel=error
 	npm run --prefix client build

@@ -24,7 +24,8 @@ from tests.browser.serving import Line
 from tests.browser.walks import BROWSERS, attached
 from tests.patience import TRIAL, until
 from tests.server.visitor import Visitor, answer, reported
-from tests.workstation.carrying import World
+from tests.workstation.carrying import World, attach
+from tests.workstation.hostile_files import pdf, wav
 from whistle.protocol.code import retrieval, words
 from whistle.workstation.app.app import create_app
 
@@ -276,10 +277,17 @@ def test_a_browser_keeps_nothing_of_what_was_written(
 
 @pytest.mark.parametrize(("name", "end"), [("chrome", "killed"), *([("firefox", "closed")] if TRIAL else [])])
 def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name: str, end: str) -> None:
-    """A profile of the ordinary kind holds nothing of what was read at the desk or typed into a form that was refused,
-    which is given back."""
+    """A profile of the ordinary kind holds nothing of what was read at the desk, of files that were looked at, or typed
+    into a form that was refused, which is given back."""
     planted, world = Planted(), World(tmp_path)
-    world.report(text=planted("report"))
+    text, sound = planted("content of a text").encode(), planted("content of a recording").encode()
+    page_text = b"BT /F 9 Tf (" + planted("content of a PDF").encode() + b") Tj ET"
+    recording = (wav(sound + bytes(9_000_000)), f"{planted('name of a recording')}.wav")
+    files = [(text, "a.txt"), (pdf(content=page_text), "a.pdf"), recording]
+    sealed = [attach(*file) for file in files]
+    for blocks, _ in sealed:
+        world.carrier.put_blocks(blocks)
+    world.report(text=planted("report"), attachments=tuple(record for _, record in sealed))
     app = create_app(world.station("ombuds"), world.stick, saved=tmp_path / "saved", token="t")
     app.config["WHISTLE_MOST"] = 4
     world.round("ombuds")
@@ -291,6 +299,12 @@ def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name:
             page = found.page
             page("goto", f"http://127.0.0.1:{server.server_port}/t/")
             page("leads", ".queue a")
+            case = page("told", "location.href")
+            for link in page("told", "[...document.querySelectorAll('.files a')].map((each) => each.href)"):
+                page("goto", link)
+                page("see", "#look[data-state=shown]")
+            found.until_written()
+            page("goto", case)
             for form in ("reply", "note"):
                 page("type", f"#{form}-text", planted(form))
                 page("pick", f"#{form}-files", planted.file(tmp_path, f"file of {form}"))

@@ -31,6 +31,9 @@ const ORDINARY = {
   },
 };
 
+// Otherwise puppeteer has frames of no origin share the page's process, which Chromium by itself does not.
+process.env.PUPPETEER_TEST_EXPERIMENTAL_CHROME_FEATURES = "true";
+
 /**
  * A browser with a profile of its own; `use` is given a Walker, and what it returns is printed as JSON.
  *
@@ -86,7 +89,7 @@ export function launched({ browser, program, patience, profile, isKept, preferen
 }
 
 export class Walker {
-  constructor(page, patience, { address, language, pictures, scene = "", axe: asks = true }) {
+  constructor(page, patience, { address, language, pictures, scene = "", axe: asks = true, isAttacked }) {
     this.page = page;
     this.patience = patience;
     this.address = address;
@@ -96,10 +99,10 @@ export class Walker {
     this.faults = Boolean(scene); // on purpose; a browser tells its console of them
     this.found = [];
     const isElsewhere = () => page.url().startsWith("http") && !page.url().startsWith(address); // and may fail
-    page.on("pageerror", (error) => isElsewhere() || this.found.push({ rule: "error", page: String(error) }));
+    page.on("pageerror", (error) => isElsewhere() || isAttacked || this.found.push({ rule: "error", page: String(error) }));
     page.on("console", (said) => {
       const asked = isElsewhere() || (this.faults && said.text().startsWith("Failed to load resource"));
-      if (!asked) this.found.push({ rule: "console", page: page.url(), nodes: [said.text()] });
+      if (!asked && !isAttacked) this.found.push({ rule: "console", page: page.url(), nodes: [said.text()] });
     });
     this.dialogs = 0;
     page.on("dialog", (dialog) => {
@@ -253,6 +256,22 @@ export class Walker {
     return this.page.$eval(selector, (each) => each.innerText.replace(/\s+/g, " ").trim());
   }
 
+  /** The frame in which a file is looked at. */
+  frame() {
+    return this.page.frames()[1];
+  }
+
+  /** Ask axe about what is in the frame, which it does not see from the page. */
+  async lookInFrame(name) {
+    await this.frame().evaluate(axe);
+    const isFrame = `rules: { "page-has-heading-one": { enabled: false } }`; // the page has it
+    const asked = `axe.run({ ${isFrame}, runOnly: { type: "tag", values: ${JSON.stringify(TAGS)} } })`;
+    const result = await this.frame().evaluate(`${asked}.then(({ violations, passes }) => ({
+      passed: passes.length, found: violations.map(({ id, nodes }) => ({ rule: id, nodes: nodes.map((node) => node.html) })) }))`);
+    if (result.passed < 6) this.found.push({ page: name, rule: "axe saw no frame" });
+    this.found.push(...result.found.map((each) => ({ page: name, ...each })));
+  }
+
   /** Ask axe, and take pictures, of every size and scheme. */
   async look(name) {
     const marks = await this.page.evaluate(
@@ -272,7 +291,7 @@ export class Walker {
           this.found.push({ page: where, rule: "overflow" });
         }
         await this.page.evaluate(axe);
-        const result = await this.page.evaluate(`axe.run({ runOnly: { type: "tag", values: ${JSON.stringify(TAGS)} } })`);
+        const result = await this.page.evaluate(`axe.run({ iframes: false, runOnly: { type: "tag", values: ${JSON.stringify(TAGS)} } })`);
         if (result.passes.length < 8) this.found.push({ page: where, rule: "axe saw no page" });
         for (const each of result.violations) {
           this.found.push({ page: where, rule: each.id, nodes: each.nodes.map((node) => node.html) });

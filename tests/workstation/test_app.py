@@ -241,12 +241,16 @@ def test_every_form_keeps_out_of_the_browsers_profile(page: FlaskClient) -> None
 
 
 def test_a_file_is_saved_verified_under_a_harmless_name(world: World, page: FlaskClient) -> None:
-    """Save writes the file for its owner alone, without the marks that disguise its ending."""
+    """Save writes the file for its owner alone, without the marks that disguise its ending, and so that a double click
+    runs nothing, unless somebody insists on the ending."""
     name = case_of(page)
     [hash_] = world.station("ombuds").hashes(world.station("ombuds").case_ids()[0])
     assert "Saved, verified" in post(page, f"case/{name}/save", message=hash_, number="0")
-    [path] = (world.folder / "saved").rglob("*.exe")
-    assert path.name == "gpj.exe" and path.read_bytes() == b"a photograph" and path.stat().st_mode & 0o777 == 0o600
+    [path] = (world.folder / "saved").rglob("*.unsafe")
+    assert path.name == "gpj.exe.unsafe" and path.stat().st_mode & 0o777 == 0o600
+    assert path.read_bytes() == b"a photograph"
+    post(page, f"case/{name}/save", message=hash_, number="0", insist="yes")
+    assert [path.name for path in (world.folder / "saved").rglob("*.exe")] == ["gpj.exe"]
 
 
 @pytest.mark.parametrize(

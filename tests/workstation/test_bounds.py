@@ -160,7 +160,7 @@ def test_a_file_in_many_pieces_is_not_looked_for_piece_by_piece(world: World, mo
     looks = counted(monkeypatch, Blocks, "has")
     show = page(world)
     name = re.findall(r"/t/case/([0-9a-f]+)", show("/t/"))[0]
-    assert show(f"/t/case/{name}").count(">Save</button>") == 7 and len(looks) == 7 + 3
+    assert show(f"/t/case/{name}").count(">Look at it</a>") == 7 and len(looks) == 7 + 3
 
 
 def test_a_row_follows_what_happens_in_its_case(world: World) -> None:

@@ -195,7 +195,7 @@ def attachments() -> None:
 def save(station: Workstation, reference: str, to: Path) -> None:
     """Save all files of a CASE.
 
-    They leave the vault: mind where.
+    They leave the vault: mind where.  An ending that a double click may run gets `.unsafe` behind it.
     """
     saved, failed = case_export.save_all(station, case_list.find(station, reference), to)
     say([f"Saved: {plain(path.name)}" for path in saved])

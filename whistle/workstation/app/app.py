@@ -13,7 +13,7 @@ from pathlib import Path
 import flask
 from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 
-from whistle.workstation.app import pages, peer_owner
+from whistle.workstation.app import pages, peer_owner, viewing
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
@@ -42,6 +42,9 @@ HEADERS = {
     "X-Frame-Options": "DENY",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), display-capture=(), payment=(), usb=()",
 }
+
+# What the page of a file and its frame set themselves.
+OWN = ("Content-Security-Policy", "X-Frame-Options", "Cross-Origin-Embedder-Policy")
 
 
 class App(flask.Flask):
@@ -78,7 +81,8 @@ def create_app(
     app.register_error_handler(HTTPException, _plain)
     app.register_error_handler(WorkstationError, _refused)
     app.register_error_handler(Exception, _broken)
-    app.register_blueprint(pages.pages, url_prefix=path.rstrip("/"))
+    for blueprint in (pages.pages, viewing.viewing):
+        app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app
 
 
@@ -113,7 +117,8 @@ def _refuse_strangers() -> None:
 def _finish(response: flask.Response) -> flask.Response:
     response.headers.remove("Server")
     for name, value in HEADERS.items():
-        response.headers[name] = value
+        if name not in OWN or name not in response.headers:
+            response.headers[name] = value
     return response
 
 

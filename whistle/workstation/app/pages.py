@@ -45,11 +45,12 @@ def session() -> Session:
 
 
 @pages.context_processor
-def _terms() -> dict[str, Any]:
+def terms() -> dict[str, Any]:
     current = session()
     return {
         "connected": current.courier is not None,
         "stick": current.stick,
+        "saved": current.saved,
         "record": transcript,
         "profile": current.workstation.profile,
         "notices": current.workstation.notices(),
@@ -88,7 +89,7 @@ def carry() -> Response:
 @pages.get("/case/<name>")
 def case(name: str) -> str:
     """One case: its newest messages, those before one, or one alone."""
-    case = _case(name)
+    case = case_named(name)
     asked = flask.request.args
     shown = _show(case, asked.get("before", len(case.entries), int), asked.get("message", None, int))
     overview.mark_read(session().workstation, case)
@@ -132,7 +133,7 @@ def status(name: str) -> Response:
 @pages.post("/case/<name>/save")
 def save(name: str) -> Response:
     """Save one file of the case."""
-    case, current = _case(name), session()
+    case, current = case_named(name), session()
     entry = next((each for each in case.entries if each.signed.hash == _text("message")), None)
     number = _text("number")
     if entry is None or not number.isdecimal() or int(number) >= len(entry.attachments):
@@ -140,7 +141,8 @@ def save(name: str) -> Response:
     attached = entry.attachments[int(number)]
 
     def do() -> None:
-        path = saved_files.save(attached, current.workstation.blocks, current.saved / case.reference)
+        insists = _text("insist") == "yes"
+        path = saved_files.save(attached, current.workstation.blocks, current.saved / case.reference, insists)
         current.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
 
     return _done(do, flask.url_for("pages.case", name=name))
@@ -187,7 +189,8 @@ def _state(case: Case) -> object:
     )
 
 
-def _case(name: str) -> Case:
+def case_named(name: str) -> Case:
+    """The case of a name in an address.  Raises NotFound."""
     current = session()
     id = next((case for case in current.workstation.case_ids() if name_of(case) == name), None)
     if id is None:
@@ -238,7 +241,7 @@ def _incomplete() -> Callable[[Entry, int], bool]:
 
 
 def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
-    case = _case(name)
+    case = case_named(name)
     refused = session().typed[case.id].forms
     try:
         write(case)

@@ -14,6 +14,7 @@ from whistle.protocol.case.attachment import Attachment, Opener
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
 from whistle.workstation import files
+from whistle.workstation.cases import clear_files
 from whistle.workstation.errors import CannotSave
 from whistle.workstation.vault.blocks import Blocks
 
@@ -21,8 +22,11 @@ T = TypeVar("T")
 Way = tuple[Opener, bytes]  # after a block, and the content that this block completed
 
 
-def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
-    """Open an attachment into `folder`.  Raises CannotSave if a block is missing or altered."""
+def save(record: Attachment, blocks: Blocks, folder: Path, insists: bool = False) -> Path:
+    """Open an attachment into `folder`, under an ending that runs nothing unless somebody insists on its own.
+
+    Raises CannotSave if a block is missing or altered.
+    """
     missing = blocks.missing(attachment.block_ids(record))
     if missing:
         raise CannotSave(
@@ -30,8 +34,9 @@ def save(record: Attachment, blocks: Blocks, folder: Path) -> Path:
             "they come with a later stick; nothing of an incomplete file is shown",
         )
     files.private_folder(folder)
+    name = clear_files.own(record.name) if insists else clear_files.harmless(record.name)
     try:
-        return read(record, blocks, lambda pieces: _write(record, pieces, folder))
+        return read(record, blocks, lambda pieces: _write(name, pieces, folder))
     except Malformed as exc:
         raise CannotSave(
             "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
@@ -47,11 +52,11 @@ def content(record: Attachment, blocks: Blocks) -> bytes:
     return read(record, blocks, b"".join)
 
 
-def _write(record: Attachment, pieces: Iterable[bytes], folder: Path) -> Path:
+def _write(name: str, pieces: Iterable[bytes], folder: Path) -> Path:
     with new_file(folder) as (file, name_it):
         for piece in pieces:
             file.write(piece)
-        return name_it(lambda count: numbered(record.name, count))
+        return name_it(lambda count: numbered(name, count))
 
 
 def read(record: Attachment, blocks: Blocks, take: Callable[[Iterable[bytes]], T]) -> T:

@@ -1,0 +1,89 @@
+/**
+ * What a file is, by how it begins; its name and the type that its sender gave count for nothing.
+ *
+ * A file that begins like two kinds is the first that fits, and is shown as nothing else.
+ */
+
+/**
+ * @typedef {"picture" | "pdf" | "media" | "text" | "other"} Way how it is shown
+ * @typedef {{ way: Way, name: string, type: string, endings: string[] }} Kind
+ */
+
+const SAMPLE = 4096; // bytes that tell a text from anything else
+const FEW = 4; // controls that any text may have
+const LATIN = new TextDecoder("latin1");
+
+/** @type {[RegExp, Way, string, string, string[]][]} */
+const BEGINNINGS = [
+  [/^\xff\xd8\xff/, "picture", "JPEG picture", "image/jpeg", ["jpg", "jpeg", "jpe", "jfif"]],
+  [/^\x89PNG\r\n\x1a\n/, "picture", "PNG picture", "image/png", ["png"]],
+  [/^GIF8[79]a/, "picture", "GIF picture", "image/gif", ["gif"]],
+  [/^RIFF[^]{4}WEBP/, "picture", "WebP picture", "image/webp", ["webp"]],
+  [/^BM[^]{12}[\x0c-\x7c]\0\0\0/, "picture", "BMP picture", "image/bmp", ["bmp", "dib"]],
+  [/^[^]{4}ftypavi[fs]/, "picture", "AVIF picture", "image/avif", ["avif"]],
+  [/^[^]{4}ftyp(?:hei|hev|mif1|msf1)/, "picture", "HEIC picture", "image/heic", ["heic", "heif", "hif"]],
+  [/^(?:II\*\0|MM\0\*)/, "picture", "TIFF picture", "image/tiff", ["tif", "tiff", "dng"]],
+  [/^\s{0,64}%PDF-/, "pdf", "PDF", "application/pdf", ["pdf"]],
+  [/^[^]{4}ftyp(?:M4A|M4B)/, "media", "M4A recording", "audio/mp4", ["m4a", "m4b", "mp4"]],
+  [/^[^]{4}ftypqt/, "media", "QuickTime video", "video/mp4", ["mov", "qt", "mp4"]],
+  [/^[^]{4}ftyp/, "media", "MP4 video", "video/mp4", ["mp4", "m4v", "m4a", "3gp", "3g2", "mov"]],
+  [/^\x1aE\xdf\xa3/, "media", "WebM or Matroska video", "video/webm", ["webm", "mkv", "mka", "weba"]],
+  [/^OggS/, "media", "Ogg recording", "audio/ogg", ["ogg", "oga", "ogv", "opus"]],
+  [/^RIFF[^]{4}WAVE/, "media", "WAV recording", "audio/wav", ["wav", "wave"]],
+  [/^fLaC/, "media", "FLAC recording", "audio/flac", ["flac"]],
+  [/^ID3|^\xff[\xfb\xfa\xf3\xf2]/, "media", "MP3 recording", "audio/mpeg", ["mp3"]],
+  [/^\xff[\xf1\xf9]/, "media", "AAC recording", "audio/aac", ["aac"]],
+];
+const NAMED = [
+  [/^PK\x03\x04/, "packed file (ZIP, or an office document)"],
+  [/^\xd0\xcf\x11\xe0/, "office document of the old kind"],
+  [/^MZ/, "program for Windows"],
+  [/^\x7fELF/, "program for Linux"],
+  [/^Rar!|^7z\xbc\xaf|^\x1f\x8b/, "packed file"],
+];
+
+/**
+ * The kind of a file.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {Kind}
+ */
+export function kindOf(bytes) {
+  const start = LATIN.decode(bytes.subarray(0, SAMPLE));
+  const raw = Array.from(bytes.subarray(0, 100), (byte) => String.fromCharCode(byte)).join("");
+  for (const [beginning, way, name, type, endings] of BEGINNINGS) {
+    if (beginning.test(raw)) {
+      return { way, name, type, endings };
+    }
+  }
+  const known = NAMED.find(([beginning]) => /** @type {RegExp} */ (beginning).test(raw));
+  if (known) {
+    return { way: "other", name: String(known[1]), type: "", endings: [] };
+  }
+  if (isText(bytes.subarray(0, SAMPLE))) {
+    const markup = /^\s*(?:<!doctype html|<html|<svg|<\?xml)/i.test(start);
+    return { way: "text", name: markup ? "text (markup, shown as it is written)" : "text", type: "text/plain", endings: [] };
+  }
+  return { way: "other", name: "file of a kind that is not known here", type: "", endings: [] };
+}
+
+/**
+ * Whether a name's ending says that the file is something else.
+ *
+ * @param {Kind} kind
+ * @param {string} name
+ */
+export function isMisnamed({ endings }, name) {
+  const ending = /\.([^.]{1,20})$/.exec(name)?.[1].toLowerCase();
+  return endings.length > 0 && ending !== undefined && !endings.includes(ending);
+}
+
+/** @param {Uint8Array} sample */
+function isText(sample) {
+  const [first, second] = sample;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) {
+    return true;
+  }
+  const odd = sample.reduce((sum, byte) => sum + Number(byte < 9 || (byte > 13 && byte < 32 && byte !== 27)), 0);
+  return odd <= Math.max(FEW, sample.length / 64);
+}

@@ -1,0 +1,97 @@
+/** Text of any encoding as text: what cannot be seen in it, or turns its direction, is shown by its number. */
+
+const PIECE = 50_000; // characters shown at once
+const MOST_MARKS = 1000; // elements in a piece; further ones are plain text
+// What `untrusted_text` leaves out or replaces, and fillers; line ends, tabs and the joiners of some scripts stay.
+const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800](?<![\n\t\u200c\u200d])/gu;
+
+/** Encodings to choose from, by the names of the Encoding standard. */
+export const ENCODINGS = {
+  "utf-8": "UTF-8",
+  "utf-16le": "UTF-16, little endian",
+  "utf-16be": "UTF-16, big endian",
+  "windows-1252": "Western (Windows-1252)",
+  "windows-1250": "Central European (Windows-1250)",
+  "windows-1251": "Cyrillic (Windows-1251)",
+  "koi8-r": "Cyrillic (KOI8-R)",
+  "windows-1256": "Arabic (Windows-1256)",
+  "windows-1255": "Hebrew (Windows-1255)",
+  gb18030: "Chinese (GB18030)",
+  big5: "Chinese (Big5)",
+  shift_jis: "Japanese (Shift_JIS)",
+  "euc-kr": "Korean (EUC-KR)",
+};
+
+/**
+ * The encoding of a text: its byte order mark's, UTF-8 if it is that throughout, otherwise a guess.
+ *
+ * @param {Uint8Array} bytes
+ * @returns {keyof typeof ENCODINGS}
+ */
+export function encodingOf(bytes) {
+  const [first, second] = bytes;
+  if (first === 0xff && second === 0xfe) {
+    return "utf-16le";
+  }
+  if (first === 0xfe && second === 0xff) {
+    return "utf-16be";
+  }
+  try {
+    new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    return "utf-8";
+  } catch {
+    return "windows-1252";
+  }
+}
+
+/** A text in pieces. */
+export class Text {
+  /**
+   * @param {Uint8Array} bytes
+   * @param {string} encoding
+   */
+  constructor(bytes, encoding) {
+    this._text = new TextDecoder(encoding).decode(bytes).replace(/\r\n?/g, "\n");
+    this.count = Math.max(1, Math.ceil(this._text.length / PIECE));
+    this.unseen = this._text.match(UNSEEN)?.length ?? 0;
+  }
+
+  /**
+   * A piece as text nodes and marks.
+   *
+   * @param {number} number from 1
+   */
+  piece(number) {
+    const text = this._text.slice((number - 1) * PIECE, number * PIECE);
+    const shown = document.createDocumentFragment();
+    let at = 0;
+    let marks = 0;
+    for (const found of text.matchAll(UNSEEN)) {
+      if (++marks > MOST_MARKS) {
+        break;
+      }
+      const mark = document.createElement("mark");
+      mark.textContent = named(found[0]);
+      shown.append(text.slice(at, found.index), mark);
+      at = found.index + found[0].length;
+    }
+    shown.append(text.slice(at).replace(UNSEEN, named));
+    return shown;
+  }
+}
+
+/**
+ * A text on one line, without anything that cannot be seen, cut to `most` characters.
+ *
+ * @param {unknown} text
+ * @param {number} most
+ */
+export function oneLine(text, most) {
+  const whole = String(text).slice(0, 4 * most).replace(/\s+/g, " ").replace(UNSEEN, named).trim();
+  return whole.length > most ? `${whole.slice(0, most)}…` : whole;
+}
+
+/** @param {string} character */
+function named(character) {
+  return `[U+${(character.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}]`;
+}

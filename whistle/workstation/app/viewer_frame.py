@@ -1,0 +1,45 @@
+"""The frame in which a stranger's file is looked at: one document that holds all it needs and may load nothing.
+
+Its policy names its own style and program by their hashes.  `sandbox` gives it an origin that is nobody's, so it
+reaches neither the page around it nor this server, and no source is allowed but what the page hands to it.
+"""
+
+import base64
+import hashlib
+from functools import cache
+from pathlib import Path
+
+STATIC = Path(__file__).parent / "static"
+DOCUMENT = """<!doctype html>
+<html lang="en" translate="no">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>File</title>
+<style>{style}</style>
+</head>
+<body>
+<main></main>
+<script type="text/plain" id="pdf">{pdf}</script>
+<script>{program}</script>
+</body>
+</html>
+"""
+POLICY = (
+    "sandbox allow-scripts; default-src 'none'; script-src {program}; style-src {style}; img-src blob: data:; "
+    "media-src blob:; worker-src blob:; connect-src 'none'; frame-src 'none'; form-action 'none'; base-uri 'none'; "
+    "frame-ancestors 'self'"
+)
+
+
+@cache
+def document() -> tuple[bytes, str]:
+    """The frame's document and its policy."""
+    style, program, pdf = ((STATIC / name).read_text("utf-8") for name in ("viewer.css", "viewer.js", "viewer_pdf.js"))
+    page = DOCUMENT.format(style=style, program=program, pdf=pdf)
+    return page.encode(), POLICY.format(program=_source(program), style=_source(style))
+
+
+def _source(content: str) -> str:
+    digest = base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()
+    return f"'sha256-{digest}'"
