@@ -59,7 +59,7 @@ export function capacity(slots) {
  *
  * @param {number} slots
  */
-export function lineCapacity(slots) {
+function lineCapacity(slots) {
   return capacity(slots) - ENDING;
 }
 
@@ -131,7 +131,7 @@ export function seal(signed, recipients, slots, throwaways = []) {
  * @param {Uint8Array} body
  * @param {number} slots
  */
-export function checkForm(body, slots) {
+function checkForm(body, slots) {
   if (body.length !== size(slots)) {
     throw new Malformed("an envelope has another size");
   }

@@ -16,7 +16,7 @@ import { hkdf } from "../hkdf.js";
 import * as signing from "../signing.js";
 
 export const CODE = 16; // bytes
-export const TOKEN = 16; // bytes
+const TOKEN = 16; // bytes
 export const ID = 16; // bytes
 export const ATTEMPT = 32; // bytes
 export const PLACES = 64; // reply places in a lane
