@@ -16,7 +16,7 @@ import pytest
 from whistle.protocol.case import attachment
 from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
-from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotStored, TooBig
+from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotAForm, NotStored, TooBig
 from whistle.server.instance import Instance
 from whistle.server.sealing import multipart
 from whistle.server.sealing.multipart import Arrived, Bounds, receive
@@ -343,7 +343,7 @@ def test_what_follows_a_refusal_is_read_within_bounds(instance: Instance, monkey
 
 def test_no_other_form_is_taken(instance: Instance) -> None:
     """A body that is no form is refused; no body is an empty form."""
-    with pytest.raises(Broken):
+    with pytest.raises(NotAForm):
         receive(io.BytesIO(b"{}"), "application/json", 2, instance.store, BOUNDS)
     assert receive(io.BytesIO(b""), "", 0, instance.store, BOUNDS).fields == ()
 

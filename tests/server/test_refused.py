@@ -1,20 +1,22 @@
 """What is refused is gone when the page says so: after each kind of refusal the disk and the database are looked at."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import flask
 import pytest
+from werkzeug.exceptions import TooManyRequests
 
 from tests import parties
 from tests.server.test_api import head, post, sealed_report
 from tests.server.test_receiving import on_disk
-from tests.server.visitor import TEXT, Visitor, config, site, still
+from tests.server.visitor import TEXT, Visitor, config, opened, site, still, store_of
 from whistle.protocol.code import words
 from whistle.server.config import Rate
 from whistle.server.instance import NAME, Instance
-from whistle.store import Full, Heap, Store, StoreError
+from whistle.server.limits import Limits
+from whistle.store import Away, Full, Heap, Sealed, Store, StoreError
 
 FILES = [("a.bin", os.urandom(300_000)), ("b.bin", b"small")]
 ONCE = Rate("1 per hour", "1 per hour")
@@ -31,7 +33,7 @@ def instance_of(app: flask.Flask) -> Instance:
 def failing(error: Exception) -> Callable[..., None]:
     """A method that raises."""
 
-    def fails(*_: object) -> None:
+    def fails(*_: object, **__: object) -> None:
         raise error
 
     return fails
@@ -83,6 +85,66 @@ def test_a_refused_form_leaves_nothing(
     assert len(put) >= 3
     assert "Keep these twelve words" not in visitor.text
     assert on_disk(instance_of(app)) == 0
+
+
+def too_many(action: str) -> Callable[..., None]:
+    """A method that refuses an action for being asked too often."""
+
+    def count(_limits: Limits, counted: str, *_: object, **__: object) -> None:
+        if counted == action:
+            raise TooManyRequests(retry_after=42)
+
+    return count
+
+
+def stored_and_lost(store: Store, sealed: Sequence[Sealed], blocks: Sequence[bytes]) -> None:
+    """A commit whose answer is lost."""
+    COMMIT(store, sealed, blocks)
+    raise Away("the database does not answer")
+
+
+COMMIT = Store.commit
+STATUS = {"limit": 429, "lost": 503, "away": 503}
+AGAIN = {
+    "follow-up": ("limit", "lookup", {"text": TEXT}, "Your follow-up is stored"),
+    "renew": ("limit", "lookup", {"text": TEXT}, "Keep these twelve words"),
+    "renew, unsure": ("lost", "commit", {"text": TEXT}, "Keep these twelve words"),
+    "stop-now, unsure": ("lost", "commit", {}, "Your follow-up is stored"),
+    "withdraw-now": ("limit", "withdraw", {}, "Your report is withdrawn"),
+    "look": ("limit", "lookup", {}, "Where it stands"),
+    "look, away": ("away", "lookup", {}, "Where it stands"),
+}
+
+
+@pytest.mark.parametrize("what", AGAIN)
+def test_a_refused_step_is_sent_again_as_it_was(
+    app: flask.Flask, org: parties.Organisation, monkeypatch: Patch, what: str
+) -> None:
+    """The page says for how long to wait, and holds the form with what was typed; sent again, it is stored once."""
+    visitor, step = Visitor(app).tell(), what.partition(",")[0]
+    why, of, typed, said = AGAIN[what]
+    fill = {"words": visitor.words, "attempt": "ab" * 32, **typed}
+    if step == "stop-now":
+        store_of(app).collect([id for each in store_of(app).days() for id in store_of(app).day_ids(each.day).envelopes])
+    before = len(opened(app, org, "ombuds"))
+    with monkeypatch.context() as patch:
+        if why == "limit":
+            patch.setattr(Limits, "count", too_many(of))
+        elif why == "lost":
+            patch.setattr(Store, "commit", stored_and_lost)
+        else:
+            patch.setattr(Store, of, failing(Away("the database does not answer")))
+        visitor.took(visitor.client.post("/en/", data={"step": step, **fill}))
+    assert visitor.answer.status_code == STATUS[why] and said not in visitor.text
+    if why == "limit":
+        assert visitor.answer.headers["Retry-After"] == "42"
+        assert "None of this was stored. Please try again in 42 seconds." in visitor.text
+    form = visitor.page.form(step)
+    assert dict(form.fields).items() >= fill.items()
+    visitor.step(step)
+    assert said in visitor.text
+    stored = step in ("follow-up", "renew", "stop-now")
+    assert len(opened(app, org, "ombuds")) == (0 if step == "withdraw-now" else before + stored)
 
 
 def test_the_same_form_again_leaves_nothing_more(app: flask.Flask) -> None:

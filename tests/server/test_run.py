@@ -132,6 +132,21 @@ def test_it_answers(running: Running) -> None:
     assert (status, len(body)) == (200, 262_144)
 
 
+def test_what_is_refused_by_its_head_closes_the_connection(running: Running) -> None:
+    """An answer to a body that nobody read says that the connection ends; after one that was read it stays."""
+    ids, octets = b"".join(parties.reporter().lookup_ids(8)), {"Content-Type": "application/octet-stream"}
+    wrong = {"Content-Type": "text/plain"}
+    for path, body, kind, status in (
+        ("/api/lookup", ids, wrong, 415),
+        ("/api/withdraw", ids, octets, 413),
+        ("/nothing", ids, wrong, 404),
+    ):
+        answered, _, headers = running.ask("POST", path, body, **kind)
+        assert (answered, headers["Connection"]) == (status, "close")
+    assert running.ask("POST", "/api/lookup", ids, **octets)[2]["Connection"] == "keep-alive"
+    assert running.ask("POST", "/en/", ids, **wrong)[2]["Connection"] == "keep-alive"
+
+
 def test_a_large_form_arrives(running: Running, place: Path) -> None:
     """A form of some megabytes streams in and is answered with a page, and its file is nowhere in the folder."""
     mark = b"PLAINTEXT-MARK-"

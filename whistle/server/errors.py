@@ -41,6 +41,10 @@ class Broken(FormError):
     """The form ended early, stalled for too long, or is not a form."""
 
 
+class NotAForm(FormError):
+    """The body is not of a form's kind; none of it was read as one."""
+
+
 class FieldAfterFile(FormError):
     """A text came after the first file; a form's digest requires all texts first."""
 

@@ -19,7 +19,7 @@ HINTS = {
     411: "send a Content-Length",
     413: "send less at a time",
     415: "send application/octet-stream",
-    503: "try again in a few minutes",
+    503: "nothing of this was stored; try again in a few minutes",
 }
 
 
@@ -40,7 +40,8 @@ def _refused(error: Refusal) -> flask.Response:
 
 
 def _away(_: Away) -> flask.Response:
-    return record({"error": "the database does not answer", "hint": HINTS[503]}, 503)
+    hint = "try again in a few minutes: nothing is stored twice"
+    return record({"error": "the database does not answer", "hint": hint}, 503)
 
 
 def _by_status(error: HTTPException) -> flask.Response:

@@ -130,6 +130,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
     return page(
         visit,
         "case.html",
+        status=422 if problems else 200,
         padded=True,
         problems=problems,
         reading="" if back.over and not view.slip else readers_line.case(visit, back.signed, view),

@@ -164,6 +164,7 @@ def _exposed(back: Back, *problems: Problem) -> flask.Response:
     return page(
         visit,
         "exposed.html",
+        status=422 if problems else 200,
         code=back.code,
         attempt=fields.new_attempt(),
         text=visit.arrived.get("text"),

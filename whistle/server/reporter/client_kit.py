@@ -136,4 +136,4 @@ def _people(visit: Visit, signed: SignedManifest, about: str) -> dict[str, Any]:
 
 
 def _notice(visit: Visit, key: str, **more: str) -> dict[str, Any]:
-    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), "text": "", "reading": "", **more}
+    return {"heading": visit.t(key), "lines": (visit.t(f"{key}_text"),), "reading": "", **more}

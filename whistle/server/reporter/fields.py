@@ -22,6 +22,7 @@ from whistle.server.errors import (
     DiskFull,
     FieldAfterFile,
     FormError,
+    NotAForm,
     TooBig,
 )
 from whistle.server.i18n import Translation
@@ -50,6 +51,7 @@ MESSAGES: Mapping[type[Exception], tuple[str, str]] = {  # the field to correct,
     DiskFull: ("", "error.no_room"),
     Broken: ("", "error.broken"),
     FieldAfterFile: ("", "error.old_form"),
+    NotAForm: ("", "error.old_form"),
 }
 
 

@@ -7,6 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 
 import flask
+from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
 
 from whistle.protocol.trust.manifest import GRACE, SignedManifest
@@ -16,7 +17,17 @@ from whistle.server.instance import here
 from whistle.server.logs import LOG, log_error
 from whistle.server.reporter import case, case_actions, client_kit, fields, guidance, report
 from whistle.server.reporter.fields import Busy, Problem
-from whistle.server.reporter.render import Visit, channels, collection_days, languages, notice, outside, page, plan
+from whistle.server.reporter.render import (
+    Visit,
+    channels,
+    collection_days,
+    files_hint,
+    languages,
+    notice,
+    outside,
+    page,
+    plan,
+)
 from whistle.server.sealing.multipart import Arrived, Body, Bounds, discard, receive
 from whistle.store import Away, StoreError
 
@@ -95,10 +106,13 @@ def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
     except NoManifest:
         return closed(visit)
     except StoreError as error:
+        is_away = isinstance(error, Away)
         if name not in STORING:
+            if is_away:
+                return _notice_with_form(visit, "notice.away", visit.t("notice.away_text"), 503)
             raise
         log_error(error)
-        return _refused(visit, Problem("", visit.t("error.unsure")), 500)
+        return _refused(visit, Problem("", visit.t("error.unsure")), 503 if is_away else 500)
 
 
 def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
@@ -220,7 +234,9 @@ def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = Tr
     name = visit.arrived.get("step")
     if again and name in AGAIN:
         try:
-            return _with_retry_after(AGAIN[name](visit, problem), problem)
+            answer = AGAIN[name](visit, problem)
+            answer.status_code = status
+            return _with_retry_after(answer, problem)
         except NoManifest:
             return closed(visit)
         except StoreError as error:
@@ -230,7 +246,20 @@ def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = Tr
 
 def _refusal_notice(visit: Visit, problem: Problem, status: int) -> flask.Response:
     key = "notice.refused" if problem.heading == "page.problem" else problem.heading
-    return _with_retry_after(notice(visit, key, problem.text, status=status, text=visit.arrived.get("text")), problem)
+    return _with_retry_after(_notice_with_form(visit, key, problem.text, status), problem)
+
+
+def _notice_with_form(visit: Visit, key: str, line: Markup | str, status: int) -> flask.Response:
+    """A notice, and below it the form as it came, to be sent again: nobody types anything twice."""
+    name = visit.arrived.get("step")
+    return notice(
+        visit,
+        key,
+        line,
+        status=status,
+        again=visit.arrived.fields if name in STEPS else (),
+        files_hint=files_hint(visit) if name in AGAIN else "",
+    )
 
 
 def _with_retry_after(answer: flask.Response, problem: Problem) -> flask.Response:

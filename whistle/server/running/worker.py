@@ -39,11 +39,21 @@ OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOME
 
 
 class Answer(wsgi.Response):  # type: ignore[misc]  # gunicorn has no types
-    """A response without Server and Date: a clock's error identifies its machine."""
+    """A response without Server and Date: a clock's error identifies its machine.
+
+    It says that the connection is closed where the body was not read, as when a request is refused by its head.
+    """
 
     def default_headers(self) -> list[str]:
         """gunicorn's headers without these two."""
+        if not _is_read(self.req):
+            self.force_close()
         return [line for line in super().default_headers() if not line.startswith(("Server:", "Date:"))]
+
+
+def _is_read(request: Any) -> bool:
+    """Whether the whole body was read."""
+    return getattr(request.body.reader, "length", None) == 0
 
 
 def is_local(address: Any) -> bool:
@@ -157,7 +167,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _keepalive_after(self, conn: TConn, keepalive: Any) -> bool:
         """Keep alive only if the whole body was read: waiting for the rest would block a thread."""
-        return bool(keepalive) and getattr(conn.parser.mesg.body.reader, "length", None) == 0
+        return bool(keepalive) and _is_read(conn.parser.mesg)
 
     def _begin_waiting(self, plain: socket.socket, address: Any, listener: socket.socket) -> None:
         self.nr_conns += 1

@@ -23,7 +23,7 @@ from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
-from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotStored, TooBig
+from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotAForm, NotStored, TooBig
 from whistle.server.logs import log_error
 from whistle.store import ID, Full, Heap, Store, StoreError
 
@@ -131,7 +131,7 @@ def receive(stream: Stream, content_type: str, content_length: int | None, store
         elif kind == "application/x-www-form-urlencoded":
             _urlencoded(body, form)
         elif body.length:
-            raise Broken("not a form")
+            raise NotAForm("not a form")
         return form.arrived()
     except FormError as error:
         form.discard()
