@@ -22,7 +22,7 @@ const SERVER = "server/reporter/static/";
 const WORKSTATION = "workstation/app/static/";
 const BANNER = "/*! Holds noble and scure, MIT License, (c) Paul Miller, paulmillr.com */";
 const PDF = `/*! Holds pdf.js, Apache License 2.0, (c) Mozilla Foundation, github.com/mozilla/pdf.js, and core-js, MIT License,
-(c) Denis Pushkarev, github.com/zloirock/core-js`;
+(c) Denis Pushkarev, github.com/zloirock/core-js (whole licences: viewer.licences.txt)`;
 const VIEWER = `${PDF}, and ExifReader, Mozilla Public License 2.0, (c) Mattias Wallander, unchanged,
 whose source is at github.com/mattiasw/ExifReader */`;
 const WORKER = `${PDF}, and OpenJPEG, BSD 2-Clause License, (c) its authors, github.com/uclouvain/openjpeg */`;
@@ -68,6 +68,39 @@ async function program(entry, banner = "") {
   return outputFiles[0].contents;
 }
 
+const CORE_JS = `Copyright (c) Denis Pushkarev
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
+files (the "Software"), to deal in the Software without restriction, including without limitation the rights to use, copy,
+modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit persons to whom the
+Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE,
+ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.`;
+const PDF_JS = "node_modules/pdfjs-dist/";
+/** @type {[string, string][]} */
+const LICENCES = [
+  ["pdf.js, github.com/mozilla/pdf.js", `${PDF_JS}LICENSE`],
+  ["OpenJPEG, github.com/uclouvain/openjpeg, in pdf.js", `${PDF_JS}wasm/LICENSE_OPENJPEG`],
+  ["PDFium's JBIG2, pdfium.googlesource.com, in pdf.js", `${PDF_JS}wasm/LICENSE_JBIG2`],
+  ["qcms, github.com/FirefoxGraphics/qcms, in pdf.js", `${PDF_JS}wasm/LICENSE_QCMS`],
+  ["ExifReader, github.com/mattiasw/ExifReader, unchanged", "node_modules/exifreader/LICENSE"],
+];
+
+/** The licences of what is in the viewer and not ours. */
+async function licences() {
+  const texts = [`core-js, github.com/zloirock/core-js, in pdf.js\n\n${CORE_JS}\n`];
+  for (const [name, path] of LICENCES) {
+    texts.push(`${name}\n\n${await readFile(`${HERE}${path}`, "utf8")}`);
+  }
+  return Buffer.from(texts.join(`\n${"-".repeat(100)}\n\n`));
+}
+
 /** Every file of a build, by its path in `whistle/`. */
 export async function files() {
   const built = new Map([
@@ -76,6 +109,7 @@ export async function files() {
     [`${WORKSTATION}look.js`, await program("look.js")],
     [`${WORKSTATION}viewer.js`, await program("viewer.js", VIEWER)],
     [`${WORKSTATION}viewer_pdf.js`, await program("viewer_pdf.js", WORKER)],
+    [`${WORKSTATION}viewer.licences.txt`, await licences()],
   ]);
   for (const language of /** @type {(keyof typeof FILES)[]} */ (Object.keys(FILES))) {
     built.set(`${SERVER}${fileName(language)}`, Buffer.from(`${wordlist(language).join("\n")}\n`));

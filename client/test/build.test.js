@@ -61,6 +61,9 @@ test("what is not ours says whose it is and how it is licensed", () => {
     const start = new TextDecoder().decode(built.get(WORKSTATION + name)).slice(0, 600);
     assert.deepEqual(owners.filter((owner) => !start.includes(owner)), []);
   }
+  const whole = new TextDecoder().decode(built.get(`${WORKSTATION}viewer.licences.txt`));
+  const parts = ["Denis Pushkarev", "Apache License", "Universite catholique de Louvain", "Mozilla Public License Version 2.0"];
+  assert.deepEqual(parts.filter((part) => !whole.includes(part)), []);
 });
 
 test("the page that holds the viewer parses nothing and makes no markup", () => {

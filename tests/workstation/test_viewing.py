@@ -126,6 +126,7 @@ def test_what_was_saved_is_listed_and_removed(world: World, page: FlaskClient) -
     (folder / "link.txt").symlink_to(outside)
     (world.folder / "saved" / "linked").symlink_to(world.folder)
     (folder / "photo.jpg").write_text("photo")
+    assert "2 files in clear outside the vault" in get(page)
     shown = get(page, "saved")
     assert "photo.jpg" in shown and "-clean.png" in shown and "link.txt" not in shown and "outside.txt" not in shown
     values = re.findall(r'name="file" value="([0-9a-f]+)"', shown)

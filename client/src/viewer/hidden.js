@@ -26,7 +26,7 @@ const TELLING = /** @type {[string, RegExp][]} */ ([
 /** Parts that tell how pixels are stored, not what a person would hide. */
 const DULL = ["file", "jfif", "png", "pngFile", "icc", "riff", "gif", "composite", "metadataRange"];
 const LARGE = /maker ?note|thumbnail|padding|^_raw$|printim|tiff.?ep|applicationnotes|interoperability/i;
-const SAID = /pointer$|^GPSL(?:at|ong)itude|^PDFFormatVersion$/; // where other parts are, or what is shown already
+const SAID = /pointer$|^GPSL(?:at|ong)itude|^PDFFormatVersion$/i; // where other parts are, or what is shown already
 
 /**
  * What a picture hides.  A damaged file tells what can be read of it.

@@ -22,7 +22,7 @@ from whistle.protocol.case.attachment import block_id
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
-from whistle.workstation.cases import case_list, compose, conversation, overview, saved_files, transcript
+from whistle.workstation.cases import case_list, clear_files, compose, conversation, overview, saved_files, transcript
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
@@ -71,7 +71,10 @@ def queue() -> str:
     number = max(1, flask.request.args.get("page", 1, int))
     rows, total = case_list.rows(current.workstation, (number - 1) * LISTED, LISTED)
     last = max(1, -(-total // LISTED))
-    return flask.render_template("queue.html", queue=rows, here=current.workstation, number=number, last=last)
+    clear = len(clear_files.listed(current.saved))
+    return flask.render_template(
+        "queue.html", queue=rows, here=current.workstation, number=number, last=last, clear=clear
+    )
 
 
 @pages.post("/exchange")
