@@ -1,16 +1,22 @@
 """The courier's commands: carry sealed bundles between server and stick."""
 
+import contextlib
+import datetime
 import functools
-from collections.abc import Callable
+import os
+import signal
+import stat
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
 
 from whistle import courier as couriers
-from whistle.cli import prompts
+from whistle.cli import passphrase, prompts
 from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
+from whistle.courier import mail, notices, run, schedule
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.minisign import PublicKey
@@ -123,6 +129,123 @@ def exchange(stick: Path, folder: Path) -> None:
     if done.leapt:
         click.echo(couriers.LEAPT)
     click.echo("You may remove the stick.")
+
+
+@courier.command("run")
+@folder_option
+@click.option("--stick", type=click.Path(path_type=Path, file_okay=False), help="Where the stick is, once it is in.")
+@click.option("--at", "times", type=prompts.Times(), help="When to exchange; each hour from 8 to 18 unless given.")
+@click.option(
+    "--on", "days", type=prompts.Weekdays(), help="On which days; those that the manifest promises unless given."
+)
+@click.option("--notice-at", "hour", type=prompts.Times(), default="17:00", show_default=True, help="The daily notice.")
+@click.option(
+    "--notice", type=click.Choice(["line", "desktop"]), default="line", show_default=True, help="How to give it."
+)
+@click.option("--mail-to", metavar="ADDRESS", help="Give notices by mail instead.")
+@click.option("--mail-from", metavar="ADDRESS", help="The sender; the same address unless given.")
+@click.option("--relay", metavar="HOST[:PORT]", help="Where mail is handed in, with TLS; port 587 unless given.")
+@click.option("--relay-user", metavar="NAME", help="Who logs in at the relay; nobody unless given.")
+@click.option("--relay-password-fd", type=prompts.Descriptor(), help="Read the password's line from there.")
+@click.option(
+    "--relay-password-file", type=click.Path(path_type=Path), help="Or from this file, which nobody else can read."
+)
+@click.option(
+    "--relay-ca", type=click.Path(path_type=Path, exists=True, dir_okay=False), help="A relay's own authority."
+)
+@click.option(
+    "--alarm-after",
+    type=click.IntRange(1),
+    default=run.PATIENCE,
+    show_default=True,
+    metavar="DAYS",
+    help="Alarm if nobody exchanged at the workstation for so long.",
+)
+@translate_errors
+def run_(
+    folder: Path,
+    stick: Path | None,
+    times: tuple[datetime.time, ...] | None,
+    days: tuple[str, ...] | None,
+    hour: tuple[datetime.time, ...],
+    notice: str,
+    alarm_after: int,
+    **by_mail: Any,
+) -> None:
+    """Exchange by itself at set times, with STICK or for a workstation on this machine.
+
+    It goes whether or not there is anything, and says once a day that it runs, whatever came. Ctrl-C ends it.
+    """
+    way = _mail(**by_mail) or (notices.Desktop() if notice == "desktop" else notices.Lines(click.echo))
+    own = None if stick else couriers.own_stick(folder)
+    with _ended_by_signals():
+        run.Run(
+            folder,
+            lambda: own or (stick if stick and stick.is_dir() else None),
+            schedule.Schedule(times or schedule.HOURS, days or ()),
+            notices.Notices(folder, way, hour[0], click.echo),
+            click.echo,
+            alarm_after,
+        ).forever()
+    click.echo("Ended.")
+
+
+@contextlib.contextmanager
+def _ended_by_signals() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM end what is inside, and nothing else."""
+
+    def end(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        yield
+    except KeyboardInterrupt:
+        pass
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _mail(
+    mail_to: str | None,
+    mail_from: str | None,
+    relay: str | None,
+    relay_user: str | None,
+    relay_password_fd: int | None,
+    relay_password_file: Path | None,
+    relay_ca: Path | None,
+) -> mail.Mail | None:
+    """The way by mail, if it is asked for. Raises Problem."""
+    if not mail_to or not relay:
+        if mail_to or relay:
+            raise click.UsageError("mail needs both --mail-to and --relay")
+        return None
+    sender = mail_from or mail_to
+    if not all(mail.ADDRESS.fullmatch(each) for each in (mail_to, sender)):
+        raise Problem("this is no address for mail", "write it as name@example.org")
+    match = mail.HOST.fullmatch(relay)
+    port = int(match[2] or mail.PORT) if match else 0
+    if not match or not 0 < port < 65_536:
+        raise Problem("this is no relay", "write it as mail.example.org, or mail.example.org:465")
+    password = ""
+    if relay_user is not None:
+        if (relay_password_fd is None) == (relay_password_file is None):
+            raise click.UsageError("--relay-user needs one of --relay-password-fd and --relay-password-file")
+        password = _password(relay_password_file) if relay_password_file else passphrase.ask(relay_password_fd)
+    server = mail.Relay(match[1], port, port == mail.IMPLICIT, relay_user, password, relay_ca)
+    return mail.Mail(server, sender, mail_to)
+
+
+def _password(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            mode, line = os.fstat(file.fileno()).st_mode, file.readline(passphrase.LONGEST)
+        text = line.decode("utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as exc:
+        raise Problem("the password's file cannot be read", "it is one line of text") from exc
+    if os.name == "posix" and stat.S_IMODE(mode) & 0o077:
+        raise Problem("others can read the password's file", "take that away from them: chmod 600 FILE")
+    return text
 
 
 def _root(path: Path) -> PublicKey:

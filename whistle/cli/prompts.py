@@ -120,6 +120,23 @@ class Weekdays(click.ParamType[tuple[str, ...]]):
             self.fail(str(exc), param, ctx)
 
 
+class Times(click.ParamType[tuple[datetime.time, ...]]):
+    """Times of the day like 08:00, with commas or spaces between them."""
+
+    name = "HH:MM,…"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[datetime.time, ...]:
+        """The times, each once."""
+        if isinstance(value, tuple):
+            return value
+        typed = str(value).replace(",", " ").split()
+        if not typed or not all(re.fullmatch(r"([01]?[0-9]|2[0-3])(:[0-5][0-9]){1,2}", each) for each in typed):
+            self.fail(f"{str(value)!r} is no time; write it like 08:00 or 08:00,12:30", param, ctx)
+        return tuple(sorted({datetime.time.fromisoformat(each if each[2:3] == ":" else f"0{each}") for each in typed}))
+
+
 class Descriptor(click.ParamType[int]):
     """A number of a file descriptor, or `-` for standard input."""
 

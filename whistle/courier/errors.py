@@ -23,6 +23,10 @@ class BadStick(CourierError):
     """There is no stick, it cannot be written, or it holds something that is not a bundle."""
 
 
+class Busy(CourierError):
+    """Something else is at work in the courier's folder."""
+
+
 class BadServer(CourierError):
     """The server sent something wrong: another manifest, or a bad answer."""
 

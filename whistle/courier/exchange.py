@@ -13,12 +13,13 @@ from pathlib import Path
 from typing import Any
 
 from whistle.courier import folder as folders
+from whistle.courier import lock
 from whistle.courier.connection import Link, Progress, Server
 from whistle.courier.errors import BadServer, BadStick, CourierError, Refused, ServerAway, disk
 from whistle.courier.folder import Receipt
 from whistle.courier.manifests import Manifests
 from whistle.courier.mirror import Mirror, pieces
-from whistle.courier.stick import Outgoing, Stick
+from whistle.courier.stick import Outgoing, Stick, verify
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import MAX_IDS
@@ -80,26 +81,36 @@ class Courier:
         self._leapt = False
         self._manifests = Manifests(folder / "manifests", self._settings.roots)
 
-    def exchange(self, stick: Path) -> Exchanged:
-        """Push, then pull; the error of a part that cannot be pushed is raised only after the pull."""
-        pushed, failures = self._push(stick)
-        pulled = self.pull(stick)
+    def exchange(self, stick: Path | None) -> Exchanged:
+        """Push, then pull; the error of a part that cannot be pushed is raised only after the pull.
+
+        Without a stick all that is new is fetched into the courier's folder, with the same questions to the server.
+        """
+        with self._alone():
+            pushed, failures = self._push(stick)
+            pulled = self._pull(stick)
         if failures:
             raise failures[0]
         newest = self._manifests.newest()
         return Exchanged(pushed, pulled, newest.manifest.warning(self._today()) if newest else None, self._leapt)
 
+    def newest_manifest(self) -> manifest.Manifest | None:
+        """The newest manifest that this courier has seen."""
+        newest = self._manifests.newest()
+        return newest.manifest if newest else None
+
     def push(self, stick: Path, everything: bool = False) -> Pushed:
         """Send the outbox part by part; a part that was sent is not sent again, unless `everything` is."""
-        pushed, failures = self._push(stick, everything)
+        with self._alone():
+            pushed, failures = self._push(stick, everything)
         if failures:
             raise failures[0]
         return pushed
 
-    def _push(self, stick: Path, everything: bool = False) -> tuple[Pushed, list[CourierError]]:
+    def _push(self, stick: Path | None, everything: bool = False) -> tuple[Pushed, list[CourierError]]:
         """A sender's parts are skipped once one is damaged or refused; other senders' parts are still sent."""
-        place = Stick(stick)
-        parts, wrong = place.outgoing()
+        place = Stick(stick) if stick else None
+        parts, wrong = place.outgoing() if place else ([], {})
         self._connect()
         kept, sent = folders.receipts(self._folder), 0
         manifest_answer = "none"
@@ -107,7 +118,7 @@ class Courier:
             if part.sender in wrong or (part.digest in kept and not everything):
                 continue
             try:
-                place.verify(part)
+                verify(part)
                 answer = self._send(part)
             except (BadStick, Refused) as error:
                 wrong[part.sender] = error
@@ -124,13 +135,19 @@ class Courier:
 
         The inbox gets the days that no statement in the outbox covers, or `everything`.
         """
-        place = Stick(stick)
+        with self._alone():
+            return self._pull(stick, everything, again)
+
+    def _pull(self, stick: Path | None, everything: bool = False, again: bool = False) -> Pulled:
+        place = Stick(stick) if stick else None
         current = self._connect()
         mirror = Mirror(self._folder / "mirror", current.manifest.slots)
         with _own_disk():
             if again:
                 mirror.retain_days(())
             fetched = self._fetch_all(mirror)
+        if place is None:
+            return Pulled(0, 0, fetched)
         parts, _ = place.outgoing()
         listed = current.manifest
         days = [day for day in mirror.days() if everything or not _stated(parts, listed, day, mirror.hash(day))]
@@ -140,6 +157,12 @@ class Courier:
         members = [member for day in days for member in mirror.members(day)]
         self._deliver(place, mirror, members, _union(self._receipts_of(parts)))
         return Pulled(sum(m.is_envelope for m in members), sum(m.is_block for m in members), fetched, altered)
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Two exchanges at once would write each other's files."""
+        with lock.held(self._folder, lock.EXCHANGE):
+            yield
 
     def _connect(self) -> manifest.SignedManifest:
         """Fetch the current manifest, which must list this courier, and the days that the server offers."""

@@ -11,13 +11,14 @@ from typing import Any
 from nacl.signing import SigningKey
 
 from whistle import durable
-from whistle.courier.errors import CourierError
+from whistle.courier.errors import CourierError, disk
 from whistle.protocol.errors import Malformed
 from whistle.protocol.trust import enrolment
 from whistle.protocol.trust.minisign import PublicKey
 
 SETTINGS, KEY, PUBLIC, RECEIPTS = "courier.json", "courier.key", "courier.public", "receipts.json"
 SECRET = "WHISTLE-SECRET-COURIER-"  # noqa: S105 (the form of a secret, so that a leak can be searched for)
+STICK = "stick"  # in place of a stick, for a workstation on this machine
 KEPT = 64  # receipts of the newest pushes
 
 
@@ -68,6 +69,16 @@ def settings(folder: Path) -> Settings:
         raise CourierError("there is no courier in this folder", "make one with: whistle courier init") from exc
     except (ValueError, KeyError, TypeError, Malformed) as exc:
         raise CourierError("the courier's settings cannot be understood", "mend courier.json, or make another") from exc
+
+
+def own_stick(folder: Path) -> Path:
+    """The folder in place of a stick; it is made if it is missing. Raises CourierError."""
+    settings(folder)
+    try:
+        (folder / STICK).mkdir(mode=0o700, exist_ok=True)
+    except OSError as exc:
+        raise disk("the courier's folder", exc) from exc
+    return folder / STICK
 
 
 def key(folder: Path) -> SigningKey:

@@ -56,16 +56,6 @@ class Stick:
                 wrong.setdefault(_sender(path), error)
         return parts, wrong
 
-    def verify(self, part: Outgoing) -> None:
-        """Read the whole part. Raises BadStick if anything in it is not as its list says."""
-        try:
-            with part.path.open("rb") as file:
-                bundle.verify(file)
-        except Malformed as exc:
-            raise _damaged(part.path) from exc
-        except OSError as exc:
-            raise disk("the stick", exc) from exc
-
     def deliver(self, listings: Sequence[bundle.Listing], source: bundle.Source, progress: Progress) -> None:
         """Replace the inbox with these parts. Raises BadStick; then old parts may remain."""
         try:
@@ -107,6 +97,26 @@ class Stick:
         if shutil.disk_usage(self.inbox).free < needed + 2**20:
             for path in _parts(self.inbox):  # the mirror still has everything
                 path.unlink()
+
+
+def verify(part: Outgoing) -> None:
+    """Read the whole part. Raises BadStick if anything in it is not as its list says."""
+    try:
+        with part.path.open("rb") as file:
+            bundle.verify(file)
+    except Malformed as exc:
+        raise _damaged(part.path) from exc
+    except OSError as exc:
+        raise disk("the stick", exc) from exc
+
+
+def written(folder: Path) -> datetime.date | None:
+    """The day on which a workstation last wrote the outbox, as it says; None if there is no outbox that can be read."""
+    try:
+        parts, _ = Stick(folder).outgoing()
+    except BadStick:
+        return None
+    return max((part.listing.created for part in parts), default=None)
 
 
 def _parts(folder: Path) -> list[Path]:
