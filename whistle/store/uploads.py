@@ -146,7 +146,7 @@ class PendingRoom:
 
     def __init__(self, database: Database, block_store: Blocks) -> None:
         self._database, self._block_store = database, block_store
-        self._lock = threading.Lock()
+        self._lock, self._turn = threading.Lock(), threading.Lock()  # of a process, one waits for other processes
         self._unchecked = 0  # blocks that may be put before they are counted again
 
     def claim(self, count: int, upload: bytes) -> None:
@@ -157,12 +157,10 @@ class PendingRoom:
                 return
         waiting, today, limit = self._count()
         if today + count > limit:
-            went: set[bytes] = set()
-            if today - waiting + count <= limit:
-                went = self._make_room(today + count - limit * AFTER[0] // AFTER[1])
-                waiting, today, limit = self._count()
-            if upload in went or today + count > limit:
-                raise Full("no space for this upload")
+            with self._turn, job_lock(self._database, LOCK, wait=True):
+                waiting, today, limit = self._count()  # another may have made room meanwhile
+                if today + count > limit:
+                    today, limit = self._make_room(count, upload, today - waiting)
         with self._lock:
             self._unchecked = max(0, limit - today) // OFTEN
 
@@ -182,17 +180,24 @@ class PendingRoom:
             waiting, today = (connection.scalar(count) or 0 for count in counts)
         return waiting, today, (today + self._block_store.room() // BLOCK) * SHARE[0] // SHARE[1]
 
-    def _make_room(self, count: int) -> set[bytes]:
-        """Remove uploads of at least so many blocks, if there are; returns which."""
-        went: set[bytes] = set()
-        with job_lock(self._database, LOCK) as is_first:
-            for upload, ids in self._ranked() if is_first else []:  # else another makes room
-                if count <= 0:
-                    break
-                drop(self._database, self._block_store, ids)
-                went.add(upload)
-                count -= len(ids)
-        return went
+    def _make_room(self, count: int, upload: bytes, kept: int) -> tuple[int, int]:
+        """Remove uploads until so many blocks have room, and some more; how many came today, and how many may come.
+
+        Full if that was this upload, or if what is kept leaves no room anyway.
+        """
+        _, today, limit = self._count()
+        excess = today + count - limit * AFTER[0] // AFTER[1]
+        for other, ids in self._ranked() if kept + count <= limit else []:
+            if excess <= 0:
+                break
+            drop(self._database, self._block_store, ids)
+            excess -= len(ids)
+            if other == upload:
+                raise Full("no space for this upload")
+        _, today, limit = self._count()
+        if today + count > limit:
+            raise Full("no space for more blocks")
+        return today, limit
 
     def _ranked(self) -> list[tuple[bytes, list[bytes]]]:
         """The unfinished uploads with the ids of their blocks; those that go first come first."""
