@@ -80,6 +80,7 @@ REQUESTS = {
     (b"POST /api/withdraw HTTP/1.1\r\n", b""): lanes.READING,
     (b"POST /api/blocks HTTP/1.1\r\n", b""): lanes.FETCHING,
     (b"POST /api/block HTTP/1.1\r\n", b""): lanes.BLOCKS,
+    (b"POST /api/ready HTTP/1.1\r\n", b""): lanes.BLOCKS,
     (b"POST /api/store HTTP/1.1\r\n", b""): lanes.SENDING,
     (b"POST /courier/push HTTP/1.1\r\n", b""): lanes.COURIERS,
 }

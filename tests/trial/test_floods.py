@@ -77,6 +77,9 @@ def test_honest_people_are_served_under_a_flood(server: Server, mode: str, kind:
                 for one, pid in zip(most, server.workers, strict=True)
             ]
     said, _ = strangers.communicate()
+    begun = time.monotonic()
+    wrong = honest.People(server, mode == "circuits").report()
+    measured("the first report afterwards, s", f"{time.monotonic() - begun:.1f} {wrong}")
     measured("answers to the flood", json.loads(said))
     for name, found in served.items():
         measured(name, found)
@@ -91,6 +94,7 @@ def test_honest_people_are_served_under_a_flood(server: Server, mode: str, kind:
     assert not set(late) - ({"report"} if kind in STORED else set()), late
     assert above < ABOVE
     assert settled(server, before), after
+    assert not wrong, "after the flood a report is taken within the half minute that it may wait"
 
 
 @pytest.mark.skipif(not TRIAL, reason="what thousands of visits leave shows after thousands: WHISTLE_TRIAL=1")

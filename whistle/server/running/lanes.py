@@ -4,6 +4,7 @@ Within a lane, visitors who can be told apart take turns; one with many requests
 lane compute at once, since Python computes one thing at a time: the thread that accepts, and other lanes, get theirs.
 """
 
+import contextlib
 import re
 import threading
 from collections import OrderedDict, deque
@@ -45,7 +46,7 @@ PATHS = (
     (re.compile(rb"POST /courier/"), COURIERS),
     (re.compile(rb"POST /api/(lookup|withdraw) "), READING),
     (re.compile(rb"POST /api/blocks "), FETCHING),
-    (re.compile(rb"POST /api/block "), BLOCKS),
+    (re.compile(rb"POST /api/(ready|block|drop) "), BLOCKS),  # what comes before a message, and never waits in a queue
     (re.compile(rb"POST /api/"), SENDING),
 )
 MULTIPART = re.compile(rb"(?im)^content-type:[ \t]*multipart/form-data")
@@ -141,8 +142,9 @@ class Lanes(futures.Executor):
             lane.add(visitor, (job, fn, conn))
             excess = lane.overrun()
             if lane.threads < lane.size.threads:
-                lane.threads += 1
-                threading.Thread(target=self._work, args=(lane,), daemon=True).start()
+                with contextlib.suppress(RuntimeError):  # no thread can be had: another of the lane will take it
+                    threading.Thread(target=self._work, args=(lane,), daemon=True).start()
+                    lane.threads += 1
         if excess:
             excess[0].set_exception(Overrun())
         return job
