@@ -130,6 +130,17 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
     assert 3 <= sum(slept) < 4 and isinstance(refused.value.retry_after, int) and refused.value.retry_after > 1000
 
 
+def test_whoever_asks_before_sending_is_not_refused_for_a_short_queue(tmp_path: Path) -> None:
+    """A message would wait that long; the question does not, and is refused only where waiting would not help."""
+    rates = {**RATES, "send": Rate("1 per hour", "1 per 10 seconds")}
+    _, limits = limited(tmp_path, rates=rates, patience=30.0)
+    limits.count("send", {})
+    limits.check_queue("send", {})
+    limits._config = config(tmp_path, rates=rates, patience=0.0)
+    with pytest.raises(TooManyRequests):
+        limits.check_queue("send", {})
+
+
 class Socket:
     """A connection whose thread can leave its turn."""
 

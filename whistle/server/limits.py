@@ -134,6 +134,15 @@ class Limits:
             raise TooManyRequests
         self.check(action, environ)
 
+    def check_queue(self, action: str, environ: dict[str, Any]) -> None:
+        """TooManyRequests if the visitor's limit is met, or everybody's for longer than `queue` waits."""
+        self.check(action, environ, everybody=False)
+        try:
+            self.check(action, environ)
+        except TooManyRequests as refused:
+            if not isinstance(refused.retry_after, int) or refused.retry_after > self._config.patience:
+                raise
+
     def _is_free(self, place: object, action: str, environ: dict[str, Any]) -> bool:
         if self._queue[0] is not place:
             return False
@@ -211,9 +220,14 @@ def count(action: str, client_id: str = "") -> None:
     _here().count(action, flask.request.environ, client_id)
 
 
-def check(action: str, everybody: bool = True) -> None:
-    """TooManyRequests if `count` would raise it now; counts nothing.  Not `everybody`: for this visitor alone."""
-    _here().check(action, flask.request.environ, everybody)
+def check(action: str) -> None:
+    """TooManyRequests if `count` would raise it now; counts nothing."""
+    _here().check(action, flask.request.environ)
+
+
+def check_queue(action: str) -> None:
+    """TooManyRequests if `storing` would raise it, though it waits in the queue; this does not wait, and counts nothing."""
+    _here().check_queue(action, flask.request.environ)
 
 
 @contextlib.contextmanager

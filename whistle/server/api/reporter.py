@@ -51,7 +51,7 @@ def ready() -> flask.Response:
     """Whether a message would be accepted now, to ask before sending it; reserves nothing."""
     limits.count("page")
     _body(0, 0)
-    limits.check("send", everybody=False)  # where only everybody's limit is met, it will wait in the queue
+    limits.check_queue("send")
     limits.check("block")
     try:
         here().store.check_room()
