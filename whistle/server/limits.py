@@ -226,7 +226,7 @@ def check(action: str) -> None:
 
 
 def check_queue(action: str) -> None:
-    """TooManyRequests if `storing` would raise it, though it waits in the queue; this does not wait, and counts nothing."""
+    """TooManyRequests if `storing` would raise it even after waiting in the queue; does not wait, counts nothing."""
     _here().check_queue(action, flask.request.environ)
 
 
