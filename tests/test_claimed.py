@@ -124,9 +124,9 @@ def test_sending_again_what_arrived_changes_nothing(office: Office, visitor: Vis
 def test_junk_under_the_id_of_a_copy_confirms_nothing(office: Office, visitor: Visitor, mine: Workstation) -> None:
     """A copy came back only if it is the same to the last byte."""
     answer(office, visitor)
-    [item] = [mine.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(mine)]
+    [item] = outbox.items(mine)
     [copy] = deliveries.copies(item)
-    junk, both = {copy: os.urandom(32)}, {bytes.fromhex(each["id"]) for each in item["envelopes"]}
+    junk, both = {copy: os.urandom(32)}, {each.id for each in item.envelopes}
     outbox.reconcile(mine, junk, set(), set(), office.clock.day)
     assert len(outbox.pending(mine)) == 1
     outbox.reconcile(mine, junk, both, set(), office.clock.day)
@@ -138,10 +138,10 @@ def test_a_claim_that_a_copy_was_taken_is_no_harm(office: Office, visitor: Visit
     """The copy's id is random, so nothing is signed anew for it; it goes on waiting, under another."""
     case = derive(words.decode(visitor.words)).case.hex()
     note = compose.note(mine, office.case("ombuds", case), "For colleagues.")
-    [copy] = deliveries.copies(mine.vault.get(f"outbox/{note.hash}"))
+    [copy] = deliveries.copies(outbox.item(mine, note.hash))
     assert outbox.reconcile(mine, {}, set(), {copy}, office.clock.day) == []
     assert deliveries.all_of(mine) == {} and outbox.pending(mine) == [note.hash]
-    assert copy not in deliveries.copies(mine.vault.get(f"outbox/{note.hash}"))
+    assert copy not in deliveries.copies(outbox.item(mine, note.hash))
 
 
 def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor: Visitor, mine: Workstation) -> None:
@@ -153,10 +153,10 @@ def test_it_is_kept_as_long_as_the_server_keeps_replies(office: Office, visitor:
     for today, written in ((kept, kept), (late, kept), (kept, late)):  # the clock is wrong, or the courier's is
         office.clock.day = today
         outbox.reconcile(mine, {}, set(), set(), written)
-        assert mine.vault.get(f"sent/{hash_}")
+        assert all(each.body for each in outbox.item(mine, hash_).envelopes)
     office.clock.day = late
     outbox.reconcile(mine, {}, set(), set(), late)
-    assert deliveries.all_of(mine) == {} and mine.vault.get(f"sent/{hash_}") is None
+    assert deliveries.all_of(mine) == {} and outbox.item(mine, hash_) is None
 
 
 def test_a_backup_brings_back_what_is_not_confirmed(office: Office, visitor: Visitor, mine: Workstation) -> None:

@@ -5,7 +5,6 @@ leaves out one of the readers of the channel.  That one then tries every key on 
 """
 
 import io
-import json
 import os
 import sqlite3
 from collections.abc import Iterator, Sequence
@@ -45,7 +44,7 @@ from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.vault import backup, keyfile
-from whistle.workstation.vault.storage import RECORDS
+from whistle.workstation.vault.models import Base
 
 LONG = "The ethics office itself takes the money. " * 900  # travels as `rest`
 SAID = ["takes the money", "receipts", "Who signed", "Keep this", "Knows invoices", "Every month", "hushed"]
@@ -156,9 +155,8 @@ def _nothing_in_the_vault(told: Told) -> None:
     """No record of that one's vault tells of the case; its blocks are there, and their keys nowhere."""
     office = told.office
     vault = office.stations[OUT].vault
-    rows = vault._connection.execute(RECORDS.select()).all()
-    vault._connection.rollback()
-    records = "\n".join(json.dumps(vault._open(row.name, row.body), ensure_ascii=False) for row in rows)
+    tables = [vault.session.execute(table.select()).all() for table in Base.metadata.sorted_tables]
+    records = "\n".join(str(value) for rows in tables for row in rows for value in row)
     held = [record for _, record in overview.files(office.case("counsel", told.case))]
     hidden = [told.case, *SAID, *(each.seed for each in held), *(each.identity for each in held)]
     assert "The lift is broken." in records and not [each for each in hidden if each in records]

@@ -94,8 +94,7 @@ def found(office: Office, visitor: Visitor) -> str:
 
 def waiting(station: Workstation, heap: Heap) -> dict[bytes, str]:
     """By id, the message of each envelope that is on its way to a heap."""
-    items = [(hash_, station.vault.get(f"outbox/{hash_}")) for hash_ in outbox.pending(station)]
-    return {bytes.fromhex(e["id"]): hash_ for hash_, item in items for e in item["envelopes"] if e["heap"] == heap}
+    return {each.id: item.hash for item in outbox.items(station) for each in item.envelopes if each.heap == heap}
 
 
 def test_a_reader_neither_removes_nor_writes_a_reply(office: Office, visitor: Visitor, who: Reporter) -> None:
@@ -158,12 +157,12 @@ def test_after_eight_moves_people_are_told(office: Office, visitor: Visitor, who
 def test_one_taken_block_stops_nothing_else(office: Office, visitor: Visitor, who: Reporter, mine: Workstation) -> None:
     """All else of the push is stored, and the file goes again in other blocks: reporter and colleagues can open it."""
     answer(office, who, Upload("plan.pdf", "application/pdf", BytesIO(b"the plan")))
-    ours = [each for hash_ in outbox.pending(mine) for each in mine.vault.get(f"outbox/{hash_}")["blocks"]]
-    assert {each["heap"] for each in ours} == {"reporters", "reviewers"}
-    for each in ours:
-        squat(office, f"blocks/{each['id']}", os.urandom(bundle.BLOCK), each["heap"])
+    ours = [(each.id, each.heap) for item in outbox.items(mine) for each in item.blocks]
+    assert {heap for _, heap in ours} == {"reporters", "reviewers"}
+    for id, heap in ours:
+        squat(office, f"blocks/{id.hex()}", os.urandom(bundle.BLOCK), heap)
     pushed = office.courier.push(office.stick("ombuds"))
-    assert set(pushed.taken) == {bytes.fromhex(each["id"]) for each in ours} and len(pushed.stored) >= 3
+    assert set(pushed.taken) == {id for id, _ in ours} and len(pushed.stored) >= 3
     office.round("ombuds", "ombuds", "ethics")
     assert outbox.pending(mine) == []
     page = Visitor(office.app).come_back(" ".join(words.encode(words.decode(visitor.words))))

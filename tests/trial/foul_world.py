@@ -108,8 +108,8 @@ class FoulCourier:
     def _claim(self, reviewer: str, what: str) -> None:
         """Tell the workstation that all of its outbox is stored, or taken."""
         station = self.world.stations[reviewer]
-        items = [station.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(station)]
-        ids = sorted({bytes.fromhex(each["id"]) for item in items for each in [*item["envelopes"], *item["blocks"]]})
+        items = list(outbox.items(station))
+        ids = sorted({each.id for item in items for each in [*item.envelopes, *item.blocks]})
         inbox, keep = self.stick / "inbox", self.stick / "kept"
         lay(keep, Listing("workstation", self.world.clock.day, (), 1, 1, **{what: tuple(ids)}), {})
         before, out = inbox.rename(self.stick / "inbox-before"), self.stick / "outbox"

@@ -48,10 +48,11 @@ def read_once(told: Told) -> None:
 
 def waiting_to_go(told: Told, reviewer: str = "ombuds") -> list[tuple[Heap, str, str]]:
     """Heap, id and kind of all that a workstation has on its way."""
-    vault = told.office.stations[reviewer].vault
-    items = [vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(told.office.stations[reviewer])]
     return [
-        (each["heap"], each["id"], kind) for item in items for kind in ("envelopes", "blocks") for each in item[kind]
+        (each.heap, each.id.hex(), kind)
+        for item in outbox.items(told.office.stations[reviewer])
+        for kind, rows in (("envelopes", item.envelopes), ("blocks", item.blocks))
+        for each in rows
     ]
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from tests.trial.rogue import lay, rewrite, squatted
 from tests.trial.stage import Stage, Told, staged
+from tests.workstation.carrying import statements
 from tests.workstation.test_bounds import counted
 from tests.workstation.test_saving import crafted
 from whistle.courier.errors import CourierError
@@ -25,7 +26,6 @@ from whistle.server.api import bundle_push
 from whistle.server.sealing import case_view
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_list, saved_files
-from whistle.workstation.vault.storage import Vault
 
 PIECES = 9
 
@@ -81,7 +81,7 @@ def test_long_reports_make_no_list_long(stage: Stage, monkeypatch: pytest.Monkey
     assert shown.count("open the case to read its first message") >= 2 and opened == []
 
 
-def test_many_notes_of_one_case_cost_linear_work(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_many_notes_of_one_case_cost_linear_work(stage: Stage) -> None:
     """A reader writes very many notes in one case.
 
     A colleague's import reads and writes a bounded number of records for each.
@@ -92,10 +92,10 @@ def test_many_notes_of_one_case_cost_linear_work(stage: Stage, monkeypatch: pyte
         rogue.keep(rogue.say(Note, ["ombuds"], text="One of many."))
     office.round("ethics")
     office.courier.pull(office.stick("ombuds"))
-    gets, puts = counted(monkeypatch, Vault, "get"), counted(monkeypatch, Vault, "put")
+    given = statements(office.stations["ombuds"])
     assert len(office.exchange("ombuds").kept) == count
-    assert len([args for args in gets if args[1].startswith("message/")]) <= 3 * count
-    assert len([args for args in puts if args[1].startswith("case/")]) <= 4 and len(puts) <= 4 * count
+    assert len([sql for sql in given if "messages.line" in sql]) <= 3 * count
+    assert len([sql for sql in given if sql.startswith("UPDATE cases")]) <= 4 and len(given) <= 12 * count
 
 
 def test_long_answers_of_one_reader_make_no_look_long(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import event
+
 from tests.parties import DAY, Organisation, Person, organisation, report, reporter, sealed, sender
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.attachment import Attachment
@@ -22,6 +24,15 @@ from whistle.workstation.workstation import Workstation
 
 PASSPHRASE = "seven quiet otters swim"
 Today = Callable[[], date]
+
+
+def statements(workstation: Workstation) -> list[str]:
+    """Every statement that a vault's database is given from now on."""
+    given: list[str] = []
+    event.listen(
+        workstation.vault.session.get_bind(), "before_cursor_execute", lambda _, __, sql, *___: given.append(sql)
+    )
+    return given
 
 
 @dataclass
@@ -184,4 +195,4 @@ def attach(content: bytes, name: str = "photo.jpg") -> tuple[list[tuple[bytes, b
 
 def held_ids(workstation: Workstation, day: date) -> list[bytes]:
     """The ids of the envelopes and blocks that a workstation has received of a server day."""
-    return sorted({bundle.member_id(name) for name in received.held(workstation, day.isoformat())})
+    return sorted({bundle.member_id(name) for name in received.held(workstation, day)})

@@ -6,6 +6,7 @@ from tests.workstation.carrying import World
 from whistle.protocol.case.message import Reply
 from whistle.workstation.cases import compose, overview
 from whistle.workstation.cases.sealed_files import Upload
+from whistle.workstation.exchange import outbox
 
 
 def test_a_report_is_read_answered_and_answered_again(world: World) -> None:
@@ -26,7 +27,7 @@ def test_a_report_is_read_answered_and_answered_again(world: World) -> None:
     ]  # fmt: skip
     world.follow_up(who)
     world.round("ombuds", "ethics")
-    assert ombuds.vault.get("outbox") == []
+    assert outbox.pending(ombuds) == []
     found = overview.find(ethics, case.reference)
     assert not found.faults and [entry.by for entry in found.entries] == ["", "ombuds", "ombuds", "ombuds", ""]
     compose.reply(ethics, found, "Thank you.")

@@ -119,7 +119,7 @@ def test_a_backup_that_somebody_else_wrote_is_refused(world: World, saved: Path)
     keys = [period.identity for period in station.periods()]
     line, _, signature = age.decrypt(keys, (saved / "state.age").read_bytes()).partition(b"\n")
     state = json.loads(line)
-    state["records"]["roots"] = [SecretKey.generate().public.text]
+    state["tables"]["roots"] = [{"key": SecretKey.generate().public.text}]
     forged = json.dumps(state).encode() + b"\n" + signature
     (saved / "state.age").write_bytes(age.encrypt([keys[0].recipient], forged))
     with pytest.raises(WorkstationError, match=r"state\.age of this backup is damaged"):

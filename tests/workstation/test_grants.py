@@ -180,8 +180,7 @@ def test_a_grant_to_somebody_who_reads_no_more_is_not_signed_again(world: World,
         compose.note(station, case_of(world, who), "Long. " * 2000)
     world.round("ombuds")
     compose.grant(station, case_of(world, who), "counsel")
-    items = [station.vault.get(f"outbox/{hash_}") for hash_ in outbox.pending(station)]
-    world.carrier.taken = {bytes.fromhex(block["id"]) for item in items for block in item["blocks"]}
+    world.carrier.taken = {block.id for item in outbox.items(station) for block in item.blocks}
     if how == "retired":
         people = tuple(replace(each, retired=each.id == "counsel") for each in world.org.manifest.reviewers)
         channels = world.org.manifest.channels[:1]

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import update
 
 from tests.parties import DAY, organisation, report, reporter, sealed
 from tests.workstation.carrying import PASSPHRASE, World, attach
@@ -20,6 +21,7 @@ from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox, waiting
 from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.vault.blocks import Blocks
+from whistle.workstation.vault.models import CaseRow
 
 FIRST = "0" * 64
 _has = Blocks.has
@@ -179,6 +181,9 @@ def test_two_cases_of_one_reference_can_be_told_apart(world: World, monkeypatch:
     names = [world.report().case.hex(), world.report().case.hex()]
     world.round("ombuds")
     monkeypatch.setattr(overview, "reference", lambda case: "1234-5678-9012")
+    station = world.station("ombuds")
+    with station.change():
+        station.vault.session.execute(update(CaseRow).values(digits="123456789012"))
     with pytest.raises(Refused, match="2 cases have this reference") as caught:
         overview.find(world.station("ombuds"), "1234-5678-9012")
     said = caught.value.hint.removeprefix("say which: ").split(", ")

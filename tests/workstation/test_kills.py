@@ -11,13 +11,14 @@ from tests.parties import DAY
 from tests.trial.counts import full
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from tests.workstation.killed import text_of
+from tests.workstation.test_folder import everything
 from whistle.protocol.case.message import Reply
 from whistle.protocol.transfer import bundle
 from whistle.workstation.cases import overview, transcript
 from whistle.workstation.errors import VaultError, WorkstationError
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.vault import backup
+from whistle.workstation.vault import backup, check
 from whistle.workstation.workstation import Workstation
 
 KILLS = full("WORKSTATION_KILLS", 600, 6)  # a third each amid Exchange, replies and backups
@@ -68,7 +69,9 @@ def test_a_workstation_killed_at_any_moment(world: World) -> None:
         finished = killed(world, what, number)
         done[what] += finished
         whole(world.stick)
+        _nothing_in_clear(world, first.case.hex())
         station = opened(world)
+        assert check.faults(station) == []
         assert kept <= set(station.hashes(first.case.hex()))
         if what == "reply" and finished:
             promised.add(number)
@@ -88,6 +91,13 @@ def test_a_workstation_killed_at_any_moment(world: World) -> None:
     assert len({reply.hash for reply in world.replies(first)}) == len(world.replies(first))
     station.close()
     print(f"done before the kill: {dict(done)} of {KILLS // 3} each")
+
+
+def _nothing_in_clear(world: World, case: str) -> None:
+    """As the kill left them: journals, half-written files and all."""
+    found = everything(world.folder / "ombuds") + everything(world.stick)
+    for planted in ("look into it", "third floor", "Reply ", case, "AGE-SECRET", PASSPHRASE):
+        assert planted.encode() not in found and planted.encode("utf-16-le") not in found
 
 
 def _said_once(world: World, station: Workstation, name: str, promised: set[int]) -> None:

@@ -20,6 +20,7 @@ from whistle.workstation.cases import overview as case_list
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.vault import removal
 from whistle.workstation.workstation import Workstation
 
 NEITHER = "neither"
@@ -39,8 +40,8 @@ reason_option = click.option(  # not the reason itself: every user of a computer
 def cases(station: Workstation) -> None:
     """List the cases, those that want something first.
 
-    Closed ones to which the reporter wrote again stand first, then urgent ones, then new ones, then the others by what
-    is due; other closed ones last.
+    Closed ones to which the reporter wrote again stand first, then urgent ones, then those that are new or unanswered,
+    then the others, each by what is due; other closed ones last.
     """
     for case in rows.rows(station)[0]:
         due = "; ".join(map(transcript.due, case.deadlines)) or "nothing due"
@@ -222,6 +223,23 @@ def export(station: Workstation, reference: str, to: Path) -> None:
         )
 
 
+@click.command()
+@with_workstation
+@case_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def delete(station: Workstation, reference: str, yes: bool) -> None:
+    """Delete a closed CASE from this vault, for good.
+
+    Colleagues and earlier backups keep theirs.
+    """
+    case = case_list.find(station, reference)
+    removal.check(station, case)
+    if not yes:
+        click.confirm(f"Delete case {case.reference} with its {len(case.entries)} message(s)?", abort=True, err=True)
+    removal.remove(station, case)
+    click.echo(f"Deleted. Earlier backups still hold case {case.reference}: make a new one, and remove those.")
+
+
 def _text(file: Any) -> str:
     if file is None:
         return ""
@@ -250,4 +268,4 @@ def _type(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
-COMMANDS = (cases, show, reply, note, status, grant, sent_, attachments, export)
+COMMANDS = (cases, show, reply, note, status, grant, sent_, attachments, export, delete)

@@ -31,14 +31,16 @@ from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange import exchange as exchanges
 from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.imports import import_files
+from whistle.workstation.profile import check_profile
 from whistle.workstation.trust import read_roots
 from whistle.workstation.vault import backup as backups
+from whistle.workstation.vault import check as checks
 from whistle.workstation.vault import keyfile
 from whistle.workstation.vault.storage import Vault
-from whistle.workstation.workstation import Workstation, check_profile
+from whistle.workstation.workstation import Workstation
 
 PROFILE = "WHISTLE_VAULT_PROFILE"
-LABELS = {"import": "taking in", "backup": "writing the backup"}
+LABELS = {"import": "taking in", "backup": "writing the backup", "check": "checking"}
 root_option = click.option(
     "--root", "roots", multiple=True, type=FILE, help="A root's published key, root-1.pub; once for each root."
 )
@@ -205,6 +207,20 @@ def clock(station: Workstation, accept: bool) -> None:
     if accept:
         station.trust.accept_clock()
     click.echo(f"Today is {station.today()}; the vault was last used on {station.trust.seen_day()}.")
+
+
+@workstation.command()
+@with_workstation
+def check(station: Workstation) -> None:
+    """Say whether everything is there and whole.
+
+    It reads the database, every message and every piece of a file, and names what lacks its other half.
+    """
+    found = checks.faults(station, _progress("check"))
+    say(found)
+    if found:
+        raise Problem("not all of this workstation is whole", "restore the newest backup into a new folder")
+    click.echo("Everything is there and whole.")
 
 
 @workstation.command("open")

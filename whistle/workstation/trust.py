@@ -5,11 +5,12 @@ predecessor (SPEC section 7).  Its dates are checked against the workstation's c
 clock is behind a day on which this vault was already used.
 """
 
-import base64
 import datetime
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
+
+from sqlalchemy import select
 
 from whistle.protocol.case import message
 from whistle.protocol.case.message import ByReviewer, Signed
@@ -19,9 +20,9 @@ from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.workstation.errors import ClockBehind, NotExchanged, Refused, Untrusted
+from whistle.workstation.vault.models import KnownManifest, Root
 from whistle.workstation.vault.storage import Vault
 
-RESTORED = "restored"  # the record of the day of a restore, until the next exchange
 UNEXCHANGED = (
     "This workstation was restored from a backup on {day}. It signs nothing before it has exchanged a stick that the "
     "courier wrote on that day or later, since it does not know what it signed after the backup. Reading works."
@@ -90,21 +91,25 @@ class Trust:
 
     def roots(self) -> list[PublicKey]:
         """The pinned roots; empty before any was pinned."""
-        return [PublicKey.from_text(text) for text in self._vault.get("roots", [])]
+        return [PublicKey.from_text(text) for text in self._pinned()]
 
     def pin(self, roots: Iterable[PublicKey]) -> str:
         """Pin the published roots, once; returns their common fingerprint.  Raises Untrusted if others are pinned."""
         new = sorted({root.text for root in roots})
-        old = self._vault.get("roots", [])
+        old = self._pinned()
         if not new:
             raise Untrusted("no root key was given", "name the published file root-1.pub, and each further one")
-        if old and sorted(old) != new:
+        if old and old != new:
             raise Untrusted(
                 "other roots are pinned here already",
                 "if your organisation has changed its roots, begin a new workstation and restore the backup into it",
             )
-        self._vault.put("roots", new)
+        with self._vault.transaction():
+            self._vault.session.add_all(Root(key=key) for key in new if key not in old)
         return self.fingerprint()
+
+    def _pinned(self) -> list[str]:
+        return sorted(self._vault.session.scalars(select(Root.key)))
 
     def fingerprint(self) -> str:
         """The digits of the pinned roots, to compare aloud."""
@@ -113,18 +118,15 @@ class Trust:
     def serials(self) -> list[int]:
         """The serials of all manifests seen, ascending; read once while nothing changes, since each message asks."""
         version = self._vault.version
-        if version is None:
-            return sorted(self._vault.get("manifests", []))
         if self._serials is None or self._serials[0] != version:
-            self._serials = version, sorted(self._vault.get("manifests", []))
+            self._serials = version, sorted(self._vault.session.scalars(select(KnownManifest.serial)))
         return list(self._serials[1])
 
     def manifest(self, serial: int) -> SignedManifest:
         """A manifest seen before, by its serial."""
         if serial not in self._manifests:
-            kept = self._vault.get(f"manifest/{serial}")
-            data, signature = base64.b64decode(kept["data"]), base64.b64decode(kept["signature"])
-            self._manifests[serial] = SignedManifest(data, signature, manifests.parse(data))
+            kept = self._vault.session.get_one(KnownManifest, serial)
+            self._manifests[serial] = SignedManifest(kept.data, kept.signature, manifests.parse(kept.data))
         return self._manifests[serial]
 
     def newest(self) -> SignedManifest:
@@ -189,13 +191,11 @@ class Trust:
 
     def _save(self, new: list[SignedManifest]) -> None:
         with self._vault.transaction():
+            self._serials = None
             for signed in new:
-                self._manifests[signed.manifest.serial] = signed
-                data, signature = (base64.b64encode(part).decode() for part in (signed.data, signed.signature))
-                self._vault.put(f"manifest/{signed.manifest.serial}", {"data": data, "signature": signature})
-            if new:
-                serials = {*self.serials(), *(signed.manifest.serial for signed in new)}
-                self._vault.put("manifests", sorted(serials))
+                serial = signed.manifest.serial
+                self._manifests[serial] = signed
+                self._vault.session.add(KnownManifest(serial=serial, data=signed.data, signature=signed.signature))
 
     def people(self) -> People:
         """Everyone in all manifests seen so far."""
@@ -250,13 +250,13 @@ class Trust:
 
     def restored(self) -> datetime.date | None:
         """The day on which this vault was restored from a backup, until a courier's stick has come since."""
-        kept = self._vault.get(RESTORED)
-        return kept and datetime.date.fromisoformat(kept)
+        return self._vault.station.restored
 
     def note_written(self, day: datetime.date) -> None:
         """Note that a stick that a courier wrote on this day was imported completely."""
         if (restored := self.restored()) and day >= restored:
-            self._vault.remove(RESTORED)
+            with self._vault.transaction():
+                self._vault.station.restored = None
 
     def check_exchanged(self) -> None:
         """Raise NotExchanged if this vault was restored and cannot know yet what it signed after the backup."""
@@ -268,7 +268,7 @@ class Trust:
 
     def seen_day(self) -> datetime.date:
         """The latest day on which this vault was used."""
-        return datetime.date.fromisoformat(self._vault.get("clock", datetime.date.min.isoformat()))
+        return self._vault.station.clock
 
     def check_clock(self) -> None:
         """Raise ClockBehind when today is before the latest day seen; otherwise note today."""
@@ -279,14 +279,17 @@ class Trust:
                 "set the date right; if it was wrong on that earlier day: `whistle workstation clock --accept`",
             )
         if today > seen:
-            self._vault.put("clock", today.isoformat())
+            with self._vault.transaction():
+                self._vault.station.clock = today
 
     def accept_clock(self) -> None:
         """Accept today's date, after a day on which the clock was wrong."""
         today = self._today()
-        self._vault.put("clock", today.isoformat())
-        if (restored := self.restored()) and restored > today:
-            self._vault.put(RESTORED, today.isoformat())
+        with self._vault.transaction():
+            station = self._vault.station
+            station.clock = today
+            if station.restored and station.restored > today:
+                station.restored = today
 
 
 def read_roots(paths: Iterable[Path]) -> list[PublicKey]:

@@ -1,20 +1,19 @@
 """One reviewer's workstation: the vault with its keys, what it trusts, and its messages."""
 
-import base64
 import datetime
 import secrets
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from whistle.protocol import schema
+from sqlalchemy import select
+
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import message
 from whistle.protocol.case.message import ByReporter, Grant, Message, Signed
-from whistle.protocol.errors import Malformed
-from whistle.protocol.invisible_text import is_blank, strip_invisible
+from whistle.protocol.code.retrieval import reference
 from whistle.protocol.trust import enrolment
 from whistle.protocol.trust.enrolment import ReviewerKeys
 from whistle.protocol.trust.manifest import Reviewer, SignedManifest
@@ -23,17 +22,15 @@ from whistle.workstation import remarks
 from whistle.workstation.errors import Refused, VaultForeign
 from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
-from whistle.workstation.vault import identities
+from whistle.workstation.vault import identities, rows, terms
 from whistle.workstation.vault.blocks import Blocks
 from whistle.workstation.vault.identities import Period
+from whistle.workstation.vault.models import CaseRow, IdentityPeriod, Outgoing, OutgoingBlock, Station
 from whistle.workstation.vault.storage import Vault
 
 CACHED = 16 * 1024**2  # bytes of messages' lines that are held in memory, parsed
 SOON = datetime.timedelta(days=120)  # before the end of the last identity: time to make new ones
-
-LONGEST_NAME = 128  # characters, as in the manifest
-MOST_LANGUAGES = 32
-UNFINISHED = "unfinished"  # the record of a vault into which a backup is being restored
+UNSYNCED: dict[str, Any] = {"execution_options": {"synchronize_session": False}}  # of rows that are not held
 
 Today = Callable[[], datetime.date]
 
@@ -41,20 +38,6 @@ Today = Callable[[], datetime.date]
 def utc_today() -> datetime.date:
     """The day by this computer's clock, in UTC."""
     return datetime.datetime.now(datetime.UTC).date()
-
-
-def check_profile(name: str, role: str, languages: Sequence[str]) -> None:
-    """Raise Refused unless a manifest can list a reviewer with this name, role and languages."""
-    for what, text in (("name", name), ("role", role)):
-        hides = strip_invisible(text) != text or not text.isprintable()
-        if is_blank(text) or hides or len(text) > LONGEST_NAME:
-            raise Refused(
-                f"this is no {what} for the manifest", f"one line of 1 to {LONGEST_NAME} characters that can be seen"
-            )
-    try:
-        schema.list_of(schema.identifier, MOST_LANGUAGES, unique=True)(list(languages))
-    except Malformed as exc:
-        raise Refused("these are no languages for the manifest", "codes like en or pt-br, each once") from exc
 
 
 @dataclass(frozen=True)
@@ -71,13 +54,8 @@ class Kept:
     grantor: str
 
 
-def _kept(record: Mapping[str, Any]) -> Kept:
-    line = record["line"].encode()
-    signed = Signed(line, base64.b64decode(record["signature"]), message.parse(line))
-    days = (record.get(name) for name in ("arrived", "server", "stored"))
-    arrived, server, stored = (datetime.date.fromisoformat(day) if day else None for day in days)
-    assert arrived
-    return Kept(signed, record["via"], arrived, server, stored, record.get("grantor", ""))
+def _row(period: Period) -> IdentityPeriod:
+    return IdentityPeriod(first=period.first, last=period.last, identity=period.identity.text)
 
 
 class Workstation:
@@ -95,8 +73,6 @@ class Workstation:
         self._changing = False
         self._identities: dict[bytes, HybridIdentity] = {}
         self._new_cases: list[str] = []  # added by the change under way
-        self._cases: dict[str, dict[str, Any]] = {}  # records of cases that the change under way altered
-        self._touched: set[str] = set()  # other cases of which it altered something
 
     @classmethod
     def create(
@@ -119,21 +95,24 @@ class Workstation:
         """
         key = signing or SecretKey.generate()
         held = identities.extend(periods, today())
-        records: dict[str, Any] = {
-            "profile": {"name": name, "role": role, "languages": list(languages), "station": secrets.token_hex(6)},
-            "signing": key.text,
-            "identities": [period.record() for period in held],
-            "clock": today().isoformat(),
-        }
-        if unfinished:
-            records[UNFINISHED] = True
-        return cls(Vault.create(folder, passphrase, records, profile), today)
+        row = Station(
+            id=1,
+            name=name,
+            role=role,
+            languages=list(languages),
+            station=secrets.token_hex(6),
+            signing=key.text,
+            clock=today(),
+            unfinished=unfinished,
+            terms=terms.VERSION,
+        )
+        return cls(Vault.create(folder, passphrase, [row, *map(_row, held)], profile), today)
 
     @classmethod
     def open(cls, folder: Path, passphrase: str, today: Today = utc_today) -> "Workstation":
         """Unlock a workstation.  Raises VaultError."""
         vault = Vault.open(folder, passphrase)
-        if vault.get(UNFINISHED):
+        if vault.station.unfinished:
             vault.close()
             raise VaultForeign(
                 "restoring this workstation was cut off before its end",
@@ -143,7 +122,8 @@ class Workstation:
 
     def finish(self) -> None:
         """Mark the vault complete, once all of a backup has been restored."""
-        self.vault.remove(UNFINISHED)
+        with self.vault.transaction():
+            self.vault.station.unfinished = False
 
     def close(self) -> None:
         """Lock the vault."""
@@ -152,17 +132,20 @@ class Workstation:
     @property
     def profile(self) -> Mapping[str, Any]:
         """name, role, languages, and station: a random name of this vault for files on a stick."""
-        profile: Mapping[str, Any] = self.vault.get("profile")
-        return profile
+        row = self.vault.station
+        return {"name": row.name, "role": row.role, "languages": row.languages, "station": row.station}
 
     @property
     def signing(self) -> SecretKey:
         """The reviewer's signing key."""
-        return SecretKey.from_text(self.vault.get("signing"))
+        return SecretKey.from_text(self.vault.station.signing)
 
     def periods(self) -> list[Period]:
         """The reviewer's identities with their days, oldest first."""
-        return [Period.from_record(record) for record in self.vault.get("identities")]
+        return [
+            Period(row.first, row.last, HybridIdentity.from_text(row.identity))
+            for row in self.vault.session.scalars(select(IdentityPeriod).order_by(IdentityPeriod.first))
+        ]
 
     def identities(self, day: datetime.date | None = None) -> list[HybridIdentity]:
         """All identities, beginning with the newest on a day (today), to which most envelopes are sealed."""
@@ -178,8 +161,10 @@ class Workstation:
         """Make the missing identities for five quarters ahead; returns how many are new."""
         before = self.periods()
         after = identities.extend(before, self.today())
-        self.vault.put("identities", [period.record() for period in after])
-        return len(after) - len(before)
+        new = [period for period in after if period not in before]
+        with self.vault.transaction():
+            self.vault.session.add_all(map(_row, new))
+        return len(new)
 
     def public_file(self) -> bytes:
         """The self-signed public file to hand to root."""
@@ -195,11 +180,15 @@ class Workstation:
 
     def notices(self) -> list[str]:
         """What a reviewer should know today about manifest, clock and keys; empty if all is well."""
-        last = max(period.last for period in self.periods())
-        if last - self.today() > SOON:
-            return self.trust.notices()
-        renew = f"Your newest key ends on {last}: `whistle workstation public` makes new ones, for root to list."
-        return [*self.trust.notices(), renew]
+        notices, last = self.trust.notices(), max(period.last for period in self.periods())
+        if last - self.today() <= SOON:
+            notices.append(
+                f"Your newest key ends on {last}: `whistle workstation public` makes new ones, for root to list."
+            )
+        going = select(OutgoingBlock.id).join(Outgoing).where(Outgoing.said.is_(None))
+        if self.blocks.missing(self.vault.session.scalars(going)):
+            notices.append("A piece of a file that is on its way is missing: `whistle workstation check` says which.")
+        return notices
 
     @property
     def me(self) -> str:
@@ -225,71 +214,82 @@ class Workstation:
             self._changing = True
             try:
                 yield
-                for case, record in self._cases.items():
-                    self.vault.put(f"case/{case}", record)
-                if self._cases or self._touched:
-                    self.vault.put("stale", sorted({*self.stale(), *self._cases, *self._touched}))
-                if self._new_cases:
-                    self.vault.put("cases", self.case_ids())
+            except BaseException:
+                self._messages.clear()  # some of them were not stored after all
+                self._held = 0
+                raise
             finally:
                 self._changing = False
-                self._touched.clear()
                 self._new_cases.clear()
-                self._cases.clear()
 
     def message(self, hash: str) -> Signed:
         """A stored message, by its hash."""
         return self.kept(hash).signed
 
-    def kept(self, hash: str) -> "Kept":
+    def kept(self, hash: str) -> Kept:
         """A stored message and how it came, by its hash."""
-        if hash not in self._messages:
-            kept = _kept(self.record(hash))
-            while self._held > CACHED:
-                oldest = next(iter(self._messages))
-                self._held -= len(self._messages.pop(oldest).signed.line)
-            self._messages[hash] = kept
-            self._held += len(kept.signed.line)
-        return self._messages[hash]
+        return self._kept([hash])[0]
+
+    def all_kept(self, case: str) -> list[Kept]:
+        """A case's messages, in order of arrival."""
+        return self._kept(self.hashes(case))
+
+    def _kept(self, hashes: Sequence[str]) -> list[Kept]:
+        found = {hash: self._messages[hash] for hash in hashes if hash in self._messages}
+        for row in rows.messages(self.vault.connection, [hash for hash in hashes if hash not in found]):
+            signed = Signed(row.line, row.signature, message.parse(row.line))
+            found[row.hash] = Kept(signed, row.via, row.arrived, row.server, row.stored, row.grantor)
+            self._remember(row.hash, found[row.hash])
+        return [found[hash] for hash in hashes]
+
+    def _remember(self, hash: str, kept: Kept) -> None:
+        while self._held > CACHED:
+            self.forget([next(iter(self._messages))])
+        self._messages[hash] = kept
+        self._held += len(kept.signed.line)
+
+    def forget(self, hashes: Iterable[str]) -> None:
+        """Drop what is held in memory of these messages."""
+        for hash in hashes:
+            if before := self._messages.pop(hash, None):
+                self._held -= len(before.signed.line)
 
     def has(self, hash: str) -> bool:
         """Whether a message is stored."""
-        return self.vault.has(f"message/{hash}")
-
-    def record(self, hash: str) -> Mapping[str, Any]:
-        """A message's record: line, signature, via, arrived, server (the earliest day at the server, or
-        None), stored (the day on which a courier reported that a reply of this vault lies in its place, or None),
-        grantor (who handed it over with a grant, or empty).
-        """
-        record: Mapping[str, Any] = self.vault.get(f"message/{hash}")
-        return record
+        return rows.has(self.vault.connection, hash)
 
     def save(self, signed: Signed, via: str, server: datetime.date | None = None, grantor: str = "") -> bool:
         """Save a message in its case; False if it is there already.
 
-        `via`: envelope, grant, own, backup.  `server`: its day at the server.  `grantor`: who handed it over.
+        `via`: envelope, grant, own.  `server`: its day at the server.  `grantor`: who handed it over.
         """
         if self.has(signed.hash):
             return False
-        record = {
-            "line": signed.line.decode(),
-            "signature": base64.b64encode(signed.signature).decode(),
-            "via": via,
-            "arrived": self.today().isoformat(),
-            "server": server and server.isoformat(),
-            "stored": None,
-            "grantor": grantor,
-        }
-        case = signed.message.case
         with self.change():
-            self.vault.put(f"message/{signed.hash}", record)
-            case_record = self._altered(case)
-            if not case_record["messages"]:
-                self._new_cases.append(case)
-            case_record["messages"].append(signed.hash)
-            if isinstance(signed.message, ByReporter | Grant) and "rules" in case_record:
-                case_record["rules"].append(signed.hash)
+            self.insert(Kept(signed, via, self.today(), server, None, grantor))
         return True
+
+    def insert(self, kept: Kept) -> None:
+        """Save a message that is not there yet, with all that is known of how it came; use within a change."""
+        signed, case = kept.signed, kept.signed.message.case
+        digits = reference(bytes.fromhex(case)).replace("-", "")
+        case_id, is_new = rows.touch(self.vault.connection, case, digits)
+        if is_new:
+            self._new_cases.append(case)
+        values = {
+            "hash": signed.hash,
+            "case_id": case_id,
+            "via": kept.via,
+            "arrived": kept.arrived,
+            "server": kept.server,
+            "stored": kept.stored,
+            "grantor": kept.grantor,
+            "rules": isinstance(signed.message, ByReporter | Grant),
+            "line": signed.line,
+            "signature": signed.signature,
+        }
+        rows.insert_message(self.vault.connection, values)
+        self._remember(signed.hash, kept)
 
     def note_server(self, hash: str, day: datetime.date | None) -> bool:
         """Save a message's day at the server unless the same or an earlier one is recorded; True if it was saved.
@@ -301,79 +301,64 @@ class Workstation:
         recorded = kept.server or (kept.arrived if kept.via == "envelope" else None)
         if day is None or kept.via == "grant" or (recorded and recorded <= day):
             return False
-        self._note_day(hash, "server", day)
+        self._note(hash, {"server": day})
         return True
 
     def note_stored(self, hash: str, day: datetime.date | None) -> None:
         """Save the day on which a courier reported that a reply lies in its place; None if that is in doubt."""
         if self.has(hash):
-            self._note_day(hash, "stored", day)
+            self._note(hash, {"stored": day})
 
-    def _note_day(self, hash: str, name: str, day: datetime.date | None) -> None:
-        kept = self.record(hash)
+    def _note(self, hash: str, values: Mapping[str, Any]) -> None:
+        case = self.kept(hash).signed.message.case
         with self.change():
-            self.vault.put(f"message/{hash}", {**kept, name: day and day.isoformat()})
-            self._touched.add(message.parse(kept["line"].encode()).case)
-        if before := self._messages.pop(hash, None):
-            self._held -= len(before.signed.line)
+            rows.change_message(self.vault.connection, hash, **values)
+            rows.change_case(self.vault.connection, case)
+        self.forget([hash])
 
     def case_ids(self) -> list[str]:
         """All cases, oldest first."""
-        cases: list[str] = self.vault.get("cases", [])
-        return list(dict.fromkeys([*cases, *self._new_cases])) if self._new_cases else cases
+        return list(self.vault.session.scalars(select(CaseRow.hash).order_by(CaseRow.id)))
 
-    def stale(self) -> list[str]:
-        """The cases that have changed since they were last `listed`; all, if they never were."""
-        cases: list[str] | None = self.vault.get("stale")
-        return self.case_ids() if cases is None else cases
-
-    def listed(self) -> None:
-        """Note that the list of cases is up to date."""
-        self.vault.put("stale", [])
+    def called(self, prefix: str) -> list[str]:
+        """The cases whose reference begins with these digits, or whose id does if they are more than 12."""
+        named = CaseRow.digits.startswith(prefix, autoescape=True)
+        if len(prefix) > CaseRow.DIGITS:
+            named = CaseRow.hash.startswith(prefix, autoescape=True)
+        return list(self.vault.session.scalars(select(CaseRow.hash).where(named).order_by(CaseRow.id)))
 
     def begun(self) -> Sequence[str]:
         """The cases that the change under way has added."""
         return tuple(self._new_cases)
 
-    def case_record(self, case: str) -> Mapping[str, Any]:
-        """A case's record: the hashes of its messages, the faults found in it, how many messages were `opened`."""
-        return self._cases.get(case) or self._stored(case)
-
-    def _stored(self, case: str) -> dict[str, Any]:
-        record: dict[str, Any] = self.vault.get(f"case/{case}", {"messages": [], "rules": [], "faults": []})
-        return record
-
-    def _altered(self, case: str) -> dict[str, Any]:
-        """A case's record, to be altered: it is written once, at the end of the change."""
-        return self._cases.setdefault(case, self._cases.get(case) or self._stored(case))
+    def case_row(self, case: str) -> rows.Case | None:
+        """What is stored of a case beside its messages; None for a case without any."""
+        return rows.case(self.vault.connection, case)
 
     def rules(self, case: str) -> list[str]:
         """The hashes of a case's messages that say who may read and write in it."""
-        record = self.case_record(case)
-        hashes: list[str] = record.get("rules", record["messages"])  # earlier versions of Whistle kept no list of them
-        return hashes
+        return rows.hashes(self.vault.connection, case, rules=True)
 
     def hashes(self, case: str) -> list[str]:
         """The hashes of a case's messages, in order of arrival."""
-        hashes: list[str] = self.case_record(case)["messages"]
-        return hashes
+        return rows.hashes(self.vault.connection, case)
 
     def note_fault(self, case: str, remark: Remark) -> None:
         """Record a fault that reviewers should see in the case."""
-        record = self.case_record(case)
-        faults = remarks.added(record["faults"], remark)
-        if record["messages"] and faults != record["faults"]:
-            with self.change():
-                self._altered(case)["faults"] = faults
+        row = self.case_row(case)
+        if row is not None and (recorded := remarks.added(row.recorded, remark)) != row.recorded:
+            self._change_case(case, recorded=recorded)
 
     def note_opened(self, case: str, count: int) -> None:
         """Record how many of a case's messages the reviewer has seen."""
-        with self.change():
-            self._altered(case)["opened"] = count
+        self._change_case(case, opened=count)
 
     def note_waiting(self, case: str, counts: Mapping[str, int]) -> None:
         """Record how many messages of each reviewer wait for something else of the case."""
-        record = self.case_record(case)
-        if record["messages"] and counts != record.get("waits", {}):
-            with self.change():
-                self._altered(case)["waits"] = dict(counts)
+        row = self.case_row(case)
+        if row is not None and counts != row.waits:
+            self._change_case(case, waits=dict(counts))
+
+    def _change_case(self, case: str, **values: Any) -> None:
+        with self.change():
+            rows.change_case(self.vault.connection, case, **values)

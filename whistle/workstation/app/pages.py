@@ -28,6 +28,9 @@ from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.vault import index
+from whistle.workstation.vault import search as searches
+from whistle.workstation.vault.terms import LONGEST
 
 LISTED = 50  # cases in a page of the queue
 LOOKS = 4096  # pieces of files that a case's page looks for; whoever saves a larger file is told what has not come
@@ -75,6 +78,21 @@ def queue() -> str:
     return flask.render_template(
         "queue.html", queue=rows, here=current.workstation, number=number, last=last, clear=clear
     )
+
+
+@pages.post("/search")
+def search() -> Response:
+    """Note what is searched for, so that the words are in no address, and show what is found."""
+    session().typed_words = _text("words")[:LONGEST]
+    return flask.redirect(flask.url_for("pages.found"), 303)
+
+
+@pages.get("/found")
+def found() -> str:
+    """The newest messages that hold the words that were searched for last."""
+    current = session()
+    hits = searches.find(current.workstation, current.typed_words)
+    return flask.render_template("found.html", words=current.typed_words, hits=hits, most=index.MOST)
 
 
 @pages.post("/exchange")
@@ -195,10 +213,16 @@ def _state(case: Case) -> object:
 def case_named(name: str) -> Case:
     """The case of a name in an address.  Raises NotFound."""
     current = session()
-    id = next((case for case in current.workstation.case_ids() if name_of(case) == name), None)
+    id = current.names.get(name)
+    if id is None:
+        current.names = {name_of(case): case for case in current.workstation.case_ids()}
+        id = current.names.get(name)
     if id is None:
         raise NotFound
-    return overview.load(current.workstation, id)
+    case = overview.load(current.workstation, id)
+    if not case.entries:  # deleted meanwhile
+        raise NotFound
+    return case
 
 
 def _show(case: Case, before: int, alone: int | None) -> str:

@@ -28,6 +28,8 @@ class Session:
     courier: Callable[[], Iterable[str]] | None
     saved: Path
     notices: list[Notice] = field(default_factory=list)
+    typed_words: str = ""  # what was searched for last
+    names: dict[str, str] = field(default_factory=dict)  # cases by their names in addresses
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
     def say(self, *lines: str, good: bool = True) -> None:

@@ -1,25 +1,31 @@
-"""The list of cases: one row for each case, stored in the vault, so that listing reads no messages.
+"""The list of cases, from columns of the cases' table, so that a page of it reads no messages and no other case.
 
-A row is computed when its case has changed, at the end of an import or else with the next list.  Rows are stored in
-records by the first byte of the case's id, so that few records are read however many cases there are.
+The columns are computed by one function, `derived`, when a case has changed: at the end of an import, or else with the
+next list.
 """
 
 import datetime
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+
+from sqlalchemy import func, select, update
 
 from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.vault import rows as vault_rows
+from whistle.workstation.vault.models import CaseRow
+from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
 START = 160  # characters of the first message
 OPENED = 262_144  # bytes: the longest content of a first message that is opened for its start
-
-Stored = dict[str, Any]
+SLICE = 500  # cases whose rows are held at once
+STALE = select(CASES.c.id, CASES.c.hash, CASES.c.start).where(CASES.c.stale).order_by(CASES.c.id).limit(SLICE)
+QUEUE = (CaseRow.rank, CaseRow.due, CaseRow.hash)  # the order of `overview.order`
 
 
 @dataclass(frozen=True)
@@ -46,57 +52,62 @@ class Row:
 def rows(workstation: Workstation, first: int = 0, count: int | None = None) -> tuple[list[Row], int]:
     """`count` rows of the list from number `first` on, in the order of `overview.order`; and the length of the list."""
     refresh(workstation)
-    everything = sorted(_all(workstation), key=lambda each: (*each[1]["order"], each[0]))
-    page = everything[first:] if count is None else everything[first : first + count]
-    return [_row(case, stored) for case, stored in page], len(everything)
+    session = workstation.vault.session
+    page = session.scalars(select(CaseRow).order_by(*QUEUE).offset(first).limit(-1 if count is None else count))
+    return [_row(each) for each in page], session.scalar(select(func.count()).select_from(CaseRow)) or 0
 
 
 def refresh(workstation: Workstation) -> None:
-    """Compute the rows of the cases that have changed, or of all after a new manifest."""
-    newest, today = workstation.trust.serials()[-1:], workstation.today().isoformat()
-    last = workstation.vault.get("listed", {"serials": newest, "day": today})
-    stale = workstation.stale() if last["serials"] == newest else workstation.case_ids()
-    if last["day"] != today:  # missing messages are reported for some time only
-        stale = sorted({*stale, *(case for case, stored in _all(workstation) if stored["faults"])})
-    if not stale and last == {"serials": newest, "day": today}:
+    """Compute the columns of the cases that have changed, or of all after a new manifest."""
+    station, session = workstation.vault.station, workstation.vault.session
+    newest, today = next(reversed(workstation.trust.serials()), None), workstation.today()
+    again, turned = station.listed_serial != newest, station.listed_on != today
+    if not again and not turned and session.scalar(select(CaseRow.id).where(CaseRow.stale).limit(1)) is None:
         return
     with workstation.change():
-        for shard in _shards(stale):
-            kept = _read(workstation, shard)
-            for case in (case for case in stale if case.startswith(shard)):
-                kept[case] = _stored(workstation, overview.load(workstation, case), kept.get(case))
-            workstation.vault.put(f"rows/{shard}", kept)
-        workstation.vault.put("listed", {"serials": newest, "day": today})
-        workstation.listed()
+        if again:
+            mark_all(workstation)
+        if turned:  # missing messages are reported for some time only
+            session.execute(update(CaseRow).where(CaseRow.faulty).values(stale=True))
+        while _settle_some(workstation):
+            pass
+        workstation.vault.station.listed_serial, workstation.vault.station.listed_on = newest, today
 
 
-def _all(workstation: Workstation) -> list[tuple[str, Stored]]:
-    return [each for shard in _shards(workstation.case_ids()) for each in _read(workstation, shard).items()]
+def mark_all(workstation: Workstation) -> None:
+    """Have the columns of all cases computed anew by the next `refresh`; use within a change."""
+    workstation.vault.session.execute(update(CaseRow).values(stale=True))
 
 
-def _shards(cases: Iterable[str]) -> list[str]:
-    return sorted({case[:2] for case in cases})
+def _settle_some(workstation: Workstation) -> bool:
+    stale = workstation.vault.connection.execute(STALE).all()
+    settled = [{"case": id, **derived(overview.load(workstation, hash), start)} for id, hash, start in stale]
+    if settled:
+        vault_rows.settle(workstation.vault.connection, settled)
+    return bool(settled)
 
 
-def _read(workstation: Workstation, shard: str) -> dict[str, Stored]:
-    by_case: dict[str, Stored] = workstation.vault.get(f"rows/{shard}", {})
-    return by_case
-
-
-def _stored(workstation: Workstation, case: Case, before: Stored | None) -> Stored:
-    *flags, day, _ = overview.order(case)
+def derived(case: Case, start: str | None = None) -> dict[str, Any]:
+    """The derived columns of a case; `start`: the beginning of its first message, if that was opened before."""
+    *flags, due, _ = overview.order(case)
     return {
-        "order": [*flags, day.isoformat()],
+        "rank": rank(flags),
+        "due": due,
         "status": case.status,
         "urgent": case.urgent,
         "reopened": case.reopened,
         "unread": case.unread,
         "deadlines": [[each.day.isoformat(), each.what, each.written] for each in case.deadlines],
-        "faults": bool(case.faults),
+        "faulty": bool(case.faults),
         "claimed": case.standing.claimed if case.standing else "",
         "channel": case.report.channel if case.report else None,
-        "start": before["start"] if before and before["start"] is not None else _start(case),
+        "start": _start(case) if start is None else start,
     }
+
+
+def rank(flags: Sequence[object]) -> int:
+    """The flags of `overview.order` as one number that sorts like them."""
+    return sum(bool(flag) << place for place, flag in enumerate(reversed(flags)))
 
 
 def _start(case: Case) -> str | None:
@@ -107,17 +118,17 @@ def _start(case: Case) -> str | None:
     return first.content.text[:START] if isinstance(first.content, Body) else ""
 
 
-def _row(case: str, stored: Stored) -> Row:
+def _row(row: CaseRow) -> Row:
     day = datetime.date.fromisoformat
     return Row(
-        case,
-        stored["status"],
-        stored["urgent"],
-        stored["reopened"],
-        stored["unread"],
-        tuple(Deadline(day(on), what, written) for on, what, written in stored["deadlines"]),
-        stored["faults"],
-        stored["claimed"],
-        stored["channel"],
-        stored["start"],
+        row.hash,
+        row.status,
+        row.urgent,
+        row.reopened,
+        row.unread,
+        tuple(Deadline(day(on), what, written) for on, what, written in row.deadlines),
+        row.faulty,
+        row.claimed,
+        row.channel,
+        row.start,
     )

@@ -11,7 +11,7 @@ from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.protocol.case.message import Body, ByReviewer, Message, Signed
 from whistle.protocol.errors import Malformed
 from whistle.workstation.cases import ended_keys, saved_files
-from whistle.workstation.workstation import Workstation
+from whistle.workstation.workstation import Kept, Workstation
 
 Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an attachment (SPEC 4.5)
 
@@ -87,9 +87,8 @@ class Entry:
         return self.content.attachments if isinstance(self.content, Body) else ()
 
 
-def load_entry(workstation: Workstation, hash: str) -> Entry:
+def entry_of(workstation: Workstation, kept: Kept) -> Entry:
     """A stored message."""
-    kept = workstation.kept(hash)
     return Entry(
         kept.signed,
         kept.via,

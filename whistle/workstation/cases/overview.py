@@ -12,7 +12,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.workstation import remarks
 from whistle.workstation.cases import chain, duties, grants, mismatches
 from whistle.workstation.cases.duties import Answer, Deadline
-from whistle.workstation.cases.entries import Entry, load_entry
+from whistle.workstation.cases.entries import Entry, entry_of
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
@@ -150,6 +150,12 @@ class Case:
         return any(isinstance(each.message, ByReporter) and each.signed.hash not in seen for each in self.entries)
 
     @property
+    def unanswered(self) -> bool:
+        """Whether the reporter wrote after the last reply."""
+        said = [each for each in self.entries if isinstance(each.message, ByReporter | Reply)]
+        return bool(said) and isinstance(said[-1].message, ByReporter)
+
+    @property
     def unread(self) -> int:
         """How many messages of others came since the case was last read."""
         return sum(each.via != "own" for each in self.entries[self.opened :])
@@ -225,14 +231,16 @@ def _seen(entry: Entry) -> tuple[str, ...]:
 
 def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
-    record = workstation.case_record(case)
-    entries = tuple(load_entry(workstation, hash) for hash in record["messages"])
-    read = Case(case, entries, (), record.get("opened", 0), workstation.today())
+    row = workstation.case_row(case)
+    if row is None:
+        return Case(case, (), (), 0, workstation.today())
+    entries = tuple(entry_of(workstation, kept) for kept in workstation.all_kept(case))
+    read = Case(case, entries, (), row.opened, workstation.today())
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
-    crowd = mismatches.crowd(read.allowed, workstation) if entries else ()
-    waits = mismatches.waiting(record.get("waits", {}))
-    faults = reduce(remarks.added, (*doubts, *crowd, *waits), record["faults"])
+    crowd = mismatches.crowd(read.allowed, workstation)
+    waits = mismatches.waiting(row.waits)
+    faults = reduce(remarks.added, (*doubts, *crowd, *waits), row.recorded)
     return replace(read, recorded=tuple(remarks.lines(faults)))
 
 
@@ -243,20 +251,21 @@ def mark_read(workstation: Workstation, case: Case) -> None:
 
 
 def queue(workstation: Workstation) -> list[Case]:
-    """All cases: those written to after they were closed, urgent, new, the others by deadline, closed ones last."""
+    """All cases: those written to after they were closed, urgent, new or unanswered, others by deadline, closed."""
     return sorted((load(workstation, case) for case in workstation.case_ids()), key=order)
 
 
 def order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:
     """The sort key of a case in the queue."""
     day = min((each.day for each in case.deadlines), default=datetime.date.max)
-    return not case.reopened, case.status == "closed", not case.urgent, case.status != "new", day, case.id
+    is_first = case.status == "new" or case.unanswered
+    return not case.reopened, case.status == "closed", not case.urgent, not is_first, day, case.id
 
 
 def find(workstation: Workstation, named: str) -> Case:
     """The case whose reference or hexadecimal id begins with `named`.  Raises Refused unless exactly one does."""
     prefix = "".join(named.split()).replace("-", "").lower()
-    cases = [case for case in workstation.case_ids() if prefix and _called(case, prefix)]
+    cases = workstation.called(prefix) if prefix else []
     if len(cases) != 1:
         if len({reference(bytes.fromhex(case)) for case in cases}) == 1:  # a reporter can cause this
             raise Refused(
@@ -265,11 +274,6 @@ def find(workstation: Workstation, named: str) -> Case:
         several = f"{len(cases)} cases begin so" if cases else "there is no such case"
         raise Refused(several, "`whistle workstation cases` lists them with their references")
     return load(workstation, cases[0])
-
-
-def _called(case: str, prefix: str) -> bool:
-    digits = reference(bytes.fromhex(case)).replace("-", "")
-    return digits.startswith(prefix) or (len(prefix) > 12 and case.startswith(prefix))
 
 
 def files(case: Case) -> Iterable[tuple[Entry, Attachment]]:

@@ -111,12 +111,12 @@ class Judge:
 
     def _judge(self, blocks: Collection[bytes]) -> None:
         new = self.result.manifests > self._manifests
-        left = [*self._room.older, *self._arrivals, *self._room.due((), blocks, new)]
+        left = [*self._arrivals, *self._room.due((), blocks, new)]
         grown = {each.case for each in self.result.kept} | {
             arrival.signed.message.case for arrival in left if isinstance(arrival.signed.message, ByReporter | Grant)
         }
         left += self._room.due(grown, (), False)
-        self._manifests, self._arrivals, self._bytes, self._room.older = self.result.manifests, [], 0, []
+        self._manifests, self._arrivals, self._bytes = self.result.manifests, [], 0
         by_case: dict[str, list[Arrival]] = {}
         for arrival in sorted(left, key=lambda each: admission.order(each.signed)):
             by_case.setdefault(arrival.signed.message.case, []).append(arrival)

@@ -6,18 +6,17 @@ which could have kept the copy itself.
 """
 
 import datetime
-import hashlib
-from base64 import b64decode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+
+from sqlalchemy import select
 
 from whistle.protocol.case.envelope import REPLIES_KEPT
+from whistle.workstation.vault.models import Outgoing, OutgoingEnvelope
 from whistle.workstation.workstation import Workstation
 
 EXPECTED = datetime.timedelta(days=14)  # from the reported delivery to the return of the reviewers' copy
 
-Item = dict[str, Any]
 Received = Mapping[bytes, bytes]  # by id, the SHA-256 of each envelope and block that came with a part
 
 
@@ -43,11 +42,9 @@ class Sent:
 
 def all_of(workstation: Workstation) -> dict[str, Sent]:
     """All messages that were reported as delivered, by hash."""
-    day = datetime.date.fromisoformat
-    return {
-        hash: Sent(hash, day(entry["said"]), entry["back"] and day(entry["back"]))
-        for hash, entry in _index(workstation).items()
-    }
+    columns = select(Outgoing.hash, Outgoing.said, Outgoing.back).where(Outgoing.said.is_not(None))
+    rows = workstation.vault.session.execute(columns.order_by(Outgoing.id))
+    return {row.hash: Sent(row.hash, row.said, row.back) for row in rows}
 
 
 def missed(workstation: Workstation) -> list[Sent]:
@@ -56,10 +53,9 @@ def missed(workstation: Workstation) -> list[Sent]:
     return [each for each in all_of(workstation).values() if each.missed(today)]
 
 
-def copies(item: Item) -> dict[bytes, bytes]:
+def copies(item: Outgoing) -> dict[bytes, bytes]:
     """By id, the SHA-256 of an item's envelopes to reviewers: the copies that come back."""
-    bodies = [(each["id"], each["body"]) for each in item["envelopes"] if each["heap"] == "reviewers"]
-    return {bytes.fromhex(id): hashlib.sha256(b64decode(body)).digest() for id, body in bodies}
+    return {each.id: each.sha256 for each in item.envelopes if each.heap == "reviewers"}
 
 
 def is_back(copies: Mapping[bytes, bytes], arrivals: Received) -> bool:
@@ -67,54 +63,34 @@ def is_back(copies: Mapping[bytes, bytes], arrivals: Received) -> bool:
     return any(arrivals.get(id) == sha256 for id, sha256 in copies.items())
 
 
-def save(workstation: Workstation, hash: str, item: Item) -> None:
-    """Save an item reported as delivered today; its `back` is the day on which its copy came back, or None."""
-    today = workstation.today()
-    day = datetime.date.fromisoformat(item.get("day") or today.isoformat())  # earlier versions of Whistle stored none
-    entry = {
-        "said": today.isoformat(),
-        "back": item["back"],
-        "until": (day + REPLIES_KEPT).isoformat(),
-        "copies": {id.hex(): sha256.hex() for id, sha256 in copies(item).items()},
-    }
-    workstation.vault.put(f"sent/{hash}", item)
-    workstation.vault.put("sent", _index(workstation) | {hash: entry})
-
-
 def reconcile(workstation: Workstation, arrivals: Received, written: datetime.date) -> None:
     """Note the copies that came back, and remove what the server has removed by now.
 
     Both this computer's clock and the day on which the stick was `written` must say so, since either may be wrong.
     """
-    index, today = _index(workstation), workstation.today().isoformat()
-    kept = {hash: entry for hash, entry in index.items() if entry["until"] >= min(today, written.isoformat())}
-    for hash in index.keys() - kept.keys():
-        workstation.vault.remove(f"sent/{hash}")
-    for hash, entry in kept.items():
-        copies_of_entry = {bytes.fromhex(id): bytes.fromhex(sha256) for id, sha256 in entry["copies"].items()}
-        if entry["back"] is None and is_back(copies_of_entry, arrivals):
-            kept[hash] = {**entry, "back": today}
-    if kept != index:
-        workstation.vault.put("sent", kept)
+    session, today = workstation.vault.session, workstation.today()
+    kept_since = min(today, written) - REPLIES_KEPT
+    delivered = Outgoing.said.is_not(None)
+    for item in session.scalars(select(Outgoing).where(delivered, Outgoing.day < kept_since)):
+        session.delete(item)
+    open_ = select(Outgoing.id, OutgoingEnvelope.id.label("envelope"), OutgoingEnvelope.sha256).join(
+        OutgoingEnvelope, OutgoingEnvelope.outgoing_id == Outgoing.id
+    )
+    open_ = open_.where(delivered, Outgoing.back.is_(None), OutgoingEnvelope.heap == "reviewers")
+    back = {row.id for row in session.execute(open_) if arrivals.get(row.envelope) == row.sha256}
+    for id in back:
+        session.get_one(Outgoing, id).back = today
 
 
-def take(workstation: Workstation, hashes: Iterable[str]) -> dict[str, Item]:
-    """Take out the messages whose envelopes are here, to send them again: items by hash, with all envelopes."""
-    index, items = _index(workstation), {}
+def take(workstation: Workstation, hashes: Iterable[str]) -> list[str]:
+    """Put messages whose envelopes are here back among those on their way; returns their hashes."""
+    session, taken = workstation.vault.session, []
     for hash in hashes:
-        item = workstation.vault.get(f"sent/{hash}")
-        if item is not None and hash in index:
-            items[hash] = {**item, "arrived": [], "back": index.pop(hash)["back"]}
-            workstation.vault.remove(f"sent/{hash}")
-    workstation.vault.put("sent", index)
-    return items
-
-
-def records(workstation: Workstation) -> list[str]:
-    """The names of the records that a backup needs: the index, and items whose copy has not come back."""
-    return ["sent", *(f"sent/{each.hash}" for each in all_of(workstation).values() if each.back is None)]
-
-
-def _index(workstation: Workstation) -> dict[str, Item]:
-    index: dict[str, Item] = workstation.vault.get("sent", {})
-    return index
+        item = session.scalar(select(Outgoing).where(Outgoing.hash == hash, Outgoing.said.is_not(None)))
+        if item is None or any(each.body is None for each in item.envelopes):
+            continue
+        item.said = None
+        for envelope in item.envelopes:
+            envelope.arrived = False
+        taken.append(hash)
+    return taken

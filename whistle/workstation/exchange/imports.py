@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from sqlalchemy import delete, select
+
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import envelope
 from whistle.protocol.errors import Malformed, NotForMe
@@ -23,16 +25,15 @@ from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox, received
 from whistle.workstation.exchange.batches import Imported, Judge, counted
 from whistle.workstation.exchange.waiting import Arrival
-from whistle.workstation.workstation import Workstation
+from whistle.workstation.vault import search
+from whistle.workstation.vault.models import Part, Undone
+from whistle.workstation.workstation import UNSYNCED, Workstation
 
 REMEMBERED = 400  # imported parts that are remembered, so that reading a stick again costs nothing
 MOVED = "Something else lay where a message of yours should lie on the server; it was signed again for another place."
 STUCK = "Nine times something else lay where a message of yours should lie on the server: its case says what to do now."
 ROUNDS = 3  # in which parts are read whose messages found no room, since what they wait for may have come with others
-UNDONE = {
-    "undone/replies": compose.send_again,
-    "undone/grants": compose.grant_again,
-}  # what to do, by record
+UNDONE = {"reply": compose.send_again, "grant": compose.grant_again}  # what to do, by what was noted
 Progress = Callable[[int, int], None]
 
 
@@ -55,6 +56,7 @@ def import_files(workstation: Workstation, paths: Iterable[Path], progress: Prog
         workstation.trust.note_written(max(result.written))
     _catch_up(workstation, result)
     case_list.refresh(workstation)
+    search.fill(workstation, blocks=bool(result.blocks))
     return result
 
 
@@ -81,7 +83,7 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
     """
     with path.open("rb") as file:
         reader = bundle.Reader(file)
-        if reader.digest.hex() in workstation.vault.get("imported", []):
+        if _was_imported(workstation, reader.digest):
             with workstation.change():
                 received.read_again(workstation, reader.listing)
             result.written.append(reader.listing.created)
@@ -156,7 +158,7 @@ def _save_blocks(workstation: Workstation, source: Source, result: Imported) -> 
 
 def _known_content(workstation: Workstation, members: Iterable[Member]) -> Callable[[Member], bool]:
     """A function that tells whether a member's very content came before this import."""
-    held = {day: received.held(workstation, day.isoformat()) for day in {member.day for member in members} if day}
+    held = {day: received.held(workstation, day) for day in {member.day for member in members} if day}
     return lambda member: member.day is not None and received.was_received(held[member.day], member)
 
 
@@ -170,8 +172,14 @@ def _remember(
 ) -> None:
     """Record what this part brought, except the members that found no room: they must come again."""
     replaced = received.remember(workstation, listing, left_out)
-    before = [] if replaced else workstation.vault.get("imported", [])  # an imported part may matter again
-    workstation.vault.put("imported", [*before, *([] if left_out else [digest.hex()])][-REMEMBERED:])
+    session = workstation.vault.session
+    if replaced:
+        session.execute(delete(Part))  # an imported part may matter again
+    if not left_out:
+        session.add(Part(digest=digest))
+        session.flush()
+        newest = select(Part.id).order_by(Part.id.desc()).limit(REMEMBERED)
+        session.execute(delete(Part).where(Part.id.not_in(newest)), **UNSYNCED)
     if replaced:
         result.findings.append(
             f"{counted(replaced, 'thing')} came again with another content: the courier or the stick altered it, "
@@ -189,18 +197,19 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
         )
     counts, begun = Counter(each.case for each in result.kept), set(workstation.begun())
     grown = [case for case, new in counts.items() if new > 1 or case not in begun]  # only there can a grantee miss any
-    for name, new in zip(UNDONE, (taken, grown), strict=True):
-        workstation.vault.put(name, list(dict.fromkeys([*_undone(workstation, name), *new])))
+    for what, new in zip(UNDONE, (taken, grown), strict=True):
+        noted = _undone(workstation, what)
+        workstation.vault.session.add_all(Undone(what=what, hash=hash) for hash in new if hash not in noted)
 
 
 def _catch_up(workstation: Workstation, result: Imported) -> None:
     """Sign again what was taken, and grant messages that omit a grantee, if that can be signed now."""
     with workstation.change():
-        for name, do in UNDONE.items():
-            noted = _undone(workstation, name)
-            left = [each for each in noted if not _done(workstation, do, each, result)]
-            if noted:
-                workstation.vault.put(name, left)
+        for what, do in UNDONE.items():
+            for hash in _undone(workstation, what):
+                if _done(workstation, do, hash, result):
+                    row = Undone.what == what, Undone.hash == hash
+                    workstation.vault.session.execute(delete(Undone).where(*row), **UNSYNCED)
 
 
 def _done(workstation: Workstation, do: Callable[[Workstation, str], object], what: str, result: Imported) -> bool:
@@ -214,6 +223,10 @@ def _done(workstation: Workstation, do: Callable[[Workstation, str], object], wh
     return True
 
 
-def _undone(workstation: Workstation, name: str) -> list[str]:
-    noted: list[str] = workstation.vault.get(name, [])
-    return noted
+def _undone(workstation: Workstation, what: str) -> list[str]:
+    noted = select(Undone.hash).where(Undone.what == what).order_by(Undone.id)
+    return list(workstation.vault.session.scalars(noted))
+
+
+def _was_imported(workstation: Workstation, digest: bytes) -> bool:
+    return workstation.vault.session.scalar(select(Part.id).where(Part.digest == digest)) is not None

@@ -6,7 +6,6 @@ No envelope travels in an earlier part than any block, and a courier stops at a 
 have arrived, the blocks have too.
 """
 
-import base64
 import datetime
 import hashlib
 import secrets
@@ -14,7 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
+
+from sqlalchemy import select
 
 from whistle import durable
 from whistle.protocol.transfer import bundle, statement, tar
@@ -24,11 +25,13 @@ from whistle.workstation import files
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import deliveries, received
 from whistle.workstation.exchange.deliveries import Received
+from whistle.workstation.vault.models import Outgoing, OutgoingBlock, OutgoingEnvelope
 from whistle.workstation.workstation import Workstation
 
 STATED = 400  # server days, at most, for which the workstation states what it holds, each with up to two hashes
 
 ENVELOPES = 16 * 1024**2  # bytes in one part; the server holds a part's envelopes in memory (SPEC 8.2)
+ON_ITS_WAY = Outgoing.said.is_(None)
 MOVES = 8  # of one message of which something was taken; after that people must act
 
 
@@ -39,10 +42,6 @@ class Sealed:
     id: bytes
     heap: Heap
     body: bytes
-
-    def record(self) -> dict[str, str]:
-        """As the vault stores it."""
-        return {"id": self.id.hex(), "heap": self.heap, "body": base64.b64encode(self.body).decode()}
 
 
 def add(
@@ -57,21 +56,31 @@ def add(
 
     `attempt` counts the messages that say the same, this one included: something of those before was taken.
     """
-    item = {
-        "envelopes": [sealed.record() for sealed in envelopes],
-        "blocks": [{"id": id.hex(), "heap": heap, "sha256": _sha256(workstation.blocks.read(id))} for id in blocks],
-        "day": workstation.today().isoformat(),
-        "attempt": attempt,
-    }
+    new = Outgoing(hash=hash, day=workstation.today(), attempt=attempt)
+    for each in envelopes:
+        row = OutgoingEnvelope(id=each.id, heap=each.heap, sha256=_sha256(each.body), body=each.body)
+        new.envelopes.append(row)
+    for id in blocks:
+        new.blocks.append(OutgoingBlock(id=id, heap=heap, sha256=_sha256(workstation.blocks.read(id))))
     with workstation.change():
-        workstation.vault.put(f"outbox/{hash}", item)
-        workstation.vault.put("outbox", [*pending(workstation), hash])
+        workstation.vault.session.add(new)
 
 
 def pending(workstation: Workstation) -> list[str]:
     """The hashes of the messages that are on their way."""
-    hashes: list[str] = workstation.vault.get("outbox", [])
-    return hashes
+    return list(workstation.vault.session.scalars(select(Outgoing.hash).where(ON_ITS_WAY).order_by(Outgoing.id)))
+
+
+def item(workstation: Workstation, hash: str) -> Outgoing | None:
+    """A message that is on its way or was delivered, with its envelopes and blocks; None if it is not here."""
+    return workstation.vault.session.scalar(select(Outgoing).where(Outgoing.hash == hash))
+
+
+def items(workstation: Workstation) -> Iterator[Outgoing]:
+    """The messages that are on their way, one at a time."""
+    for hash in pending(workstation):
+        if (found := item(workstation, hash)) is not None:
+            yield found
 
 
 def reconcile(
@@ -82,24 +91,21 @@ def reconcile(
     `arrivals` are the server's envelopes with their SHA-256.  `stored`, `taken` and `written`, the day on which the
     stick was written, are the courier's claims.
     """
-    again, left = [], []
+    again, today = [], workstation.today()
     with workstation.change():
         deliveries.reconcile(workstation, arrivals, written)
-        for hash in pending(workstation):
-            item = workstation.vault.get(f"outbox/{hash}")
-            _note_arrived(item, arrivals, stored, taken, workstation.today().isoformat())
-            if _note_taken(item, taken):
-                again.append(hash)
-            if _waiting(item):
-                workstation.vault.put(f"outbox/{hash}", item)
-                left.append(hash)
+        for each in items(workstation):
+            _note_arrived(each, arrivals, stored, taken, today)
+            if _note_taken(each, taken):
+                again.append(each.hash)
+            if _waiting(each):
                 continue
-            workstation.vault.remove(f"outbox/{hash}")
-            if any(each["heap"] == "reporters" for each in item["envelopes"]):  # what was given up is not among them
-                workstation.note_stored(hash, workstation.today())
-            if item["envelopes"]:
-                deliveries.save(workstation, hash, item)
-        workstation.vault.put("outbox", left)
+            if any(one.heap == "reporters" for one in each.envelopes):  # what was given up is not among them
+                workstation.note_stored(each.hash, today)
+            if each.envelopes:
+                each.said = today
+            else:
+                workstation.vault.session.delete(each)
     return again
 
 
@@ -109,61 +115,62 @@ def send_again(workstation: Workstation, hashes: Iterable[str]) -> int:
     A server that already has them ignores them.
     """
     with workstation.change():
-        items = deliveries.take(workstation, hashes)
-        for hash, item in items.items():
-            workstation.vault.put(f"outbox/{hash}", item)
+        taken = deliveries.take(workstation, hashes)
+        for hash in taken:
             workstation.note_stored(hash, None)
-        workstation.vault.put("outbox", [*pending(workstation), *items])
-    return len(items)
+    return len(taken)
 
 
-def _note_arrived(item: deliveries.Item, arrivals: Received, stored: set[bytes], taken: set[bytes], today: str) -> None:
+def _note_arrived(
+    item: Outgoing, arrivals: Received, stored: set[bytes], taken: set[bytes], today: datetime.date
+) -> None:
     """Note in an item which of its envelopes have arrived."""
     copies = deliveries.copies(item)
     back = deliveries.is_back(copies, arrivals)
-    item["back"] = item.get("back") or (today if back else None)
+    item.back = item.back or (today if back else None)
     # A copy that came back once and is taken now is the same that was removed since (SPEC 9.5).
-    arrived = stored | {id for id in copies if back or (id in taken and item["back"])}
-    item["arrived"] = [*item.get("arrived", []), *_arrived(_waiting(item), arrived)]
+    arrived = stored | {id for id in copies if back or (id in taken and item.back)}
+    for envelope in _arrived(_waiting(item), arrived):
+        envelope.arrived = True
 
 
-def _note_taken(item: deliveries.Item, taken: set[bytes]) -> bool:
+def _note_taken(item: Outgoing, taken: set[bytes]) -> bool:
     """Give what was taken of an item another id, or give it up; True if its message is to be signed again.
 
     A courier may lie, or somebody who saw the ids may have put something there.  So the same bytes go once more to a
     reply's own place, and the last attempt never gives up its place.  A copy's id is random, so it gets another.
     """
-    lost = [each for each in _waiting(item) if bytes.fromhex(each["id"]) in taken]
+    lost = [each for each in _waiting(item) if each.id in taken]
     for envelope in lost:
-        if envelope["heap"] == "reviewers":
-            envelope["id"] = secrets.token_hex(16)
-        elif item.get("again") and item.get("attempt", 1) <= MOVES:
-            item["envelopes"].remove(envelope)
-    blocks = {bytes.fromhex(each["id"]) for each in item["blocks"]}
-    return not item.get("again") and (bool(blocks & taken) or any(each["heap"] == "reporters" for each in lost))
+        if envelope.heap == "reviewers":
+            envelope.id = secrets.token_bytes(len(envelope.id))
+        elif item.again and item.attempt <= MOVES:
+            item.envelopes.remove(envelope)
+    blocks = {each.id for each in item.blocks}
+    return not item.again and (bool(blocks & taken) or any(each.heap == "reporters" for each in lost))
 
 
 def next_attempt(workstation: Workstation, hash: str) -> int:
     """Note that a message is signed again, or is given up; returns the number of the attempt, from 2 to MOVES + 2."""
-    for name in (f"outbox/{hash}", f"sent/{hash}"):
-        if item := workstation.vault.get(name):
-            workstation.vault.put(name, {**item, "again": True})
-            return int(item.get("attempt", 1)) + 1
-    return 2
+    found = item(workstation, hash)
+    if found is None:
+        return 2
+    found.again = True
+    return found.attempt + 1
 
 
-def _waiting(item: deliveries.Item) -> list[dict[str, Any]]:
+def _waiting(item: Outgoing) -> list[OutgoingEnvelope]:
     """The envelopes of an item that have not arrived."""
-    return [each for each in item["envelopes"] if each["id"] not in item.get("arrived", [])]
+    return [each for each in item.envelopes if not each.arrived]
 
 
-def _arrived(envelopes: Sequence[dict[str, str]], arrived: set[bytes]) -> list[str]:
-    """The ids that have arrived.  A reply's place may hold another reply that a restored backup does not
+def _arrived(envelopes: Sequence[OutgoingEnvelope], arrived: set[bytes]) -> list[OutgoingEnvelope]:
+    """Those that have arrived.  A reply's place may hold another reply that a restored backup does not
     know: it is this one only if the readers' copy, whose id is random, is there too.
     """
-    there = [each for each in envelopes if bytes.fromhex(each["id"]) in arrived]
-    copied = all(each in there for each in envelopes if each["heap"] == "reviewers")
-    return [each["id"] for each in there if copied or each["heap"] == "reviewers"]
+    there = [each for each in envelopes if each.id in arrived]
+    copied = all(each in there for each in envelopes if each.heap == "reviewers")
+    return [each for each in there if copied or each.heap == "reviewers"]
 
 
 def statements(workstation: Workstation) -> list[ImportStatement]:
@@ -174,12 +181,8 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
         me, key = workstation.me, workstation.signing.signing
     except (Refused, Untrusted):  # no manifest yet, not listed, the clock is behind, or restored just now
         return []
-    days = workstation.vault.get("days", [])[-STATED:]
-    signed = []
-    for day in days:
-        for hash in received.day_hashes(workstation, day):
-            signed.append(statement.sign(me, datetime.date.fromisoformat(day), hash, key))
-    return signed
+    days = received.days(workstation, STATED)
+    return [statement.sign(me, day, hash, key) for day in days for hash in received.day_hashes(workstation, day)]
 
 
 def write(workstation: Workstation, stick: Path) -> int:
@@ -220,34 +223,42 @@ def lay_out(members: Sequence[Member]) -> list[list[Member]]:
 def _contents(workstation: Workstation) -> dict[str, Any]:
     """By name: the member, and a function that returns its bytes."""
     contents: dict[str, Any] = {}
-    for hash in pending(workstation):
-        item = workstation.vault.get(f"outbox/{hash}")
-        for envelope in _waiting(item):
-            body = base64.b64decode(envelope["body"])
-            name = bundle.envelope_name(bytes.fromhex(envelope["id"]))
-            contents[name] = (bundle.member(name, body, heap=envelope["heap"]), _constant(body))
-        for block in item["blocks"]:
-            id = bytes.fromhex(block["id"])
-            name = bundle.block_name(id)
-            read = partial(_block, workstation, id, block.get("sha256"))
-            contents[name] = (bundle.member(name, read(), heap=block["heap"]), read)
+    for each in items(workstation):
+        for envelope in _waiting(each):
+            body = envelope.body
+            assert body is not None
+            name = bundle.envelope_name(envelope.id)
+            contents[name] = (bundle.member(name, body, heap=_heap(envelope)), _constant(body))
+        for block in each.blocks:
+            name = bundle.block_name(block.id)
+            read = partial(_block, workstation, block.id, block.sha256)
+            contents[name] = (bundle.member(name, read(), heap=_heap(block)), read)
     return contents
+
+
+def _heap(row: OutgoingEnvelope | OutgoingBlock) -> Heap:
+    return cast(Heap, row.heap)
 
 
 def _constant(body: bytes) -> Any:
     return lambda: body
 
 
-def _block(workstation: Workstation, id: bytes, sha256: str | None) -> bytes:
-    """A block as it was sealed here, even if a courier brought another; earlier versions of Whistle kept no hash."""
-    if not workstation.blocks.has_several(id):
-        return workstation.blocks.read(id)
-    versions = workstation.blocks.versions(id)
-    return next((each for each in versions if _sha256(each) == sha256), None) or workstation.blocks.read(id)
+def _block(workstation: Workstation, id: bytes, sha256: bytes) -> bytes:
+    """A block as it was sealed here, even if a courier brought another."""
+    try:
+        if not workstation.blocks.has_several(id):
+            return workstation.blocks.read(id)
+        versions = workstation.blocks.versions(id)
+        return next((each for each in versions if _sha256(each) == sha256), None) or workstation.blocks.read(id)
+    except FileNotFoundError as exc:
+        raise Refused(
+            "a piece of a file that is on its way is missing", "`whistle workstation check` says which; then restore"
+        ) from exc
 
 
-def _sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _sha256(data: bytes) -> bytes:
+    return hashlib.sha256(data).digest()
 
 
 def _write(path: Path, pieces: Iterator[bytes]) -> None:

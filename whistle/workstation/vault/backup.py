@@ -6,11 +6,14 @@ are; the manifests and roots, which are public.  So messages still open after th
 """
 
 import base64
+import datetime
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+from sqlalchemy import select
 
 from whistle.protocol import age, canonical, schema, signing
 from whistle.protocol.age import HybridRecipient
@@ -20,11 +23,10 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.errors import Refused, WorkstationError
-from whistle.workstation.exchange import deliveries, imports, waiting
-from whistle.workstation.trust import RESTORED
-from whistle.workstation.vault import identities, keyfile
+from whistle.workstation.vault import identities, keyfile, state
 from whistle.workstation.vault.keyfile import Keys
-from whistle.workstation.workstation import Today, Workstation, utc_today
+from whistle.workstation.vault.models import MessageRow
+from whistle.workstation.workstation import Kept, Today, Workstation, utc_today
 
 KEYS = "keys.age"
 STATE = "state.age"
@@ -45,7 +47,11 @@ How to put an attachment together is told step by step in SECURITY.md, "Breaking
 keys.txt is secret: write it to memory (/dev/shm), not to a disk.
 `whistle workstation restore` makes a workstation of all this again.
 """
-SHARED = ("profile", "roots", "manifests", "days", "outbox", "imported", "waiting", "clock", *imports.UNDONE)
+VERSION = 2  # of the state; 1 was of versions before 0.1.0
+OTHER_DAY = "use the folder of another day"
+ARRIVALS = select(
+    MessageRow.hash, MessageRow.via, MessageRow.arrived, MessageRow.server, MessageRow.stored, MessageRow.grantor
+).order_by(MessageRow.id)
 Progress = Callable[[int, int], None]
 
 
@@ -70,7 +76,7 @@ def write(
     write_keys(workstation, folder, passphrase, log_n)
     files.write(folder / "README.txt", README.encode())
     _write_public(workstation, folder)
-    hashes = [hash for case in workstation.case_ids() for hash in workstation.hashes(case)]
+    hashes = list(workstation.vault.session.scalars(select(MessageRow.hash).order_by(MessageRow.id)))
     files.private_folder(folder / MESSAGES)
     for count, hash in enumerate(hashes, start=1):
         files.write(folder / MESSAGES / f"{count:05}.age", _sealed_again(workstation, hash, newest))
@@ -120,20 +126,19 @@ def _pieces(workstation: Workstation) -> Iterator[bytes]:
 
 
 def _state(workstation: Workstation) -> dict[str, Any]:
-    vault = workstation.vault
-    names = [name for name in SHARED if vault.get(name) is not None]
-    names += [f"case/{case}" for case in workstation.case_ids()]
-    names += [f"{kind}/{day}" for day in vault.get("days", []) for kind in ("day", "list")]
-    names += [f"outbox/{hash}" for hash in vault.get("outbox", [])]
-    names += deliveries.records(workstation)
-    names += waiting.records(workstation)
-    state = {name: vault.get(name) for name in names if vault.get(name) is not None}
-    kept = {}
-    for case in workstation.case_ids():
-        for hash in workstation.hashes(case):
-            record = workstation.record(hash)
-            kept[hash] = {name: record.get(name) for name in ("via", "arrived", "server", "stored", "grantor")}
-    return {"v": 1, "records": state, "kept": kept, "cases": workstation.case_ids()}
+    profile = {name: workstation.profile[name] for name in ("name", "role", "languages")}
+    return {
+        "v": VERSION,
+        "profile": profile,
+        "clock": workstation.vault.station.clock.isoformat(),
+        "manifests": workstation.trust.serials(),
+        "messages": [_plain(row._mapping) for row in workstation.vault.session.execute(ARRIVALS)],
+        "tables": state.dump(workstation.vault),
+    }
+
+
+def _plain(row: Mapping[Any, Any]) -> dict[str, Any]:
+    return {name: value.isoformat() if isinstance(value, datetime.date) else value for name, value in row.items()}
 
 
 def restore(
@@ -141,8 +146,8 @@ def restore(
 ) -> Workstation:
     """A workstation from a backup: `old` opens its key file, `new` locks the new vault.  Raises WorkstationError."""
     keys = keyfile.read(_bytes(backup / KEYS), old)
-    state = _read_state(backup, keys)
-    person = state["records"]["profile"]
+    kept = _read_state(backup, keys)
+    person = kept["profile"]
     workstation = Workstation.create(
         folder,
         new,
@@ -156,7 +161,7 @@ def restore(
         unfinished=True,
     )
     try:
-        _fill(workstation, backup, state)
+        _fill(workstation, backup, kept)
     except BaseException:
         workstation.vault.destroy()  # so that the folder is free for another attempt
         raise
@@ -165,48 +170,65 @@ def restore(
 
 def _read_state(backup: Path, keys: Keys) -> dict[str, Any]:
     if not (backup / STATE).exists():
-        raise WorkstationError("this backup was not finished, or holds only keys", "use the folder of another day")
+        raise WorkstationError("this backup was not finished, or holds only keys", OTHER_DAY)
     try:
         plain = age.decrypt([period.identity for period in keys.periods], _bytes(backup / STATE))
         line, _, signature = plain.partition(b"\n")
         # Anyone can seal to a reviewer: without the signature, forged state could plant other roots.
         signing.verify(keys.signing.public.key, LABEL + line, schema.unbase64(signature.decode("ascii", "replace")))
-        state: dict[str, Any] = json.loads(line)
-    except (ProtocolError, ValueError) as exc:
-        raise WorkstationError(f"{STATE} of this backup is damaged", "use the folder of another day") from exc
-    return state
+        kept: dict[str, Any] = json.loads(line)
+        if kept["v"] != VERSION:
+            raise WorkstationError(
+                "this backup was made by another version", "restore it with the version of Whistle that made it"
+            )
+    except (ProtocolError, ValueError, KeyError) as exc:
+        raise WorkstationError(f"{STATE} of this backup is damaged", OTHER_DAY) from exc
+    return kept
 
 
-def _fill(workstation: Workstation, backup: Path, state: dict[str, Any]) -> None:
+def _fill(workstation: Workstation, backup: Path, kept: dict[str, Any]) -> None:
     for path in sorted((backup / BLOCKS).iterdir() if (backup / BLOCKS).is_dir() else [], reverse=True):
         if match := BLOCK.fullmatch(path.name):  # skips files that systems add; the newest comes last
             workstation.blocks.write(bytes.fromhex(match[1]), _bytes(path))
     with workstation.change():
-        for serial in state["records"].get("manifests", []):
-            pair = (backup / f"manifest-{serial}.json", backup / f"manifest-{serial}.json.minisig")
-            data, signature = (base64.b64encode(_bytes(path)).decode() for path in pair)
-            workstation.vault.put(f"manifest/{serial}", {"data": data, "signature": signature})
-        _restore_messages(workstation, backup, state["kept"])
-        for name, value in state["records"].items():
-            if name != "profile":  # the new vault has its own name on sticks
-                workstation.vault.put(name, value)
-        workstation.vault.put("cases", state["cases"])
-        workstation.vault.put(RESTORED, workstation.today().isoformat())
+        try:
+            state.load(workstation.vault, kept["tables"])
+            _restore_manifests(workstation, backup, kept["manifests"])
+            arrivals = {record["hash"]: record for record in kept["messages"]}
+            _restore_messages(workstation, backup, arrivals)
+            workstation.vault.station.clock = _day(kept["clock"])
+        except (KeyError, TypeError, ValueError) as exc:
+            raise WorkstationError(f"{STATE} of this backup is damaged", OTHER_DAY) from exc
+        workstation.vault.station.restored = workstation.today()
         workstation.finish()
 
 
-def _restore_messages(workstation: Workstation, backup: Path, kept: dict[str, dict[str, Any]]) -> None:
-    held, left = workstation.identities(), dict(kept)
+def _restore_manifests(workstation: Workstation, backup: Path, serials: list[int]) -> None:
+    """Take the manifests as from a stick: signed by a pinned root, each after its predecessor."""
+    names = [f"manifest-{serial}.json{ending}" for serial in serials for ending in ("", ".minisig")]
+    workstation.trust.take({name: _bytes(backup / name) for name in names})
+
+
+def _restore_messages(workstation: Workstation, backup: Path, arrivals: dict[str, dict[str, Any]]) -> None:
+    held, left = workstation.identities(), dict(arrivals)
     for path in sorted((backup / MESSAGES).glob("[0-9]*.age")):
         try:
             signed = envelope.split(age.decrypt(held, _bytes(path)))
-            arrival = left.pop(signed.hash)
+            record = left.pop(signed.hash)
         except (Malformed, NotForMe, KeyError) as exc:
-            raise WorkstationError(f"{path.name} of this backup is damaged", "use the folder of another day") from exc
-        record = {"line": signed.line.decode(), "signature": base64.b64encode(signed.signature).decode()}
-        workstation.vault.put(f"message/{signed.hash}", {**record, **arrival})
+            raise WorkstationError(f"{path.name} of this backup is damaged", OTHER_DAY) from exc
+        arrived, (server, stored) = _day(record["arrived"]), map(_optional_day, (record["server"], record["stored"]))
+        workstation.insert(Kept(signed, record["via"], arrived, server, stored, record["grantor"]))
     if left:
-        raise WorkstationError(f"{len(left)} messages of this backup are missing", "use the folder of another day")
+        raise WorkstationError(f"{len(left)} messages of this backup are missing", OTHER_DAY)
+
+
+def _day(plain: str) -> datetime.date:
+    return datetime.date.fromisoformat(plain)
+
+
+def _optional_day(plain: str | None) -> datetime.date | None:
+    return None if plain is None else _day(plain)
 
 
 def _bytes(path: Path) -> bytes:

@@ -18,16 +18,6 @@ class Period:
     last: datetime.date
     identity: HybridIdentity
 
-    def record(self) -> dict[str, str]:
-        """As the vault stores it."""
-        return {"first": self.first.isoformat(), "last": self.last.isoformat(), "identity": self.identity.text}
-
-    @classmethod
-    def from_record(cls, record: dict[str, str]) -> "Period":
-        """The period of a stored record."""
-        day = datetime.date.fromisoformat
-        return cls(day(record["first"]), day(record["last"]), HybridIdentity.from_text(record["identity"]))
-
 
 def quarter(day: datetime.date) -> tuple[datetime.date, datetime.date]:
     """The first and last day of the quarter of `day`."""

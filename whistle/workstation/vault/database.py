@@ -1,0 +1,127 @@
+"""The vault's one connection: SQLCipher with a raw key, and errors that say what to do.
+
+No statement's parameters reach an error's text, temporary tables stay in memory, and a file of which a single page was
+altered is not opened at all, since SQLCipher alone would read a damaged overflow page as zeros.
+"""
+
+import importlib.resources
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, StaticPool, create_engine, event, text
+from sqlalchemy.engine import ExceptionContext
+from sqlcipher3 import dbapi2
+
+from whistle.workstation.errors import VaultError, VaultForeign, VaultLocked, VaultReadOnly
+from whistle.workstation.vault.models import REVISION
+
+DATABASE = "vault.db"
+CACHE = 32 * 1024  # KiB of pages held decrypted
+PATIENCE = 1.0  # seconds that a second program waits for the first
+LOCKED = ("database is locked", "database table is locked")
+READ_ONLY = ("readonly database", "unable to open database file", "disk I/O error", "database or disk is full")
+PRAGMAS = (
+    "cipher_memory_security = OFF",
+    "cipher_log_level = NONE",  # else it writes faults of a page to standard error
+    "foreign_keys = ON",
+    "temp_store = MEMORY",
+    "secure_delete = ON",
+    "locking_mode = EXCLUSIVE",  # one program at a time, by the system's own locks
+    "journal_mode = TRUNCATE",
+    "synchronous = FULL",
+    f"cache_size = -{CACHE}",
+    "cell_size_check = ON",
+    "mmap_size = 0",
+)
+IN_MEMORY = 2  # what `PRAGMA temp_store` must say: temporary files would not be sealed
+
+
+def engine(path: Path, key: bytes, note: Callable[[VaultError], None]) -> Engine:
+    """An engine with one connection to the file, which is made if it is missing.
+
+    `key`: 32 bytes.  Raises VaultLocked, VaultReadOnly, VaultForeign; so does every statement afterwards, once `note`
+    was told.
+    """
+    raw = _connect(path, key)
+    made = create_engine("sqlite://", module=dbapi2, creator=lambda: raw, poolclass=StaticPool, hide_parameters=True)
+
+    @event.listens_for(made, "handle_error")
+    def name(context: ExceptionContext) -> None:
+        exc = context.original_exception
+        if isinstance(exc, dbapi2.Error):
+            error = named(exc)
+            note(error)
+            raise error from exc
+
+    return made
+
+
+def _connect(path: Path, key: bytes) -> dbapi2.Connection:
+    with named_errors():
+        raw = dbapi2.connect(str(path), timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+    try:
+        with named_errors():
+            path.chmod(0o600)
+            raw.execute(f"PRAGMA key = \"x'{key.hex()}'\"")  # first, and never by way of what might log it
+            for pragma in PRAGMAS:
+                raw.execute(f"PRAGMA {pragma}")
+            raw.execute("BEGIN EXCLUSIVE")
+            raw.execute("COMMIT")
+            if raw.execute("PRAGMA temp_store").fetchone() != (IN_MEMORY,):
+                raise VaultError("this build of SQLCipher would write temporary files in clear", "install it anew")
+            if raw.execute("PRAGMA cipher_integrity_check").fetchone():
+                raise VaultForeign(f"{DATABASE} is damaged or was altered", "bring the folder back from a backup")
+            if raw.execute("PRAGMA foreign_key_check").fetchone():
+                raise VaultForeign(f"rows of {DATABASE} are missing", "bring the folder back from a backup")
+    except BaseException:
+        raw.close()
+        raise
+    return raw
+
+
+def prepare(made: Engine) -> None:
+    """Bring the tables to the newest revision; all of them for a new file.  VaultForeign if they are newer."""
+    with made.connect() as connection:
+        found = _revision(connection)
+    if found == REVISION:
+        return
+    if found is not None and found > REVISION:
+        raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
+    from alembic import command  # loaded only where there is something to do
+    from alembic.config import Config
+
+    config = Config()
+    place = importlib.resources.files("whistle.workstation.vault.migrations")
+    config.set_main_option("script_location", str(place).replace("%", "%%"))
+    config.attributes["engine"] = made
+    command.upgrade(config, "head")
+
+
+def _revision(connection: Connection) -> str | None:
+    there = connection.scalar(text("SELECT count(*) FROM sqlite_schema WHERE name = 'alembic_version'"))
+    version: str | None = connection.scalar(text("SELECT version_num FROM alembic_version")) if there else None
+    return version
+
+
+@contextmanager
+def named_errors() -> Iterator[None]:
+    """Turn the library's errors into the vault's."""
+    try:
+        yield
+    except (dbapi2.Error, PermissionError) as exc:
+        raise named(exc) from exc
+
+
+def named(exc: Exception) -> VaultError:
+    """The vault's error for one of the library or the system."""
+    words = str(exc)
+    if any(each in words for each in LOCKED):
+        return VaultLocked(
+            "the vault is open in another program", "close the other window or `whistle workstation open` first"
+        )
+    if isinstance(exc, PermissionError) or any(each in words for each in READ_ONLY):
+        return VaultReadOnly(
+            "the vault's folder cannot be written", "is the disk full or read-only, or the folder another user's?"
+        )
+    return VaultForeign(f"{DATABASE} is damaged, or does not belong to vault.json", "bring both back from a backup")

@@ -1,0 +1,116 @@
+"""Searching what messages say: keeping the index in step with the vault, and excerpts with what was found."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Row, select, text, update
+
+from whistle.protocol.case.message import Body, Message, Report, Status
+from whistle.protocol.code.retrieval import reference
+from whistle.workstation.cases import entries
+from whistle.workstation.vault import index, rows, terms
+from whistle.workstation.vault.models import MessageRow
+from whistle.workstation.workstation import UNSYNCED, Workstation
+
+LACKING = text("messages.indexed != 1")  # as an index of the table says
+SLICE = 200  # messages given to the index in one transaction
+ROOM = 4 * 1024**2  # characters of theirs; the last one may be longer
+BEFORE, LENGTH = 60, 240  # characters of an excerpt: before the first word that was found, and in all
+MARKED = 20_000  # characters of a message in which words are marked
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A message that was found: an excerpt in pieces, each with whether it is one of the words."""
+
+    case: str
+    number: int  # of the message in its case, from 1
+    excerpt: tuple[tuple[str, bool], ...]
+
+    @property
+    def reference(self) -> str:
+        """The reference of its case."""
+        return reference(bytes.fromhex(self.case))
+
+
+def find(workstation: Workstation, typed: str) -> list[Hit]:
+    """The newest messages in which all words stand that were typed."""
+    fill(workstation)
+    found = index.search(workstation.vault, typed)
+    return [Hit(each.case, each.number, excerpt(each.text, typed)) for each in found]
+
+
+def fill(workstation: Workstation, blocks: bool = False) -> None:
+    """Give the index what it lacks; `blocks`: those too whose content may have come in blocks meanwhile."""
+    session = workstation.vault.session
+    if workstation.vault.station.terms != terms.VERSION:
+        _begin_anew(workstation)
+    if blocks:
+        incomplete = MessageRow.indexed == MessageRow.INCOMPLETE
+        with workstation.change():
+            session.execute(update(MessageRow).where(LACKING, incomplete).values(indexed=0), **UNSYNCED)
+    new = select(MessageRow.id, MessageRow.hash).where(LACKING, MessageRow.indexed == MessageRow.NEW)
+    while lacking := session.execute(new.order_by(MessageRow.id).limit(SLICE)).all():
+        with workstation.change():
+            texts = _texts(workstation, lacking)
+            index.put(session, {id: text for id, text in texts.items() if text is not None})
+            rows.note_indexed(workstation.vault.connection, [_state(id, text) for id, text in texts.items()])
+
+
+def _texts(workstation: Workstation, lacking: Sequence[Row[int, str]]) -> dict[int, str | None]:
+    """The texts of these messages by their rows, or of the first of them, as many as fit in ROOM."""
+    texts: dict[int, str | None] = {}
+    room = ROOM
+    for row in lacking:
+        texts[row.id] = text = text_of(workstation, row.hash)
+        room -= len(text or "")
+        if room < 0:
+            break
+    return texts
+
+
+def _state(id: int, text: str | None) -> dict[str, object]:
+    return {"message": id, "state": MessageRow.INCOMPLETE if text is None else MessageRow.WHOLE, "text": text}
+
+
+def _begin_anew(workstation: Workstation) -> None:
+    session = workstation.vault.session
+    with workstation.change():
+        index.empty(session)
+        session.execute(update(MessageRow).values(indexed=MessageRow.NEW, kept_text=None), **UNSYNCED)
+        workstation.vault.station.terms = terms.VERSION
+
+
+def text_of(workstation: Workstation, hash: str) -> str | None:
+    """All that can be searched for in a message: what it says, and the names of its files; None while it is not here.
+
+    What a grant hands over is stored, and searched, as messages of their own.
+    """
+    content, rest = entries.open_rest(workstation, workstation.message(hash).message)
+    return "\n".join(_parts(content)) if rest == "whole" else None
+
+
+def _parts(content: Message) -> list[str]:
+    parts = []
+    if isinstance(content, Report) and content.answers:
+        parts += [answer for _, answer in sorted(content.answers.items())]
+    if isinstance(content, Status):
+        parts += [*content.labels, content.text]
+    if isinstance(content, Body):
+        parts += [content.text, *(each.name for each in content.attachments)]
+    return [part for part in parts if part]
+
+
+def excerpt(text: str, typed: str) -> tuple[tuple[str, bool], ...]:
+    """The beginning of a text, or its part around the first word that was found, cut at marked words."""
+    places = terms.places(text[:MARKED], typed)
+    found = next(places, None)
+    start = max(found[0] - BEFORE, 0) if found else 0
+    end, at = min(start + LENGTH, len(text)), start
+    pieces: list[tuple[str, bool]] = []
+    while found and found[1] <= end:
+        pieces += [(text[at : found[0]], False), (text[slice(*found)], True)]
+        at, found = found[1], next(places, None)
+    pieces.append((text[at:end], False))
+    left, right = "…" if start else "", "…" if end < len(text) else ""
+    return tuple(piece for piece in [(left, False), *pieces, (right, False)] if piece[0])
