@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import browser, figures, growth, importing, sealing, serving, size
+from tests.bench import browser, desk, figures, growth, importing, sealing, serving, size
 from tests.bench.figures import Figure
 
 Measure = Callable[[Path, bool], Iterator[Figure]]
@@ -21,6 +21,7 @@ MEASURES: dict[str, Measure] = {
     "crowd": serving.crowd,
     "upload": serving.upload,
     "importing": importing.measure,
+    "desk": desk.measure,
     "growth": growth.measure,
     "browser": browser.measure,
 }
