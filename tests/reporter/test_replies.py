@@ -13,6 +13,7 @@ import pytest
 
 from tests import parties
 from tests.reporter.device import TEXT, Device, attached, collect, content, photo, publish, twelve, typed
+from tests.server.test_replies import long
 from tests.server.visitor import Visitor, answer, opened, store_of, turn
 from tests.serving import WSGI
 from whistle.protocol.case import continuation
@@ -20,6 +21,7 @@ from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive, place_ids
+from whistle.protocol.reporter.reply_validation import validate
 from whistle.reporter.api import STATES
 from whistle.server.api.reporter import ENTRY, EPOCH, HEAD
 from whistle.server.instance import NAME
@@ -172,6 +174,23 @@ def test_more_than_one_answer_holds(device: Device) -> None:
     assert [f"Answer {n}." in shown for n in range(8)] == [True] * 8
     assert "9 more thing(s) stored under your words could not be checked" in shown
     assert device.requests.count("/api/lookup") == 3  # 17 in reply places, and the slip; seven in each answer
+
+
+def test_long_replies_are_read_however_many_there_are(device: Device, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much to be opened at once is opened one by one, and its files are saved with the others."""
+    monkeypatch.setattr(validate, "__defaults__", (25_000, ()))
+    who, texts = device.send(), [f"{n} " + "x" * 20_000 for n in range(3)]
+    record = attached(device, b"Call us.", "advice.txt")
+    for n, text in enumerate(texts):
+        answer(device.app, device.org, who, device.report, "", n=n, **long(device.app, text, (record,) * (n == 2)))
+    saved = device.folder / "saved"
+    shown = device.run("replies", "--save", str(saved), words=typed(who))
+    assert shown.exit_code == 0 and all(f"| {text}" in shown.stdout for text in texts)
+    assert [path.name for path in saved.iterdir()] == ["advice.txt"] and "could not" not in shown.output
+    blocks = device.app.extensions[NAME].store.block_store
+    blocks.drop_today([id for batch in blocks.today() for id in batch])
+    damaged = device.run("replies", words=typed(who))
+    assert damaged.exit_code == 0 and "(a part of it is damaged or has not arrived" in damaged.stdout
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import pytest
 from tests import parties
 from tests.server.test_api import fill
 from tests.server.visitor import Clock, Visitor, answer, opened, reported, store_of, turn
-from whistle.protocol import canonical
+from whistle.protocol import canonical, schema
 from whistle.protocol.case import attachment, continuation, envelope
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import Earlier, FollowUp, Report
@@ -361,9 +361,10 @@ def test_no_step_of_a_case_does_anything_without_its_words(app: flask.Flask, vis
     assert [store_of(app).day_ids(counted.day) for counted in store_of(app).days()] == before
 
 
-def long(app: flask.Flask, text: str) -> dict[str, object]:
-    """The fields of a reply whose text is in blocks on the server."""
-    content = canonical.dumps({"text": text})
+def long(app: flask.Flask, text: str, attachments: Sequence[Attachment] = ()) -> dict[str, object]:
+    """The fields of a reply whose content is in blocks on the server."""
+    files = {"attachments": [schema.to_json(each) for each in attachments]} if attachments else {}
+    content = canonical.dumps({"text": text, **files})
     sealer = attachment.Sealer()
     first = sealer.update(content)
     last, record = sealer.finish("", "application/json", kind="rest")

@@ -18,7 +18,9 @@ from tests import parties
 from tests.protocol import browser
 from tests.protocol.browser import Peer
 from tests.second_ids import AFTER, ALONE, following
+from tests.server.test_replies import long
 from tests.server.visitor import answer, hide, lose_pending, opened, reported, store_of, turn
+from whistle.protocol import schema
 from whistle.protocol.case import attachment
 from whistle.protocol.case.message import Earlier, FollowUp
 from whistle.protocol.code import retrieval, words
@@ -217,6 +219,21 @@ def test_more_than_one_answer_holds(app: flask.Flask, org: parties.Organisation,
     assert [each["reply"]["text"] for each in there["replies"]] == [f"Answer {n}." for n in range(8)]
     assert there["late"] == 9
     assert page.line.asked.count("/api/lookup") == 1 + 3  # 17 in reply places, and the slip; seven in each answer
+
+
+def test_a_reply_that_was_left_closed_is_opened_by_itself(
+    app: flask.Flask, org: parties.Organisation, page: Page
+) -> None:
+    """As the page asks for it, when its author's long replies are too much to be opened at once."""
+    who = who_sent(page.report())
+    answer(app, org, who, reported(app, org), "A short one.")
+    [shown] = page.ask("open", typed=" ".join(words.encode(who.code)))["answer"]["replies"]
+    rest = schema.to_json(long(app, "A long one.")["rest"])
+    closed = {name: value for name, value in shown.items() if name != "text"} | {"rest": rest}
+    found = page.ask("content", reply=closed)["answer"]
+    assert found == shown | {"text": "A long one.", "rest": None}
+    closed["rest"] = rest | {"sha256": "00" * 32}
+    assert page.ask("content", reply=closed)["fault"] == {"kind": "malformed"}
 
 
 ENDLESS = {

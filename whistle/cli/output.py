@@ -3,16 +3,19 @@ reviewers' text is quoted so that it cannot be mistaken for anything else.
 """
 
 import datetime
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter.reply_validation import FoundReply, MissingReply
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.untrusted_text import one_line, quoted
 from whistle.reporter import CaseView
+
+Whole = Callable[[FoundReply], FoundReply]  # a reply with its content; ProtocolError if it is damaged
 
 STATES = {
     "waiting": "Waiting. Nobody has picked it up yet.",
@@ -50,8 +53,8 @@ def reading(manifests: ManifestChain, readers: Iterable[str], without: Iterable[
     yield _out(manifests, without)
 
 
-def case(view: CaseView, who: Reporter, manifests: ManifestChain, today: datetime.date) -> Iterator[str]:
-    """Who can read a case, where it stands, and its replies, the newest first."""
+def case(view: CaseView, who: Reporter, manifests: ManifestChain, today: datetime.date, whole: Whole) -> Iterator[str]:
+    """Who can read a case, where it stands, and its replies, the newest first; each is opened `whole` in its turn."""
     current = manifests.current(today).manifest
     yield from _readers(view, manifests)
     yield _state(view)
@@ -62,7 +65,7 @@ def case(view: CaseView, who: Reporter, manifests: ManifestChain, today: datetim
     if view.last_day:
         yield f"Replies stay there until {view.last_day}."
     yield f"Case reference: {retrieval.reference(who.case)}"
-    yield from _replies(view)
+    yield from _replies(view, whole)
 
 
 def _readers(view: CaseView, manifests: ManifestChain) -> Iterator[str]:
@@ -84,12 +87,12 @@ def _state(view: CaseView) -> str:
     return STATES[key].format(day=view.state_day)
 
 
-def _replies(view: CaseView) -> Iterator[str]:
+def _replies(view: CaseView, whole: Whole) -> Iterator[str]:
     if not view.replies:
         yield "No reply yet."
     for reply in reversed(view.replies):
         yield ""
-        yield from _reply(reply)
+        yield from _reply(reply, whole)
     if view.late:
         yield ""
         yield f"{view.late} more thing(s) stored under your words could not be checked, and are not shown."
@@ -108,11 +111,13 @@ def _missing(missing: MissingReply) -> str:
     return f"{by} says they have read a reply from {author} that is not here."
 
 
-def _reply(found: FoundReply) -> Iterator[str]:
-    reply = found.reply
+def _reply(found: FoundReply, whole: Whole) -> Iterator[str]:
     yield f"From {person(found.reviewer)}, {found.day}; signature checked:"
-    if found.is_too_long:
-        yield "  (too long to be shown with this person's other long replies: ask them to send it as a file)"
+    try:
+        found = whole(found)
+    except ProtocolError:
+        yield "  (a part of it is damaged or has not arrived: look again in some days)"
+    reply = found.reply
     yield from quoted(reply.text)
     for attachment in found.attachments:
         yield f"  With a file: {one_line(attachment.name)} ({attachment.size} bytes)"

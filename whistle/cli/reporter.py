@@ -1,8 +1,9 @@
 """The reporter's commands: seal on one's own device, come back with twelve words; nothing is stored there."""
 
+import functools
 import mimetypes
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -115,7 +116,7 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
     instance = read_instance(api.published, trust)
     who = prompts.reporter(words_fd)
     view = _look_up(api, instance, who)
-    _say(output.case(view, who, instance.manifests, instance.day))
+    _say(output.case(view, who, instance.manifests, instance.day, functools.partial(reporters.whole, api)))
     if save:
         _save(api, view, save)
 
@@ -123,7 +124,10 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
 def _save(api: Api, view: CaseView, folder: Path) -> None:
     """Save the replies' files; one that cannot be saved does not stop the others.  Raises Problem at the end."""
     failed = 0
-    for reply in view.replies:
+    for found in view.replies:
+        reply = found
+        with suppress(ProtocolError):  # then what is said of it stands among the replies
+            reply = reporters.whole(api, found)
         for record in reply.attachments:
             try:
                 path = reporters.save(api, record, folder, Progress(LABELS))

@@ -4,7 +4,7 @@ from whistle.reporter.api import Api
 from whistle.reporter.connection import Link, Server
 from whistle.reporter.delivery import SEALED, Course, File, follow_up, seal, send
 from whistle.reporter.errors import Away, BadServer, CannotSave, Declined, ReporterError, TooMuch, Untrusted
-from whistle.reporter.lookup import CaseView, look, save
+from whistle.reporter.lookup import CaseView, look, save, whole
 
 __all__ = [
     "SEALED",
@@ -26,4 +26,5 @@ __all__ = [
     "save",
     "seal",
     "send",
+    "whole",
 ]

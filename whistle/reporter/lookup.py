@@ -5,18 +5,19 @@ Anything in a reply's place that is not signed by a reviewer who may answer ther
 
 import datetime
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whistle.durable import new_file
-from whistle.protocol.case import attachment
+from whistle.protocol.case import attachment, message
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.envelope import REPLIES_KEPT
+from whistle.protocol.case.message import Reply
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
 from whistle.protocol.reporter import reply_validation
-from whistle.protocol.reporter.reply_validation import Conversation, StoredBody
+from whistle.protocol.reporter.reply_validation import Conversation, FoundReply, StoredBody
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave
@@ -75,6 +76,16 @@ def content(api: Api, record: Attachment, progress: Progress = lambda step, done
             yield opener.update(block)
         progress("fetch", min(at + TOGETHER, len(ids)), len(ids))
     yield opener.finish()
+
+
+def whole(api: Api, found: FoundReply) -> FoundReply:
+    """The reply with its content, opened by itself if it was too much beside others; ProtocolError if it is damaged."""
+    rest = found.reply.rest
+    if rest is None:
+        return found
+    reply = message.with_content(found.reply, b"".join(content(api, rest)))
+    assert isinstance(reply, Reply)
+    return replace(found, reply=reply)
 
 
 def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path:

@@ -27,6 +27,9 @@ const EXTENSION = /\.[A-Za-z0-9]{1,8}$/;
  * @param {HTMLFormElement} form
  */
 export async function open(page, form) {
+  if (form.dataset.reply) {
+    return showReply(page, form, Number(form.dataset.reply));
+  }
   const box = /** @type {HTMLTextAreaElement | null} */ (form.querySelector("textarea[name=words]"));
   const typed = box ? box.value : page.typed;
   const view = await page.run(form, "look", "open", { typed });
@@ -40,6 +43,23 @@ export async function open(page, form) {
       page.show(page.kit.page("replies"));
     }
     page.showProblems([{ field: "words", text: page.kit.message("replies.nothing") }]);
+  }
+}
+
+/**
+ * Open a reply that was left closed, in its place.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ * @param {number} index
+ */
+async function showReply(page, form, index) {
+  const whole = await page.run(form, "look", "content", { reply: page.view.replies[index] });
+  if (whole) {
+    page.view.replies[index] = whole;
+    const item = /** @type {Element} */ (page.kit.page("case").querySelector("article"));
+    fillReply(page, item, { ...whole, index });
+    form.closest("article")?.replaceWith(item);
   }
 }
 
@@ -245,18 +265,24 @@ function isOver({ state, replies, late, missing }) {
  * @param {any} reply
  */
 function fillReply({ kit }, item, { from, day, text, rest, language, have, attachments = [], index, lane, n }) {
-  repeat(item.querySelector("form"), attachments, (form, /** @type {Attachment} */ { name, size }) => {
+  const closed = /** @type {HTMLFormElement} */ (item.querySelector("form:has([name=reply])"));
+  closed.dataset.reply = String(index);
+  /** @type {HTMLInputElement} */ (closed.querySelector("[name=reply]")).value = `${lane}-${n}`;
+  repeat(item.querySelector("form:has([name=file])"), attachments, (form, /** @type {Attachment} */ { name, size }) => {
     fill(form, { name: isolate(name), size: isolate(kit.size(size)) });
   });
-  item.querySelectorAll("form").forEach((form, place) => {
+  /** @type {NodeListOf<HTMLFormElement>} */ (item.querySelectorAll("form:has([name=file])")).forEach((form, place) => {
     form.dataset.file = `${index}-${place}`;
     /** @type {HTMLInputElement} */ (form.querySelector("[name=file]")).value = `${lane}-${n}-${place}`;
   });
   if (!attachments.length) {
     item.querySelector(".files")?.remove();
   }
+  if (!rest) {
+    closed.remove();
+  }
   const arrived = kit.message("case.arrived", { day: isolate(kit.day(have.day)) }, have.count);
-  fill(item, { from: isolate(from), day: kit.day(day), text: rest ? kit.message("case.too_long") : (text ?? ""), language, arrived });
+  fill(item, { from: isolate(from), day: kit.day(day), text: rest ? kit.message("case.long") : (text ?? ""), language, arrived });
 }
 
 /**

@@ -5,6 +5,7 @@ import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
 import { ApiError } from "./server_api.js";
 import { followUpReaders, readersOf, report } from "../protocol/reporter/compose.js";
 import { Expired, Malformed } from "../protocol/errors.js";
+import * as message from "../protocol/case/message.js";
 import * as manifest from "../protocol/trust/manifest.js";
 import { PublicKey } from "../protocol/trust/minisign.js";
 import { CODE, derive, reference } from "../protocol/code/retrieval.js";
@@ -75,6 +76,15 @@ export class PageRequest extends Task {
       reference: reference(reporter.case),
       replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: shown(reviewer) })).reverse(),
     };
+  }
+
+  /** A reply with its content, which was too much to be opened with its author's other long ones. */
+  async content() {
+    const { reply } = this._question;
+    if (!reply?.rest) {
+      throw new RangeError("no closed reply given");
+    }
+    return message.withContent(reply, await this._fetchWhole(reply.rest));
   }
 
   /** Send a follow-up; the ids of its readers and of those left out. */

@@ -24,6 +24,7 @@ import * as words from "../protocol/code/words.js";
 
 /** @import { Found, State } from "./server_api.js" */
 /** @import { Attachment, Block } from "../protocol/case/attachment.js" */
+/** @import { Message } from "../protocol/case/message_kinds.js" */
 /** @import { Draft, Finish } from "../protocol/reporter/compose.js" */
 /** @import { Conversation } from "../protocol/reporter/reply_validation.js" */
 /** @import { Manifest } from "../protocol/trust/manifest.js" */
@@ -56,6 +57,7 @@ const DROP_TIMEOUT = 10_000; // milliseconds
  * @property {string} [typed]
  * @property {Language} [language]
  * @property {Attachment} [attachment]
+ * @property {Message} [reply] one that was left closed
  * @property {Record<string, string>} [places] words that were typed back, by their place from 1
  *
  * What is stored under the words.  `state` and `day` are the report's, null when only replies are left.

@@ -15,7 +15,7 @@ import { WordsError } from "../protocol/code/words.js";
  * Messages to the worker: a question with its number, or its cancellation; and from it, any number for each question.
  *
  * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true } | HashRequest} Incoming
- * @typedef {"report" | "followUp" | "lookup" | "download" | "withdraw" | "words" | "begin" | "open" | "add" | "renew" | "matches"} Ask
+ * @typedef {"report" | "followUp" | "lookup" | "download" | "withdraw" | "words" | "begin" | "open" | "content" | "add" | "renew" | "matches"} Ask
  *
  * @typedef {object} Outgoing
  * @property {number} number

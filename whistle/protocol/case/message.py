@@ -242,14 +242,14 @@ class Reply(Body, ByReviewer):
     def repeats(self, other: "Reply") -> bool:
         """Whether it is the other one by the same author, for another place and perhaps in new blocks (SPEC 4.8).
 
-        Of content in a `rest` that was not opened only the length is compared.
+        Content in a `rest` that was not opened is compared by its hash.
         """
         return self._said == other._said
 
     @property
     def _said(self) -> tuple[object, ...]:
         files = tuple((each.name, each.type, each.size, each.sha256) for each in self.attachments)
-        return self.sender, self.text, files, self.rest and self.rest.size, self.mark, self.language
+        return self.sender, self.text, files, self.rest and self.rest.sha256, self.mark, self.language
 
 
 @dataclass(frozen=True, kw_only=True)

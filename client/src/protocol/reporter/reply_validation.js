@@ -290,7 +290,7 @@ function withoutRepeated(replies) {
  */
 function repeats(reply, other) {
   const content = (/** @type {Message} */ { from, text, attachments = [], rest, mark, language }) => [
-    [from, text, rest?.size, mark, language],
+    [from, text, rest?.sha256, mark, language],
     attachments.map(({ name, type, size, sha256 }) => [name, type, size, sha256]),
   ];
   return JSON.stringify(content(reply)) === JSON.stringify(content(other));
