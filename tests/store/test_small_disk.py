@@ -14,7 +14,7 @@ from whistle.store.models import TODAY
 
 MIB = 1024 * 1024
 SIZE = 40_000  # bytes of an envelope
-DISK = 32 * MIB
+DISK = 20 * MIB
 Report = tuple[tuple[Sealed, Sealed], list[bytes]]
 
 

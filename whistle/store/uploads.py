@@ -187,13 +187,16 @@ class PendingRoom:
         """
         _, today, limit = self._count()
         excess = today + count - limit * AFTER[0] // AFTER[1]
+        going: list[bytes] = []
+        others = set()
         for other, ids in self._ranked() if kept + count <= limit else []:
-            if excess <= 0:
+            if len(going) >= excess:
                 break
-            drop(self._database, self._block_store, ids)
-            excess -= len(ids)
-            if other == upload:
-                raise Full("no space for this upload")
+            going += ids
+            others.add(other)
+        drop(self._database, self._block_store, going)
+        if upload in others:
+            raise Full("no space for this upload")
         _, today, limit = self._count()
         if today + count > limit:
             raise Full("no space for more blocks")
