@@ -236,6 +236,20 @@ def test_a_reply_that_was_left_closed_is_opened_by_itself(
     assert page.ask("content", reply=closed)["fault"] == {"kind": "malformed"}
 
 
+def test_what_cannot_be_checked_is_not_fetched_anew_for_each_manifest(
+    app: flask.Flask, org: parties.Organisation, instance: Instance, page: Page
+) -> None:
+    """Junk makes a browser read older manifests too; what it has opened and fetched it judges by all of them."""
+    who = who_sent(page.report())
+    answer(app, org, who, reported(app, org), "", **long(app, "A long one."))
+    store_of(app).commit([Sealed(place_ids(who.replies, 3)[0], Heap.REPORTERS, bytes(8 * 4096))], [])
+    newer = org.next(collection=("friday",))
+    instance.published.install([(newer.data, newer.signature)])
+    there = page.ask("lookup", typed=" ".join(words.encode(who.code)))["answer"]
+    assert ([each["reply"]["text"] for each in there["replies"]], there["late"]) == (["A long one."], 1)
+    assert "/manifest-1.json" in page.line.asked and page.line.asked.count("/api/blocks") == 1
+
+
 ENDLESS = {
     "the same again": lambda id: bytes(3) + b"\1\1" + id + bytes(9),
     "nothing, and more": lambda id: bytes(4) + b"\1",

@@ -188,10 +188,16 @@ export class Task {
     let entries = null;
     /** @type {Conversation | null} */
     let conversation = null;
+    /** @type {Map<string, Promise<Uint8Array>>} */
+    const contents = new Map(); // of long replies, by their seeds: each is fetched once, however many manifests there are
+    const fetch = (/** @type {Attachment} */ record) => {
+      const content = contents.get(record.seed) ?? this._fetchWhole(record);
+      contents.set(record.seed, content);
+      return content;
+    };
     for await (const manifests of this._manifests()) {
       const { slots } = manifests.manifests[0].manifest;
       entries ??= await this._everything(reporter.lookupIds(slots));
-      const fetch = (/** @type {Attachment} */ record) => this._fetchWhole(record);
       conversation = await validateReplies(entries, reporter, manifests, slots, fetch, this._question.environment.day);
       const { late, notices, replies } = conversation;
       if (!late && [...notices, ...replies].every(({ reviewer }) => !reviewer.retired)) {

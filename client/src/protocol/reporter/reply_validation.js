@@ -23,6 +23,12 @@ import { compare, isPlaceOf } from "./missing_replies.js";
 /** @import { Named } from "./missing_replies.js" */
 /** @import { Reporter } from "../code/retrieval.js" */
 
+/**
+ * What the envelopes of a lookup hold, null if they cannot be opened.
+ *
+ * @type {WeakMap<Found, Signed | null>}
+ */
+const OPENED = new WeakMap();
 const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that are opened at once, the shortest first
 
 /**
@@ -163,10 +169,32 @@ export class ReplyValidator {
    * @param {ReplyPlace} place
    * @returns {FoundReply}
    */
-  _read({ body, day }, place) {
-    const signed = envelope.open(body, [this._reporter.mailbox], this._slots);
+  _read(entry, place) {
+    const { day } = entry;
+    const signed = this._open(entry);
     const reviewer = this.check(signed, place, day);
     return { day, reviewer, reply: signed.message, hash: message.hash(signed), place };
+  }
+
+  /**
+   * The message in an envelope.  Opening takes long, and there may be a thousand: by other manifests, it is not repeated.
+   *
+   * @param {Found} entry
+   */
+  _open(entry) {
+    if (!OPENED.has(entry)) {
+      try {
+        OPENED.set(entry, envelope.open(entry.body, [this._reporter.mailbox], this._slots));
+      } catch (error) {
+        unlessProtocol(error);
+        OPENED.set(entry, null);
+      }
+    }
+    const signed = OPENED.get(entry);
+    if (!signed) {
+      throw new Malformed("an envelope that cannot be opened");
+    }
+    return signed;
   }
 
   /**
