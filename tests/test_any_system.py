@@ -15,7 +15,7 @@ import pytest
 
 from tests.patience import TRIAL
 from whistle import durable
-from whistle.workstation.app import local_server
+from whistle.local_page import listening
 
 SOME = ["test_sticks.py", "test_folder.py"]
 HERE = Path(__file__).parent
@@ -117,7 +117,7 @@ def test_a_file_is_closed_before_it_is_renamed(tmp_path: Path, monkeypatch: pyte
 
 def test_the_ports_option(monkeypatch: pytest.MonkeyPatch) -> None:
     """Nobody else can listen where the workstation's page does."""
-    monkeypatch.setattr(local_server, "PORT_OPTION", socket.SO_KEEPALIVE)  # stands for the one that Windows has
-    with local_server._listening(0) as listener:
+    monkeypatch.setattr(listening, "PORT_OPTION", socket.SO_KEEPALIVE)  # stands for the one that Windows has
+    with listening.listen(0) as listener:
         assert listener.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert not listener.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)

@@ -12,12 +12,13 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import ModuleType
 
+import psutil  # noqa: F401 (its part for Linux needs what is hidden below; on other systems it has other parts)
 import pytest
 
 from whistle.cli.main import UNIX
 
 SERVER = ("whistle.server", "whistle.server.running.gunicorn")
-PORTABLE = ("workstation", "courier", "reporter", "cli", "durable", "hardening")
+PORTABLE = ("workstation", "courier", "reporter", "cli", "durable", "hardening", "local_page", "sticks")
 
 
 class Hidden:
@@ -46,4 +47,4 @@ def pytest_load_initial_conftests() -> None:
         del sys.modules[name]
     hide()
     vars(importlib.import_module("whistle.durable"))["NAMELESS"] = None
-    vars(importlib.import_module("whistle.workstation.app.peer_owner"))["TABLES"] = (Path("/nowhere"),)
+    vars(importlib.import_module("whistle.local_page.peer_owner"))["TABLES"] = (Path("/nowhere"),)

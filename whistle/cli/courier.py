@@ -6,6 +6,7 @@ import functools
 import os
 import signal
 import stat
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,10 +14,12 @@ from typing import Any, TypeVar
 import click
 
 from whistle import courier as couriers
+from whistle import sticks
 from whistle.cli import passphrase, prompts
 from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
 from whistle.courier import mail, notices, run, schedule
+from whistle.courier.page.errand import Errand
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.minisign import PublicKey
@@ -115,11 +118,15 @@ def pull(stick: Path, folder: Path, everything: bool, again: bool) -> None:
 
 
 @courier.command()
-@stick_argument
+@click.argument("stick", type=click.Path(path_type=Path, file_okay=False), required=False)
 @folder_option
 @translate_errors
-def exchange(stick: Path, folder: Path) -> None:
-    """Both: push, then pull. Run it again if it broke off; it goes on where it was."""
+def exchange(stick: Path | None, folder: Path) -> None:
+    """Both: push, then pull. Run it again if it broke off; it goes on where it was.
+
+    Without STICK, the known stick that is in is used; at a terminal a new one is asked about first.
+    """
+    stick = stick or _known(folder)
     done = couriers.Courier(folder, Progress(LABELS)).exchange(stick)
     _say_pushed(done.pushed)
     _say_pulled(done.pulled)
@@ -128,12 +135,62 @@ def exchange(stick: Path, folder: Path) -> None:
         click.echo(f"The manifest {left}: tell whoever keeps the root.")
     if done.leapt:
         click.echo(couriers.LEAPT)
+    try:
+        sticks.flush(stick)
+    except OSError as exc:
+        raise Problem("not everything is on the stick", "leave it in and exchange again") from exc
     click.echo("You may remove the stick.")
+
+
+@courier.command("open")
+@folder_option
+@click.option("--stick", type=click.Path(path_type=Path, file_okay=False), help="A folder to use without asking.")
+@click.option("--port", type=click.IntRange(0, 65_535), default=0, metavar="N", help="Any free one unless given.")
+@click.option("--browser/--no-browser", default=True, help="Open it in the browser; so unless told otherwise.")
+@translate_errors
+def open_(folder: Path, stick: Path | None, port: int, browser: bool) -> None:
+    """Show a page with one button, for this computer and this user alone; Ctrl-C ends it."""
+    from whistle.courier.page.app import create_app  # Flask is loaded only for the page
+    from whistle.local_page import listening
+
+    app = create_app(folder, stick)
+    try:
+        server, address = listening.serve(app, port, app.config["WHISTLE_PATH"])
+    except listening.PortTaken as exc:
+        raise Problem(str(exc), exc.hint) from exc
+    click.echo(f"The courier's page: {address}")
+    click.echo("Ctrl-C ends it.")
+    if browser and sys.stdout.isatty():
+        click.launch(address)
+    with _ended_by_signals():
+        server.serve_forever()  # closes what it listens at
+    click.echo("Ended.")
+
+
+def _known(folder: Path) -> Path:
+    """The stick that is in and known; at a terminal a new one is asked about. Raises Problem, CourierError."""
+    errand = Errand(folder, None)
+    usable, fresh = errand.found()
+    if not usable and len(fresh) == 1 and prompts.at_a_terminal():
+        stick = fresh[0]
+        click.echo(f"A stick that is new here: {stick.folder}", err=True)
+        if stick.id:
+            click.confirm(f"Its name is {stick.name}. Use it from now on?", abort=True, err=True)
+        name = stick.name or prompts.prompt("A name for it, which whoever finds it can read", sticks.checked)
+        errand.name(str(stick.folder), name)
+        usable, _ = errand.found()
+    if len(usable) != 1:
+        what = "more than one known stick is in" if usable else "no known stick is in"
+        raise Problem(
+            what, "put in one, or name its folder; a new one is asked about at a terminal, and in: courier open"
+        )
+    return usable[0].folder
 
 
 @courier.command("run")
 @folder_option
 @click.option("--stick", type=click.Path(path_type=Path, file_okay=False), help="Where the stick is, once it is in.")
+@click.option("--known-stick", is_flag=True, help="Whichever known stick is in; name it first with: courier open.")
 @click.option("--at", "times", type=prompts.Times(), help="When to exchange; each hour from 8 to 18 unless given.")
 @click.option(
     "--on", "days", type=prompts.Weekdays(), help="On which days; those that the manifest promises unless given."
@@ -165,6 +222,7 @@ def exchange(stick: Path, folder: Path) -> None:
 def run_(
     folder: Path,
     stick: Path | None,
+    known_stick: bool,
     times: tuple[datetime.time, ...] | None,
     days: tuple[str, ...] | None,
     hour: tuple[datetime.time, ...],
@@ -177,11 +235,13 @@ def run_(
     It goes whether or not there is anything, and says once a day that it runs, whatever came. Ctrl-C ends it.
     """
     way = _mail(**by_mail) or (notices.Desktop() if notice == "desktop" else notices.Lines(click.echo))
-    own = None if stick else couriers.own_stick(folder)
+    if stick and known_stick:
+        raise click.UsageError("--stick and --known-stick exclude each other")
+    place = run.known(folder) if known_stick else run.named(stick or couriers.own_stick(folder))
     with _ended_by_signals():
         run.Run(
             folder,
-            lambda: own or (stick if stick and stick.is_dir() else None),
+            place,
             schedule.Schedule(times or schedule.HOURS, days or ()),
             notices.Notices(folder, way, hour[0], click.echo),
             click.echo,

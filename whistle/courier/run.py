@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from whistle import sticks
 from whistle.courier import alarms, lock, memory, stick
 from whistle.courier.errors import BadServer, BadStick, Busy, CourierError, Refused, ServerAway, disk
 from whistle.courier.exchange import Courier
@@ -117,6 +118,21 @@ class Run:
             self._seen.save(self._folder)
         except OSError:
             self._say("The courier's folder cannot be written: make room, or see who owns it.")
+
+
+def named(folder: Path) -> Callable[[], Path | None]:
+    """Where a stick is that lies in this folder once it is in."""
+    return lambda: folder if folder.is_dir() else None
+
+
+def known(own: Path) -> Callable[[], Path | None]:
+    """Where the one known stick is that is in; with more than one, nowhere."""
+
+    def place() -> Path | None:
+        found = sticks.usable(sticks.mounted(), sticks.known(own))
+        return found[0].folder if len(found) == 1 else None
+
+    return place
 
 
 def _sentence(hint: str) -> str:

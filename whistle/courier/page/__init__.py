@@ -1,0 +1,1 @@
+"""The courier's local page: one button."""

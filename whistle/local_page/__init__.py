@@ -1,0 +1,1 @@
+"""A page for the user at this computer alone: what workstation and courier share of theirs."""
