@@ -49,6 +49,7 @@ COLUMNS = {
     "pending": ["id", "day", "upload"],
     "imports": ["reviewer", "day", "hash"],
     "visits": ["courier", "day"],
+    "manifests": ["serial", "data", "signature"],
     "clock": ["day"],
     "alembic_version": ["version_num"],
 }
