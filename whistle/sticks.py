@@ -117,6 +117,29 @@ def usable(found: Sequence[Stick], ids: Collection[str]) -> list[Stick]:
     return sorted(ours, key=lambda stick: (stick.name, stick.id))
 
 
+def offered(own: Path, named: Path | None = None) -> tuple[list[Stick], list[Stick]]:
+    """The sticks that a program with this folder can use, and the ones that somebody has to be asked about first.
+
+    With a named folder, that one alone, if it is there.
+    """
+    if named is not None:
+        return ([Stick(named)] if named.is_dir() else []), []
+    found = mounted()
+    ours = usable(found, known(own))
+    return ours, [stick for stick in found if stick not in ours]
+
+
+def adopt(own: Path, folder: str, name: str) -> bool:
+    """Use the new stick in this folder from now on, under this name if it has none; whether it is still there.
+
+    Raises ValueError for no name, OSError.
+    """
+    stick = next((each for each in offered(own)[1] if str(each.folder) == folder), None)
+    if stick is not None:
+        remember(own, mark(stick.folder, name))
+    return stick is not None
+
+
 def flush(folder: Path) -> None:
     """Return once all that was written in the folder's file system is on its medium.  Raises OSError."""
     durable.sync_folder(folder)

@@ -14,12 +14,10 @@ from typing import Any, TypeVar
 import click
 
 from whistle import courier as couriers
-from whistle import sticks
 from whistle.cli import passphrase, prompts
 from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
 from whistle.courier import mail, notices, run, schedule
-from whistle.courier.page.errand import Errand
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment, manifest
 from whistle.protocol.trust.minisign import PublicKey
@@ -126,7 +124,7 @@ def exchange(stick: Path | None, folder: Path) -> None:
 
     Without STICK, the known stick that is in is used; at a terminal a new one is asked about first.
     """
-    stick = stick or _known(folder)
+    stick = stick or prompts.stick(folder)
     done = couriers.Courier(folder, Progress(LABELS)).exchange(stick)
     _say_pushed(done.pushed)
     _say_pulled(done.pulled)
@@ -135,10 +133,7 @@ def exchange(stick: Path | None, folder: Path) -> None:
         click.echo(f"The manifest {left}: tell whoever keeps the root.")
     if done.leapt:
         click.echo(couriers.LEAPT)
-    try:
-        sticks.flush(stick)
-    except OSError as exc:
-        raise Problem("not everything is on the stick", "leave it in and exchange again") from exc
+    prompts.flush(stick)
     click.echo("You may remove the stick.")
 
 
@@ -165,26 +160,6 @@ def open_(folder: Path, stick: Path | None, port: int, browser: bool) -> None:
     with _ended_by_signals():
         server.serve_forever()  # closes what it listens at
     click.echo("Ended.")
-
-
-def _known(folder: Path) -> Path:
-    """The stick that is in and known; at a terminal a new one is asked about. Raises Problem, CourierError."""
-    errand = Errand(folder, None)
-    usable, fresh = errand.found()
-    if not usable and len(fresh) == 1 and prompts.at_a_terminal():
-        stick = fresh[0]
-        click.echo(f"A stick that is new here: {stick.folder}", err=True)
-        if stick.id:
-            click.confirm(f"Its name is {stick.name}. Use it from now on?", abort=True, err=True)
-        name = stick.name or prompts.prompt("A name for it, which whoever finds it can read", sticks.checked)
-        errand.name(str(stick.folder), name)
-        usable, _ = errand.found()
-    if len(usable) != 1:
-        what = "more than one known stick is in" if usable else "no known stick is in"
-        raise Problem(
-            what, "put in one, or name its folder; a new one is asked about at a terminal, and in: courier open"
-        )
-    return usable[0].folder
 
 
 @courier.command("run")

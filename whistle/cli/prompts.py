@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from whistle import sticks
 from whistle.cli.errors import Problem
 from whistle.protocol import schema
 from whistle.protocol.case.message import MAX_REST
@@ -228,6 +229,35 @@ def _is_address(text: str, schemes: tuple[str, ...]) -> bool:
 def at_a_terminal() -> bool:
     """Whether standard input is a terminal, where somebody can be asked."""
     return sys.stdin.isatty()
+
+
+def stick(own: Path) -> Path:
+    """The known stick that is in; at a terminal a new one is asked about.  Raises Problem.
+
+    `own` is the folder of the program that knows it.
+    """
+    usable, fresh = sticks.offered(own)
+    if not usable and len(fresh) == 1 and at_a_terminal():
+        click.echo(f"A stick that is new here: {fresh[0].folder}", err=True)
+        if fresh[0].id:
+            click.confirm(f"Its name is {fresh[0].name}. Use it from now on?", abort=True, err=True)
+        name = fresh[0].name or prompt("A name for it, which whoever finds it can read", sticks.checked)
+        sticks.adopt(own, str(fresh[0].folder), name)
+        usable, _ = sticks.offered(own)
+    if len(usable) != 1:
+        what = "more than one known stick is in" if usable else "no known stick is in"
+        raise Problem(
+            what, "put in one, or name its folder; a new one is given a name at a terminal, or in the local page"
+        )
+    return usable[0].folder
+
+
+def flush(stick: Path) -> None:
+    """Return once all is on the stick.  Raises Problem."""
+    try:
+        sticks.flush(stick)
+    except OSError as exc:
+        raise Problem("not everything is on the stick", "leave it in and exchange again") from exc
 
 
 def reporter(descriptor: int | None) -> Reporter:

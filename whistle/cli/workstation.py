@@ -151,12 +151,14 @@ def import_(station: Workstation, place: Path, roots: tuple[Path, ...]) -> None:
 
 @workstation.command()
 @with_workstation
-@click.argument("stick", type=FOLDER)
+@click.argument("stick", type=FOLDER, required=False)
 @root_option
-def exchange(station: Workstation, stick: Path, roots: tuple[Path, ...]) -> None:
+def exchange(station: Workstation, stick: Path | None, roots: tuple[Path, ...]) -> None:
     """Take in what lies on STICK, and write on it what is to go."""
     _pin(station, roots)
+    stick = stick or prompts.stick(station.vault.folder)
     done = exchanges.exchange(station, stick, _progress("import"))
+    prompts.flush(stick)
     say([*done.lines(), "You may remove the stick."])
     _refuse_altered(done.imported)
 

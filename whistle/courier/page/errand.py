@@ -38,19 +38,13 @@ class Errand:
 
     def found(self) -> tuple[list[Stick], list[Stick]]:
         """The sticks that can be used, and the ones that somebody has to be asked about first."""
-        if self._named is not None:
-            return ([Stick(self._named)] if self._named.is_dir() else []), []
-        found = sticks.mounted()
-        usable = sticks.usable(found, sticks.known(self._folder))
-        return usable, [stick for stick in found if stick not in usable]
+        return sticks.offered(self._folder, self._named)
 
     def name(self, folder: str, name: str) -> None:
         """Use a stick from now on, under this name if it has none. Raises ValueError, CourierError."""
-        stick = next((each for each in self.found()[1] if str(each.folder) == folder), None)
-        if stick is None:
-            raise CourierError("the stick is no longer there", "put it in again")
         try:
-            sticks.remember(self._folder, sticks.mark(stick.folder, name))
+            if not sticks.adopt(self._folder, folder, name):
+                raise CourierError("the stick is no longer there", "put it in again")
         except OSError as exc:
             raise disk("the stick", exc) from exc
 

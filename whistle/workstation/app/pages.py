@@ -52,7 +52,7 @@ def terms() -> dict[str, Any]:
     current = session()
     return {
         "connected": current.courier is not None,
-        "stick": current.stick,
+        "offered": current.offered,
         "saved": current.saved,
         "record": transcript,
         "profile": current.workstation.profile,
@@ -99,6 +99,12 @@ def found() -> str:
 def exchange() -> Response:
     """Exchange with the stick."""
     return _done(session().exchange)
+
+
+@pages.post("/stick")
+def stick() -> Response:
+    """Use a new stick from now on."""
+    return _done(lambda: session().adopt(_text("folder"), _text("name")))
 
 
 @pages.post("/carry")

@@ -5,10 +5,15 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from whistle import sticks
+from whistle.sticks import Stick
+from whistle.workstation import files
 from whistle.workstation.app.refused_forms import Typed
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import exchange, outbox
 from whistle.workstation.workstation import Workstation
+
+TAKE_OUT = "Everything is written. You may take the stick out."
 
 
 @dataclass
@@ -43,8 +48,27 @@ class Session:
 
     def exchange(self) -> None:
         """Import the stick's inbox and write its outbox."""
-        done = exchange.exchange(self.workstation, self._mounted())
-        self.say(*done.lines(), good=_good(done))
+        stick = self._mounted()
+        done = exchange.exchange(self.workstation, stick)
+        try:
+            sticks.flush(stick)
+        except OSError as exc:
+            raise files.cannot_write(stick, exc) from exc
+        self.say(*done.lines(), TAKE_OUT, good=_good(done))
+
+    def offered(self) -> tuple[list[Stick], list[Stick]]:
+        """The sticks that can be used, and the ones that the reviewer has to be asked about first."""
+        return sticks.offered(self.workstation.vault.folder, self.stick)
+
+    def adopt(self, folder: str, name: str) -> None:
+        """Use a new stick from now on, under this name if it has none."""
+        try:
+            if not sticks.adopt(self.workstation.vault.folder, folder, name):
+                raise Refused("the stick is no longer there", "put it in again")
+        except ValueError as exc:
+            raise Refused("this is no name for a stick", str(exc)) from exc
+        except OSError as exc:
+            raise files.cannot_write(Path(folder), exc) from exc
 
     def carry(self) -> None:
         """Write the outbox, let the courier exchange with the server, and import what came."""
@@ -57,9 +81,11 @@ class Session:
         self.say(*lines, *done.lines(), good=_good(done))
 
     def _mounted(self) -> Path:
-        if self.stick is None:
-            raise Refused("no stick was named", "start `whistle workstation open` with the folder of the stick")
-        return self.stick
+        usable, _ = self.offered()
+        if len(usable) != 1:
+            what = "more than one known stick is in" if usable else "there is no stick that is known here"
+            raise Refused(what, "put in one, give it a name if it is new, then exchange")
+        return usable[0].folder
 
 
 def _good(done: exchange.Exchanged) -> bool:

@@ -1,0 +1,51 @@
+"""Sticks that the workstation finds by itself."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.test_courier_page import Sticks, ports
+from tests.workstation.carrying import World
+from tests.workstation.test_app import post
+from whistle import sticks
+from whistle.workstation.app.app import create_app
+from whistle.workstation.app.session import TAKE_OUT
+
+__all__ = ["ports"]  # a fixture
+
+
+def test_a_new_stick_is_asked_about_and_a_known_one_is_not(
+    world: World, ports: Sticks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing is written before it has a name; then one press exchanges, flushes, and says to take it out."""
+    station = world.station("ombuds")
+    page = create_app(station, None, token="t").test_client()
+    assert "There is no stick." in page.get("/t/").text
+    assert "no stick that is known" in post(page, "exchange")
+    stick = ports.put_in("usb")
+    assert "A stick that is new here" in page.get("/t/").text
+    assert "no name for a stick" in post(page, "stick", folder=str(stick), name="")
+    assert "no longer there" in post(page, "stick", folder=str(world.folder), name="x")
+    assert list(stick.iterdir()) == [] and not (world.folder / sticks.MARK).exists()
+    post(page, "stick", folder=str(stick), name="Blue")
+    flushed: list[Path] = []
+    monkeypatch.setattr(sticks, "flush", flushed.append)
+    assert TAKE_OUT in post(page, "exchange") and flushed == [stick]
+    assert (stick / "outbox").is_dir() and sticks.marked(stick).name == "Blue"
+
+    def fails(folder: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr(sticks, "flush", fails)
+    said = post(page, "exchange")
+    assert TAKE_OUT not in said and "Input/output error" in said
+
+
+def test_a_mark_of_the_courier_is_asked_about_without_a_new_name(world: World, ports: Sticks) -> None:
+    """The stick keeps its number and name on both sides."""
+    page = create_app(world.station("ombuds"), None, token="t").test_client()
+    stick = ports.put_in("usb")
+    made = sticks.mark(stick, "Blue")
+    assert "Its name is" in page.get("/t/").text and "known here" in post(page, "exchange")
+    post(page, "stick", folder=str(stick))
+    assert TAKE_OUT in post(page, "exchange") and sticks.marked(stick) == made
