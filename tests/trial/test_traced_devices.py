@@ -175,7 +175,7 @@ def page(
 
 @pytest.mark.skipif(not TRIAL, reason="a trial: make trial")
 def test_the_local_page_writes_nothing_else(tmp_path: Path, tracer: Tracer) -> None:
-    """Pages shown, a note with large files, a form that is refused, one that breaks off, and a file that is saved."""
+    """Pages, a note with large files, a refused form, one that breaks off, a search, and a file that is saved."""
     desk = Desk(tracer, tmp_path / "home")
     desk.brings()
     with readable(PASSPHRASE + "\n") as fd:
@@ -203,7 +203,12 @@ def test_the_local_page_writes_nothing_else(tmp_path: Path, tracer: Tracer) -> N
         broken.endheaders(body)
         broken.close()
     assert page(desk, connection, f"{case}/{MARK}", None, "")[0] == 404
-    fields = dict(re.findall(r'name="(message|number)" value="([^"]*)"', shown)[:2])
+    words = urlencode({"words": MARK}).encode()
+    assert page(desk, connection, f"{path}search", words, "application/x-www-form-urlencoded")[0] == 303
+    assert f"<mark>{MARK}</mark>" in page(desk, connection, f"{path}found", None, "")[1]
+    look = re.findall(r'href="([^"]*)" aria-label="Look at', shown)[0]
+    looked = page(desk, connection, look, None, "")[1]
+    fields = dict(re.findall(r'name="(message|number)" value="([^"]*)"', looked)[:2])
     assert (
         page(desk, connection, f"{case}/save", urlencode(fields).encode(), "application/x-www-form-urlencoded")[0]
         == 303
