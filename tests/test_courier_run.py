@@ -10,6 +10,7 @@ import socket
 import subprocess
 import sys
 import time
+import types
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -305,6 +306,7 @@ def test_a_relay_that_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
             id="a password that others can read",
         ),
         pytest.param(["--at", "25:00"], "no time", id="no time"),
+        pytest.param(["--notice-at", "8:00,9:00"], "one time", id="two notices a day"),
     ],
 )
 def test_options_that_would_leak_or_fail(place: Place, tmp_path: Path, options: list[str], wrong: str) -> None:
@@ -350,6 +352,28 @@ def test_two_exchanges_at_once(place: Place, tmp_path: Path, stick: Path) -> Non
     with lock.held(tmp_path / "courier", lock.EXCHANGE), pytest.raises(CourierError, match="under way"):
         one.exchange(stick)
     one.exchange(stick)
+
+
+def test_locks_where_windows_has_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without the locks of Unix the first byte is locked, at once or not at all; it stands in for Windows here."""
+    asked: list[tuple[int, int]] = []
+
+    def locking(handle: int, mode: int, length: int) -> None:
+        asked.append((mode, length))
+        if len(asked) > 1:
+            raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(lock, "fcntl", None)
+    monkeypatch.setitem(sys.modules, "msvcrt", types.SimpleNamespace(locking=locking, LK_NBLCK=2))
+    with lock.held(tmp_path, lock.RUN), pytest.raises(CourierError, match="another"), lock.held(tmp_path, lock.RUN):
+        raise AssertionError("held twice")
+    assert asked == [(2, 1)] * 2
+
+
+def test_a_relay_of_no_name(tmp_path: Path) -> None:
+    """A host that cannot be looked up is a notice that failed, and no end of the notices."""
+    with pytest.raises(CourierError, match="cannot be reached"):
+        mail.Mail(mail.Relay("a" * 70 + ".invalid", 587), "a@office.example", "b@office.example").give(notices.NOTICE)
 
 
 def test_a_workstation_on_this_machine(place: Place, tmp_path: Path) -> None:

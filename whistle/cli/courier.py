@@ -210,6 +210,8 @@ def run_(
     It goes whether or not there is anything, and says once a day that it runs, whatever came. Ctrl-C ends it.
     """
     way = _mail(**by_mail) or (notices.Desktop() if notice == "desktop" else notices.Lines(click.echo))
+    if len(hour) != 1:
+        raise click.UsageError("--notice-at is one time of the day")
     if stick and known_stick:
         raise click.UsageError("--stick and --known-stick exclude each other")
     place = run.known(folder) if known_stick else run.named(stick or couriers.own_stick(folder))

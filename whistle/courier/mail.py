@@ -56,7 +56,7 @@ class Mail:
             raise CourierError("the mail relay refuses the user or password", "check both with its operator") from exc
         except smtplib.SMTPNotSupportedError as exc:
             raise CourierError("the mail relay has no TLS or no login there", "try its other port, 465 or 587") from exc
-        except (smtplib.SMTPException, OSError) as exc:
+        except (smtplib.SMTPException, OSError, ValueError) as exc:  # ValueError: a host that no name can be
             raise CourierError("the mail relay cannot be reached, or refuses", "it is tried again by itself") from exc
 
     def _connected(self) -> smtplib.SMTP:
