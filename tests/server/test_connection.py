@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from whistle.server.limits import network
 from whistle.server.running import connection
 from whistle.server.running.connection import BEGUN, BODY, HEAD, Buffers, Connection, State, Stranger, Terms, slowest
 from whistle.server.running.worker import is_local
@@ -149,6 +150,18 @@ def test_a_lane_without_streams_waits_for_nobody(pair: Pair) -> None:
         pair.ours.sendall(b"more")
 
 
+@pytest.mark.parametrize("field", ["content-length: 0000000000000050", "transfer-encoding: chunked"])
+def test_no_thread_waits_for_a_body_that_seemed_to_have_come(pair: Pair, field: str) -> None:
+    """Where gunicorn expects more than was seen in the head, however that may be written, the connection ends."""
+    head = f"POST / HTTP/1.1\r\n{field}\r\n\r\n".encode()
+    assert pair.send(head)
+    pair.ours.taken()
+    assert pair.ours.recv(1000) == head
+    pair.theirs.shutdown(socket.SHUT_WR)  # whoever waits would be woken by it
+    with pytest.raises(TimeoutError):
+        pair.ours.recv(1)
+
+
 def test_whoever_went_away_is_not_answered(pair: Pair) -> None:
     """A client that closed while it waited for its turn costs nothing more."""
     pair.send(GET)
@@ -233,9 +246,19 @@ def test_visitors_are_told_apart_as_the_limits_do(now: list[float]) -> None:
     for terms, visitor in expected.items():
         pair = Pair(terms)
         pair.send(forwarded)
-        assert pair.ours.state is State.BODY and pair.ours.visitor("127.0.0.1") == visitor
+        assert pair.ours.state is State.BODY and pair.ours.visitor("127.0.0.1") == network(visitor).hex()
         pair.theirs.close()
         pair.ours.close()
+
+
+def test_a_whole_network_of_ipv6_is_one_visitor(now: list[float]) -> None:
+    """Else somebody who has one would get as many turns as they like, and everybody else one."""
+    pair = Pair(Terms(addresses=True))
+    pair.send(GET)
+    found = {pair.ours.visitor(each) for each in ("2001:db8::1", "2001:db8::ffff", "2001:db8:0:0:7::")}
+    assert len(found) == 1 and found != {pair.ours.visitor("2001:db8:0:1::1")}
+    pair.theirs.close()
+    pair.ours.close()
 
 
 def test_circuits_are_told_by_this_machine_alone() -> None:

@@ -77,6 +77,7 @@ REQUESTS = {
     (FORM, b"words=1&step=renew&attempt=1"): lanes.SENDING,
     (b"POST /en/ HTTP/1.1\r\ncontent-type: multipart/form-data; boundary=b\r\n", b"step=download"): lanes.SENDING,
     (b"POST /api/lookup HTTP/1.1\r\n", b""): lanes.READING,
+    (b"\r\nPOST /api/lookup HTTP/1.1\r\n", b""): lanes.READING,
     (b"POST /api/withdraw HTTP/1.1\r\n", b""): lanes.READING,
     (b"POST /api/blocks HTTP/1.1\r\n", b""): lanes.FETCHING,
     (b"POST /api/block HTTP/1.1\r\n", b""): lanes.BLOCKS,

@@ -130,6 +130,25 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
     assert 3 <= sum(slept) < 4 and isinstance(refused.value.retry_after, int) and refused.value.retry_after > 1000
 
 
+def test_whoever_meets_their_own_limit_holds_up_nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With many messages at once, one visitor is let in as often as alone; the rest leave the queue at once."""
+    rates = {**RATES, "send": Rate("1 per hour", "9 per 10 seconds")}
+    _, limits = limited(tmp_path, behind_tor=False, patience=60.0, rates=rates)
+    environ = {"REMOTE_ADDR": "192.0.2.1"}
+    limits._queue.append(other := object())  # so that it waits first
+
+    def sleep(_: float) -> None:
+        assert other in limits._queue, "whoever cannot be let in waits on, before everybody else"
+        limits.count("send", environ)  # by another connection of the same visitor
+        limits._queue.remove(other)
+
+    monkeypatch.setattr(counted.time, "sleep", sleep)
+    with pytest.raises(TooManyRequests):
+        limits.queue("send", environ)
+    assert not limits._queue
+    limits.queue("send", {"REMOTE_ADDR": "192.0.2.2"})
+
+
 def test_whoever_asks_before_sending_is_not_refused_for_a_short_queue(tmp_path: Path) -> None:
     """A message would wait that long; the question does not, and is refused only where waiting would not help."""
     rates = {**RATES, "send": Rate("1 per hour", "1 per 10 seconds")}

@@ -25,6 +25,8 @@ from whistle.server.errors import StartError
 from whistle.server.key_files import write_manifests, write_roots
 from whistle.server.running import gunicorn, setup
 from whistle.server.running.connection import HEAD_TIME
+from whistle.server.running.connection import PATIENCE as SLOW
+from whistle.server.running.lanes import READING, SIZES
 from whistle.server.running.socket_lock import socket_lock
 
 THREADS = 40
@@ -188,6 +190,18 @@ def test_half_sent_requests_do_not_starve_others(running: Running, count: int, s
         begun = time.monotonic()
         assert running.ask("GET", "/en/")[0] == 200
         assert time.monotonic() - begun < HEAD_TIME  # so not only when the others' time was over
+
+
+def test_a_length_that_is_read_in_two_ways_holds_no_thread(running: Running) -> None:
+    """A body that the accepting thread does not see coming is not waited for by those that answer others."""
+    kind = "application/x-www-form-urlencoded"
+    head = f"POST /en/ HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {'0' * 20}50\r\n\r\n".encode()
+    with contextlib.ExitStack() as stuck:
+        for _ in range(4 * SIZES[READING].threads):  # of two processes
+            stuck.enter_context(socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE)).sendall(head)
+        begun = time.monotonic()
+        assert running.ask("POST", "/en/", b"step=replies", **{"Content-Type": kind})[0] == 200
+        assert time.monotonic() - begun < SLOW  # so not only when some of the others were given up
 
 
 def test_more_visitors_than_files_may_be_open(monkeypatch: pytest.MonkeyPatch) -> None:

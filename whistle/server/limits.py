@@ -70,7 +70,7 @@ class AddressHash:
             if hour != key_hour:
                 key = os.urandom(32)
                 self.KEY.pack_into(data, 0, hour, key)
-        return hashlib.blake2b(_network(address), key=key, digest_size=16).hexdigest()
+        return hashlib.blake2b(network(address), key=key, digest_size=16).hexdigest()
 
 
 class Limits:
@@ -116,6 +116,7 @@ class Limits:
     def queue(self, action: str, environ: dict[str, Any]) -> None:
         """`check`, but wait in a queue where only everybody's limit is met; TooManyRequests if that takes too long.
 
+        Whoever meets their own limit meanwhile leaves the queue, since they would hold up all who wait behind them.
         Whoever closes the connection meanwhile leaves the queue, and so does a thread of a lane that must not wait.
         """
         self.check(action, environ, everybody=False)
@@ -146,6 +147,7 @@ class Limits:
     def _is_free(self, place: object, action: str, environ: dict[str, Any]) -> bool:
         if self._queue[0] is not place:
             return False
+        self.check(action, environ, everybody=False)
         try:
             self.check(action, environ)
         except TooManyRequests:
@@ -168,7 +170,7 @@ class Limits:
             yield from ((item, f"known {client_id}") for item in _parsed(rate.each))
             return
         if self._config.circuits or not self._config.behind_tor:
-            visitor = self._address_hash(_address(environ, self._config.trusted_proxies))
+            visitor = self._address_hash(visitor_address(environ, self._config.trusted_proxies))
             yield from ((item, visitor) for item in _parsed(rate.each))
         if everybody := rate.all or self._sized.get(action, ""):
             yield from ((item, EVERYBODY) for item in _parsed(everybody))
@@ -300,7 +302,7 @@ def _here() -> Limits:
     return of(flask.current_app)
 
 
-def _address(environ: dict[str, Any], proxies: int) -> str:
+def visitor_address(environ: dict[str, Any], proxies: int) -> str:
     """The address that the outermost trusted proxy saw; entries before it could be forged and are ignored."""
     passed = [each.strip() for each in environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if each.strip()]
     if proxies and len(passed) >= proxies:
@@ -308,7 +310,8 @@ def _address(environ: dict[str, Any], proxies: int) -> str:
     return str(environ.get("REMOTE_ADDR") or "")
 
 
-def _network(address: str) -> bytes:
+def network(address: str) -> bytes:
+    """By what an address is told from others: a whole /64 of IPv6 is one; empty for what is no address."""
     try:
         ip = ipaddress.ip_address(address)
     except ValueError:

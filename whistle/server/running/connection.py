@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any
 
-from whistle.server.limits import CIRCUITS
+from whistle.server.limits import CIRCUITS, network, visitor_address
 
 FIRST_TIME = 15.0  # seconds until the first byte of a connection
 NEXT_TIME = 5.0  # seconds until the first byte of a further request
@@ -240,10 +240,9 @@ class Connection:
         """By which those who wait are told apart: each gets a turn in its turn."""
         if self.circuit or not self._terms.addresses:
             return self.circuit
-        passed = b",".join(FORWARDED.findall(self.head)).split(b",")
-        if self._terms.proxies and len(passed) >= self._terms.proxies:
-            return passed[-self._terms.proxies].strip().decode("latin-1") or address
-        return address
+        passed = b",".join(FORWARDED.findall(self.head)).decode("latin-1")
+        environ = {"HTTP_X_FORWARDED_FOR": passed, "REMOTE_ADDR": address}
+        return network(visitor_address(environ, self._terms.proxies)).hex()
 
     # In the thread that answers.
 
@@ -282,12 +281,14 @@ class Connection:
             return True
 
     def recv(self, size: int) -> bytes:
-        """Like `socket`'s; TimeoutError if the client is too slow."""
+        """Like `socket`'s; TimeoutError if the client is too slow, or more is read than what it announced."""
         if self._in:
             data = bytes(self._in[:size])
             del self._in[: len(data)]
             self._count()
             return data
+        if self.length <= BODY:  # all of it had come: whatever gunicorn takes for the length, no thread waits
+            raise TimeoutError("a body longer than its connection took it to be")
         with self._timed():
             data = self._plain.recv(size)
             self._moved += len(data)

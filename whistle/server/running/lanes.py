@@ -63,6 +63,7 @@ class Overrun(Exception):
 
 def lane_of(head: bytes, body: bytes, is_large: bool) -> int:
     """The lane of a request; `is_large`: its body arrives while it is answered, and `body` is its beginning."""
+    head = head.removeprefix(b"\r\n")  # gunicorn ignores an empty line before a request
     for pattern, lane in PATHS:
         if pattern.match(head):
             return LARGE if is_large and lane != COURIERS else lane
