@@ -275,13 +275,13 @@ def test_commands_without_the_sticks_folder(place: Place, page: Page, ports: Sti
 
 
 def test_the_command_ends_well(place: Place, tmp_path: Path) -> None:
-    """`whistle courier open` says where its page is, and SIGTERM ends it with status 0."""
+    """`whistle courier open` says where its page is, and Ctrl-C ends it with status 0."""
     courier(place, tmp_path / "courier")
     options = ["--folder", str(tmp_path / "courier"), "--no-browser"]
     with subprocess.Popen([*WHISTLE, "courier", "open", *options], stdout=-1, stderr=-1, text=True) as going:
         assert going.stdout
         address = going.stdout.readline().removeprefix("The courier's page: ").strip()
         assert "Exchange" in Page(address).says()
-        going.send_signal(signal.SIGTERM)
+        going.send_signal(signal.SIGINT)
         said, wrong = going.communicate(timeout=PATIENCE)
     assert (going.returncode, wrong) == (0, "") and said.endswith("Ended.\n")
