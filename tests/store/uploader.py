@@ -17,7 +17,7 @@ from typing import Any
 
 from tests.store.things import CLOCK, SIZE, after, opened
 from whistle.store import BLOCK, Heap, Sealed, Store, turnover
-from whistle.store.blocks import filesystem
+from whistle.store.blocks import files
 from whistle.store.database import Database
 
 BLOCKS = int(os.environ.get("UPLOADER_BLOCKS", "2"))  # of each report
@@ -91,7 +91,7 @@ COMMON = ((Path, "unlink"), (Database, "write"))
 
 def turn_over(store: Store, step: int) -> None:
     """Turn over, and die at a step: before a sync, a link, an unlinking, a transaction or the making anew."""
-    dies(step, *COMMON, (os, "link"), (filesystem, "_fill"), (filesystem, "_sync"), (turnover, "_rewrite_tables"))
+    dies(step, *COMMON, (os, "link"), (files, "fill"), (files, "sync"), (turnover, "_rewrite_tables"))
     store.turn_over()
     os.write(1, b"done\n")
 

@@ -11,7 +11,6 @@ today's files still reveal their order, which is why the turn-over copies them (
 import contextlib
 import ctypes
 import errno
-import fcntl
 import os
 import secrets
 import shutil
@@ -20,21 +19,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from whistle.store import room
+from whistle.store.blocks import files
 from whistle.store.errors import Full, Missing, StoreError, Taken
 from whistle.store.models import BLOCK
 
-PART = ".part"
 BOOT = Path("/proc/sys/kernel/random/boot_id")
 ARRIVING = "arriving-"
-NO_TIME = (0, 0)  # ns, access and modification
 NO_ROOM = frozenset({errno.ENOSPC, errno.EDQUOT})
 SHARDS = "0123456789abcdef"
 FEW = 8  # blocks that are synced one by one; more cost less by syncing the file system
 BATCH = 600  # ids that are listed at once
-READ_FLAGS = os.O_RDONLY | os.O_CLOEXEC | getattr(os, "O_NOATIME", 0)
-NAMELESS: int | None = getattr(os, "O_TMPFILE", None)
 NOT_NAMELESS = frozenset({errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL})  # from file systems without such files
-HANDLES = "/proc/self/fd"
 
 
 @contextlib.contextmanager
@@ -62,17 +57,17 @@ class FolderOfBlocks:
         for area in (*self._kept, self._arriving):
             _make_area(area)
         self._file_system = _FileSystem(self._folder)
-        self._nameless = NAMELESS is not None and Path(HANDLES).is_dir()
+        self._nameless = files.can_be_nameless()
 
     @_translate_os_errors()
     def put(self, id: bytes, body: bytes) -> None:
         stored = self.get(id)
         while stored is None:
             self.check_room()
-            is_written = self._write(_path(self._arriving, id), body, _no_sync)
+            is_written = self._write(_path(self._arriving, id), body, files.no_sync)
             stored = _read_first(self._kept, id)
             if stored is not None:  # another writer was faster, and its block is kept by now
-                _unlink(_path(self._arriving, id))
+                files.unlink(_path(self._arriving, id))
             else:
                 stored = body if is_written else self.get(id)
         if stored != body:
@@ -105,7 +100,7 @@ class FolderOfBlocks:
             if not _first(self._kept, id):
                 arrived.append(id)
             else:
-                _unlink(_path(self._arriving, id))  # left by a process that died while it moved the block
+                files.unlink(_path(self._arriving, id))  # left by a process that died while it moved the block
         lost = [id for id in arrived if not _is_whole(_path(self._arriving, id)) and not _first(self._kept, id)]
         if lost:
             raise Missing(sorted(lost))
@@ -118,7 +113,7 @@ class FolderOfBlocks:
             # their names must not say that they are safe: after an error, another sync may wrongly succeed
             for area in (self._arriving, self._today):
                 for id in arrived:
-                    _unlink(_path(area, id))
+                    files.unlink(_path(area, id))
             raise
         lost = [id for id in ids if not _first(self._kept, id)]
         if lost:
@@ -128,7 +123,7 @@ class FolderOfBlocks:
         if len(paths) <= FEW or not self._file_system.can_sync:
             for path in paths:
                 with contextlib.suppress(FileNotFoundError):
-                    _sync(path)
+                    files.sync(path)
             return
         self._file_system.sync(self._abandon)
 
@@ -139,13 +134,13 @@ class FolderOfBlocks:
             return
         for shard in shards:
             with contextlib.suppress(FileNotFoundError):  # `tidy` may be recreating it
-                _sync(shard)
+                files.sync(shard)
 
     def _abandon(self) -> None:
         """Remove all that arrives: the disk has lost something, and nobody knows of which file."""
         for ids in _batches(self._arriving):
             for id in ids:
-                _unlink(_path(self._arriving, id))
+                files.unlink(_path(self._arriving, id))
 
     @_translate_os_errors()
     def get(self, id: bytes) -> bytes | None:
@@ -180,33 +175,33 @@ class FolderOfBlocks:
         unsettled = [id for id in ids if not _first((self._settled,), id)]
         secrets.SystemRandom().shuffle(unsettled)  # the new inode numbers follow this order, not that of arrival
         for id in unsettled:
-            body = _read(_path(self._today, id))
+            body = files.read(_path(self._today, id))
             if body is not None:  # else a row without its block; left to the sweep
                 self._write(_path(self._settled, id), body, os.fsync)
         for shard in {_shard(self._settled, id) for id in ids}:  # all: an interrupted run may not have synced some
-            _sync(shard)
+            files.sync(shard)
 
     @_translate_os_errors()
     def drop_today(self, ids: Iterable[bytes]) -> None:
         shards = set()
         for id in ids:
-            _unlink(_path(self._arriving, id))
-            if _unlink(_path(self._today, id)):
+            files.unlink(_path(self._arriving, id))
+            if files.unlink(_path(self._today, id)):
                 shards.add(_shard(self._today, id))
         for shard in shards:
             with contextlib.suppress(FileNotFoundError):  # `tidy` may be recreating it
-                _sync(shard)
+                files.sync(shard)
 
     @_translate_os_errors()
     def drop_settled(self, ids: Iterable[bytes]) -> None:
         for id in ids:
-            _unlink(_path(self._settled, id))
+            files.unlink(_path(self._settled, id))
 
     @_translate_os_errors()
     def tidy(self) -> None:
         for area in (self._arriving, *self._kept):
-            for part in area.glob(f"*/*{PART}"):
-                _remove_if_abandoned(part)
+            for part in area.glob(f"*/*{files.PART}"):
+                files.remove_if_abandoned(part)
         for area in (self._arriving, self._today):
             for shard in SHARDS:  # an emptied folder still holds its files' names in order of arrival: recreate it
                 with contextlib.suppress(OSError):
@@ -221,8 +216,8 @@ class FolderOfBlocks:
         while True:
             try:
                 if self._nameless:
-                    return _write_nameless(path, body, sync)
-                return _write_part(path, body, sync)
+                    return files.write_nameless(path, body, sync)
+                return files.write_part(path, body, sync)
             except FileNotFoundError:  # `tidy` is recreating the folder
                 with contextlib.suppress(FileExistsError):
                     Path(path).parent.mkdir(mode=0o700)
@@ -242,7 +237,7 @@ class FolderOfBlocks:
                     Path(to).parent.mkdir(mode=0o700)
                 with contextlib.suppress(FileNotFoundError):
                     os.link(path, to)
-        _unlink(path)
+        files.unlink(path)
 
 
 class _FileSystem:
@@ -329,94 +324,13 @@ def _make_area(area: Path) -> None:
             folder.mkdir(mode=0o700)
             created = True
     if created:
-        _sync(str(area))
-        _sync(str(area.parent))
+        files.sync(str(area))
+        files.sync(str(area.parent))
 
 
 def _read_first(areas: Iterable[Path], id: bytes) -> bytes | None:
     for area in areas:
-        body = _read(_path(area, id))
+        body = files.read(_path(area, id))
         if body is not None:
             return body
     return None
-
-
-def _read(path: str) -> bytes | None:
-    try:
-        file = os.open(path, READ_FLAGS)
-    except FileNotFoundError:
-        return None
-    with open(file, "rb", buffering=0) as stream:  # noqa: PTH123
-        return stream.read()
-
-
-def _no_sync(_: int) -> None:
-    """Leave the file to the next sync."""
-
-
-def _write_nameless(path: str, body: bytes, sync: Callable[[int], None]) -> bool:
-    """Write a file that has no name, and then link it: it never overwrites, and a kill leaves nothing of it."""
-    assert NAMELESS is not None
-    file = os.open(os.path.dirname(path), os.O_WRONLY | NAMELESS | os.O_CLOEXEC, 0o600)  # noqa: PTH120
-    try:
-        _fill(file, body, sync)
-        # only with a folder's handle, which such a path does not need, does Python ask for links to be followed
-        os.link(f"{HANDLES}/{file}", path, src_dir_fd=file, follow_symlinks=True)
-    except FileExistsError:
-        return False
-    finally:
-        os.close(file)
-    return True
-
-
-def _write_part(path: str, body: bytes, sync: Callable[[int], None]) -> bool:
-    """The same where files cannot be nameless. The lock tells `tidy` that somebody is writing it."""
-    part = f"{path}.{secrets.token_hex(8)}{PART}"
-    file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        _fill(file, body, sync)
-        os.link(part, path)
-    except FileExistsError:
-        return False
-    finally:
-        _unlink(part)
-        os.close(file)
-    return True
-
-
-def _fill(file: int, body: bytes, sync: Callable[[int], None]) -> None:
-    left = memoryview(body)
-    while left:
-        left = left[os.write(file, left) :]
-    os.utime(file, ns=NO_TIME)
-    sync(file)  # the times too
-
-
-def _unlink(path: str) -> bool:
-    """Remove a file; returns whether there was one."""
-    try:
-        Path(path).unlink()
-    except FileNotFoundError:
-        return False
-    return True
-
-
-def _sync(path: str) -> None:
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(file)
-    finally:
-        os.close(file)
-
-
-def _remove_if_abandoned(part: Path) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        file = os.open(part, os.O_RDWR | os.O_CLOEXEC)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            part.unlink(missing_ok=True)
-        except BlockingIOError:
-            pass  # someone is writing it
-        finally:
-            os.close(file)
