@@ -15,7 +15,7 @@ from tests.workstation.carrying import PASSPHRASE, station
 from whistle.protocol.case import message
 from whistle.protocol.case.message import FollowUp, Note
 from whistle.workstation.cases import case_list
-from whistle.workstation.vault import search
+from whistle.workstation.vault import rows, search
 from whistle.workstation.workstation import Kept, Workstation
 
 ME = "ombuds"
@@ -27,7 +27,13 @@ WORDS = (
 QUERIES = ("money", "mone director", '"last autumn"', "взятку", "رشوة", "员工", "school -контракт", "e", "report 777")
 
 
-LABELS = {"page": "any page, slowest", "case": "a case", "search": "search, median", "worst": "search, slowest"}
+LABELS = {
+    "page": "any page, slowest",
+    "filtered": "a filtered page, slowest",
+    "case": "a case",
+    "search": "search, median",
+    "worst": "search, slowest",
+}
 
 
 def fill(workstation: Workstation, org: parties.Organisation, count: int) -> None:
@@ -46,8 +52,15 @@ def fill(workstation: Workstation, org: parties.Organisation, count: int) -> Non
                 note = message.sign(Note(**common, **chain, text=f"Seen {number}. " + WORDS * 2), key)
                 for each in (first, more, note):
                     workstation.insert(Kept(each, "envelope", day, day, None, ""))
+                if number % 10 == 0:
+                    label = "cellar" if number % 100 == 0 else "school"
+                    rows.change_case(
+                        workstation.vault.connection, who.case.hex(), title=f"Case {number}", labels=[label]
+                    )
     case_list.refresh(workstation)
     search.fill(workstation)
+    with workstation.change():
+        search.put_described(workstation)
 
 
 def measure(folder: Path, quick: bool) -> Iterator[Figure]:
@@ -68,9 +81,9 @@ def measure(folder: Path, quick: bool) -> Iterator[Figure]:
     few, many = found.values()
     name = f"{list(found)[1]:,} cases"
     yield Figure(f"desk, {name}: opened and first page shown", "s", many["first"], need="<= 2", note="beyond Argon2id")
-    for what, need in (("page", 100), ("case", 100), ("search", 100), ("worst", 100)):
+    for what, need in (("page", 100), ("filtered", 100), ("case", 100), ("search", 100), ("worst", 100)):
         yield Figure(f"desk, {name}: {LABELS[what]}", "ms", many[what] * 1000, need=f"<= {need}")
-    for what in ("page", "search"):
+    for what in ("page", "filtered", "search"):
         yield Figure(f"desk: {what} time beside a tenth of the cases", "times", many[what] / few[what], need="<= 1.5")
     yield Figure(f"desk, {name}: memory after unlocking and 20 pages", "MB", many["memory"], need="<= 150")
     yield Figure(f"desk, {name}: database", "MB", many["size"] / 1e6)

@@ -17,6 +17,7 @@ from whistle.protocol.untrusted_text import one_line, plain
 from whistle.workstation.cases import case_export, compose, transcript
 from whistle.workstation.cases import case_list as rows
 from whistle.workstation.cases import overview as case_list
+from whistle.workstation.cases.case_list import Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import deliveries, outbox
@@ -36,19 +37,22 @@ reason_option = click.option(  # not the reason itself: every user of a computer
 
 
 @click.command()
+@click.option("--muted", is_flag=True, help="Those that were muted in the page, instead of the others.")
 @with_workstation
-def cases(station: Workstation) -> None:
+def cases(station: Workstation, muted: bool) -> None:
     """List the cases, those that want something first.
 
     Closed ones to which the reporter wrote again stand first, then urgent ones, then those that are new or unanswered,
     then the others, each by what is due; other closed ones last.
     """
-    for case in rows.rows(station)[0]:
+    for case in rows.rows(station, kept=Filter(muted=muted))[0]:
         due = "; ".join(map(transcript.due, case.deadlines)) or "nothing due"
         new = f"{case.unread} new" if case.unread else ""
         marks = ["URGENT" if case.urgent else "", transcript.REOPENED.upper() if case.reopened else ""]
         parts = [case.reference, transcript.STATUS[case.status], *marks, new, due]
-        click.echo("  ".join(filter(None, [*parts, transcript.channel_title(station, case.channel)])))
+        click.echo("  ".join(filter(None, [*parts, transcript.channel_title(station, case.channel), case.title])))
+    if not muted and (hidden := rows.counts(station, muted=True)).cases:
+        click.echo(f"Muted: {hidden.cases}, with something new: {hidden.unread}; `whistle workstation cases --muted`")
     if station.trust.serials():
         click.echo("Reviewers: " + ", ".join(each.id for each in station.trust.newest().manifest.active()))
 

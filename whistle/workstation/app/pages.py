@@ -72,11 +72,24 @@ def queue() -> str:
     """The queue of cases, the most pressing first, LISTED a page."""
     current = session()
     number = max(1, flask.request.args.get("page", 1, int))
-    rows, total = case_list.rows(current.workstation, (number - 1) * LISTED, LISTED)
+    rows, total = case_list.rows(current.workstation, (number - 1) * LISTED, LISTED, current.filter)
     last = max(1, -(-total // LISTED))
     clear = len(clear_files.listed(current.saved))
     return flask.render_template(
-        "queue.html", queue=rows, here=current.workstation, number=number, last=last, clear=clear
+        "queue.html",
+        queue=rows,
+        total=total,
+        here=current.workstation,
+        number=number,
+        last=last,
+        clear=clear,
+        kept=current.filter,
+        everything=current.filter == case_list.EVERYTHING,
+        counts=current.counts(current.filter.muted),
+        muted=current.counts(muted=True),
+        shown=partial(transcript.choice, current.workstation),
+        dues=transcript.DUES,
+        chosen=transcript.chosen(current.workstation, current.filter),
     )
 
 

@@ -9,6 +9,8 @@ from whistle import sticks
 from whistle.sticks import Stick
 from whistle.workstation import files
 from whistle.workstation.app.refused_forms import Typed
+from whistle.workstation.cases import case_list
+from whistle.workstation.cases.case_list import EVERYTHING, Counts, Filter
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import exchange, outbox
 from whistle.workstation.workstation import Workstation
@@ -34,6 +36,9 @@ class Session:
     saved: Path
     notices: list[Notice] = field(default_factory=list)
     typed_words: str = ""  # what was searched for last
+    filter: Filter = EVERYTHING  # which cases the list shows
+    ticked: list[str] = field(default_factory=list)  # cases to acknowledge, by their names in addresses
+    counted: dict[bool, tuple[object, Counts]] = field(default_factory=dict)  # by whether muted; see `counts`
     names: dict[str, str] = field(default_factory=dict)  # cases by their names in addresses
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
@@ -45,6 +50,15 @@ class Session:
         """The notices to show now; they are removed."""
         notices, self.notices = self.notices, []
         return notices
+
+    def counts(self, muted: bool = False) -> Counts:
+        """How many cases there are of each kind; counted again once the vault or the day is another."""
+        current = self.workstation.vault.version, self.workstation.today()
+        if muted not in self.counted or self.counted[muted][0] != current:
+            counted = case_list.counts(self.workstation, muted)
+            current = self.workstation.vault.version, self.workstation.today()
+            self.counted[muted] = current, counted
+        return self.counted[muted][1]
 
     def exchange(self) -> None:
         """Import the stick's inbox and write its outbox."""

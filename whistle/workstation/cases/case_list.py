@@ -1,15 +1,16 @@
-"""The list of cases, from columns of the cases' table, so that a page of it reads no messages and no other case.
+"""The list of cases and its filters, from columns of the cases' table, so that a page of it reads no messages.
 
 The columns are computed by one function, `derived`, when a case has changed: at the end of an import, or else with the
 next list.
 """
 
 import datetime
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import func, select, update
+from sqlalchemy import ColumnElement, Connection, func, literal_column, or_, select, text, true, union, update
 
 from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
@@ -17,22 +18,35 @@ from whistle.workstation.cases import overview
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.vault import rows as vault_rows
-from whistle.workstation.vault.models import CaseRow
+from whistle.workstation.vault.models import LABELLED, CaseRow
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
 START = 160  # characters of the first message
 OPENED = 262_144  # bytes: the longest content of a first message that is opened for its start
 SLICE = 500  # cases whose rows are held at once
-STALE = select(CASES.c.id, CASES.c.hash, CASES.c.start).where(CASES.c.stale).order_by(CASES.c.id).limit(SLICE)
+STALE_COLUMNS = CASES.c.id, CASES.c.hash, CASES.c.start, CASES.c.files
+STALE = select(*STALE_COLUMNS).where(CASES.c.stale).order_by(CASES.c.id).limit(SLICE)
 QUEUE = (CaseRow.rank, CaseRow.due, CaseRow.hash)  # the order of `overview.order`
+LATE, SOON = "late", "soon"  # what is due before today, and from today on within SOON_DAYS
+SOON_DAYS = 3
+OFFERED = 50  # values of a column to filter by, the most frequent: strangers and colleagues choose them
+UNKNOWN = "?"  # the channel and language of a report that has not come yet
+_LABELLED = cast(ColumnElement[bool], literal_column(f"({LABELLED})"))
 
 
 @dataclass(frozen=True)
 class Row:
-    """What a list shows of a case; `start` is the beginning of its first message, None while that is not at hand."""
+    """What a list shows of a case; `start` is the beginning of its first message, None while that is not at hand.
+
+    `title` and `labels` are this workstation's, `stated` the labels of the newest status.
+    """
 
     id: str
+    title: str
+    labels: tuple[str, ...]
+    stated: tuple[str, ...]
+    muted: bool
     status: str
     urgent: bool
     reopened: bool
@@ -49,12 +63,110 @@ class Row:
         return reference(bytes.fromhex(self.id))
 
 
-def rows(workstation: Workstation, first: int = 0, count: int | None = None) -> tuple[list[Row], int]:
+@dataclass(frozen=True)
+class Filter:
+    """Which cases are listed: all that are not muted, unless it says otherwise."""
+
+    channel: str = ""
+    status: str = ""
+    language: str = ""
+    label: str = ""
+    due: str = ""  # LATE or SOON
+    unread: bool = False
+    files: bool = False
+    muted: bool = False  # those that are muted, instead of the others
+
+    def conditions(self, today: datetime.date) -> list[ColumnElement[bool]]:
+        """What is true of the rows that it lists."""
+        kept = [CASES.c.muted == self.muted]
+        for name in ("channel", "status", "language"):
+            if value := getattr(self, name):
+                kept.append(CASES.c[name] == (None if value == UNKNOWN else value))
+        if self.label:
+            kept += [_LABELLED, or_(*(_holds(name, self.label) for name in ("labels", "stated")))]
+        kept += [_due(today)[self.due]] if self.due in _due(today) else []
+        kept += [CASES.c.unread > 0] if self.unread else []
+        return kept + ([CASES.c.files] if self.files else [])
+
+
+EVERYTHING = Filter()
+
+
+def _holds(column: str, label: str) -> ColumnElement[bool]:
+    each = func.json_each(CASES.c[column]).table_valued("value")
+    return select(each.c.value).where(each.c.value == label).exists()
+
+
+def _due(today: datetime.date) -> dict[str, ColumnElement[bool]]:
+    last = today + datetime.timedelta(days=SOON_DAYS)
+    return {LATE: CASES.c.due < today, SOON: CASES.c.due.between(today, last)}
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many cases there are of each kind, among those that are muted or among the others."""
+
+    cases: int
+    unread: int
+    files: int
+    channel: Counter[str]
+    status: Counter[str]
+    language: Counter[str]
+    due: Counter[str]
+    label: Counter[str]
+
+
+def counts(workstation: Workstation, muted: bool = False) -> Counts:
+    """How many there are of each kind."""
+    refresh(workstation)
+    connection, due = workstation.vault.connection, _due(workstation.today())
+    kinds = [CASES.c.channel, CASES.c.status, CASES.c.language, CASES.c.unread > 0, CASES.c.files, due[LATE], due[SOON]]
+    groups = select(func.count(), *(each.label(f"kind_{place}") for place, each in enumerate(kinds)))
+    found: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for row in connection.execute(groups.where(CASES.c.muted == muted).group_by(text("2, 3, 4, 5, 6, 7, 8"))):
+        count, channel, status, language, unread, files, late, soon = row
+        for name, value in {"channel": channel, "status": status, "language": language}.items():
+            found[name][value or UNKNOWN] += count
+        for name, is_one in {"unread": unread, "files": files, LATE: late, SOON: soon}.items():
+            found["flags"][name] += count * bool(is_one)
+        found["flags"]["cases"] += count
+    return Counts(
+        cases=found["flags"]["cases"],
+        unread=found["flags"]["unread"],
+        files=found["flags"]["files"],
+        channel=_most(found["channel"]),
+        status=found["status"],
+        language=_most(found["language"]),
+        due=Counter({name: found["flags"][name] for name in (LATE, SOON)}),
+        label=_labels(connection, muted),
+    )
+
+
+def _most(counter: Counter[str]) -> Counter[str]:
+    return Counter(dict(counter.most_common(OFFERED)))
+
+
+def _labels(connection: Connection, muted: bool) -> Counter[str]:
+    kinds = [func.json_each(CASES.c[name]).table_valued("value") for name in ("labels", "stated")]
+    labelled = [
+        select(CASES.c.id, each.c.value).select_from(CASES.join(each, true())).where(_LABELLED, CASES.c.muted == muted)
+        for each in kinds
+    ]
+    every = union(*labelled).subquery()
+    count = func.count().label("cases")
+    most = select(every.c.value, count).group_by(every.c.value).order_by(count.desc()).limit(OFFERED)
+    return Counter({each.value: each.cases for each in connection.execute(most)})
+
+
+def rows(
+    workstation: Workstation, first: int = 0, count: int | None = None, kept: Filter = EVERYTHING
+) -> tuple[list[Row], int]:
     """`count` rows of the list from number `first` on, in the order of `overview.order`; and the length of the list."""
     refresh(workstation)
-    session = workstation.vault.session
-    page = session.scalars(select(CaseRow).order_by(*QUEUE).offset(first).limit(-1 if count is None else count))
-    return [_row(each) for each in page], session.scalar(select(func.count()).select_from(CaseRow)) or 0
+    session, conditions = workstation.vault.session, kept.conditions(workstation.today())
+    page = select(CaseRow).where(*conditions).order_by(*QUEUE).offset(first).limit(-1 if count is None else count)
+    length = session.scalar(select(func.count()).select_from(CaseRow).where(*conditions)) or 0
+    return [_row(each) for each in session.scalars(page)], length
 
 
 def refresh(workstation: Workstation) -> None:
@@ -81,14 +193,17 @@ def mark_all(workstation: Workstation) -> None:
 
 def _settle_some(workstation: Workstation) -> bool:
     stale = workstation.vault.connection.execute(STALE).all()
-    settled = [{"case": id, **derived(overview.load(workstation, hash), start)} for id, hash, start in stale]
+    settled = [{"case": id, **derived(overview.load(workstation, hash), *before)} for id, hash, *before in stale]
     if settled:
         vault_rows.settle(workstation.vault.connection, settled)
     return bool(settled)
 
 
-def derived(case: Case, start: str | None = None) -> dict[str, Any]:
-    """The derived columns of a case; `start`: the beginning of its first message, if that was opened before."""
+def derived(case: Case, start: str | None = None, files: bool = False) -> dict[str, Any]:
+    """The derived columns of a case; `start`: the beginning of its first message, if that was opened before.
+
+    `files`: whether a message that was opened before has files; those that are not opened here may have some.
+    """
     *flags, due, _ = overview.order(case)
     return {
         "rank": rank(flags),
@@ -101,6 +216,10 @@ def derived(case: Case, start: str | None = None) -> dict[str, Any]:
         "faulty": bool(case.faults),
         "claimed": case.standing.claimed if case.standing else "",
         "channel": case.report.channel if case.report else None,
+        "language": case.report.language if case.report else None,
+        "stated": list(case.standing.labels) if case.standing else [],
+        "muted": case.muted,
+        "files": files or any(isinstance(each.message, Body) and each.message.attachments for each in case.entries),
         "start": _start(case) if start is None else start,
     }
 
@@ -122,6 +241,10 @@ def _row(row: CaseRow) -> Row:
     day = datetime.date.fromisoformat
     return Row(
         row.hash,
+        row.title,
+        tuple(row.labels),
+        tuple(row.stated),
+        row.muted,
         row.status,
         row.urgent,
         row.reopened,

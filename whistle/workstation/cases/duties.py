@@ -10,6 +10,19 @@ from dataclasses import dataclass
 
 ACKNOWLEDGE = 7  # days after the report
 FEEDBACK = 3  # months after the acknowledgement, or after the seven days if there was none
+DEFAULT = "en"
+ACKNOWLEDGEMENTS = {
+    "en": (
+        "Thank you. We have received your report.\n\n"
+        "We will tell you here what was done or is planned, within three months at the latest. If we have questions, "
+        "we ask them here. Please come back with your twelve words; you can add to your report in the same place."
+    ),
+    "ar": (
+        "شكرًا لك. لقد تلقّينا بلاغك.\n\n"
+        "سنخبرك هنا بما تمّ أو بما نعتزم فعله، خلال ثلاثة أشهر على الأكثر. وإن كانت لدينا أسئلة فسنطرحها هنا. "
+        "نرجو أن تعود بكلماتك الاثنتي عشرة؛ ويمكنك أن تضيف إلى بلاغك في المكان نفسه."
+    ),
+}  # texts that acknowledge a report, by language
 
 
 @dataclass(frozen=True)
@@ -34,6 +47,12 @@ class Answer:
 
     mark: str
     day: datetime.date | None
+
+
+def spoken(language: str) -> str:
+    """The language of the acknowledgement for a reporter's: that, its main one, or DEFAULT where there is no text."""
+    main = language.partition("-")[0]
+    return next((each for each in (language, main) if each in ACKNOWLEDGEMENTS), DEFAULT)
 
 
 def duty(reported: datetime.date, answers: list[Answer]) -> Deadline | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Reply, Report, Sender, Signed, Status
+from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Note, Reply, Report, Sender, Signed, Status
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation import remarks
 from whistle.workstation.cases import chain, duties, grants, mismatches
@@ -21,13 +21,19 @@ URGENT = "urgent"  # the label that puts a case first
 
 @dataclass(frozen=True)
 class Case:
-    """A case: its messages in order of arrival, and its `recorded` faults.  `opened`: how many messages were read."""
+    """A case: its messages in order of arrival, and its `recorded` faults.  `opened`: how many messages were read.
+
+    `title`, `labels` and `muted_at` (how many messages it had then) are of this workstation alone.
+    """
 
     id: str
     entries: tuple[Entry, ...]
     recorded: tuple[str, ...]
     opened: int
     today: datetime.date
+    title: str = ""
+    labels: tuple[str, ...] = ()
+    muted_at: int | None = None
 
     @property
     def reference(self) -> str:
@@ -157,8 +163,23 @@ class Case:
 
     @property
     def unread(self) -> int:
-        """How many messages of others came since the case was last read."""
-        return sum(each.via != "own" for each in self.entries[self.opened :])
+        """How many messages of others came since the case was last read or, while it is muted, since it was muted."""
+        seen = max(self.opened, self.muted_at or 0) if self.muted else self.opened
+        return sum(each.via != "own" for each in self.entries[seen:])
+
+    @cached_property
+    def muted(self) -> bool:
+        """Whether it was muted, and no colleague has written in it since: they found something in it.
+
+        Passing on messages, and telling the reporter of that, is what workstations do by themselves.
+        """
+        if self.muted_at is None:
+            return False
+        later = [each for each in self.entries[self.muted_at :] if each.via != "own" and each.ended is None]
+        return not any(
+            isinstance(each.message, Note | Status) or (isinstance(each.message, Reply) and not each.message.is_notice)
+            for each in later
+        )
 
     @cached_property
     def answers(self) -> list[Answer]:
@@ -235,7 +256,8 @@ def load(workstation: Workstation, case: str) -> Case:
     if row is None:
         return Case(case, (), (), 0, workstation.today())
     entries = tuple(entry_of(workstation, kept) for kept in workstation.all_kept(case))
-    read = Case(case, entries, (), row.opened, workstation.today())
+    own = (row.title, tuple(row.labels), row.muted_at)
+    read = Case(case, entries, (), row.opened, workstation.today(), *own)
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
     crowd = mismatches.crowd(read.allowed, workstation)

@@ -13,6 +13,7 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation.cases import conversation
+from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, Filter
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
@@ -26,6 +27,8 @@ SEALED = {
 STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiting", "closed": "closed"}
 DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "as agreed"}
 MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
+DUES = {LATE: "late", SOON: f"today or within {SOON_DAYS} days"}
+LANGUAGES = {"en": "English", "ar": "Arabic"}  # others by their code
 REOPENED = "the reporter wrote after it was closed"
 OPEN_IT = "[open the case to read its first message: it is long, or parts of it have not come yet]"
 FOLDED = "    [too long to be shown with the others: `whistle workstation export` writes it to a file]"
@@ -57,6 +60,27 @@ def channel_title(workstation: Workstation, id: str | None) -> str:
     listed = workstation.trust.newest().manifest.channel(id)
     titles = listed.title if listed else {}
     return plain(titles.get("en") or next(iter(titles.values()), id))
+
+
+def language(code: str) -> str:
+    """A language's name."""
+    return LANGUAGES.get(code, plain(code))
+
+
+def choice(workstation: Workstation, name: str, value: str) -> str:
+    """What a filter's value of a column is called."""
+    if value == UNKNOWN:
+        return "the report has not come yet"
+    called = {"status": STATUS.get(value, value), "language": language(value), "label": one_line(value)}
+    return called[name] if name in called else channel_title(workstation, value)
+
+
+def chosen(workstation: Workstation, kept: Filter) -> list[str]:
+    """A filter in words."""
+    named = [(name, getattr(kept, name)) for name in ("channel", "status", "label", "language")]
+    words = [choice(workstation, name, value) for name, value in named if value]
+    flags = {"unread": kept.unread, "with files": kept.files, "muted": kept.muted}
+    return words + ([f"due: {DUES[kept.due]}"] if kept.due else []) + [name for name, is_set in flags.items() if is_set]
 
 
 def headline(workstation: Workstation, case: Case, entry: Entry) -> str:

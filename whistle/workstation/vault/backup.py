@@ -23,7 +23,7 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.errors import Refused, WorkstationError
-from whistle.workstation.vault import identities, keyfile, state
+from whistle.workstation.vault import identities, keyfile, search, state
 from whistle.workstation.vault.keyfile import Keys
 from whistle.workstation.vault.models import MessageRow
 from whistle.workstation.workstation import Kept, Today, Workstation, utc_today
@@ -196,6 +196,7 @@ def _fill(workstation: Workstation, backup: Path, kept: dict[str, Any]) -> None:
             _restore_manifests(workstation, backup, kept["manifests"])
             arrivals = {record["hash"]: record for record in kept["messages"]}
             _restore_messages(workstation, backup, arrivals)
+            search.put_described(workstation)
             workstation.vault.station.clock = _day(kept["clock"])
         except (KeyError, TypeError, ValueError) as exc:
             raise WorkstationError(f"{STATE} of this backup is damaged", OTHER_DAY) from exc

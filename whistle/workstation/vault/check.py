@@ -18,14 +18,17 @@ from whistle.protocol.trust import manifest as manifests
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.cases import case_list, entries, overview
 from whistle.workstation.errors import VaultError
-from whistle.workstation.vault import index
+from whistle.workstation.vault import index, search
 from whistle.workstation.vault.database import DATABASE
 from whistle.workstation.vault.models import Came, CaseRow, KnownManifest, MessageRow, OutgoingBlock, WaitingMessage
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
 SHOWN = 20  # faults of one kind that are named
-DERIVED = "rank", "due", "status", "urgent", "reopened", "unread", "deadlines", "faulty", "claimed", "channel"
+DERIVED = (
+    *("rank", "due", "status", "urgent", "reopened", "unread", "deadlines", "faulty"),
+    *("claimed", "channel", "language", "stated", "muted"),
+)
 Progress = Callable[[int, int], None]
 
 
@@ -61,8 +64,9 @@ def _index(workstation: Workstation) -> Iterator[str]:
         yield "The index for searching is damaged."
         return
     whole = select(func.count()).select_from(MessageRow).where(MessageRow.indexed == MessageRow.WHOLE)
-    if session.scalar(whole) != index.size(session):
-        yield "The index for searching does not know the messages that it should."
+    named = select(func.count()).select_from(CASES).where(search.DESCRIBED)
+    if (session.scalar(whole) or 0) + (session.scalar(named) or 0) != index.size(session):
+        yield "The index for searching does not know the messages and titles that it should."
 
 
 def _keys(workstation: Workstation) -> Iterator[str]:

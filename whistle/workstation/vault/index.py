@@ -1,5 +1,9 @@
-"""The full-text index inside the vault: contentless, so that it holds no second copy of what messages say."""
+"""The full-text index inside the vault: contentless, so that it holds no second copy of what messages say.
 
+A message stands in it under its row; a case's own title and labels stand under its row, negated.
+"""
+
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,32 +21,40 @@ _EMPTY = text("INSERT INTO words(words) VALUES ('delete-all')")
 _CHECK = text("INSERT INTO words(words, rank) VALUES ('integrity-check', 0)")
 _SIZE = text("SELECT count(*) FROM words_docsize")
 _FIND = text(
-    "SELECT cases.hash, messages.hash, messages.kept_text, "
+    "SELECT cases.hash, cases.title, cases.labels, messages.kept_text, "
     "(SELECT count(*) FROM messages AS before WHERE before.case_id = cases.id AND before.id <= messages.id) "
     "FROM words "
     "JOIN messages ON messages.id = words.rowid JOIN cases ON cases.id = messages.case_id "
-    "WHERE words MATCH :query ORDER BY words.rowid DESC LIMIT :count"
+    "WHERE words MATCH :query AND words.rowid > 0 ORDER BY words.rowid DESC LIMIT :count"
+)
+_FIND_CASES = text(
+    "SELECT cases.hash, cases.title, cases.labels, '', 0 FROM words JOIN cases ON cases.id = -words.rowid "
+    "WHERE words MATCH :query AND words.rowid < 0 ORDER BY words.rowid LIMIT :count"
 )
 
 
 @dataclass(frozen=True)
 class Found:
-    """A message by its case and hash, its text as it was indexed, and its number in the case from 1."""
+    """A message: its case with title and labels, its text as it was indexed, and its number in the case from 1.
+
+    With number 0 and without text: a case by its title or labels.
+    """
 
     case: str
-    hash: str
+    title: str
+    labels: tuple[str, ...]
     text: str
     number: int
 
 
 def put(session: Session, texts: dict[int, str]) -> None:
-    """Add messages' texts by the messages' row; the very texts must be known when they are removed."""
+    """Add texts by their rows; the very texts must be known when they are removed."""
     if texts:
         session.execute(_PUT, [{"id": id, "body": terms(each)} for id, each in texts.items()])
 
 
 def remove(session: Session, texts: dict[int, str]) -> None:
-    """Remove messages' texts; nothing of them is left in the file."""
+    """Remove texts by their rows; nothing of them is left in the file."""
     if texts:
         session.execute(_REMOVE, [{"id": id, "body": terms(each)} for id, each in texts.items()])
 
@@ -58,12 +70,13 @@ def check(session: Session) -> None:
 
 
 def size(session: Session) -> int:
-    """How many messages it knows."""
+    """How many texts it knows."""
     return session.scalar(_SIZE) or 0
 
 
 def search(vault: Vault, typed: str, count: int = MOST) -> Sequence[Found]:
-    """The newest messages that hold all words that were typed."""
-    asked = query(typed)
-    rows = vault.session.execute(_FIND, {"query": asked, "count": count}) if asked else ()
-    return [Found(*row) for row in rows]
+    """The newest cases whose title and labels hold all words that were typed, then the newest such messages."""
+    asked = {"query": query(typed), "count": count}
+    statements = (_FIND_CASES, _FIND) if asked["query"] else ()
+    rows = [row for each in statements for row in vault.session.execute(each, asked)]
+    return [Found(case, title, tuple(json.loads(labels)), *rest) for case, title, labels, *rest in rows]

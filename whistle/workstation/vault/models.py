@@ -13,6 +13,8 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 REVISION = "v0001"  # the newest migration, which results in these tables
 NAMES = {"ix": "%(table_name)s_%(column_0_N_name)s", "fk": "%(table_name)s_%(column_0_name)s"}
 
+LABELLED = "labels != '[]' OR stated != '[]'"  # of cases
+
 
 class Base(DeclarativeBase):
     """What all models have in common."""
@@ -88,6 +90,9 @@ class CaseRow(Base):
     opened: Mapped[int] = mapped_column(default=0)  # how many of its messages were read
     recorded: Mapped[list[Any]] = mapped_column(default=list)  # remarks
     waits: Mapped[dict[str, int]] = mapped_column(default=dict)  # by sender, how many messages wait for it
+    title: Mapped[str] = mapped_column(default="")  # this and the next two are of this workstation alone
+    labels: Mapped[list[str]] = mapped_column(default=list)
+    muted_at: Mapped[int | None]  # how many messages it had when it was muted
     stale: Mapped[bool] = mapped_column(default=True)  # what follows must be computed again
     # derived
     rank: Mapped[int] = mapped_column(default=0)
@@ -100,10 +105,16 @@ class CaseRow(Base):
     faulty: Mapped[bool] = mapped_column(default=False)
     claimed: Mapped[str] = mapped_column(default="")
     channel: Mapped[str | None]
+    language: Mapped[str | None]
+    stated: Mapped[list[str]] = mapped_column(default=list)  # the labels of its newest status
+    files: Mapped[bool] = mapped_column(default=False)
+    muted: Mapped[bool] = mapped_column(default=False)
     start: Mapped[str | None]  # the beginning of its first message; None while that is not at hand
 
     __table_args__ = (
-        Index("cases_queue", "rank", "due", "hash"),
+        Index("cases_queue", "muted", "rank", "due", "hash"),
+        Index("cases_counted", "muted", "status", "channel", "language", "unread", "files", "due"),
+        Index("cases_labelled", "id", sqlite_where=text(LABELLED)),
         Index("cases_stale", "id", sqlite_where=text("stale = 1")),
         Index("cases_faulty", "id", sqlite_where=text("faulty = 1")),
     )
@@ -138,6 +149,7 @@ class MessageRow(Base):
         Index("messages_case", "case_id", "id"),
         Index("messages_lacking", "indexed", "id", sqlite_where=text("indexed != 1")),
     )
+
 
 class WaitingMessage(Base):
     """A message that waits for a dependency, `lacks`; `sender` is empty for those that no known key proves."""

@@ -9,7 +9,7 @@ from sqlalchemy import delete, select
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
-from whistle.workstation.vault import index
+from whistle.workstation.vault import index, search
 from whistle.workstation.vault.models import CaseRow, MessageRow, Outgoing, Undone, WaitingMessage
 from whistle.workstation.workstation import UNSYNCED, Workstation
 
@@ -28,7 +28,10 @@ def remove(workstation: Workstation, case: Case) -> None:
     """Delete a case.  Raises Refused like `check`."""
     check(workstation, case)
     hashes, session = [signed.hash for signed in case.messages], workstation.vault.session
+    search.fill(workstation)  # so that the index knows the very texts that it is told to forget
     with workstation.change():
+        if row := workstation.case_row(case.id):
+            index.remove(session, {-row.id: text} if (text := search.described(row.title, row.labels)) else {})
         for start in range(0, len(hashes), SLICE):
             some = hashes[start : start + SLICE]
             texts = select(MessageRow.id, MessageRow.kept_text).where(MessageRow.hash.in_(some))

@@ -14,9 +14,11 @@ CHUNK = 400  # messages read by one statement
 CASES, MESSAGES = cast(Table, CaseRow.__table__), cast(Table, MessageRow.__table__)
 
 _NAMED = CASES.c.hash == bindparam("case")
-_CASE = select(CASES.c.id, CASES.c.opened, CASES.c.recorded, CASES.c.waits, CASES.c.stale).where(_NAMED)
+_COLUMNS = "id", "opened", "recorded", "waits", "title", "labels", "muted_at", "stale"
+_CASE = select(*(CASES.c[name] for name in _COLUMNS)).where(_NAMED)
 _NEW_CASE = insert(CASES)
 _STALE = update(CASES).where(CASES.c.id == bindparam("case")).values(stale=True)
+_FILES = update(CASES).where(_NAMED).values(files=True)
 _HAS = select(MESSAGES.c.id).where(MESSAGES.c.hash == bindparam("message"))
 _NEW_MESSAGE = insert(MESSAGES)
 _KEPT = "hash", "via", "arrived", "server", "stored", "grantor", "line", "signature"
@@ -39,6 +41,9 @@ class Case(NamedTuple):
     opened: int
     recorded: list[Any]
     waits: dict[str, int]
+    title: str
+    labels: list[str]
+    muted_at: int | None
     stale: bool
 
 
@@ -62,6 +67,11 @@ def touch(connection: Connection, hash: str, digits: str) -> tuple[int, bool]:
 def change_case(connection: Connection, hash: str, **values: Any) -> None:
     """Set columns of a case, and have those of the list computed anew."""
     connection.execute(update(CASES).where(CASES.c.hash == hash).values(**values, stale=True))
+
+
+def note_files(connection: Connection, case: str) -> None:
+    """Note that a message of a case has files; use within a change."""
+    connection.execute(_FILES, {"case": case})
 
 
 def settle(connection: Connection, derived: Sequence[dict[str, Any]]) -> None:

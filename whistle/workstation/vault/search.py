@@ -1,4 +1,4 @@
-"""Searching what messages say: keeping the index in step with the vault, and excerpts with what was found."""
+"""Searching what messages say and cases are called: keeping the index in step, and excerpts with what was found."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,8 +10,10 @@ from whistle.protocol.code.retrieval import reference
 from whistle.workstation.cases import entries
 from whistle.workstation.vault import index, rows, terms
 from whistle.workstation.vault.models import MessageRow
+from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import UNSYNCED, Workstation
 
+DESCRIBED = (CASES.c.title != "") | (CASES.c.labels != [])
 LACKING = text("messages.indexed != 1")  # as an index of the table says
 SLICE = 200  # messages given to the index in one transaction
 ROOM = 4 * 1024**2  # characters of theirs; the last one may be longer
@@ -21,9 +23,14 @@ MARKED = 20_000  # characters of a message in which words are marked
 
 @dataclass(frozen=True)
 class Hit:
-    """A message that was found: an excerpt in pieces, each with whether it is one of the words."""
+    """A message that was found: an excerpt in pieces, each with whether it is one of the words.
+
+    With number 0 and without excerpt: a case by its title or labels.
+    """
 
     case: str
+    title: str
+    labels: tuple[str, ...]
     number: int  # of the message in its case, from 1
     excerpt: tuple[tuple[str, bool], ...]
 
@@ -34,10 +41,10 @@ class Hit:
 
 
 def find(workstation: Workstation, typed: str) -> list[Hit]:
-    """The newest messages in which all words stand that were typed."""
+    """The cases and the newest messages in whose title and labels, or text, all words stand that were typed."""
     fill(workstation)
     found = index.search(workstation.vault, typed)
-    return [Hit(each.case, each.number, excerpt(each.text, typed)) for each in found]
+    return [Hit(each.case, each.title, each.labels, each.number, excerpt(each.text, typed)) for each in found]
 
 
 def fill(workstation: Workstation, blocks: bool = False) -> None:
@@ -55,6 +62,18 @@ def fill(workstation: Workstation, blocks: bool = False) -> None:
             texts = _texts(workstation, lacking)
             index.put(session, {id: text for id, text in texts.items() if text is not None})
             rows.note_indexed(workstation.vault.connection, [_state(id, text) for id, text in texts.items()])
+
+
+def described(title: str, labels: Sequence[str]) -> str:
+    """What the index is given of a case; empty if it is given nothing."""
+    return "\n".join(filter(None, [title, *labels]))
+
+
+def put_described(workstation: Workstation) -> None:
+    """Give an index without any of them the titles and labels of all cases; use within a change."""
+    columns = select(CASES.c.id, CASES.c.title, CASES.c.labels).where(DESCRIBED)
+    named = workstation.vault.connection.execute(columns)
+    index.put(workstation.vault.session, {-id: described(title, labels) for id, title, labels in named})
 
 
 def _texts(workstation: Workstation, lacking: Sequence[Row[int, str]]) -> dict[int, str | None]:
@@ -78,6 +97,7 @@ def _begin_anew(workstation: Workstation) -> None:
     with workstation.change():
         index.empty(session)
         session.execute(update(MessageRow).values(indexed=MessageRow.NEW, kept_text=None), **UNSYNCED)
+        put_described(workstation)
         workstation.vault.station.terms = terms.VERSION
 
 
@@ -86,7 +106,10 @@ def text_of(workstation: Workstation, hash: str) -> str | None:
 
     What a grant hands over is stored, and searched, as messages of their own.
     """
-    content, rest = entries.open_rest(workstation, workstation.message(hash).message)
+    signed = workstation.message(hash).message
+    content, rest = entries.open_rest(workstation, signed)
+    if content is not signed and isinstance(content, Body) and content.attachments:
+        rows.note_files(workstation.vault.connection, content.case)  # whether files came is not told by its outside
     return "\n".join(_parts(content)) if rest == "whole" else None
 
 

@@ -22,7 +22,8 @@ from whistle.workstation.vault.models import (
 )
 from whistle.workstation.vault.storage import Vault
 
-CASE = ("id", "hash", "digits", "opened", "recorded", "waits")  # the columns that are not derived
+# The columns that are not derived.
+CASE = ("id", "hash", "digits", "opened", "recorded", "waits", "title", "labels", "muted_at")
 MODELS: dict[type[Base], tuple[str, ...]] = {
     Root: (),
     CaseRow: CASE,

@@ -24,6 +24,9 @@ def upgrade() -> None:
         sa.Column("opened", sa.Integer(), nullable=False),
         sa.Column("recorded", sa.JSON(), nullable=False),
         sa.Column("waits", sa.JSON(), nullable=False),
+        sa.Column("title", sa.String(), nullable=False),
+        sa.Column("labels", sa.JSON(), nullable=False),
+        sa.Column("muted_at", sa.Integer(), nullable=True),
         sa.Column("stale", sa.Boolean(), nullable=False),
         sa.Column("rank", sa.Integer(), nullable=False),
         sa.Column("due", sa.Date(), nullable=False),
@@ -35,13 +38,21 @@ def upgrade() -> None:
         sa.Column("faulty", sa.Boolean(), nullable=False),
         sa.Column("claimed", sa.String(), nullable=False),
         sa.Column("channel", sa.String(), nullable=True),
+        sa.Column("language", sa.String(), nullable=True),
+        sa.Column("stated", sa.JSON(), nullable=False),
+        sa.Column("files", sa.Boolean(), nullable=False),
+        sa.Column("muted", sa.Boolean(), nullable=False),
         sa.Column("start", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("hash"),
     )
     op.create_index(op.f("cases_digits"), "cases", ["digits"], unique=False)
     op.create_index("cases_faulty", "cases", ["id"], unique=False, sqlite_where=sa.text("faulty = 1"))
-    op.create_index("cases_queue", "cases", ["rank", "due", "hash"], unique=False)
+    op.create_index("cases_queue", "cases", ["muted", "rank", "due", "hash"], unique=False)
+    counted = ["muted", "status", "channel", "language", "unread", "files", "due"]
+    op.create_index("cases_counted", "cases", counted, unique=False)
+    labelled = sa.text("labels != '[]' OR stated != '[]'")
+    op.create_index("cases_labelled", "cases", ["id"], unique=False, sqlite_where=labelled)
     op.create_index("cases_stale", "cases", ["id"], unique=False, sqlite_where=sa.text("stale = 1"))
     op.create_table(
         "days",

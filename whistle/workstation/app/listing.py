@@ -1,0 +1,137 @@
+"""What is done on the list of cases: filtering it, muting what is ticked, and acknowledging many at once.
+
+Which filter is chosen is noted here, so that it stands in no address.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import flask
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from whistle.workstation.app.pages import case_named, session, terms
+from whistle.workstation.cases import compose, duties
+from whistle.workstation.cases.case_list import LATE, SOON, Filter
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.vault import filing
+
+CHOICES = ("channel", "status", "language", "label")  # of a filter, with any value
+MARK = "acknowledgement"
+
+listing = flask.Blueprint("listing", __name__, template_folder="templates")
+listing.context_processor(terms)
+
+
+@dataclass(frozen=True)
+class Ticked:
+    """Cases to acknowledge by the language of the text that they get, and those that get none, with the reason."""
+
+    by_language: dict[str, list[Case]]
+    left: list[tuple[Case, str]]
+
+
+@listing.post("/filter")
+def choose() -> Response:
+    """Note which cases to list; without any field, all."""
+    form = flask.request.form
+    due = form.get("due", "")
+    channel, status, language, label = (form.get(name, "")[: filing.LONGEST_LABEL] for name in CHOICES)
+    unread, files, muted = (name in form for name in ("unread", "files", "muted"))
+    session().filter = Filter(
+        channel, status, language, label, due if due in (LATE, SOON) else "", unread=unread, files=files, muted=muted
+    )
+    return _back()
+
+
+@listing.post("/ticked")
+def ticked() -> Response:
+    """Do what was pressed with the cases that are ticked."""
+    names, current = flask.request.form.getlist("case"), session()
+    act = flask.request.form.get("do", "")
+    if not names:
+        current.say("Tick the cases first.", good=False)
+        return _back()
+    if act == "acknowledge":
+        current.ticked = names
+        return flask.redirect(flask.url_for("listing.confirm"), 303)
+    if act not in ("mute", "unmute"):
+        raise BadRequest
+    for name in dict.fromkeys(names):
+        filing.mute(current.workstation, case_named(name), act == "mute")
+    current.say(_cases(len(set(names))) + (" muted." if act == "mute" else " back in the list."))
+    return _back()
+
+
+@listing.get("/acknowledge")
+def confirm() -> str:
+    """Ask before anything is signed: to whom, and in which words."""
+    chosen = _chosen(session().ticked)
+    return flask.render_template("acknowledge.html", chosen=chosen, texts=duties.ACKNOWLEDGEMENTS)
+
+
+@listing.post("/acknowledge")
+def acknowledge() -> Response:
+    """Sign the acknowledgements whose text and cases were confirmed."""
+    form, current, done = flask.request.form, session(), 0
+    chosen = _chosen(form.getlist("case"))
+    refused = [f"{case.reference}: {why}." for case, why in chosen.left]
+    for language, cases in chosen.by_language.items():
+        text = form.get(f"text-{language}", "").replace("\r\n", "\n")
+        for case in cases:
+            try:
+                compose.reply(current.workstation, case, text, mark=MARK)
+                done += 1
+            except WorkstationError as exc:
+                refused.append(f"{case.reference}: {exc.message}.")
+    current.ticked = []
+    if done:
+        current.say(f"Signed and sealed: the acknowledgement of {_cases(done)}. They go with the next exchange.")
+    if refused:
+        current.say("Not acknowledged:", *refused, good=False)
+    return _back()
+
+
+@listing.post("/case/<name>/own")
+def name_case(name: str) -> Response:
+    """Give a case a title and labels."""
+    form = flask.request.form
+    labels = form.get("labels", "").split(",")
+    return _on_case(name, lambda case: filing.name(session().workstation, case.id, form.get("title", ""), labels))
+
+
+@listing.post("/case/<name>/mute")
+def mute_case(name: str) -> Response:
+    """Mute a case, or bring it back."""
+    return _on_case(name, lambda case: filing.mute(session().workstation, case, flask.request.form.get("on") == "yes"))
+
+
+def _on_case(name: str, do: Callable[[Case], None]) -> Response:
+    try:
+        do(case_named(name))
+        session().say("Noted, only on this computer.")
+    except Refused as exc:
+        session().say(f"Not done: {exc.message}; {exc.hint}.", good=False)
+    return flask.redirect(flask.url_for("pages.case", name=name), 303)
+
+
+def _chosen(names: Sequence[str]) -> Ticked:
+    chosen = Ticked({}, [])
+    for name in dict.fromkeys(names):
+        case = case_named(name)
+        if case.report is None:
+            chosen.left.append((case, "the report has not come yet"))
+        elif case.answers:
+            chosen.left.append((case, "an acknowledgement or feedback is written already"))
+        else:
+            chosen.by_language.setdefault(duties.spoken(case.report.language), []).append(case)
+    return chosen
+
+
+def _cases(count: int) -> str:
+    return f"{count} case{'' if count == 1 else 's'}"
+
+
+def _back() -> Response:
+    return flask.redirect(flask.url_for("pages.queue"), 303)

@@ -1,0 +1,44 @@
+"""What a reviewer notes of a case on this computer alone: a title, labels, and whether it is muted.
+
+None of it is signed or travels.  A muted case leaves the list, and is found by its filter and by searching.  What the
+reporter writes does not bring it back, or whoever sends junk could; what a colleague writes in it does.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from whistle.protocol.untrusted_text import one_line
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.errors import Refused
+from whistle.workstation.vault import index, rows, search
+from whistle.workstation.workstation import Workstation
+
+LONGEST_TITLE = 100  # characters
+MOST_LABELS, LONGEST_LABEL = 16, 64
+
+
+def name(workstation: Workstation, case: str, title: str, labels: Iterable[str]) -> None:
+    """Give a case a title and labels, instead of those before.  Raises Refused if they are too long."""
+    short, words = one_line(title), _words(labels)
+    if len(short) > LONGEST_TITLE:
+        raise Refused(f"a title has at most {LONGEST_TITLE} characters", "say more in a note")
+    if len(words) > MOST_LABELS or any(len(each) > LONGEST_LABEL for each in words):
+        raise Refused(f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter")
+    search.fill(workstation)  # so that the index knows the very text that it is told to forget
+    row = workstation.case_row(case)
+    if row is None:
+        return
+    session, before, after = workstation.vault.session, search.described(row.title, row.labels), (short, words)
+    with workstation.change():
+        index.remove(session, {-row.id: before} if before else {})
+        index.put(session, {-row.id: text} if (text := search.described(*after)) else {})
+        rows.change_case(workstation.vault.connection, case, title=short, labels=words)
+
+
+def _words(labels: Iterable[str]) -> Sequence[str]:
+    return list(dict.fromkeys(filter(None, map(one_line, labels))))
+
+
+def mute(workstation: Workstation, case: Case, on: bool = True) -> None:
+    """Mute a case, or bring it back."""
+    with workstation.change():
+        rows.change_case(workstation.vault.connection, case.id, muted_at=len(case.entries) if on else None)
