@@ -9,7 +9,18 @@ import pytest
 
 from whistle.server.limits import network
 from whistle.server.running import connection
-from whistle.server.running.connection import BEGUN, BODY, HEAD, Buffers, Connection, State, Stranger, Terms, slowest
+from whistle.server.running.connection import (
+    BEGUN,
+    BODY,
+    HEAD,
+    Buffers,
+    Connection,
+    State,
+    Stranger,
+    Terms,
+    heaviest,
+    slowest,
+)
 from whistle.server.running.worker import is_local
 
 GET = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"
@@ -184,6 +195,26 @@ def test_the_slowest_gives_way_and_no_honest_one(now: list[float]) -> None:
     found = slowest([each.ours for each in (young, honest, trickle, slower)], now[0])
     assert found == [slower.ours, trickle.ours]
     for each in (trickle, slower, honest, young):
+        each.theirs.close()
+        each.ours.close()
+
+
+def test_who_holds_much_and_moves_nothing_weighs_most(now: list[float]) -> None:
+    """A flood that has just come weighs more than a slow upload that goes on, and who holds nothing is never asked."""
+    slow, flood, idle = (Pair() for _ in range(3))
+    for _ in range(5):
+        slow.send(bytes(1000) if slow.ours.head else post(100_000))
+        now[0] += 2
+    slow.send(bytes(1000))
+    flood.send(post(380_000) + bytes(300_000))
+    assert heaviest([each.ours for each in (slow, idle, flood)], now[0]) == [flood.ours, slow.ours]
+    now[0] += 100
+    flood.send(bytes(1000))
+    slow.send(bytes(1000))
+    now[0] += 1
+    flood.send(bytes(1000))
+    assert heaviest([slow.ours, flood.ours], now[0] + 0.1)[0] is flood.ours
+    for each in (slow, flood, idle):
         each.theirs.close()
         each.ours.close()
 

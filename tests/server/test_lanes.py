@@ -21,6 +21,7 @@ class Socket:
     """What a lane asks of a connection."""
 
     speed: float = 1e9
+    held: int = 0
 
     @contextlib.contextmanager
     def turn(self, turns: threading.Semaphore) -> Iterator[None]:
@@ -158,6 +159,20 @@ def test_who_has_most_waiting_gives_way(pool: Lanes, monkeypatch: pytest.MonkeyP
     assert [each.result(PATIENCE) for number, each in enumerate(waiting) if number != 4] == [
         *("many", "few", "many", "many", "other")
     ]
+
+
+def test_what_waits_holds_a_bounded_number_of_bytes(pool: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The last large one has to go, from the lane that holds most; what is small waits on, in every lane."""
+    monkeypatch.setattr(lanes, "QUEUED", 1000)
+    stuck = [Request(ONE), Request(TWO), Request(TWO)]
+    waiting = [pool.submit(handle, each) for each in stuck]
+    requests = [Request(lane, sock=Socket(held=held)) for lane, held in ((TWO, 10), (ONE, 600), (ONE, 400), (TWO, 10))]
+    waiting += [pool.submit(handle, each) for each in requests]
+    assert isinstance(waiting[5].exception(PATIENCE), Overrun)
+    for each in (*stuck, *requests):
+        each.go.set()
+    assert [each.result(PATIENCE) for number, each in enumerate(waiting) if number != 5] == [""] * 6
+    assert all(lane.held == 0 for lane in pool.lanes.values())
 
 
 def test_a_fault_is_told_and_ends_no_lane(pool: Lanes) -> None:

@@ -1,15 +1,20 @@
 """The memory of a real server's process while hostile bodies come."""
 
+import contextlib
 import itertools
+import socket
 import threading
 from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
 from tests.trial.process import forget, peak
 from tests.trial.serving import BOUNDARY, FORM, Server
+from whistle.server.running.connection import BODY, ROOM
 
 CONNECTIONS = 8
+BROKEN_OFF = 600
 LENGTH = 24 << 20  # bytes of one body
 MOST = 64 << 10  # KiB that the process may grow by, for all of them
 BODIES = {
@@ -43,3 +48,26 @@ def test_hostile_bodies_take_no_memory(tmp_path: Path, body: str) -> None:
         grown = peak(server.worker) - before
     assert statuses == [422] * CONNECTIONS
     assert grown < MOST
+
+
+def test_bodies_that_break_off_are_bounded_at_once(tmp_path: Path) -> None:
+    """Whoever has bandwidth brings much more in a second than all connections may hold; nobody else goes for it."""
+    head = b"POST /api/%s HTTP/1.1\r\nHost: x\r\nContent-Type: application/octet-stream\r\nContent-Length: %d\r\n\r\n"
+    with Server.make(tmp_path / "server").running() as server, contextlib.ExitStack() as stuck:
+
+        def connect(sent: bytes) -> socket.socket:
+            found = stuck.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE))
+            with contextlib.suppress(ConnectionError):
+                found.sendall(sent)
+            return found
+
+        before = peak(server.worker)
+        honest = connect(head % (b"withdraw", 16) + bytes(15))
+        for _ in range(BROKEN_OFF):
+            connect(head % (b"block", BODY) + bytes(BODY - 1))
+        for _ in range(8):
+            server.post("/en/", [b"x"], 1, FORM)  # until all of it has come
+        honest.sendall(b"a")
+        assert honest.recv(1000).startswith(b"HTTP/1.1 ")
+        grown = peak(server.worker) - before
+    assert grown < (ROOM + BROKEN_OFF * BODY) // 2 >> 10

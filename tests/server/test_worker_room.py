@@ -4,7 +4,7 @@ import selectors
 from collections import OrderedDict
 from typing import Any
 
-from whistle.server.running import worker
+from whistle.server.running import connection
 from whistle.server.running.connection import Buffers
 from whistle.server.running.worker import Worker
 
@@ -27,12 +27,37 @@ class Connection:
         """Bytes a second."""
         return self.speed
 
+    @property
+    def held(self) -> int:
+        """Bytes that it holds."""
+        return self.size
+
+    def weight(self, _now: float) -> float:
+        """Bytes times seconds, all equally long."""
+        return self.size * self._waited
+
+    def drop(self) -> None:
+        """Note that its thread has to give it up."""
+        self.closed = True
+
+
+class Threads:
+    """Those that threads have."""
+
+    def __init__(self, connections: list[Connection]) -> None:
+        self._connections = connections
+
+    def busy(self) -> list[Connection]:
+        """All of them."""
+        return self._connections
+
 
 class Small(Worker):
     """A worker with few places, whose connections are only noted when they are closed."""
 
-    def __init__(self, connections: list[Connection], places: int) -> None:
-        self._buffers = Buffers(sum(each.size for each in connections))
+    def __init__(self, connections: list[Connection], places: int, busy: list[Connection] | None = None) -> None:
+        self._buffers = Buffers(sum(each.size for each in (*connections, *(busy or []))))
+        self.tpool = Threads(busy or [])
         self._waiting = OrderedDict.fromkeys(connections)
         self.nr_conns, self.worker_connections = len(connections), places
         self.poller = selectors.DefaultSelector()
@@ -48,8 +73,7 @@ def test_the_slowest_make_room_for_an_eighth() -> None:
     """At once, not one for one: else those who come, and not those who wait, would decide who gets a place."""
     connections = [Connection(float(speed)) for speed in range(80)]
     small = Small(connections, 80)
-    assert small._is_short(1.0)
-    small._make_room(0.0)
+    small._free_places(0.0)
     assert [each.speed for each in connections if each.closed] == list(range(11))
 
 
@@ -57,13 +81,32 @@ def test_no_honest_client_gives_way_to_another() -> None:
     """Where places are short, those that move what a slow circuit moves stay, and those that just came."""
     connections = [*(Connection(6000.0) for _ in range(40)), *(Connection(0.0, waited=1.0) for _ in range(40))]
     small = Small(connections, 80)
-    small._make_room(0.0)
+    small._free_places(0.0)
     assert not any(each.closed for each in connections)
 
 
 def test_memory_is_bounded_whoever_has_to_go() -> None:
-    """Where memory is short the slowest give way, however fast they are."""
-    connections = [Connection(6000.0 + number, worker.ROOM // 64) for number in range(80)]
+    """Where memory is short those that hold most for longest give way, also those that came a second ago."""
+    connections = [Connection(1e9, connection.ROOM // 64, 1.0 - number / 100) for number in range(80)]
     small = Small(connections, 1000)
-    small._make_room(0.0)
-    assert small._buffers.held <= worker.ROOM and connections[0].closed and not connections[-1].closed
+    assert small._buffers.is_short
+    small._free_memory(0.0)
+    assert small._buffers.held <= connection.ROOM and connections[0].closed and not connections[-1].closed
+
+
+def test_who_holds_little_stays_whatever_threads_hold() -> None:
+    """Answers that nobody takes and threads wait with go first, and nobody has to go for them."""
+    honest = [Connection(6000.0, 10_000) for _ in range(80)]
+    unread = [Connection(1e9, connection.ROOM // 8, 1.0) for _ in range(12)]
+    small = Small(honest, 1000, unread)
+    small._free_memory(0.0)
+    assert sum(each.closed for each in unread) == 6 and not any(each.closed for each in honest)
+
+
+def test_memory_is_looked_at_between_the_ticks() -> None:
+    """Much can arrive in half a second."""
+    connections = [Connection(1e9, connection.ROOM // 8, 1.0) for _ in range(12)]
+    small = Small(connections, 1000)
+    small._next_tick, small._next_look = float("inf"), 0.0
+    small.murder_pending()
+    assert not small._buffers.is_short

@@ -38,6 +38,8 @@ BODY = (
 BEGUN = 64 * 1024  # bytes of a larger body that have arrived before it gets one
 ANSWER = 512 * 1024  # bytes of an answer that wait for the client without a thread
 PIECE = 64 * 1024  # bytes received at a time
+ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
+MOMENT = 0.1  # seconds for which even a connection that moves counts as still, or size would not count at all
 CIRCUIT = re.compile(rb"PROXY TCP6 ([0-9a-fA-F:]{2,39}) [0-9a-fA-F:]{2,39} [0-9]{1,5} [0-9]{1,5}\r\n")
 LONGEST = 107  # bytes of a line of the PROXY protocol, its end included
 END = b"\r\n\r\n"
@@ -83,6 +85,11 @@ class Buffers:
         with self.lock:
             self.held += count
 
+    @property
+    def is_short(self) -> bool:
+        """Whether they hold more than they may."""
+        return self.held > ROOM
+
 
 class Connection:
     """A client's socket as gunicorn's parser and responses use it, and what of it waits."""
@@ -111,7 +118,7 @@ class Connection:
         elif not self._in:
             self.until = time.monotonic() + HEAD_TIME
         self._in += piece
-        self._moved += len(piece)
+        self._note(len(piece))
         self._count()
         return self.is_ready()
 
@@ -142,8 +149,8 @@ class Connection:
                 except BlockingIOError:
                     sent = 0
                 del self._out[:sent]
-                self._moved += sent
                 if sent:
+                    self._note(sent)
                     self.until = time.monotonic() + IDLE_TIME
             left = len(self._out)
         self._count()
@@ -194,6 +201,10 @@ class Connection:
         """Seconds that we have waited for it, in this state."""
         return self._waited + (now - self._since if self._since else 0.0)
 
+    def weight(self, now: float) -> float:
+        """What it costs others: the bytes that it holds, times the seconds since any moved."""
+        return self.held * (now - self._last + MOMENT)
+
     def drop(self) -> None:
         """Give it up, whoever waits for it; what waits to be sent is lost."""
         with contextlib.suppress(OSError):
@@ -212,8 +223,12 @@ class Connection:
     def _begin(self, state: State, seconds: float, moved: int = 0) -> None:
         now = time.monotonic()
         self.state, self.until = state, now + seconds
-        self._waited, self._moved = 0.0, moved
+        self._waited, self._moved, self._last = 0.0, moved, now
         self._since = 0.0 if state is State.THREAD else now
+
+    def _note(self, moved: int) -> None:
+        self._moved += moved
+        self._last = time.monotonic()
 
     def _take_name(self) -> bool:
         """Take off the line that tor writes first; Stranger if another stands there."""
@@ -357,3 +372,12 @@ def slowest(connections: Iterable[Connection], now: float, rate: float = HONEST_
     """Those slower than `rate` bytes a second, of all that made us wait for a while; the slowest first."""
     found = [each for each in connections if each.waited(now) > each.patience and each.rate(now) < rate]
     return sorted(found, key=lambda each: each.rate(now))
+
+
+def heaviest(connections: Iterable[Connection], now: float) -> list[Connection]:
+    """Those that hold something, in the order in which they go when memory is short.
+
+    As for unfinished uploads (`store/uploads`): neither size nor slowness alone decides.  Who has just sent much is not
+    slow yet, and who sends slowly holds little.
+    """
+    return sorted((each for each in connections if each.held), key=lambda each: each.weight(now), reverse=True)

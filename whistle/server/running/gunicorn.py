@@ -30,6 +30,7 @@ from whistle.server.running.worker import Answer, Worker
 from whistle.store import StoreError
 
 M_ARENA_MAX, ARENAS = -8, 2  # of malloc: with one for each thread, what one freed helps no other
+M_MMAP_THRESHOLD, APART = -3, 2 * 1024 * 1024  # bytes; what is larger, as a long page, is given back when it is freed
 CONNECTIONS = 4000  # of a process; those that wait for their request hold a few hundred bytes each
 FILES = 65_536  # open files, if the system allows as many
 OTHER_FILES = 500  # open files other than visitors' and their threads', mostly of the database
@@ -80,10 +81,11 @@ def cautions(config: Config) -> list[str]:
 
 
 def harden() -> None:
-    """Disable core dumps, make new files private, raise the limit of open files, and let threads share freed memory."""
+    """Disable core dumps, make new files private, raise the limit of open files, and let freed memory be of use."""
     hardening.no_memory_on_disk()
     with contextlib.suppress(OSError, AttributeError):  # only glibc has it
-        ctypes.CDLL(None).mallopt(M_ARENA_MAX, ARENAS)
+        for name, value in ((M_ARENA_MAX, ARENAS), (M_MMAP_THRESHOLD, APART)):
+            ctypes.CDLL(None).mallopt(name, value)
     os.umask(0o077)
     least, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(least, min(most, FILES)), most))

@@ -8,12 +8,12 @@ import contextlib
 import re
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
 
-from whistle.server.running.connection import Connection, slowest
+from whistle.server.running.connection import ROOM, Connection, slowest
 
 Job = tuple["futures.Future[Any]", Callable[[Any], Any], Any]
 
@@ -55,6 +55,7 @@ STEPS = (  # of forms that are not multipart; spelt in another way, they get the
     (re.compile(rb"(^|&)step=(renew|stop-now)(&|$)"), SENDING),
 )
 QUEUE = 500  # requests that wait in a lane of a process
+QUEUED = ROOM // 2  # bytes that those of all lanes hold
 
 
 class Overrun(Exception):
@@ -86,7 +87,7 @@ class Lane:
 
     def __post_init__(self) -> None:
         self.turns = threading.BoundedSemaphore(self.size.turns)
-        self.threads = self.length = 0
+        self.threads = self.length = self.held = 0
 
     @property
     def is_short(self) -> bool:
@@ -97,6 +98,7 @@ class Lane:
         """Wait behind the visitor's other requests."""
         self.waiting.setdefault(visitor, deque()).append(job)
         self.length += 1
+        self.held += job[2].sock.held
 
     def take(self) -> tuple[str, Job] | None:
         """The next visitor and request; None if nobody waits.
@@ -108,9 +110,11 @@ class Lane:
         return None if visitor is None else (visitor, self._pop(visitor, deque.popleft))
 
     def overrun(self) -> Job | None:
-        """The request that has to go, the last one of whoever has most of them; None if there is room."""
-        if self.length <= QUEUE:
-            return None
+        """The request that has to go; None if there is room."""
+        return None if self.length <= QUEUE else self.take_back()
+
+    def take_back(self) -> Job:
+        """Take back the last request of whoever has most of them."""
         return self._pop(max(self.waiting, key=lambda visitor: len(self.waiting[visitor])), deque.pop)
 
     def _pop(self, visitor: str, pop: Callable[["deque[Job]"], Job]) -> Job:
@@ -119,6 +123,7 @@ class Lane:
         if jobs:
             self.waiting[visitor] = jobs  # behind all others
         self.length -= 1
+        self.held -= job[2].sock.held
         return job
 
 
@@ -141,14 +146,19 @@ class Lanes(futures.Executor):
         conn.sock.streams, conn.sock.queues = lane.size.streams, lane.size.queues
         with self._lock:
             lane.add(visitor, (job, fn, conn))
-            excess = lane.overrun()
+            excess = [each for each in (lane.overrun(), *self._too_heavy()) if each]
             if lane.threads < lane.size.threads:
                 with contextlib.suppress(RuntimeError):  # no thread can be had: another of the lane will take it
                     threading.Thread(target=self._work, args=(lane,), daemon=True).start()
                     lane.threads += 1
-        if excess:
-            excess[0].set_exception(Overrun())
+        for each in excess:
+            each[0].set_exception(Overrun())
         return job
+
+    def _too_heavy(self) -> Iterator[Job]:
+        """Requests that have to go since those that wait hold too much, from the lane that holds most."""
+        while sum(lane.held for lane in self.lanes.values()) > QUEUED:
+            yield max(self.lanes.values(), key=lambda lane: lane.held).take_back()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Nothing: a thread ends when nobody waits in its lane, and the process waits for none."""
@@ -158,6 +168,11 @@ class Lanes(futures.Executor):
         with self._lock:
             short = [list(lane.busy) for lane in self.lanes.values() if lane.is_short]
         return [each for busy in short for each in slowest((conn.sock for conn in busy), now)[:1]]
+
+    def busy(self) -> list[Connection]:
+        """The connections that threads have."""
+        with self._lock:
+            return [conn.sock for lane in self.lanes.values() for conn in lane.busy]
 
     def _work(self, lane: Lane) -> None:
         while True:

@@ -27,13 +27,24 @@ from whistle.server.config import Config
 from whistle.server.instance import of
 from whistle.server.logs import log_error
 from whistle.server.running import lanes
-from whistle.server.running.connection import BODY, HONEST_RATE, Buffers, Connection, State, Stranger, Terms, slowest
+from whistle.server.running.connection import (
+    BODY,
+    ROOM,
+    Buffers,
+    Connection,
+    State,
+    Stranger,
+    Terms,
+    heaviest,
+    slowest,
+)
 from whistle.server.running.lanes import Lanes, Overrun
 
-ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
 AT_ONCE = 64  # connections accepted before others get on
 KERNEL = 64 * 1024  # bytes of an answer that the system holds for a client, beside those that are counted here
 TICK = 0.5  # seconds between two looks at whose time is over
+LOOK = 0.1  # seconds between two looks at who holds most, while memory is short
+PART = 7 / 8  # of what there is may be taken after some had to go, so that others need not at once
 SWITCH = 0.001  # seconds until another thread may go on: the accepting one needs many short turns
 OUT_OF_FILES = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
@@ -81,7 +92,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._waiting: dict[TConn, None] = {}
         self._buffers = Buffers()
         self._names: dict[socket.socket, Any] = {}
-        self._next_tick = 0.0
+        self._next_tick = self._next_look = 0.0
 
     def get_thread_pool(self) -> Lanes:
         """Threads in lanes; the one for large bodies has as many as whistle.toml says."""
@@ -133,6 +144,9 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def murder_pending(self) -> None:
         """Close connections whose time is over, and those that must give way to others; called at least each second."""
         now = time.monotonic()
+        if self._buffers.is_short and now >= self._next_look:
+            self._next_look = now + LOOK
+            self._free_memory(now)
         if now < self._next_tick:
             return
         self._next_tick = now + TICK
@@ -142,8 +156,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(conn)
         for connection in self.tpool.slow(now):
             connection.drop()
-        if self._is_short(1.0):
-            self._make_room(now)
+        if self.nr_conns >= self.worker_connections:
+            self._free_places(now)
 
     def handle(self, conn: TConn) -> Any:
         """Answer one request of a connection, in a thread; whether the connection stays open."""
@@ -257,17 +271,25 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.nr_conns -= 1
         conn.sock.close()
 
-    def _is_short(self, part: float) -> bool:
-        return self._buffers.held > part * ROOM or self.nr_conns >= part * self.worker_connections
-
-    def _make_room(self, now: float) -> None:
-        """Close the slowest, until an eighth is free; where it is not memory that is short, no honest client's."""
-        rate = float("inf") if self._buffers.held > ROOM else HONEST_RATE
+    def _free_places(self, now: float) -> None:
+        """Close the slowest, until an eighth of the places is free; never an honest client's."""
         by_socket = {conn.sock: conn for conn in self._waiting}
-        for found in slowest(by_socket, now, rate):
-            if not self._is_short(7 / 8):
+        for found in slowest(by_socket, now):
+            if self.nr_conns < PART * self.worker_connections:
                 break
             self._close(by_socket[found])
+
+    def _free_memory(self, now: float) -> None:
+        """Close those that weigh most, until an eighth of the memory is free, however short a while they waited."""
+        by_socket, held = {conn.sock: conn for conn in self._waiting}, self._buffers.held
+        for found in heaviest([*by_socket, *self.tpool.busy()], now):
+            if held < PART * ROOM:
+                break
+            held -= found.held
+            if found in by_socket:
+                self._close(by_socket[found])
+            else:
+                found.drop()
 
 
 def _route(conn: TConn) -> tuple[int, str]:
