@@ -1,6 +1,8 @@
 """The beat on which lookups are answered."""
 
+import contextlib
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -32,3 +34,21 @@ def test_a_lookup_keeps_the_beat(tmp_path: Path, org: Organisation, words: str) 
     visitor.step("look", {"words": words})
     assert time.monotonic() - begun >= 0.3
     store_of(app).close()
+
+
+def test_whoever_waits_for_the_beat_leaves_their_turn(tmp_path: Path, org: Organisation) -> None:
+    """Else a few wrong words a second would close lookups and reporting: a lane has few turns."""
+    noted: list[str] = []
+
+    class Socket:
+        @contextlib.contextmanager
+        def waiting(self) -> Iterator[None]:
+            noted.append("leaves")
+            yield
+            noted.append("takes it again")
+
+    app = site(tmp_path, org, Clock(), beat=0.01)
+    for step in ("look", "follow-up"):
+        sent = {"step": step, "words": "none of these"}
+        app.test_client().post("/en/", data=sent, environ_overrides={"gunicorn.socket": Socket()})
+    assert noted == ["leaves", "takes it again"] * 2

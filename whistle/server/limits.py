@@ -263,6 +263,12 @@ def giving_back() -> contextlib.AbstractContextManager[None]:
     return _here().giving_back()
 
 
+def rest(seconds: float) -> None:
+    """Wait with the answer to the current request; where `server/running` serves, others compute meanwhile."""
+    with _turn_left(flask.request.environ.get(SOCKET)):
+        time.sleep(seconds)
+
+
 def storable(folder: Path) -> str:
     """How much everybody together may send, so that what is free on a folder's disk lasts for some days of a flood."""
     free = shutil.disk_usage(next(each for each in (folder, *folder.parents) if each.exists())).free

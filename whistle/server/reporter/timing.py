@@ -8,6 +8,8 @@ import time
 from collections.abc import Callable
 from typing import TypeVar
 
+from whistle.server import limits
+
 T = TypeVar("T")
 
 
@@ -15,7 +17,7 @@ def on_the_beat(
     beat: float,
     work: Callable[[], T],
     now: Callable[[], float] = time.monotonic,
-    sleep: Callable[[float], None] = time.sleep,
+    sleep: Callable[[float], None] = limits.rest,
 ) -> T:
     """The result of `work`, a multiple of `beat` seconds after the start; at once if `beat` is 0."""
     start = now()

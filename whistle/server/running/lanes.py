@@ -35,9 +35,9 @@ class Size:
 PAGES, READING, FETCHING, SENDING, BLOCKS, COURIERS, LARGE = range(7)
 SIZES = {
     PAGES: Size(4, 2),
-    READING: Size(32, 4),  # pages that answer a lookup wait for the beat
+    READING: Size(64, 4),  # pages that answer a lookup wait for the beat
     FETCHING: Size(32, 2, streams=True),
-    SENDING: Size(8, 2, queues=True),
+    SENDING: Size(64, 2, queues=True),  # so do those of a follow-up
     BLOCKS: Size(4, 2),
     COURIERS: Size(8, 2, streams=True),
     LARGE: Size(100, 3, streams=True, queues=True),  # forms that are received while they arrive
