@@ -1,11 +1,15 @@
 """What our worker relies on of gunicorn beyond what it documents: a new version that changes it fails here."""
 
 import inspect
+from pathlib import Path
 
+import pytest
 from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.http import parser, unreader, wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
+from whistle.server.config import Config
+from whistle.server.running.gunicorn import Application
 from whistle.server.running.worker import Answer, Worker
 
 SIGNATURES = {
@@ -49,3 +53,13 @@ def test_a_connection_is_read_and_written_by_what_ours_has() -> None:
     assert str(inspect.signature(TConn.__init__)) == "(self, cfg, sock, client, server)"
     assert "take_buffered" in dir(unreader.Unreader) and "finish_body" in dir(parser.Parser)
     assert issubclass(Answer, wsgi.Response) and "default_headers" in dir(wsgi.Response)
+
+
+@pytest.mark.parametrize("peer", ["", b"", ("127.0.0.1", 1)])
+def test_no_visitor_is_taken_for_a_proxy(tmp_path: Path, peer: object) -> None:
+    """Also by a unix socket, whose peers gunicorn trusts, nobody says which path or scheme was asked for."""
+    app = Application(Config(tmp_path))
+    head = b"GET /en/ HTTP/1.1\r\nHost: x\r\nSCRIPT_NAME: /other\r\nX-Forwarded-Proto: https\r\n\r\n"
+    request = next(parser.RequestParser(app.cfg, [head], peer))
+    environ = wsgi.create(request, None, peer, ("127.0.0.1", 80), app.cfg)[1]
+    assert (environ["SCRIPT_NAME"], environ["PATH_INFO"], environ["wsgi.url_scheme"]) == ("", "/en/", "http")

@@ -131,6 +131,8 @@ def settings(config: Config) -> dict[str, Any]:
         "limit_request_fields": 64,
         "limit_request_field_size": 4096,
         "forwarded_allow_ips": "",
+        "forwarder_headers": "",  # whoever comes by a unix socket would be trusted with these, as tor's visitors do
+        "secure_scheme_headers": {},
         "umask": 0o077,
         "proc_name": "whistle",
         "control_socket_disable": True,
