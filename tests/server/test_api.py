@@ -216,6 +216,17 @@ def test_a_missing_block_refuses_the_report(client: FlaskClient, org: parties.Or
     assert entries(look(client, who)) == {}
 
 
+def test_the_same_report_again_keeps_no_other_blocks(
+    client: FlaskClient, instance: Instance, org: parties.Organisation
+) -> None:
+    """It is never refused and counts towards no limit, so it must add nothing."""
+    who, sealed = parties.reporter(), b"".join(sealed_report(parties.reporter(), org))
+    assert post(client, "store", head(who) + sealed).status_code == 204
+    assert post(client, "block", UPLOAD + b"m" * 16 + bytes(attachment.BLOCK)).status_code == 204
+    assert post(client, "store", head(who, [b"m" * 16]) + sealed).status_code == 204
+    assert instance.store.block(b"m" * 16) is None and instance.store.unfinished() == 1
+
+
 def test_a_full_disk_says_so(client: FlaskClient, monkeypatch: pytest.MonkeyPatch, instance: Instance) -> None:
     """No room is told apart from other refusals."""
 

@@ -96,7 +96,7 @@ def store_envelopes() -> flask.Response:
         limits.count("page")
     try:
         with limits.storing(again):
-            instance.store.commit(sealed, request.blocks)
+            instance.store.commit(sealed, [] if again else request.blocks)  # again: no other blocks either
     except Taken as error:
         raise _taken() from error
     except Missing as error:
