@@ -11,6 +11,7 @@ from tests.workstation.carrying import PASSPHRASE
 from whistle.courier import Courier
 from whistle.workstation.cases import compose, overview
 from whistle.workstation.cases.saved_files import save
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.workstation import Workstation
 
@@ -31,7 +32,7 @@ def review(folder: Path, stick: Path, saved: Path) -> None:
     path = save(record, workstation.blocks, saved)
     say()
     with path.open("rb") as stream:
-        compose.reply(workstation, case, "Here it is.", [compose.Upload(path.name, "application/zip", stream)])
+        compose.reply(workstation, case, "Here it is.", [Upload(path.name, "application/zip", stream)])
     say()
     exchange(workstation, stick)
     say()

@@ -28,6 +28,7 @@ from whistle.reporter import connection
 from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME
 from whistle.workstation.cases import compose, transcript
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.vault import backup, keyfile
 
 RATES = dict.fromkeys(Config(Path()).rates, Rate("1000000 per second", "1000000 per second"))
@@ -123,7 +124,7 @@ class Told:
         """This reviewer's program, modified."""
         return Rogue(self.office.stations[reviewer], self.id)
 
-    def reply(self, reviewer: str, text: str, *uploads: compose.Upload) -> None:
+    def reply(self, reviewer: str, text: str, *uploads: Upload) -> None:
         """An honest answer, delivered, which all readers have."""
         compose.reply(self.office.stations[reviewer], self.case(reviewer), text, uploads)
         self.office.round(reviewer, *OFFICE)

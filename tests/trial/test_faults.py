@@ -30,7 +30,7 @@ from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME, open_instance
 from whistle.server.running import housekeeping
 from whistle.store import BLOCK, StoreError, room
-from whistle.workstation.cases import compose, overview, saved_files
+from whistle.workstation.cases import compose, overview, saved_files, sealed_files
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.exchange import exchange
 
@@ -226,7 +226,7 @@ def exchanged(world: World, how: Callable[[Path, int], AbstractContextManager[La
     for step in range(80) if TRIAL else sorted(random.sample(range(40), 6)):
         [case] = overview.queue(ombuds)
         if step % 8 == 0 or not TRIAL:
-            uploads = [compose.Upload("r.bin", "text/plain", io.BytesIO(SMALL))]
+            uploads = [sealed_files.Upload("r.bin", "text/plain", io.BytesIO(SMALL))]
             compose.reply(ombuds, case, f"Reply {step}.", uploads)
             done.append(f"Reply {step}.")
         visitor = world.visitor().come_back(visitor.words).step("follow-up", {"text": f"More {step}."})

@@ -29,6 +29,7 @@ from whistle.protocol.code.retrieval import derive
 from whistle.server.sealing.arrival import view_case
 from whistle.store import BLOCK, Heap, sqlite_files
 from whistle.workstation.cases import compose, overview, saved_files
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.received import day_hashes, days
@@ -155,7 +156,7 @@ class Promises(RuleBasedStateMachine):
         station, said = self.world.stations[reviewer], self.say(what, files)
         said.by = reviewer
         shown = overview.find(station, case.name)
-        uploads = [compose.Upload(name, "image/jpeg", io.BytesIO(body)) for name, body in said.files.items()]
+        uploads = [Upload(name, "image/jpeg", io.BytesIO(body)) for name, body in said.files.items()]
         if what == "status":
             compose.status(station, shown, "open", text=said.text)
             case.notes.append(said)

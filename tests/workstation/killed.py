@@ -6,9 +6,10 @@ from pathlib import Path
 
 from tests.parties import DAY
 from tests.workstation.carrying import PASSPHRASE
-from whistle.workstation.cases import compose, overview
+from whistle.workstation.cases import overview
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.tray import tray
 from whistle.workstation.vault import backup, keyfile
 from whistle.workstation.workstation import Workstation
 
@@ -24,7 +25,7 @@ def _exchange(station: Workstation, stick: Path, number: int) -> None:
 
 def _reply(station: Workstation, stick: Path, number: int) -> None:
     case = overview.load(station, station.case_ids()[0])
-    compose.reply(station, case, text_of(number), [Upload("plan", "text/plain", io.BytesIO(bytes(300_000)))])
+    tray.reply(station, case, text_of(number), [Upload("plan", "text/plain", io.BytesIO(bytes(300_000)))])
 
 
 def _backup(station: Workstation, stick: Path, number: int) -> None:

@@ -88,7 +88,7 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     """Text and file are sealed and sent with the next exchange; a reload repeats nothing."""
     name = case_of(page)
     files = (BytesIO(b"plan"), "plan.pdf")
-    assert "Signed and sealed" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
+    assert "In the tray" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
     assert "waits for the next exchange" in get(page, f"case/{name}")
     assert "On the way: 2 messages." in post(page, "exchange")
     world.carrier.push(world.stick)
@@ -110,7 +110,7 @@ def test_what_a_reply_counts_as(world: World, page: FlaskClient) -> None:
     assert checked(page, name) == "acknowledgement"
     post(page, f"case/{name}/reply", text="We have it.", mark="acknowledgement")
     assert checked(page, name) == ""
-    assert "7 days left; written, not delivered yet" in get(page)
+    assert "7 days left; answered; not delivered yet" in get(page)
     post(page, "exchange")
     world.carrier.push(world.stick)
     world.round("ombuds")
@@ -130,12 +130,13 @@ def test_a_closed_case_to_which_the_reporter_wrote_is_marked(world: World) -> No
     page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
     world.round("ombuds")
     name = case_of(page)
-    post(page, f"case/{name}/status", status="closed")
+    post(page, f"case/{name}/status", confirmed="yes", status="closed")
+    world.round("ombuds")
     assert transcript.REOPENED not in get(page)
     world.follow_up(who)
     world.round("ombuds")
     assert transcript.REOPENED in get(page) and transcript.REOPENED in get(page, f"case/{name}")
-    assert "is in the past" in post(page, f"case/{name}/status", status="open", deadline="2026-11-21")
+    assert "is in the past" in post(page, f"case/{name}/status", confirmed="yes", status="open", deadline="2026-11-21")
 
 
 def test_the_desk_says_when_the_reporter_is_not_told(world: World) -> None:
@@ -143,7 +144,8 @@ def test_the_desk_says_when_the_reporter_is_not_told(world: World) -> None:
     world.follow_up(parties.reporter())
     page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
     world.round("ombuds")
-    assert "The reporter sees it with the next reply" in post(page, f"case/{case_of(page)}/grant", grantee="counsel")
+    post(page, f"case/{case_of(page)}/grant", confirmed="yes", grantee="counsel")
+    assert "The reporter sees it with the next reply" in post(page, "exchange")
 
 
 def test_what_is_missing_is_shown_and_granted_again(world: World) -> None:
@@ -161,8 +163,10 @@ def test_what_is_missing_is_shown_and_granted_again(world: World) -> None:
     assert "ombuds says they have read a message in this case that has not come here; if it does not come" in shown
     assert "look into this" in get(mine) and "Grant the case again" in shown
     again = post(theirs, f"case/{case_of(theirs)}/again", grantee="ethics")
-    assert "Ombudsperson (ombuds) passed messages of this case on to Ethics office (ethics)" in again
+    assert "All of the case once more, to Ethics office (ethics)" in again
     world.round("ombuds", "ethics")
+    passed = "Ombudsperson (ombuds) passed messages of this case on to Ethics office (ethics)"
+    assert passed in get(theirs, f"case/{case_of(theirs)}")
     shown = get(mine, f"case/{case_of(mine)}")
     assert "Look into this" not in shown and "It happened again." in shown and "look into this" not in get(mine)
     assert "is no other reader" in post(theirs, f"case/{case_of(theirs)}/again", grantee="counsel")
@@ -206,18 +210,23 @@ def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
     post(page, f"case/{case_of(page)}/reply", text="We look into it.")
     answer = post(page, "carry")
     assert "The server cannot be reached." in answer and "Try again later." in answer
-    assert errands == [[], ["server"]] and len(world.replies(who)) == 1
+    assert world.replies(who) == [] and "Tray: 1" in answer
+    answer = post(page, "carry")  # the courier goes once more with what was signed after the first errand
+    assert "Signed and sealed from the tray: 1." in answer and "Tray: empty" in answer
+    assert errands == [[], ["server"], ["server"], ["server"]] and len(world.replies(who)) == 1
 
 
 def test_a_refused_form_gives_back_what_was_typed(world: World, page: FlaskClient) -> None:
     """A day that is none is named, and the reason that was typed stays until the form is accepted, whatever else is."""
     name = case_of(page)
-    answer = post(page, f"case/{name}/status", status="open", deadline="soon", text="I will ask around")
+    answer = post(
+        page, f"case/{name}/status", status="open", deadline="soon", text="I will ask around"
+    )
     assert '<a href="#status">Not done: this is not a day.</a>' in answer and "I will ask around" in answer
     post(page, f"case/{name}/note", text="A note.")
     again = get(page, f"case/{name}")
     assert "Not done" in again and 'value="I will ask around"' in again
-    post(page, f"case/{name}/status", status="open", deadline="2026-12-31", text="I ask around")
+    post(page, f"case/{name}/status", confirmed="yes", status="open", deadline="2026-12-31", text="I ask around")
     assert "Not done" not in get(page, f"case/{name}")
 
 
@@ -290,7 +299,7 @@ def test_uploads_never_touch_a_temporary_file(
         monkeypatch.setattr(f"tempfile.{maker}", refuse)
     monkeypatch.setattr("werkzeug.formparser.SpooledTemporaryFile", refuse)
     big = (BytesIO(bytes(2_000_000)), "big.bin")
-    assert "Signed and sealed" in post(page, f"case/{case_of(page)}/note", text="", files=big)
+    assert "In the tray" in post(page, f"case/{case_of(page)}/note", text="", files=big)
 
 
 @pytest.fixture
@@ -341,7 +350,7 @@ def test_too_large_a_form_is_told_where_to_go(world: World, page: FlaskClient) -
     assert "that was too much at once" in answer and "--attach" in answer and "We look into it." in answer
     assert "At most 100 KB at once" in answer
     smaller = (BytesIO(bytes(90_000)), "small.bin")
-    assert "Signed and sealed" in post(page, f"case/{name}/reply", text="We look into it.", files=smaller)
+    assert "In the tray" in post(page, f"case/{name}/reply", text="We look into it.", files=smaller)
 
 
 def test_a_browser_keeps_nothing_of_a_case(world: World, page: FlaskClient) -> None:

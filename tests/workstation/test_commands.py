@@ -98,11 +98,11 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     reference = listed.split()[0]
     assert "acknowledge receipt" in listed
     for counts, said in [
-        (("--as", "neither"), "Signed and sealed; 1 message"), ((), "Signed and sealed as acknowledgement; 2 message"),
-        ((), "Signed and sealed; 3 message"), (("--as", "feedback"), "Signed and sealed as feedback; 4 message"),
+        (("--as", "neither"), "In the tray, number 1: "), ((), "In the tray as acknowledgement, number 2: "),
+        ((), "In the tray, number 3: "), (("--as", "feedback"), "In the tray as feedback, number 4: "),
     ]:  # fmt: skip
         assert said in desk.run("reply", reference, *counts, said="We look into it.\n").stdout
-    assert re.search("acknowledge receipt by [0-9-]+, written and not delivered yet", desk.run("cases").stdout)
+    assert re.search("acknowledge receipt by [0-9-]+, answered; not delivered yet", desk.run("cases").stdout)
     shown = desk.run("show", reference[:6]).stdout
     assert "floor." in shown and "\x1b" not in shown
     for arguments, said in [
@@ -110,9 +110,10 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("note", reference), "Between us.\n"),
         (("status", reference, "--set", "open", "--label", "urgent", "--claim", "--reason-file", "-"), "Plausible"),
         (("grant", reference, "counsel"), ""),
-        (("grant", reference, "counsel", "--again"), ""),
         (("attachments", "save", reference, "--to", desk.folder / "files"), ""),
         (("export", reference, "--to", desk.folder / "out"), ""),
+        (("exchange", desk.stick), ""),
+        (("grant", reference, "counsel", "--again"), ""),
         (("exchange", desk.stick), ""),
         (("backup", "--to", desk.folder / "usb"), ""),
     ]:

@@ -18,6 +18,7 @@ from whistle.workstation.cases import overview, transcript
 from whistle.workstation.errors import VaultError, WorkstationError
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.tray import tray
 from whistle.workstation.vault import backup, check
 from whistle.workstation.workstation import Workstation
 
@@ -66,6 +67,7 @@ def test_a_workstation_killed_at_any_moment(world: World) -> None:
             world.carrier.put_blocks(blocks)
             reporters += [world.report(attachments=(attached,)) for _ in range(3)]
             world.carrier.inbox(world.stick)
+            promised.add(_put_into_tray(world, first.case.hex(), number))
         finished = killed(world, what, number)
         done[what] += finished
         whole(world.stick)
@@ -82,6 +84,7 @@ def test_a_workstation_killed_at_any_moment(world: World) -> None:
         kept = set(station.hashes(first.case.hex()))
         assert sorted(station.case_ids()) == sorted(who.case.hex() for who in reporters)
         assert all(len(station.hashes(who.case.hex())) == 1 for who in reporters[1:])
+        assert not tray.items(station)
         station.close()
     station = opened(world)
     for _ in range(2):
@@ -91,6 +94,14 @@ def test_a_workstation_killed_at_any_moment(world: World) -> None:
     assert len({reply.hash for reply in world.replies(first)}) == len(world.replies(first))
     station.close()
     print(f"done before the kill: {dict(done)} of {KILLS // 3} each")
+
+
+def _put_into_tray(world: World, case: str, number: int) -> int:
+    """Something for the exchange to sign."""
+    station = opened(world)
+    tray.reply(station, overview.load(station, case), text_of(number))
+    station.close()
+    return number
 
 
 def _nothing_in_clear(world: World, case: str) -> None:

@@ -21,6 +21,7 @@ from whistle.workstation.cases.case_list import Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.tray import tray
 from whistle.workstation.vault import removal
 from whistle.workstation.workstation import Workstation
 
@@ -90,9 +91,8 @@ def reply(station: Workstation, reference: str, text_file: Any, attached: tuple[
     case = case_list.find(station, reference)
     mark = compose.usual_mark(case) if counts is None else counts.replace(NEITHER, "")
     with _uploads(attached) as uploads:
-        compose.reply(station, case, _text(text_file), uploads, mark)
-    summary = f"Signed and sealed as {mark}" if mark else "Signed and sealed"
-    click.echo(f"{summary}; {len(outbox.pending(station))} message(s) wait for the next exchange.")
+        number = tray.reply(station, case, _text(text_file), uploads, mark)
+    _in_tray(number, f" as {mark}" if mark else "")
 
 
 @click.command()
@@ -104,8 +104,8 @@ def note(station: Workstation, reference: str, text_file: Any, attached: tuple[P
     """Say something to the other readers."""
     case = case_list.find(station, reference)
     with _uploads(attached) as uploads:
-        compose.note(station, case, _text(text_file), uploads)
-    click.echo("Signed and sealed for those who read the case.")
+        number = tray.note(station, case, _text(text_file), uploads)
+    _in_tray(number)
 
 
 @click.command()
@@ -136,8 +136,8 @@ def status(
     day = deadline.date() if deadline else old.deadline if old else None
     claimed = station.me if claim else old.claimed if old else ""
     kept = labels or (old.labels if old else ())
-    compose.status(station, case, state, labels=kept, deadline=day, claimed=claimed, text=_text(reason_file))
-    click.echo("Signed and sealed for those who read the case.")
+    reason = _text(reason_file)
+    _in_tray(tray.status(station, case, state, labels=kept, deadline=day, claimed=claimed, text=reason))
 
 
 @click.command()
@@ -152,13 +152,38 @@ def grant(station: Workstation, reference: str, reviewer: str, again: bool, reas
     They can then read all that was said so far, and the reporter sees who they are. With --again, send all of it to
     somebody who reads the case already and asks for it, since a message of it has not come there.
     """
-    if again:
-        compose.grant_whole(station, case_list.find(station, reference), reviewer, _text(reason_file))
-        click.echo(f"{reviewer} gets all of the case again with the next exchange.")
-        return
-    reporter_is_told = compose.grant(station, case_list.find(station, reference), reviewer, _text(reason_file))
-    click.echo(f"{reviewer} will read the case after the next exchange.")
-    click.echo("The reporter is told so with it." if reporter_is_told else compose.NOT_TOLD)
+    number = tray.grant(station, case_list.find(station, reference), reviewer, _text(reason_file), again)
+    said = "gets all of the case again with" if again else "will read the case after"
+    click.echo(f"{reviewer} {said} the next exchange. What was carried cannot be undone.")
+    _in_tray(number)
+
+
+@click.command("tray")
+@with_workstation
+@click.argument("number", type=int, required=False)
+@click.option("--take-back", is_flag=True, help="Remove NUMBER: nothing of it is left.")
+@click.option("--text-file", type=TEXT, help="Where NUMBER's new text is; - is standard input.")
+@click.option("--go", is_flag=True, help="NUMBER goes with the next exchange as it is, though it waits for your word.")
+def tray_(station: Workstation, number: int | None, take_back: bool, text_file: Any, go: bool) -> None:
+    """Show what waits for the next exchange, unsigned: all of it, or NUMBER.
+
+    Until then it can be changed or taken back; what was carried cannot.
+    """
+    if number is None:
+        if take_back or text_file or go:
+            raise Problem("the number is missing", "`whistle workstation tray` lists what is in the tray")
+        found = tray.items(station)
+        say([line for each in found for line in transcript.tray_lines(station, each)] or ["The tray is empty."])
+    elif take_back:
+        say([f"Taken back: {transcript.waiting(station, tray.take_back(station, number))}."])
+    elif text_file:
+        tray.change(station, number, _text(text_file))
+        _in_tray(number)
+    elif go:
+        tray.release(station, number)
+        _in_tray(number)
+    else:
+        say(transcript.tray_lines(station, tray.item(station, number)))
 
 
 @click.command("sent")
@@ -244,6 +269,11 @@ def delete(station: Workstation, reference: str, yes: bool) -> None:
     click.echo(f"Deleted. Earlier backups still hold case {case.reference}: make a new one, and remove those.")
 
 
+def _in_tray(number: int, how: str = "") -> None:
+    click.echo(f"In the tray{how}, number {number}: the next exchange signs, seals and carries it. Until then")
+    click.echo("`whistle workstation tray` shows it and takes it back.")
+
+
 def _text(file: Any) -> str:
     if file is None:
         return ""
@@ -272,4 +302,4 @@ def _type(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
-COMMANDS = (cases, show, reply, note, status, grant, sent_, attachments, export, delete)
+COMMANDS = (cases, show, reply, note, status, grant, tray_, sent_, attachments, export, delete)

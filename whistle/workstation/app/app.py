@@ -11,7 +11,7 @@ from pathlib import Path
 import flask
 
 from whistle.local_page import guard
-from whistle.workstation.app import listing, pages, viewing
+from whistle.workstation.app import listing, pages, tray_pages, viewing
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
@@ -52,7 +52,7 @@ def create_app(
     _one_at_a_time(app)
     guard.protect(app)
     app.register_error_handler(WorkstationError, _refused)
-    for blueprint in (pages.pages, listing.listing, viewing.viewing):
+    for blueprint in (pages.pages, listing.listing, viewing.viewing, tray_pages.tray_pages):
         app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app
 

@@ -11,10 +11,11 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from whistle.workstation.app.pages import case_named, session, terms
-from whistle.workstation.cases import compose, duties
+from whistle.workstation.cases import duties
 from whistle.workstation.cases.case_list import LATE, SOON, Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.tray import tray
 from whistle.workstation.vault import filing
 
 CHOICES = ("channel", "status", "language", "label")  # of a filter, with any value
@@ -66,14 +67,14 @@ def ticked() -> Response:
 
 @listing.get("/acknowledge")
 def confirm() -> str:
-    """Ask before anything is signed: to whom, and in which words."""
+    """Ask before anything is written: to whom, and in which words."""
     chosen = _chosen(session().ticked)
     return flask.render_template("acknowledge.html", chosen=chosen, texts=duties.ACKNOWLEDGEMENTS)
 
 
 @listing.post("/acknowledge")
 def acknowledge() -> Response:
-    """Sign the acknowledgements whose text and cases were confirmed."""
+    """Put into the tray the acknowledgements whose text and cases were confirmed."""
     form, current, done = flask.request.form, session(), 0
     chosen = _chosen(form.getlist("case"))
     refused = [f"{case.reference}: {why}." for case, why in chosen.left]
@@ -81,13 +82,13 @@ def acknowledge() -> Response:
         text = form.get(f"text-{language}", "").replace("\r\n", "\n")
         for case in cases:
             try:
-                compose.reply(current.workstation, case, text, mark=MARK)
+                tray.reply(current.workstation, case, text, mark=MARK)
                 done += 1
             except WorkstationError as exc:
                 refused.append(f"{case.reference}: {exc.message}.")
     current.ticked = []
     if done:
-        current.say(f"Signed and sealed: the acknowledgement of {_cases(done)}. They go with the next exchange.")
+        current.say(f"In the tray: the acknowledgement of {_cases(done)}. They go with the next exchange.")
     if refused:
         current.say("Not acknowledged:", *refused, good=False)
     return _back()

@@ -19,7 +19,7 @@ from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
 from whistle.protocol.case.attachment import block_id
-from whistle.workstation.app.refused_forms import Form
+from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.cases import case_list, clear_files, compose, conversation, overview, saved_files, transcript
@@ -28,6 +28,7 @@ from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index
 from whistle.workstation.vault import search as searches
 from whistle.workstation.vault.terms import LONGEST
@@ -59,6 +60,7 @@ def terms() -> dict[str, Any]:
         "notices": current.workstation.notices(),
         "today": current.workstation.today(),
         "waiting": len(outbox.pending(current.workstation)),
+        "in_tray": tray.count(current.workstation),
         "missed": len(deliveries.missed(current.workstation)),
         "said": current.take_notices(),
         "name_of": name_of,
@@ -111,19 +113,19 @@ def found() -> str:
 @pages.post("/exchange")
 def exchange() -> Response:
     """Exchange with the stick."""
-    return _done(session().exchange)
+    return done(session().exchange)
 
 
 @pages.post("/stick")
 def stick() -> Response:
     """Use a new stick from now on."""
-    return _done(lambda: session().adopt(_text("folder"), _text("name")))
+    return done(lambda: session().adopt(_text("folder"), _text("name")))
 
 
 @pages.post("/carry")
 def carry() -> Response:
     """Exchange with the server, through the courier."""
-    return _done(session().carry)
+    return done(session().carry)
 
 
 @pages.get("/case/<name>")
@@ -143,31 +145,46 @@ def reply(name: str) -> Response:
     if mark not in transcript.MARKS:
         raise BadRequest
     station = session().workstation
-    return _written(name, "reply", lambda case: compose.reply(station, case, _text("text"), _uploads(), mark))
+    return _written(name, "reply", lambda case: tray.reply(station, case, _text("text"), _uploads(), mark))
 
 
 @pages.post("/case/<name>/note")
 def note(name: str) -> Response:
     """Write to the other readers."""
-    return _written(name, "note", lambda case: compose.note(session().workstation, case, _text("text"), _uploads()))
+    return _written(name, "note", lambda case: tray.note(session().workstation, case, _text("text"), _uploads()))
 
 
 @pages.post("/case/<name>/grant")
 def grant(name: str) -> Response:
-    """Let one more reviewer in."""
-    return _written(name, "grant", _let_in)
+    """Let one more reviewer in, once that is confirmed."""
+    station, grantee = session().workstation, _text("grantee")
+    if asked := _asked(name, "grant", lambda case: compose.check_grant(station, case, grantee)):
+        return asked
+    return _written(name, "grant", lambda case: tray.grant(session().workstation, case, _text("grantee")))
 
 
 @pages.post("/case/<name>/again")
 def grant_again(name: str) -> Response:
     """Send the whole case again to a colleague to whom something of it has not come."""
-    return _written(name, "again", lambda case: compose.grant_whole(session().workstation, case, _text("grantee")))
+    return _written(name, "again", lambda case: tray.grant(session().workstation, case, _text("grantee"), again=True))
 
 
 @pages.post("/case/<name>/status")
 def status(name: str) -> Response:
-    """Set the status of the case."""
-    return _written(name, "status", _state)
+    """Set the status of the case, once that is confirmed."""
+    if asked := _asked(name, "status", partial(_state, compose.unsigned_status)):
+        return asked
+    return _written(name, "status", partial(_state, tray.status))
+
+
+@pages.get("/case/<name>/confirm")
+def confirm(name: str) -> Response | str:
+    """What a grant or a status does, in words, before it goes into the tray."""
+    case, current = case_named(name), session()
+    if current.asked is None or current.asked.case != case.id:
+        return flask.redirect(flask.url_for("pages.case", name=name))
+    person = partial(transcript.person, current.workstation)
+    return flask.render_template("confirm.html", case=case, name=name, asked=current.asked, person=person)
 
 
 @pages.post("/case/<name>/save")
@@ -185,7 +202,7 @@ def save(name: str) -> Response:
         path = saved_files.save(attached, current.workstation.blocks, current.saved / case.reference, insists)
         current.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
 
-    return _done(do, flask.url_for("pages.case", name=name))
+    return done(do, flask.url_for("pages.case", name=name))
 
 
 def name_of(case: str) -> str:
@@ -205,12 +222,7 @@ def size(count: int) -> str:
     return f"{count} GB"
 
 
-def _let_in(case: Case) -> None:
-    if not compose.grant(session().workstation, case, _text("grantee")):
-        session().say(compose.NOT_TOLD, good=False)
-
-
-def _state(case: Case) -> object:
+def _state(write: Callable[..., object], case: Case) -> object:
     state, day = _text("status"), _text("deadline").strip()
     if state not in transcript.STATUS:
         raise BadRequest
@@ -218,7 +230,7 @@ def _state(case: Case) -> object:
         deadline = datetime.date.fromisoformat(day) if day else None
     except ValueError as exc:
         raise Refused("this is not a day", "write it as 2026-12-31") from exc
-    return compose.status(
+    return write(
         session().workstation,
         case,
         state,
@@ -265,6 +277,9 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         pending=set(outbox.pending(station)),
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
+        tray_items=tray.items(station, case.id),
+        waiting_words=partial(transcript.waiting, station),
+        drafts={form: drafts.of(station, case.id, form) for form in ("reply", "note")},
         others=others,
         colleagues=colleagues,
         me=station.me,
@@ -286,19 +301,45 @@ def _incomplete() -> Callable[[Entry, int], bool]:
     return incomplete
 
 
-def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
-    case = case_named(name)
+def _asked(name: str, form: str, check: Callable[[Case], object]) -> Response | None:
+    """Show what a form does and have it confirmed, or what is wrong with it; None once it is confirmed."""
+    if _text("confirmed") == "yes":
+        session().asked = None
+        return None
+    case, fields = case_named(name), flask.request.form.to_dict()
     refused = session().typed[case.id].forms
     try:
-        write(case)
+        check(case)
+    except WorkstationError as exc:
+        refused[form] = Form(exc.message, exc.hint, fields)
+        return flask.redirect(flask.url_for("pages.case", name=name), 303)
+    refused.pop(form, None)
+    session().asked = Asked(case.id, form, fields)
+    return flask.redirect(flask.url_for("pages.confirm", name=name), 303)
+
+
+def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
+    case = case_named(name)
+    refused, station = session().typed[case.id].forms, session().workstation
+    if _text("keep"):
+        kept = {field: _text(field) for field in ("text", "mark") if field in flask.request.form}
+        drafts.keep(station, case.id, form, kept)
         refused.pop(form, None)
-        session().say("Signed and sealed. It goes with the next exchange.")
+        session().say("Kept as a draft, sealed in the vault." + (" Choose its files again." if _has_files() else ""))
+        return flask.redirect(flask.url_for("pages.case", name=name) + f"#{form}", 303)
+    try:
+        with station.change():
+            write(case)
+            drafts.discard(station, case.id, form)
+        refused.pop(form, None)
+        session().say("In the tray: it waits for the next exchange. Until then it can be changed or taken back there.")
     except WorkstationError as exc:
         refused[form] = Form(exc.message, exc.hint, flask.request.form.to_dict())
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
 
 
-def _done(do: Callable[[], None], to: str = "") -> Response:
+def done(do: Callable[[], None], to: str = "") -> Response:
+    """Do what a form asks for, and show the page at `to` (the queue otherwise) with what was said or went wrong."""
     try:
         do()
     except WorkstationError as exc:
@@ -314,6 +355,10 @@ def _sentence(words: str) -> str:
 
 def _text(name: str) -> str:
     return flask.request.form.get(name, "").replace("\r\n", "\n")
+
+
+def _has_files() -> bool:
+    return any(each.filename for each in flask.request.files.getlist("files"))
 
 
 def _uploads() -> list[Upload]:

@@ -18,6 +18,15 @@ class Form:
 
 
 @dataclass(frozen=True)
+class Asked:
+    """A form of a case that was accepted, and waits to be confirmed: its fields."""
+
+    case: str
+    form: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True)
 class Typed:
     """The refused forms of one case, by name."""
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from whistle import sticks
 from whistle.sticks import Stick
 from whistle.workstation import files
-from whistle.workstation.app.refused_forms import Typed
+from whistle.workstation.app.refused_forms import Asked, Typed
 from whistle.workstation.cases import case_list
 from whistle.workstation.cases.case_list import EVERYTHING, Counts, Filter
 from whistle.workstation.errors import Refused
@@ -40,6 +40,8 @@ class Session:
     ticked: list[str] = field(default_factory=list)  # cases to acknowledge, by their names in addresses
     counted: dict[bool, tuple[object, Counts]] = field(default_factory=dict)  # by whether muted; see `counts`
     names: dict[str, str] = field(default_factory=dict)  # cases by their names in addresses
+    asked: Asked | None = None  # the form that waits for its confirmation
+    typed_tray: dict[int, dict[str, str]] = field(default_factory=dict)  # refused changes, by number
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
     def say(self, *lines: str, good: bool = True) -> None:
@@ -92,6 +94,8 @@ class Session:
         outbox.write(self.workstation, stick)
         lines = list(self.courier())
         done = exchange.exchange(self.workstation, stick)
+        if done.tray.signed:  # after what came was taken in
+            lines += self.courier()
         self.say(*lines, *done.lines(), good=_good(done))
 
     def _mounted(self) -> Path:
@@ -103,4 +107,4 @@ class Session:
 
 
 def _good(done: exchange.Exchanged) -> bool:
-    return not (done.imported.altered or done.imported.findings)
+    return not (done.imported.altered or done.imported.findings or done.tray.left)

@@ -12,30 +12,26 @@ from typing import Any
 
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.case import envelope, message
-from whistle.protocol.case.attachment import block_ids
+from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.protocol.case.message import (
-    MAX_ATTACHMENTS,
-    MAX_TEXT,
     Body,
     ByReviewer,
     Grant,
-    Have,
     Note,
     Reply,
     Report,
     Signed,
     Status,
 )
-from whistle.protocol.code.retrieval import PLACES, place_ids
+from whistle.protocol.code.retrieval import place_ids
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.cases import chain, grants, overview, reach, sealed_files
 from whistle.workstation.cases.entries import open_rest
 from whistle.workstation.cases.overview import Case
-from whistle.workstation.cases.sealed_files import Upload
+from whistle.workstation.cases.sealed_files import Files
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.outbox import Sealed
@@ -43,6 +39,7 @@ from whistle.workstation.remarks import Remark
 from whistle.workstation.workstation import Workstation
 
 MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
+SHORTEN = "shorten it, or send fewer files at once"
 LAST_DAY = datetime.date(2999, 12, 31)
 NOT_TOLD = "The reporter sees it with the next reply of somebody who reads the case: you cannot reply in it now."
 STUCK = (
@@ -53,59 +50,83 @@ STUCK = (
 COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
 
 
-class NoPlace(Refused):
-    """No place is left in a lane."""
-
-
 def usual_mark(case: Case) -> str:
     """The default mark of the next reply: acknowledgement for the first, none for later ones."""
     return "" if case.answers else "acknowledgement"
 
 
-def reply(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = (), mark: str = "") -> Signed:
+def reply(
+    workstation: Workstation, case: Case, text: str, uploads: Files = (), mark: str = "", known: int | None = None
+) -> Signed:
     """Answer the reporter: one message, sealed to the mailbox for its reply place and to the readers.
 
-    `mark`: acknowledgement, feedback, or empty for neither.
+    `mark`: acknowledgement, feedback, or empty for neither.  `known`: how many of the reporter's messages were here
+    when it was written; all that are here now otherwise.
     """
-    _check_content(text, uploads)
     current = workstation.trust.sealing()
-    if case.sender is None or case.report is None:
-        raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
-    whole = _notice(workstation, case, case.report, current)
+    whole = unsigned_reply(workstation, case, text, uploads, mark, known)
     records = sealed_files.seal(workstation, uploads)
-    whole = replace(whole, text=text, attachments=records, mark=mark)
+    whole = replace(whole, attachments=records)
     with workstation.change():
         signed = _send(workstation, whole, current, "reporters")
         folded = isinstance(signed.message, Body) and signed.message.rest is not None
         if records or folded:
-            _copies(workstation, case.id, uploads, text if folded else "")
+            _copies(workstation, case.id, records, text if folded else "")
     return signed
+
+
+def unsigned_reply(
+    workstation: Workstation, case: Case, text: str, uploads: Files, mark: str, known: int | None = None
+) -> Reply:
+    """A reply as it would be signed now, without its files.  Raises Refused or Untrusted if it cannot be."""
+    sealed_files.check(text, uploads)
+    current = workstation.trust.sealing()
+    if case.sender is None or case.report is None:
+        raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
+    notice = _notice(workstation, case, case.report, current)
+    whole = replace(notice, text=text, mark=mark, have=reach.had(case, known))
+    _fold(whole, current.manifest.slots)
+    return whole
 
 
 def _notice(workstation: Workstation, case: Case, report: Report, current: SignedManifest) -> Reply:
     """A reply without content for the next place, which tells who reads the case (SPEC 4.8)."""
     common = _common(workstation, case, current)
-    lane, n = _place(workstation, case)
+    lane, n = reach.free_place(workstation, case)
     return Reply(
         **common,
         to=report.sender.mailbox,
         lane=lane,
         n=n,
-        have=_have(case),
+        have=reach.had(case),
         language=report.language,
     )
 
 
-def note(workstation: Workstation, case: Case, text: str, uploads: Sequence[Upload] = ()) -> Signed:
+def note(workstation: Workstation, case: Case, text: str, uploads: Files = ()) -> Signed:
     """Write to the other readers."""
-    _check_content(text, uploads)
     current = workstation.trust.sealing()
-    common = _common(workstation, case, current)
-    whole = Note(**common, text=text, attachments=sealed_files.seal(workstation, uploads))
+    whole = unsigned_note(workstation, case, text, uploads)
+    whole = replace(whole, attachments=sealed_files.seal(workstation, uploads))
     return _send(workstation, whole, current, "reviewers")
 
 
-def status(
+def unsigned_note(workstation: Workstation, case: Case, text: str, uploads: Files) -> Note:
+    """A note as it would be signed now, without its files.  Raises Refused or Untrusted if it cannot be."""
+    sealed_files.check(text, uploads)
+    current = workstation.trust.sealing()
+    whole = Note(**_common(workstation, case, current), text=text)
+    _fold(whole, current.manifest.slots)
+    return whole
+
+
+def status(workstation: Workstation, case: Case, state: str, **said: Any) -> Signed:
+    """Set the status of the case, with a reason; the arguments are those of `unsigned_status`."""
+    whole = unsigned_status(workstation, case, state, **said)
+    return _send(workstation, whole, workstation.trust.sealing(), "reviewers")
+
+
+def unsigned_status(
     workstation: Workstation,
     case: Case,
     state: str,
@@ -114,10 +135,9 @@ def status(
     deadline: datetime.date | None = None,
     claimed: str = "",
     text: str = "",
-) -> Signed:
-    """Set the status of the case, with a reason."""
-    current = workstation.trust.sealing()
-    common = _common(workstation, case, current)
+) -> Status:
+    """A status as it would be signed now.  Raises Refused or Untrusted if it cannot be."""
+    common = _common(workstation, case, workstation.trust.sealing())
     if claimed and claimed not in common["readers"]:
         if case.standing is None or claimed != case.standing.claimed:
             raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
@@ -130,8 +150,7 @@ def status(
     _check_agreed(deadline, case, common["day"])
     if len(text) > LONGEST_REASON:
         raise Refused(f"the reason has at most {LONGEST_REASON} characters", "say more in a note")
-    whole = Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
-    return _send(workstation, whole, current, "reviewers")
+    return Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
 
 
 def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -> None:
@@ -150,9 +169,7 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
     False if the reporter cannot be told: no report yet, or no place left in this reviewer's lane.
     """
     current = workstation.trust.sealing()
-    _check_grantee(workstation, case, grantee, current)
-    if grantee in case.allowed:
-        raise Refused(f"{grantee} reads this case already", "if they miss something of it, grant it to them again")
+    check_grant(workstation, case, grantee)
     with workstation.change():
         _pass_on(workstation, case.id, case.allowed, current)
         first, *_ = reach.portions(overview.load(workstation, case.id).handed_on)
@@ -161,12 +178,21 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") ->
         return _tell_reporter(workstation, case.id, current)
 
 
+def check_grant(workstation: Workstation, case: Case, grantee: str, again: bool = False) -> None:
+    """Raise Refused or Untrusted unless this can be granted now, or all of it `again`."""
+    current = workstation.trust.sealing()
+    _check_grantee(workstation, case, grantee, current)
+    if again and (grantee not in case.allowed or grantee == workstation.me):
+        raise Refused(f"{grantee} is no other reader of this case", "name a colleague who reads it, or let them in")
+    if not again and grantee in case.allowed:
+        raise Refused(f"{grantee} reads this case already", "if they miss something of it, grant it to them again")
+    _common(workstation, case, current, grantee)
+
+
 def grant_whole(workstation: Workstation, case: Case, reader: str, text: str = "") -> None:
     """Send the whole case again to somebody who reads it already but is missing some of it."""
     current = workstation.trust.sealing()
-    _check_grantee(workstation, case, reader, current)
-    if reader not in case.allowed or reader == workstation.me:
-        raise Refused(f"{reader} is no other reader of this case", "name a colleague who reads it, or let them in")
+    check_grant(workstation, case, reader, again=True)
     with workstation.change():
         for part in reach.portions(case.handed_on):
             _grant(workstation, case.id, reader, part, current, text, fresh=True)
@@ -193,7 +219,7 @@ def _tell_reporter(workstation: Workstation, case_id: str, current: SignedManife
         return False
     try:
         notice = _notice(workstation, case, case.report, current)
-    except NoPlace:
+    except reach.NoPlace:
         return False
     _send(workstation, notice, current, "reporters")
     return True
@@ -236,8 +262,8 @@ def send_again(workstation: Workstation, hash: str) -> bool | None:
             return None
         changes = _common(workstation, case, current, grantee)
         if isinstance(old, Reply):
-            lane, n = _place(workstation, case, old.lane)
-            changes |= {"lane": lane, "n": n, "have": _have(case), "replaces": hash}
+            lane, n = reach.free_place(workstation, case, old.lane)
+            changes |= {"lane": lane, "n": n, "have": reach.had(case), "replaces": hash}
         if isinstance(old, Body):
             changes["attachments"] = tuple(sealed_files.seal_again(workstation, record) for record in old.attachments)
         heap: Heap = "reporters" if isinstance(old, Reply) else "reviewers"
@@ -302,33 +328,6 @@ def _reads(current: SignedManifest, id: str, today: datetime.date) -> bool:
     return reviewer is not None and begun and not reviewer.retired
 
 
-def _place(workstation: Workstation, case: Case, first: int = -1) -> tuple[int, int]:
-    """The lane and number of the next free place after this reviewer's own replies; lane `first` is tried first.
-
-    Only replies by reviewers whose lane it is count as using a place.  Raises NoPlace.
-    """
-    me, slots = workstation.me, workstation.trust.newest().manifest.slots
-    lanes = case.lanes(me, slots)
-    for lane in sorted(lanes, key=lambda lane: lane != first):
-        in_lane = [each for each in case.replies if each.lane == lane]
-        used = {each.n for each in in_lane if lane in case.lanes(each.sender, slots)}
-        start = max((each.n for each in in_lane if each.sender == me), default=-1) + 1
-        place = next((n for n in range(start, PLACES) if n not in used), None)
-        if place is not None:
-            return lane, place
-    if not lanes:
-        raise NoPlace("nobody has given you places for replies in this case", "ask a colleague to grant it to you")
-    raise NoPlace(
-        f"this case has had {PLACES * len(lanes)} replies from you, and there is no place for more",
-        "another reader of the case can reply, or grant it to you again if they did not let you in; or ask the "
-        "reporter in a last reply to begin a new report",
-    )
-
-
-def _have(case: Case) -> Have:
-    return Have(len(case.by_reporter), max(each.day for each in case.by_reporter))
-
-
 def _send(
     workstation: Workstation, whole: Body | Status, current: SignedManifest, heap: Heap, attempt: int = 1
 ) -> Signed:
@@ -348,17 +347,15 @@ def _sign(
     whole = replace(whole, **chain.follow(case.handed_on, workstation.me, slots))
     if isinstance(whole, Reply):
         whole = replace(whole, earlier=reach.earlier(case, whole, slots))
+    folded, blocks = _fold(whole, slots)
     try:
-        folded, blocks = envelope.fold(whole, slots)
-        if isinstance(folded, Reply) and folded.rest and folded.rest.size > PAGE:
-            raise Refused("this is too long for a reply: the reporter's page could not show it", "send it as a file")
         signed = message.sign(folded, workstation.signing.signing)
         recipients = current.manifest.recipients(whole.readers, workstation.today())
         copies = [Sealed(secrets.token_bytes(16), "reviewers", envelope.seal(signed, recipients, slots))]
         if isinstance(folded, Reply):
             copies.insert(0, _to_mailbox(case, folded, signed, slots))
     except ProtocolError as exc:
-        raise Refused(f"this cannot be sealed: {exc}", "shorten it, or send fewer files at once") from exc
+        raise Refused(f"this cannot be sealed: {exc}", SHORTEN) from exc
     for id, body in blocks:
         workstation.blocks.write(id, body)
     ids = [id for id, _ in blocks] + _file_blocks(whole)
@@ -366,6 +363,17 @@ def _sign(
         workstation.save(signed, "own")
         outbox.add(workstation, signed.hash, copies, ids, heap, attempt)
     return signed
+
+
+def _fold(whole: Body | Status, slots: int) -> tuple[Any, Any]:
+    """Like `envelope.fold`.  Raises Refused for what is too long."""
+    try:
+        folded, blocks = envelope.fold(whole, slots)
+    except ProtocolError as exc:
+        raise Refused(f"this cannot be sealed: {exc}", SHORTEN) from exc
+    if isinstance(folded, Reply) and folded.rest and folded.rest.size > PAGE:
+        raise Refused("this is too long for a reply: the reporter's page could not show it", "send it as a file")
+    return folded, blocks
 
 
 def _to_mailbox(case: Case, folded: Reply, signed: Signed, slots: int) -> Sealed:
@@ -380,17 +388,9 @@ def _file_blocks(whole: Body | Status) -> list[bytes]:
     return [id for record in records for id in block_ids(record)]
 
 
-def _copies(workstation: Workstation, case_id: str, uploads: Sequence[Upload], text: str) -> None:
+def _copies(workstation: Workstation, case_id: str, records: Sequence[Attachment], text: str) -> None:
     """Send a note with the reply's files sealed again: reviewers do not get the blocks of the reporters' heap."""
     case = overview.load(workstation, case_id)
     if len(case.allowed) > 1:
-        note(workstation, case, COPIES + ("\n\n" + text if text else ""), uploads)
-
-
-def _check_content(text: str, uploads: Sequence[Upload]) -> None:
-    if is_blank(text) and not uploads:
-        raise Refused("there is nothing to send", "write something, or add a file")
-    if len(text) > MAX_TEXT:
-        raise Refused(f"a text has at most {MAX_TEXT} characters", "send it as a file")
-    if len(uploads) > MAX_ATTACHMENTS:
-        raise Refused(f"a message takes at most {MAX_ATTACHMENTS} files", "send the others with another one")
+        copies = [sealed_files.seal_again(workstation, record) for record in records]
+        note(workstation, case, COPIES + ("\n\n" + text if text else ""), copies)

@@ -29,7 +29,7 @@ ACKNOWLEDGEMENTS = {
 class Deadline:
     """A day, and what is due on it: acknowledge, feedback or agreed.
 
-    `written`: a reply that fulfils it is signed, but no courier has reported it as stored yet.
+    `written`: a reply that fulfils it is in the tray or signed, but no courier has reported it as stored yet.
     """
 
     day: datetime.date

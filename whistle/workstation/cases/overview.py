@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
+from sqlalchemy import bindparam, select
+
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Note, Reply, Report, Sender, Signed, Status
 from whistle.protocol.code.retrieval import reference
@@ -14,9 +16,23 @@ from whistle.workstation.cases import chain, duties, grants, mismatches
 from whistle.workstation.cases.duties import Answer, Deadline
 from whistle.workstation.cases.entries import Entry, entry_of
 from whistle.workstation.errors import Refused
+from whistle.workstation.vault.models import TrayItem
 from whistle.workstation.workstation import Workstation
 
+REPLIES = (
+    select(TrayItem.fields, TrayItem.known)
+    .where(TrayItem.case == bindparam("case"), TrayItem.what == "reply")
+    .order_by(TrayItem.id)
+)
 URGENT = "urgent"  # the label that puts a case first
+
+
+@dataclass(frozen=True)
+class Written:
+    """A reply in the tray: its mark, and how many of the reporter's messages were here when it was written."""
+
+    mark: str
+    known: int
 
 
 @dataclass(frozen=True)
@@ -24,6 +40,7 @@ class Case:
     """A case: its messages in order of arrival, and its `recorded` faults.  `opened`: how many messages were read.
 
     `title`, `labels` and `muted_at` (how many messages it had then) are of this workstation alone.
+    `tray`: the replies that wait for the next exchange.
     """
 
     id: str
@@ -34,6 +51,7 @@ class Case:
     title: str = ""
     labels: tuple[str, ...] = ()
     muted_at: int | None = None
+    tray: tuple[Written, ...] = ()
 
     @property
     def reference(self) -> str:
@@ -157,9 +175,13 @@ class Case:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the reporter wrote after the last reply."""
+        """Whether the reporter wrote after the last reply, or what no reply had yet when it was written."""
         said = [each for each in self.entries if isinstance(each.message, ByReporter | Reply)]
-        return bool(said) and isinstance(said[-1].message, ByReporter)
+        known = [*(reply.have.count for reply in self.replies), *(each.known for each in self.tray)]
+        if max(known, default=0) < len(self.by_reporter):
+            return True
+        answered = any(each.known >= len(self.by_reporter) for each in self.tray)
+        return not answered and bool(said) and isinstance(said[-1].message, ByReporter)
 
     @property
     def unread(self) -> int:
@@ -183,14 +205,15 @@ class Case:
 
     @cached_property
     def answers(self) -> list[Answer]:
-        """The replies that count as acknowledgement or feedback, except those whose place was taken."""
+        """The replies that count as acknowledgement or feedback, except those whose place was taken; the tray's too."""
         replies = [(entry, entry.message) for entry in self.counting if isinstance(entry.message, Reply)]
         gone = {old.signed.hash for entry, _ in replies if (old := self.replaced(entry))}
-        return [
+        signed = [
             Answer(reply.mark, entry.delivered)
             for entry, reply in replies
             if reply.mark and entry.signed.hash not in gone
         ]
+        return signed + [Answer(each.mark, None) for each in self.tray if each.mark]
 
     def replaced(self, entry: Entry) -> Entry | None:
         """The reply that was sent again as this one; None if it is not here, somebody else's, or said something else.
@@ -257,7 +280,9 @@ def load(workstation: Workstation, case: str) -> Case:
         return Case(case, (), (), 0, workstation.today())
     entries = tuple(entry_of(workstation, kept) for kept in workstation.all_kept(case))
     own = (row.title, tuple(row.labels), row.muted_at)
-    read = Case(case, entries, (), row.opened, workstation.today(), *own)
+    written = workstation.vault.session.execute(REPLIES, {"case": case})
+    tray = tuple(Written(fields["mark"], known) for fields, known in written)
+    read = Case(case, entries, (), row.opened, workstation.today(), *own, tray)
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
     crowd = mismatches.crowd(read.allowed, workstation)

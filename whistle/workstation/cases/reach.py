@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from whistle.protocol.case import continuation
 from whistle.protocol.case.envelope import REPLIES_KEPT
-from whistle.protocol.case.message import MAX_ORIGINALS, Earlier, Grant, Reply, Signed
+from whistle.protocol.case.message import MAX_ORIGINALS, Earlier, Grant, Have, Reply, Signed
 from whistle.protocol.code.retrieval import PLACES
 from whistle.protocol.errors import ProtocolError
 from whistle.workstation.cases import conversation, grants, overview
@@ -17,6 +17,10 @@ PORTION = 4 * 1024**2  # bytes of the messages in one grant, so that it can alwa
 LEFT_OUT = 64  # people whom one message names as left out
 EARLIER = 64  # replies named in one reply
 EARLIER_PER_SLOT = 3  # so that they fit into a small envelope too
+
+
+class NoPlace(Refused):
+    """No place is left in a lane."""
 
 
 def lacking(case: Case, reader: str) -> list[Signed]:
@@ -114,3 +118,32 @@ def left_out_before(workstation: Workstation, case: Case) -> tuple[str, ...]:
     except ProtocolError:
         return ()
     return old.without
+
+
+def free_place(workstation: Workstation, case: Case, first: int = -1) -> tuple[int, int]:
+    """The lane and number of the next free place after this reviewer's own replies; lane `first` is tried first.
+
+    Only replies by reviewers whose lane it is count as using a place.  Raises NoPlace.
+    """
+    me, slots = workstation.me, workstation.trust.newest().manifest.slots
+    lanes = case.lanes(me, slots)
+    for lane in sorted(lanes, key=lambda lane: lane != first):
+        in_lane = [each for each in case.replies if each.lane == lane]
+        used = {each.n for each in in_lane if lane in case.lanes(each.sender, slots)}
+        start = max((each.n for each in in_lane if each.sender == me), default=-1) + 1
+        place = next((n for n in range(start, PLACES) if n not in used), None)
+        if place is not None:
+            return lane, place
+    if not lanes:
+        raise NoPlace("nobody has given you places for replies in this case", "ask a colleague to grant it to you")
+    raise NoPlace(
+        f"this case has had {PLACES * len(lanes)} replies from you, and there is no place for more",
+        "another reader of the case can reply, or grant it to you again if they did not let you in; or ask the "
+        "reporter in a last reply to begin a new report",
+    )
+
+
+def had(case: Case, known: int | None = None) -> Have:
+    """What its author had of the reporter's when a reply was written: all, or the first `known` messages (SPEC 4.8)."""
+    read = case.by_reporter[:known]
+    return Have(len(read), max(each.day for each in read))

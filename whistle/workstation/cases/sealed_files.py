@@ -6,7 +6,9 @@ from typing import BinaryIO
 
 from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment
+from whistle.protocol.case.message import MAX_ATTACHMENTS, MAX_TEXT
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.invisible_text import is_blank
 from whistle.workstation.cases import saved_files
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
@@ -24,9 +26,24 @@ class Upload:
     stream: BinaryIO
 
 
-def seal(workstation: Workstation, uploads: Sequence[Upload]) -> tuple[Attachment, ...]:
-    """Seal files; their records.  Raises Refused if they are too large."""
-    records = tuple(_seal_upload(workstation, upload) for upload in uploads)
+Files = Sequence[Upload | Attachment]  # to be sealed, or sealed here before
+
+
+def check(text: str, uploads: Files) -> None:
+    """Raise Refused unless a message takes this text and these files."""
+    if is_blank(text) and not uploads:
+        raise Refused("there is nothing to send", "write something, or add a file")
+    if len(text) > MAX_TEXT:
+        raise Refused(f"a text has at most {MAX_TEXT} characters", "send it as a file")
+    if len(uploads) > MAX_ATTACHMENTS:
+        raise Refused(f"a message takes at most {MAX_ATTACHMENTS} files", "send the others with another one")
+
+
+def seal(workstation: Workstation, uploads: Files) -> tuple[Attachment, ...]:
+    """Seal files, except those that are sealed already; their records.  Raises Refused if they are too large."""
+    records = tuple(
+        upload if isinstance(upload, Attachment) else _seal_upload(workstation, upload) for upload in uploads
+    )
     if sum(record.blocks for record in records) > MAX_BLOCKS:
         raise Refused(*TOO_LARGE)
     return records

@@ -17,6 +17,8 @@ from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, 
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.tray import tray
+from whistle.workstation.tray.tray import Item
 from whistle.workstation.workstation import Workstation
 
 SEALED = {
@@ -29,6 +31,7 @@ DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "
 MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
 DUES = {LATE: "late", SOON: f"today or within {SOON_DAYS} days"}
 LANGUAGES = {"en": "English", "ar": "Arabic"}  # others by their code
+WRITTEN = "answered; not delivered yet"
 REOPENED = "the reporter wrote after it was closed"
 OPEN_IT = "[open the case to read its first message: it is long, or parts of it have not come yet]"
 FOLDED = "    [too long to be shown with the others: `whistle workstation export` writes it to a file]"
@@ -169,8 +172,34 @@ def continues(workstation: Workstation, case: Case) -> str:
 
 def due(deadline: Deadline) -> str:
     """A deadline in words."""
-    written = ", written and not delivered yet" if deadline.written else ""
+    written = f", {WRITTEN}" if deadline.written else ""
     return f"{DUE[deadline.what]} by {deadline.day}{written}"
+
+
+def waiting(workstation: Workstation, item: Item) -> str:
+    """What waits in the tray, in a phrase with its case."""
+    whom = person(workstation, item.fields["grantee"]) if "grantee" in item.fields else ""
+    state, mark = item.fields.get("status", ""), item.fields.get("mark", "")
+    what = {
+        "reply": f"{MARKS[mark]} to the reporter",
+        "note": "Note to those who read the case",
+        "status": f"Status: {STATUS.get(state, state)}",
+        "grant": f"{whom} is let in",
+        "again": f"All of the case once more, to {whom}",
+    }
+    return f"{what[item.what]}, case {reference(bytes.fromhex(item.case))}, written on {item.day}"
+
+
+def tray_lines(workstation: Workstation, item: Item) -> list[str]:
+    """What waits in the tray, with all that it says."""
+    files = [f"| [file: {one_line(each.name)}, {each.size} bytes]" for each in item.files]
+    said = [f"Labels: {', '.join(item.fields['labels'])}"] if item.fields.get("labels") else []
+    said += [f"Agreed day: {item.fields['deadline']}"] if item.fields.get("deadline") else []
+    said += [f"Answered by: {item.fields['claimed']}"] if item.fields.get("claimed") else []
+    words = "\n".join(filter(None, [*said, item.text]))
+    why = [f"    {item.reason}"] if item.reason else []
+    heading = f"--- {item.id}: {waiting(workstation, item)}: waits for the next exchange"
+    return [heading, *why, *(quoted(plain(words)) if words else []), *files]
 
 
 def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], str] | None = None) -> list[str]:
@@ -193,6 +222,8 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
             lines.append(FOLDED)
         else:
             lines += _entry(entry, saved)
+    for item in tray.items(workstation, case.id):
+        lines += ["", *tray_lines(workstation, item)]
     return lines
 
 

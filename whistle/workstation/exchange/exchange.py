@@ -1,13 +1,22 @@
-"""The exchange with a stick: import what the courier put on it, then write the outbox."""
+"""The exchange with a stick: import what the courier put on it, sign what the tray holds, then write the outbox.
 
-from dataclasses import dataclass
+The tray comes after the import, so that nothing is sealed to somebody whom the reporter has left out meanwhile, or who
+has left, and no reply takes a place that is taken.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from whistle.protocol.code.retrieval import reference
+from whistle.workstation.cases import compose, transcript
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import deliveries, outbox, stale_outbox
 from whistle.workstation.exchange.batches import Imported, counted
 from whistle.workstation.exchange.imports import Progress, import_files
 from whistle.workstation.exchange.stick import bundles
+from whistle.workstation.tray import tray
+from whistle.workstation.tray.tray import Result
 from whistle.workstation.workstation import Workstation
 
 MISSED = (
@@ -18,17 +27,19 @@ MISSED = (
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What was imported; how many messages are on their way, in how many parts; how many are overdue."""
+    """What was imported; how many messages are on their way, in how many parts; how many are overdue; the tray."""
 
     imported: Imported
     waiting: int
     parts: int
     missed: int = 0
+    tray: Result = field(default_factory=Result)
+    told: tuple[str, ...] = ()  # lines about the tray
 
     def lines(self) -> list[str]:
         """The result in words."""
         going = f"On the way: {counted(self.waiting, 'message')}. Leave the stick as it is until the courier has been."
-        lines = [*self.imported.lines(), going if self.waiting else "Nothing waits to be sent."]
+        lines = [*self.imported.lines(), *self.told, going if self.waiting else "Nothing waits to be sent."]
         return [*lines, MISSED.format(what=counted(self.missed, "message"))] if self.missed else lines
 
 
@@ -47,6 +58,18 @@ def exchange(workstation: Workstation, stick: Path, progress: Progress | None = 
         raise Refused("there is no stick", "put it in, or check the folder that you named")
     inbox = parts(stick)
     imported = import_files(workstation, inbox, progress)
+    signed = tray.sign(workstation)
     written = outbox.write(workstation, stick)
     stale_outbox.tidy(workstation, stick, inbox)
-    return Exchanged(imported, len(outbox.pending(workstation)), written, len(deliveries.missed(workstation)))
+    missed = len(deliveries.missed(workstation))
+    waiting = len(outbox.pending(workstation))
+    return Exchanged(imported, waiting, written, missed, signed, tuple(_told(workstation, signed)))
+
+
+def _told(workstation: Workstation, done: Result) -> Iterator[str]:
+    if done.signed:
+        yield f"Signed and sealed from the tray: {done.signed}."
+    for each in done.left:
+        yield f"Stays in the tray: {transcript.waiting(workstation, each)}. {each.reason}"
+    for case in done.untold:
+        yield f"Case {reference(bytes.fromhex(case))}: {compose.NOT_TOLD}"

@@ -23,6 +23,7 @@ from whistle.protocol.errors import Malformed, NotForMe, ProtocolError
 from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.tray import tray
 from whistle.workstation.vault import identities, keyfile, search, state
 from whistle.workstation.vault.keyfile import Keys
 from whistle.workstation.vault.models import MessageRow
@@ -200,6 +201,7 @@ def _fill(workstation: Workstation, backup: Path, kept: dict[str, Any]) -> None:
             workstation.vault.station.clock = _day(kept["clock"])
         except (KeyError, TypeError, ValueError) as exc:
             raise WorkstationError(f"{STATE} of this backup is damaged", OTHER_DAY) from exc
+        tray.hold_all(workstation)
         workstation.vault.station.restored = workstation.today()
         workstation.finish()
 

@@ -61,6 +61,14 @@ class Blocks:
                 raise files.cannot_write(self.folder, exc) from exc
         files.write(path, body)
 
+    def remove(self, ids: Iterable[bytes]) -> None:
+        """Remove blocks that never left this workstation.  Raises VaultReadOnly."""
+        for id in ids:
+            try:
+                self.path(id).unlink(missing_ok=True)
+            except OSError as exc:
+                raise files.cannot_write(self.folder, exc) from exc
+
     def read(self, id: bytes) -> bytes:
         """A block's bytes.  Raises FileNotFoundError if it has not come."""
         return self.path(id).read_bytes()

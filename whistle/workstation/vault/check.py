@@ -18,6 +18,7 @@ from whistle.protocol.trust import manifest as manifests
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.cases import case_list, entries, overview
 from whistle.workstation.errors import VaultError
+from whistle.workstation.tray import tray
 from whistle.workstation.vault import index, search
 from whistle.workstation.vault.database import DATABASE
 from whistle.workstation.vault.models import Came, CaseRow, KnownManifest, MessageRow, OutgoingBlock, WaitingMessage
@@ -141,6 +142,9 @@ def _blocks(workstation: Workstation) -> Iterator[str]:
         except OSError as exc:
             why = "is missing" if isinstance(exc, FileNotFoundError) else f"cannot be read ({exc.strerror})"
             yield f"The piece of a file blocks/{id.hex()[:2]}/{id.hex()} {why}."
+    for item in tray.items(workstation):
+        if not all(map(blocks.complete, item.files)):
+            yield f"A file of your {item.what} in the tray, number {item.id}, is not whole."
     mine = select(MessageRow.hash).where(MessageRow.via == "own").order_by(MessageRow.id)
     for hash in session.scalars(mine).all():
         yield from _own_files(workstation, hash)

@@ -26,6 +26,7 @@ class Base(DeclarativeBase):
         list[int]: JSON,
         list[Any]: JSON,
         dict[str, int]: JSON,
+        dict[str, Any]: JSON,
     }
 
 
@@ -166,6 +167,37 @@ class WaitingMessage(Base):
     server: Mapped[datetime.date | None]
     line: Mapped[bytes]
     signature: Mapped[bytes]
+
+
+class TrayItem(Base):
+    """Something of this reviewer's, still unsigned, that waits for the next exchange; `id` is its place in the order.
+
+    `what`: reply, note, status, grant or again.  `known`: how many of the reporter's messages were here when it was
+    written.  `reason`: why it could not be signed, or waits for its author's word if it is `held`.
+    """
+
+    __tablename__ = "tray"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012  (no number is ever another thing's)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    case: Mapped[str] = mapped_column(String(64), index=True)
+    what: Mapped[str]
+    fields: Mapped[dict[str, Any]]
+    files: Mapped[list[Any]]  # records of attachments, whose blocks are sealed already
+    known: Mapped[int]
+    day: Mapped[datetime.date]
+    held: Mapped[bool] = mapped_column(default=False)
+    reason: Mapped[str] = mapped_column(default="")
+
+
+class Draft(Base):
+    """What was typed into a form of a case, and is neither sent nor in the tray."""
+
+    __tablename__ = "drafts"
+
+    case: Mapped[str] = mapped_column(String(64), primary_key=True)
+    form: Mapped[str] = mapped_column(primary_key=True)
+    fields: Mapped[dict[str, Any]]
 
 
 class Outgoing(Base):

@@ -10,7 +10,7 @@ from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.vault import index, search
-from whistle.workstation.vault.models import CaseRow, MessageRow, Outgoing, Undone, WaitingMessage
+from whistle.workstation.vault.models import CaseRow, Draft, MessageRow, Outgoing, TrayItem, Undone, WaitingMessage
 from whistle.workstation.workstation import UNSYNCED, Workstation
 
 SLICE = 200  # messages removed by one statement
@@ -22,6 +22,8 @@ def check(workstation: Workstation, case: Case) -> None:
         raise Refused("this case is not closed", "close it first, so that colleagues know: whistle workstation status")
     if {signed.hash for signed in case.messages} & set(outbox.pending(workstation)):
         raise Refused("something of this case is still on its way", "exchange until all of it has arrived")
+    if workstation.vault.session.scalar(select(TrayItem.id).where(TrayItem.case == case.id).limit(1)):
+        raise Refused("something of this case waits in the tray", "exchange, or take it back: whistle workstation tray")
 
 
 def remove(workstation: Workstation, case: Case) -> None:
@@ -40,6 +42,7 @@ def remove(workstation: Workstation, case: Case) -> None:
                 session.execute(delete(column.class_).where(column.in_(some)), **UNSYNCED)
         session.execute(delete(Undone).where(Undone.hash == case.id), **UNSYNCED)
         session.execute(delete(WaitingMessage).where(WaitingMessage.case == case.id), **UNSYNCED)
+        session.execute(delete(Draft).where(Draft.case == case.id), **UNSYNCED)
         session.execute(delete(CaseRow).where(CaseRow.hash == case.id), **UNSYNCED)
     workstation.forget(hashes)
     workstation.last_opened = None

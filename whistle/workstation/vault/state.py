@@ -11,12 +11,14 @@ from whistle.workstation.vault.models import (
     Base,
     Came,
     CaseRow,
+    Draft,
     Outgoing,
     OutgoingBlock,
     OutgoingEnvelope,
     Part,
     Root,
     ServerDay,
+    TrayItem,
     Undone,
     WaitingMessage,
 )
@@ -35,6 +37,8 @@ MODELS: dict[type[Base], tuple[str, ...]] = {
     Came: (),
     Part: (),
     Undone: (),
+    TrayItem: (),
+    Draft: (),
 }  # in an order in which they can be inserted; with the columns, all of them if none is named
 
 

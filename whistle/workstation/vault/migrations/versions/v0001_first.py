@@ -114,6 +114,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     op.create_table(
+        "tray",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("case", sa.String(length=64), nullable=False),
+        sa.Column("what", sa.String(), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.Column("files", sa.JSON(), nullable=False),
+        sa.Column("known", sa.Integer(), nullable=False),
+        sa.Column("day", sa.Date(), nullable=False),
+        sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("reason", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+        sqlite_autoincrement=True,
+    )
+    op.create_index(op.f("tray_case"), "tray", ["case"], unique=False)
+    op.create_table(
+        "drafts",
+        sa.Column("case", sa.String(length=64), nullable=False),
+        sa.Column("form", sa.String(), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("case", "form"),
+    )
+    op.create_table(
         "undone",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("what", sa.String(), nullable=False),

@@ -1,0 +1,270 @@
+"""The tray: what is written waits unsigned for the next exchange, and can be changed or taken back until then."""
+
+import datetime
+import io
+from collections.abc import Callable
+
+import pytest
+from flask.testing import FlaskClient
+
+from tests.parties import DAY
+from tests.workstation.carrying import PASSPHRASE, World
+from tests.workstation.test_app import case_of, get, post
+from tests.workstation.test_folder import everything
+from whistle.protocol.case.attachment import block_ids
+from whistle.protocol.case.message import Body, Reply
+from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import case_list, overview, transcript
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.cases.sealed_files import Upload
+from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import outbox
+from whistle.workstation.tray import drafts, tray
+from whistle.workstation.vault import backup, check, keyfile, removal
+from whistle.workstation.workstation import Workstation
+
+
+@pytest.fixture
+def desk(world: World) -> Workstation:
+    """The ombudsperson's workstation, with one case."""
+    world.report(without=())
+    world.round("ombuds")
+    return world.station("ombuds")
+
+
+def only(station: Workstation) -> Case:
+    """The only case."""
+    return overview.load(station, station.case_ids()[0])
+
+
+def own(station: Workstation) -> list[str]:
+    """What this reviewer signed in the only case, in its order."""
+    return [
+        each.content.text for each in only(station).entries if each.by == "ombuds" and isinstance(each.content, Body)
+    ]
+
+
+def plan(content: bytes = b"the plan") -> Upload:
+    """A file to attach."""
+    return Upload("plan.txt", "text/plain", io.BytesIO(content))
+
+
+def test_what_is_written_is_signed_at_the_exchange_in_its_order(world: World, desk: Workstation) -> None:
+    """Nothing is signed before; then all goes in order, and the chain has no gap for colleagues."""
+    tray.note(desk, only(desk), "First.")
+    tray.reply(desk, only(desk), "Second.", [plan()], "acknowledgement")
+    tray.status(desk, only(desk), "open", labels=["urgent"])
+    tray.grant(desk, only(desk), "counsel")
+    tray.note(desk, only(desk), "Third.")
+    assert own(desk) == [] and outbox.pending(desk) == [] and not only(desk).urgent
+    [done] = world.round("ombuds")
+    assert done.tray.signed == 5 and tray.items(desk) == []
+    said = own(desk)
+    assert [each for each in said if each in ("First.", "Second.", "Third.")] == ["First.", "Second.", "Third."]
+    world.round("ethics", "counsel")
+    for reader in ("ethics", "counsel"):
+        case = only(world.station(reader))
+        assert not case.faults and case.urgent and "counsel" in case.allowed
+        assert {"First.", "Third."} <= {transcript.text(each) for each in case.entries}
+
+
+def test_a_reply_in_the_tray_counts_as_written_not_as_done(world: World, desk: Workstation) -> None:
+    """The duty stands, and says that it is answered; the case is no longer among the unanswered; the next reply
+    acknowledges no more.
+    """
+    number = tray.reply(desk, only(desk), "We have it.", (), "acknowledgement")
+    [due] = case_list.rows(desk)[0][0].deadlines
+    assert (due.what, due.written) == ("acknowledge", True) and not only(desk).unanswered
+    tray.take_back(desk, number)
+    assert not case_list.rows(desk)[0][0].deadlines[0].written and only(desk).unanswered
+
+
+def test_nothing_is_left_of_what_was_taken_back(world: World, desk: Workstation) -> None:
+    """No row, no block of its file, no word in any page of the database; and it is never sent."""
+    before = {path for path in desk.blocks.folder.rglob("*") if path.is_file()}
+    number = tray.reply(desk, only(desk), "Planted words.", [plan(b"planted file" * 40_000)])
+    assert {path for path in desk.blocks.folder.rglob("*") if path.is_file()} > before
+    tray.take_back(desk, number)
+    assert {path for path in desk.blocks.folder.rglob("*") if path.is_file()} == before
+    with desk.change():  # a free page would show among the pages that are written next
+        assert not desk.vault.connection.exec_driver_sql("SELECT * FROM tray").all()
+    [done] = world.round("ombuds")
+    assert done.tray.signed == 0 and own(desk) == [] and check.faults(desk) == []
+    assert tray.note(desk, only(desk), "Another.") > number  # a page that was shown before names nothing else
+    with pytest.raises(Refused, match="nothing with the number"):
+        tray.take_back(desk, number)
+
+
+def test_what_is_changed_goes_as_it_was_changed(world: World, desk: Workstation) -> None:
+    """Text and mark can change, the file stays."""
+    number = tray.reply(desk, only(desk), "We look into it.", [plan()], "acknowledgement")
+    tray.change(desk, number, "We looked into it.", "feedback")
+    with pytest.raises(Refused, match="at most"):
+        tray.change(desk, number, "x" * 5_000_000)
+    world.round("ombuds")
+    [reply] = [each.content for each in only(desk).entries if isinstance(each.content, Reply)]
+    assert (reply.text, reply.mark, len(reply.attachments)) == ("We looked into it.", "feedback", 1)
+    assert all(map(desk.blocks.has, block_ids(reply.attachments[0])))
+
+
+def test_what_cannot_be_signed_stays_and_stops_nothing_else(world: World, desk: Workstation) -> None:
+    """A file whose piece is lost: the reply says why it stays, and the note goes."""
+    number = tray.reply(desk, only(desk), "With a file.", [plan()])
+    tray.note(desk, only(desk), "Between us.")
+    desk.blocks.remove(block_ids(tray.item(desk, number).files[0]))
+    assert any("in the tray" in line for line in check.faults(desk))
+    [done] = world.round("ombuds")
+    assert own(desk) == ["Between us."] and [each.id for each in done.tray.left] == [number]
+    assert "Stays in the tray: Reply to the reporter" in "\n".join(done.lines())
+    assert "a piece of a file" in tray.item(desk, number).reason.lower()
+
+
+def test_while_the_clock_is_behind_the_tray_waits(world: World, desk: Workstation) -> None:
+    """The day of the vault's last use is later than today: nothing is signed until the clock is right again."""
+    tray.note(desk, only(desk), "Between us.")
+    world.day = DAY - datetime.timedelta(days=3)
+    [done] = world.round("ombuds")
+    assert done.tray.signed == 0 and "clock" in done.tray.left[0].reason.lower() and own(desk) == []
+    world.day = DAY
+    [done] = world.round("ombuds")
+    assert done.tray.signed == 1 and own(desk) == ["Between us."]
+
+
+def test_nothing_is_sealed_to_somebody_left_out_meanwhile(world: World) -> None:
+    """A follow-up that leaves a reader out comes with the exchange: the note that waited is not for them."""
+    who = world.report(without=())
+    world.round("ombuds")
+    desk = world.station("ombuds")
+    tray.note(desk, only(desk), "About the Ethics office.")
+    world.follow_up(who, ("ombuds",), without=("ethics",))
+    world.round("ombuds")
+    [note] = [each.message for each in only(desk).entries if each.via == "own" and isinstance(each.message, Body)]
+    assert "ethics" in note.without and "ethics" not in note.readers  # type: ignore[attr-defined]
+
+
+def test_closing_waits_when_the_reporter_wrote_meanwhile(world: World) -> None:
+    """Signed after it, the status would hide what nobody has read; so it waits for its author's word."""
+    who = world.report()
+    world.round("ombuds")
+    desk = world.station("ombuds")
+    number = tray.status(desk, only(desk), "closed")
+    world.follow_up(who, ("ombuds",))
+    [done] = world.round("ombuds")
+    assert done.tray.signed == 0 and tray.item(desk, number).held and only(desk).status == "new"
+    world.round("ombuds")
+    assert tray.item(desk, number).held
+    tray.release(desk, number)
+    world.round("ombuds")
+    assert only(desk).status == "closed" and not tray.items(desk)
+
+
+def test_a_reply_that_crossed_a_follow_up_does_not_answer_it(world: World) -> None:
+    """The reply goes, and says that its author had one message; the case stays among the unanswered."""
+    who = world.report()
+    world.round("ombuds")
+    desk = world.station("ombuds")
+    tray.reply(desk, only(desk), "We look into it.")
+    world.follow_up(who, ("ombuds",))
+    world.round("ombuds")
+    [reply] = only(desk).replies
+    assert reply.have.count == 1 and only(desk).unanswered
+
+
+def test_a_backup_brings_the_tray_back_and_nothing_is_sent_twice(world: World, desk: Workstation) -> None:
+    """What a backup holds may have gone since: after a restore it waits for its author's word, with its file."""
+    number = tray.reply(desk, only(desk), "We look into it.", [plan()])
+    drafts.keep(desk, only(desk).id, "note", {"text": "A draft."})
+    kept = backup.write(desk, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    world.round("ombuds")
+    desk.close()
+    world.stations["ombuds"] = again = backup.restore(
+        kept, world.folder / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: world.day
+    )
+    assert drafts.of(again, only(again).id, "note") == {"text": "A draft."}
+    [done] = world.round("ombuds")
+    [waits] = done.tray.left
+    assert waits.id == number and waits.held and own(again).count("We look into it.") == 1
+    tray.take_back(again, number)
+    world.round("ombuds")
+    assert own(again).count("We look into it.") == 1 and not world.carrier.taken
+
+
+def test_a_case_with_something_in_the_tray_is_not_deleted(world: World, desk: Workstation) -> None:
+    """What was written in it would be lost without a word."""
+    tray.status(desk, only(desk), "closed")
+    world.round("ombuds", "ombuds")
+    number = tray.note(desk, only(desk), "Wait.")
+    with pytest.raises(Refused, match="in the tray"):
+        removal.remove(desk, only(desk))
+    tray.take_back(desk, number)
+    drafts.keep(desk, only(desk).id, "note", {"text": "A draft."})
+    case = only(desk)
+    removal.remove(desk, case)
+    assert desk.case_ids() == [] and drafts.of(desk, case.id, "note") == {}
+
+
+REFUSED: dict[str, Callable[[Workstation, Case], object]] = {
+    "an empty reply": lambda desk, case: tray.reply(desk, case, " "),
+    "a reader": lambda desk, case: tray.grant(desk, case, "ethics"),
+    "nobody": lambda desk, case: tray.grant(desk, case, "nobody"),
+    "again to oneself": lambda desk, case: tray.grant(desk, case, "ombuds", again=True),
+    "a past day": lambda desk, case: tray.status(desk, case, "open", deadline=DAY - datetime.timedelta(days=1)),
+}
+
+
+def test_what_could_not_be_signed_is_refused_at_once(world: World, desk: Workstation) -> None:
+    """So that its author is told while they write, and a second grant of the same kind too."""
+    for what, write in REFUSED.items():
+        with pytest.raises(Refused):
+            write(desk, only(desk))
+        assert not tray.items(desk), what
+    tray.grant(desk, only(desk), "counsel")
+    with pytest.raises(Refused, match="in the tray already"):
+        tray.grant(desk, only(desk), "counsel")
+
+
+@pytest.fixture
+def page(world: World, desk: Workstation) -> FlaskClient:
+    """The page of the ombudsperson."""
+    return create_app(desk, world.stick, token="t").test_client()
+
+
+def test_the_page_shows_changes_and_takes_back(world: World, desk: Workstation, page: FlaskClient) -> None:
+    """The case and the tray show what waits; it is changed, refused with what was typed, and taken back there."""
+    name = case_of(page)
+    post(page, f"case/{name}/reply", text="<b>First</b>", mark="acknowledgement")
+    [item] = tray.items(desk)
+    for shown in (get(page, f"case/{name}"), get(page, "tray")):
+        assert "&lt;b&gt;First&lt;/b&gt;" in shown and "Tray: 1" in shown
+    assert "Changed." in post(page, f"tray/{item.id}/change", text="Second", mark="feedback")
+    assert tray.item(desk, item.id).fields == {"text": "Second", "mark": "feedback"}
+    assert "nothing to send" in post(page, f"tray/{item.id}/change", text=" ", mark="").lower()
+    assert "Taken back" in post(page, f"tray/{item.id}/back") and "The tray is empty." in get(page, "tray")
+    assert "cannot be changed or taken back" in post(page, f"tray/{item.id}/back")
+
+
+def test_a_draft_is_kept_sealed_and_shown_in_its_form(world: World, desk: Workstation, page: FlaskClient) -> None:
+    """It is gone once it is in the tray, or discarded; and it never becomes the other form's."""
+    name, keep = case_of(page), {"keep": "draft"}
+    assert "Kept as a draft" in post(page, f"case/{name}/note", text="Half a thought", **keep)
+    assert get(page, f"case/{name}").count("Half a thought") == 1 and not tray.items(desk)
+    assert b"Half a thought" not in everything(desk.vault.folder)
+    assert "Half a thought" not in post(page, f"case/{name}/discard/note")
+    post(page, f"case/{name}/reply", text="Half a reply", mark="", **keep)
+    assert get(page, f"case/{name}").count("Half a reply") == 1
+    post(page, f"case/{name}/reply", text="A whole reply", mark="")
+    assert drafts.of(desk, only(desk).id, "reply") == {} and "Half a reply" not in get(page, f"case/{name}")
+
+
+def test_a_grant_and_a_status_are_confirmed_in_words(world: World, desk: Workstation, page: FlaskClient) -> None:
+    """The page says who will read what and that it cannot be undone; only its own button writes."""
+    name = case_of(page)
+    asked = post(page, f"case/{name}/grant", grantee="counsel")
+    assert "Let Staff counsel (counsel) in?" in asked and "cannot be undone" in asked and not tray.items(desk)
+    post(page, f"case/{name}/grant", grantee="counsel", confirmed="yes")
+    asked = post(page, f"case/{name}/status", status="closed", text="<i>Settled</i>")
+    assert "State that the case is closed?" in asked and "&lt;i&gt;Settled&lt;/i&gt;" in asked
+    assert "Ethics office (ethics)" in asked and len(tray.items(desk)) == 1
+    post(page, f"case/{name}/status", status="closed", text="<i>Settled</i>", confirmed="yes")
+    assert [each.what for each in tray.items(desk)] == ["grant", "status"]
+    assert "Not done" in post(page, f"case/{name}/grant", grantee="nobody")

@@ -1,0 +1,76 @@
+"""The page of the tray: what waits for the next exchange, to be changed or taken back, and drafts to be discarded."""
+
+import flask
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from whistle.protocol.code.retrieval import reference
+from whistle.workstation.app import pages
+from whistle.workstation.cases import transcript
+from whistle.workstation.tray import drafts, tray
+from whistle.workstation.tray.tray import Item
+
+tray_pages = flask.Blueprint("tray", __name__)
+tray_pages.context_processor(pages.terms)
+
+
+@tray_pages.get("/tray")
+def shown() -> str:
+    """All that waits, in the order in which it was written."""
+    current = pages.session()
+    found = tray.items(current.workstation)
+    return flask.render_template(
+        "tray.html", items=found, waiting_words=words, typed=current.typed_tray, reference=_reference
+    )
+
+
+@tray_pages.post("/tray/<int:number>/back")
+def take_back(number: int) -> Response:
+    """Take something back."""
+
+    def do() -> None:
+        old = tray.take_back(pages.session().workstation, number)
+        pages.session().typed_tray.pop(number, None)
+        pages.session().say(f"Taken back: {words(old)}.")
+
+    return pages.done(do, flask.url_for("tray.shown"))
+
+
+@tray_pages.post("/tray/<int:number>/go")
+def go(number: int) -> Response:
+    """Have something that waits for its author's word go as it is."""
+    return pages.done(lambda: tray.release(pages.session().workstation, number), flask.url_for("tray.shown"))
+
+
+@tray_pages.post("/tray/<int:number>/change")
+def change(number: int) -> Response:
+    """Change what a reply or note says."""
+    current, typed = pages.session(), flask.request.form.to_dict()
+    mark = typed.get("mark")
+    if mark is not None and mark not in transcript.MARKS:
+        raise BadRequest
+
+    def do() -> None:
+        current.typed_tray[number] = typed  # shown again if it is refused
+        tray.change(current.workstation, number, typed.get("text", "").replace("\r\n", "\n"), mark)
+        current.typed_tray.pop(number, None)
+        current.say("Changed. It waits for the next exchange.")
+
+    return pages.done(do, flask.url_for("tray.shown"))
+
+
+@tray_pages.post("/case/<name>/discard/<form>")
+def discard(name: str, form: str) -> Response:
+    """Discard the draft of a form."""
+    case = pages.case_named(name)
+    drafts.discard(pages.session().workstation, case.id, form)
+    return flask.redirect(flask.url_for("pages.case", name=name), 303)
+
+
+def words(item: Item) -> str:
+    """What waits, in a phrase."""
+    return transcript.waiting(pages.session().workstation, item)
+
+
+def _reference(case: str) -> str:
+    return reference(bytes.fromhex(case))

@@ -1,0 +1,1 @@
+"""What a reviewer wrote and what is not sent yet: the tray, and drafts."""

@@ -1,0 +1,241 @@
+"""The tray: what a reviewer wrote and what is still unsigned, until the next exchange.
+
+Until then everything can be changed or taken back.  At the exchange each thing is signed, in the order in which it was
+written, and leaves the tray in the transaction that stores the signed message and puts it in the outbox; what cannot be
+signed stays, says why, and stops nothing else.  Attached files are sealed at once, so the tray holds their records.
+"""
+
+import datetime
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlalchemy import func, select, update
+
+from whistle.protocol.case.attachment import Attachment, block_ids
+from whistle.workstation.cases import compose, overview, sealed_files
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.cases.sealed_files import Files
+from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.vault import rows
+from whistle.workstation.vault.models import TrayItem
+from whistle.workstation.workstation import UNSYNCED, Workstation
+
+RESTORED = (
+    "It was in the tray when the backup was made, and may have been sent since. See what the case holds after an "
+    "exchange; then say that it is to go, or take it back."
+)
+WROTE = (
+    "The reporter wrote after you closed the case here. Read it; then say that it is to go as it is, or take it back."
+)
+
+
+@dataclass(frozen=True)
+class Item:
+    """One thing that waits: reply, note, status, grant, or again for all of a case once more."""
+
+    id: int
+    case: str
+    what: str
+    fields: Mapping[str, Any]
+    files: tuple[Attachment, ...]
+    known: int
+    day: datetime.date
+    held: bool
+    reason: str
+
+    @property
+    def text(self) -> str:
+        """What it says in its author's words."""
+        return str(self.fields["text"])
+
+
+@dataclass(frozen=True)
+class Result:
+    """What an exchange did: how many things it signed, what stays with its reason, and what else to know."""
+
+    signed: int = 0
+    left: list[Item] = field(default_factory=list)
+    untold: list[str] = field(default_factory=list)  # cases in which the reporter could not be told of a grant
+
+
+def reply(workstation: Workstation, case: Case, text: str, uploads: Files = (), mark: str = "") -> int:
+    """Put a reply into the tray; its number there.  Raises Refused or Untrusted for what could not be signed now."""
+    compose.unsigned_reply(workstation, case, text, uploads, mark)
+    return _add(workstation, case, "reply", {"text": text, "mark": mark}, uploads)
+
+
+def note(workstation: Workstation, case: Case, text: str, uploads: Files = ()) -> int:
+    """Put a note into the tray, like `reply`."""
+    compose.unsigned_note(workstation, case, text, uploads)
+    return _add(workstation, case, "note", {"text": text}, uploads)
+
+
+def status(workstation: Workstation, case: Case, state: str, **said: Any) -> int:
+    """Put a status into the tray, like `reply`; the arguments are those of `compose.unsigned_status`."""
+    whole = compose.unsigned_status(workstation, case, state, **said)
+    day = whole.deadline.isoformat() if whole.deadline else None
+    fields = {"labels": list(whole.labels), "deadline": day, "claimed": whole.claimed, "text": whole.text}
+    return _add(workstation, case, "status", {"status": state, **fields})
+
+
+def grant(workstation: Workstation, case: Case, grantee: str, text: str = "", again: bool = False) -> int:
+    """Put a grant into the tray, or all of the case once `again`; like `reply`."""
+    compose.check_grant(workstation, case, grantee, again)
+    what = "again" if again else "grant"
+    if any(each.what == what and each.fields["grantee"] == grantee for each in items(workstation, case.id)):
+        raise Refused(f"a grant of this case to {grantee} is in the tray already", "exchange, or take that back first")
+    return _add(workstation, case, what, {"grantee": grantee, "text": text})
+
+
+def _add(workstation: Workstation, case: Case, what: str, fields: dict[str, Any], uploads: Files = ()) -> int:
+    records = [asdict(record) for record in sealed_files.seal(workstation, uploads)]
+    row = TrayItem(
+        case=case.id, what=what, fields=fields, files=records, known=len(case.by_reporter), day=workstation.today()
+    )
+    with workstation.change():
+        workstation.vault.session.add(row)
+        workstation.vault.session.flush()
+        rows.change_case(workstation.vault.connection, case.id)
+        return row.id
+
+
+def items(workstation: Workstation, case: str | None = None) -> list[Item]:
+    """All that waits, or what waits of one case, in the order in which it was written."""
+    wanted = select(TrayItem).order_by(TrayItem.id)
+    if case is not None:
+        wanted = wanted.where(TrayItem.case == case)
+    return [_item(row) for row in workstation.vault.session.scalars(wanted)]
+
+
+def count(workstation: Workstation) -> int:
+    """How many things wait."""
+    return workstation.vault.session.scalar(select(func.count()).select_from(TrayItem)) or 0
+
+
+def item(workstation: Workstation, id: int) -> Item:
+    """One thing by its number.  Raises Refused if it is not in the tray."""
+    row = workstation.vault.session.get(TrayItem, id)
+    if row is None:
+        raise Refused(
+            f"nothing with the number {id} is in the tray",
+            "`whistle workstation tray` lists what is; what was carried already cannot be changed or taken back",
+        )
+    return _item(row)
+
+
+def _item(row: TrayItem) -> Item:
+    files = tuple(Attachment(**record) for record in row.files)
+    return Item(row.id, row.case, row.what, row.fields, files, row.known, row.day, row.held, row.reason)
+
+
+def change(workstation: Workstation, id: int, text: str, mark: str | None = None) -> None:
+    """Say something else, with the same files.  Raises Refused or Untrusted like `reply`."""
+    old, fields = item(workstation, id), {"text": text}
+    case = overview.load(workstation, old.case)
+    if old.what == "reply":
+        fields["mark"] = old.fields["mark"] if mark is None else mark
+        compose.unsigned_reply(workstation, case, text, old.files, fields["mark"])
+    elif old.what == "note":
+        compose.unsigned_note(workstation, case, text, old.files)
+    else:
+        raise Refused("this is no reply and no note", "take it back, and write it anew")
+    _update(workstation, old, fields={**old.fields, **fields}, known=len(case.by_reporter), held=False, reason="")
+
+
+def release(workstation: Workstation, id: int) -> None:
+    """Have something go with the next exchange as it is, whatever came since it was written."""
+    old = item(workstation, id)
+    known = len(overview.load(workstation, old.case).by_reporter)
+    _update(workstation, old, known=known, held=False, reason="")
+
+
+def _update(workstation: Workstation, old: Item, **values: Any) -> None:
+    with workstation.change():
+        row = workstation.vault.session.get_one(TrayItem, old.id)
+        for name, value in values.items():
+            setattr(row, name, value)
+        rows.change_case(workstation.vault.connection, old.case)
+
+
+def take_back(workstation: Workstation, id: int) -> Item:
+    """Remove something from the tray, and its files; nothing of it is left.  Raises Refused."""
+    old = item(workstation, id)
+    with workstation.change():
+        workstation.vault.session.delete(workstation.vault.session.get_one(TrayItem, id))
+        rows.change_case(workstation.vault.connection, old.case)
+    for record in old.files:  # afterwards: of a row that stays, no piece is missing
+        workstation.blocks.remove(block_ids(record))
+    return old
+
+
+def hold_all(workstation: Workstation) -> None:
+    """Have all that a backup brought wait for its author's word; use within a change."""
+    workstation.vault.session.execute(update(TrayItem).values(held=True, reason=RESTORED), **UNSYNCED)
+
+
+def sign(workstation: Workstation) -> Result:
+    """Sign all that can be signed, each thing in a transaction of its own."""
+    signed, untold = 0, []
+    for each in items(workstation):
+        try:
+            if each.held:
+                continue
+            with workstation.change():
+                if _sign(workstation, each) is False:
+                    untold.append(each.case)
+                workstation.vault.session.delete(workstation.vault.session.get_one(TrayItem, each.id))
+                rows.change_case(workstation.vault.connection, each.case)
+            signed += 1
+        except (Refused, Untrusted) as exc:
+            _update(workstation, each, held=isinstance(exc, _Held), reason=_sentences(exc))
+    return Result(signed, items(workstation), untold)
+
+
+class _Held(Refused):
+    """It waits for its author's word."""
+
+
+def _sign(workstation: Workstation, each: Item) -> object:
+    case = overview.load(workstation, each.case)
+    if not all(workstation.blocks.complete(record) for record in each.files):
+        raise Refused("a piece of a file that goes with it is missing here", "take it back, and write it anew")
+    if each.fields.get("status") == "closed" and each.known < len(case.by_reporter):
+        raise _Held(WROTE)  # signed now, it would tell that its author had read this before closing
+    return SIGN[each.what](workstation, case, each)
+
+
+def _reply(workstation: Workstation, case: Case, each: Item) -> object:
+    return compose.reply(workstation, case, each.text, each.files, each.fields["mark"], each.known)
+
+
+def _note(workstation: Workstation, case: Case, each: Item) -> object:
+    return compose.note(workstation, case, each.text, each.files)
+
+
+def _status(workstation: Workstation, case: Case, each: Item) -> object:
+    said = dict(each.fields)
+    day = said.pop("deadline")
+    deadline = datetime.date.fromisoformat(day) if day else None
+    return compose.status(workstation, case, said.pop("status"), deadline=deadline, **said)
+
+
+def _grant(workstation: Workstation, case: Case, each: Item, again: bool = False) -> object:
+    do = compose.grant_whole if again else compose.grant
+    return do(workstation, case, each.fields["grantee"], each.text)
+
+
+Sign = Callable[[Workstation, Case, Item], object]
+SIGN: dict[str, Sign] = {
+    "reply": _reply,
+    "note": _note,
+    "status": _status,
+    "grant": _grant,
+    "again": partial(_grant, again=True),
+}
+
+
+def _sentences(exc: Refused | Untrusted) -> str:
+    sentences = (words and words[0].upper() + words[1:].rstrip(".") + "." for words in (exc.message, exc.hint))
+    return " ".join(filter(None, sentences))
