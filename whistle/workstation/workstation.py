@@ -126,7 +126,11 @@ class Workstation:
             self.vault.station.unfinished = False
 
     def close(self) -> None:
-        """Lock the vault."""
+        """Lock the vault, and drop what was read from it."""
+        self._messages.clear()
+        self._identities.clear()
+        self.last_opened = self._me = None
+        self._held = 0
         self.vault.close()
 
     @property

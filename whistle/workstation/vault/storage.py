@@ -11,7 +11,8 @@ import hashlib
 import json
 import secrets
 import threading
-from collections.abc import Iterator
+import weakref
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -51,7 +52,7 @@ class Vault:
         self._inside = False  # a transaction
         self._turns = 0  # beginnings and ends of transactions
         self._fault: VaultError | None = None  # that stopped this transaction's writing
-        self._engine = database.engine(folder / DATABASE, _subkey(key, LABEL), self._note_fault)
+        self._engine = database.engine(folder / DATABASE, _subkey(key, LABEL), _weak(self._note_fault))
         try:
             database.prepare(self._engine)
         except BaseException:
@@ -118,6 +119,7 @@ class Vault:
         with self._lock:
             self.session.close()
             self._engine.dispose()
+            self._engine.clear_compiled_cache()  # statements with the values of their first use, words of a search too
 
     def destroy(self) -> None:
         """Close, and remove the vault's files."""
@@ -174,6 +176,17 @@ class Vault:
 
     def _check_inside(self, *_: object) -> None:
         assert self._inside, "written outside a transaction"
+
+
+def _weak(note: Callable[[VaultError], None]) -> Callable[[VaultError], None]:
+    # SQLAlchemy's mappers keep a dialect with all that listens to it for good, but not this vault.
+    noting = weakref.WeakMethod(note)
+
+    def noted(error: VaultError) -> None:
+        if bound := noting():
+            bound(error)
+
+    return noted
 
 
 def _subkey(key: bytes, label: bytes) -> bytes:
