@@ -24,7 +24,7 @@ from tests.browser.serving import Line
 from tests.browser.walks import BROWSERS, attached
 from tests.patience import TRIAL, until
 from tests.server.visitor import Visitor, answer, reported
-from tests.workstation.carrying import World, attach
+from tests.workstation.carrying import PASSPHRASE, World, attach
 from tests.workstation.hostile_files import pdf, wav
 from whistle.protocol.code import retrieval, words
 from whistle.workstation.app.app import create_app
@@ -277,8 +277,8 @@ def test_a_browser_keeps_nothing_of_what_was_written(
 
 @pytest.mark.parametrize(("name", "end"), [("chrome", "killed"), *([("firefox", "closed")] if TRIAL else [])])
 def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name: str, end: str) -> None:
-    """A profile of the ordinary kind holds nothing of what was read at the desk, of files that were looked at, or typed
-    into a form that was refused, which is given back."""
+    """A profile of the ordinary kind holds nothing of what was read at the desk, of files that were looked at, of a
+    passphrase, or typed into a form that was refused, which is given back."""
     planted, world = Planted(), World(tmp_path)
     text, sound = planted("content of a text").encode(), planted("content of a recording").encode()
     page_text = b"BT /F 9 Tf (" + planted("content of a PDF").encode() + b") Tj ET"
@@ -298,6 +298,12 @@ def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name:
         with window(name, f"http://127.0.0.1:{server.server_port}", tmp_path, control, end) as found:
             page = found.page
             page("goto", f"http://127.0.0.1:{server.server_port}/t/")
+            page("leads", "header button")
+            for secret, wanted in ((planted("wrong passphrase"), "#unlock-error"), (PASSPHRASE, ".queue")):
+                page("type", "#passphrase", secret)
+                found.until_written()
+                found.follow("#unlock > button", wanted)
+            planted.texts["passphrase"] = PASSPHRASE
             page("leads", ".queue a")
             case = page("told", "location.href")
             for link in page("told", "[...document.querySelectorAll('.files a')].map((each) => each.href)"):
@@ -321,6 +327,7 @@ def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name:
         server.shutdown()
         thread.join()
         server.server_close()
+        app.config["WHISTLE_DESK"].close()
         world.close()
     assert planted.left(tmp_path / "profile") == {}
 

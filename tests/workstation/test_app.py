@@ -305,7 +305,7 @@ def test_uploads_never_touch_a_temporary_file(
 @pytest.fixture
 def served(world: World) -> Iterator[str]:
     """The address of a page that is served."""
-    server, address = local_server.serve(world.station("ombuds"), world.stick)
+    server, address, _ = local_server.serve(world.station("ombuds"), world.stick)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield address

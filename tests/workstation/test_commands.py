@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import urllib.parse
 import urllib.request
 from dataclasses import replace
 from pathlib import Path
@@ -241,6 +242,37 @@ def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
         busy.bind(("127.0.0.1", int(port)))
         busy.listen()
         assert f"port {port} is in use" in desk.run("open", "--port", port).stderr
+
+
+def test_the_page_asks_for_the_passphrase(desk: Desk) -> None:
+    """Without a terminal and a descriptor `open` shows a locked page; other commands work until it is unlocked there,
+    and again once it is locked."""
+    made = desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.file")
+    assert made.exit_code == 0
+    command = [sys.executable, "-uc", "from whistle.cli.main import main; main()", "workstation", "open"]
+    environment = {**os.environ, "WHISTLE_WORKSTATION": str(desk.folder / "vault")}
+    with subprocess.Popen(
+        command, env=environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    ) as program:
+        assert program.stdout is not None and program.stderr is not None
+        address = program.stdout.readline().split()[-1]
+
+        def send(form: str, **fields: str) -> str:
+            origin = {"Origin": "/".join(address.split("/")[:3])}
+            body = urllib.parse.urlencode(fields).encode()
+            request = urllib.request.Request(address + form, body, origin)
+            with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
+                return str(answer.read().decode())
+
+        assert desk.run("cases").exit_code == 0
+        assert "does not open the vault" in send("unlock", passphrase="seven quiet otters swam")
+        assert "No case has come yet" in send("unlock", passphrase=PASSPHRASE)
+        assert "open in another program" in desk.run("cases").stderr
+        assert "Unlock the workstation" in send("lock")
+        assert desk.run("cases").exit_code == 0
+        program.send_signal(signal.SIGINT)
+        assert program.wait(PATIENCE) == 0
+        assert PASSPHRASE not in program.stdout.read() + program.stderr.read()
 
 
 def test_a_clock_that_was_wrong_can_be_accepted(desk: Desk) -> None:

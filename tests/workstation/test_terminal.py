@@ -70,7 +70,7 @@ def test_a_newcomer_makes_a_workstation(tmp_path: Path) -> None:
 
 def test_nobody_is_asked_for_a_passphrase_that_opens_nothing(tmp_path: Path) -> None:
     """A missing vault is reported at once."""
-    for command in (["cases"], ["backup", "--to", "usb"], ["open"]):
+    for command in (["cases"], ["backup", "--to", "usb"]):
         asked = Terminal(tmp_path, *command)
         assert asked.end() == 1 and "assphrase" not in asked.screen and "there is no vault" in asked.screen
 

@@ -71,7 +71,7 @@ def test_the_page_of_a_file_runs_one_program(page: FlaskClient) -> None:
     assert told["script-src"] == [f"{HOST}/t/static/look.js"] and told["frame-src"] == [f"{HOST}/t/viewer"]
     assert told["connect-src"] == [f"{HOST}/t/{path}"] and told["default-src"] == ["'none'"]
     assert "script-src" not in policy(page.get(f"/t/case/{case_of(page)}", base_url=HOST))
-    station = page.application.config["WHISTLE_SESSION"].workstation
+    station = page.application.config["WHISTLE_DESK"].session.workstation
     [case] = station.case_ids()
     [message] = station.hashes(case)
     assert case not in path and message not in path and "plan" not in path

@@ -148,7 +148,8 @@ def running(folder: Path, ports: Ports) -> Iterator[Addresses]:
     with serving(layout.server, ports.server) as url, contextlib.ExitStack() as stack:
         station = Workstation.open(layout.workstation(READER), PASSPHRASE)
         stack.callback(station.close)
-        page, address = serve(station, layout.stick, ports.workstation, folder / "saved", layout.courier)
+        page, address, desk = serve(station, layout.stick, ports.workstation, folder / "saved", layout.courier)
+        stack.callback(desk.close)
         stack.callback(page.server_close)
         thread = threading.Thread(target=page.serve_forever, kwargs={"poll_interval": 0.1})
         thread.start()

@@ -226,40 +226,66 @@ def check(station: Workstation) -> None:
 
 
 @workstation.command("open")
-@with_workstation
+@folder_option
+@passphrases.option
 @click.argument("stick", type=FOLDER, required=False)
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; any free one otherwise.")
 @click.option("--saved", type=FOLDER, help="Where saved files go; ~/Whistle otherwise.")
 @click.option("--courier", type=FOLDER, help="Connected: a courier's folder; this computer goes to the server itself.")
-@click.option("--browser/--no-browser", default=True, help="Show the page in the browser.")
+@click.option("--browser/--no-browser", default=None, help="Show it in the browser; so at a terminal.")
+@click.option("--idle", type=click.IntRange(1, 1440), default=15, metavar="MINUTES", help="Lock after so long; 15.")
 @root_option
+@translate_errors
 def open_(
-    station: Workstation,
+    folder: Path,
+    passphrase_fd: int | None,
     stick: Path | None,
     port: int,
     saved: Path | None,
     courier: Path | None,
-    browser: bool,
+    browser: bool | None,
+    idle: int,
     roots: tuple[Path, ...],
 ) -> None:
-    """Unlock the vault and show its page.
+    """Show the workstation's page, which asks for the passphrase.
 
-    The page is for this computer and this user alone; Ctrl-C locks the vault again. STICK is where it is mounted.
+    The page is for this computer and this user alone; Ctrl-C ends and locks it. STICK is where it is mounted. With
+    --passphrase-fd or --root the vault is unlocked at once.
     """
     from whistle.workstation.app import local_server  # Flask is loaded only for the page
 
-    _pin(station, roots)
-    server, address = local_server.serve(station, stick, port, saved, courier)
-    click.echo(f"The workstation is open: {address}")
-    click.echo("Ctrl-C locks it.")
-    if browser and sys.stdout.isatty():
+    at_once = passphrase_fd is not None or roots
+    station = _unlocked(folder, passphrase_fd, roots) if at_once else folder
+    try:
+        server, address, desk = local_server.serve(station, stick, port, saved, courier, idle * 60)
+    except BaseException:
+        if isinstance(station, Workstation):
+            station.close()
+        raise
+    del station  # so that a lock leaves nothing of it
+    click.echo(f"The workstation is {'open' if at_once else 'locked; unlock it in its page'}: {address}")
+    click.echo("Ctrl-C ends and locks it.")
+    if sys.stdout.isatty() if browser is None else browser:
         click.launch(address)
     try:
         server.serve_forever()  # Ctrl-C ends it
     finally:
         server.server_close()
-        station.close()
+        desk.close()
         click.echo("Locked.")
+
+
+def _unlocked(folder: Path, descriptor: int | None, roots: tuple[Path, ...]) -> Workstation:
+    Vault.check(folder)
+    station = Workstation.open(folder, passphrases.ask(descriptor))
+    try:
+        _pin(station, roots)
+        for notice in station.notices():
+            click.echo(notice, err=True)
+    except BaseException:
+        station.close()
+        raise
+    return station
 
 
 def _pin(station: Workstation, roots: tuple[Path, ...]) -> None:

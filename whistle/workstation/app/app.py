@@ -4,18 +4,19 @@ Its address has a random path.  Other users' connections, other host names, othe
 refused.  There are no cookies, no log and nothing from other hosts; uploads stay in memory until they are sealed.
 """
 
-import threading
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 import flask
 
 from whistle.local_page import guard
-from whistle.workstation.app import listing, pages, tray_pages, viewing
+from whistle.workstation.app import listing, locking, pages, tray_pages, viewing
+from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
-from whistle.workstation.workstation import Workstation
+from whistle.workstation.workstation import Workstation, utc_today
 
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of the files of one form; larger files go by the command line
 MAX_TEXT = 8 * 1024 * 1024  # bytes of the fields of one form
@@ -28,47 +29,65 @@ class App(flask.Flask):
 
 
 def create_app(
-    workstation: Workstation,
+    workstation: Workstation | Path,
     stick: Path | None,
     courier: Callable[[], Iterable[str]] | None = None,
     *,
     saved: Path | None = None,
     token: str | None = None,
+    idle: int = IDLE,
 ) -> flask.Flask:
-    """The page for an open workstation; its path is `app.config["WHISTLE_PATH"]`.
+    """The page for an open workstation, or for the folder of a locked one; its path is `app.config["WHISTLE_PATH"]`.
 
     `stick` is where the stick is mounted; `courier` exchanges its content with the server and returns lines to show;
-    `saved` is where files are saved, by default `~/Whistle`.
+    `saved` is where files are saved, by default `~/Whistle`; it locks after `idle` seconds without use.
     """
     app = App(__name__, static_folder=None)
     path = f"/{token}/" if token else guard.path()
     app.config.update(
         WHISTLE_PATH=path,
-        WHISTLE_SESSION=Session(workstation, stick, courier, saved or Path.home() / "Whistle"),
+        WHISTLE_DESK=_desk(workstation, partial(_begin, stick, courier, saved or Path.home() / "Whistle"), idle),
         WHISTLE_MOST=MAX_UPLOAD,
         MAX_FORM_MEMORY_SIZE=MAX_TEXT,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     _one_at_a_time(app)
     guard.protect(app)
+    locking.protect(app)
     app.register_error_handler(WorkstationError, _refused)
-    for blueprint in (pages.pages, listing.listing, viewing.viewing, tray_pages.tray_pages):
+    for blueprint in (locking.locking, pages.pages, listing.listing, viewing.viewing, tray_pages.tray_pages):
         app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app
 
 
+def _begin(
+    stick: Path | None, courier: Callable[[], Iterable[str]] | None, saved: Path, workstation: Workstation
+) -> Session:
+    return Session(workstation, stick, courier, saved)
+
+
+def _desk(workstation: Workstation | Path, begin: Callable[[Workstation], Session], idle: int) -> Desk:
+    if isinstance(workstation, Path):
+        return Desk(workstation, begin, utc_today, idle)
+    desk = Desk(workstation.vault.folder, begin, workstation.today, idle)
+    desk.take(workstation)
+    return desk
+
+
 def _one_at_a_time(app: flask.Flask) -> None:
-    lock = threading.Lock()
+    desk: Desk = app.config["WHISTLE_DESK"]
 
     @app.before_request
     def enter() -> None:
-        lock.acquire()
+        desk.turn.acquire()
         flask.g.inside = True
 
     @app.teardown_request
     def leave(_: BaseException | None) -> None:
+        if flask.g.pop("counts", False):
+            desk.touch()
         if flask.g.pop("inside", False):
-            lock.release()
+            desk.turn.release()
 
 
 def _refused(error: WorkstationError) -> flask.Response:

@@ -8,19 +8,22 @@ from werkzeug.serving import BaseWSGIServer
 from whistle.courier import LEAPT, Courier, folder
 from whistle.local_page import listening
 from whistle.workstation.app.app import create_app
+from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
 
 
 def serve(
-    workstation: Workstation,
+    workstation: Workstation | Path,
     stick: Path | None,
     port: int = 0,
     saved: Path | None = None,
     courier: Path | None = None,
-) -> tuple[BaseWSGIServer, str]:
-    """A server for the page, and its address; the caller runs it.  Raises Refused for a busy port, CourierError.
+    idle: int = IDLE,
+) -> tuple[BaseWSGIServer, str, Desk]:
+    """A server for the page, its address, and what is behind it; the caller runs the one and closes the other.
 
+    Raises Refused for a busy port, CourierError.  `workstation` is open, or the folder of a locked one.
     With a courier's folder the workstation is connected: it does the courier's part itself.
     """
     if courier is not None:
@@ -28,11 +31,14 @@ def serve(
     if courier is not None and stick is None:
         stick = folder.own_stick(courier)
     errand = carrying(courier, stick) if courier is not None and stick is not None else None
-    app = create_app(workstation, stick, errand, saved=saved)
+    app = create_app(workstation, stick, errand, saved=saved, idle=idle)
     try:
-        return listening.serve(app, port, app.config["WHISTLE_PATH"])
+        server, address = listening.serve(app, port, app.config["WHISTLE_PATH"])
     except listening.PortTaken as exc:
         raise Refused(str(exc), exc.hint) from exc
+    desk: Desk = app.config["WHISTLE_DESK"]
+    server.service_actions = desk.tick  # type: ignore[method-assign]  # twice a second, as long as it is served
+    return server, address, desk
 
 
 def carrying(folder: Path, stick: Path) -> Callable[[], Iterable[str]]:

@@ -19,6 +19,7 @@ from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
 from whistle.protocol.case.attachment import block_id
+from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
@@ -43,9 +44,14 @@ TOO_MUCH = (
 pages = flask.Blueprint("pages", __name__, template_folder="templates", static_folder="static")
 
 
+def desk() -> Desk:
+    """What stands behind the page, unlocked or not."""
+    return cast(Desk, flask.current_app.config["WHISTLE_DESK"])
+
+
 def session() -> Session:
-    """The session of this application."""
-    return cast(Session, flask.current_app.config["WHISTLE_SESSION"])
+    """The session of the unlocked page."""
+    return desk().session
 
 
 @pages.context_processor
@@ -211,6 +217,12 @@ def name_of(case: str) -> str:
     return hashlib.blake2b(case.encode(), key=key, digest_size=16).hexdigest()
 
 
+def sentence(words: str) -> str:
+    """A message of an error as a sentence; a file's name at its beginning stays as it is."""
+    first = words[:1] if "." in words.partition(" ")[0] else words[:1].upper()
+    return words and first + words[1:].rstrip(".") + "."
+
+
 def size(count: int) -> str:
     """A size in bytes, for people."""
     if count == 1:
@@ -343,14 +355,10 @@ def done(do: Callable[[], None], to: str = "") -> Response:
     try:
         do()
     except WorkstationError as exc:
-        session().say(_sentence(exc.message), _sentence(exc.hint), good=False)
+        session().say(sentence(exc.message), sentence(exc.hint), good=False)
     except CourierError as exc:
-        session().say(_sentence(str(exc)), _sentence(exc.hint), good=False)
+        session().say(sentence(str(exc)), sentence(exc.hint), good=False)
     return flask.redirect(to or flask.url_for("pages.queue"), 303)
-
-
-def _sentence(words: str) -> str:
-    return words and words[0].upper() + words[1:].rstrip(".") + "."
 
 
 def _text(name: str) -> str:

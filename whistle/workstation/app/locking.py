@@ -1,0 +1,123 @@
+"""Unlocking and locking in the page, and what a locked page answers.
+
+While it is locked every request leads to the one form that asks for the passphrase.  A page that is left alone puts
+itself away when the lock falls: most ask for the locked page by then; one with forms for long texts stays, and hides
+what it shows.
+"""
+
+import flask
+from werkzeug.wrappers import Response
+
+from whistle.workstation.app import pages
+from whistle.workstation.app.desk import TRAY
+from whistle.workstation.app.pages import desk
+from whistle.workstation.app.refused_forms import Form
+from whistle.workstation.errors import WorkstationError
+from whistle.workstation.vault.storage import Vault
+
+WRITING = ("pages.case", "pages.confirm", "tray.shown")  # whose forms hold what somebody writes
+WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change")  # what they send
+FRAME = "viewing.frame"
+GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
+FREE = ("pages.static", "locking.locked", "locking.unlock", "locking.lock", "locking.away")
+KEPT = ("the workstation had locked itself", "what you typed is back; send it again, and choose its files again")
+
+locking = flask.Blueprint("locking", __name__)
+
+
+def protect(app: flask.Flask) -> None:
+    """Let nothing but the form in while it is locked, and let pages put themselves away."""
+    app.before_request(_enter)
+    app.after_request(_put_away)
+
+
+def _enter() -> Response | None:
+    current = desk()
+    current.lock_if_idle()
+    if flask.request.endpoint in (None, *FREE):
+        return None
+    if current.is_locked:
+        return _refused()
+    current.touch()
+    flask.g.counts = True  # to its end
+    return None
+
+
+def _refused() -> Response:
+    if flask.request.method == "POST":
+        current, fields = desk(), flask.request.form.to_dict()
+        current.not_done = not (flask.request.endpoint in WRITTEN and fields.get("text"))
+        if not current.not_done:
+            at = flask.request.view_args or {}
+            form = flask.request.path.rpartition("/")[2] if "name" in at else str(at["number"])
+            current.keep(at.get("name", TRAY), form, Form(*KEPT, fields))
+    if flask.request.headers.get("Sec-Fetch-Dest", "document") != "document":
+        return flask.Response("The workstation is locked.\n", status=409, mimetype="text/plain")
+    return flask.redirect(flask.url_for("locking.locked"), 303)
+
+
+def _put_away(response: flask.Response) -> flask.Response:
+    is_page = response.status_code == 200 and response.mimetype == "text/html"
+    if is_page and flask.request.endpoint not in (*WRITING, FRAME, *FREE):
+        response.headers["Refresh"] = f"{desk().idle + GRACE}; url={flask.url_for('locking.locked')}"
+    return response
+
+
+@locking.get("/locked")
+def locked() -> str:
+    """The form, or why there is nothing to unlock; somebody who is let wait here does nothing."""
+    current, problem = desk(), None
+    if current.is_locked:
+        try:
+            Vault.check(current.folder)
+        except WorkstationError as exc:
+            problem = exc
+    return flask.render_template(
+        "locked.html",
+        here=current,
+        problem=problem,
+        wrong=current.problem,
+        minutes=-(-current.idle // 60),
+        sentence=pages.sentence,
+    )
+
+
+@locking.post("/unlock")
+def unlock() -> Response:
+    """Open the vault with what was typed, at the price of one attempt."""
+    current = desk()
+    if current.is_locked:
+        current.unlock(flask.request.form.get("passphrase", ""))
+        if current.is_locked:
+            return flask.redirect(flask.url_for("locking.locked"), 303)
+    return flask.redirect(_given_back() or flask.url_for("pages.queue"), 303)
+
+
+@locking.post("/lock")
+def lock() -> Response:
+    """Close the vault."""
+    desk().lock()
+    return flask.redirect(flask.url_for("locking.locked"), 303)
+
+
+@locking.get("/away.css")
+def away() -> flask.Response:
+    """After how long pages hide what they show."""
+    return flask.Response(f":root {{ --idle: {desk().idle}s; }}\n", mimetype="text/css")
+
+
+def _given_back() -> str:
+    """Put what was kept into its forms again; the address of a case that has one, or nothing."""
+    current, to = desk().session, ""
+    kept = desk().given_back()
+    cases = current.workstation.case_ids() if kept else []
+    for case, name, form in kept:
+        if case == TRAY:
+            current.typed_tray[int(name)] = dict(form.fields)
+            to = flask.url_for("tray.shown")
+            continue
+        id = next((each for each in cases if case in (each, pages.name_of(each))), None)
+        if id is not None:
+            current.typed[id].forms[name] = form
+            to = flask.url_for("pages.case", name=pages.name_of(id))
+    return to
