@@ -11,6 +11,7 @@ import pytest
 from tests import parties
 from tests.office import Office, working
 from tests.server.visitor import Visitor, store_of
+from tests.workstation.test_app import get, post
 from whistle.protocol.case.message import Note, Reply
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive, place_ids
@@ -18,6 +19,7 @@ from whistle.protocol.reporter import submission
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Heap, Listing
 from whistle.store import State
+from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import outbox
@@ -150,6 +152,14 @@ def test_after_eight_moves_people_are_told(office: Office, visitor: Visitor, who
         lie(office, set(place_ids(who.replies, 0)))
     assert len(office.case("ombuds", who.case.hex()).replies) == outbox.MOVES + 1
     assert set(waiting(mine, "reporters")) == {place_ids(who.replies, 0)[outbox.MOVES]}
+    page = create_app(mine, office.stick("ombuds"), token="t").test_client()
+    [old] = outbox.stuck(mine)
+    assert "Stuck: your reply" in get(page, "tray")
+    assert "not stuck" in post(page, "stuck", message="00" * 32).lower()
+    assert "Signed again, for the next place." in post(page, "stuck", message=old)
+    assert "not stuck" in post(page, "stuck", message=old).lower()
+    assert office.case("ombuds", who.case.hex()).replies[-1].replaces == old and outbox.stuck(mine) == []
+    office.exchange("ombuds")
     office.courier.push(office.stick("ombuds"))
     assert found(office, visitor).count(ANSWER) == 1
 

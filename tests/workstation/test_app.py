@@ -219,9 +219,7 @@ def test_a_connected_workstation_does_the_couriers_part(world: World) -> None:
 def test_a_refused_form_gives_back_what_was_typed(world: World, page: FlaskClient) -> None:
     """A day that is none is named, and the reason that was typed stays until the form is accepted, whatever else is."""
     name = case_of(page)
-    answer = post(
-        page, f"case/{name}/status", status="open", deadline="soon", text="I will ask around"
-    )
+    answer = post(page, f"case/{name}/status", status="open", deadline="soon", text="I will ask around")
     assert '<a href="#status">Not done: this is not a day.</a>' in answer and "I will ask around" in answer
     post(page, f"case/{name}/note", text="A note.")
     again = get(page, f"case/{name}")

@@ -17,7 +17,7 @@ from click.testing import CliRunner, Result
 
 from tests.parties import Organisation, organisation, report, reporter, sealed, signed
 from tests.patience import PATIENCE
-from tests.workstation.carrying import PASSPHRASE, Carrier, attach
+from tests.workstation.carrying import PASSPHRASE, Carrier, World, attach
 from whistle.cli.main import cli
 from whistle.protocol.case import message
 from whistle.protocol.trust import enrolment, manifest
@@ -285,3 +285,33 @@ def test_a_clock_that_was_wrong_can_be_accepted(desk: Desk) -> None:
     ).close()  # fmt: skip
     assert f"last used on {ahead}" in desk.run("clock").stdout
     assert f"last used on {utc_today()}" in desk.run("clock", "--accept").stdout
+
+
+def test_what_waits_is_changed_and_taken_back(world: World) -> None:
+    """`tray` lists, shows, changes and takes back by number; what was carried cannot be taken back, and says so."""
+    world.report()
+    world.round("ombuds")
+    world.station("ombuds").close()
+    (world.folder / "terminal").mkdir()
+    desk = Desk(world.folder / "terminal")
+
+    def run(*arguments: object, said: str = "") -> Result:
+        return desk.run(*arguments, "--folder", world.folder / "ombuds", said=said)
+
+    assert run("tray").stdout == "The tray is empty.\n"
+    reference = run("cases").stdout.split()[0]
+    for said in ("We look\x1b into it.\n", "We look again.\n"):
+        assert "In the tray" in run("reply", reference, "--as", "neither", said=said).stdout
+    listed = run("tray").stdout
+    assert "--- 1: Reply to the reporter, case" in listed and "\x1b" not in listed
+    assert "| We look\ufffd into it." in listed
+    assert "In the tray, number 1" in run("tray", 1, "--text-file", "-", said="We looked.\n").stdout
+    assert "| We looked." in run("tray", 1).stdout and "| We looked." in run("show", reference).stdout
+    assert run("tray", 2, "--take-back").stdout.startswith("Taken back: Reply to the reporter")
+    assert run("tray", 1, "--go").exit_code == 0
+    two_lines(run("tray", "--take-back"), "the number is missing")
+    (world.folder / "empty").mkdir()
+    assert "Signed and sealed from the tray: 1." in run("exchange", world.folder / "empty").stdout
+    carried = run("tray", 1, "--take-back")
+    two_lines(carried, "nothing with the number 1")
+    assert "what was carried already cannot be changed or taken back" in carried.stderr

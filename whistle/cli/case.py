@@ -174,6 +174,8 @@ def tray_(station: Workstation, number: int | None, take_back: bool, text_file: 
             raise Problem("the number is missing", "`whistle workstation tray` lists what is in the tray")
         found = tray.items(station)
         say([line for each in found for line in transcript.tray_lines(station, each)] or ["The tray is empty."])
+        if stuck := len(outbox.stuck(station)):
+            click.echo(f"Stuck, and signed already: {stuck}. `whistle workstation sent CASE --again` sends them again.")
     elif take_back:
         say([f"Taken back: {transcript.waiting(station, tray.take_back(station, number))}."])
     elif text_file:
@@ -207,7 +209,12 @@ def sent_(station: Workstation, case: str | None, again: bool) -> None:
             click.echo("No courier has said of anything that it was delivered.")
         return
     hashes = [entry.signed.hash for _, entry in chosen if case or delivered[entry.signed.hash].missed(station.today())]
+    stuck = [hash for of in searched if case for hash in _stuck(station, of)]
+    for hash in stuck:
+        compose.send_again(station, hash, insist=True)
     count = outbox.send_again(station, hashes)
+    if stuck:
+        click.echo(f"{len(stuck)} message(s) that were stuck go again, signed for the next place.")
     click.echo(f"{count} message(s) go again; {len(outbox.pending(station))} wait for the next exchange.")
     if count < len(hashes):
         raise Problem(f"{len(hashes) - count} message(s) are not here any more", "write the reply anew")
@@ -267,6 +274,10 @@ def delete(station: Workstation, reference: str, yes: bool) -> None:
         click.confirm(f"Delete case {case.reference} with its {len(case.entries)} message(s)?", abort=True, err=True)
     removal.remove(station, case)
     click.echo(f"Deleted. Earlier backups still hold case {case.reference}: make a new one, and remove those.")
+
+
+def _stuck(station: Workstation, case: Case) -> list[str]:
+    return [hash for hash in outbox.stuck(station) if station.message(hash).message.case == case.id]
 
 
 def _in_tray(number: int, how: str = "") -> None:

@@ -6,7 +6,9 @@ from werkzeug.wrappers import Response
 
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation.app import pages
-from whistle.workstation.cases import transcript
+from whistle.workstation.cases import compose, transcript
+from whistle.workstation.errors import Refused
+from whistle.workstation.exchange import outbox
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.tray.tray import Item
 
@@ -20,7 +22,13 @@ def shown() -> str:
     current = pages.session()
     found = tray.items(current.workstation)
     return flask.render_template(
-        "tray.html", items=found, waiting_words=words, typed=current.typed_tray, reference=_reference
+        "tray.html",
+        items=found,
+        stuck=[current.workstation.message(hash).message for hash in outbox.stuck(current.workstation)],
+        stuck_hashes=outbox.stuck(current.workstation),
+        waiting_words=words,
+        typed=current.typed_tray,
+        reference=_reference,
     )
 
 
@@ -57,6 +65,20 @@ def change(number: int) -> Response:
         current.say("Changed. It waits for the next exchange.")
 
     return pages.done(do, flask.url_for("tray.shown"))
+
+
+@tray_pages.post("/stuck")
+def send_again() -> Response:
+    """Sign a stuck message again, for the next place."""
+    return pages.done(_send_again, flask.url_for("tray.shown"))
+
+
+def _send_again() -> None:
+    current, hash = pages.session(), flask.request.form.get("message", "")
+    if hash not in outbox.stuck(current.workstation):
+        raise Refused("this message is not stuck", "exchange, and look again")
+    compose.send_again(current.workstation, hash, insist=True)
+    current.say("Signed again, for the next place. It goes with the next exchange.")
 
 
 @tray_pages.post("/case/<name>/discard/<form>")

@@ -243,15 +243,18 @@ def _pass_on(workstation: Workstation, case_id: str, readers: Iterable[str], cur
     return sent
 
 
-def send_again(workstation: Workstation, hash: str) -> bool | None:
+def send_again(workstation: Workstation, hash: str, insist: bool = False) -> bool | None:
     """Sign a message again, with new blocks and for a new place, since its place or the id of a block was taken.
 
-    False after `MOVES` times; then the case says what to do.  None for a grant to somebody who may no longer read.
+    False after `MOVES` times; then the case says what to do, and its author may `insist`, as often as there are places.
+    None for a grant to somebody who may no longer read.
     """
     old, _ = open_rest(workstation, workstation.message(hash).message)
     assert isinstance(old, Body | Status) and isinstance(old, ByReviewer)
     with workstation.change():
         attempt = outbox.next_attempt(workstation, hash)
+        if insist:
+            attempt = outbox.begin_anew(workstation, hash)
         if attempt > outbox.MOVES + 1:
             stuck = Remark(STUCK.format(kind=old.kind, day=old.day), old.sender, "stuck")
             workstation.note_fault(old.case, stuck)

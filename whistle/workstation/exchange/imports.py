@@ -33,7 +33,10 @@ REMEMBERED = 400  # imported parts that are remembered, so that reading a stick 
 MOVED = "Something else lay where a message of yours should lie on the server; it was signed again for another place."
 STUCK = "Nine times something else lay where a message of yours should lie on the server: its case says what to do now."
 ROUNDS = 3  # in which parts are read whose messages found no room, since what they wait for may have come with others
-UNDONE = {"reply": compose.send_again, "grant": compose.grant_again}  # what to do, by what was noted
+UNDONE: dict[str, Callable[[Workstation, str], object]] = {  # what to do, by what was noted
+    "reply": compose.send_again,
+    "grant": compose.grant_again,
+}
 Progress = Callable[[int, int], None]
 
 

@@ -159,6 +159,25 @@ def next_attempt(workstation: Workstation, hash: str) -> int:
     return found.attempt + 1
 
 
+def stuck(workstation: Workstation) -> list[str]:
+    """The hashes of the messages that were signed again as often as this program does by itself, and are not there."""
+    moved = Outgoing.again, Outgoing.attempt > MOVES
+    return list(
+        workstation.vault.session.scalars(select(Outgoing.hash).where(ON_ITS_WAY, *moved).order_by(Outgoing.id))
+    )
+
+
+def begin_anew(workstation: Workstation, hash: str) -> int:
+    """Note that a stuck message's author has it signed again; returns the new one's attempt.  Its own place is tried
+    once more.
+    """
+    found = item(workstation, hash)
+    if found is None or hash not in stuck(workstation):
+        raise Refused("this message is not stuck", "`whistle workstation sent` shows what was delivered")
+    found.attempt = MOVES
+    return 1
+
+
 def _waiting(item: Outgoing) -> list[OutgoingEnvelope]:
     """The envelopes of an item that have not arrived."""
     return [each for each in item.envelopes if not each.arrived]
