@@ -101,7 +101,8 @@ def test_a_backup_shows_no_plaintext_and_not_the_wrong_passphrase(world: World, 
     with pytest.raises(WrongPassphrase):
         backup.restore(saved, world.folder / "a", "a wrong passphrase", PASSPHRASE, "test", lambda: DAY)
     path = saved / "messages" / "00001.age"
-    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
     with pytest.raises(WorkstationError, match=r"00001\.age"):
         backup.restore(saved, world.folder / "b", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
     (saved / "state.age").unlink()
