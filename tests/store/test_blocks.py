@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -235,6 +235,23 @@ def test_what_could_not_be_synced_is_not_trusted(
     here.put_blocks(blocks, Heap.REVIEWERS)
     here.commit([sealed()], ids)
     assert [here.block(id) for id in ids] == [body for _, body in blocks]
+
+
+def test_what_another_commit_kept_outlives_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A commit that fails takes back what it moved itself, and nothing that another has made durable meanwhile."""
+    place, id, body = FolderOfBlocks(tmp_path), an_id(), block()
+    place.put(id, body)
+    syncs_files = place._sync_files
+
+    def late(paths: Sequence[str]) -> None:
+        monkeypatch.setattr(place, "_sync_files", syncs_files)
+        place.keep([id])
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(place, "_sync_files", late)
+    with pytest.raises(StoreError):
+        place.keep([id])
+    assert place.missing([id]) == [] and place.get(id) == body
 
 
 def test_what_another_boot_left_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

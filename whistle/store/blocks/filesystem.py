@@ -104,15 +104,18 @@ class FolderOfBlocks:
         lost = [id for id in arrived if not _is_whole(_path(self._arriving, id)) and not _first(self._kept, id)]
         if lost:
             raise Missing(sorted(lost))
+        moved: list[bytes] = []  # by this call: what another commit has moved is that one's to judge
         try:
             self._sync_files([_path(self._arriving, id) for id in arrived])
             for id in arrived:
-                self._move(_path(self._arriving, id), _path(self._today, id))
+                if self._link(_path(self._arriving, id), _path(self._today, id)):
+                    moved.append(id)
+                files.unlink(_path(self._arriving, id))
             self._sync_shards(self._today, ids)  # also of those that another commit has moved but perhaps not synced
         except OSError:
             # their names must not say that they are safe: after an error, another sync may wrongly succeed
-            for area in (self._arriving, self._today):
-                for id in arrived:
+            for area, gone in ((self._arriving, arrived), (self._today, moved)):
+                for id in gone:
                     files.unlink(_path(area, id))
             raise
         lost = [id for id in ids if not _first(self._kept, id)]
@@ -227,17 +230,20 @@ class FolderOfBlocks:
                 self._nameless = False
 
     @staticmethod
-    def _move(path: str, to: str) -> None:
-        """Move a file, without ever overwriting one."""
+    def _link(path: str, to: str) -> bool:
+        """Give a file a second name, without ever overwriting one; False if it was kept or removed meanwhile."""
         with contextlib.suppress(FileExistsError):  # kept by another commit
             try:
                 os.link(path, to)
             except FileNotFoundError:  # `tidy` is recreating the folder; or the file has been removed meanwhile
                 with contextlib.suppress(FileExistsError):
                     Path(to).parent.mkdir(mode=0o700)
-                with contextlib.suppress(FileNotFoundError):
+                try:
                     os.link(path, to)
-        files.unlink(path)
+                except FileNotFoundError:
+                    return False
+            return True
+        return False
 
 
 class _FileSystem:
