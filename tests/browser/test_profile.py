@@ -317,6 +317,8 @@ def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name:
                 found.until_written()
                 found.follow(f"#{form} > button", f"#{form}-error")
                 assert page("value", f"#{form}-text") == planted.texts[form]
+                found.follow(f"#{form} > [name=keep]", f"form[action$='discard/{form}']")  # a draft, shown again
+                assert page("value", f"#{form}-text") == planted.texts[form]
             for field in ("labels", "deadline", "text"):
                 page("type", f"#status-{field}", planted(field))
             found.until_written()
