@@ -15,7 +15,7 @@ from tests.workstation.hostile_files import ANY, pdf, photograph, png
 
 pytestmark = pytest.mark.browser
 ENDS = ("shown", "refused", "silent")  # of a file that keeps the viewer busy, the last
-ASKED = ("/bytes", "/viewer", "/clean", "/look.js", "/style.css", "/favicon.ico")
+ASKED = ("/bytes", "/viewer", "/clean", "/look.js", "/style.css", "/away.css", "/favicon.ico")
 ATTEMPTS = (HERE / "attempts.js").read_text("utf-8").partition("\n\n")[2].strip()
 
 

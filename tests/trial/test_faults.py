@@ -173,7 +173,7 @@ def test_cut_off_and_killed(tmp_path: Path) -> None:
         half_sent(server, uploads[1], 2 * BLOCK).close()
         words.append(server.send(uploads[1]))
         connection = half_sent(server, uploads[2], uploads[2].length - len(BOUNDARY))
-        wait_for(server, 2 * 4 + 2)  # two whole reports, and blocks of one; what was cut off is gone
+        wait_for(server, 2 * 4 + 1)  # two whole reports, and a block of one; what was cut off is gone
         server.kill()
         connection.close()
     with server.running():

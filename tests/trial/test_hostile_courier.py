@@ -21,7 +21,7 @@ from whistle.protocol.transfer.listing import Heap, Listing, Member, rank
 from whistle.server.instance import NAME
 from whistle.server.running.housekeeping import clean
 from whistle.workstation.cases import compose, overview, saved_files
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import deliveries, outbox, waiting
 
 ANSWER = "We read it, and we believe you."

@@ -21,7 +21,7 @@ from whistle.protocol.case.message import Earlier, Grant, Note, Reply, Report
 from whistle.protocol.code.retrieval import place_ids
 from whistle.protocol.reporter import submission
 from whistle.workstation.cases import compose
-from whistle.workstation.cases.compose import Upload
+from whistle.workstation.cases.sealed_files import Upload
 
 ANSWER = "We read it, and we believe you."
 FOUL = "Come to the car park at night."
