@@ -87,7 +87,14 @@ def view_case(
         PAGE,
         [each.id for each in (*replies[:passed], *replies[passed + OPENED :])],
     )
-    is_whole = len(opened) == len(replies)
+    return _seen(conversation, report, replies, passed)
+
+
+def _seen(
+    conversation: Conversation, report: StoredEnvelope | None, replies: Sequence[StoredEnvelope], passed: int
+) -> CaseView:
+    """The view of a conversation of which some replies were opened, the newest but for the `passed` ones."""
+    is_whole = len(replies[passed : passed + OPENED]) == len(replies)
     days = [reply.day for reply in conversation.replies] if is_whole else [each.day for each in replies]
     last = min(days, default=report.day if report else None)
     return CaseView(
