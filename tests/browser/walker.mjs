@@ -11,6 +11,7 @@ const require = createRequire(new URL("../../client/package.json", import.meta.u
 const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
+const SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"; // laid out anew
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
 const FLAGS = {
   chrome: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
@@ -286,6 +287,7 @@ export class Walker {
         } else if (scheme === "dark") {
           continue;
         }
+        await this.page.evaluate(SETTLED);
         const where = `${this.language}-script-${name}-${size}-${scheme}`;
         if (await this.page.evaluate("document.documentElement.scrollWidth > innerWidth")) {
           this.found.push({ page: where, rule: "overflow" });
