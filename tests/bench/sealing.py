@@ -15,7 +15,7 @@ PIECE = os.urandom(65_536)
 MIB = 1024 * 1024
 PEAK = """
 import os, resource
-from whistle.protocol.attachment import Sealer
+from whistle.protocol.case.attachment import Sealer
 piece, sealer = os.urandom(65_536), Sealer()
 def seal(mib):
     for _ in range(16 * mib): sealer.update(piece)

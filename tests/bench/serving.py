@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from tests import parties
+from tests import parties, postgresql
 from tests.bench import site as sites
 from tests.bench.figures import Figure, beside, interleaved
 from tests.bench.site import FORM, LIMITS, OCTETS, Result, Site, fixed, memory, records
@@ -29,10 +29,10 @@ END = [fixed(f"\r\n--{sites.BOUNDARY}--\r\n")]
 
 
 @contextlib.contextmanager
-def both(folder: Path) -> Iterator[tuple[Site, Site, int]]:
+def both(folder: Path, database: str = "") -> Iterator[tuple[Site, Site, int]]:
     """Whistle and the limit server, both up, and Whistle's process id."""
     org = parties.organisation(sites.today())
-    ours, limit = Site.make(folder / "whistle", org), Site.make(folder / "limit", org)
+    ours, limit = Site.make(folder / "whistle", org, database=database), Site.make(folder / "limit", org)
     with ours.served() as pid, limit.served(LIMITS):
         yield ours, limit, pid
 
@@ -194,14 +194,19 @@ def first_page(site: Site) -> Figure:
 
 
 def upload(folder: Path, quick: bool) -> Iterator[Figure]:
-    """One large file in a form, sealed as it arrives."""
-    with both(folder) as (ours, limit, pid):
+    """One large file in a form, sealed as it arrives; on PostgreSQL too where one is named."""
+    with both(folder / "sqlite") as (ours, limit, pid):
         yield from beside_sealing(ours, limit, pid, (128 if quick else 1024) * MIB)
+    if postgresql.POSTGRESQL:
+        with postgresql.schema() as url, both(folder / "postgresql", url) as (there, limit, pid):
+            yield from beside_sealing(there, limit, pid, (128 if quick else 1024) * MIB, "upload, PostgreSQL")
     size = (64 if quick else 256) * MIB
     yield flushes(ours, "fsyncs of a block", "<= 0.02", 1, size // BLOCK, size)
 
 
-def beside_sealing(ours: Site, limit: Site, pid: int, size: int) -> Iterator[Figure]:
+def beside_sealing(
+    ours: Site, limit: Site, pid: int, size: int, name: str = "upload, sealed on arrival"
+) -> Iterator[Figure]:
     """An upload beside parsing and sealing alone, and what it adds to the memory in use."""
     without_errors(ours.load("/en/", ours.report(TEXT, 16 * MIB), 8, clients=4, headers=[FORM]))  # all workers
     before = memory(pid, "VmHWM", "status")
@@ -214,7 +219,7 @@ def beside_sealing(ours: Site, limit: Site, pid: int, size: int) -> Iterator[Fig
 
     pairs = interleaved(whistle, best, 3)
     note = f"{size // MIB} MiB"
-    yield beside("upload, sealed on arrival", "MiB/s", ">= 0.4", pairs, note)
+    yield beside(name, "MiB/s", ">= 0.4", pairs, note)
     added = memory(pid, "VmHWM", "status") - before
     yield Figure(
         "memory added by uploading more", "MB", added, need="<= 16", note=f"{note} after 16 MiB; threads differ"

@@ -62,14 +62,24 @@ class Site:
     port: int
 
     @classmethod
-    def make(cls, folder: Path, org: parties.Organisation, slots: int = 8, threads: int = Config.threads) -> "Site":
-        """A folder with whistle.toml and keys; what may be done how often is out of the way."""
+    def make(
+        cls,
+        folder: Path,
+        org: parties.Organisation,
+        slots: int = 8,
+        threads: int = Config.threads,
+        database: str = "",
+    ) -> "Site":
+        """A folder with whistle.toml and keys; what may be done how often is out of the way.
+
+        `database` is the URL of an empty one; SQLite where it is not given.
+        """
         with socket.socket() as probe:
             probe.bind(("127.0.0.1", 0))
             port = probe.getsockname()[1]
         often = "10000000 per second"
         lines = ['[name]\nen = "Benchmark"', f'[server]\nbind = "127.0.0.1:{port}"\nslots = {slots}\nchaff = 0.0']
-        lines += [f"threads = {threads}", "[limits]"]
+        lines += [f"threads = {threads}", f"database = {json.dumps(database)}", "[limits]"]
         lines += [f'{name} = {{ each = "{often}", all = "{often}" }}' for name in _rates()]
         (folder / "keys").mkdir(parents=True)
         (folder / "whistle.toml").write_text("\n".join(lines) + "\n")
