@@ -109,17 +109,25 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     for arguments, said in [
         (("reply", reference, "--attach", root), "We look into it.\n"),
         (("note", reference), "Between us.\n"),
-        (("status", reference, "--set", "open", "--label", "urgent", "--claim", "--reason-file", "-"), "Plausible"),
-        (("grant", reference, "counsel"), ""),
+        (("status", reference, "--set", "open", "--claim", "--reason-file", "-", "--yes"), "Plausible"),
+        (("status", reference, "--set", "open", "--label", "urgent"), "y\n"),
+        (("grant", reference, "counsel"), "y\n"),
         (("attachments", "save", reference, "--to", desk.folder / "files"), ""),
         (("export", reference, "--to", desk.folder / "out"), ""),
         (("exchange", desk.stick), ""),
-        (("grant", reference, "counsel", "--again"), ""),
+        (("grant", reference, "counsel", "--again", "--yes"), ""),
         (("exchange", desk.stick), ""),
         (("backup", "--to", desk.folder / "usb"), ""),
     ]:
         done = desk.run(*arguments, said=said)
         assert done.exit_code == 0 and "error" not in done.stderr, (arguments, done.stderr)
+    waiting = desk.run("tray").stdout
+    for arguments, asked in [
+        (("status", reference, "--set", "closed"), "| The case is closed. Labels: urgent."),
+        (("grant", reference, "counsel", "--again"), "Staff counsel (counsel) gets all of this case once more"),
+    ]:
+        done = desk.run(*arguments, said="n\n")
+        assert done.exit_code == 1 and asked in done.stdout and desk.run("tray").stdout == waiting
     (desk.folder / "latin.txt").write_bytes("déjà".encode("latin-1"))
     os.mkfifo(desk.folder / "pipe")
     for arguments, told in [

@@ -240,3 +240,51 @@ def test_the_command_leaves_muted_cases_out(world: World) -> None:
     assert "Copy room\nMuted: 1, with something new: 0; `whistle workstation cases --muted`" in said
     muted = desk.run("cases", "--muted", "--folder", station.vault.folder).output
     assert reference(junk.case) in muted and "Copy room" not in muted and reference(junk.case) not in said
+
+
+def test_filters_are_kept_under_names(world: World, page: FlaskClient) -> None:
+    """By whom a case is answered too; a kept filter is listed by one press, until it is forgotten."""
+    mine, _ = told(world, "One.", "Two.")
+    station = world.station("ombuds")
+    compose.status(station, case_of(world, mine), "open", claimed="ombuds")
+    nobodys, own = Filter(claimed=UNKNOWN), Filter(claimed="ombuds")
+    assert [case_list.rows(station, kept=each)[1] for each in (nobodys, own)] == [1, 1]
+    assert case_list.counts(station).claimed == {UNKNOWN: 1, "ombuds": 1}
+    assert "Ombudsperson (ombuds) (1)" in get(page) and "nobody yet (1)" in get(page)
+    post(page, "filter", claimed="ombuds")
+    assert listed(page) == {named(page, mine)} and "Keep this filter as" in get(page)
+    post(page, "filter/keep", name="  Mine\u202e ")
+    assert "1 to 40 characters" in post(page, "filter/keep", name=" ")
+    post(page, "filter")
+    assert len(listed(page)) == 2 and case_list.kept_filters(station) == {"Mine": own}
+    post(page, "filter/kept", name="Mine")
+    assert listed(page) == {named(page, mine)}
+    restored = backup.restore(
+        backup.write(station, world.folder, PASSPHRASE, log_n=12),
+        world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: world.day,
+    )  # fmt: skip
+    assert case_list.kept_filters(restored) == {"Mine": own}
+    restored.close()
+    post(page, "filter/kept", name="Mine", do="forget")
+    assert case_list.kept_filters(station) == {}
+    for number in range(case_list.MOST_KEPT):
+        case_list.keep(station, str(number), own)
+    assert "20 filters are kept" in post(page, "filter/keep", name="Another")
+    case_list.keep(station, "3", nobodys)
+
+
+def test_many_cases_are_labelled_as_one_act(world: World, page: FlaskClient) -> None:
+    """Each of the ticked ones gets the label, and search finds them by it; if one has too many, none does."""
+    first, second, other = (named(page, who) for who in told(world, "One.", "Two.", "Three."))
+    station = world.station("ombuds")
+    ticked = {"case": [first, second], "label": " Rhino\nceros "}
+    assert "2 cases labelled: Rhino ceros" in post(page, "ticked", do="label", **ticked)
+    post(page, "filter", label="Rhino ceros")
+    assert listed(page) == {first, second} and len(search.find(station, "rhino")) == 2
+    assert "0 cases" in post(page, "ticked", do="label", **ticked)
+    assert "2 cases freed" in post(page, "ticked", do="unlabel", case=[first, second, other], label="Rhino ceros")
+    assert search.find(station, "rhino") == [] and check.faults(station) == []
+    post(page, f"case/{second}/own", labels=",".join(map(str, range(16))))
+    assert "at most 16 labels" in post(page, "ticked", do="label", case=[first, second], label="One more")
+    assert search.find(station, "more") == []
+    assert "No label was typed" in post(page, "ticked", do="label", case=[first], label=" ")

@@ -3,6 +3,7 @@
 import datetime
 import io
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,9 +20,9 @@ from whistle.workstation.cases import case_list, overview, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
-from whistle.workstation.exchange import outbox
+from whistle.workstation.exchange import deliveries, exchange, outbox
 from whistle.workstation.tray import drafts, tray
-from whistle.workstation.vault import backup, check, database, keyfile, removal
+from whistle.workstation.vault import backup, check, database, keyfile, removal, search
 from whistle.workstation.workstation import Workstation
 
 
@@ -279,3 +280,74 @@ def test_a_grant_and_a_status_are_confirmed_in_words(world: World, desk: Worksta
     post(page, f"case/{name}/status", status="closed", text="<i>Settled</i>", confirmed="yes")
     assert [each.what for each in tray.items(desk)] == ["grant", "status"]
     assert "Not done" in post(page, f"case/{name}/grant", grantee="nobody")
+
+
+def test_what_is_set_aside_is_tried_by_no_exchange_and_lost_by_none(
+    world: World, desk: Workstation, page: FlaskClient
+) -> None:
+    """A grant to somebody who left: exchanges no longer name it, search finds it, a backup keeps it, nothing counts it
+    as written, and put back it is tried again.
+    """
+    number = tray.grant(desk, only(desk), "counsel", "They know the rhinoceros.")
+    answer = tray.reply(desk, only(desk), "The hippopotamus.", [plan()], "acknowledgement")
+    retired = [replace(each, retired=each.id == "counsel") for each in world.org.manifest.reviewers]
+    left = world.org.next(reviewers=tuple(retired), channels=world.org.manifest.channels[:1])
+    world.carrier.manifests = [world.org.known, left]
+    [done] = world.round("ombuds")
+    assert [each.id for each in done.tray.left] == [number] and "no active reviewer" in done.tray.left[0].reason
+    answer = tray.reply(desk, only(desk), "Another hippopotamus.", [plan()], "feedback")
+    for each in (number, answer):
+        assert "Set aside. No exchange tries it" in post(page, f"tray/{each}/aside")
+    [done] = world.round("ombuds")
+    assert not done.tray.left and not done.tray.signed and "tray" not in "\n".join(done.lines())
+    assert tray.count(desk) == 0 and "feedback" not in {each.mark for each in only(desk).answers}
+    assert "Tray: empty" in get(page) and "Set aside" in get(page, "tray")
+    assert "in the tray" in post(page, "search", words="rhinoceros")
+    assert "set aside" in get(page, f"case/{case_of(page)}")
+    with pytest.raises(Refused):
+        removal.check(desk, only(desk))
+    folder = backup.write(desk, world.folder, PASSPHRASE, log_n=keyfile.CHEAP_LOG_N)
+    restored = backup.restore(folder, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+    assert [each.id for each in tray.items(restored, aside=True)] == [number, answer] and not tray.items(restored)
+    restored.close()
+    assert "Back in the tray" in post(page, f"tray/{answer}/aside", back="yes")
+    [done] = world.round("ombuds")
+    assert done.tray.signed == 1 and "Another hippopotamus." in own(desk) and check.faults(desk) == []
+
+
+def test_a_message_whose_file_is_torn_holds_up_nothing_else(world: World, desk: Workstation, page: FlaskClient) -> None:
+    """Signed, and a piece of its file is lost here: all else goes, it says why it stays, and set aside it leaves a copy
+    for colleagues, so that their chain has no gap.
+    """
+    tray.reply(desk, only(desk), "With a file.", [plan()])
+    exchange.exchange(desk, world.stick)
+    [torn] = outbox.pending(desk)[:1]
+    desk.blocks.remove(block.id for block in outbox.item(desk, torn).blocks)  # type: ignore[union-attr]
+    tray.note(desk, only(desk), "Between us.")
+    [done] = world.round("ombuds")
+    assert done.torn == 1 and "Stays behind: your reply in case" in "\n".join(done.lines())
+    assert "Stays behind: your reply" in get(page, "tray")
+    assert "Set aside" in post(page, "stuck", message=torn, do="aside") and outbox.torn(desk) == []
+    assert deliveries.ASIDE in get(page, f"case/{case_of(page)}")
+    for _ in range(2):
+        [done] = world.round("ombuds")
+    assert outbox.pending(desk) == [] and not done.torn
+    world.round("ethics")
+    assert not only(world.station("ethics")).faults
+    assert {"With a file.", "Between us."} <= {transcript.text(each) for each in only(world.station("ethics")).entries}
+    assert "damaged here" in post(page, "stuck", message=torn)  # its file is gone: it cannot be sent again
+    with pytest.raises(Refused, match="can go, or has gone"):
+        outbox.put_aside(desk, torn)
+
+
+def test_drafts_and_the_tray_are_searched(desk: Workstation) -> None:
+    """In every script, by the words of messages, and no longer once they are gone."""
+    number = tray.note(desk, only(desk), "About the Öffentlichkeit and 性骚扰.", [plan()])
+    drafts.keep(desk, only(desk).id, "reply", {"text": "We ask for the café receipt.", "mark": ""})
+    for typed, where in {"offentlich": "tray", "骚扰": "tray", "plan": "tray", "cafe rec": "draft"}.items():
+        assert [hit.unsent for hit in search.find(desk, typed)] == [where], typed
+    assert [text for text, found in search.find(desk, "cafe")[0].excerpt if found] == ["café"]
+    assert search.find(desk, "cafe -receipt") == [] and search.find(desk, "-cafe") == []
+    tray.take_back(desk, number)
+    drafts.discard(desk, only(desk).id, "reply")
+    assert search.find(desk, "offentlich") == search.find(desk, "cafe") == []

@@ -3,7 +3,7 @@
 import datetime
 import mimetypes
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,7 +13,7 @@ import click
 from whistle.cli.errors import Problem
 from whistle.cli.workstation_options import FILE, say, to_option, with_workstation
 from whistle.protocol.case.message import MARKS
-from whistle.protocol.untrusted_text import one_line, plain
+from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation.cases import case_export, compose, transcript
 from whistle.workstation.cases import case_list as rows
 from whistle.workstation.cases import overview as case_list
@@ -26,6 +26,11 @@ from whistle.workstation.vault import removal
 from whistle.workstation.workstation import Workstation
 
 NEITHER = "neither"
+LET_IN = (
+    "will read all of this case from the next exchange on: the report, its files, every reply and every note so far, "
+    "and what comes later. The reporter is told who they are."
+)
+AGAIN = "gets all of this case once more with the next exchange."
 TEXT = click.File("r", encoding="utf-8")
 case_argument = click.argument("reference", metavar="CASE")
 attach_option = click.option(
@@ -35,6 +40,8 @@ text_option = click.option("--text-file", type=TEXT, default="-", help="Where th
 reason_option = click.option(  # not the reason itself: every user of a computer can read the arguments of a program
     "--reason-file", type=TEXT, help="Where it says why, for those who read the case; - is standard input."
 )
+
+yes_option = click.option("--yes", is_flag=True, help="Do not ask.")
 
 
 @click.command()
@@ -118,6 +125,7 @@ def note(station: Workstation, reference: str, text_file: Any, attached: tuple[P
 @click.option("--deadline", type=click.DateTime(["%Y-%m-%d"]), metavar="DAY", help="An agreed day, such as 2026-12-31.")
 @click.option("--claim", is_flag=True, help="You answer it.")
 @reason_option
+@yes_option
 def status(
     station: Workstation,
     reference: str,
@@ -126,8 +134,9 @@ def status(
     deadline: datetime.datetime | None,
     claim: bool,
     reason_file: Any,
+    yes: bool,
 ) -> None:
-    """State where a CASE stands.
+    """State where a CASE stands, once that is confirmed.
 
     What is not named stays as it was.
     """
@@ -136,8 +145,11 @@ def status(
     day = deadline.date() if deadline else old.deadline if old else None
     claimed = station.me if claim else old.claimed if old else ""
     kept = labels or (old.labels if old else ())
-    reason = _text(reason_file)
-    _in_tray(tray.status(station, case, state, labels=kept, deadline=day, claimed=claimed, text=reason))
+    said: dict[str, Any] = {"labels": kept, "deadline": day, "claimed": claimed, "text": _text(reason_file)}
+    whole = compose.unsigned_status(station, case, state, **said)
+    say(["Those who read the case will see, and the reporter will not:", *quoted(transcript.stated(whole))])
+    _confirm(f"State this of case {case.reference}?", yes)
+    _in_tray(tray.status(station, case, state, **said))
 
 
 @click.command()
@@ -146,16 +158,19 @@ def status(
 @click.argument("reviewer")
 @click.option("--again", is_flag=True, help="To somebody who reads it already: send all of it again.")
 @reason_option
-def grant(station: Workstation, reference: str, reviewer: str, again: bool, reason_file: Any) -> None:
-    """Let REVIEWER into a CASE.
+@yes_option
+def grant(station: Workstation, reference: str, reviewer: str, again: bool, reason_file: Any, yes: bool) -> None:
+    """Let REVIEWER into a CASE, once that is confirmed.
 
     They can then read all that was said so far, and the reporter sees who they are. With --again, send all of it to
     somebody who reads the case already and asks for it, since a message of it has not come there.
     """
-    number = tray.grant(station, case_list.find(station, reference), reviewer, _text(reason_file), again)
-    said = "gets all of the case again with" if again else "will read the case after"
-    click.echo(f"{reviewer} {said} the next exchange. What was carried cannot be undone.")
-    _in_tray(number)
+    case, reason = case_list.find(station, reference), _text(reason_file)
+    compose.check_grant(station, case, reviewer, again)
+    whom = transcript.person(station, reviewer)
+    click.echo(f"{whom} {AGAIN if again else LET_IN} Once that has been carried, it cannot be undone.")
+    _confirm(f"Send all of case {case.reference} again?" if again else f"Let {whom} into case {case.reference}?", yes)
+    _in_tray(tray.grant(station, case, reviewer, reason, again))
 
 
 @click.command("tray")
@@ -164,25 +179,40 @@ def grant(station: Workstation, reference: str, reviewer: str, again: bool, reas
 @click.option("--take-back", is_flag=True, help="Remove NUMBER: nothing of it is left.")
 @click.option("--text-file", type=TEXT, help="Where NUMBER's new text is; - is standard input.")
 @click.option("--go", is_flag=True, help="NUMBER goes with the next exchange as it is, though it waits for your word.")
-def tray_(station: Workstation, number: int | None, take_back: bool, text_file: Any, go: bool) -> None:
+@click.option("--set-aside", is_flag=True, help="No exchange tries NUMBER any more; it is kept as it is.")
+@click.option("--put-back", is_flag=True, help="NUMBER, which was set aside, waits for the next exchange again.")
+def tray_(station: Workstation, number: int | None, text_file: Any, **chosen: bool) -> None:
     """Show what waits for the next exchange, unsigned: all of it, or NUMBER.
 
     Until then it can be changed or taken back; what was carried cannot.
     """
+    asked = [name for name, is_set in chosen.items() if is_set] + (["change"] if text_file else [])
+    if len(asked) > 1:
+        raise click.UsageError("one thing at a time")
     if number is None:
-        if take_back or text_file or go:
+        if asked:
             raise Problem("the number is missing", "`whistle workstation tray` lists what is in the tray")
-        found = tray.items(station)
+        found = [*tray.items(station), *tray.items(station, aside=True)]
         say([line for each in found for line in transcript.tray_lines(station, each)] or ["The tray is empty."])
-        if stuck := len(outbox.stuck(station)):
-            click.echo(f"Stuck, and signed already: {stuck}. `whistle workstation sent CASE --again` sends them again.")
-    elif take_back:
+        if stuck := len({*outbox.stuck(station), *outbox.torn(station)}):
+            click.echo(f"Stuck, and signed already: {stuck}. `whistle workstation sent CASE --again` sends them again,")
+            click.echo("`whistle workstation sent CASE --set-aside` gives them up.")
+        return
+    _with_item(station, number, asked[0] if asked else "", text_file)
+
+
+def _with_item(station: Workstation, number: int, what: str, text_file: Any) -> None:
+    """Do this with NUMBER in the tray, or show it."""
+    if what == "take_back":
         say([f"Taken back: {transcript.waiting(station, tray.take_back(station, number))}."])
-    elif text_file:
+    elif what == "set_aside":
+        tray.set_aside(station, number)
+        click.echo("Set aside: no exchange tries it. `whistle workstation tray` shows it, --put-back has it go again.")
+    elif what == "change":
         tray.change(station, number, _text(text_file))
         _in_tray(number)
-    elif go:
-        tray.release(station, number)
+    elif what:
+        {"go": tray.release, "put_back": tray.put_back}[what](station, number)
         _in_tray(number)
     else:
         say(transcript.tray_lines(station, tray.item(station, number)))
@@ -192,12 +222,16 @@ def tray_(station: Workstation, number: int | None, take_back: bool, text_file: 
 @with_workstation
 @click.argument("case", required=False)
 @click.option("--again", is_flag=True, help="Send them again: those of CASE, or all that are not confirmed.")
-def sent_(station: Workstation, case: str | None, again: bool) -> None:
+@click.option("--set-aside", is_flag=True, help="Give up what of CASE cannot go; colleagues still get their copy.")
+def sent_(station: Workstation, case: str | None, again: bool, set_aside: bool) -> None:
     """Show what a courier says was delivered, in a CASE or in all.
 
     Nobody but the courier says so, and a copy that came back shows only that no accident happened. When a reporter
     says that no answer came, send it again: a server that has it changes nothing.
     """
+    if set_aside:
+        _give_up(station, case)
+        return
     searched = [case_list.find(station, case)] if case else case_list.queue(station)
     delivered = deliveries.all_of(station)
     chosen = [(each, entry) for each in searched for entry in each.entries if entry.signed.hash in delivered]
@@ -208,8 +242,9 @@ def sent_(station: Workstation, case: str | None, again: bool) -> None:
         if not chosen:
             click.echo("No courier has said of anything that it was delivered.")
         return
-    hashes = [entry.signed.hash for _, entry in chosen if case or delivered[entry.signed.hash].missed(station.today())]
-    stuck = [hash for of in searched if case for hash in _stuck(station, of)]
+    whole = [entry.signed.hash for _, entry in chosen if not delivered[entry.signed.hash].aside]
+    hashes = [hash for hash in whole if case or delivered[hash].missed(station.today())]
+    stuck = [hash for of in searched if case for hash in _of(station, of, outbox.stuck, outbox.set_aside)]
     for hash in stuck:
         compose.send_again(station, hash, insist=True)
     count = outbox.send_again(station, hashes)
@@ -262,7 +297,7 @@ def export(station: Workstation, reference: str, to: Path) -> None:
 @click.command()
 @with_workstation
 @case_argument
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@yes_option
 def delete(station: Workstation, reference: str, yes: bool) -> None:
     """Delete a closed CASE from this vault, for good.
 
@@ -270,14 +305,28 @@ def delete(station: Workstation, reference: str, yes: bool) -> None:
     """
     case = case_list.find(station, reference)
     removal.check(station, case)
-    if not yes:
-        click.confirm(f"Delete case {case.reference} with its {len(case.entries)} message(s)?", abort=True, err=True)
+    _confirm(f"Delete case {case.reference} with its {len(case.entries)} message(s)?", yes)
     removal.remove(station, case)
     click.echo(f"Deleted. Earlier backups still hold case {case.reference}: make a new one, and remove those.")
 
 
-def _stuck(station: Workstation, case: Case) -> list[str]:
-    return [hash for hash in outbox.stuck(station) if station.message(hash).message.case == case.id]
+def _of(station: Workstation, case: Case, *kinds: Callable[[Workstation], list[str]]) -> list[str]:
+    found = dict.fromkeys(hash for kind in kinds for hash in kind(station))
+    return [hash for hash in found if station.message(hash).message.case == case.id]
+
+
+def _give_up(station: Workstation, named: str | None) -> None:
+    if named is None:
+        raise Problem("the case is missing", "say which: whistle workstation sent CASE --set-aside")
+    hashes = _of(station, case_list.find(station, named), outbox.stuck, outbox.torn)
+    for hash in hashes:
+        outbox.put_aside(station, hash)
+    click.echo(f"{len(hashes)} message(s) set aside. Their text stays in the case; colleagues get their copy.")
+
+
+def _confirm(question: str, yes: bool) -> None:
+    if not yes:
+        click.confirm(question, abort=True, err=True)
 
 
 def _in_tray(number: int, how: str = "") -> None:

@@ -1,4 +1,4 @@
-"""What is done on the list of cases: filtering it, muting what is ticked, and acknowledging many at once.
+"""What is done on the list of cases: filtering it, muting and labelling what is ticked, and acknowledging many at once.
 
 Which filter is chosen is noted here, so that it stands in no address.
 """
@@ -10,15 +10,16 @@ import flask
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
-from whistle.workstation.app.pages import case_named, session, terms
-from whistle.workstation.cases import duties
+from whistle.protocol.untrusted_text import one_line
+from whistle.workstation.app.pages import case_named, done, session, terms
+from whistle.workstation.cases import case_list, duties
 from whistle.workstation.cases.case_list import LATE, SOON, Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import filing
 
-CHOICES = ("channel", "status", "language", "label")  # of a filter, with any value
+CHOICES = ("channel", "status", "language", "label", "claimed")  # of a filter, with any value
 MARK = "acknowledgement"
 
 listing = flask.Blueprint("listing", __name__, template_folder="templates")
@@ -38,11 +39,28 @@ def choose() -> Response:
     """Note which cases to list; without any field, all."""
     form = flask.request.form
     due = form.get("due", "")
-    channel, status, language, label = (form.get(name, "")[: filing.LONGEST_LABEL] for name in CHOICES)
-    unread, files, muted = (name in form for name in ("unread", "files", "muted"))
-    session().filter = Filter(
-        channel, status, language, label, due if due in (LATE, SOON) else "", unread=unread, files=files, muted=muted
-    )
+    chosen = {name: form.get(name, "")[: filing.LONGEST_LABEL] for name in CHOICES}
+    flags = {name: name in form for name in ("unread", "files", "muted")}
+    session().filter = Filter(**chosen, due=due if due in (LATE, SOON) else "", **flags)  # type: ignore[arg-type]
+    return _back()
+
+
+@listing.post("/filter/keep")
+def keep() -> Response:
+    """Keep the filter that is chosen under a name."""
+    name = flask.request.form.get("name", "")
+    return done(lambda: case_list.keep(session().workstation, name, session().filter))
+
+
+@listing.post("/filter/kept")
+def kept() -> Response:
+    """List what a kept filter says, or forget it."""
+    form, current = flask.request.form, session()
+    name = form.get("name", "")
+    if form.get("do") == "forget":
+        case_list.forget(current.workstation, name)
+    else:
+        current.filter = case_list.kept_filters(current.workstation).get(name, current.filter)
     return _back()
 
 
@@ -57,12 +75,21 @@ def ticked() -> Response:
     if act == "acknowledge":
         current.ticked = names
         return flask.redirect(flask.url_for("listing.confirm"), 303)
+    if act in ("label", "unlabel"):
+        return done(lambda: _label(names, act == "label"))
     if act not in ("mute", "unmute"):
         raise BadRequest
     for name in dict.fromkeys(names):
         filing.mute(current.workstation, case_named(name), act == "mute")
     current.say(_cases(len(set(names))) + (" muted." if act == "mute" else " back in the list."))
     return _back()
+
+
+def _label(names: Sequence[str], on: bool) -> None:
+    current, label = session(), one_line(flask.request.form.get("label", ""))
+    cases = [case_named(name).id for name in dict.fromkeys(names)]
+    changed = filing.label(current.workstation, cases, label, on)
+    current.say(f"{_cases(changed)} {'labelled' if on else 'freed of the label'}: {label}. It stays on this computer.")
 
 
 @listing.get("/acknowledge")

@@ -98,6 +98,7 @@ def queue() -> str:
         shown=partial(transcript.choice, current.workstation),
         dues=transcript.DUES,
         chosen=transcript.chosen(current.workstation, current.filter),
+        kept_filters=case_list.kept_filters(current.workstation),
     )
 
 
@@ -287,9 +288,11 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         continues=transcript.continues(station, case),
         incomplete=_incomplete(),
         pending=set(outbox.pending(station)),
+        aside=set(outbox.set_aside(station)),
+        aside_words=deliveries.ASIDE,
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
-        tray_items=tray.items(station, case.id),
+        tray_items=[*tray.items(station, case.id), *tray.items(station, case.id, aside=True)],
         waiting_words=partial(transcript.waiting, station),
         drafts={form: drafts.of(station, case.id, form) for form in ("reply", "note")},
         others=others,

@@ -107,4 +107,4 @@ class Session:
 
 
 def _good(done: exchange.Exchanged) -> bool:
-    return not (done.imported.altered or done.imported.findings or done.tray.left)
+    return not (done.imported.altered or done.imported.findings or done.tray.left or done.torn)

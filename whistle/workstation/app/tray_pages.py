@@ -1,5 +1,7 @@
 """The page of the tray: what waits for the next exchange, to be changed or taken back, and drafts to be discarded."""
 
+from typing import Any
+
 import flask
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
@@ -24,8 +26,10 @@ def shown() -> str:
     return flask.render_template(
         "tray.html",
         items=found,
-        stuck=[current.workstation.message(hash).message for hash in outbox.stuck(current.workstation)],
-        stuck_hashes=outbox.stuck(current.workstation),
+        aside=tray.items(current.workstation, aside=True),
+        stuck=_messages(outbox.stuck(current.workstation)),
+        torn=_messages(outbox.torn(current.workstation)),
+        given_up=_messages(outbox.set_aside(current.workstation)),
         waiting_words=words,
         typed=current.typed_tray,
         reference=_reference,
@@ -50,6 +54,18 @@ def go(number: int) -> Response:
     return pages.done(lambda: tray.release(pages.session().workstation, number), flask.url_for("tray.shown"))
 
 
+@tray_pages.post("/tray/<int:number>/aside")
+def set_aside(number: int) -> Response:
+    """Have no exchange try something any more, or have it wait for the next one again."""
+
+    def do() -> None:
+        current, back = pages.session(), flask.request.form.get("back") == "yes"
+        (tray.put_back if back else tray.set_aside)(current.workstation, number)
+        current.say("Back in the tray." if back else "Set aside. No exchange tries it; its text stays here.")
+
+    return pages.done(do, flask.url_for("tray.shown"))
+
+
 @tray_pages.post("/tray/<int:number>/change")
 def change(number: int) -> Response:
     """Change what a reply or note says."""
@@ -69,16 +85,25 @@ def change(number: int) -> Response:
 
 @tray_pages.post("/stuck")
 def send_again() -> Response:
-    """Sign a stuck message again, for the next place."""
-    return pages.done(_send_again, flask.url_for("tray.shown"))
+    """Sign a message that is stuck or set aside again, for the next place; or set it aside."""
+    return pages.done(_give_up if flask.request.form.get("do") == "aside" else _send_again, flask.url_for("tray.shown"))
 
 
 def _send_again() -> None:
     current, hash = pages.session(), flask.request.form.get("message", "")
-    if hash not in outbox.stuck(current.workstation):
+    if hash not in (*outbox.stuck(current.workstation), *outbox.set_aside(current.workstation)):
         raise Refused("this message is not stuck", "exchange, and look again")
     compose.send_again(current.workstation, hash, insist=True)
     current.say("Signed again, for the next place. It goes with the next exchange.")
+
+
+def _give_up() -> None:
+    outbox.put_aside(pages.session().workstation, flask.request.form.get("message", ""))
+    pages.session().say("Set aside. Its text stays in the case; your colleagues get their copy.")
+
+
+def _messages(hashes: list[str]) -> list[tuple[str, Any]]:
+    return [(hash, pages.session().workstation.message(hash).message) for hash in hashes]
 
 
 @tray_pages.post("/case/<name>/discard/<form>")

@@ -7,18 +7,20 @@ next list.
 import datetime
 from collections import Counter, defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, cast
 
 from sqlalchemy import ColumnElement, Connection, func, literal_column, or_, select, text, true, union, update
 
 from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
+from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.errors import Refused
 from whistle.workstation.vault import rows as vault_rows
-from whistle.workstation.vault.models import LABELLED, CaseRow
+from whistle.workstation.vault.models import LABELLED, CaseRow, KeptFilter
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
@@ -27,11 +29,13 @@ OPENED = 262_144  # bytes: the longest content of a first message that is opened
 SLICE = 500  # cases whose rows are held at once
 STALE_COLUMNS = CASES.c.id, CASES.c.hash, CASES.c.start, CASES.c.files
 STALE = select(*STALE_COLUMNS).where(CASES.c.stale).order_by(CASES.c.id).limit(SLICE)
+NAMED = ("channel", "status", "language", "claimed")
 QUEUE = (CaseRow.rank, CaseRow.due, CaseRow.hash)  # the order of `overview.order`
 LATE, SOON = "late", "soon"  # what is due before today, and from today on within SOON_DAYS
 SOON_DAYS = 3
 OFFERED = 50  # values of a column to filter by, the most frequent: strangers and colleagues choose them
-UNKNOWN = "?"  # the channel and language of a report that has not come yet
+UNKNOWN = "?"  # the channel and language of a report that has not come yet; who has a case that nobody has
+MOST_KEPT, LONGEST_NAME = 20, 40  # filters that are kept, and characters of a name
 _LABELLED = cast(ColumnElement[bool], literal_column(f"({LABELLED})"))
 
 
@@ -71,6 +75,7 @@ class Filter:
     status: str = ""
     language: str = ""
     label: str = ""
+    claimed: str = ""  # a reviewer's id
     due: str = ""  # LATE or SOON
     unread: bool = False
     files: bool = False
@@ -82,6 +87,8 @@ class Filter:
         for name in ("channel", "status", "language"):
             if value := getattr(self, name):
                 kept.append(CASES.c[name] == (None if value == UNKNOWN else value))
+        if self.claimed:
+            kept.append(CASES.c.claimed == self.claimed.replace(UNKNOWN, ""))
         if self.label:
             kept += [_LABELLED, or_(*(_holds(name, self.label) for name in ("labels", "stated")))]
         kept += [_due(today)[self.due]] if self.due in _due(today) else []
@@ -90,6 +97,32 @@ class Filter:
 
 
 EVERYTHING = Filter()
+
+
+def keep(workstation: Workstation, name: str, kept: Filter) -> None:
+    """Keep a filter under a name, instead of the one before of this name.  Raises Refused."""
+    short, session = one_line(name), workstation.vault.session
+    if not short or len(short) > LONGEST_NAME:
+        raise Refused(f"a filter's name has 1 to {LONGEST_NAME} characters", "type another")
+    others = select(func.count()).select_from(KeptFilter).where(KeptFilter.name != short)
+    if (session.scalar(others) or 0) >= MOST_KEPT:
+        raise Refused(f"{MOST_KEPT} filters are kept already", "forget one first")
+    with workstation.change():
+        session.merge(KeptFilter(name=short, fields=asdict(kept)))
+
+
+def forget(workstation: Workstation, name: str) -> None:
+    """Keep the filter of a name no longer."""
+    with workstation.change():
+        row = workstation.vault.session.get(KeptFilter, name)
+        if row is not None:
+            workstation.vault.session.delete(row)
+
+
+def kept_filters(workstation: Workstation) -> dict[str, Filter]:
+    """The filters that were kept, by name."""
+    columns = select(KeptFilter.name, KeptFilter.fields).order_by(KeptFilter.name)
+    return {name: Filter(**fields) for name, fields in workstation.vault.session.execute(columns)}
 
 
 def _holds(column: str, label: str) -> ColumnElement[bool]:
@@ -112,6 +145,7 @@ class Counts:
     channel: Counter[str]
     status: Counter[str]
     language: Counter[str]
+    claimed: Counter[str]
     due: Counter[str]
     label: Counter[str]
 
@@ -120,12 +154,13 @@ def counts(workstation: Workstation, muted: bool = False) -> Counts:
     """How many there are of each kind."""
     refresh(workstation)
     connection, due = workstation.vault.connection, _due(workstation.today())
-    kinds = [CASES.c.channel, CASES.c.status, CASES.c.language, CASES.c.unread > 0, CASES.c.files, due[LATE], due[SOON]]
+    named = [CASES.c[name] for name in NAMED]
+    kinds = [*named, CASES.c.unread > 0, CASES.c.files, due[LATE], due[SOON]]
     groups = select(func.count(), *(each.label(f"kind_{place}") for place, each in enumerate(kinds)))
     found: defaultdict[str, Counter[str]] = defaultdict(Counter)
-    for row in connection.execute(groups.where(CASES.c.muted == muted).group_by(text("2, 3, 4, 5, 6, 7, 8"))):
-        count, channel, status, language, unread, files, late, soon = row
-        for name, value in {"channel": channel, "status": status, "language": language}.items():
+    for row in connection.execute(groups.where(CASES.c.muted == muted).group_by(text("2, 3, 4, 5, 6, 7, 8, 9"))):
+        count, *values, unread, files, late, soon = row
+        for name, value in zip(NAMED, values, strict=True):
             found[name][value or UNKNOWN] += count
         for name, is_one in {"unread": unread, "files": files, LATE: late, SOON: soon}.items():
             found["flags"][name] += count * bool(is_one)
@@ -137,6 +172,7 @@ def counts(workstation: Workstation, muted: bool = False) -> Counts:
         channel=_most(found["channel"]),
         status=found["status"],
         language=_most(found["language"]),
+        claimed=_most(found["claimed"]),
         due=Counter({name: found["flags"][name] for name in (LATE, SOON)}),
         label=_labels(connection, muted),
     )

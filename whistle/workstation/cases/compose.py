@@ -29,7 +29,7 @@ from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
 from whistle.workstation.cases import chain, grants, overview, reach, sealed_files
-from whistle.workstation.cases.entries import open_rest
+from whistle.workstation.cases.entries import opened
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Files
 from whistle.workstation.errors import Refused
@@ -249,7 +249,7 @@ def send_again(workstation: Workstation, hash: str, insist: bool = False) -> boo
     False after `MOVES` times; then the case says what to do, and its author may `insist`, as often as there are places.
     None for a grant to somebody who may no longer read.
     """
-    old, _ = open_rest(workstation, workstation.message(hash).message)
+    old = opened(workstation, workstation.message(hash).message)
     assert isinstance(old, Body | Status) and isinstance(old, ByReviewer)
     with workstation.change():
         attempt = outbox.next_attempt(workstation, hash)

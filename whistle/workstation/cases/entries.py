@@ -11,6 +11,7 @@ from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.protocol.case.message import Body, ByReviewer, Message, Signed
 from whistle.protocol.errors import Malformed
 from whistle.workstation.cases import ended_keys, saved_files
+from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Kept, Workstation
 
 Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an attachment (SPEC 4.5)
@@ -99,6 +100,14 @@ def entry_of(workstation: Workstation, kept: Kept) -> Entry:
         ended_keys.of_stored(workstation, kept),
         partial(open_rest, workstation),
     )
+
+
+def opened(workstation: Workstation, content: Message) -> Message:
+    """A message with all of its content.  Raises Refused if that is not here and sound."""
+    whole, rest = open_rest(workstation, content)
+    if rest != "whole":
+        raise Refused(f"the content of a {content.kind} that has to be sent again is {rest} here", "set it aside")
+    return whole
 
 
 def open_rest(workstation: Workstation, content: Message) -> tuple[Message, Rest]:

@@ -21,7 +21,7 @@ from whistle.workstation.workstation import Workstation
 
 REPLIES = (
     select(TrayItem.fields, TrayItem.known)
-    .where(TrayItem.case == bindparam("case"), TrayItem.what == "reply")
+    .where(TrayItem.case == bindparam("case"), TrayItem.what == "reply", TrayItem.aside.is_(False))
     .order_by(TrayItem.id)
 )
 URGENT = "urgent"  # the label that puts a case first

@@ -72,6 +72,8 @@ def language(code: str) -> str:
 
 def choice(workstation: Workstation, name: str, value: str) -> str:
     """What a filter's value of a column is called."""
+    if name == "claimed":
+        return "nobody yet" if value == UNKNOWN else person(workstation, value)
     if value == UNKNOWN:
         return "the report has not come yet"
     called = {"status": STATUS.get(value, value), "language": language(value), "label": one_line(value)}
@@ -80,7 +82,7 @@ def choice(workstation: Workstation, name: str, value: str) -> str:
 
 def chosen(workstation: Workstation, kept: Filter) -> list[str]:
     """A filter in words."""
-    named = [(name, getattr(kept, name)) for name in ("channel", "status", "label", "language")]
+    named = [(name, getattr(kept, name)) for name in ("channel", "status", "label", "language", "claimed")]
     words = [choice(workstation, name, value) for name, value in named if value]
     flags = {"unread": kept.unread, "with files": kept.files, "muted": kept.muted}
     return words + ([f"due: {DUES[kept.due]}"] if kept.due else []) + [name for name, is_set in flags.items() if is_set]
@@ -138,8 +140,13 @@ def text(entry: Entry) -> str:
     if not entry.complete:
         return f"[{INCOMPLETE[entry.rest]}]"
     if isinstance(content, Status):
-        return plain("\n".join(filter(None, [_status(content), content.text])))
+        return stated(content)
     return plain(content.text) if isinstance(content, Body) else ""
+
+
+def stated(status: Status) -> str:
+    """All that a status says, safe to show."""
+    return plain("\n".join(filter(None, [_status(status), status.text])))
 
 
 def _status(status: Status) -> str:
@@ -198,7 +205,8 @@ def tray_lines(workstation: Workstation, item: Item) -> list[str]:
     said += [f"Answered by: {item.fields['claimed']}"] if item.fields.get("claimed") else []
     words = "\n".join(filter(None, [*said, item.text]))
     why = [f"    {item.reason}"] if item.reason else []
-    heading = f"--- {item.id}: {waiting(workstation, item)}: waits for the next exchange"
+    where = "set aside" if item.aside else "waits for the next exchange"
+    heading = f"--- {item.id}: {waiting(workstation, item)}: {where}"
     return [heading, *why, *(quoted(plain(words)) if words else []), *files]
 
 
@@ -222,7 +230,7 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
             lines.append(FOLDED)
         else:
             lines += _entry(entry, saved)
-    for item in tray.items(workstation, case.id):
+    for item in (*tray.items(workstation, case.id), *tray.items(workstation, case.id, aside=True)):
         lines += ["", *tray_lines(workstation, item)]
     return lines
 

@@ -17,16 +17,22 @@ from whistle.workstation.workstation import Workstation
 
 EXPECTED = datetime.timedelta(days=14)  # from the reported delivery to the return of the reviewers' copy
 
+ASIDE = "set aside: it did not reach whom it is for, only your colleagues get a copy"
+
 Received = Mapping[bytes, bytes]  # by id, the SHA-256 of each envelope and block that came with a part
 
 
 @dataclass(frozen=True)
 class Sent:
-    """A message: its hash, the day of its reported delivery, and the day on which its copy came back."""
+    """A message: its hash, the day of its reported delivery, and the day on which its copy came back.
+
+    Of one that was set `aside`, that copy is all that was delivered.
+    """
 
     hash: str
     said: datetime.date
     back: datetime.date | None
+    aside: bool = False
 
     def missed(self, today: datetime.date) -> bool:
         """Whether its copy should have come back by now."""
@@ -34,6 +40,8 @@ class Sent:
 
     def words(self, today: datetime.date) -> str:
         """Its delivery in a sentence, without the full stop."""
+        if self.aside:
+            return ASIDE
         claim = f"the courier said on {self.said} that it was delivered"
         if self.back:
             return f"{claim}; its copy came back on {self.back}"
@@ -42,9 +50,9 @@ class Sent:
 
 def all_of(workstation: Workstation) -> dict[str, Sent]:
     """All messages that were reported as delivered, by hash."""
-    columns = select(Outgoing.hash, Outgoing.said, Outgoing.back).where(Outgoing.said.is_not(None))
+    columns = select(Outgoing.hash, Outgoing.said, Outgoing.back, Outgoing.aside).where(Outgoing.said.is_not(None))
     rows = workstation.vault.session.execute(columns.order_by(Outgoing.id))
-    return {row.hash: Sent(row.hash, row.said, row.back) for row in rows}
+    return {row.hash: Sent(row.hash, row.said, row.back, row.aside) for row in rows}
 
 
 def missed(workstation: Workstation) -> list[Sent]:
@@ -86,7 +94,8 @@ def take(workstation: Workstation, hashes: Iterable[str]) -> list[str]:
     """Put messages whose envelopes are here back among those on their way; returns their hashes."""
     session, taken = workstation.vault.session, []
     for hash in hashes:
-        item = session.scalar(select(Outgoing).where(Outgoing.hash == hash, Outgoing.said.is_not(None)))
+        delivered = Outgoing.said.is_not(None), Outgoing.aside.is_(False)
+        item = session.scalar(select(Outgoing).where(Outgoing.hash == hash, *delivered))
         if item is None or any(each.body is None for each in item.envelopes):
             continue
         item.said = None

@@ -27,14 +27,16 @@ MISSED = (
 
 @dataclass(frozen=True)
 class Exchanged:
-    """What was imported; how many messages are on their way, in how many parts; how many are overdue; the tray."""
+    """What was imported; how many messages are on their way, in how many parts; how many are overdue; the tray;
+    lines about the tray and what stays behind; how many signed messages do."""
 
     imported: Imported
     waiting: int
     parts: int
     missed: int = 0
     tray: Result = field(default_factory=Result)
-    told: tuple[str, ...] = ()  # lines about the tray
+    told: tuple[str, ...] = ()
+    torn: int = 0
 
     def lines(self) -> list[str]:
         """The result in words."""
@@ -62,8 +64,18 @@ def exchange(workstation: Workstation, stick: Path, progress: Progress | None = 
     written = outbox.write(workstation, stick)
     stale_outbox.tidy(workstation, stick, inbox)
     missed = len(deliveries.missed(workstation))
-    waiting = len(outbox.pending(workstation))
-    return Exchanged(imported, waiting, written, missed, signed, tuple(_told(workstation, signed)))
+    torn = outbox.torn(workstation)
+    waiting = len(outbox.pending(workstation)) - len(torn)
+    told = (*_told(workstation, signed), *(_left(workstation, hash) for hash in torn))
+    return Exchanged(imported, waiting, written, missed, signed, told, len(torn))
+
+
+def _left(workstation: Workstation, hash: str) -> str:
+    left = workstation.message(hash).message
+    return (
+        f"Stays behind: your {left.kind} in case {reference(bytes.fromhex(left.case))}. A piece of its file is missing "
+        "here: bring the folder back from a backup, or set it aside in the tray."
+    )
 
 
 def _told(workstation: Workstation, done: Result) -> Iterator[str]:

@@ -3,7 +3,7 @@
 An item belongs to one message: its envelopes and the blocks of its attachments.  An envelope has arrived when a courier
 lists it as stored, or when it comes back among what the server gives to reviewers; `deliveries` keeps it nevertheless.
 No envelope travels in an earlier part than any block, and a courier stops at a part that fails, so once the envelopes
-have arrived, the blocks have too.
+have arrived, the blocks have too.  A message of which a piece is missing here stays behind, alone.
 """
 
 import datetime
@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from whistle import durable
 from whistle.protocol.transfer import bundle, statement, tar
@@ -25,8 +25,8 @@ from whistle.workstation import files
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import deliveries, received
 from whistle.workstation.exchange.deliveries import Received
-from whistle.workstation.vault.models import Outgoing, OutgoingBlock, OutgoingEnvelope
-from whistle.workstation.workstation import Workstation
+from whistle.workstation.vault.models import Outgoing, OutgoingBlock, OutgoingEnvelope, Undone
+from whistle.workstation.workstation import UNSYNCED, Workstation
 
 STATED = 400  # server days, at most, for which the workstation states what it holds, each with up to two hashes
 
@@ -100,7 +100,7 @@ def reconcile(
                 again.append(each.hash)
             if _waiting(each):
                 continue
-            if any(one.heap == "reporters" for one in each.envelopes):  # what was given up is not among them
+            if any(one.heap == "reporters" for one in each.envelopes):  # what is given up, or aside, is not among them
                 workstation.note_stored(each.hash, today)
             if each.envelopes:
                 each.said = today
@@ -161,21 +161,51 @@ def next_attempt(workstation: Workstation, hash: str) -> int:
 
 def stuck(workstation: Workstation) -> list[str]:
     """The hashes of the messages that were signed again as often as this program does by itself, and are not there."""
-    moved = Outgoing.again, Outgoing.attempt > MOVES
+    moved = Outgoing.again, Outgoing.attempt > MOVES, Outgoing.aside.is_(False)
     return list(
         workstation.vault.session.scalars(select(Outgoing.hash).where(ON_ITS_WAY, *moved).order_by(Outgoing.id))
     )
 
 
 def begin_anew(workstation: Workstation, hash: str) -> int:
-    """Note that a stuck message's author has it signed again; returns the new one's attempt.  Its own place is tried
-    once more.
+    """Note that the author of a stuck message, or of one that was set aside, has it signed again; returns the new one's
+    attempt.  A stuck one's own place is tried once more.
     """
     found = item(workstation, hash)
-    if found is None or hash not in stuck(workstation):
+    if found is None or hash not in (*stuck(workstation), *set_aside(workstation)):
         raise Refused("this message is not stuck", "`whistle workstation sent` shows what was delivered")
-    found.attempt = MOVES
+    found.attempt, found.aside = MOVES, False
     return 1
+
+
+def torn(workstation: Workstation) -> list[str]:
+    """The hashes of the messages on their way of which a piece of a file is missing here, so that they cannot go."""
+    wanted = select(OutgoingBlock.id, Outgoing.hash).join(Outgoing).where(ON_ITS_WAY).order_by(Outgoing.id)
+    rows = workstation.vault.session.execute(wanted).all()
+    missing = set(workstation.blocks.missing(id for id, _ in rows))
+    return list(dict.fromkeys(hash for id, hash in rows if id in missing))
+
+
+def set_aside(workstation: Workstation) -> list[str]:
+    """The hashes of the messages that were set aside."""
+    return list(workstation.vault.session.scalars(select(Outgoing.hash).where(Outgoing.aside).order_by(Outgoing.id)))
+
+
+def put_aside(workstation: Workstation, hash: str) -> None:
+    """Give up a message that cannot go.  The readers' copy still goes, so that no number is missing in their chain.
+
+    Raises Refused for one that is neither stuck nor torn.
+    """
+    found = item(workstation, hash)
+    if found is None or hash not in (*stuck(workstation), *torn(workstation)):
+        raise Refused("this message can go, or has gone", "`whistle workstation sent` shows what was delivered")
+    with workstation.change():
+        found.aside, found.blocks = True, []
+        found.envelopes = [each for each in found.envelopes if each.heap == "reviewers"]
+        if not _waiting(found):
+            found.said = workstation.today()
+        undone = delete(Undone).where(Undone.what == "reply", Undone.hash == hash)
+        workstation.vault.session.execute(undone, **UNSYNCED)
 
 
 def _waiting(item: Outgoing) -> list[OutgoingEnvelope]:
@@ -242,7 +272,10 @@ def lay_out(members: Sequence[Member]) -> list[list[Member]]:
 def _contents(workstation: Workstation) -> dict[str, Any]:
     """By name: the member, and a function that returns its bytes."""
     contents: dict[str, Any] = {}
+    behind = torn(workstation)
     for each in items(workstation):
+        if each.hash in behind:
+            continue
         for envelope in _waiting(each):
             body = envelope.body
             assert body is not None

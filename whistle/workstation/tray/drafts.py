@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from sqlalchemy import select
+
 from whistle.workstation.vault.models import Draft
 from whistle.workstation.workstation import Workstation
 
@@ -24,3 +26,9 @@ def of(workstation: Workstation, case: str, form: str) -> Mapping[str, str]:
     """The fields of a form's draft; empty if there is none."""
     row = workstation.vault.session.get(Draft, (case, form))
     return dict(row.fields) if row is not None else {}
+
+
+def texts(workstation: Workstation) -> list[tuple[str, str]]:
+    """The cases and texts of all drafts."""
+    rows = workstation.vault.session.execute(select(Draft.case, Draft.fields).order_by(Draft.case, Draft.form))
+    return [(case, fields.get("text", "")) for case, fields in rows]

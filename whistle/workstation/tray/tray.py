@@ -2,7 +2,8 @@
 
 Until then everything can be changed or taken back.  At the exchange each thing is signed, in the order in which it was
 written, and leaves the tray in the transaction that stores the signed message and puts it in the outbox; what cannot be
-signed stays, says why, and stops nothing else.  Attached files are sealed at once, so the tray holds their records.
+signed stays, says why, and stops nothing else.  What can never go is set aside by its author: no exchange tries it, and
+its text stays.  Attached files are sealed at once, so the tray holds their records.
 """
 
 import datetime
@@ -43,6 +44,7 @@ class Item:
     known: int
     day: datetime.date
     held: bool
+    aside: bool
     reason: str
 
     @property
@@ -101,17 +103,18 @@ def _add(workstation: Workstation, case: Case, what: str, fields: dict[str, Any]
         return row.id
 
 
-def items(workstation: Workstation, case: str | None = None) -> list[Item]:
-    """All that waits, or what waits of one case, in the order in which it was written."""
-    wanted = select(TrayItem).order_by(TrayItem.id)
+def items(workstation: Workstation, case: str | None = None, aside: bool = False) -> list[Item]:
+    """All that waits, or what waits of one case, in the order in which it was written; or what is set `aside`."""
+    wanted = select(TrayItem).where(TrayItem.aside == aside).order_by(TrayItem.id)
     if case is not None:
         wanted = wanted.where(TrayItem.case == case)
     return [_item(row) for row in workstation.vault.session.scalars(wanted)]
 
 
 def count(workstation: Workstation) -> int:
-    """How many things wait."""
-    return workstation.vault.session.scalar(select(func.count()).select_from(TrayItem)) or 0
+    """How many things wait; what is set aside does not."""
+    waiting = select(func.count()).select_from(TrayItem).where(TrayItem.aside.is_(False))
+    return workstation.vault.session.scalar(waiting) or 0
 
 
 def item(workstation: Workstation, id: int) -> Item:
@@ -127,7 +130,7 @@ def item(workstation: Workstation, id: int) -> Item:
 
 def _item(row: TrayItem) -> Item:
     files = tuple(Attachment(**record) for record in row.files)
-    return Item(row.id, row.case, row.what, row.fields, files, row.known, row.day, row.held, row.reason)
+    return Item(row.id, row.case, row.what, row.fields, files, row.known, row.day, row.held, row.aside, row.reason)
 
 
 def change(workstation: Workstation, id: int, text: str, mark: str | None = None) -> None:
@@ -141,7 +144,8 @@ def change(workstation: Workstation, id: int, text: str, mark: str | None = None
         compose.unsigned_note(workstation, case, text, old.files)
     else:
         raise Refused("this is no reply and no note", "take it back, and write it anew")
-    _update(workstation, old, fields={**old.fields, **fields}, known=len(case.by_reporter), held=False, reason="")
+    written = {**old.fields, **fields}
+    _update(workstation, old, fields=written, known=len(case.by_reporter), held=False, aside=False, reason="")
 
 
 def release(workstation: Workstation, id: int) -> None:
@@ -149,6 +153,16 @@ def release(workstation: Workstation, id: int) -> None:
     old = item(workstation, id)
     known = len(overview.load(workstation, old.case).by_reporter)
     _update(workstation, old, known=known, held=False, reason="")
+
+
+def set_aside(workstation: Workstation, id: int) -> None:
+    """Have no exchange try something any more; it is kept as it is."""
+    _update(workstation, item(workstation, id), aside=True)
+
+
+def put_back(workstation: Workstation, id: int) -> None:
+    """Have something that was set aside wait for the next exchange again."""
+    _update(workstation, item(workstation, id), aside=False)
 
 
 def _update(workstation: Workstation, old: Item, **values: Any) -> None:

@@ -142,7 +142,7 @@ def _blocks(workstation: Workstation) -> Iterator[str]:
         except OSError as exc:
             why = "is missing" if isinstance(exc, FileNotFoundError) else f"cannot be read ({exc.strerror})"
             yield f"The piece of a file blocks/{id.hex()[:2]}/{id.hex()} {why}."
-    for item in tray.items(workstation):
+    for item in (*tray.items(workstation), *tray.items(workstation, aside=True)):
         if not all(map(blocks.complete, item.files)):
             yield f"A file of your {item.what} in the tray, number {item.id}, is not whole."
     mine = select(MessageRow.hash).where(MessageRow.via == "own").order_by(MessageRow.id)

@@ -21,9 +21,33 @@ def name(workstation: Workstation, case: str, title: str, labels: Iterable[str])
     short, words = one_line(title), _words(labels)
     if len(short) > LONGEST_TITLE:
         raise Refused(f"a title has at most {LONGEST_TITLE} characters", "say more in a note")
+    search.fill(workstation)  # so that the index knows the very text that it is told to forget
+    _describe(workstation, case, short, words)
+
+
+def label(workstation: Workstation, cases: Iterable[str], label: str, on: bool = True) -> int:
+    """Give all of these cases a label, or take it from them, as one act; how many did not have it, or had it.
+
+    Raises Refused if one of them would get too many; then none gets it.
+    """
+    [*words], changed = _words([label]), 0
+    if not words:
+        raise Refused("no label was typed", "type one")
+    search.fill(workstation)
+    with workstation.change():
+        for case in cases:
+            row = workstation.case_row(case)
+            if row is None or (words[0] in row.labels) == on:
+                continue
+            others = [each for each in row.labels if each != words[0]]
+            _describe(workstation, case, row.title, [*others, *words] if on else others)
+            changed += 1
+    return changed
+
+
+def _describe(workstation: Workstation, case: str, short: str, words: Sequence[str]) -> None:
     if len(words) > MOST_LABELS or any(len(each) > LONGEST_LABEL for each in words):
         raise Refused(f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter")
-    search.fill(workstation)  # so that the index knows the very text that it is told to forget
     row = workstation.case_row(case)
     if row is None:
         return
@@ -31,7 +55,7 @@ def name(workstation: Workstation, case: str, title: str, labels: Iterable[str])
     with workstation.change():
         index.remove(session, {-row.id: before} if before else {})
         index.put(session, {-row.id: text} if (text := search.described(*after)) else {})
-        rows.change_case(workstation.vault.connection, case, title=short, labels=words)
+        rows.change_case(workstation.vault.connection, case, title=short, labels=list(words))
 
 
 def _words(labels: Iterable[str]) -> Sequence[str]:

@@ -3,18 +3,21 @@
 A message stands in it under its row; a case's own title and labels stand under its row, negated.
 """
 
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
+from sqlcipher3 import dbapi2
 
 from whistle.workstation.vault.storage import Vault
 from whistle.workstation.vault.terms import query, terms
 
 MOST = 50  # messages found at once; the newest
 
+_WORDS = "CREATE VIRTUAL TABLE words USING fts5(body, content='', tokenize='unicode61 remove_diacritics 2')"
 _PUT = text("INSERT INTO words(rowid, body) VALUES (:id, :body)")
 _REMOVE = text("INSERT INTO words(words, rowid, body) VALUES ('delete', :id, :body)")
 _EMPTY = text("INSERT INTO words(words) VALUES ('delete-all')")
@@ -72,6 +75,17 @@ def check(session: Session) -> None:
 def size(session: Session) -> int:
     """How many texts it knows."""
     return session.scalar(_SIZE) or 0
+
+
+def matching(texts: Sequence[str], typed: str) -> list[int]:
+    """The places of those texts in which all words stand that were typed; they are indexed in memory alone."""
+    asked = query(typed)
+    if not asked or not texts:
+        return []
+    with contextlib.closing(dbapi2.connect(":memory:")) as memory:
+        memory.execute(_WORDS)
+        memory.executemany("INSERT INTO words(rowid, body) VALUES (?, ?)", enumerate(map(terms, texts)))
+        return [place for (place,) in memory.execute("SELECT rowid FROM words WHERE words MATCH ?", [asked])]
 
 
 def search(vault: Vault, typed: str, count: int = MOST) -> Sequence[Found]:

@@ -114,7 +114,7 @@ class CaseRow(Base):
 
     __table_args__ = (
         Index("cases_queue", "muted", "rank", "due", "hash"),
-        Index("cases_counted", "muted", "status", "channel", "language", "unread", "files", "due"),
+        Index("cases_counted", "muted", "status", "channel", "language", "claimed", "unread", "files", "due"),
         Index("cases_labelled", "id", sqlite_where=text(LABELLED)),
         Index("cases_stale", "id", sqlite_where=text("stale = 1")),
         Index("cases_faulty", "id", sqlite_where=text("faulty = 1")),
@@ -173,7 +173,8 @@ class TrayItem(Base):
     """Something of this reviewer's, still unsigned, that waits for the next exchange; `id` is its place in the order.
 
     `what`: reply, note, status, grant or again.  `known`: how many of the reporter's messages were here when it was
-    written.  `reason`: why it could not be signed, or waits for its author's word if it is `held`.
+    written.  `reason`: why it could not be signed, or waits for its author's word if it is `held`.  What is set `aside`
+    goes with no exchange.
     """
 
     __tablename__ = "tray"
@@ -187,6 +188,7 @@ class TrayItem(Base):
     known: Mapped[int]
     day: Mapped[datetime.date]
     held: Mapped[bool] = mapped_column(default=False)
+    aside: Mapped[bool] = mapped_column(default=False)
     reason: Mapped[str] = mapped_column(default="")
 
 
@@ -200,8 +202,20 @@ class Draft(Base):
     fields: Mapped[dict[str, Any]]
 
 
+class KeptFilter(Base):
+    """A filter of the list that was kept under a name."""
+
+    __tablename__ = "filters"
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    fields: Mapped[dict[str, Any]]
+
+
 class Outgoing(Base):
-    """A message of this vault on its way to the server or, once a courier `said` so, delivered."""
+    """A message of this vault on its way to the server or, once a courier `said` so, delivered.
+
+    Of what was set `aside`, only the copy for the reviewers goes on.
+    """
 
     __tablename__ = "outgoing"
 
@@ -210,6 +224,7 @@ class Outgoing(Base):
     day: Mapped[datetime.date]
     attempt: Mapped[int]
     again: Mapped[bool] = mapped_column(default=False)  # it was signed again, or given up
+    aside: Mapped[bool] = mapped_column(default=False)
     back: Mapped[datetime.date | None]  # the day on which its copy came back
     said: Mapped[datetime.date | None]
     envelopes: Mapped[list["OutgoingEnvelope"]] = relationship(

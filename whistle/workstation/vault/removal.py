@@ -23,7 +23,10 @@ def check(workstation: Workstation, case: Case) -> None:
     if {signed.hash for signed in case.messages} & set(outbox.pending(workstation)):
         raise Refused("something of this case is still on its way", "exchange until all of it has arrived")
     if workstation.vault.session.scalar(select(TrayItem.id).where(TrayItem.case == case.id).limit(1)):
-        raise Refused("something of this case waits in the tray", "exchange, or take it back: whistle workstation tray")
+        raise Refused(
+            "something of this case waits in the tray, or is set aside there",
+            "exchange, or take it back: whistle workstation tray",
+        )
 
 
 def remove(workstation: Workstation, case: Case) -> None:

@@ -8,6 +8,7 @@ from sqlalchemy import Row, select, text, update
 from whistle.protocol.case.message import Body, Message, Report, Status
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation.cases import entries
+from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index, rows, terms
 from whistle.workstation.vault.models import MessageRow
 from whistle.workstation.vault.rows import CASES
@@ -25,7 +26,7 @@ MARKED = 20_000  # characters of a message in which words are marked
 class Hit:
     """A message that was found: an excerpt in pieces, each with whether it is one of the words.
 
-    With number 0 and without excerpt: a case by its title or labels.
+    With number 0: a case by its title or labels, without excerpt; or `unsent`, what waits in the tray or is a draft.
     """
 
     case: str
@@ -33,6 +34,7 @@ class Hit:
     labels: tuple[str, ...]
     number: int  # of the message in its case, from 1
     excerpt: tuple[tuple[str, bool], ...]
+    unsent: str = ""  # tray or draft
 
     @property
     def reference(self) -> str:
@@ -41,10 +43,25 @@ class Hit:
 
 
 def find(workstation: Workstation, typed: str) -> list[Hit]:
-    """The cases and the newest messages in whose title and labels, or text, all words stand that were typed."""
+    """What all words stand in that were typed: what is not sent yet, cases by title and labels, the newest messages."""
     fill(workstation)
     found = index.search(workstation.vault, typed)
-    return [Hit(each.case, each.title, each.labels, each.number, excerpt(each.text, typed)) for each in found]
+    sent = [Hit(each.case, each.title, each.labels, each.number, excerpt(each.text, typed)) for each in found]
+    return [*_unsent(workstation, typed), *sent]
+
+
+def _unsent(workstation: Workstation, typed: str) -> list[Hit]:
+    """What is found in the tray and in drafts, which are few and change often, so that they are not in the index."""
+    waiting = [*tray.items(workstation), *tray.items(workstation, aside=True)]
+    texts = [(each.case, "tray", "\n".join([each.text, *(file.name for file in each.files)])) for each in waiting]
+    texts += [(case, "draft", said) for case, said in drafts.texts(workstation)]
+    hits = []
+    for place in index.matching([each[-1] for each in texts], typed):
+        case, where, said = texts[place]
+        row = workstation.case_row(case)
+        named = (row.title, tuple(row.labels)) if row else ("", ())
+        hits.append(Hit(case, *named, 0, excerpt(said, typed), where))
+    return hits
 
 
 def fill(workstation: Workstation, blocks: bool = False) -> None:

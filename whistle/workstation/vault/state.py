@@ -12,6 +12,7 @@ from whistle.workstation.vault.models import (
     Came,
     CaseRow,
     Draft,
+    KeptFilter,
     Outgoing,
     OutgoingBlock,
     OutgoingEnvelope,
@@ -39,6 +40,7 @@ MODELS: dict[type[Base], tuple[str, ...]] = {
     Undone: (),
     TrayItem: (),
     Draft: (),
+    KeptFilter: (),
 }  # in an order in which they can be inserted; with the columns, all of them if none is named
 
 

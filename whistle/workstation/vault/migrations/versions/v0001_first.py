@@ -49,7 +49,7 @@ def upgrade() -> None:
     op.create_index(op.f("cases_digits"), "cases", ["digits"], unique=False)
     op.create_index("cases_faulty", "cases", ["id"], unique=False, sqlite_where=sa.text("faulty = 1"))
     op.create_index("cases_queue", "cases", ["muted", "rank", "due", "hash"], unique=False)
-    counted = ["muted", "status", "channel", "language", "unread", "files", "due"]
+    counted = ["muted", "status", "channel", "language", "claimed", "unread", "files", "due"]
     op.create_index("cases_counted", "cases", counted, unique=False)
     labelled = sa.text("labels != '[]' OR stated != '[]'")
     op.create_index("cases_labelled", "cases", ["id"], unique=False, sqlite_where=labelled)
@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("again", sa.Boolean(), nullable=False),
+        sa.Column("aside", sa.Boolean(), nullable=False),
         sa.Column("back", sa.Date(), nullable=True),
         sa.Column("said", sa.Date(), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -123,6 +124,7 @@ def upgrade() -> None:
         sa.Column("known", sa.Integer(), nullable=False),
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("held", sa.Boolean(), nullable=False),
+        sa.Column("aside", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.PrimaryKeyConstraint("id"),
         sqlite_autoincrement=True,
@@ -134,6 +136,12 @@ def upgrade() -> None:
         sa.Column("form", sa.String(), nullable=False),
         sa.Column("fields", sa.JSON(), nullable=False),
         sa.PrimaryKeyConstraint("case", "form"),
+    )
+    op.create_table(
+        "filters",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
         "undone",
