@@ -9,8 +9,10 @@ from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter, place_ids
-from whistle.workstation.cases import compose, duties, overview, transcript
-from whistle.workstation.cases.duties import Answer, Deadline
+from whistle.workstation.cases import compose, overview, transcript
+from whistle.workstation.duties import deadlines
+from whistle.workstation.duties.clocks import Office
+from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.vault import backup, keyfile
@@ -19,8 +21,9 @@ WEEK = DAY + datetime.timedelta(days=7)
 
 
 def due(world: World, who: Reporter, id: str = "ombuds") -> list[tuple[str, datetime.date, bool]]:
-    """The deadlines of a case."""
-    return [(each.what, each.day, each.written) for each in case_of(world, who, id).deadlines]
+    """The deadlines of a case that a list shows."""
+    shown = deadlines.nearest(case_of(world, who, id).deadlines)
+    return [(each.what, each.day, each.written) for each in shown]
 
 
 def later(days: int) -> datetime.date:
@@ -45,7 +48,7 @@ def later(days: int) -> datetime.date:
 def test_the_duties(answers: list[tuple[str, int | None]], expected: Deadline | None) -> None:
     """Seven days to acknowledge; three months from then, or from the seventh day, for feedback."""
     given = [Answer(mark, None if days is None else later(days)) for mark, days in answers]
-    assert duties.duty(DAY, given) == expected
+    assert list(deadlines.nearest(deadlines.duties(DAY, given, Office()))) == ([expected] if expected else [])
 
 
 def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
@@ -122,7 +125,8 @@ def test_an_agreed_day_stands_beside_the_duty(world: World) -> None:
     assert due(world, who) == [("acknowledge", WEEK, False), ("agreed", later(300), False)]
     assert [case.id for case in overview.queue(station)] == [other.case.hex(), who.case.hex()]
     told = [line for line in transcript.lines(station, case_of(world, who)) if line.startswith("Due:")]
-    assert told == [f"Due: acknowledge receipt by {WEEK}", f"Due: as agreed by {later(300)}"]
+    feedback = "Due: tell what was done by 2027-02-28"
+    assert told == [f"Due: acknowledge receipt by {WEEK}", feedback, f"Due: as agreed by {later(300)}"]
     compose.status(station, case_of(world, who), "closed", deadline=later(300))
     assert due(world, who) == [("acknowledge", WEEK, False)]
 

@@ -27,11 +27,14 @@ from whistle.protocol import age
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment
 from whistle.workstation import files
+from whistle.workstation.cases import overview
+from whistle.workstation.duties import calendar_file, office, plan, templates
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange import exchange as exchanges
 from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.imports import import_files
 from whistle.workstation.profile import check_profile
+from whistle.workstation.tray import tray
 from whistle.workstation.trust import read_roots
 from whistle.workstation.vault import backup as backups
 from whistle.workstation.vault import check as checks
@@ -223,6 +226,49 @@ def check(station: Workstation) -> None:
     if found:
         raise Problem("not all of this workstation is whole", "restore the newest backup into a new folder")
     click.echo("Everything is there and whole.")
+
+
+@workstation.command()
+@with_workstation
+@click.option("--weeks", type=click.IntRange(1, 60), default=plan.WEEKS, help="How far to look ahead; 2.")
+@click.option("--calendar", type=NEW_FILE, help="Write a calendar file, .ics, that says only that something is due.")
+@click.option("--named", is_flag=True, help="The calendar file says what is due too, with references.")
+@click.option("--acknowledge", is_flag=True, help="Acknowledge all that is new, each in its reporter's language.")
+def duties(station: Workstation, weeks: int, calendar: Path | None, named: bool, acknowledge: bool) -> None:
+    """List what is due, late first, or acknowledge all that is new.
+
+    Clocks, free days and absence are set on the page: `whistle workstation open`.
+    """
+    found, today, clocks = plan.due(station), station.today(), office.of(station)
+    if acknowledge:
+        _acknowledge(station, plan.to_acknowledge(found))
+        return
+    if calendar is not None:
+        count = calendar_file.write(calendar.absolute(), found, today, named)
+        click.echo(f"Written to {calendar}: {count} {'duties' if named else 'days'}.")
+        return
+    for each in plan.until(found, today, weeks):
+        why = office.reason(clocks, each.what, each.day)
+        early = f"; do it by {each.by}: {why}" if why and each.day >= today else ""
+        when = f"by {each.day}, {plan.left(each, today)}{early}"
+        click.echo("  ".join(filter(None, [each.reference, when, plan.to_do(each), each.title])))
+    if not plan.until(found, today, weeks):
+        click.echo(f"Nothing is due within {weeks} week(s).")
+
+
+def _acknowledge(station: Workstation, cases: list[str]) -> None:
+    done, texts = 0, templates.all_of(station)
+    for id in cases:
+        case = overview.load(station, id)
+        try:
+            language = templates.language_for(station, case.report.language if case.report else "")
+            text = texts.get((templates.ACKNOWLEDGEMENT, language), "")
+            filled = templates.fill(station, case, text, language)
+            tray.reply(station, case, filled, mark=templates.ACKNOWLEDGEMENT)
+            done += 1
+        except WorkstationError as exc:
+            click.echo(f"Not acknowledged: {case.reference}: {exc.message}.")
+    click.echo(f"In the tray: the acknowledgement of {done} case(s). They go with the next exchange.")
 
 
 @workstation.command("open")

@@ -71,6 +71,7 @@ class Workstation:
         self._held = 0  # bytes of the lines in `_messages`
         self._me: tuple[SignedManifest, Reviewer | None] | None = None  # this reviewer in the newest manifest
         self._changing = False
+        self.office: tuple[int, object] | None = None  # what `duties.office` read, and at which version of the vault
         self._identities: dict[bytes, HybridIdentity] = {}
         self._new_cases: list[str] = []  # added by the change under way
 
@@ -129,7 +130,7 @@ class Workstation:
         """Lock the vault, and drop what was read from it."""
         self._messages.clear()
         self._identities.clear()
-        self.last_opened = self._me = None
+        self.last_opened = self._me = self.office = None
         self._held = 0
         self.vault.close()
 

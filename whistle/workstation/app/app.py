@@ -11,7 +11,7 @@ from pathlib import Path
 import flask
 
 from whistle.local_page import guard
-from whistle.workstation.app import listing, locking, pages, tray_pages, viewing
+from whistle.workstation.app import duty_pages, listing, locking, pages, template_pages, tray_pages, viewing
 from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
@@ -55,7 +55,15 @@ def create_app(
     guard.protect(app)
     locking.protect(app)
     app.register_error_handler(WorkstationError, _refused)
-    for blueprint in (locking.locking, pages.pages, listing.listing, viewing.viewing, tray_pages.tray_pages):
+    for blueprint in (
+        locking.locking,
+        pages.pages,
+        listing.listing,
+        viewing.viewing,
+        tray_pages.tray_pages,
+        duty_pages.duty_pages,
+        template_pages.template_pages,
+    ):
         app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app
 

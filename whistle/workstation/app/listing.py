@@ -12,15 +12,16 @@ from werkzeug.wrappers import Response
 
 from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.app.pages import case_named, done, session, terms
-from whistle.workstation.cases import case_list, duties
+from whistle.workstation.cases import case_list
 from whistle.workstation.cases.case_list import LATE, SOON, Filter
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.duties import templates
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import filing
 
 CHOICES = ("channel", "status", "language", "label", "claimed")  # of a filter, with any value
-MARK = "acknowledgement"
+AT_ONCE = 500  # cases acknowledged by one press
 
 listing = flask.Blueprint("listing", __name__, template_folder="templates")
 listing.context_processor(terms)
@@ -95,8 +96,10 @@ def _label(names: Sequence[str], on: bool) -> None:
 @listing.get("/acknowledge")
 def confirm() -> str:
     """Ask before anything is written: to whom, and in which words."""
-    chosen = _chosen(session().ticked)
-    return flask.render_template("acknowledge.html", chosen=chosen, texts=duties.ACKNOWLEDGEMENTS)
+    chosen, texts = _chosen(session().ticked), templates.all_of(session().workstation)
+    known = {language: texts.get((templates.ACKNOWLEDGEMENT, language), "") for language in chosen.by_language}
+    more = max(0, len(set(session().ticked)) - AT_ONCE)
+    return flask.render_template("acknowledge.html", chosen=chosen, texts=known, fields=templates.FIELDS, more=more)
 
 
 @listing.post("/acknowledge")
@@ -109,7 +112,8 @@ def acknowledge() -> Response:
         text = form.get(f"text-{language}", "").replace("\r\n", "\n")
         for case in cases:
             try:
-                tray.reply(current.workstation, case, text, mark=MARK)
+                filled = templates.fill(current.workstation, case, text, language)
+                tray.reply(current.workstation, case, filled, mark=templates.ACKNOWLEDGEMENT)
                 done += 1
             except WorkstationError as exc:
                 refused.append(f"{case.reference}: {exc.message}.")
@@ -146,14 +150,15 @@ def _on_case(name: str, do: Callable[[Case], None]) -> Response:
 
 def _chosen(names: Sequence[str]) -> Ticked:
     chosen = Ticked({}, [])
-    for name in dict.fromkeys(names):
+    for name in list(dict.fromkeys(names))[:AT_ONCE]:
         case = case_named(name)
         if case.report is None:
             chosen.left.append((case, "the report has not come yet"))
         elif case.answers:
             chosen.left.append((case, "an acknowledgement or feedback is written already"))
         else:
-            chosen.by_language.setdefault(duties.spoken(case.report.language), []).append(case)
+            language = templates.language_for(session().workstation, case.report.language)
+            chosen.by_language.setdefault(language, []).append(case)
     return chosen
 
 

@@ -11,6 +11,8 @@ from whistle.workstation import files
 from whistle.workstation.app.refused_forms import Asked, Typed
 from whistle.workstation.cases import case_list
 from whistle.workstation.cases.case_list import EVERYTHING, Counts, Filter
+from whistle.workstation.duties import plan
+from whistle.workstation.duties.plan import Due
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import exchange, outbox
 from whistle.workstation.workstation import Workstation
@@ -39,9 +41,12 @@ class Session:
     filter: Filter = EVERYTHING  # which cases the list shows
     ticked: list[str] = field(default_factory=list)  # cases to acknowledge, by their names in addresses
     counted: dict[bool, tuple[object, Counts]] = field(default_factory=dict)  # by whether muted; see `counts`
+    planned: tuple[object, list[Due]] = (None, [])  # see `due`
     names: dict[str, str] = field(default_factory=dict)  # cases by their names in addresses
     asked: Asked | None = None  # the form that waits for its confirmation
     typed_tray: dict[int, dict[str, str]] = field(default_factory=dict)  # refused changes, by number
+    typed_office: dict[str, str] = field(default_factory=dict)  # a refused form of the clocks
+    typed_template: dict[str, str] = field(default_factory=dict)  # a refused text for replies
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
 
     def say(self, *lines: str, good: bool = True) -> None:
@@ -61,6 +66,13 @@ class Session:
             current = self.workstation.vault.version, self.workstation.today()
             self.counted[muted] = current, counted
         return self.counted[muted][1]
+
+    def due(self) -> list[Due]:
+        """All that is due, late first; looked up again once the vault or the day is another."""
+        if self.planned[0] != (self.workstation.vault.version, self.workstation.today()):
+            found = plan.due(self.workstation)
+            self.planned = (self.workstation.vault.version, self.workstation.today()), found
+        return self.planned[1]
 
     def exchange(self) -> None:
         """Import the stick's inbox and write its outbox."""

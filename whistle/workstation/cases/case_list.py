@@ -16,8 +16,9 @@ from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.cases import overview
-from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.duties import deadlines
+from whistle.workstation.duties.deadlines import Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.vault import rows as vault_rows
 from whistle.workstation.vault.models import LABELLED, CaseRow, KeptFilter
@@ -273,8 +274,12 @@ def _start(case: Case) -> str | None:
     return first.content.text[:START] if isinstance(first.content, Body) else ""
 
 
+def listed(column: Sequence[Any]) -> list[Deadline]:
+    """The deadlines of a case from its row."""
+    return [Deadline(datetime.date.fromisoformat(day), what, written) for day, what, written in column]
+
+
 def _row(row: CaseRow) -> Row:
-    day = datetime.date.fromisoformat
     return Row(
         row.hash,
         row.title,
@@ -285,7 +290,7 @@ def _row(row: CaseRow) -> Row:
         row.urgent,
         row.reopened,
         row.unread,
-        tuple(Deadline(day(on), what, written) for on, what, written in row.deadlines),
+        deadlines.nearest(listed(row.deadlines)),
         row.faulty,
         row.claimed,
         row.channel,

@@ -12,9 +12,11 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Note, Reply, Report, Sender, Signed, Status
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation import remarks
-from whistle.workstation.cases import chain, duties, grants, mismatches
-from whistle.workstation.cases.duties import Answer, Deadline
+from whistle.workstation.cases import chain, grants, mismatches
 from whistle.workstation.cases.entries import Entry, entry_of
+from whistle.workstation.duties import deadlines, office
+from whistle.workstation.duties.clocks import DIRECTIVE, Office
+from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.vault.models import TrayItem
 from whistle.workstation.workstation import Workstation
@@ -52,6 +54,7 @@ class Case:
     labels: tuple[str, ...] = ()
     muted_at: int | None = None
     tray: tuple[Written, ...] = ()
+    office: Office = DIRECTIVE
 
     @property
     def reference(self) -> str:
@@ -232,15 +235,15 @@ class Case:
 
     @property
     def deadlines(self) -> list[Deadline]:
-        """The deadlines of the case, earliest first: the next legal duty, even if closed, and an agreed day."""
+        """The deadlines of the case, earliest first: the legal duties, even if closed, and an agreed day."""
         if not self.by_reporter:
             return []
-        duty = duties.duty(self._reported(), self.answers)
+        legal = deadlines.duties(self.reported, self.answers, self.office)
         agreed = self.standing.deadline if self.standing and self.status != "closed" else None
-        both = [duty, Deadline(agreed, "agreed") if agreed else None]
-        return sorted((each for each in both if each), key=lambda each: each.day)
+        return sorted([*legal, *([Deadline(agreed, "agreed")] if agreed else [])], key=lambda each: each.day)
 
-    def _reported(self) -> datetime.date:
+    @property
+    def reported(self) -> datetime.date:
         """The first message's server day, or else the reporter's, but never a day after its arrival."""
         first = next(entry for entry in self.entries if isinstance(entry.message, ByReporter))
         return min(first.server or first.message.day, first.arrived)  # type: ignore[attr-defined]
@@ -280,9 +283,10 @@ def load(workstation: Workstation, case: str) -> Case:
         return Case(case, (), (), 0, workstation.today())
     entries = tuple(entry_of(workstation, kept) for kept in workstation.all_kept(case))
     own = (row.title, tuple(row.labels), row.muted_at)
+    clocks = office.of(workstation)
     written = workstation.vault.session.execute(REPLIES, {"case": case})
     tray = tuple(Written(fields["mark"], known) for fields, known in written)
-    read = Case(case, entries, (), row.opened, workstation.today(), *own, tray)
+    read = Case(case, entries, (), row.opened, workstation.today(), *own, tray, clocks)
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
     crowd = mismatches.crowd(read.allowed, workstation)

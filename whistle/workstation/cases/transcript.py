@@ -14,9 +14,9 @@ from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation.cases import conversation
 from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, Filter
-from whistle.workstation.cases.duties import Deadline
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.duties.deadlines import Deadline
 from whistle.workstation.tray import tray
 from whistle.workstation.tray.tray import Item
 from whistle.workstation.workstation import Workstation
@@ -30,7 +30,14 @@ STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiti
 DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "as agreed"}
 MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
 DUES = {LATE: "late", SOON: f"today or within {SOON_DAYS} days"}
-LANGUAGES = {"en": "English", "ar": "Arabic"}  # others by their code
+LANGUAGES = {
+    "ar": "Arabic",
+    "en": "English",
+    "es": "Spanish",
+    "fr": "French",
+    "ru": "Russian",
+    "zh": "Chinese",
+}  # others by their code
 WRITTEN = "answered; not delivered yet"
 REOPENED = "the reporter wrote after it was closed"
 OPEN_IT = "[open the case to read its first message: it is long, or parts of it have not come yet]"

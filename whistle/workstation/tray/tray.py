@@ -18,6 +18,7 @@ from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.workstation.cases import compose, overview, sealed_files
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Files
+from whistle.workstation.duties import templates
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.vault import rows
 from whistle.workstation.vault.models import TrayItem
@@ -63,7 +64,11 @@ class Result:
 
 
 def reply(workstation: Workstation, case: Case, text: str, uploads: Files = (), mark: str = "") -> int:
-    """Put a reply into the tray; its number there.  Raises Refused or Untrusted for what could not be signed now."""
+    """Put a reply into the tray; its number there.
+
+    Raises Refused or Untrusted for what could not be signed now, and Refused while a template's field is left in it.
+    """
+    templates.check(text)
     compose.unsigned_reply(workstation, case, text, uploads, mark)
     return _add(workstation, case, "reply", {"text": text, "mark": mark}, uploads)
 
@@ -138,6 +143,7 @@ def change(workstation: Workstation, id: int, text: str, mark: str | None = None
     old, fields = item(workstation, id), {"text": text}
     case = overview.load(workstation, old.case)
     if old.what == "reply":
+        templates.check(text)
         fields["mark"] = old.fields["mark"] if mark is None else mark
         compose.unsigned_reply(workstation, case, text, old.files, fields["mark"])
     elif old.what == "note":

@@ -169,6 +169,26 @@ class WaitingMessage(Base):
     signature: Mapped[bytes]
 
 
+class OfficeRow(Base):
+    """One row, if anything was set: the office's clocks, free days and this reviewer's absence."""
+
+    __tablename__ = "office"
+    __table_args__ = (CheckConstraint("id = 1", name="office_is_one"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    fields: Mapped[dict[str, Any]]
+
+
+class TemplateRow(Base):
+    """A text for an occasion in a language, instead of the one that comes with this program; empty for none."""
+
+    __tablename__ = "templates"
+
+    occasion: Mapped[str] = mapped_column(primary_key=True)
+    language: Mapped[str] = mapped_column(primary_key=True)
+    text: Mapped[str]
+
+
 class TrayItem(Base):
     """Something of this reviewer's, still unsigned, that waits for the next exchange; `id` is its place in the order.
 

@@ -13,12 +13,14 @@ from whistle.workstation.vault.models import (
     CaseRow,
     Draft,
     KeptFilter,
+    OfficeRow,
     Outgoing,
     OutgoingBlock,
     OutgoingEnvelope,
     Part,
     Root,
     ServerDay,
+    TemplateRow,
     TrayItem,
     Undone,
     WaitingMessage,
@@ -41,6 +43,8 @@ MODELS: dict[type[Base], tuple[str, ...]] = {
     TrayItem: (),
     Draft: (),
     KeptFilter: (),
+    OfficeRow: (),
+    TemplateRow: (),
 }  # in an order in which they can be inserted; with the columns, all of them if none is named
 
 

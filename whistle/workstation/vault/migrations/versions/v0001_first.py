@@ -144,6 +144,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name"),
     )
     op.create_table(
+        "office",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False),
+        sa.CheckConstraint("id = 1", name="office_is_one"),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
+        "templates",
+        sa.Column("occasion", sa.String(), nullable=False),
+        sa.Column("language", sa.String(), nullable=False),
+        sa.Column("text", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("occasion", "language"),
+    )
+    op.create_table(
         "undone",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("what", sa.String(), nullable=False),

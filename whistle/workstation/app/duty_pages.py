@@ -1,0 +1,154 @@
+"""The page of what is due, the office's clocks, and the calendar file."""
+
+from functools import partial
+from itertools import groupby
+from pathlib import Path
+
+import flask
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response
+
+from whistle.workstation.app import pages
+from whistle.workstation.app.pages import session
+from whistle.workstation.cases import overview, transcript
+from whistle.workstation.duties import calendar_file, clocks, office, plan
+from whistle.workstation.duties.clocks import DIRECTIVE, Away
+from whistle.workstation.errors import Refused
+from whistle.workstation.tray import tray
+
+LISTED = 50  # in a page
+MOST_WEEKS = 60
+CALENDAR = "whistle.ics"
+NOTE = "I am away from {first} to {last}, both included. {cover} stands in for me."
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+CLOCKS = {
+    "acknowledge": ("Acknowledge receipt", "after the report"),
+    "feedback": ("Give feedback", "after the acknowledgement, or after the last day for it"),
+    "agreed": ("Be ready", "before an agreed day"),
+}
+
+duty_pages = flask.Blueprint("duties", __name__)
+duty_pages.context_processor(pages.terms)
+
+
+@duty_pages.get("/duties")
+def shown() -> str:
+    """What is due, late first, by the days on which to do it."""
+    current, asked = session(), flask.request.args
+    weeks = min(max(asked.get("weeks", plan.WEEKS, int), 1), MOST_WEEKS)
+    number = max(1, asked.get("page", 1, int))
+    everything, today = current.due(), current.workstation.today()
+    chosen = plan.until(everything, today, weeks)
+    listed, set_ = chosen[(number - 1) * LISTED : number * LISTED], office.of(current.workstation)
+    return flask.render_template(
+        "duties.html",
+        groups=[(name, list(things)) for name, things in groupby(listed, lambda each: plan.heading(each, today))],
+        total=len(chosen),
+        later=len(everything) - len(chosen),
+        late=sum(each.day < today for each in everything),
+        unacknowledged=len(plan.to_acknowledge(everything)),
+        muted=plan.muted(current.workstation),
+        weeks=weeks,
+        number=number,
+        last=max(1, -(-len(chosen) // LISTED)),
+        plan=plan,
+        office=set_,
+        reason=partial(office.reason, set_),
+        person=partial(transcript.person, current.workstation),
+        me=_me(),
+        calendar=current.saved / CALENDAR,
+    )
+
+
+@duty_pages.post("/duties/acknowledge")
+def acknowledge() -> Response:
+    """Choose all cases that have no acknowledgement yet; which, and in which words, is confirmed next."""
+    cases = plan.to_acknowledge(session().due())
+    if not cases:
+        session().say("Everything that is new is acknowledged.")
+        return _back()
+    session().ticked = [pages.name_of(case) for case in cases]
+    return flask.redirect(flask.url_for("listing.confirm"), 303)
+
+
+@duty_pages.post("/duties/calendar")
+def calendar() -> Response:
+    """Write the calendar file where the form says."""
+    current, named = session(), "named" in flask.request.form
+
+    def do() -> None:
+        typed = flask.request.form.get("where", "").strip()
+        path = Path(typed).expanduser()
+        if not path.is_absolute():
+            raise Refused("the name must say where the file lies", f"write it as {current.saved / CALENDAR}")
+        if path == current.saved / CALENDAR:
+            current.saved.mkdir(mode=0o700, parents=True, exist_ok=True)
+        count = calendar_file.write(path, current.due(), current.workstation.today(), named)
+        what = "duties with their references" if named else "days, without saying what is due"
+        current.say(f"Written to {path}: {count} {what}. Whoever reads that calendar sees that you use Whistle.")
+
+    return pages.done(do, flask.url_for("duties.shown"))
+
+
+@duty_pages.get("/office")
+def clocks_shown() -> str:
+    """The office's clocks, to be set."""
+    current = session()
+    return flask.render_template(
+        "office.html",
+        office=office.of(current.workstation),
+        refused=current.typed_office,
+        clocks=CLOCKS,
+        units=clocks.UNITS,
+        weekdays=WEEKDAYS,
+        colleagues=office.colleagues(current.workstation),
+        person=partial(transcript.person, current.workstation),
+        mine=len(office.answered_by_me(current.workstation)),
+        directive=DIRECTIVE,
+    )
+
+
+@duty_pages.post("/office")
+def set_clocks() -> Response:
+    """Set the office's clocks; shown again with what was typed if something is wrong with it."""
+    form, current = flask.request.form, session()
+    if any(f"{name}-{part}" not in form for name in CLOCKS for part in ("count", "unit")):
+        raise BadRequest
+    weekend = form.getlist("weekend")
+    current.typed_office = {**form.to_dict(), "weekend": " ".join(weekend)}  # shown again if it is refused
+
+    def do() -> None:
+        new = office.typed(current.workstation, form, weekend)
+        office.save(current.workstation, new)
+        current.typed_office = {}
+        current.say("Set. All days are computed by these clocks from now on.")
+        if new.away and new.away.cover and "tell" in form:
+            _tell(new.away)
+
+    return pages.done(do, flask.url_for("duties.clocks_shown"))
+
+
+def _tell(away: Away) -> None:
+    """Put a note into the tray for each open case of this reviewer's, and say which its cover does not read."""
+    current, told, strange = session(), 0, []
+    cover = transcript.person(current.workstation, away.cover)
+    text = NOTE.format(first=away.first, last=away.last, cover=cover)
+    for id in office.answered_by_me(current.workstation):
+        case = overview.load(current.workstation, id)
+        if away.cover not in case.allowed:
+            strange.append(case.title or case.reference)
+            continue
+        tray.note(current.workstation, case, text)
+        told += 1
+    current.say(f"In the tray: a note in {told} case{'' if told == 1 else 's'}. They go with the next exchange.")
+    if strange:
+        current.say(f"{cover} does not read these, and is not told of them: {', '.join(strange)}.", good=False)
+
+
+def _me() -> str:
+    station = session().workstation
+    return station.me if station.trust.serials() else ""
+
+
+def _back() -> Response:
+    return flask.redirect(flask.url_for("duties.shown"), 303)

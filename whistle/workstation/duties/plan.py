@@ -1,0 +1,94 @@
+"""What is due, in the order in which to do it: late first, each thing with its day and the day by which to act."""
+
+import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+
+from whistle.protocol.code.retrieval import reference
+from whistle.workstation.cases import case_list
+from whistle.workstation.duties import office
+from whistle.workstation.vault.rows import CASES
+from whistle.workstation.workstation import Workstation
+
+TO_DO = {
+    "acknowledge": "Acknowledge receipt: tell the reporter that the report has come.",
+    "feedback": "Give feedback: tell the reporter what was done or is planned, and why.",
+    "agreed": "Do what was agreed for this day, or agree on another day in the case's status.",
+}
+WRITTEN = "The reply is written. It counts once the courier says that it is stored: exchange, and have it carried."
+WEEKS = 2  # that the list shows unless more are asked for
+COLUMNS = CASES.c.hash, CASES.c.title, CASES.c.deadlines, CASES.c.claimed
+
+
+@dataclass(frozen=True)
+class Due:
+    """One thing that is due: in a case, on its `day`; to be done `by` a day on which this reviewer works.
+
+    `claimed`: who answers the case.
+    """
+
+    case: str
+    title: str
+    claimed: str
+    what: str
+    day: datetime.date
+    by: datetime.date
+    written: bool
+
+    @property
+    def reference(self) -> str:
+        """The case's reference."""
+        return reference(bytes.fromhex(self.case))
+
+
+def due(workstation: Workstation) -> list[Due]:
+    """All that is due in cases that are not muted, in the order in which to do it."""
+    case_list.refresh(workstation)
+    clocks, today = office.of(workstation), workstation.today()
+    wanted = select(*COLUMNS).where(~CASES.c.muted, CASES.c.due < datetime.date.max)
+    found = [
+        Due(hash, title, claimed, each.what, each.day, clocks.act_by(each.what, each.day), each.written)
+        for hash, title, column, claimed in workstation.vault.connection.execute(wanted)
+        for each in case_list.listed(column)
+    ]
+    return sorted(found, key=lambda each: (each.day >= today, max(each.by, today), each.day, each.case))
+
+
+def until(found: Sequence[Due], today: datetime.date, weeks: int) -> list[Due]:
+    """What is late, or to be done within so many weeks."""
+    last = today + datetime.timedelta(weeks=weeks)
+    return [each for each in found if each.by < last]
+
+
+def to_acknowledge(found: Sequence[Due]) -> list[str]:
+    """The cases for which no acknowledgement is written yet, the most pressing first."""
+    return [each.case for each in found if each.what == "acknowledge" and not each.written]
+
+
+def heading(each: Due, today: datetime.date) -> str:
+    """Under which heading something stands: late, now, or the day by which to act."""
+    if each.day < today:
+        return "Late"
+    return "Today" if each.by <= today else f"{each.by:%A}, {each.by.day} {each.by:%B}"
+
+
+def muted(workstation: Workstation) -> int:
+    """How many muted cases have something that is late."""
+    late = CASES.c.muted, CASES.c.due < workstation.today()
+    return workstation.vault.connection.execute(select(func.count()).where(*late)).scalar_one()
+
+
+def to_do(each: Due) -> str:
+    """What to do, in a sentence."""
+    return WRITTEN if each.written else TO_DO[each.what]
+
+
+def left(each: Due, today: datetime.date) -> str:
+    """How much time is left, in words."""
+    days = (each.day - today).days
+    if not days:
+        return "today"
+    count = f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
+    return f"{count} left" if days > 0 else f"{count} late"

@@ -1,0 +1,136 @@
+"""Texts for replies, by occasion and language, with fields in curly brackets.
+
+Those of `texts/` come with this program; the vault holds what an office wrote instead.  A field whose name is in FIELDS
+is filled in from the case; every other is for whoever writes, and a reply in which one is left is refused.
+"""
+
+import datetime
+import functools
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+
+from babel import Locale, UnknownLocaleError
+from babel.dates import format_date
+from sqlalchemy import select
+
+from whistle.protocol.untrusted_text import one_line, plain
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.errors import Refused
+from whistle.workstation.vault.models import TemplateRow
+from whistle.workstation.workstation import Workstation
+
+TEXTS = Path(__file__).parent / "texts"
+DEFAULT = "en"
+SPELLED = {"en": "en_GB", "zh": "zh_Hans"}  # how a language's dates are written, where its code does not say it
+ACKNOWLEDGEMENT = "acknowledgement"
+OCCASIONS = {
+    ACKNOWLEDGEMENT: "Acknowledgement of receipt",
+    "question": "Asking for more",
+    "feedback": "Feedback",
+    "closing": "Closing",
+    "retaliation": "Asking about retaliation",
+    "elsewhere": "Not for us, and where to turn",
+}
+MARKS = {ACKNOWLEDGEMENT: "acknowledgement", "feedback": "feedback", "closing": "feedback"}  # what a reply counts as
+FIELDS = {
+    "reference": "the case's reference",
+    "today": "today, in words",
+    "received": "the day on which the report came",
+    "feedback": "the last day for feedback",
+    "role": "your role, as reporters see it",
+}
+FIELD = re.compile(r"[{｛]([^{}｛｝\n]{1,100})[}｝]")
+LONGEST, LONGEST_OCCASION, MOST = 20_000, 40, 500  # characters of a text, of an occasion; texts
+LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8}){0,3}")
+Key = tuple[str, str]  # occasion, language
+
+
+@functools.cache
+def shipped() -> Mapping[Key, str]:
+    """The texts that come with this program."""
+    return {
+        (occasion, path.stem): text.strip()
+        for path in sorted(TEXTS.glob("*.toml"))
+        for occasion, text in tomllib.loads(path.read_text("utf-8")).items()
+    }
+
+
+def all_of(workstation: Workstation) -> dict[Key, str]:
+    """All texts, in the order of occasions and languages; not those that an office emptied."""
+    own = {(row.occasion, row.language): row.text for row in workstation.vault.session.scalars(select(TemplateRow))}
+    known = list(OCCASIONS)
+    order = sorted(
+        {**shipped(), **own}.items(),
+        key=lambda item: (known.index(item[0][0]) if item[0][0] in known else len(known), item[0]),
+    )
+    return {key: text for key, text in order if text}
+
+
+def language_for(workstation: Workstation, language: str, occasion: str = ACKNOWLEDGEMENT) -> str:
+    """The language of the text for a reporter's language: that, its main one, or DEFAULT."""
+    texts, main = all_of(workstation), language.partition("-")[0]
+    return next((each for each in (language, main) if (occasion, each) in texts), DEFAULT)
+
+
+def save(workstation: Workstation, occasion: str, language: str, text: str) -> Key:
+    """Keep a text instead of the one before; an empty one is not offered any more.  Raises Refused."""
+    key = one_line(occasion), language.strip().lower()
+    whole = plain(text).strip()
+    if not 0 < len(key[0]) <= LONGEST_OCCASION:
+        raise Refused("a text is for an occasion", f"name it in at most {LONGEST_OCCASION} characters")
+    if not LANGUAGE.fullmatch(key[1]):
+        raise Refused("this is no language", "write its code, such as en, ar, zh, fr, ru or es")
+    if len(whole) > LONGEST:
+        raise Refused(f"a text has at most {LONGEST} characters", "shorten it")
+    if len(all_of(workstation)) >= MOST and key not in all_of(workstation):
+        raise Refused(f"there are {MOST} texts already", "remove one first")
+    with workstation.change():
+        workstation.vault.session.merge(TemplateRow(occasion=key[0], language=key[1], text=whole))
+    return key
+
+
+def reset(workstation: Workstation, occasion: str, language: str) -> None:
+    """Go back to the text that comes with this program, or to none."""
+    with workstation.change():
+        row = workstation.vault.session.get(TemplateRow, (occasion, language))
+        if row is not None:
+            workstation.vault.session.delete(row)
+
+
+def fill(workstation: Workstation, case: Case, text: str, language: str) -> str:
+    """The text with those fields filled in that a case tells."""
+    known = _values(workstation, case, language)
+    return FIELD.sub(lambda found: known.get(found[1].strip(), found[0]), text)
+
+
+def check(text: str) -> None:
+    """Raise Refused if a field is left."""
+    if left := len(FIELD.findall(text)):
+        what = "a field in curly brackets is" if left == 1 else f"{left} fields in curly brackets are"
+        raise Refused(f"{what} not filled in yet", "write there what belongs, or take it out with its brackets")
+
+
+def in_words(day: datetime.date, language: str) -> str:
+    """A day as it is written in a language; in English where its way is not known."""
+    try:
+        locale = Locale.parse(SPELLED.get(language, language), sep="_" if language in SPELLED else "-")
+    except (UnknownLocaleError, ValueError):
+        locale = Locale.parse(SPELLED[DEFAULT])
+    return format_date(day, "long", locale=locale)
+
+
+def _values(workstation: Workstation, case: Case, language: str) -> dict[str, str]:
+    due = {each.what: each.day for each in case.deadlines}
+    feedback = due.get("feedback")
+    if feedback and "acknowledge" in due:  # what is written now acknowledges, and feedback counts from then
+        today = min(workstation.today(), due["acknowledge"])
+        feedback = case.office.end(case.office.feedback, today)
+    received = case.reported if case.by_reporter else None
+    days = {"today": workstation.today(), "received": received, "feedback": feedback}
+    return {
+        "reference": case.reference,
+        "role": str(workstation.profile["role"]),
+        **{name: in_words(day, language) for name, day in days.items() if day},
+    }
