@@ -12,25 +12,18 @@ import { CODE, derive, reference } from "../protocol/code/retrieval.js";
 import { Task } from "./task.js";
 import * as words from "../protocol/code/words.js";
 
-/** @import { Manifest, Reviewer, SignedManifest } from "../protocol/trust/manifest.js" */
+/** @import { Manifest, Reviewer } from "../protocol/trust/manifest.js" */
 
 const CASE_OF_ZEROS = "79c35dc1088cf22ac1da4ea398b5941849aeeee986ca3d35661dba3bbbd4af54";
 const FILE_KEY = new Uint8Array(16).fill(7);
 
 /** A task as the page asks for it: what it returns is ready to show. */
 export class PageRequest extends Task {
-  /** @param {ConstructorParameters<typeof Task>} given */
-  constructor(...given) {
-    super(...given);
-    /** @type {Map<string, Promise<SignedManifest>>} */
-    this._manifestCache = new Map();
-  }
-
   /** Test this program and verify the manifest; the fingerprint, people and channels for the page. */
   async begin() {
     testSelf();
     const { roots, day } = this._question.environment;
-    const { manifest: current } = await this._currentManifest(); // replies can be read even when the manifest is too old to seal by
+    const { manifest: current } = await this._manifests.current(); // replies can be read even when the manifest is too old to seal by
     const people = manifest.offered(current, day).map(person);
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),
@@ -103,7 +96,7 @@ export class PageRequest extends Task {
       throw new ApiError("missing");
     }
     const { channel = "", without: before } = view.slip;
-    const signed = await this._sealingManifest();
+    const signed = await this._manifests.sealing();
     const same = followUpReaders(view, signed.manifest);
     const without = same.length ? before : [...before, ...(this._question.draft?.without ?? [])];
     const readers = same.length ? same : readersOf(signed.manifest, channel, without);
@@ -120,13 +113,6 @@ export class PageRequest extends Task {
     return places.length >= 3 && words.LANGUAGES.some((language) => fits(code, places, language));
   }
 
-  /** @param {string} name */
-  _manifest(name) {
-    const reading = this._manifestCache.get(name) ?? super._manifest(name);
-    this._manifestCache.set(name, reading);
-    return reading;
-  }
-
   /**
    * The manifest in force, and a function from ids to names; reads older manifests until every id is known.
    *
@@ -135,7 +121,7 @@ export class PageRequest extends Task {
   async _names(ids) {
     const { day } = this._question.environment;
     let last;
-    for await (const manifests of this._manifests()) {
+    for await (const manifests of this._manifests.chains()) {
       last = manifests;
       if (manifests.hasBegun(day) && ids.every((id) => id === manifest.RECOVERY || manifests.reviewer(id))) {
         break;

@@ -10,15 +10,13 @@ import { Api, ApiError } from "./server_api.js";
 import * as attachment from "../protocol/case/attachment.js";
 import { Cleaner, cleanFiles } from "../pictures/cleaner.js";
 import { followUp, report } from "../protocol/reporter/compose.js";
-import { Expired, Malformed } from "../protocol/errors.js";
+import { Malformed } from "../protocol/errors.js";
 import { Hashing } from "./hashing.js";
 import { validateReplies } from "../protocol/reporter/reply_validation.js";
 import * as wordLists from "../protocol/code/word_list_files.js";
-import * as manifest from "../protocol/trust/manifest.js";
-import { PublicKey } from "../protocol/trust/minisign.js";
 import { readChunks } from "./file_stream.js";
 import { ATTEMPT, CODE, derive, reference } from "../protocol/code/retrieval.js";
-import { ManifestChain } from "../protocol/trust/manifest_chain.js";
+import { Manifests } from "./manifests.js";
 import { retry, upload } from "./upload.js";
 import * as words from "../protocol/code/words.js";
 
@@ -27,7 +25,6 @@ import * as words from "../protocol/code/words.js";
 /** @import { Message } from "../protocol/case/message_kinds.js" */
 /** @import { Draft, Finish } from "../protocol/reporter/compose.js" */
 /** @import { Conversation } from "../protocol/reporter/reply_validation.js" */
-/** @import { Manifest } from "../protocol/trust/manifest.js" */
 /** @import { Reporter } from "../protocol/code/retrieval.js" */
 /** @import { TaskOptions } from "./upload.js" */
 /** @import { Language } from "../protocol/code/words.js" */
@@ -77,12 +74,13 @@ export class Task {
     this._options = options;
     this._onProgress = onProgress;
     this._api = new Api(question.environment.origin, options.signal);
+    this._manifests = new Manifests(question.environment, (path) => this._get(path));
   }
 
   /** Seal and store a report with its files; then its words, and the ids of its readers and of those left out. */
   async report() {
     const reporter = derive(randomBytes(CODE));
-    const signed = await this._sealingManifest();
+    const signed = await this._manifests.sealing();
     const ids = await this._send((draft) => report(draft, reporter, signed, this._question.environment.day));
     return { ...(await this._words(reporter)), ...ids };
   }
@@ -90,7 +88,7 @@ export class Task {
   /** Seal and store a follow-up with its files; the ids of its readers and of those left out. */
   async followUp() {
     const [reporter, attempt] = [await this._reporter(), randomBytes(ATTEMPT)];
-    const signed = await this._sealingManifest();
+    const signed = await this._manifests.sealing();
     const view = await this._lookup(reporter);
     if (!view) {
       throw new ApiError("missing");
@@ -142,7 +140,12 @@ export class Task {
   /** @param {Language[]} [languages] all by default */
   async _loadWordLists(languages) {
     const { folder } = this._question.environment;
-    await wordLists.load((name) => this._retry(() => this._api.get(folder + name)), languages);
+    await wordLists.load((name) => this._get(folder + name), languages);
+  }
+
+  /** @param {string} path */
+  _get(path) {
+    return this._retry(() => this._api.get(path));
   }
 
   async _reporter() {
@@ -155,25 +158,6 @@ export class Task {
     const language = this._question.language ?? "en";
     await this._loadWordLists([language]);
     return { words: words.encode(code, language), numbers: words.numbers(code), reference: reference(name) };
-  }
-
-  /** The manifest to seal by today; Expired if there is none. */
-  async _sealingManifest() {
-    return (await this._begunChain()).sealing(this._question.environment.day);
-  }
-
-  /** The manifest in force today, even past its end; Expired if none has begun. */
-  async _currentManifest() {
-    return (await this._begunChain()).current(this._question.environment.day);
-  }
-
-  async _begunChain() {
-    for await (const manifests of this._manifests()) {
-      if (manifests.hasBegun(this._question.environment.day)) {
-        return manifests;
-      }
-    }
-    throw new Expired("no manifest has begun");
   }
 
   /**
@@ -195,7 +179,7 @@ export class Task {
       contents.set(record.seed, content);
       return content;
     };
-    for await (const manifests of this._manifests()) {
+    for await (const manifests of this._manifests.chains()) {
       const { slots } = manifests.manifests[0].manifest;
       entries ??= await this._everything(reporter.lookupIds(slots));
       conversation = await validateReplies(entries, reporter, manifests, slots, fetch, this._question.environment.day);
@@ -227,49 +211,6 @@ export class Task {
       goesOn = more;
     }
     return all;
-  }
-
-  /** Chains of manifests: the newest alone, then each with one more predecessor. */
-  async *_manifests() {
-    const chain = [await this._manifest("manifest.json")];
-    for (;;) {
-      yield new ManifestChain(chain);
-      const last = chain[chain.length - 1];
-      const { hash, before } = await this._predecessor(last.manifest);
-      if (!before || before.hash !== hash) {
-        return;
-      }
-      manifest.checkNext(before, last);
-      chain.push(before);
-    }
-  }
-
-  /**
-   * The predecessor of a manifest, null if the server does not have it, and the hash that it must have.
-   *
-   * @param {Manifest} manifest
-   */
-  async _predecessor({ serial, previous }) {
-    try {
-      return { hash: previous, before: previous ? await this._manifest(`manifest-${serial - 1}.json`) : null };
-    } catch (error) {
-      if (error instanceof ApiError && error.kind === "missing") {
-        return { hash: previous, before: null };
-      }
-      throw error;
-    }
-  }
-
-  /** @param {string} name */
-  async _manifest(name) {
-    const roots = this._question.environment.roots.map(PublicKey.fromText);
-    const [data, signature] = [await this._get(`/${name}`), await this._get(`/${name}.minisig`)];
-    return manifest.verify(data, signature, roots);
-  }
-
-  /** @param {string} path */
-  _get(path) {
-    return this._retry(() => this._api.get(path));
   }
 
   /**
