@@ -58,6 +58,22 @@ def _row(period: Period) -> IdentityPeriod:
     return IdentityPeriod(first=period.first, last=period.last, identity=period.identity.text)
 
 
+def _values(kept: Kept, case: int) -> dict[str, Any]:
+    signed = kept.signed
+    return {
+        "hash": signed.hash,
+        "case_id": case,
+        "via": kept.via,
+        "arrived": kept.arrived,
+        "server": kept.server,
+        "stored": kept.stored,
+        "grantor": kept.grantor,
+        "rules": isinstance(signed.message, ByReporter | Grant),
+        "line": signed.line,
+        "signature": signed.signature,
+    }
+
+
 class Workstation:
     """An unlocked vault, from `open` or `create` until `close`."""
 
@@ -233,13 +249,10 @@ class Workstation:
 
     def kept(self, hash: str) -> Kept:
         """A stored message and how it came, by its hash."""
-        return self._kept([hash])[0]
+        return self.messages([hash])[0]
 
-    def all_kept(self, case: str) -> list[Kept]:
-        """A case's messages, in order of arrival."""
-        return self._kept(self.hashes(case))
-
-    def _kept(self, hashes: Sequence[str]) -> list[Kept]:
+    def messages(self, hashes: Sequence[str]) -> list[Kept]:
+        """Stored messages and how they came, in the order of these hashes."""
         found = {hash: self._messages[hash] for hash in hashes if hash in self._messages}
         for row in rows.messages(self.vault.connection, [hash for hash in hashes if hash not in found]):
             signed = Signed(row.line, row.signature, message.parse(row.line))
@@ -261,7 +274,11 @@ class Workstation:
 
     def has(self, hash: str) -> bool:
         """Whether a message is stored."""
-        return rows.has(self.vault.connection, hash)
+        return bool(self.known([hash]))
+
+    def known(self, hashes: Sequence[str]) -> set[str]:
+        """Those of these messages that are stored."""
+        return rows.known(self.vault.connection, hashes)
 
     def save(self, signed: Signed, via: str, server: datetime.date | None = None, grantor: str = "") -> bool:
         """Save a message in its case; False if it is there already.
@@ -274,27 +291,15 @@ class Workstation:
             self.insert(Kept(signed, via, self.today(), server, None, grantor))
         return True
 
-    def insert(self, kept: Kept) -> None:
-        """Save a message that is not there yet, with all that is known of how it came; use within a change."""
-        signed, case = kept.signed, kept.signed.message.case
-        digits = reference(bytes.fromhex(case)).replace("-", "")
-        case_id, is_new = rows.touch(self.vault.connection, case, digits)
-        if is_new:
-            self._new_cases.append(case)
-        values = {
-            "hash": signed.hash,
-            "case_id": case_id,
-            "via": kept.via,
-            "arrived": kept.arrived,
-            "server": kept.server,
-            "stored": kept.stored,
-            "grantor": kept.grantor,
-            "rules": isinstance(signed.message, ByReporter | Grant),
-            "line": signed.line,
-            "signature": signed.signature,
-        }
-        rows.insert_message(self.vault.connection, values)
-        self._remember(signed.hash, kept)
+    def insert(self, *new: Kept) -> None:
+        """Save messages that are not there yet, with all that is known of how they came; use within a change."""
+        cases = dict.fromkeys(kept.signed.message.case for kept in new)
+        digits = {case: reference(bytes.fromhex(case)).replace("-", "") for case in cases}
+        ids, begun = rows.touch(self.vault.connection, digits)
+        self._new_cases += begun
+        rows.insert_messages(self.vault.connection, [_values(kept, ids[kept.signed.message.case]) for kept in new])
+        for kept in new:
+            self._remember(kept.signed.hash, kept)
 
     def note_server(self, hash: str, day: datetime.date | None) -> bool:
         """Save a message's day at the server unless the same or an earlier one is recorded; True if it was saved.
@@ -338,11 +343,13 @@ class Workstation:
 
     def case_row(self, case: str) -> rows.Case | None:
         """What is stored of a case beside its messages; None for a case without any."""
-        return rows.case(self.vault.connection, case)
+        return rows.cases(self.vault.connection, [case]).get(case)
 
-    def rules(self, case: str) -> list[str]:
-        """The hashes of a case's messages that say who may read and write in it."""
-        return rows.hashes(self.vault.connection, case, rules=True)
+    def rules(self, case: str) -> Iterator[Kept]:
+        """A case's messages that say who may read and write in it, in order of arrival; a few are held at once."""
+        hashes = rows.hashes(self.vault.connection, case, rules=True)
+        for start in range(0, len(hashes), rows.CHUNK):
+            yield from self.messages(hashes[start : start + rows.CHUNK])
 
     def hashes(self, case: str) -> list[str]:
         """The hashes of a case's messages, in order of arrival."""

@@ -229,8 +229,11 @@ def mark_all(workstation: Workstation) -> None:
 
 
 def _settle_some(workstation: Workstation) -> bool:
-    stale = workstation.vault.connection.execute(STALE).all()
-    settled = [{"case": id, **derived(overview.load(workstation, hash), *before)} for id, hash, *before in stale]
+    stale = {hash: (id, before) for id, hash, *before in workstation.vault.connection.execute(STALE)}
+    settled = []
+    for case in overview.load_all(workstation, [*stale]):
+        id, before = stale[case.id]
+        settled.append({"case": id, **derived(case, *before)})
     if settled:
         vault_rows.settle(workstation.vault.connection, settled)
     return bool(settled)

@@ -1,8 +1,9 @@
 """Cases as a reviewer sees them.  Nothing is stored here: everything is computed from a case's messages."""
 
 import datetime
+import itertools
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, reduce
 
@@ -18,12 +19,13 @@ from whistle.workstation.duties import deadlines, office
 from whistle.workstation.duties.clocks import DIRECTIVE, Office
 from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
+from whistle.workstation.vault import rows
 from whistle.workstation.vault.models import TrayItem
 from whistle.workstation.workstation import Workstation
 
 REPLIES = (
-    select(TrayItem.fields, TrayItem.known)
-    .where(TrayItem.case == bindparam("case"), TrayItem.what == "reply", TrayItem.aside.is_(False))
+    select(TrayItem.case, TrayItem.fields, TrayItem.known)
+    .where(TrayItem.case.in_(bindparam("cases", expanding=True)), TrayItem.what == "reply", TrayItem.aside.is_(False))
     .order_by(TrayItem.id)
 )
 URGENT = "urgent"  # the label that puts a case first
@@ -278,15 +280,38 @@ def _seen(entry: Entry) -> tuple[str, ...]:
 
 def load(workstation: Workstation, case: str) -> Case:
     """Load a case from its messages."""
-    row = workstation.case_row(case)
-    if row is None:
-        return Case(case, (), (), 0, workstation.today())
-    entries = tuple(entry_of(workstation, kept) for kept in workstation.all_kept(case))
+    return next(load_all(workstation, [case]), Case(case, (), (), 0, workstation.today()))
+
+
+def load_all(workstation: Workstation, cases: Sequence[str]) -> Iterator[Case]:
+    """Load those of these cases that have messages; a few are read at once."""
+    some: dict[str, list[str]] = {}
+    for case, hashes in rows.hashes_by_case(workstation.vault.connection, cases):
+        if some and sum(map(len, some.values())) + len(hashes) > rows.CHUNK:
+            yield from _load(workstation, some)
+            some = {}
+        some[case] = hashes
+    if some:
+        yield from _load(workstation, some)
+
+
+def _load(workstation: Workstation, some: Mapping[str, list[str]]) -> Iterator[Case]:
+    """Load cases with these hashes of messages."""
+    messages = iter(workstation.messages([hash for hashes in some.values() for hash in hashes]))
+    found = rows.cases(workstation.vault.connection, [*some])
+    tray: dict[str, list[Written]] = {}
+    for case, fields, known in workstation.vault.session.execute(REPLIES, {"cases": [*some]}):
+        tray.setdefault(case, []).append(Written(fields["mark"], known))
+    for case, hashes in some.items():
+        entries = tuple(entry_of(workstation, kept) for kept in itertools.islice(messages, len(hashes)))
+        yield _case(workstation, case, found[case], entries, tray.get(case, ()))
+
+
+def _case(
+    workstation: Workstation, case: str, row: rows.Case, entries: tuple[Entry, ...], tray: Iterable[Written]
+) -> Case:
     own = (row.title, tuple(row.labels), row.muted_at)
-    clocks = office.of(workstation)
-    written = workstation.vault.session.execute(REPLIES, {"case": case})
-    tray = tuple(Written(fields["mark"], known) for fields, known in written)
-    read = Case(case, entries, (), row.opened, workstation.today(), *own, tray, clocks)
+    read = Case(case, entries, (), row.opened, workstation.today(), *own, tuple(tray), office.of(workstation))
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)
     crowd = mismatches.crowd(read.allowed, workstation)
@@ -303,7 +328,7 @@ def mark_read(workstation: Workstation, case: Case) -> None:
 
 def queue(workstation: Workstation) -> list[Case]:
     """All cases: those written to after they were closed, urgent, new or unanswered, others by deadline, closed."""
-    return sorted((load(workstation, case) for case in workstation.case_ids()), key=order)
+    return sorted(load_all(workstation, workstation.case_ids()), key=order)
 
 
 def order(case: Case) -> tuple[bool, bool, bool, bool, datetime.date, str]:

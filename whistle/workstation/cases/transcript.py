@@ -173,7 +173,7 @@ def continues(workstation: Workstation, case: Case) -> str:
     if continued is None:
         return ""
     name = reference(bytes.fromhex(continued.case))
-    old_messages = (workstation.message(hash).message for hash in workstation.rules(continued.case))
+    old_messages = (kept.signed.message for kept in workstation.rules(continued.case))
     old = next((each.sender for each in old_messages if isinstance(each, ByReporter)), None)
     if old is None:
         return f"It says that it continues the case {name}, which is not here."

@@ -18,7 +18,7 @@ from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.waiting import CASE, MANIFEST, PIECES, Waiting
 from whistle.workstation.remarks import Remark
-from whistle.workstation.workstation import Workstation
+from whistle.workstation.workstation import Kept, Workstation
 
 FIRST = {"report": 0, "follow-up": 1, "grant": 2}
 
@@ -62,19 +62,19 @@ class Rules:
     def case(self) -> Case:
         """The case with these messages alone, loaded when first asked for."""
         if self._case is None:
-            entries = (self.entry(self._workstation.message(hash)) for hash in self._workstation.rules(self._id))
+            entries = map(self._entry, self._workstation.rules(self._id))
             self._case = _including(Case(self._id, (), (), 0, self._workstation.today()), entries)
         return self._case
 
-    def add(self, signed: Signed) -> None:
-        """Take one more message into account, which was saved."""
+    def add(self, kept: Kept) -> None:
+        """Take one more message into account, which may be saved."""
         if self._case is not None:
-            self._case = _including(self._case, [self.entry(signed)])
+            self._case = _including(self._case, [self._entry(kept)])
 
-    def entry(self, signed: Signed) -> Entry:
-        """A stored message; of a grant, whether it came after its key ended."""
-        is_grant, kept = isinstance(signed.message, Grant), self._workstation.kept(signed.hash)
-        return _entry(signed, ended_keys.of_stored(self._workstation, kept) if is_grant else None)
+    def _entry(self, kept: Kept) -> Entry:
+        """A message as it is stored; of a grant, whether it came after its key ended."""
+        is_grant = isinstance(kept.signed.message, Grant)
+        return _entry(kept.signed, ended_keys.of_stored(self._workstation, kept) if is_grant else None)
 
     def including(self, entries: Iterable[Entry]) -> Case:
         """The case as these messages would make it."""

@@ -1,11 +1,12 @@
 """Judging the messages of a part, and those that wait, until no more can be saved.
 
 The work is linear in what came: a case is judged again only while the set of people who may write in it changes, and
-what its messages say about that is read once.
+what its messages say about that is read once.  What is known of many messages is asked at once, and many are written
+at once.
 """
 
 import datetime
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from whistle.protocol.case.message import ByReporter, Grant, Report, Signed
@@ -13,14 +14,16 @@ from whistle.protocol.transfer.listing import Member
 from whistle.workstation.exchange import admission
 from whistle.workstation.exchange.admission import Breach, Damaged, LeftOut, Rules
 from whistle.workstation.exchange.waiting import Arrival, Room, Waiting
-from whistle.workstation.workstation import Workstation
+from whistle.workstation.remarks import Remark
+from whistle.workstation.workstation import Kept, Workstation
 
 BATCH = 8 * 1024**2  # bytes of lines that are held in memory before they are judged
+CHUNK = 200  # reports judged, and messages written, at once
 SHOWN = 20  # findings in a result; anyone can cause some
 
 
 @dataclass(frozen=True)
-class Kept:
+class New:
     """A message that was saved: its hash, case and kind."""
 
     hash: str
@@ -35,7 +38,7 @@ class Imported:
     parts: int = 0
     manifests: int = 0
     blocks: int = 0
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[New] = field(default_factory=list)
     not_mine: int = 0
     repeated: int = 0
     damaged: int = 0
@@ -85,8 +88,12 @@ class Judge:
 
     def __init__(self, workstation: Workstation, written: datetime.date, result: Imported) -> None:
         self._workstation = workstation
+        self._reports: list[Arrival] = []
         self._arrivals: list[Arrival] = []
         self._bytes = 0
+        self._known: set[str] = set()  # of those that are being judged, the messages that are stored or to be written
+        self._new: list[Kept] = []  # to be written
+        self._remarks: list[tuple[str, Remark]] = []  # to be written after them, each with its case
         self._room = Room(workstation)
         self._room.tidy(written)
         self._manifests = 0  # that were new when messages were last judged
@@ -94,9 +101,11 @@ class Judge:
         self.no_room: set[Member] = set()
 
     def add(self, arrival: Arrival) -> None:
-        """Have a message judged: a report now, any other with the rest of the part or once there are many."""
+        """Have a message judged: a report soon, any other with the rest of the part or once there are many."""
         if isinstance(arrival.signed.message, Report):
-            self._take(arrival, Rules(self._workstation, arrival.signed.message.case))
+            self._reports.append(arrival)
+            if len(self._reports) == CHUNK:
+                self._judge_reports()
             return
         self._arrivals.append(arrival)
         self._bytes += len(arrival.signed.line)
@@ -109,7 +118,16 @@ class Judge:
         self._room.save()
         self.result.waiting, self.result.no_room = len(self._room), len(self.no_room)
 
+    def _judge_reports(self) -> None:
+        """Judge the reports, of which none depends on another message."""
+        reports, self._reports = self._reports, []
+        self._ask([each.signed for each in reports])
+        for arrival in reports:
+            self._take(arrival, Rules(self._workstation, arrival.signed.message.case))
+        self._write()
+
     def _judge(self, blocks: Collection[bytes]) -> None:
+        self._judge_reports()
         new = self.result.manifests > self._manifests
         left = [*self._arrivals, *self._room.due((), blocks, new)]
         grown = {each.case for each in self.result.kept} | {
@@ -117,11 +135,13 @@ class Judge:
         }
         left += self._room.due(grown, (), False)
         self._manifests, self._arrivals, self._bytes = self.result.manifests, [], 0
+        self._ask([each.signed for each in left])
         by_case: dict[str, list[Arrival]] = {}
         for arrival in sorted(left, key=lambda each: admission.order(each.signed)):
             by_case.setdefault(arrival.signed.message.case, []).append(arrival)
         for case, arrivals in by_case.items():
             self._judge_case(arrivals, Rules(self._workstation, case))
+        self._write()
 
     def _judge_case(self, arrivals: list[Arrival], rules: Rules) -> None:
         """Judge messages of one case again and again, until the set of people who may write in it no longer changes."""
@@ -151,27 +171,51 @@ class Judge:
             result.not_mine += 1
         except Breach as breach:
             result.findings.append(f"Refused: {breach.message}.")
-            self._workstation.note_fault(signed.message.case, breach.remark)
+            self._remarks.append((signed.message.case, breach.remark))
         self._room.remove(signed.hash)
         return None
 
     def _is_repeated(self, arrival: Arrival) -> bool:
         """Whether there is nothing new in it; a grant that was at the server earlier than recorded may count now."""
-        if not self._workstation.has(arrival.signed.hash):
+        if arrival.signed.hash not in self._known:
             return False
+        self._write()  # it may be among these
         self.result.repeated += 1
         is_earlier = self._workstation.note_server(arrival.signed.hash, arrival.server)
         return not (is_earlier and isinstance(arrival.signed.message, Grant))
 
     def _save(self, arrival: Arrival, verdict: admission.Verdict, rules: Rules) -> None:
-        grantor = getattr(arrival.signed.message, "sender", "")
+        signed, today = arrival.signed, self._workstation.today()
+        grantor = getattr(signed.message, "sender", "")
+        if verdict.originals:
+            self._known |= self._workstation.known([each.hash for each in verdict.originals])
         for original in verdict.originals:
-            self._keep(original, "grant", None, rules, grantor)
-        self._keep(arrival.signed, "envelope", arrival.server, rules)
-        for remark in verdict.remarks:
-            self._workstation.note_fault(arrival.signed.message.case, remark)
+            self._keep(Kept(original, "grant", today, None, None, grantor), rules)
+        self._keep(Kept(signed, "envelope", today, arrival.server, None, ""), rules)
+        self._remarks += [(signed.message.case, remark) for remark in verdict.remarks]
+        if len(self._new) >= CHUNK:
+            self._write()
 
-    def _keep(self, signed: Signed, via: str, server: datetime.date | None, rules: Rules, grantor: str = "") -> None:
-        if self._workstation.save(signed, via, server, grantor):
-            self.result.kept.append(Kept(signed.hash, signed.message.case, signed.message.kind))
-        rules.add(signed)
+    def _keep(self, kept: Kept, rules: Rules) -> None:
+        """Have a message written, unless it is there already, and take it into account."""
+        signed = kept.signed
+        if signed.hash in self._known:
+            self._write()  # it may be among these
+            kept = self._workstation.kept(signed.hash)
+        else:
+            self._known.add(signed.hash)
+            self._new.append(kept)
+            self.result.kept.append(New(signed.hash, signed.message.case, signed.message.kind))
+        rules.add(kept)
+
+    def _ask(self, messages: Iterable[Signed]) -> None:
+        """Ask which of these messages are stored."""
+        self._known = self._workstation.known([each.hash for each in messages])
+
+    def _write(self) -> None:
+        """Save what was judged."""
+        if self._new:
+            self._workstation.insert(*self._new)
+        for case, remark in self._remarks:
+            self._workstation.note_fault(case, remark)
+        self._new, self._remarks = [], []

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, insert, select
 
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import envelope
@@ -201,18 +201,19 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
     counts, begun = Counter(each.case for each in result.kept), set(workstation.begun())
     grown = [case for case, new in counts.items() if new > 1 or case not in begun]  # only there can a grantee miss any
     for what, new in zip(UNDONE, (taken, grown), strict=True):
-        noted = _undone(workstation, what)
-        workstation.vault.session.add_all(Undone(what=what, hash=hash) for hash in new if hash not in noted)
+        noted = set(_undone(workstation, what))
+        _note(workstation, what, [hash for hash in new if hash not in noted])
 
 
 def _catch_up(workstation: Workstation, result: Imported) -> None:
     """Sign again what was taken, and grant messages that omit a grantee, if that can be signed now."""
     with workstation.change():
         for what, do in UNDONE.items():
-            for hash in _undone(workstation, what):
-                if _done(workstation, do, hash, result):
-                    row = Undone.what == what, Undone.hash == hash
-                    workstation.vault.session.execute(delete(Undone).where(*row), **UNSYNCED)
+            noted = _undone(workstation, what)
+            left = [hash for hash in noted if not _done(workstation, do, hash, result)]
+            if left != noted:
+                workstation.vault.session.execute(delete(Undone).where(Undone.what == what), **UNSYNCED)
+                _note(workstation, what, left)
 
 
 def _done(workstation: Workstation, do: Callable[[Workstation, str], object], what: str, result: Imported) -> bool:
@@ -224,6 +225,11 @@ def _done(workstation: Workstation, do: Callable[[Workstation, str], object], wh
     if do is compose.send_again and done is not None:
         result.findings.append(MOVED if done else STUCK)
     return True
+
+
+def _note(workstation: Workstation, what: str, hashes: Sequence[str]) -> None:
+    if hashes:
+        workstation.vault.session.execute(insert(Undone), [{"what": what, "hash": hash} for hash in hashes])
 
 
 def _undone(workstation: Workstation, what: str) -> list[str]:

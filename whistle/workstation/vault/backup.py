@@ -118,8 +118,8 @@ def _sealed_again(workstation: Workstation, hash: str, newest: HybridRecipient) 
 
 def _pieces(workstation: Workstation) -> Iterator[bytes]:
     """A line of JSON for each complete attachment, since no stock tool computes the ids of its blocks."""
-    for case in workstation.case_ids():
-        for entry in overview.load(workstation, case).entries:
+    for case in overview.load_all(workstation, workstation.case_ids()):
+        for entry in case.entries:
             rest = getattr(entry.signed.message, "rest", None)
             for record in filter(workstation.blocks.complete, [*entry.attachments, *([rest] if rest else [])]):
                 ids = [id.hex() for id in block_ids(record)]

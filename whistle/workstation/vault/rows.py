@@ -3,29 +3,36 @@
 No objects of these rows are held, so that nothing has to be kept in step with them.
 """
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple, cast
 
-from sqlalchemy import Connection, Row, Table, bindparam, insert, select, update
+from sqlalchemy import Connection, Row, Select, Table, bindparam, insert, select, update
 
 from whistle.workstation.vault.models import CaseRow, MessageRow
 
-CHUNK = 400  # messages read by one statement
+CHUNK = 400  # rows named by one statement
 CASES, MESSAGES = cast(Table, CaseRow.__table__), cast(Table, MessageRow.__table__)
 
 _NAMED = CASES.c.hash == bindparam("case")
+_AMONG = CASES.c.hash.in_(bindparam("names", expanding=True))
 _COLUMNS = "id", "opened", "recorded", "waits", "title", "labels", "muted_at", "stale"
-_CASE = select(*(CASES.c[name] for name in _COLUMNS)).where(_NAMED)
+_CASES = select(CASES.c.hash, *(CASES.c[name] for name in _COLUMNS)).where(_AMONG)
 _NEW_CASE = insert(CASES)
+_THESE = select(CASES.c.hash, CASES.c.id, CASES.c.stale).where(_AMONG)
 _STALE = update(CASES).where(CASES.c.id == bindparam("case")).values(stale=True)
 _FILES = update(CASES).where(_NAMED).values(files=True)
-_HAS = select(MESSAGES.c.id).where(MESSAGES.c.hash == bindparam("message"))
+_KNOWN = select(MESSAGES.c.hash).where(MESSAGES.c.hash.in_(bindparam("names", expanding=True)))
 _NEW_MESSAGE = insert(MESSAGES)
 _KEPT = "hash", "via", "arrived", "server", "stored", "grantor", "line", "signature"
 _READ = select(*(MESSAGES.c[name] for name in _KEPT))
 _ONE = _READ.where(MESSAGES.c.hash == bindparam("message"))
-_SOME = _READ.where(MESSAGES.c.hash.in_(bindparam("messages", expanding=True)))
+_SOME = _READ.where(MESSAGES.c.hash.in_(bindparam("names", expanding=True)))
 _HASHES = select(MESSAGES.c.hash).join(CASES).where(_NAMED).order_by(MESSAGES.c.id)
+_ALL_HASHES = (
+    select(CASES.c.hash, MESSAGES.c.hash).join_from(MESSAGES, CASES).where(_AMONG).order_by(CASES.c.id, MESSAGES.c.id)
+)
 _RULES = select(MESSAGES.c.hash).join(CASES).where(_NAMED, MESSAGES.c.rules).order_by(MESSAGES.c.id)
 _INDEXED = (
     update(MESSAGES)
@@ -47,21 +54,24 @@ class Case(NamedTuple):
     stale: bool
 
 
-def case(connection: Connection, hash: str) -> Case | None:
-    """A case's row; None for a case without messages."""
-    row = connection.execute(_CASE, {"case": hash}).first()
-    return Case(*row) if row else None
+def cases(connection: Connection, hashes: Sequence[str]) -> dict[str, Case]:
+    """The rows of these cases by their hashes; none for a case without messages."""
+    return {row[0]: Case(*row[1:]) for row in _named(connection, _CASES, hashes)}
 
 
-def touch(connection: Connection, hash: str, digits: str) -> tuple[int, bool]:
-    """Have the list's columns of a case computed anew, and add it if it is new; its id, and whether it was added."""
-    row = case(connection, hash)
-    if row is None:
-        [id] = connection.execute(_NEW_CASE, {"hash": hash, "digits": digits}).inserted_primary_key or (0,)
-        return int(id), True
-    if not row.stale:
-        connection.execute(_STALE, {"case": row.id})
-    return row.id, False
+def touch(connection: Connection, digits: Mapping[str, str]) -> tuple[dict[str, int], list[str]]:
+    """Have the list's columns of these cases computed anew, and add those that are new, with the digits of their names.
+
+    Returns the ids of all by their hashes, and the hashes of those that were added.
+    """
+    found = list(_named(connection, _THESE, [*digits]))
+    if fresh := [{"case": row.id} for row in found if not row.stale]:
+        connection.execute(_STALE, fresh)
+    ids = {row.hash: row.id for row in found}
+    if new := [hash for hash in digits if hash not in ids]:
+        connection.execute(_NEW_CASE, [{"hash": hash, "digits": digits[hash]} for hash in new])
+        ids |= {row.hash: row.id for row in _named(connection, _THESE, new)}
+    return ids, new
 
 
 def change_case(connection: Connection, hash: str, **values: Any) -> None:
@@ -81,13 +91,13 @@ def settle(connection: Connection, derived: Sequence[dict[str, Any]]) -> None:
     connection.execute(update(CASES).where(CASES.c.id == bindparam("case")).values(**values, stale=False), derived)
 
 
-def has(connection: Connection, message: str) -> bool:
-    """Whether a message is stored."""
-    return connection.execute(_HAS, {"message": message}).first() is not None
+def known(connection: Connection, messages: Sequence[str]) -> set[str]:
+    """Those of these messages that are stored."""
+    return {row.hash for row in _named(connection, _KNOWN, messages)}
 
 
-def insert_message(connection: Connection, values: dict[str, Any]) -> None:
-    """Add a message."""
+def insert_messages(connection: Connection, values: Sequence[dict[str, Any]]) -> None:
+    """Add messages."""
     connection.execute(_NEW_MESSAGE, values)
 
 
@@ -101,8 +111,7 @@ def messages(connection: Connection, hashes: Sequence[str]) -> Iterable[Row[Any]
     if len(hashes) == 1:
         yield from connection.execute(_ONE, {"message": hashes[0]})
         return
-    for start in range(0, len(hashes), CHUNK):
-        yield from connection.execute(_SOME, {"messages": hashes[start : start + CHUNK]})
+    yield from _named(connection, _SOME, hashes)
 
 
 def hashes(connection: Connection, case: str, rules: bool = False) -> list[str]:
@@ -110,6 +119,19 @@ def hashes(connection: Connection, case: str, rules: bool = False) -> list[str]:
     return list(connection.execute(_RULES if rules else _HASHES, {"case": case}).scalars())
 
 
+def hashes_by_case(connection: Connection, cases: Sequence[str]) -> Iterator[tuple[str, list[str]]]:
+    """Each of these cases that has messages, with their hashes in order of arrival."""
+    for case, rows in itertools.groupby(_named(connection, _ALL_HASHES, cases), key=itemgetter(0)):
+        yield case, [row[1] for row in rows]
+
+
 def note_indexed(connection: Connection, states: Sequence[dict[str, Any]]) -> None:
     """Note the `state` and the `text` of messages that the index was told, each with its `message`, the row's id."""
     connection.execute(_INDEXED, states)
+
+
+def _named(
+    connection: Connection, statement: Select[*tuple[Any, ...]], names: Sequence[str]
+) -> Iterator[Row[*tuple[Any, ...]]]:
+    for start in range(0, len(names), CHUNK):
+        yield from connection.execute(statement, {"names": names[start : start + CHUNK]})

@@ -97,8 +97,8 @@ def _texts(workstation: Workstation, lacking: Sequence[Row[int, str]]) -> dict[i
     """The texts of these messages by their rows, or of the first of them, as many as fit in ROOM."""
     texts: dict[int, str | None] = {}
     room = ROOM
-    for row in lacking:
-        texts[row.id] = text = text_of(workstation, row.hash)
+    for row, kept in zip(lacking, workstation.messages([row.hash for row in lacking]), strict=True):
+        texts[row.id] = text = text_of(workstation, kept.signed.message)
         room -= len(text or "")
         if room < 0:
             break
@@ -118,12 +118,11 @@ def _begin_anew(workstation: Workstation) -> None:
         workstation.vault.station.terms = terms.VERSION
 
 
-def text_of(workstation: Workstation, hash: str) -> str | None:
+def text_of(workstation: Workstation, signed: Message) -> str | None:
     """All that can be searched for in a message: what it says, and the names of its files; None while it is not here.
 
     What a grant hands over is stored, and searched, as messages of their own.
     """
-    signed = workstation.message(hash).message
     content, rest = entries.open_rest(workstation, signed)
     if content is not signed and isinstance(content, Body) and content.attachments:
         rows.note_files(workstation.vault.connection, content.case)  # whether files came is not told by its outside
