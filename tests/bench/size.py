@@ -45,5 +45,5 @@ def measure() -> Iterator[Figure]:
     own = sum(path.stat().st_size for path in Path(whistle.__file__).parent.rglob("*") if path.is_file())
     needed = closure()
     total = own + sum(map(weight, needed))
-    yield Figure("installed", "MB", total / 1e6, need="<= 100", note=f"{len(needed)} distributions and itself")
+    yield Figure("installed", "MB", total / 1e6, need="<= 110", note=f"{len(needed)} distributions and itself")
     yield Figure("direct dependencies", "", len(requirements(OURS)), need="<= 15")

@@ -12,7 +12,7 @@ from tests.server.test_reading import successors
 from tests.server.visitor import opened, reported
 from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import words
-from whistle.server import i18n
+from whistle.translations import catalogues
 
 pytestmark = pytest.mark.browser
 BESIDE = "main form .reading"
@@ -25,7 +25,7 @@ def blocked(path: str, number: int) -> str:
 
 def who(language: str, reads: str, out: str = "", key: str = "will") -> str:
     """How a page says it."""
-    t = i18n.load(language)
+    t = catalogues.load(language)
     left = t.text("reading.out", names=out) if out else t.text("reading.nobody_out")
     return f"{t.text(f'reading.{key}', names=reads) if reads else t.text('reading.nobody')} {left}"
 
@@ -59,14 +59,14 @@ def test_a_report_about_a_reader(
     address, line = served
     if not script:
         line.fault = blocked
-    t, now = i18n.load(language), who(language, "Ethics office", "Ombudsperson")
+    t, now = catalogues.load(language), who(language, "Ethics office", "Ombudsperson")
     with remote(name, address, language, axe=name == "chrome") as page:
         page("tell", TEXTS[language])
         for role in ("Ombudsperson", "Ethics office", "Staff counsel"):  # as a screen reader hears them
             page("see", f'aria/{t.text("tell.leave_out", name=role)}[role="checkbox"]')
-        both = t.text("reading.before", names=t.last.join(("Ombudsperson", "Ethics office")))
+        both = t.text("reading.before", names=t.plain_list(("Ombudsperson", "Ethics office")))
         if script:
-            waits(page, who(language, t.last.join(("Ombudsperson", "Ethics office"))))
+            waits(page, who(language, t.plain_list(("Ombudsperson", "Ethics office"))))
         else:
             waits(page, f"{both} {t.text('reading.changes')}")
         page("click", "#without")
@@ -74,14 +74,14 @@ def test_a_report_about_a_reader(
         assert page("told", f"document.querySelector({BESIDE!r}).getAttribute('aria-live')") == "polite"
         page("look", "who-ticked")
         page("click", "#without-2")
-        waits(page, who(language, "", t.last.join(("Ombudsperson", "Ethics office"))) if script
+        waits(page, who(language, "", t.plain_list(("Ombudsperson", "Ethics office"))) if script
               else t.text("reading.changes"))  # fmt: skip
         sends(page, script, "send")
         page("see", ".summary")
         page("look", "who-nobody")
         assert page("value", "#text") == TEXTS[language]
         if not script:
-            all_out = who(language, "", t.last.join(("Ombudsperson", "Ethics office")))
+            all_out = who(language, "", t.plain_list(("Ombudsperson", "Ethics office")))
             waits(page, f"{t.text('reading.chosen')} {all_out} {t.text('reading.changes')}")
         page("click", "#without-2")
         waits(page, now if script else t.text("reading.changes"))

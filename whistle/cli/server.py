@@ -44,7 +44,7 @@ def translate_errors(command: F) -> F:
         except StartError as error:
             raise Problem(str(error), error.hint) from error
         except ConfigError as error:
-            raise Problem(str(error), "mend whistle.toml; whistle server init makes a folder with a new one") from error
+            raise Problem(str(error), error.hint) from error
         except BadManifest as error:
             raise Problem(str(error), "see that --keys names what the root published, whole") from error
         except BackupError as error:

@@ -17,8 +17,12 @@ from whistle.protocol.case.message import MARKS, MAX_SLOTS
 from whistle.protocol.reporter.questions import WAY, Question
 from whistle.server.errors import ConfigError
 from whistle.server.toml_reader import Reader, Texts
+from whistle.translations import catalogues
+from whistle.translations.errors import CatalogueError
+from whistle.translations.translation import Translation
 
 FILE = "whistle.toml"
+TRANSLATIONS = "translations"  # a folder beside it, with an organisation's own .po files
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 MIB = 1024 * 1024  # bytes
@@ -106,6 +110,7 @@ class Config:
     chaff: float = 4.0  # mean number per day
     patience: float = 30.0  # seconds that a message waits in a queue when more arrive than may be stored
     beat: float = 0.25  # seconds; pages that answer a lookup leave on it
+    translations: Mapping[str, Translation] = field(default_factory=catalogues.shipped)  # by language
 
     @classmethod
     def load(cls, folder: Path) -> "Config":
@@ -143,8 +148,8 @@ class Config:
 
     @property
     def languages(self) -> list[str]:
-        """The languages in which this instance has a name, in the order of the file."""
-        return list(self.name)
+        """The languages that have both a name here and a translation; the first is the default."""
+        return [code for code in self.name if code in self.translations] or [catalogues.ENGLISH]
 
 
 def in_language(texts: Mapping[str, str], language: str) -> str:
@@ -166,6 +171,7 @@ def _read(folder: Path, top: Reader) -> Config:
         plan=tuple(_step(t) for t in top.tables("plan")),
         rates=rates,
         rates_storage=storage,
+        translations=_translations(folder),
         **_server(server),
     )
     top.finish()
@@ -241,6 +247,13 @@ def _guidance(folder: Path, files: Texts) -> dict[str, str]:
         except (OSError, UnicodeDecodeError) as error:
             raise ConfigError(f"guidance.{language} names a file that cannot be read") from error
     return texts
+
+
+def _translations(folder: Path) -> Mapping[str, Translation]:
+    try:
+        return catalogues.with_own(folder / TRANSLATIONS)
+    except CatalogueError as error:
+        raise ConfigError(f"{TRANSLATIONS}/{error}", error.hint) from error
 
 
 def _read_rates(given: Reader) -> tuple[dict[str, Rate], str]:

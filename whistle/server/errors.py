@@ -6,7 +6,11 @@ class ServerError(Exception):
 
 
 class ConfigError(ServerError):
-    """`whistle.toml`, or a file that it names, is invalid; the message names the setting."""
+    """`whistle.toml`, or a file that belongs to it, is invalid; the message names the setting or the line."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message)
+        self.hint = hint or "mend whistle.toml, or make a new folder with: whistle server init"
 
 
 class BadManifest(ServerError):

@@ -11,11 +11,13 @@ const UNITS = ["bytes", "kilobytes", "megabytes", "gigabytes"];
  * @typedef {Record<string, Value>} Values
  *
  * @typedef {object} Settings
- * @property {string} date
+ * @property {string} date with {day}, {month} and {year}
+ * @property {string} long the same with {weekday}
  * @property {string[]} months
  * @property {string[]} weekdays
  * @property {string} comma
  * @property {string} last
+ * @property {string} pair
  * @property {string} decimal
  * @property {string} words
  * @property {Record<string, string | Record<string, string>>} texts
@@ -78,8 +80,9 @@ export class Kit {
    * @param {(string | Node)[]} items
    */
   joined(items) {
-    const { comma, last } = this.settings;
-    const before = (/** @type {number} */ place) => (place === items.length - 1 ? last : comma);
+    const { comma, last, pair } = this.settings;
+    const end = items.length - 1;
+    const before = (/** @type {number} */ place) => (place < end ? comma : end === 1 ? pair : last);
     return fragment(...items.flatMap((item, place) => (place ? [before(place), isolate(item)] : [isolate(item)])));
   }
 
@@ -90,13 +93,11 @@ export class Kit {
    * @param {boolean} [long]
    */
   day(day, long = false) {
-    const { date, months, comma } = this.settings;
-    const [year, month, number] = day.split("-").map(Number);
-    const shown = date
-      .replace("{day}", String(number))
-      .replace("{month}", months[month - 1])
-      .replace("{year}", String(year));
-    return long ? this.weekday(day) + comma + shown : shown;
+    const { date, long: full, months } = this.settings;
+    const [year, month, number] = day.split("-");
+    /** @type {Record<string, string>} */
+    const parts = { day: String(Number(number)), month: months[Number(month) - 1], year, weekday: this.weekday(day) };
+    return (long ? full : date).replace(/\{(\w+)\}/g, (_, name) => parts[name]);
   }
 
   /**

@@ -33,6 +33,7 @@ __all__ = [
     "decode",
     "encode",
     "holds_code",
+    "list_for",
     "numbers",
     "wordlist",
 ]
@@ -51,6 +52,11 @@ class WordsError(Malformed):
     def __init__(self, reason: str, found: int = 0, word: str = "", neighbours: Sequence[str] = ()) -> None:
         super().__init__(f"not a retrieval code: {reason}")
         self.reason, self.found, self.word, self.neighbours = reason, found, word, tuple(neighbours)
+
+
+def list_for(language: str) -> str:
+    """The list, one of LANGUAGES, for people who read a language: its own or, where there is none, the English one."""
+    return language if language in LANGUAGES else LANGUAGES[0]
 
 
 def numbers(code: bytes) -> list[int]:

@@ -45,15 +45,17 @@ def kit(visit: Visit) -> flask.Response:
 
 
 def _settings(visit: Visit) -> str:
-    t = visit.t
+    t, how = visit.t, visit.t.conventions
     settings = {
-        "date": t.date,
-        "months": list(t.months),
-        "weekdays": list(t.weekdays),
-        "comma": t.comma,
-        "last": t.last,
-        "decimal": t.decimal,
-        "words": t.words,
+        "date": how.date,
+        "long": how.long_date,
+        "months": how.months,
+        "weekdays": how.weekdays,
+        "comma": how.comma,
+        "last": how.last,
+        "pair": how.pair,
+        "decimal": how.decimal,
+        "words": words.list_for(t.code),
         "texts": {key: message for key, message in t.messages.items() if key.startswith(TEXTS)},
         "plan": [] if visit.leapt else [_step(visit, step) for step in visit.config.plan],
         "leapt": visit.leapt,
@@ -68,7 +70,7 @@ def _pages(visit: Visit, signed: SignedManifest) -> Mapping[str, str]:
     t = visit.t
     waits = pickup(visit, signed, "done.pickup")
     shown = {
-        "words": ("words.html", _words()),
+        "words": ("words.html", _words(t.code)),
         "keep": ("keep.html", {"places": range(1, words.COUNT + 1)}),
         "kept": ("done.html", {"kept": True, "waits": waits, "plan": plan(visit, visit.day)}),
         "left": ("done.html", {"kept": False, "waits": waits, "plan": ()}),
@@ -109,8 +111,9 @@ def _step(visit: Visit, step: Step) -> dict[str, Any]:
     return {"days": step.days, "text": visit.localized(step.text), "doneBy": step.done_by}
 
 
-def _words() -> dict[str, Any]:
-    return {"words": ((MARKS["word"], MARKS["number"]),), "lists": words.LANGUAGES, "wrong": True}
+def _words(language: str) -> dict[str, Any]:
+    shown = {"words": ((MARKS["word"], MARKS["number"]),), "lists": words.LANGUAGES, "wrong": True}
+    return {**shown, "numbers_first": language not in words.LANGUAGES}
 
 
 def _case(visit: Visit) -> dict[str, Any]:

@@ -25,8 +25,8 @@ from whistle.server.errors import (
     NotAForm,
     TooBig,
 )
-from whistle.server.i18n import Translation
 from whistle.server.sealing.multipart import Arrived, Bounds
+from whistle.translations.translation import Translation
 
 WAYS = ("report", "advice")
 ATTEMPT_TEXT = re.compile(r"[0-9a-f]{64}")

@@ -12,12 +12,12 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.reporter.compose import Draft, NobodyLeft
 from whistle.protocol.reporter.reply_validation import BroughtIn
 from whistle.protocol.trust.manifest import RECOVERY, Channel, SignedManifest
-from whistle.server.i18n import Translation
 from whistle.server.reporter import fields
 from whistle.server.reporter.render import Visit, names, shown
 from whistle.server.sealing import arrival
 from whistle.server.sealing.case_view import CaseView
 from whistle.store import StoreError
+from whistle.translations.translation import Translation
 
 
 def line(visit: Visit, signed: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:

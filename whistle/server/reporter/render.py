@@ -14,15 +14,15 @@ from markupsafe import Markup
 
 from whistle.protocol.trust.manifest import RECOVERY, Channel, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
-from whistle.server import headers, i18n
+from whistle.server import headers
 from whistle.server.config import Config, Emergency, in_language
 from whistle.server.errors import NoManifest
-from whistle.server.i18n import Translation
 from whistle.server.instance import Instance
 from whistle.server.manifests import Manifests, next_collection
 from whistle.server.reporter.links import contact
 from whistle.server.sealing.multipart import Arrived, Bounds
 from whistle.store import Store, StoreError
+from whistle.translations.translation import Translation
 
 PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
 PAGE = 16_384  # bytes: other pages are multiples of this, whichever channel or words they show
@@ -135,21 +135,16 @@ def due(visit: Visit, signed: SignedManifest) -> str:
     """The day of the next planned pick-up, or "".  On such a day also the one after: today's may be over."""
     day, t = None if visit.leapt else next_collection(signed.manifest, visit.day), visit.t
     if day is None or day != visit.day:
-        return long_day(t, day) if day else ""
+        return t.long_day(day) if day else ""
     after = next_collection(signed.manifest, day + datetime.timedelta(days=1))
     assert after  # in a week at the latest
-    return t("case.today", today=t.weekdays[day.weekday()], day=long_day(t, after))
+    return t("case.today", today=t.weekday(day), day=t.long_day(after))
 
 
 def collection_days(visit: Visit, signed: SignedManifest) -> Markup:
     """A sentence with the weekdays of pick-ups."""
     days = [visit.t.weekday(name) for name in signed.manifest.collection]
     return visit.t("land.pickup", days=visit.t.listed(days)) if days else visit.t("land.pickup_none")
-
-
-def long_day(t: Translation, day: datetime.date) -> str:
-    """A date with its weekday."""
-    return t.comma.join((t.weekdays[day.weekday()], t.day(day)))
 
 
 def plan(visit: Visit, since: datetime.date, done: Mapping[str, datetime.date] | None = None) -> list[dict[str, str]]:
@@ -249,7 +244,7 @@ def _shared(visit: Visit) -> dict[str, Any]:
         "comes": _comes(visit),
         "danger": _danger(visit),
         "leapt": visit.leapt,
-        "languages": [i18n.load(code) for code in languages(visit.config)],
+        "languages": [visit.config.translations[code] for code in visit.config.languages],
     }
 
 
@@ -282,9 +277,3 @@ def _number(visit: Visit, emergency: Emergency) -> Markup:
     number = NUMBER.format(emergency.number)
     shown = visit.t("page.danger_number", number=number, label=label) if label else number
     return contact(emergency.number, SENTENCE.format(visit.t.direction, shown))
-
-
-def languages(config: Config) -> list[str]:
-    """The languages that have both a name in the configuration and a translation; the first is the default."""
-    translated = i18n.available()
-    return [code for code in config.languages if code in translated] or ["en"]

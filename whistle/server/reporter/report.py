@@ -252,7 +252,7 @@ def _with_code(visit: Visit, answer: Callable[[bytes], flask.Response]) -> flask
 
 def _list(visit: Visit) -> str:
     chosen = visit.arrived.get("list")
-    return chosen if chosen in words.LANGUAGES else visit.t.words
+    return chosen if chosen in words.LANGUAGES else words.list_for(visit.t.code)
 
 
 def stored(visit: Visit, reporter: Reporter) -> flask.Response:
@@ -273,6 +273,7 @@ def words_page(visit: Visit, reporter: Reporter, wrong: bool = False) -> flask.R
         code=fields.hidden_code(code),
         list=shown,
         lists=words.LANGUAGES,
+        numbers_first=visit.t.code not in words.LANGUAGES,
         reference=retrieval.reference(reporter.case),
         reading=readers_line.stored(visit, reporter),
         wrong=wrong,

@@ -11,7 +11,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, TooManyRequests
 
 from whistle.protocol.trust.manifest import GRACE, SignedManifest
-from whistle.server import i18n, limits, origin
+from whistle.server import limits, origin
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.instance import here
 from whistle.server.logs import LOG, log_error
@@ -22,7 +22,6 @@ from whistle.server.reporter.render import (
     channels,
     collection_days,
     files_hint,
-    languages,
     notice,
     outside,
     page,
@@ -30,6 +29,7 @@ from whistle.server.reporter.render import (
 )
 from whistle.server.sealing.multipart import Arrived, Body, Bounds, discard, receive
 from whistle.store import Away, StoreError
+from whistle.translations.negotiation import negotiate
 
 blueprint = flask.Blueprint("pages", __name__)
 
@@ -57,7 +57,7 @@ FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable
 @blueprint.get("/")
 def choose_language() -> flask.Response:
     """Redirect to the page in the browser's language."""
-    code = i18n.negotiate(flask.request.accept_languages, languages(here().config))
+    code = _preferred()
     response = flask.Response(status=303)
     response.headers["Location"] = flask.url_for("pages.show", language=code)
     response.headers["Vary"] = "Accept-Language"
@@ -169,8 +169,7 @@ def database_away(_: Away) -> flask.Response:
 def _visit_anywhere() -> Visit:
     """A visit in the URL's language or, if it has none, the browser's."""
     language = flask.request.path.strip("/")
-    available = languages(here().config)
-    return _visit(language if language in available else i18n.negotiate(flask.request.accept_languages, available))
+    return _visit(language if language in here().config.languages else _preferred())
 
 
 def _from_elsewhere(visit: Visit) -> flask.Response:
@@ -194,9 +193,14 @@ def _warn_about_proxy(visit: Visit) -> None:
 
 def _visit(language: str) -> Visit:
     instance = here()
-    if language not in languages(instance.config):
+    if language not in instance.config.languages:
         raise NotFound
-    return Visit.now(instance, i18n.load(language))
+    return Visit.now(instance, instance.config.translations[language])
+
+
+def _preferred() -> str:
+    """The language that the browser prefers, or else the first that the instance has."""
+    return negotiate(flask.request.accept_languages, here().config.languages)
 
 
 def _receive(visit: Visit) -> Arrived:

@@ -64,7 +64,7 @@ def check(folder: Path) -> Config:
         age.self_test()
         open_instance(config, may_be_away=True).store.close()
     except ConfigError as error:
-        raise StartError(str(error), "mend whistle.toml, or make a new folder with: whistle server init") from error
+        raise StartError(str(error), error.hint) from error
     except BadManifest as error:
         raise StartError(str(error), "put the roots' public keys and what they signed into keys/") from error
     except StoreError as error:
