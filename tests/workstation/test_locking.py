@@ -88,7 +88,7 @@ def test_the_passphrase_is_asked_for_in_the_page(page: FlaskClient, caplog: pyte
         problem = desk_of(page).problem
         assert problem and not (problem.__traceback__ or problem.__cause__ or problem.__context__)
     opened = unlock(page)
-    assert "<h1>Cases</h1>" in opened and "third floor" in opened and not is_free(page)
+    assert "<h1>Cases</h1>" in opened and "third floor" in opened and not desk_of(page).is_locked
     assert PASSPHRASE not in opened + caplog.text and "does not open" not in get(page, "locked")
 
 
@@ -120,7 +120,7 @@ def test_what_lies_in_the_folder_is_told(page: FlaskClient, tmp_path: Path) -> N
     assert "There is no vault in this folder." in shown and "init" in shown and "nowhere" in shown
     assert "<form" not in shown
     other = Workstation.open(desk_of(page).folder, PASSPHRASE)
-    assert "open in another program" in unlock(page)
+    assert "in use by another program" in unlock(page)
     other.close()
     (desk_of(page).folder / "vault.db").write_bytes(b"")
     assert "vault.db is empty" in unlock(page)
@@ -250,7 +250,7 @@ def test_it_locks_by_itself_while_it_is_served(page: FlaskClient) -> None:
         request = urllib.request.Request(f"{address}unlock", body, {"Origin": origin})
         with urllib.request.urlopen(request, timeout=PATIENCE) as answer:
             assert "<h1>Cases</h1>" in answer.read().decode()
-        assert not is_free(page)
+        assert not desk.is_locked
         desk.clocks = (lambda: time.monotonic() + 16 * MINUTE,)
         end = time.monotonic() + PATIENCE
         while not desk.is_locked and time.monotonic() < end:

@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 import termios
@@ -45,6 +46,17 @@ class Terminal:
         self.echoes = bool(termios.tcgetattr(self._ours)[3] & termios.ECHO)
         os.close(self._ours)
         return status
+
+    def see(self, words: str) -> "Terminal":
+        """Wait until these are on the screen."""
+        self._until(lambda: words in self.screen)
+        return self
+
+    def kill(self) -> None:
+        """End it at once, and wait until it has."""
+        os.kill(self._pid, signal.SIGKILL)
+        os.waitpid(self._pid, 0)
+        os.close(self._ours)
 
     def _until(self, done: Callable[[], bool]) -> None:
         end = time.monotonic() + PATIENCE

@@ -2,7 +2,6 @@
 
 import datetime
 import mimetypes
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -337,7 +336,7 @@ def _in_tray(number: int, how: str = "") -> None:
 def _text(file: Any) -> str:
     if file is None:
         return ""
-    if file is sys.stdin and sys.stdin.isatty():
+    if file.isatty():
         click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
     text: str = file.read()
     return text.strip("\n")

@@ -144,11 +144,23 @@ class Workstation:
 
     def close(self) -> None:
         """Lock the vault, and drop what was read from it."""
+        self._drop()
+        self.vault.close()
+
+    def rest(self) -> None:
+        """Let other programs use the vault until `resume`; it stays unlocked here."""
+        self.vault.rest()
+
+    def resume(self) -> None:
+        """Have the vault for oneself again, as other programs left it.  Raises VaultLocked while one uses it."""
+        if self.vault.resume():
+            self._drop()
+
+    def _drop(self) -> None:
         self._messages.clear()
         self._identities.clear()
         self.last_opened = self._me = self.office = None
         self._held = 0
-        self.vault.close()
 
     @property
     def profile(self) -> Mapping[str, Any]:

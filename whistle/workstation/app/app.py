@@ -95,7 +95,10 @@ def _one_at_a_time(app: flask.Flask) -> None:
         if flask.g.pop("counts", False):
             desk.touch()
         if flask.g.pop("inside", False):
-            desk.turn.release()
+            try:
+                desk.rest()
+            finally:
+                desk.turn.release()
 
 
 def _refused(error: WorkstationError) -> flask.Response:

@@ -23,7 +23,7 @@ from whistle.workstation.workstation import Today, Workstation, utc_today
 IDLE = 15 * 60  # seconds without a request of a person's, after which it locks
 LONGEST = 1024  # bytes of a passphrase, at every door
 TRAY = "tray"  # in place of a case, for a change of what waits there; the form is its number
-MOST_FORMS = 8  # kept sealed while it is locked; the oldest goes first
+MOST_FORMS = 8  # kept sealed while the vault cannot be used; the oldest goes first
 # The one stands still while a laptop sleeps, on some systems; the other can be set. Whichever went further counts.
 CLOCKS: tuple[Callable[[], float], ...] = (time.monotonic, time.time)
 
@@ -31,7 +31,8 @@ CLOCKS: tuple[Callable[[], float], ...] = (time.monotonic, time.time)
 class Desk:
     """The workstation in `folder`, unlocked or not; `begin` makes the page's state for an unlocked one.
 
-    Whoever uses it holds `turn`, so that a lock waits for what is under way.
+    Whoever uses it holds `turn`, so that a lock waits for what is under way.  Between two requests the vault rests, so
+    that commands can open it with its passphrase as if there were no page.
     """
 
     def __init__(
@@ -42,7 +43,7 @@ class Desk:
         self.turn = threading.Lock()
         self.clocks = CLOCKS
         self.problem: WorkstationError | None = None  # of the last attempt to unlock
-        self.not_done = False  # a form came while it was locked
+        self.not_done = False  # a form came while it was locked, or used by a command
         self._begin = begin
         self._today = today
         self._session: Session | None = None
@@ -102,6 +103,16 @@ class Desk:
         self._session.workstation.close()
         self._session = None
         gc.collect()  # what refers to itself too
+
+    def resume(self) -> None:
+        """Have the vault for the page alone.  Raises VaultLocked while a command uses it."""
+        if self._session is not None:
+            self._session.workstation.resume()
+
+    def rest(self) -> None:
+        """Let commands use the vault until `resume`."""
+        if self._session is not None:
+            self._session.workstation.rest()
 
     def touch(self) -> None:
         """A person did something."""

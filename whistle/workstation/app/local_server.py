@@ -37,6 +37,7 @@ def serve(
     except listening.PortTaken as exc:
         raise Refused(str(exc), exc.hint) from exc
     desk: Desk = app.config["WHISTLE_DESK"]
+    desk.rest()
     server.service_actions = desk.tick  # type: ignore[method-assign]  # twice a second, as long as it is served
     return server, address, desk
 

@@ -1,4 +1,4 @@
-"""Unlocking and locking in the page, and what a locked page answers.
+"""Unlocking and locking in the page, and what a locked page answers, or one whose vault a command uses just now.
 
 While it is locked every request leads to the one form that asks for the passphrase.  A page that is left alone puts
 itself away when the lock falls: most ask for the locked page by then; one with forms for long texts stays, and hides
@@ -12,15 +12,20 @@ from whistle.workstation.app import pages
 from whistle.workstation.app.desk import TRAY
 from whistle.workstation.app.pages import desk
 from whistle.workstation.app.refused_forms import Form
-from whistle.workstation.errors import WorkstationError
+from whistle.workstation.errors import VaultLocked, WorkstationError
 from whistle.workstation.vault.storage import Vault
 
 WRITING = ("pages.case", "pages.confirm", "tray.shown")  # whose forms hold what somebody writes
 WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change")  # what they send
 FRAME = "viewing.frame"
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
-FREE = ("pages.static", "locking.locked", "locking.unlock", "locking.lock", "locking.away")
-KEPT = ("the workstation had locked itself", "what you typed is back; send it again, and choose its files again")
+AGAIN = 3  # seconds until a page asks again whether the command has ended
+FREE = ("pages.static", "locking.locked", "locking.unlock", "locking.lock", "locking.busy", "locking.away")
+KEPT = (
+    "the workstation had locked itself, or a command was at work",
+    "what you typed is back; send it again, and choose its files again",
+)
+NOT_DONE = "Another command was at work, so nothing was done. Do it again."
 
 locking = flask.Blueprint("locking", __name__)
 
@@ -37,13 +42,17 @@ def _enter() -> Response | None:
     if flask.request.endpoint in (None, *FREE):
         return None
     if current.is_locked:
-        return _refused()
+        return _refused("locking.locked")
+    try:
+        current.resume()
+    except VaultLocked:
+        return _wait() if flask.request.method == "GET" and _is_page() else _refused("locking.busy")
     current.touch()
     flask.g.counts = True  # to its end
     return None
 
 
-def _refused() -> Response:
+def _refused(to: str) -> Response:
     if flask.request.method == "POST":
         current, fields = desk(), flask.request.form.to_dict()
         current.not_done = not (flask.request.endpoint in WRITTEN and fields.get("text"))
@@ -51,9 +60,22 @@ def _refused() -> Response:
             at = flask.request.view_args or {}
             form = flask.request.path.rpartition("/")[2] if "name" in at else str(at["number"])
             current.keep(at.get("name", TRAY), form, Form(*KEPT, fields))
-    if flask.request.headers.get("Sec-Fetch-Dest", "document") != "document":
-        return flask.Response("The workstation is locked.\n", status=409, mimetype="text/plain")
-    return flask.redirect(flask.url_for("locking.locked"), 303)
+    if not _is_page():
+        return flask.Response("The workstation is locked or busy.\n", status=409, mimetype="text/plain")
+    return flask.redirect(flask.url_for(to), 303)
+
+
+def _is_page() -> bool:
+    return flask.request.headers.get("Sec-Fetch-Dest", "document") == "document"
+
+
+def _wait() -> flask.Response:
+    """What is shown while a command uses the vault; it asks for the same page again."""
+    page = flask.current_app.jinja_env.get_template("busy.html")  # without what other pages show, which the vault holds
+    answer = flask.Response(page.render(here=desk()), 503, mimetype="text/html")
+    asked = {**(flask.request.view_args or {}), **flask.request.args}
+    answer.headers["Refresh"] = f"{AGAIN}; url={flask.url_for(str(flask.request.endpoint), **asked)}"
+    return answer
 
 
 def _put_away(response: flask.Response) -> flask.Response:
@@ -90,6 +112,22 @@ def unlock() -> Response:
         current.unlock(flask.request.form.get("passphrase", ""))
         if current.is_locked:
             return flask.redirect(flask.url_for("locking.locked"), 303)
+    return flask.redirect(_given_back() or flask.url_for("pages.queue"), 303)
+
+
+@locking.get("/busy")
+def busy() -> Response:
+    """What a page shows while a command uses the vault; once that has ended, what was typed, or the cases."""
+    current = desk()
+    if current.is_locked:
+        return flask.redirect(flask.url_for("locking.locked"), 303)
+    try:
+        current.resume()
+    except VaultLocked:
+        return _wait()
+    if current.not_done:
+        current.session.say(NOT_DONE, good=False)
+        current.not_done = False
     return flask.redirect(_given_back() or flask.url_for("pages.queue"), 303)
 
 

@@ -5,7 +5,7 @@ altered is not opened at all, since SQLCipher alone would read a damaged overflo
 """
 
 import importlib.resources
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,13 +27,16 @@ PRAGMAS = (
     "foreign_keys = ON",
     "temp_store = MEMORY",
     "secure_delete = ON",
-    "locking_mode = EXCLUSIVE",  # one program at a time, by the system's own locks
     "journal_mode = TRUNCATE",
     "synchronous = FULL",
     f"cache_size = -{CACHE}",
     "cell_size_check = ON",
     "mmap_size = 0",
 )
+# One program at a time, by the system's own locks: they end with the program, however it ends.  The mode changes only
+# inside of the transaction, since a program that keeps half a lock would hold up the other one and itself.
+HOLD = ("BEGIN EXCLUSIVE", "PRAGMA locking_mode = EXCLUSIVE", "COMMIT")
+RELEASE = ("PRAGMA locking_mode = NORMAL", "SELECT count(*) FROM sqlite_schema")  # the file is let go of by reading it
 IN_MEMORY = 2  # what `PRAGMA temp_store` must say: temporary files would not be sealed
 
 
@@ -66,8 +69,8 @@ def _connect(path: Path, key: bytes) -> dbapi2.Connection:
             raw.execute(f"PRAGMA key = \"x'{key.hex()}'\"")  # first, and never by way of what might log it
             for pragma in PRAGMAS:
                 raw.execute(f"PRAGMA {pragma}")
-            raw.execute("BEGIN EXCLUSIVE")
-            raw.execute("COMMIT")
+            for statement in HOLD:
+                raw.execute(statement)
             if raw.execute("PRAGMA temp_store").fetchone() != (IN_MEMORY,):
                 raise VaultError("this build of SQLCipher would write temporary files in clear", "install it anew")
             if raw.execute("PRAGMA cipher_integrity_check").fetchone():
@@ -78,6 +81,28 @@ def _connect(path: Path, key: bytes) -> dbapi2.Connection:
         raw.close()
         raise
     return raw
+
+
+def hold(connection: Connection) -> int:
+    """Let no other program use the file; returns a number that is another one after each change by others.
+
+    Raises VaultLocked while another program uses it.
+    """
+    return _run(connection, HOLD)
+
+
+def release(connection: Connection) -> int:
+    """Let other programs use the file; returns the same number."""
+    return _run(connection, RELEASE)
+
+
+def _run(connection: Connection, statements: Iterable[str]) -> int:
+    raw = connection.connection.driver_connection
+    assert raw is not None
+    with named_errors():
+        for statement in statements:
+            raw.execute(statement).fetchall()
+        return int(raw.execute("PRAGMA data_version").fetchone()[0])
 
 
 def prepare(made: Engine) -> None:
@@ -118,7 +143,8 @@ def named(exc: Exception) -> VaultError:
     words = str(exc)
     if any(each in words for each in LOCKED):
         return VaultLocked(
-            "the vault is open in another program", "close the other window or `whistle workstation open` first"
+            "the vault is in use by another program",
+            "wait until the other command, or what the page does, has ended; then try again",
         )
     if isinstance(exc, PermissionError) or any(each in words for each in READ_ONLY):
         return VaultReadOnly(

@@ -50,7 +50,8 @@ class Vault:
         self.folder = folder
         self._lock = threading.RLock()
         self._inside = False  # a transaction
-        self._turns = 0  # beginnings and ends of transactions
+        self._turns = 0  # beginnings and ends of transactions, and changes by other programs
+        self._resting_at: int | None = None  # the number of other programs' changes at `rest`
         self._fault: VaultError | None = None  # that stopped this transaction's writing
         self._engine = database.engine(folder / DATABASE, _subkey(key, LABEL), _weak(self._note_fault))
         try:
@@ -113,6 +114,23 @@ class Vault:
     def check(folder: Path) -> None:
         """Check that there is a vault, before asking for a passphrase.  Raises VaultError."""
         _settings(folder)
+
+    def rest(self) -> None:
+        """Let other programs use the file, until `resume`."""
+        with self._lock:
+            if self._resting_at is None:
+                self._resting_at = database.release(self.connection)
+
+    def resume(self) -> bool:
+        """Have the file for oneself again; whether another program changed it since `rest`.  Raises VaultLocked."""
+        with self._lock:
+            if self._resting_at is None:
+                return False
+            changed, self._resting_at = database.hold(self.connection) != self._resting_at, None
+            if changed:
+                self._turns += 1
+                self.session.expire_all()
+            return changed
 
     def close(self) -> None:
         """Close the file once writing has ended; another program may open the vault then."""
