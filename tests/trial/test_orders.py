@@ -23,7 +23,6 @@ from tests.trial.counts import full
 from tests.trial.world import COURIERS, PEOPLE, World
 from whistle import courier as couriers
 from whistle.courier.folder import RECEIPTS
-from whistle.protocol.case.message import Body, Reply
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import Reporter, derive
 from whistle.server.sealing.arrival import view_case
@@ -88,7 +87,7 @@ class Order:
     def text(self, what: str) -> str:
         """A text that nothing else says."""
         said = f"This is {what} {self.number}-{len(self.told) + len(self.going)}-{self.chance.getrandbits(48):012x}."
-        said += LONG.rstrip() if what not in ("status", "grant") and self.chance.random() < 0.05 else ""
+        said += LONG.rstrip() if what in ("report", "follow-up", "note") and self.chance.random() < 0.05 else ""
         if what in ("report", "follow-up"):
             self.told.append(said)
         else:

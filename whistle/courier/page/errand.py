@@ -50,10 +50,11 @@ class Errand:
 
     def exchange(self) -> Iterator[Word]:
         """Exchange with the one stick that can be used; closing the page does not end it."""
-        usable, _ = self.found()
+        usable, fresh = self.found()
         if len(usable) != 1:
-            what = "There is no stick." if not usable else "More than one stick is in."
-            yield Word(what, True, False, "Put in one stick that is known here, then try again.")
+            what = "More than one stick is in." if usable else "There is no stick."
+            hint = "Put in one stick that is known here, wait a moment, then try again."
+            yield Word(what, True, False, "The one that is in is new here: look, and name it." if fresh else hint)
             return
         if not self._busy.acquire(blocking=False):
             yield Word("An exchange is under way.", True, False, "Leave the stick in; look again in a minute.")

@@ -114,7 +114,7 @@ class Session:
         usable, _ = self.offered()
         if len(usable) != 1:
             what = "more than one known stick is in" if usable else "there is no stick that is known here"
-            raise Refused(what, "put in one, give it a name if it is new, then exchange")
+            raise Refused(what, "put in one, give it a name if it is new, wait a moment, then exchange")
         return usable[0].folder
 
 
