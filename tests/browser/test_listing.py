@@ -40,6 +40,18 @@ def test_the_list_is_worked_through_by_keyboard(tmp_path: Path) -> None:
         page("see", ".chosen form")
         assert "1 of 2 cases" in page("text", "main") and "Copy room, 3 May" in page("text", "main")
         page("look", "desk-filtered")
+        tab_to(page, "name ")
+        page("type", "#filter-name", "Copy room")
+        page("keys", "Enter")
+        page("see", ".kept [aria-current]")
+        tab_to(page, "case ")
+        page("keys", "Space")
+        tab_to(page, "label ")
+        page("type", "#label", "urgent, they say")
+        page("keys", "Enter")  # adds it, and neither acknowledges nor mutes
+        page("see", ".said.good")
+        assert "1 case labelled: urgent, they say" in page("text", "main")
+        page("look", "desk-kept")
         tab_to(page, "case ")
         page("keys", "Space")
         tab_to(page, "Acknowledge receipt")
@@ -59,6 +71,7 @@ def test_the_list_is_worked_through_by_keyboard(tmp_path: Path) -> None:
         page("see", ".said.good")
         assert "1 case; 1 muted" in page("text", "main")
         page("look", "desk-list")
+        set_aside(page, found)
 
 
 def name_one(page: Remote, found: Desk) -> None:
@@ -72,3 +85,15 @@ def name_one(page: Remote, found: Desk) -> None:
     page("see", ".said.good")
     page("look", "desk-case")
     page("goto", f"{found.address}/t/")
+
+
+def set_aside(page: Remote, found: Desk) -> None:
+    """What waits in the tray goes with no exchange."""
+    page("goto", f"{found.address}/t/tray")
+    tab_to(page, "Set it aside")
+    page("keys", "Enter")
+    page("see", "#aside")
+    page("look", "desk-tray")
+    tab_to(page, "Put it back")
+    page("keys", "Enter")
+    page("gone", "#aside")

@@ -341,3 +341,23 @@ def test_an_empty_message_is_refused(world: World) -> None:
     for write in (compose.reply, compose.note):
         with pytest.raises(Refused, match="nothing to send"):
             write(world.station("ombuds"), case_of(world, who), " \n\u200b\u3164\u2800")
+
+
+def test_all_readers_come_to_the_same_status_whatever_came_first(world: World) -> None:
+    """Two of one day, neither of whose authors had the other: everybody takes the same one.  A later one of somebody
+    who had both stands, though its author's clock is behind.
+    """
+    who = world.report()
+    world.round("ombuds", "ethics")
+    for id, state in (("ombuds", "open"), ("ethics", "waiting")):
+        compose.status(world.station(id), case_of(world, who, id), state)
+    world.round("ombuds", "ethics", "ombuds")
+    stood = {case_of(world, who, id).status for id in ("ombuds", "ethics")}
+    assert len(stood) == 1
+    [other] = {"open", "waiting"} - stood
+    world.station("ethics").today = lambda: DAY - datetime.timedelta(days=3)
+    with world.station("ethics").change():
+        world.station("ethics").vault.station.clock = DAY - datetime.timedelta(days=3)
+    compose.status(world.station("ethics"), case_of(world, who, "ethics"), other)
+    world.round("ethics", "ombuds")
+    assert {case_of(world, who, id).status for id in ("ombuds", "ethics")} == {other}

@@ -58,6 +58,19 @@ def follow(messages: Iterable[Signed], reviewer: str, slots: int = MAX_SLOTS) ->
     return {"seq": last + 1, "prev": chain[last][-1].hash if chain else None, "seen": named}
 
 
+def before(messages: Iterable[Signed], later: Iterable[Signed]) -> set[str]:
+    """The hashes of all that the authors of `later` had written or read before, as far as `messages` tell."""
+    held = {signed.hash: signed for signed in messages}
+    found: set[str] = set()
+    left = list(later)
+    while left:
+        signed = left.pop()
+        new = {hash for hash in (_prev(signed), *_seen(signed)) if hash} - found
+        found |= new
+        left += [held[hash] for hash in new if hash in held]
+    return found
+
+
 def _gaps(reviewer: str, chain: Mapping[int, Sequence[Signed]], recent: set[str]) -> Iterator[str]:
     runs = list(itertools.islice(_missing(chain, recent), SHOWN + 1))
     if runs:

@@ -153,9 +153,13 @@ class Case:
 
     @cached_property
     def standing(self) -> Status | None:
-        """The newest status by its day, which counts as no later than its arrival, then by order of arrival."""
-        stated = [entry for entry in self.counting if isinstance(entry.message, Status)]
-        newest = sorted(stated, key=lambda entry: entry.claimed_day)[-1].message if stated else None
+        """The status whose author had every other; of several, the newest by its day, which counts as no later than its
+        arrival, and else by its hash, so that all readers come to the same one whatever came first.
+        """
+        stated = {each.signed.hash: each for each in self.counting if isinstance(each.message, Status)}
+        passed = chain.before([each.signed for each in self.counting], [each.signed for each in stated.values()])
+        left = [(each.claimed_day, hash, each) for hash, each in stated.items() if hash not in passed]
+        newest = max(left)[-1].message if left else None
         return newest if isinstance(newest, Status) else None
 
     @property
