@@ -20,8 +20,6 @@ label.en = "When?"
 [[outside]]
 name.en = "Council"
 contact = "https://council.example"
-[guidance]
-en = "guide.md"
 [[plan]]
 days = 7
 done_by = "acknowledgement"
@@ -61,25 +59,26 @@ WRONG = {
         '[[plan]]\ndays = 7\ntext.en = "We answer."\ndone_by = "thanks"',
         "plan[1].done_by must be acknowledgement or feedback, or left out",
     ),
-    "guidance_missing": ('[guidance]\nen = "nowhere.md"', "guidance.en names a file that cannot be read"),
+    "guidance_as_before": ('[guidance]\nen = "guide.md"', "guidance is not known here"),
     "leave_without_scheme": ('leave = "weather.example"', "leave must be an address that begins with https://"),
     "bad_host": ('[server]\nhosts = ["https://report.example.org"]', "server.hosts must hold names like"),
     "hosts_of_another_kind": ("[server]\nhosts = [1]", "server.hosts must be a list of texts"),
-    "bad_language": ('[guidance]\n"EN!" = "x"', "must be a text under a language's code"),
+    "bad_language": ('[[outside]]\ncontact = "x"\nname = { "EN!" = "x" }', "must be a text under a language's code"),
 }
 
 
 def test_reads_everything(tmp_path: Path) -> None:
     """Every value of the file arrives in the configuration."""
     (tmp_path / "whistle.toml").write_text(FULL, "utf-8")
-    (tmp_path / "guide.md").write_text("# Guide", "utf-8")
+    (tmp_path / "guidance").mkdir()
+    (tmp_path / "guidance" / "en.md").write_text("## Guide\n\nAsk.", "utf-8")
     config = Config.load(tmp_path)
     assert config.languages == ["en", "ar"]
     assert config.leave == "https://weather.example/"
     assert config.emergency[0].number == "112"
     assert config.questions["fraud"][0].label == {"en": "When?"}
     assert config.outside[0].contact == "https://council.example"
-    assert config.guidance == {"en": "# Guide"}
+    assert [topic.title for topic in config.guidance["en"]] == ["Guide"] and len(config.guidance["ar"]) > 5
     assert config.plan[0].days == 7 and config.plan[0].done_by == "acknowledgement"
     assert config.rates["lookup"] == Rate("3 per minute", Config(tmp_path).rates["lookup"].all)
     assert config.hosts == ("report.example.org", "[::1]:8080")

@@ -17,8 +17,10 @@ from whistle.protocol.code import retrieval, words
 from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.compose import Draft, Writer
 from whistle.protocol.trust.manifest import Recovery
+from whistle.server import topics
 from whistle.server.config import Emergency, Outside, Question, Step
-from whistle.server.reporter import guidance
+from whistle.server.places import Line, Place
+from whistle.server.topics import Topic
 
 EVIL = "\"'><evil onload=x>{{7*7}}{% evil %}<!--</textarea></template></title>&lt;\u202e\u2066\u200f"
 TEXTS = {"en": EVIL, "ar": EVIL}
@@ -40,7 +42,8 @@ def app(tmp_path: Path, org: parties.Organisation) -> flask.Flask:
         outside=(Outside(TEXTS, EVIL, TEXTS),),
         plan=(Step(7, TEXTS),),
         questions={"harassment": (Question("when", TEXTS, TEXTS),)},
-        guidance=TEXTS,
+        guidance={"en": (Topic(EVIL, EVIL),)},
+        places=(Place("FR", EVIL, (Line(EVIL, EVIL, "violence"),)),),
     )
 
 
@@ -55,6 +58,8 @@ def clean(page: Page, html: str) -> None:
 
 WAYS: dict[str, Callable[[Visitor], Visitor]] = {
     "land": lambda visitor: visitor,
+    "guidance": lambda visitor: visitor.step("guidance"),
+    "places": lambda visitor: visitor.step("places"),
     "channel": lambda visitor: visitor.step("report"),
     "tell": lambda visitor: visitor.step("report").step("tell", {"channel": "harassment"}),
     "given back": lambda visitor: visitor.tell(EVIL, **{"answer-when": EVIL, "without": ["ombuds", "ethics"]}),
@@ -120,10 +125,10 @@ MARKDOWN = {
 @pytest.mark.parametrize("text", MARKDOWN.values(), ids=MARKDOWN)
 def test_guidance_is_plain(text: str) -> None:
     """Of hostile Markdown only plain elements are left, and links that lead to plain addresses."""
-    page = Page(str(guidance.render(text)))
-    assert {tag for tag, _ in page.tags} <= guidance.TAGS
+    page = Page(str(topics.render(text)))
+    assert {tag for tag, _ in page.tags} <= topics.TAGS
     for tag, given in page.tags:
-        assert set(given) <= set(guidance.ATTRIBUTES.get(tag, ()))
+        assert set(given) <= set(topics.ATTRIBUTES.get(tag, ()))
         assert re.match(r"(https?|mailto|tel):|(?!\w+:)", given.get("href", ""))
 
 

@@ -163,12 +163,23 @@ def test_says_who_reads_where_and_when(app: flask.Flask) -> None:
     assert "Messages are picked up on Monday and Thursday." in text
 
 
-def test_guidance_brings_no_markup_of_its_own(tmp_path: Path, org: parties.Organisation) -> None:
-    """The organisation's Markdown is shown; scripts, images, handlers and strange addresses in it are not."""
-    text = "# Heed\n\n*this* <script>alert(1)</script><img src=x onerror=y> [go](javascript:alert(1)) [ok](https://a.example)"
-    html = Visitor(site(tmp_path, org, guidance={"en": text})).html
-    assert "<h3>Heed</h3>" in html and "<em>this</em>" in html and 'href="https://a.example"' in html
-    assert not re.search(r"<script|<img|onerror|javascript:", html)
+def test_guidance_is_a_step_that_names_no_topic(app: flask.Flask) -> None:
+    """Every topic is in the page at once; what is opened there is not asked for."""
+    visitor = Visitor(app)
+    visitor.step("guidance")
+    assert "Think of yourself" in visitor.text and "<em>your own</em>" in visitor.html
+    assert visitor.html.count("<details") == 1 and '<a href="#' not in visitor.html.partition("<main")[2]
+
+
+def test_help_is_found_by_country_without_asking_for_it(app: flask.Flask) -> None:
+    """All countries are in the page, named in its language; numbers can be dialled."""
+    visitor = Visitor(app)
+    visitor.step("places")
+    assert "France" in visitor.text and 'href="tel:3919"' in visitor.html and 'href="tel:112"' in visitor.html
+    assert "Elected by all." in visitor.text  # the organisation's outside places
+    arabic = Visitor(app, "ar")
+    arabic.step("places")
+    assert "فرنسا" in arabic.text
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,8 @@ from whistle.server import create_app
 from whistle.server.config import Config, Emergency, Outside, Question, Step
 from whistle.server.instance import Instance, here
 from whistle.server.key_files import write_roots
+from whistle.server.places import Line, Place
+from whistle.server.topics import Topic
 from whistle.store import Heap, Sealed, Store
 from whistle.store.models import pending
 
@@ -61,7 +63,8 @@ def config(folder: Path, **changes: Any) -> Config:
             Step(90, {"en": "we tell you what came of it"}, "feedback"),
         ),
         "questions": {"harassment": (Question("when", {"en": "When was it?"}, {"en": "A rough date will do."}),)},
-        "guidance": {"en": "# Think of yourself\n\nUse *your own* device."},
+        "guidance": {"en": (Topic("Think of yourself", "Use *your own* device."),)},
+        "places": (Place("FR", "112", (Line("3919", "Violences Femmes Info", "violence"),)),),
         "threads": 4,
         "beat": 0.0,
         "patience": 0.0,

@@ -202,7 +202,7 @@ def _accept_day(layout: Layout) -> None:
 def _write_settings(path: Path) -> None:
     text = path.read_text("utf-8").replace('# ar = "…"', 'ar = "عرض تجريبي"', 1)
     text = text.replace("behind_tor = true", "behind_tor = false")
-    path.write_text(text.replace("[guidance]", SETTINGS.strip() + "\n\n[guidance]", 1), "utf-8")
+    path.write_text(text.replace("[server]", SETTINGS.strip() + "\n\n[server]", 1), "utf-8")
 
 
 def _set_port(layout: Layout, ports: Ports) -> None:

@@ -56,6 +56,17 @@ def translate_errors(command: F) -> F:
 
 
 @server.command()
+@click.argument("language")
+def guidance(language: str) -> None:
+    """Print the guidance that comes with Whistle, as a start for your own: FOLDER/guidance/LANGUAGE.md."""
+    from whistle.server import topics
+
+    if language not in topics.defaults():
+        raise Problem(f"there is no guidance in {language}", f"choose one of {', '.join(topics.defaults())}")
+    click.echo(topics.default(language), nl=False)
+
+
+@server.command()
 @folder_option
 @click.option("--keys", type=FOLDER, help="The published folder: root-1.pub and the manifests. May come later.")
 @click.option("--name", default="Whistle", show_default=True, help="The organisation's name, in English.")

@@ -15,8 +15,11 @@ import limits
 
 from whistle.protocol.case.message import MARKS, MAX_SLOTS
 from whistle.protocol.reporter.questions import WAY, Question
+from whistle.server import places, topics
 from whistle.server.errors import ConfigError
+from whistle.server.places import Place
 from whistle.server.toml_reader import Reader, Texts
+from whistle.server.topics import Topic
 from whistle.translations import catalogues
 from whistle.translations.errors import CatalogueError
 from whistle.translations.translation import Translation
@@ -91,7 +94,8 @@ class Config:
     emergency: tuple[Emergency, ...] = ()
     questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # by the channel's id
     outside: tuple[Outside, ...] = ()
-    guidance: Texts = field(default_factory=dict)  # Markdown
+    guidance: Mapping[str, tuple[Topic, ...]] = field(default_factory=dict)  # by language
+    places: tuple[Place, ...] = ()  # of help, by country
     plan: tuple[Step, ...] = ()
     rates: Mapping[str, Rate] = field(default_factory=_rates)
     rates_storage: str = "memory://"  # or redis://…
@@ -167,7 +171,8 @@ def _read(folder: Path, top: Reader) -> Config:
         emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
         questions=_questions(top.table("channels")),
         outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
-        guidance=_guidance(folder, top.texts("guidance", {})),
+        guidance=topics.read(folder),
+        places=places.read(folder),
         plan=tuple(_step(t) for t in top.tables("plan")),
         rates=rates,
         rates_storage=storage,
@@ -237,16 +242,6 @@ def _id(table: Reader) -> str:
     if not ID.fullmatch(id):
         raise ConfigError(f"{table.path('id')} must be made of a to z, 0 to 9 and hyphens, 32 at most")
     return id
-
-
-def _guidance(folder: Path, files: Texts) -> dict[str, str]:
-    texts = {}
-    for language, name in files.items():
-        try:
-            texts[language] = (folder / name).read_text("utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise ConfigError(f"guidance.{language} names a file that cannot be read") from error
-    return texts
 
 
 def _translations(folder: Path) -> Mapping[str, Translation]:

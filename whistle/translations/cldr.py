@@ -71,6 +71,11 @@ def language_name(code: str, of: str) -> str:
     return str(_locale(code).languages[_locale(of).language])
 
 
+def country_name(code: str, country: str) -> str:
+    """The name of a country (ISO 3166, two letters) in the language `code`; KeyError if there is none."""
+    return str(_locale(code).territories[country])
+
+
 def plural_form(code: str, n: int) -> str:
     """The plural category of a number."""
     return str(_locale(code).plural_form(n))

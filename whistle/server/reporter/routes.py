@@ -15,7 +15,7 @@ from whistle.server import limits, origin
 from whistle.server.errors import FormError, NoManifest, TooBig
 from whistle.server.instance import here
 from whistle.server.logs import LOG, log_error
-from whistle.server.reporter import case, case_actions, client_kit, fields, guidance, report
+from whistle.server.reporter import case, case_actions, client_kit, fields, help_pages, report
 from whistle.server.reporter.fields import Busy, Problem
 from whistle.server.reporter.render import (
     Visit,
@@ -34,7 +34,8 @@ from whistle.translations.negotiation import negotiate
 blueprint = flask.Blueprint("pages", __name__)
 
 Step = Callable[[Visit], flask.Response]
-STEPS: Mapping[str, Step] = {**report.STEPS, **case.STEPS, **case_actions.STEPS, "script": client_kit.kit}
+SHOWING: Mapping[str, Step] = {**help_pages.STEPS, "script": client_kit.kit}
+STEPS: Mapping[str, Step] = {**report.STEPS, **case.STEPS, **case_actions.STEPS, **SHOWING}
 AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose form is shown again with a problem
     "send": report.again,
     "follow-up": case_actions.follow_up_again,
@@ -121,7 +122,6 @@ def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
         signed = visit.sealing
     except NoManifest:
         return closed(visit)
-    text = visit.localized(visit.config.guidance)
     return page(
         visit,
         "land.html",
@@ -132,7 +132,7 @@ def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
         days=collection_days(visit, signed),
         plan=plan(visit, visit.day),
         outdated=_outdated(visit, signed),
-        guidance=guidance.render(text) if text else "",
+        pages=help_pages.offered(visit),
         outside=outside(visit),
     )
 

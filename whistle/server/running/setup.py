@@ -1,4 +1,4 @@
-"""Creates a server's folder: a commented whistle.toml, a file for guidance, keys/ and data/."""
+"""Creates a server's folder: a commented whistle.toml, keys/ and data/."""
 
 import json
 from collections.abc import Sequence
@@ -15,7 +15,6 @@ from whistle.server.errors import BadManifest, StartError
 from whistle.server.key_files import Signed
 from whistle.server.manifests import add, verify_all
 
-GUIDANCE = "guidance.en.md"
 TEMPLATE = "whistle.toml"
 
 
@@ -34,7 +33,6 @@ def make(folder: Path, name: str = "Whistle", bind: str = Config.bind, slots: in
         text = template.read_text("utf-8")
         for mark, value in values.items():
             text = text.replace(mark, value)
-        (folder / GUIDANCE).touch()
         (folder / FILE).write_text(text, "utf-8")
     except OSError as error:
         raise StartError(
