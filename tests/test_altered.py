@@ -24,10 +24,11 @@ from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.instance import NAME
 from whistle.server.running.housekeeping import clean, warnings
 from whistle.store import Heap, Sealed
+from whistle.workstation import backup
 from whistle.workstation.cases import compose, overview, saved_files
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import outbox, received
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 PHOTO = bytes(range(256)) * 3000  # three blocks
@@ -136,7 +137,7 @@ def test_altered_blocks_after_the_right_ones_destroy_nothing(
     other.pull(office.stick("ombuds"))
     assert any("3 things came again" in line for line in office.exchange("ombuds").lines())
     assert photo(office, "ombuds", case, tmp_path) == PHOTO
-    saved = backup.write(office.stations["ombuds"], tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    saved = backup.save(office.stations["ombuds"], tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     again = backup.restore(saved, tmp_path / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: office.clock.day)
     [entry] = overview.load(again, case).entries
     assert saved_files.content(entry.attachments[0], again.blocks) == PHOTO

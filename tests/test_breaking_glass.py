@@ -11,7 +11,8 @@ from tests.stock.terminal import answer
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.protocol.case import envelope, message
 from whistle.protocol.code.retrieval import Reporter
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation import backup
+from whistle.workstation.vault import keyfile
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "SECURITY.md"
@@ -19,7 +20,7 @@ PHOTO = os.urandom(700_000)
 # Debian's age may be older than 1.3: for post-quantum files alone a few lines on npm's age-encryption stand in.
 STAND_IN = """#!/bin/sh
 case "$*" in
-    *messages/*|*pieces.age*)
+    *parts/*|*index.age*)
         for last; do :; done
         exec node {script} open $(grep '^AGE-SECRET-KEY-' "$3") < "$last" ;;
     *) exec {age} "$@" ;;
@@ -28,14 +29,14 @@ esac
 
 
 def test_a_backup_opens_with_stock_tools_alone(tmp_path: Path) -> None:
-    """A report with an attachment, opened by age, jq, sha256sum and minisign as the page tells."""
+    """A report with an attachment, opened by age, tar, jq, sha256sum, python3 and minisign as the page tells."""
     need_package("age-encryption"), need("jq"), need("minisign")
     world = World(tmp_path)
     blocks, record = attach(PHOTO, "photo.jpg")
     world.carrier.put_blocks(blocks)
     world.report(text="It was in the “blue” room.\nTwice.", attachments=(record,))
     world.round("ombuds")
-    folder = backup.write(world.station("ombuds"), tmp_path, PASSPHRASE, keyfile.CHEAP_LOG_N)
+    folder = backup.save(world.station("ombuds"), tmp_path, PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     world.close()
 
     status, screen = answer("bash", _script(tmp_path, folder), answers=[PASSPHRASE])
@@ -54,7 +55,7 @@ def test_a_long_report_opens_with_stock_tools_alone(tmp_path: Path) -> None:
     world = World(tmp_path)
     who = _long_report(world)
     world.round("ombuds")
-    folder = backup.write(world.station("ombuds"), tmp_path, PASSPHRASE, keyfile.CHEAP_LOG_N)
+    folder = backup.save(world.station("ombuds"), tmp_path, PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     world.close()
     script = _script(tmp_path, folder)
     script.write_text(script.read_text().replace(".attachments[0]", ".rest"))

@@ -13,7 +13,7 @@ from whistle.ceremony.root import Keys
 from whistle.cli.ceremony import ceremony
 from whistle.protocol.case.message import Report
 from whistle.protocol.trust import manifest
-from whistle.workstation.vault import backup
+from whistle.workstation import backup
 from whistle.workstation.workstation import Workstation
 
 ROOT, VAULT = "the first passphrase", "the second passphrase"

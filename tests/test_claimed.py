@@ -18,9 +18,10 @@ from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
 from whistle.server.instance import NAME
 from whistle.server.running.housekeeping import clean
+from whistle.workstation import backup
 from whistle.workstation.cases import compose
 from whistle.workstation.exchange import deliveries, outbox
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 ANSWER = "We read it, and we believe you."
@@ -166,7 +167,7 @@ def test_a_backup_brings_back_what_is_not_confirmed(office: Office, visitor: Vis
     [confirmed] = deliveries.all_of(mine)
     answer(office, visitor)
     claim(office, office.clock.day)
-    saved = backup.write(mine, office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    saved = backup.save(mine, office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     again = backup.restore(saved, office.where / "again", PASSPHRASE, PASSPHRASE, "test", lambda: parties.DAY)
     [claimed] = set(deliveries.all_of(again)) - {confirmed}
     assert deliveries.all_of(again) == deliveries.all_of(mine)

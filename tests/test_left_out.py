@@ -37,13 +37,14 @@ from whistle.reporter import errors as reporter_errors
 from whistle.reporter import manifests as reporter_manifests
 from whistle.server.instance import here
 from whistle.server.sealing import arrival
+from whistle.workstation import backup
 from whistle.workstation.cases import case_export, chain, compose, overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 from whistle.workstation.vault.models import Base
 
 LONG = "The ethics office itself takes the money. " * 900  # travels as `rest`
@@ -107,7 +108,7 @@ def test_every_key_of_the_one_left_out_opens_nothing(told: Told) -> None:
     for id in ("ombuds", "counsel"):
         compose.note(office.stations[id], office.case(id, told.case), "Still in the outbox: hushed.")
         exchange(office.stations[id], office.where / f"stick-{id}")
-        backup.write(office.stations[id], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+        backup.save(office.stations[id], office.where / f"usb-{id}", PASSPHRASE, keyfile.CHEAP_LOG_N)
     case = office.case("ombuds", told.case)
     exported, _ = case_export.export(office.stations["ombuds"], case, office.where / "exports")
     assert "takes the money" in (exported / "record.txt").read_text()

@@ -15,10 +15,11 @@ from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive
 from whistle.server.instance import NAME
 from whistle.server.running.housekeeping import clean
+from whistle.workstation import backup
 from whistle.workstation.cases import compose
 from whistle.workstation.errors import NotExchanged
 from whistle.workstation.exchange import outbox
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def lose(office: Office, saved: Path) -> None:
 
 def back_up(office: Office) -> Path:
     """A backup of the ombudsperson's workstation as it is now."""
-    return backup.write(office.stations["ombuds"], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    return backup.save(office.stations["ombuds"], office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
 
 
 def kinds(office: Office, case: str) -> list[str]:

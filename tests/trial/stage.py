@@ -27,9 +27,10 @@ from whistle.protocol.transfer.listing import Heap, Listing
 from whistle.reporter import connection
 from whistle.server.config import Config, Rate
 from whistle.server.instance import NAME
+from whistle.workstation import backup
 from whistle.workstation.cases import compose, transcript
 from whistle.workstation.cases.sealed_files import Upload
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 
 RATES = dict.fromkeys(Config(Path()).rates, Rate("1000000 per second", "1000000 per second"))
 OFFICE = ("ombuds", "ethics")
@@ -70,7 +71,7 @@ class Stage:
     def restore(self, reviewer: str) -> None:
         """A reviewer's vault is lost, and its backup of now restored."""
         station = self.office.stations[reviewer]
-        saved = backup.write(station, self.office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+        saved = backup.save(station, self.office.where / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
         station.close()
         again = self.office.where / f"restored-{reviewer}"
         self.office.stations[reviewer] = backup.restore(

@@ -6,11 +6,12 @@ from pathlib import Path
 
 from tests.parties import DAY
 from tests.workstation.carrying import PASSPHRASE
+from whistle.workstation import backup
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.tray import tray
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 
@@ -29,7 +30,7 @@ def _reply(station: Workstation, stick: Path, number: int) -> None:
 
 
 def _backup(station: Workstation, stick: Path, number: int) -> None:
-    backup.write(station, stick.parent / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    backup.save(station, stick.parent / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
 
 
 DO = {"exchange": _exchange, "reply": _reply, "backup": _backup}

@@ -118,6 +118,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("grant", reference, "counsel", "--again", "--yes"), ""),
         (("exchange", desk.stick), ""),
         (("backup", "--to", desk.folder / "usb"), ""),
+        (("try-backup", desk.folder / "usb"), ""),
     ]:
         done = desk.run(*arguments, said=said)
         assert done.exit_code == 0 and "error" not in done.stderr, (arguments, done.stderr)
@@ -159,8 +160,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     again = desk.run("sent", reference, "--again").stdout
     assert again == f"{len(listed)} message(s) go again; {len(listed)} wait for the next exchange.\n"
     (desk.folder / "vault").rename(desk.folder / "lost")
-    newest = sorted((desk.folder / "usb").iterdir(), key=lambda path: (len(path.name), path.name))[-1]
-    assert desk.run("restore", newest).exit_code == 0
+    assert desk.run("restore", desk.folder / "usb").exit_code == 0
     assert desk.run("show", reference).stdout.startswith(f"Case {reference}")
     two_lines(desk.run("note", reference, said="Too early."), "was restored from a backup")
 
@@ -174,9 +174,9 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         (("init", "--name", "a", "--role", "b", "--no-backup"), PASSPHRASE, "already"),
         (("init", "--name", "a", "--role", "b", "--no-backup", "--folder", "x"), "short", "12 characters"),
         (("cases", "--folder", "elsewhere"), PASSPHRASE, "no vault"),
-        (("restore", "nowhere", "--folder", "y"), PASSPHRASE, "cannot be read"),
+        (("restore", "nowhere", "--folder", "y"), PASSPHRASE, "no backup in this folder"),
         (("restore", "nowhere"), PASSPHRASE, "already"),
-        (("restore", ".", "--folder", "y"), PASSPHRASE, "cannot be read"),
+        (("restore", ".", "--folder", "y"), PASSPHRASE, "no backup in this folder"),
         (("exchange", "me.reviewer"), PASSPHRASE, "is a file"),
         (("import", "nowhere"), PASSPHRASE, "does not exist"),
         (("import", "me.reviewer"), PASSPHRASE, "not all that lies there was taken"),

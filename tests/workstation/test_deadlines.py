@@ -9,13 +9,14 @@ from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter, place_ids
+from whistle.workstation import backup
 from whistle.workstation.cases import compose, overview, transcript
 from whistle.workstation.duties import deadlines
 from whistle.workstation.duties.clocks import Office
 from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 
 WEEK = DAY + datetime.timedelta(days=7)
 
@@ -64,7 +65,7 @@ def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
     world.day = later(6)
     world.round("ombuds")
     assert due(world, who) == [("feedback", datetime.date(2027, 2, 28), False)]
-    saved = backup.write(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    saved = backup.save(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     restored = backup.restore(saved, world.folder / "new", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
     assert [each.what for each in overview.load(restored, who.case.hex()).deadlines] == ["feedback"]
     restored.close()

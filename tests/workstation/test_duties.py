@@ -13,13 +13,14 @@ from tests.workstation.test_app import get, post
 from tests.workstation.test_commands import Desk
 from tests.workstation.test_hostile import case_of
 from whistle.protocol.code.retrieval import Reporter, reference
+from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_list, compose
 from whistle.workstation.duties import calendar_file, clocks, deadlines, office, plan, templates
 from whistle.workstation.duties.clocks import Away, Clock, Office
 from whistle.workstation.duties.deadlines import Answer
 from whistle.workstation.tray import tray
-from whistle.workstation.vault import backup, check, filing
+from whistle.workstation.vault import check, filing
 
 SATURDAY = datetime.date(2026, 11, 28)  # DAY is a Sunday, a week earlier
 LAST = DAY + datetime.timedelta(days=7)
@@ -113,7 +114,7 @@ def test_clocks_set_on_the_page_move_every_case_and_survive_a_backup(world: Worl
     station, new = world.station("ombuds"), datetime.date(2026, 11, 26)
     assert case_of(world, who).deadlines[0].day == new == case_list.rows(station)[0][0].deadlines[0].day
     assert f'by <time datetime="{new}"' in get(page, "duties")
-    folder = backup.write(station, world.folder, PASSPHRASE, log_n=12)
+    folder = backup.save(station, world.folder, PASSPHRASE, log_n=12).folder
     restored = backup.restore(folder, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
     try:
         assert office.of(restored) == office.of(station) != Office() and check.faults(restored) == []

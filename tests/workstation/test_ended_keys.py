@@ -19,9 +19,9 @@ from whistle.protocol.case import message
 from whistle.protocol.case.message import Earlier, Have, Note, Reply, Signed, Status
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.trust.manifest import SignedManifest
+from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_export, compose, transcript
-from whistle.workstation.vault import backup
 
 END = DAY + datetime.timedelta(days=3)
 AFTER = END + datetime.timedelta(days=1)
@@ -170,7 +170,7 @@ def test_a_backup_and_an_export_keep_what_is_late(world: World) -> None:
     station = world.station("ombuds")
     folder, _ = case_export.export(station, case_of(world, who), world.folder / "out")
     assert TOLD in (folder / case_export.NAME).read_text()
-    made = backup.write(station, world.folder / "backups", PASSPHRASE, log_n=8)
+    made = backup.save(station, world.folder / "backups", PASSPHRASE, log_n=8).folder
     again = backup.restore(made, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: AFTER)
     world.stations["restored"] = again
     assert case_of(world, who, "restored").entries[-1].ended == END

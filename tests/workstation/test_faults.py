@@ -13,12 +13,13 @@ from unittest import mock
 import pytest
 
 from tests.workstation.carrying import PASSPHRASE, World, attach
+from whistle.workstation import backup
 from whistle.workstation.cases import case_export, compose, overview
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 STEPS = 400  # more than any of these takes
@@ -72,7 +73,7 @@ def _reply(world: World, station: Workstation) -> None:
 
 
 def _backup(world: World, station: Workstation) -> None:
-    backup.write(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    backup.save(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
 
 
 def _export(world: World, station: Workstation) -> None:

@@ -4,16 +4,20 @@ import json
 import shutil
 import subprocess
 import sys
+import tarfile
 from io import BytesIO
 from pathlib import Path
 
 import pytest
 
 from tests.parties import DAY, report, reporter, sealed
+from tests.workstation.backups import spoil
 from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.protocol import age
 from whistle.protocol.case import message
 from whistle.protocol.trust.minisign import SecretKey
+from whistle.workstation import backup
+from whistle.workstation.backup import folder
 from whistle.workstation.cases import compose, overview, transcript
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import (
@@ -24,7 +28,7 @@ from whistle.workstation.errors import (
     WrongPassphrase,
 )
 from whistle.workstation.exchange.exchange import exchange
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 
@@ -74,7 +78,7 @@ def test_no_stick_holds_plaintext(world: World) -> None:
 def saved(world: World) -> Path:
     """A backup of the filled vault."""
     filled(world)
-    return backup.write(world.station("ombuds"), world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    return backup.save(world.station("ombuds"), world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
 
 
 def test_a_backup_gives_back_everything(world: World, saved: Path) -> None:
@@ -100,12 +104,12 @@ def test_a_backup_shows_no_plaintext_and_not_the_wrong_passphrase(world: World, 
     assert b"plaintext" not in everything(saved) and b"AGE-SECRET" not in everything(saved)
     with pytest.raises(WrongPassphrase):
         backup.restore(saved, world.folder / "a", "a wrong passphrase", PASSPHRASE, "test", lambda: DAY)
-    path = saved / "messages" / "00001.age"
-    whole = path.read_bytes()
-    path.write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
-    with pytest.raises(WorkstationError, match=r"00001\.age"):
-        backup.restore(saved, world.folder / "b", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
-    (saved / "state.age").unlink()
+    for path in (saved / "parts").iterdir():
+        spoil(path)
+        with pytest.raises(WorkstationError, match=path.name):
+            backup.restore(saved, world.folder / "b", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
+    for path in (saved / "index.age", saved / "index-copy.age"):
+        path.unlink()
     with pytest.raises(WorkstationError, match="not finished"):
         backup.restore(saved, world.folder / "c", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
 
@@ -118,40 +122,34 @@ def test_a_backup_that_somebody_else_wrote_is_refused(world: World, saved: Path)
     """Other roots that somebody put into a backup are rejected, and no folder is left."""
     station = world.station("ombuds")
     keys = [period.identity for period in station.periods()]
-    line, _, signature = age.decrypt(keys, (saved / "state.age").read_bytes()).partition(b"\n")
-    state = json.loads(line)
-    state["tables"]["roots"] = [{"key": SecretKey.generate().public.text}]
-    forged = json.dumps(state).encode() + b"\n" + signature
-    (saved / "state.age").write_bytes(age.encrypt([keys[0].recipient], forged))
-    with pytest.raises(WorkstationError, match=r"state\.age of this backup is damaged"):
+    index = folder.read_index(saved, keys, station.signing.public)
+    assert index is not None
+    folder.write_index(saved, index, keys[0].recipient, SecretKey.generate())
+    with pytest.raises(WorkstationError, match=r"index-copy\.age of this backup is damaged"):
         _restore(world, saved)
     assert not (world.folder / "new").exists()
 
 
-@pytest.mark.parametrize("harm", ["a message more", "a message less", "no manifest"])
+@pytest.mark.parametrize("harm", ["another's message", "no manifest"])
 def test_a_backup_that_is_not_whole_leaves_no_vault(world: World, saved: Path, harm: str) -> None:
-    """Missing or additional parts are reported, and the folder is free for the next attempt."""
-    first = saved / "messages" / "00001.age"
-    kept = first.read_bytes()
-    if harm == "a message more":
+    """Exchanged and missing files are reported, and the folder is free for the next attempt."""
+    parts = sorted((saved / "parts").iterdir())
+    kept = {path: path.read_bytes() for path in [*parts, saved / "manifest-1.json"]}
+    if harm == "another's message":
         who = reporter()
         strange = message.sign(report(who, world.org), who.signing)
-        (saved / "messages" / "00099.age").write_bytes(sealed(strange, world.org, ("ombuds",)))
-    elif harm == "a message less":
-        first.unlink()
+        for path in parts:
+            path.write_bytes(sealed(strange, world.org, ("ombuds",)))
     else:
-        (saved / "manifest-1.json").rename(saved / "away.json")
+        (saved / "manifest-1.json").unlink()
     with pytest.raises(WorkstationError) as caught:
         _restore(world, saved)
     assert caught.value.hint
     with pytest.raises(VaultMissing):
         Workstation.open(world.folder / "new", PASSPHRASE)
-    first.write_bytes(kept)
-    (saved / "messages" / "00099.age").unlink(missing_ok=True)
-    if harm == "no manifest":
-        (saved / "away.json").rename(saved / "manifest-1.json")
-    for folder in (saved / "messages", saved / "blocks"):
-        (folder / "._00001.age").write_bytes(b"of another system")
+    for path, data in kept.items():
+        path.write_bytes(data)
+    (saved / "parts" / "._0123456789abcdef.age").write_bytes(b"of another system")
     new = _restore(world, saved)
     assert new.case_ids() == world.station("ombuds").case_ids()
     new.close()
@@ -161,8 +159,8 @@ def test_a_restore_that_was_cut_off_is_not_taken_for_a_workstation(world: World,
     """A computer that stops in the middle leaves a folder that says so, and no half of a case."""
     script = (
         "import os, pathlib, sys\n"
-        "from whistle.workstation.vault import backup\n"
-        "backup._restore_messages = lambda *_: os.kill(os.getpid(), 9)\n"
+        "from whistle.workstation import backup\n"
+        "backup.restore.__globals__['_conclude'] = lambda *_: os.kill(os.getpid(), 9)\n"
         "backup.restore(*map(pathlib.Path, sys.argv[1:3]), sys.argv[3], sys.argv[3], 'test')\n"
     )
     command = [sys.executable, "-c", script, str(saved), str(world.folder / "new"), PASSPHRASE]
@@ -176,13 +174,18 @@ def test_a_restore_that_was_cut_off_is_not_taken_for_a_workstation(world: World,
 
 
 def test_what_a_backup_holds_opens_without_the_vault(world: World, saved: Path) -> None:
-    """Key file, message and blocks open by age's format alone, and the message is canonical JSON on line 1."""
+    """Key file and parts open by age alone; a message is canonical JSON on a line, its signature the next."""
     text = age.decrypt([age.ScryptIdentity(PASSPHRASE)], (saved / "keys.age").read_bytes()).decode()
     held = [age.identity(line) for line in text.splitlines() if not line.startswith("#")]
     assert f"# WHISTLE-SECRET-MINISIGN {world.station('ombuds').signing.text}" in text.splitlines()
-    told = [json.loads(age.decrypt(held, path.read_bytes()).split(b"\n")[0]) for path in (saved / "messages").iterdir()]
-    assert sorted(each["kind"] for each in told) == ["note", "reply", "report", "status"]
-    assert len(list((saved / "blocks").iterdir())) == len(list(world.station("ombuds").blocks.ids()))
+    members = {}
+    for path in (saved / "parts").iterdir():
+        with tarfile.open(fileobj=BytesIO(age.decrypt(held, path.read_bytes()))) as tar:
+            members |= {each.name: tar.extractfile(each).read() for each in tar}  # type: ignore[union-attr]
+    lines = [line for name in members if name.startswith("messages/") for line in members[name].splitlines()[::2]]
+    assert sorted(json.loads(each)["kind"] for each in lines) == ["note", "reply", "report", "status"]
+    blocks = {name for name in members if name.startswith("blocks/")}
+    assert blocks == {f"blocks/{id.hex()}" for id in world.station("ombuds").blocks.ids()}
 
 
 @pytest.mark.skipif(shutil.which("minisign") is None, reason="needs minisign")

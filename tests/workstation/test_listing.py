@@ -13,13 +13,14 @@ from tests.workstation.test_commands import Desk
 from tests.workstation.test_hostile import case_of
 from whistle.protocol.case import envelope, message
 from whistle.protocol.code.retrieval import Reporter, reference
+from whistle.workstation import backup
 from whistle.workstation.app import pages
 from whistle.workstation.app.app import create_app
 from whistle.workstation.app.pages import name_of
 from whistle.workstation.cases import case_list, compose, overview
 from whistle.workstation.cases.case_list import LATE, SOON, UNKNOWN, Filter
 from whistle.workstation.duties import templates
-from whistle.workstation.vault import backup, check, filing, removal, search, terms
+from whistle.workstation.vault import check, filing, removal, search, terms
 
 NOTHING_HERE = "No case is like this."
 
@@ -79,7 +80,7 @@ def test_titles_survive_a_backup_and_leave_with_their_case(world: World) -> None
     for who, title in ((kept, "Hippopotamus"), (gone, "Rhinoceros")):
         filing.name(station, who.case.hex(), title, ["zoo"])
     filing.mute(station, case_of(world, kept))
-    folder = backup.write(station, world.folder, PASSPHRASE, log_n=12)
+    folder = backup.save(station, world.folder, PASSPHRASE, log_n=12).folder
     restored = backup.restore(folder, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
     try:
         with restored.change():
@@ -265,7 +266,7 @@ def test_filters_are_kept_under_names(world: World, page: FlaskClient) -> None:
     post(page, "filter/kept", name="Mine")
     assert listed(page) == {named(page, mine)}
     restored = backup.restore(
-        backup.write(station, world.folder, PASSPHRASE, log_n=12),
+        backup.save(station, world.folder, PASSPHRASE, log_n=12).folder,
         world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: world.day,
     )  # fmt: skip
     assert case_list.kept_filters(restored) == {"Mine": own}

@@ -15,6 +15,7 @@ from tests.workstation.test_folder import everything
 from tests.workstation.test_search import plain_pages, words_in
 from whistle.protocol.case.attachment import block_ids
 from whistle.protocol.case.message import Body, Reply
+from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_list, overview, transcript
 from whistle.workstation.cases.overview import Case
@@ -22,7 +23,7 @@ from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import deliveries, exchange, outbox
 from whistle.workstation.tray import drafts, tray
-from whistle.workstation.vault import backup, check, database, keyfile, removal, search
+from whistle.workstation.vault import check, database, keyfile, removal, search
 from whistle.workstation.workstation import Workstation
 
 
@@ -186,7 +187,7 @@ def test_a_backup_brings_the_tray_back_and_nothing_is_sent_twice(world: World, d
     """What a backup holds may have gone since: after a restore it waits for its author's word, with its file."""
     number = tray.reply(desk, only(desk), "We look into it.", [plan()])
     drafts.keep(desk, only(desk).id, "note", {"text": "A draft."})
-    kept = backup.write(desk, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    kept = backup.save(desk, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     world.round("ombuds")
     desk.close()
     world.stations["ombuds"] = again = backup.restore(
@@ -306,7 +307,7 @@ def test_what_is_set_aside_is_tried_by_no_exchange_and_lost_by_none(
     assert "set aside" in get(page, f"case/{case_of(page)}")
     with pytest.raises(Refused):
         removal.check(desk, only(desk))
-    folder = backup.write(desk, world.folder, PASSPHRASE, log_n=keyfile.CHEAP_LOG_N)
+    folder = backup.save(desk, world.folder, PASSPHRASE, log_n=keyfile.CHEAP_LOG_N).folder
     restored = backup.restore(folder, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
     assert [each.id for each in tray.items(restored, aside=True)] == [number, answer] and not tray.items(restored)
     restored.close()

@@ -2,6 +2,8 @@
 
 import datetime
 import hashlib
+import itertools
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from tests import parties
 from tests.parties import DAY, reporter
+from tests.workstation.backups import texts
 from tests.workstation.carrying import PASSPHRASE, World, attach, held_ids
 from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case import envelope, message
@@ -19,9 +22,10 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.statement import day_hash
 from whistle.protocol.trust.manifest import SignedManifest
+from whistle.workstation import backup
 from whistle.workstation.cases import case_list, compose, overview
 from whistle.workstation.exchange import batches, imports, outbox, waiting
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation.vault import keyfile
 
 NEW = "newcomer"
 
@@ -73,12 +77,13 @@ def test_a_message_whose_signers_manifest_is_held_back_is_not_lost(world: World,
     [done] = world.round("ombuds")
     assert (done.imported.waiting, done.imported.damaged, done.imported.no_room) == (1, 0, 0)
     assert stated(world) == {held(world)} and kinds(world, who) == ["report", "grant"]
-    saved = backup.write(world.station("ombuds"), tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
-    state = backup._read_state(saved, keyfile.read((saved / backup.KEYS).read_bytes(), PASSPHRASE))
+    saved = backup.save(world.station("ombuds"), tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
+    opened = backup.open_backup(saved, PASSPHRASE)
     spec = Path(message.__file__).parents[1].joinpath("SPEC.md").read_text("utf-8")
-    tables = state["tables"]
-    named = {*state, *tables, *(name for rows in tables.values() for row in rows for name in row)}
-    assert tables["waiting"] and all(f"`{name}`" in spec for name in named)
+    rows = [json.loads(line) for text in texts(opened, "rows/").values() for line in text.splitlines()]
+    index = vars(opened.index)
+    named = {*index, *index["counts"], *index["tables"], *vars(opened.index.parts[0]), *itertools.chain(*rows)}
+    assert index["tables"]["waiting"] and all(f"`{name}`" in spec for name in named)
     world.stations.pop("ombuds").close()
     restored = backup.restore(saved, tmp_path / "restored", PASSPHRASE, PASSPHRASE, "test", lambda: DAY)
     world.stations["ombuds"] = restored

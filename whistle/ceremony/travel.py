@@ -6,7 +6,8 @@ from pathlib import Path
 from whistle import durable
 from whistle.ceremony.root import RootError
 from whistle.protocol.errors import ProtocolError
-from whistle.workstation.vault import backup, keyfile
+from whistle.workstation import backup
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 
@@ -38,7 +39,7 @@ def back_up(station: Workstation, folder: Path, passphrase: str, log_n: int) -> 
     """
     if not folder.is_dir():
         raise RootError(f"there is no folder {folder.name}", "put the disk in, or check the name")
-    path = backup.write(station, folder, passphrase, log_n)
+    path = backup.save(station, folder, passphrase, log_n).folder
     try:
         keys = keyfile.read((path / backup.KEYS).read_bytes(), passphrase)
     except (OSError, ProtocolError) as exc:

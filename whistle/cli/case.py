@@ -300,13 +300,13 @@ def export(station: Workstation, reference: str, to: Path) -> None:
 def delete(station: Workstation, reference: str, yes: bool) -> None:
     """Delete a closed CASE from this vault, for good.
 
-    Colleagues and earlier backups keep theirs.
+    Colleagues keep theirs; each backup does until the next one is made in its place.
     """
     case = case_list.find(station, reference)
     removal.check(station, case)
     _confirm(f"Delete case {case.reference} with its {len(case.entries)} message(s)?", yes)
     removal.remove(station, case)
-    click.echo(f"Deleted. Earlier backups still hold case {case.reference}: make a new one, and remove those.")
+    click.echo(f"Deleted. Each backup still holds case {case.reference} until the next one is made in its place.")
 
 
 def _of(station: Workstation, case: Case, *kinds: Callable[[Workstation], list[str]]) -> list[str]:

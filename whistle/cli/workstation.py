@@ -19,13 +19,13 @@ from whistle.cli.workstation_options import (
     NEW_FILE,
     folder_option,
     say,
-    to_option,
     translate_errors,
     with_workstation,
 )
 from whistle.protocol import age
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment
+from whistle.workstation import backup as backups
 from whistle.workstation import files
 from whistle.workstation.cases import overview
 from whistle.workstation.duties import calendar_file, office, plan, templates
@@ -36,14 +36,19 @@ from whistle.workstation.exchange.imports import import_files
 from whistle.workstation.profile import check_profile
 from whistle.workstation.tray import tray
 from whistle.workstation.trust import read_roots
-from whistle.workstation.vault import backup as backups
 from whistle.workstation.vault import check as checks
 from whistle.workstation.vault import keyfile
 from whistle.workstation.vault.storage import Vault
 from whistle.workstation.workstation import Workstation
 
 PROFILE = "WHISTLE_VAULT_PROFILE"
-LABELS = {"import": "taking in", "backup": "writing the backup", "check": "checking"}
+LABELS = {
+    "import": "taking in",
+    "backup": "writing the backup",
+    "try": "trying the backup",
+    "restore": "restoring",
+    "check": "checking",
+}
 root_option = click.option(
     "--root", "roots", multiple=True, type=FILE, help="A root's published key, root-1.pub; once for each root."
 )
@@ -169,35 +174,62 @@ def exchange(station: Workstation, stick: Path | None, roots: tuple[Path, ...]) 
 @workstation.command()
 @folder_option
 @passphrases.option
-@to_option
+@click.option("--to", type=FOLDER, help="The stick or folder to write into; the known stick that is in otherwise.")
+@click.option("--fresh", is_flag=True, help="Start anew: write all of it again, then remove what was there before.")
 @translate_errors
-def backup(folder: Path, passphrase_fd: int | None, to: Path) -> None:
-    """Write a backup into a new folder.
+def backup(folder: Path, passphrase_fd: int | None, to: Path | None, fresh: bool) -> None:
+    """Make a backup, or bring an earlier one up to date.
 
-    Stock `age` and `jq` open it with the passphrase of the vault.
+    It lies in the folder `whistle-backup` of the stick or folder. Only what is new is written; until all of that is
+    there, the backup before stays whole. Stock `age`, `tar` and `jq` open it with the passphrase of the vault.
+    """
+    Vault.check(folder)
+    to = to or prompts.stick(folder)
+    secret = passphrases.ask(passphrase_fd)
+    station = Workstation.open(folder, secret)
+    try:
+        _backup(station, to, secret, fresh)
+    finally:
+        station.close()
+
+
+@workstation.command("try-backup")
+@folder_option
+@passphrases.option
+@click.argument("source", type=FOLDER, metavar="BACKUP")
+@translate_errors
+def try_backup(folder: Path, passphrase_fd: int | None, source: Path) -> None:
+    """Say whether a BACKUP would bring this workstation back.
+
+    It is restored into a temporary vault under a key that nobody keeps, compared with this one, and removed.
     """
     Vault.check(folder)
     secret = passphrases.ask(passphrase_fd)
     station = Workstation.open(folder, secret)
     try:
-        _backup(station, to, secret)
+        tried = backups.try_backup(station, source, secret, _progress("try"))
     finally:
         station.close()
+    if not tried.works:
+        raise Problem(*tried.lines())
+    say(tried.lines())
 
 
 @workstation.command()
 @folder_option
 @passphrases.option
 @click.argument("source", type=FOLDER, metavar="BACKUP")
+@click.option("--partly", is_flag=True, help="Restore what is left of a damaged backup.")
 @translate_errors
-def restore(folder: Path, passphrase_fd: int | None, source: Path) -> None:
+def restore(folder: Path, passphrase_fd: int | None, source: Path, partly: bool) -> None:
     """Bring a workstation back from a BACKUP.
 
-    The passphrase is that of the day of the backup, and locks the new vault too.
+    The passphrase is that of the backup, and locks the new vault too.
     """
     Vault.free(folder)
     secret = passphrases.ask(passphrase_fd, "The passphrase of the backup")
-    backups.restore(source, folder, secret, secret, os.environ.get(PROFILE, "standard")).close()
+    profile, progress = os.environ.get(PROFILE, "standard"), _progress("restore")
+    backups.restore(source, folder, secret, secret, profile, partly=partly, progress=progress).close()
     click.echo("Restored. Exchange a stick that the courier fills from today on: before that, nothing can be written.")
 
 
@@ -351,11 +383,12 @@ def _write_public(station: Workstation, path: Path) -> None:
     click.echo(f"Hand {path} to the root keeper, who compares them.")
 
 
-def _backup(station: Workstation, to: Path, secret: str) -> None:
+def _backup(station: Workstation, to: Path, secret: str, fresh: bool = False) -> None:
     cheap = os.environ.get(PROFILE) == "test"
     log_n = keyfile.CHEAP_LOG_N if cheap else keyfile.LOG_N
-    folder = backups.write(station, to, secret, log_n, _progress("backup"))
-    click.echo(f"The backup lies in {folder}. Keep it apart from this computer.")
+    saved = backups.save(station, to, secret, log_n, fresh, _progress("backup"))
+    prompts.flush(saved.folder)
+    say([*saved.lines(), "Everything is written. Keep it apart from this computer; a stick may be taken out."])
 
 
 def _progress(step: str) -> Callable[[int, int], None]:

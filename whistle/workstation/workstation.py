@@ -43,7 +43,8 @@ def utc_today() -> datetime.date:
 @dataclass(frozen=True)
 class Kept:
     """A stored message: how and when it came, the earliest day at the server if known, the day on which a courier said
-    that a reply of this vault is in its place, and who handed it over with a grant, if somebody did.
+    that a reply of this vault is in its place, who handed it over with a grant, if somebody did, and its place in the
+    order of arrival, for one of a backup.
     """
 
     signed: Signed
@@ -52,6 +53,7 @@ class Kept:
     server: datetime.date | None
     stored: datetime.date | None
     grantor: str
+    id: int | None = None
 
 
 def _row(period: Period) -> IdentityPeriod:
@@ -59,8 +61,9 @@ def _row(period: Period) -> IdentityPeriod:
 
 
 def _values(kept: Kept, case: int) -> dict[str, Any]:
-    signed = kept.signed
+    signed, place = kept.signed, {} if kept.id is None else {"id": kept.id}
     return {
+        **place,
         "hash": signed.hash,
         "case_id": case,
         "via": kept.via,

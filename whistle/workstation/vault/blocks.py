@@ -75,9 +75,17 @@ class Blocks:
 
     def versions(self, id: bytes, oldest_first: bool = False) -> Iterator[bytes]:
         """All contents that came under an id, newest first, one at a time.  FileNotFoundError if none has come."""
-        paths = [self.path(id), *self._others(id)]
+        paths = self.paths(id)
         for path in reversed(paths) if oldest_first else paths:
             yield path.read_bytes()
+
+    def paths(self, id: bytes) -> list[Path]:
+        """Where the contents lie that came under an id: the newest, then the others by their SHA-256, in hex."""
+        return [self.path(id), *self._others(id)]
+
+    def with_several(self) -> set[bytes]:
+        """The ids under which more than one content came."""
+        return {bytes.fromhex(path.name) for path in self.folder.glob("aside/*") if NAME.fullmatch(path.name)}
 
     def has_several(self, id: bytes) -> bool:
         """Whether more than one content came under an id."""

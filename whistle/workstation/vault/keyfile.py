@@ -30,10 +30,15 @@ class Keys:
 
 def write(keys: Keys, passphrase: str, log_n: int = LOG_N) -> bytes:
     """The key file's bytes."""
+    return keyfile.seal(plain(keys), passphrase, log_n)
+
+
+def plain(keys: Keys) -> str:
+    """What is sealed in the key file."""
     lines = ["# A reviewer's keys. Whoever reads this reads the reviewer's cases.", SECRET + keys.signing.text]
     for period in keys.periods:
         lines += [f"{PERIOD}{period.first} {period.last}", period.identity.text]
-    return keyfile.seal("\n".join(lines) + "\n", passphrase, log_n)
+    return "\n".join(lines) + "\n"
 
 
 def read(data: bytes, passphrase: str) -> Keys:

@@ -322,3 +322,22 @@ class Undone(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     what: Mapped[str]
     hash: Mapped[str] = mapped_column(String(64))
+
+
+class BackupRow(Base):
+    """A backup that this vault writes, by its random id; it is not part of any backup.
+
+    `made` is the random number of the newest one that was finished, `tried` that of the newest that was begun.  `keys`:
+    a hash of its key file and what is sealed in it.  `place`: the folder that was named last; `name`: of the stick.
+    """
+
+    __tablename__ = "backups"
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    place: Mapped[str]
+    name: Mapped[str] = mapped_column(default="")
+    made: Mapped[str] = mapped_column(String(32), default="")
+    tried: Mapped[str] = mapped_column(String(32), default="")
+    keys: Mapped[str] = mapped_column(String(64), default="")
+    day: Mapped[datetime.date | None]
+    stale: Mapped[int] = mapped_column(default=0)  # bytes in its parts that no longer count

@@ -17,6 +17,18 @@ WORDS = (
 
 def upgrade() -> None:
     op.create_table(
+        "backups",
+        sa.Column("id", sa.String(length=32), nullable=False),
+        sa.Column("place", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("made", sa.String(length=32), nullable=False),
+        sa.Column("tried", sa.String(length=32), nullable=False),
+        sa.Column("keys", sa.String(length=64), nullable=False),
+        sa.Column("day", sa.Date(), nullable=True),
+        sa.Column("stale", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    op.create_table(
         "cases",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("hash", sa.String(length=64), nullable=False),

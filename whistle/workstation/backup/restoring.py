@@ -1,0 +1,265 @@
+"""A workstation from a backup, or into nothing, to see whether it would work.
+
+Everything is checked against the signed index: a part that is damaged is named, and what else there is can be restored
+without it.
+"""
+
+import datetime
+import hashlib
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from whistle.protocol import schema
+from whistle.protocol.age import HybridIdentity
+from whistle.protocol.case import message
+from whistle.protocol.case.message import Signed
+from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.workstation.backup import folder as folders
+from whistle.workstation.backup import parts, tables
+from whistle.workstation.backup.contents import BLOCKS, BODIES, MESSAGES, ROWS
+from whistle.workstation.backup.folder import ANOTHER, KEYS, Index, Part
+from whistle.workstation.backup.tables import Rows
+from whistle.workstation.errors import WorkstationError
+from whistle.workstation.tray import tray
+from whistle.workstation.vault import keyfile, search
+from whistle.workstation.vault.keyfile import Keys
+from whistle.workstation.vault.models import BackupRow, MessageRow, Root
+from whistle.workstation.workstation import Kept, Today, Workstation, utc_today
+
+MAX_LINES = 1024  # of messages in a file: more than any of ours holds
+Block = Callable[[bytes, bytes], object]  # takes an id and what lay under it
+Progress = Callable[[int, int], None]
+
+
+@dataclass
+class Opened:
+    """A backup whose key file was opened: its folder, keys and index."""
+
+    folder: Path
+    keys: Keys
+    index: Index
+
+    @property
+    def identities(self) -> list[HybridIdentity]:
+        """The identities of its reviewer, the newest first."""
+        return [period.identity for period in reversed(self.keys.periods)]
+
+
+@dataclass
+class Lacking:
+    """What a backup does not give back: its damaged parts, and how many messages, other records and blocks."""
+
+    parts: list[str] = field(default_factory=list)
+    messages: int = 0
+    rows: int = 0
+    blocks: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.parts or self.messages or self.rows or self.blocks)
+
+    def words(self) -> str:
+        """What is missing, in a phrase."""
+        counts = {"messages": self.messages, "other records": self.rows, "pieces of files": self.blocks}
+        lost = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        named = f"damaged or missing: {', '.join(self.parts)}" if self.parts else ""
+        return "; ".join(filter(None, (named, f"so these are lost: {lost}" if lost else "")))
+
+
+def open_backup(place: Path, passphrase: str) -> Opened:
+    """Open the key file and the index of a backup.  Raises WrongPassphrase, WorkstationError."""
+    folder = folders.within(place)
+    if not folder.is_dir():
+        raise WorkstationError("there is no backup in this folder", "name the folder that holds `whistle-backup`")
+    keys = keyfile.read(folders.data(folder, KEYS), passphrase)
+    index = folders.read_index(folder, [period.identity for period in keys.periods], keys.signing.public)
+    if index is None:
+        raise WorkstationError("this backup was not finished, or holds only keys", ANOTHER)
+    return Opened(folder, keys, index)
+
+
+def restore(
+    place: Path,
+    folder: Path,
+    old: str,
+    new: str,
+    profile: str = "standard",
+    today: Today = utc_today,
+    *,
+    partly: bool = False,
+    progress: Progress | None = None,
+) -> Workstation:
+    """A workstation from a backup: `old` opens its key file, `new` locks the new vault.  Raises WorkstationError.
+
+    Of a damaged backup the rest is restored only if it may be `partly` there.
+    """
+    opened = open_backup(place, old)
+    workstation = make(opened, folder, new, profile, today)
+    try:
+        lacking = fill(workstation, opened, workstation.blocks.write, progress)
+        if lacking and not partly:
+            raise WorkstationError(
+                f"not all of this backup is whole; {lacking.words()}",
+                f"{ANOTHER}; or restore the rest: whistle workstation restore --partly",
+            )
+        _conclude(workstation, opened, place)
+    except BaseException:
+        workstation.vault.destroy()  # so that the folder is free for another attempt
+        raise
+    return workstation
+
+
+def make(opened: Opened, folder: Path, secret: str, profile: str, today: Today) -> Workstation:
+    """An empty workstation with the keys of a backup, marked unfinished."""
+    person = opened.index.profile
+    return Workstation.create(
+        folder,
+        secret,
+        name=person["name"],
+        role=person["role"],
+        languages=person["languages"],
+        profile=profile,
+        today=today,
+        signing=opened.keys.signing,
+        periods=opened.keys.periods,
+        unfinished=True,
+    )
+
+
+def fill(workstation: Workstation, opened: Opened, block: Block, progress: Progress | None = None) -> Lacking:
+    """Put all that a backup holds into an empty workstation, and hand out its blocks; what it lacks.
+
+    Raises WorkstationError if it cannot be restored at all.
+    """
+    reader = _Reader(opened, progress)
+    texts = dict(reader.files(ROWS, BODIES))
+    bodies = {name.removeprefix(BODIES): data for name, data in texts.items() if name.startswith(BODIES)}
+    with workstation.change():
+        try:
+            held = {name: _rows(names, texts, reader.lacking) for name, names in opened.index.tables.items()}
+            reader.lacking.rows += tables.load(workstation.vault, held, bodies)
+            _manifests(workstation, opened)
+            reader.lacking.messages += _messages(workstation, reader, held[MessageRow.__tablename__])
+            workstation.vault.station.clock = opened.index.clock
+        except (KeyError, TypeError, ValueError) as exc:
+            raise WorkstationError("the rows of this backup are damaged", ANOTHER) from exc
+        workstation.vault.session.flush()
+    for name, data in reader.files(BLOCKS, last=True):
+        block(bytes.fromhex(name.removeprefix(BLOCKS).partition(".")[0]), data)
+    reader.lacking.blocks = reader.missed(BLOCKS)
+    return reader.lacking
+
+
+def _conclude(workstation: Workstation, opened: Opened, place: Path) -> None:
+    """Mark a filled workstation as restored, and have it go on with this backup."""
+    with workstation.change():
+        search.put_described(workstation)
+        tray.hold_all(workstation)
+        workstation.vault.station.restored = workstation.today()
+        index, path = opened.index, str(place.absolute())
+        workstation.vault.session.add(BackupRow(id=index.id, place=path, made=index.made, day=index.day))
+        workstation.finish()
+
+
+class _Reader:
+    """Reads the files of a backup out of its parts, and notes which parts are not whole."""
+
+    def __init__(self, opened: Opened, progress: Progress | None) -> None:
+        self.lacking = Lacking()
+        self._opened = opened
+        self._progress = progress
+        self._read = {part.name: set[str]() for part in opened.index.parts}
+
+    def files(self, *kinds: str, last: bool = False) -> Iterator[tuple[str, bytes]]:
+        """The files whose names begin like this; of a block with several contents the one that came last is last.
+
+        Of each part that has some, so that a part is read at most once for each call.
+        """
+        late: list[tuple[str, bytes]] = []
+        count = 0
+        for part in self._opened.index.parts:
+            names = {name: size for name, size in part.holds.items() if name.startswith(kinds)}
+            for name, data in self._of(part, names):
+                self._read[part.name].add(name)
+                count += 1
+                if last and ".0-" in name:
+                    late.append((name, data))
+                else:
+                    yield name, data
+            if self._progress and names:
+                self._progress(*self._done())
+        yield from late
+
+    def _of(self, part: Part, names: dict[str, int]) -> Iterator[tuple[str, bytes]]:
+        path = folders.path(self._opened.folder, part)
+        try:
+            if names:
+                yield from parts.read(path, part.sha256, self._opened.identities, names)
+        except (OSError, ProtocolError):
+            label = f"{folders.PARTS}/{path.name}"
+            if label not in self.lacking.parts:
+                self.lacking.parts.append(label)
+
+    def _done(self) -> tuple[int, int]:
+        return sum(map(len, self._read.values())), sum(len(part.holds) for part in self._opened.index.parts)
+
+    def missed(self, kind: str) -> int:
+        """How many files of this kind were not read."""
+        return sum(
+            name.startswith(kind) and name not in self._read[part.name]
+            for part in self._opened.index.parts
+            for name in part.holds
+        )
+
+
+def _rows(names: Sequence[str], texts: dict[str, bytes], lacking: Lacking) -> Rows:
+    """The rows of a table's files; those of a file that is missing are counted once, since nobody knows how many."""
+    rows: Rows = []
+    for name in names:
+        text = texts.get(name)
+        if text is None or ROWS + hashlib.sha256(text).hexdigest() != name:
+            lacking.rows += 1
+            continue
+        rows += map(json.loads, text.splitlines())
+    return rows
+
+
+def _manifests(workstation: Workstation, opened: Opened) -> None:
+    """Take the manifests as from a stick: signed by a pinned root, each after its predecessor."""
+    workstation.vault.session.add_all(Root(key=key) for key in opened.index.roots)
+    workstation.vault.session.flush()
+    serials = opened.index.manifests
+    names = [f"manifest-{serial}.json{ending}" for serial in serials for ending in ("", ".minisig")]
+    workstation.trust.take({name: folders.data(opened.folder, name) for name in names})
+
+
+def _messages(workstation: Workstation, reader: _Reader, rows: Rows) -> int:
+    """Insert the messages; how many are missing."""
+    left: dict[str, dict[str, Any]] = {row["hash"]: row for row in rows}
+    for _, text in reader.files(MESSAGES):
+        listed = {signed.hash: signed for signed in _signed(text) if signed.hash in left}
+        if listed:
+            workstation.insert(*[_kept(signed, left.pop(hash)) for hash, signed in listed.items()])
+    return len(left)
+
+
+def _signed(text: bytes) -> Iterable[Signed]:
+    """The messages of a file: each is a line, and its signature in base64 another."""
+    lines = text.split(b"\n", 2 * MAX_LINES)
+    for line, signature in zip(lines[::2], lines[1::2], strict=False):
+        try:
+            yield Signed(line, schema.unbase64(signature.decode("ascii", "replace")), message.parse(line))
+        except Malformed:
+            continue
+
+
+def _kept(signed: Signed, row: dict[str, Any]) -> Kept:
+    server, stored = map(_day, (row["server"], row["stored"]))
+    arrived = datetime.date.fromisoformat(row["arrived"])
+    return Kept(signed, row["via"], arrived, server, stored, row["grantor"], row["id"])
+
+
+def _day(plain: str | None) -> datetime.date | None:
+    return None if plain is None else datetime.date.fromisoformat(plain)
