@@ -5,10 +5,12 @@ import shutil
 from pathlib import Path
 
 import flask
+import psutil
 import pytest
 from flask.templating import Environment
 from jinja2.bccache import Bucket, BytecodeCache
 
+WORKER = 2 * 1024**3  # bytes of memory that one may take, its browsers included
 IN_MEMORY = 8 * 1024**3  # bytes free; the files of gigabytes in some tests take two of them
 
 
@@ -44,9 +46,13 @@ _share_compiled_templates()
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """Workers for `-n auto`: two for each core up to eight, since half of a browser's test is waiting."""
+    """Workers for `-n auto`: three for each core up to twelve, since more than half of a browser's test is waiting.
+
+    Each has two browsers; where memory is too short for them, two workers for each core up to eight.
+    """
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(cores, min(2 * cores, 8))
+    is_roomy = psutil.virtual_memory().available > 3 * cores * WORKER
+    return max(cores, min(3 * cores, 12) if is_roomy else min(2 * cores, 8))
 
 
 def _keep_temporary_files_in_memory() -> None:

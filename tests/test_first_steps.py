@@ -1,15 +1,13 @@
 """A new user who mistypes: each command prints one line of what is wrong and one of what to do, and does nothing."""
 
-import os
 import socket
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
+from tests import program
 from whistle.ceremony import root as roots
 from whistle.cli import prompts
 from whistle.cli.main import cli
@@ -18,7 +16,6 @@ from whistle.server.errors import StartError
 from whistle.server.running import gunicorn
 from whistle.server.running import setup as servers
 
-WHISTLE = str(Path(sys.executable).with_name("whistle"))
 PASSPHRASE = b"a passphrase of some length\n"
 URLS = [
     "", "x", "ftp://x", "http://", "http:///x", "https://[", "http://a:b", "http://a:99999", "http://a:0",
@@ -89,10 +86,8 @@ def test_what_is_mistyped_is_told_in_two_lines(place: Path, typed: list[str], mo
     monkeypatch.chdir(place)
     before = listed(place)
     given = ["--passphrase-fd", "0"] if " ".join(typed[:2]) in SECRET else []
-    environment = {**os.environ, "WHISTLE_VAULT_PROFILE": "test"}
-    done = subprocess.run(
-        [WHISTLE, *typed, *given], input=PASSPHRASE, capture_output=True, timeout=300, check=False, env=environment
-    )
+    monkeypatch.setenv("WHISTLE_VAULT_PROFILE", "test")
+    done = program.run(*typed, *given, input=PASSPHRASE)
     said = done.stderr.decode()
     lines = [line for line in said.splitlines() if line.startswith(("whistle: error: ", "hint: "))]
     assert done.returncode in (1, 2) and "Traceback" not in said, said

@@ -1,7 +1,6 @@
 """One passphrase in different Unicode compositions is the same everywhere."""
 
 import os
-import subprocess
 import sys
 import unicodedata
 from pathlib import Path
@@ -9,7 +8,7 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from tests.patience import PATIENCE
+from tests import program
 from tests.stock.terminal import answer
 from tests.test_ceremony import ANSWERS, ROOT, VAULT, lead
 from whistle.ceremony import root as roots
@@ -31,7 +30,8 @@ every_form = pytest.mark.parametrize("made", FORMS.values(), ids=FORMS)
 def cheap(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Passphrases that cost little, in a folder of its own."""
     monkeypatch.setenv("WHISTLE_VAULT_PROFILE", "test")
-    monkeypatch.setattr(roots, "LOG_N", 8)
+    seal = roots.key_file
+    monkeypatch.setattr(roots, "key_file", lambda secret, passphrase, _=0: seal(secret, passphrase, 8))
     monkeypatch.chdir(tmp_path)
 
 
@@ -122,9 +122,7 @@ def test_a_file_that_was_sealed_with_the_bytes_as_typed(made: str, opened: str) 
 def test_a_new_passphrase_is_neither_short_nor_cut_off(command: str, secret: str) -> None:
     """What is too short or too long makes nothing, in two lines; none is cut to fit."""
     more = [] if command == "root" else ["--name", "A", "--role", "A", "--no-backup", "--folder", "vault"]
-    given = secret.encode() + b"\n"
-    program = [WHISTLE, command, "init", *more, "--passphrase-fd", "0"]
-    done = subprocess.run(program, input=given, capture_output=True, timeout=PATIENCE, check=False)
+    done = program.run(command, "init", *more, "--passphrase-fd", "0", input=secret.encode() + b"\n")
     error, hint = done.stderr.decode().splitlines()
     assert (done.returncode, error[:15], hint[:6]) == (1, "whistle: error:", "hint: ")
     assert not Path("root.key").exists() and not Path("vault").exists()
