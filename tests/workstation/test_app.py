@@ -90,11 +90,11 @@ def test_a_reply_by_the_page_reaches_the_reporter(world: World, page: FlaskClien
     files = (BytesIO(b"plan"), "plan.pdf")
     assert "In the tray" in post(page, f"case/{name}/reply", text="We look\r\ninto it.", files=files)
     assert "waits for the next exchange" in get(page, f"case/{name}")
-    assert "On the way: 2 messages." in post(page, "exchange")
+    assert "On the way: 3 messages." in post(page, "exchange")  # the reply, copies of its files, the case's status
     world.carrier.push(world.stick)
     [case] = overview.queue(world.station("ombuds"))
     kinds = [entry.content.kind for entry in case.entries]
-    assert kinds == ["report", "reply", "note"]
+    assert kinds == ["report", "reply", "note", "status"]
 
 
 def checked(page: FlaskClient, name: str) -> str:
@@ -186,8 +186,8 @@ def test_what_is_not_confirmed_is_shown(world: World, page: FlaskClient) -> None
     assert f"the courier said on {world.day} that it was delivered; no copy came back yet" in get(page, f"case/{name}")
     assert "Not confirmed" not in get(page)
     world.day += datetime.timedelta(days=14)
-    assert "Not confirmed: 1 message." in post(page, "exchange")
-    assert "Not confirmed: 1 message that the courier said was delivered" in get(page)
+    assert "Not confirmed: 2 messages." in post(page, "exchange")
+    assert "Not confirmed: 2 messages that the courier said were delivered" in get(page)
     assert "NOT CONFIRMED" in get(page, f"case/{name}")
 
 

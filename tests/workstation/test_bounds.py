@@ -13,7 +13,6 @@ from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import attachment, envelope, message
 from whistle.protocol.case.message import Grant, Note
-from whistle.workstation.app import pages
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_list, compose, conversation, overview
 from whistle.workstation.exchange import admission
@@ -174,7 +173,7 @@ def test_a_file_in_many_pieces_is_not_looked_for_piece_by_piece(world: World, mo
     world.carrier.put_blocks(blocks)
     world.report(attachments=tuple(record for _ in range(7)))
     world.round("ombuds")
-    monkeypatch.setattr(pages, "LOOKS", 3)
+    monkeypatch.setattr(conversation, "LOOKS", 3)
     looks = counted(monkeypatch, Blocks, "has")
     show = page(world)
     name = re.findall(r"/t/case/([0-9a-f]+)", show("/t/"))[0]

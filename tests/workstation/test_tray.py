@@ -250,7 +250,7 @@ def test_the_page_shows_changes_and_takes_back(world: World, desk: Workstation, 
     for shown in (get(page, f"case/{name}"), get(page, "tray")):
         assert "&lt;b&gt;First&lt;/b&gt;" in shown and "Tray: 1" in shown
     assert "Changed." in post(page, f"tray/{item.id}/change", text="Second", mark="feedback")
-    assert tray.item(desk, item.id).fields == {"text": "Second", "mark": "feedback"}
+    assert tray.item(desk, item.id).fields == {"text": "Second", "mark": "feedback", "follow": True}
     assert "nothing to send" in post(page, f"tray/{item.id}/change", text=" ", mark="").lower()
     assert "Taken back" in post(page, f"tray/{item.id}/back") and "The tray is empty." in get(page, "tray")
     assert "cannot be changed or taken back" in post(page, f"tray/{item.id}/back")

@@ -296,7 +296,7 @@ def _acknowledge(station: Workstation, cases: list[str]) -> None:
             language = templates.language_for(station, case.report.language if case.report else "")
             text = texts.get((templates.ACKNOWLEDGEMENT, language), "")
             filled = templates.fill(station, case, text, language)
-            tray.reply(station, case, filled, mark=templates.ACKNOWLEDGEMENT)
+            tray.reply(station, case, filled, (), templates.ACKNOWLEDGEMENT, follow=False)
             done += 1
         except WorkstationError as exc:
             click.echo(f"Not acknowledged: {case.reference}: {exc.message}.")

@@ -113,7 +113,7 @@ def acknowledge() -> Response:
         for case in cases:
             try:
                 filled = templates.fill(current.workstation, case, text, language)
-                tray.reply(current.workstation, case, filled, mark=templates.ACKNOWLEDGEMENT)
+                tray.reply(current.workstation, case, filled, (), templates.ACKNOWLEDGEMENT, follow=False)
                 done += 1
             except WorkstationError as exc:
                 refused.append(f"{case.reference}: {exc.message}.")

@@ -8,6 +8,7 @@ import datetime
 import hashlib
 import mimetypes
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -18,16 +19,15 @@ from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
 from whistle.courier.errors import CourierError
-from whistle.protocol.case.attachment import block_id
 from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.cases import case_list, clear_files, compose, conversation, overview, saved_files, transcript
-from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
-from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.duties import office, templates
+from whistle.workstation.errors import Refused, Untrusted, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index
@@ -35,7 +35,6 @@ from whistle.workstation.vault import search as searches
 from whistle.workstation.vault.terms import LONGEST
 
 LISTED = 50  # cases in a page of the queue
-LOOKS = 4096  # pieces of files that a case's page looks for; whoever saves a larger file is told what has not come
 TOO_MUCH = (
     "that was too much at once",
     "larger files go by the command line: whistle workstation reply CASE --attach FILE",
@@ -79,6 +78,7 @@ def terms() -> dict[str, Any]:
 def queue() -> str:
     """The queue of cases, the most pressing first, LISTED a page."""
     current = session()
+    current.news.clear()
     number = max(1, flask.request.args.get("page", 1, int))
     rows, total = case_list.rows(current.workstation, (number - 1) * LISTED, LISTED, current.filter)
     last = max(1, -(-total // LISTED))
@@ -140,6 +140,8 @@ def case(name: str) -> str:
     """One case: its newest messages, those before one, or one alone."""
     case = case_named(name)
     asked = flask.request.args
+    if case.unread:
+        session().news[case.id] = case.first_unread
     shown = _show(case, asked.get("before", len(case.entries), int), asked.get("message", None, int))
     overview.mark_read(session().workstation, case)
     return shown
@@ -168,6 +170,12 @@ def grant(name: str) -> Response:
     if asked := _asked(name, "grant", lambda case: compose.check_grant(station, case, grantee)):
         return asked
     return _written(name, "grant", lambda case: tray.grant(session().workstation, case, _text("grantee")))
+
+
+@pages.post("/case/<name>/claim")
+def claim(name: str) -> Response:
+    """Take the case on."""
+    return _written(name, "claim", lambda case: tray.claim(session().workstation, case))
 
 
 @pages.post("/case/<name>/again")
@@ -286,12 +294,16 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         headline=partial(transcript.headline, station, case),
         channel=transcript.channel(station, case),
         continues=transcript.continues(station, case),
-        incomplete=_incomplete(),
+        incomplete=conversation.incomplete(station.blocks),
         pending=set(outbox.pending(station)),
         aside=set(outbox.set_aside(station)),
         aside_words=deliveries.ASIDE,
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
+        new_from=session().news.get(case.id),
+        claims=tray.claims(station, case.id),
+        reason=partial(office.reason, case.office),
+        texts=templates.offered(station, case),
         tray_items=[*tray.items(station, case.id), *tray.items(station, case.id, aside=True)],
         waiting_words=partial(transcript.waiting, station),
         drafts={form: drafts.of(station, case.id, form) for form in ("reply", "note")},
@@ -299,21 +311,6 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         colleagues=colleagues,
         me=station.me,
     )
-
-
-def _incomplete() -> Callable[[Entry, int], bool]:
-    """A function that tells whether a file has not come yet, as far as its first piece and LOOKS others show it."""
-    left = LOOKS
-
-    def incomplete(entry: Entry, number: int) -> bool:
-        nonlocal left
-        record, blocks = entry.attachments[number], session().workstation.blocks
-        if not blocks.has(block_id(bytes.fromhex(record.seed), 0)):
-            return True
-        left -= record.blocks
-        return left >= 0 and not blocks.complete(record)
-
-    return incomplete
 
 
 def _asked(name: str, form: str, check: Callable[[Case], object]) -> Response | None:
@@ -338,19 +335,31 @@ def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
     refused, station = session().typed[case.id].forms, session().workstation
     if _text("keep"):
         kept = {field: _text(field) for field in ("text", "mark") if field in flask.request.form}
+        if _text("keep") == "template":
+            kept |= templates.begun(station, case, _text("template"), kept)
         drafts.keep(station, case.id, form, kept)
         refused.pop(form, None)
         session().say("Kept as a draft, sealed in the vault." + (" Choose its files again." if _has_files() else ""))
+        if form == "reply":
+            _claim_draft(case)
         return flask.redirect(flask.url_for("pages.case", name=name) + f"#{form}", 303)
     try:
         with station.change():
             write(case)
             drafts.discard(station, case.id, form)
+            if form == "reply":
+                tray.drop_claim(station, case.id)  # the reply says so itself
         refused.pop(form, None)
         session().say("In the tray: it waits for the next exchange. Until then it can be changed or taken back there.")
     except WorkstationError as exc:
         refused[form] = Form(exc.message, exc.hint, flask.request.form.to_dict())
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
+
+
+def _claim_draft(case: Case) -> None:
+    with suppress(Refused, Untrusted):  # the draft is kept all the same
+        if tray.claim(session().workstation, case, draft=True):
+            session().say("With the next exchange colleagues see that you answer this case.")
 
 
 def done(do: Callable[[], None], to: str = "") -> Response:

@@ -43,6 +43,7 @@ class Session:
     counted: dict[bool, tuple[object, Counts]] = field(default_factory=dict)  # by whether muted; see `counts`
     planned: tuple[object, list[Due]] = (None, [])  # see `due`
     names: dict[str, str] = field(default_factory=dict)  # cases by their names in addresses
+    news: dict[str, int] = field(default_factory=dict)  # by case, the number of the first message that was new
     asked: Asked | None = None  # the form that waits for its confirmation
     typed_tray: dict[int, dict[str, str]] = field(default_factory=dict)  # refused changes, by number
     typed_office: dict[str, str] = field(default_factory=dict)  # a refused form of the clocks

@@ -111,6 +111,8 @@ def discard(name: str, form: str) -> Response:
     """Discard the draft of a form."""
     case = pages.case_named(name)
     drafts.discard(pages.session().workstation, case.id, form)
+    if form == "reply":
+        tray.drop_claim(pages.session().workstation, case.id)
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
 
 

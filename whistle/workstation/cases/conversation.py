@@ -1,13 +1,17 @@
 """Which of a case's messages a page shows at once: bounded in number, in files, and in content to open."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
+from whistle.protocol.case.attachment import block_id
 from whistle.protocol.case.message import Body
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.vault.blocks import Blocks
 
 MESSAGES = 50
 FILES = 100
+LOOKS = 4096  # pieces of files that a page looks for; whoever saves a larger file is told what has not come
 OPENED = 262_144  # bytes of content that lies in blocks, of all messages of a page together
 
 
@@ -57,3 +61,18 @@ def length(entry: Entry) -> int:
     """The bytes of content of a message that lie in blocks."""
     rest = entry.message.rest if isinstance(entry.message, Body) else None
     return rest.size if rest else 0
+
+
+def incomplete(blocks: Blocks) -> Callable[[Entry, int], bool]:
+    """A function that tells whether a file has not come yet, as far as its first piece and LOOKS others show it."""
+    left = LOOKS
+
+    def is_incomplete(entry: Entry, number: int) -> bool:
+        nonlocal left
+        record = entry.attachments[number]
+        if not blocks.has(block_id(bytes.fromhex(record.seed), 0)):
+            return True
+        left -= record.blocks
+        return left >= 0 and not blocks.complete(record)
+
+    return is_incomplete

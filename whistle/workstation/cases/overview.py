@@ -13,7 +13,7 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Note, Reply, Report, Sender, Signed, Status
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation import remarks
-from whistle.workstation.cases import chain, grants, mismatches
+from whistle.workstation.cases import chain, claims, grants, mismatches
 from whistle.workstation.cases.entries import Entry, entry_of
 from whistle.workstation.duties import deadlines, office
 from whistle.workstation.duties.clocks import DIRECTIVE, Office
@@ -162,6 +162,17 @@ class Case:
         newest = max(left)[-1].message if left else None
         return newest if isinstance(newest, Status) else None
 
+    @cached_property
+    def taken_on(self) -> tuple[str, ...]:
+        """Who has taken the case on; more than one where neither knew of the other."""
+        return claims.taken_on((each.signed for each in self.counting), self.allowed)
+
+    @property
+    def claimed(self) -> str:
+        """Who answers, if it is somebody who reads the case."""
+        named = self.standing.claimed if self.standing else ""
+        return named if named in self.allowed else ""
+
     @property
     def status(self) -> str:
         """new, triage, open, waiting or closed."""
@@ -195,8 +206,17 @@ class Case:
     @property
     def unread(self) -> int:
         """How many messages of others came since the case was last read or, while it is muted, since it was muted."""
-        seen = max(self.opened, self.muted_at or 0) if self.muted else self.opened
-        return sum(each.via != "own" for each in self.entries[seen:])
+        return sum(each.via != "own" for each in self.entries[self._read :])
+
+    @property
+    def first_unread(self) -> int:
+        """The number of the first of these messages, from 0; how many messages there are if there is none."""
+        later = (number for number, each in enumerate(self.entries) if number >= self._read and each.via != "own")
+        return next(later, len(self.entries))
+
+    @property
+    def _read(self) -> int:
+        return max(self.opened, self.muted_at or 0) if self.muted else self.opened
 
     @cached_property
     def muted(self) -> bool:
@@ -261,7 +281,8 @@ class Case:
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
         arrived = {each.signed.hash: each.arrived for each in self.entries}
         late = {each.signed.hash for each in self.entries if each.ended}
-        return [*self.recorded, *twice, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
+        both = [claims.two(self.taken_on)] if len(self.taken_on) > 1 else []
+        return [*self.recorded, *twice, *both, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
 
     def _late(self) -> list[str]:
         late = Counter((each.by, each.ended) for each in self.entries if each.ended)

@@ -105,6 +105,29 @@ def fill(workstation: Workstation, case: Case, text: str, language: str) -> str:
     return FIELD.sub(lambda found: known.get(found[1].strip(), found[0]), text)
 
 
+def offered(workstation: Workstation, case: Case) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The texts to begin a reply with, each by its name and occasion, by language: the reporter's first, then this
+    reviewer's.
+    """
+    by: dict[str, list[tuple[str, str]]] = {}
+    for occasion, language in all_of(workstation):
+        by.setdefault(language, []).append((f"{language}/{occasion}", OCCASIONS.get(occasion, occasion)))
+    spoken = case.report.language if case.report else DEFAULT
+    order = [spoken, spoken.partition("-")[0], *workstation.profile["languages"], *sorted(by)]
+    return [(language, by[language]) for language in dict.fromkeys(order) if language in by]
+
+
+def begun(workstation: Workstation, case: Case, name: str, typed: Mapping[str, str]) -> dict[str, str]:
+    """The fields of a reply with the text of this name, if there is one, behind what was typed."""
+    language, _, occasion = name.partition("/")
+    text = all_of(workstation).get((occasion, language))
+    if text is None:
+        return dict(typed)
+    filled = fill(workstation, case, text, language)
+    whole = "\n\n".join(filter(None, [typed.get("text", "").rstrip(), filled]))
+    return {"text": whole, "mark": MARKS.get(occasion, typed.get("mark", ""))}
+
+
 def check(text: str) -> None:
     """Raise Refused if a field is left."""
     if left := len(FIELD.findall(text)):

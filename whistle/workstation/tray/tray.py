@@ -32,10 +32,13 @@ WROTE = (
     "The reporter wrote after you closed the case here. Read it; then say that it is to go as it is, or take it back."
 )
 
+TAKEN = "Meanwhile {whom} has taken this case on. Agree who answers; then say that this is to go, or take it back."
+UNANSWERED = ("new", "triage")  # what a reply makes open
+
 
 @dataclass(frozen=True)
 class Item:
-    """One thing that waits: reply, note, status, grant, or again for all of a case once more."""
+    """One thing that waits: reply, note, status, grant, claim, or again for all of a case once more."""
 
     id: int
     case: str
@@ -63,14 +66,19 @@ class Result:
     untold: list[str] = field(default_factory=list)  # cases in which the reporter could not be told of a grant
 
 
-def reply(workstation: Workstation, case: Case, text: str, uploads: Files = (), mark: str = "") -> int:
+def reply(
+    workstation: Workstation, case: Case, text: str, uploads: Files = (), mark: str = "", follow: bool = True
+) -> int:
     """Put a reply into the tray; its number there.
+
+    If the status is to `follow`, colleagues are told with it that the case is open and that this reviewer answers it,
+    unless they were told already.
 
     Raises Refused or Untrusted for what could not be signed now, and Refused while a template's field is left in it.
     """
     templates.check(text)
     compose.unsigned_reply(workstation, case, text, uploads, mark)
-    return _add(workstation, case, "reply", {"text": text, "mark": mark}, uploads)
+    return _add(workstation, case, "reply", {"text": text, "mark": mark, "follow": follow}, uploads)
 
 
 def note(workstation: Workstation, case: Case, text: str, uploads: Files = ()) -> int:
@@ -94,6 +102,30 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "", ag
     if any(each.what == what and each.fields["grantee"] == grantee for each in items(workstation, case.id)):
         raise Refused(f"a grant of this case to {grantee} is in the tray already", "exchange, or take that back first")
     return _add(workstation, case, what, {"grantee": grantee, "text": text})
+
+
+def claim(workstation: Workstation, case: Case, draft: bool = False) -> bool:
+    """Put into the tray that this reviewer answers a case; False if somebody does, or if that waits already.
+
+    `draft`: because a reply was begun; it leaves the tray with the draft.
+    """
+    if case.claimed or any(each.what == "claim" for each in items(workstation, case.id)):
+        return False
+    compose.unsigned_status(workstation, case, case.status, **_stands(case), claimed=workstation.me)
+    _add(workstation, case, "claim", {"text": "", "draft": draft})
+    return True
+
+
+def drop_claim(workstation: Workstation, case: str) -> None:
+    """Remove from the tray what a draft of a reply put there."""
+    for each in items(workstation, case):
+        if each.what == "claim" and each.fields["draft"]:
+            take_back(workstation, each.id)
+
+
+def claims(workstation: Workstation, case: str) -> bool:
+    """Whether something waits that says that this reviewer answers a case."""
+    return any(each.what == "claim" or each.fields.get("follow") for each in items(workstation, case))
 
 
 def _add(workstation: Workstation, case: Case, what: str, fields: dict[str, Any], uploads: Files = ()) -> int:
@@ -157,8 +189,9 @@ def change(workstation: Workstation, id: int, text: str, mark: str | None = None
 def release(workstation: Workstation, id: int) -> None:
     """Have something go with the next exchange as it is, whatever came since it was written."""
     old = item(workstation, id)
-    known = len(overview.load(workstation, old.case).by_reporter)
-    _update(workstation, old, known=known, held=False, reason="")
+    case = overview.load(workstation, old.case)
+    fields = {**old.fields, "over": case.claimed} if old.what == "claim" else old.fields
+    _update(workstation, old, fields=fields, known=len(case.by_reporter), held=False, reason="")
 
 
 def set_aside(workstation: Workstation, id: int) -> None:
@@ -227,7 +260,31 @@ def _sign(workstation: Workstation, each: Item) -> object:
 
 
 def _reply(workstation: Workstation, case: Case, each: Item) -> object:
-    return compose.reply(workstation, case, each.text, each.files, each.fields["mark"], each.known)
+    signed = compose.reply(workstation, case, each.text, each.files, each.fields["mark"], each.known)
+    if each.fields["follow"]:
+        _follow(workstation, overview.load(workstation, case.id))
+    return signed
+
+
+def _follow(workstation: Workstation, case: Case) -> None:
+    """State what a reply has made of its case, unless that is stated already."""
+    state, claimed = "open" if case.status in UNANSWERED else case.status, case.claimed or workstation.me
+    if (state, claimed) != (case.status, case.claimed):
+        compose.status(workstation, case, state, **_stands(case), claimed=claimed)
+
+
+def _claim(workstation: Workstation, case: Case, each: Item) -> object:
+    if case.claimed == workstation.me:
+        return None
+    if case.claimed != each.fields.get("over", ""):
+        raise _Held(TAKEN.format(whom=case.claimed))
+    return compose.status(workstation, case, case.status, **_stands(case), claimed=workstation.me)
+
+
+def _stands(case: Case) -> dict[str, Any]:
+    """What the newest status says besides, which stays."""
+    standing = case.standing
+    return {"labels": standing.labels, "deadline": standing.deadline} if standing else {}
 
 
 def _note(workstation: Workstation, case: Case, each: Item) -> object:
@@ -253,6 +310,7 @@ SIGN: dict[str, Sign] = {
     "status": _status,
     "grant": _grant,
     "again": partial(_grant, again=True),
+    "claim": _claim,
 }
 
 

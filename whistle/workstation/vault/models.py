@@ -192,9 +192,9 @@ class TemplateRow(Base):
 class TrayItem(Base):
     """Something of this reviewer's, still unsigned, that waits for the next exchange; `id` is its place in the order.
 
-    `what`: reply, note, status, grant or again.  `known`: how many of the reporter's messages were here when it was
-    written.  `reason`: why it could not be signed, or waits for its author's word if it is `held`.  What is set `aside`
-    goes with no exchange.
+    `what`: reply, note, status, grant, claim or again.  `known`: how many of the reporter's messages were here when it
+    was written.  `reason`: why it could not be signed, or waits for its author's word if it is `held`.  What is set
+    `aside` goes with no exchange.
     """
 
     __tablename__ = "tray"
