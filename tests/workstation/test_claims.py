@@ -65,7 +65,7 @@ def test_a_draft_is_seen_too_unless_it_is_discarded_before(world: World, who: Re
     """It stands in the tray until the exchange; a reply that is made of it says so itself."""
     station, name = world.station("ombuds"), name_in(page)
     said = post(page, f"case/{name}/reply", text="Dear", mark="", keep="draft")
-    assert "colleagues see that you answer this case" in said and "You answer the case" in get(page, "tray")
+    assert "colleagues see that you answer this case" in said and "You answer it" in get(page, "tray")
     post(page, f"case/{name}/reply", text="Dear reporter", mark="", keep="draft")
     assert [each.what for each in tray.items(station)] == ["claim"]
     post(page, f"case/{name}/discard/reply")
@@ -110,7 +110,7 @@ def test_a_claim_waits_if_a_colleagues_has_come(world: World, who: Reporter, pag
     tray.claim(world.station("ethics"), case_of(world, who, "ethics"))
     world.round("ethics")
     said = "\n".join(world.round("ombuds")[0].lines())
-    assert "Stays in the tray: You answer the case" in said and "Meanwhile ethics has taken this case on." in said
+    assert "Stays in the tray: You answer it" in said and "Meanwhile ethics has taken this case on." in said
     shown = get(page, f"case/{name}")
     assert "(ethics) answers this case." in shown and "does not get two answers" in shown
     [held] = tray.items(world.station("ombuds"))

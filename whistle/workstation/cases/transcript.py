@@ -199,7 +199,7 @@ def waiting(workstation: Workstation, item: Item) -> str:
         "note": "Note to those who read the case",
         "status": f"Status: {STATUS.get(state, state)}",
         "grant": f"{whom} is let in",
-        "claim": "You answer the case",
+        "claim": "You answer it",
         "again": f"All of the case once more, to {whom}",
     }
     return f"{what[item.what]}, case {reference(bytes.fromhex(item.case))}, written on {item.day}"
