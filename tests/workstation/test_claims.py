@@ -1,6 +1,7 @@
 """Who answers a case: whoever writes is seen by colleagues, and two who begin at the same time are told."""
 
 import datetime
+from dataclasses import replace
 
 import pytest
 from flask.testing import FlaskClient
@@ -13,7 +14,7 @@ from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter
 from whistle.workstation.app.app import create_app
-from whistle.workstation.cases import case_list, claims, compose
+from whistle.workstation.cases import case_list, compose
 from whistle.workstation.tray import drafts, tray
 
 BOTH = "without knowing of the other"
@@ -92,8 +93,8 @@ def test_two_who_take_a_case_on_at_once_are_both_told(world: World, who: Reporte
     assert warned(world, who) == [True, True]
     assert [row.faults for row in case_list.rows(world.station("ombuds"))[0]] == [True]
     case = case_of(world, who)
-    for order in (case.messages, case.messages[::-1]):
-        assert claims.taken_on(order, case.allowed) == ("ethics", "ombuds")
+    for order in (case.entries, case.entries[::-1]):
+        assert replace(case, entries=order).taken_on == ("ethics", "ombuds")
     compose.status(world.station("ombuds"), case, "open", claimed="ethics")
     world.round("ombuds", "ethics")
     assert warned(world, who) == [False, False] and case_of(world, who).claimed == "ethics"

@@ -13,7 +13,7 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Note, Reply, Report, Sender, Signed, Status
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation import remarks
-from whistle.workstation.cases import chain, claims, grants, mismatches
+from whistle.workstation.cases import chain, grants, mismatches
 from whistle.workstation.cases.entries import Entry, entry_of
 from whistle.workstation.duties import deadlines, office
 from whistle.workstation.duties.clocks import DIRECTIVE, Office
@@ -27,6 +27,10 @@ REPLIES = (
     select(TrayItem.case, TrayItem.fields, TrayItem.known)
     .where(TrayItem.case.in_(bindparam("cases", expanding=True)), TrayItem.what == "reply", TrayItem.aside.is_(False))
     .order_by(TrayItem.id)
+)
+TWO = (
+    "{whom} have each taken this case on without knowing of the other: agree who answers, then state it in the case's "
+    "status"
 )
 URGENT = "urgent"  # the label that puts a case first
 
@@ -152,20 +156,25 @@ class Case:
         return [entry.message for entry in self.entries if isinstance(entry.message, Reply)]
 
     @cached_property
+    def _last_stated(self) -> list[Entry]:
+        """The statuses whose authors had every other; several if neither author knew of the other's."""
+        stated = [each for each in self.counting if isinstance(each.message, Status)]
+        passed = chain.before([each.signed for each in self.counting], [each.signed for each in stated])
+        return [each for each in stated if each.signed.hash not in passed]
+
+    @cached_property
     def standing(self) -> Status | None:
         """The status whose author had every other; of several, the newest by its day, which counts as no later than its
         arrival, and else by its hash, so that all readers come to the same one whatever came first.
         """
-        stated = {each.signed.hash: each for each in self.counting if isinstance(each.message, Status)}
-        passed = chain.before([each.signed for each in self.counting], [each.signed for each in stated.values()])
-        left = [(each.claimed_day, hash, each) for hash, each in stated.items() if hash not in passed]
-        newest = max(left)[-1].message if left else None
-        return newest if isinstance(newest, Status) else None
+        last = max(self._last_stated, key=lambda each: (each.claimed_day, each.signed.hash), default=None)
+        return last.message if last and isinstance(last.message, Status) else None
 
     @cached_property
     def taken_on(self) -> tuple[str, ...]:
-        """Who has taken the case on; more than one where neither knew of the other."""
-        return claims.taken_on((each.signed for each in self.counting), self.allowed)
+        """The readers who have taken the case on; more than one where neither knew of the other."""
+        named = {each.message.claimed for each in self._last_stated if isinstance(each.message, Status)}
+        return tuple(sorted(named & set(self.allowed)))
 
     @property
     def claimed(self) -> str:
@@ -281,7 +290,7 @@ class Case:
         twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
         arrived = {each.signed.hash: each.arrived for each in self.entries}
         late = {each.signed.hash for each in self.entries if each.ended}
-        both = [claims.two(self.taken_on)] if len(self.taken_on) > 1 else []
+        both = [TWO.format(whom=" and ".join(self.taken_on))] if len(self.taken_on) > 1 else []
         return [*self.recorded, *twice, *both, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
 
     def _late(self) -> list[str]:
