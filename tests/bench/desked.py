@@ -13,7 +13,13 @@ from whistle.workstation.workstation import Workstation
 
 HOST = "http://localhost:1"
 PAGES = 20
-FILTERS = ({"label": "cellar"}, {"status": "new", "unread": "on", "due": "soon"}, {"status": "closed"}, {"muted": "on"})
+FILTERS = (
+    {"label": "cellar"},
+    {"status": "new", "unread": "on", "due": "soon"},
+    {"status": "closed"},
+    {"muted": "on"},
+    {"files": "on"},
+)
 
 
 def main() -> None:

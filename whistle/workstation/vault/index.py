@@ -5,8 +5,7 @@ A message stands in it under its row; a case's own title and labels stand under 
 
 import contextlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
@@ -34,20 +33,6 @@ _FIND_CASES = text(
     "SELECT cases.hash, cases.title, cases.labels, '', 0 FROM words JOIN cases ON cases.id = -words.rowid "
     "WHERE words MATCH :query AND words.rowid < 0 ORDER BY words.rowid LIMIT :count"
 )
-
-
-@dataclass(frozen=True)
-class Found:
-    """A message: its case with title and labels, its text as it was indexed, and its number in the case from 1.
-
-    With number 0 and without text: a case by its title or labels.
-    """
-
-    case: str
-    title: str
-    labels: tuple[str, ...]
-    text: str
-    number: int
 
 
 def put(session: Session, texts: dict[int, str]) -> None:
@@ -88,9 +73,14 @@ def matching(texts: Sequence[str], typed: str) -> list[int]:
         return [place for (place,) in memory.execute("SELECT rowid FROM words WHERE words MATCH ?", [asked])]
 
 
-def search(vault: Vault, typed: str, count: int = MOST) -> Sequence[Found]:
-    """The newest cases whose title and labels hold all words that were typed, then the newest such messages."""
+def search(vault: Vault, typed: str, count: int = MOST) -> Iterator[tuple[str, str, tuple[str, ...], str, int]]:
+    """The newest cases whose title and labels hold all words that were typed, then the newest such messages.
+
+    Of each message its case with title and labels, its text as it was indexed, and its number in the case from 1; of
+    a case the same with an empty text and number 0.
+    """
     asked = {"query": query(typed), "count": count}
     statements = (_FIND_CASES, _FIND) if asked["query"] else ()
-    rows = [row for each in statements for row in vault.session.execute(each, asked)]
-    return [Found(case, title, tuple(json.loads(labels)), *rest) for case, title, labels, *rest in rows]
+    for statement in statements:
+        for case, title, labels, said, number in vault.session.execute(statement, asked):
+            yield case, title, tuple(json.loads(labels)), said, number

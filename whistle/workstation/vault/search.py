@@ -46,7 +46,7 @@ def find(workstation: Workstation, typed: str) -> list[Hit]:
     """What all words stand in that were typed: what is not sent yet, cases by title and labels, the newest messages."""
     fill(workstation)
     found = index.search(workstation.vault, typed)
-    sent = [Hit(each.case, each.title, each.labels, each.number, excerpt(each.text, typed)) for each in found]
+    sent = [Hit(case, title, labels, number, excerpt(text, typed)) for case, title, labels, text, number in found]
     return [*_unsent(workstation, typed), *sent]
 
 
