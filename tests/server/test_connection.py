@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.patience import PATIENCE
 from whistle.server.limits import network
 from whistle.server.running import connection
 from whistle.server.running.connection import (
@@ -156,9 +157,29 @@ def test_a_lane_without_streams_waits_for_nobody(pair: Pair) -> None:
     """There an answer waits as a whole, however slow its reader is; one that goes on and on is given up."""
     pair.ours.taken()
     pair.ours.streams = False
-    pair.ours.sendall(bytes(2 * connection.ANSWER))
+    pair.ours.sendall(bytes(connection.WHOLE + 1))
+    pair.theirs.recv(1)
     with pytest.raises(TimeoutError):
-        pair.ours.sendall(b"more")
+        pair.ours.sendall(bytes(connection.ANSWER))
+
+
+def test_an_answer_is_not_copied_as_a_whole(pair: Pair) -> None:
+    """However much is sent at once, no more than its part waits beside it."""
+    pair.ours.taken()
+    most, flush = [0], pair.ours.flush
+
+    def noted() -> bool:
+        most[0] = max(most[0], pair.ours.held)
+        return flush()
+
+    pair.ours.flush = noted  # type: ignore[method-assign]
+    sender = threading.Thread(target=pair.ours.sendall, args=(bytes(8 * connection.ANSWER),))
+    sender.start()
+    taken = 0
+    while taken < 7 * connection.ANSWER:  # the rest waits for the client
+        taken += len(pair.theirs.recv(65_536))
+    sender.join(PATIENCE)
+    assert most[0] <= 2 * connection.ANSWER
 
 
 @pytest.mark.parametrize("field", ["content-length: 0000000000000050", "transfer-encoding: chunked"])
@@ -176,9 +197,11 @@ def test_no_thread_waits_for_a_body_that_seemed_to_have_come(pair: Pair, field: 
 def test_whoever_went_away_is_not_answered(pair: Pair) -> None:
     """A client that closed while it waited for its turn costs nothing more."""
     pair.send(GET)
-    assert not pair.ours.is_gone
+    assert not pair.ours.is_gone and not pair.ours.has_ended
+    pair.theirs.shutdown(socket.SHUT_WR)
+    assert not pair.ours.is_gone and pair.ours.has_ended
     pair.theirs.close()
-    assert pair.ours.is_gone
+    assert pair.ours.is_gone and pair.ours.has_ended
 
 
 def test_the_slowest_gives_way_and_no_honest_one(now: list[float]) -> None:

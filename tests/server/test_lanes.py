@@ -201,3 +201,36 @@ def test_where_threads_are_short_the_slowest_is_found(pool: Lanes) -> None:
     slow.go.set()
     slower.go.set()
     assert waiting[0].result(PATIENCE) == ""
+
+
+def test_who_waits_long_for_a_large_forms_thread_gets_the_slowest_ones(
+    pool: Lanes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Five kilobytes a second hold no thread of a full lane for ever; a brisk client's stays, and so do short waits."""
+    now = [1000.0]
+    monkeypatch.setattr(lanes.time, "monotonic", lambda: now[0])
+    slow, slower, brisk = (Request(TWO, sock=Socket(speed)) for speed in (6000.0, 5000.0, 40_000.0))
+    pool.lanes[TWO].size, pool.lanes[TWO].turns = Size(3, 1, streams=True), threading.BoundedSemaphore(3)
+    waiting = [pool.submit(handle, each) for each in (slow, slower, brisk)]
+    assert all(each.begun.wait(PATIENCE) for each in (slow, slower, brisk))
+    assert pool.slow(now[0] + 100) == [], "nobody waits"
+    waiting.append(pool.submit(handle, Request(TWO)))
+    assert pool.slow(now[0] + 1) == []
+    assert pool.slow(now[0] + 11) == [slower.sock], "one at a time"
+    slow.sock.speed = slower.sock.speed = 33_000.0
+    assert pool.slow(now[0] + 11) == []
+    for each in (slow, slower, brisk):
+        each.go.set()
+    assert [each.result(PATIENCE) for each in waiting[:3]] == [""] * 3
+
+
+def test_who_waits_long_for_a_large_texts_room_gets_the_slowest_ones() -> None:
+    """What holds room for long texts is a large form, also where threads are left."""
+    pool = Lanes({lanes.LARGE: Size(8, 1, streams=True)}, lambda request: (lanes.LARGE, request.visitor))
+    slow = Request(lanes.LARGE, sock=Socket(5000.0))
+    waiting = pool.submit(handle, slow)
+    assert slow.begun.wait(PATIENCE)
+    assert pool.slow(0.0, waited=5.0) == []
+    assert pool.slow(0.0, waited=11.0) == [slow.sock]
+    slow.go.set()
+    assert waiting.result(PATIENCE) == ""

@@ -2,14 +2,17 @@
 
 import contextlib
 import ipaddress
+import math
 import os
 import random
 import secrets
 import shutil
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import flask
 import pytest
@@ -19,11 +22,13 @@ from limits.strategies import SlidingWindowCounterRateLimiter
 from werkzeug.exceptions import ServiceUnavailable, TooManyRequests
 
 from tests import parties
+from tests.patience import PATIENCE
 from tests.server.visitor import config, still
 from whistle.server import limits as counted
+from whistle.server import queues
 from whistle.server.config import Config, Rate
 from whistle.server.counting import EVERYBODY, MemoryStorage
-from whistle.server.limits import AddressHash, Limits, retry_after
+from whistle.server.limits import AddressHash, Limits, seconds_left
 
 REDIS = os.environ.get("WHISTLE_TEST_REDIS", "")
 RATES = {**Config(Path()).rates, "send": Rate("2 per hour", "5 per hour"), "lookup": Rate("2 per hour", "5 per hour")}
@@ -92,6 +97,12 @@ def test_as_much_may_be_stored_as_the_disk_has_room(tmp_path: Path, monkeypatch:
     assert counts[0] == 10 < counts[1] < counts[2] < counts[3] == counted.MOST
 
 
+def store(limits: Limits, environ: dict[str, Any] | None = None) -> None:
+    """Store a message, which counts."""
+    with limits.storing("send", environ or {}):
+        pass
+
+
 def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A message waits until more may be stored, leaves its turn to compute to others, and is refused at the end."""
     _, limits = limited(tmp_path, rates={**RATES, "send": Rate("1 per hour", "1 per 10 seconds")}, patience=60.0)
@@ -100,33 +111,33 @@ def test_those_who_are_too_many_wait_in_a_queue(tmp_path: Path, monkeypatch: pyt
     limits._limiter.limiter.storage._now = lambda: now[0]  # type: ignore[attr-defined]
     slept: list[float] = []
 
-    def sleep(seconds: float) -> None:
+    def rest(_: object, seconds: float) -> None:
         slept.append(seconds)
         now[0] += seconds
 
-    monkeypatch.setattr(counted.time, "sleep", sleep)
-    limits.queue("send", {})
-    limits.count("send", {})
+    monkeypatch.setattr(queues, "rest", rest)
+    store(limits)
     assert not slept
-    limits.queue("send", {"gunicorn.socket": Socket(slept)})
+    store(limits, {"gunicorn.socket": Socket(slept)})
     assert 5 < sum(slept) <= 20 and slept[0] == 0 and slept[-1] == 0
-    limits.count("send", {})
+    assert len(slept) < 30, "it asks when it may succeed, and once a second whether its client is there"
     slept.clear()
     gone = Socket(slept)
-    gone.is_gone = True
-    with pytest.raises(TooManyRequests):
-        limits.queue("send", {"gunicorn.socket": gone})
+    gone.has_ended = True
+    with pytest.raises(TooManyRequests) as refused:
+        store(limits, {"gunicorn.socket": gone})
     assert not any(slept), "whoever went away waits no more"
+    assert isinstance(refused.value.retry_after, int), "who has closed one half alone is told when to come again"
     others = Socket(slept)
     others.queues = False
     with pytest.raises(TooManyRequests):
-        limits.queue("send", {"gunicorn.socket": others})
+        store(limits, {"gunicorn.socket": others})
     assert not any(slept), "a thread of readers waits for no place"
     limits._config = config(tmp_path, rates={**RATES, "send": Rate("1 per hour", "1 per hour")}, patience=3.0)
-    limits.count("send", {})
+    store(limits)
     slept.clear()
     with pytest.raises(TooManyRequests) as refused:
-        limits.queue("send", {})
+        store(limits)
     assert 3 <= sum(slept) < 4 and isinstance(refused.value.retry_after, int) and refused.value.retry_after > 1000
 
 
@@ -135,18 +146,43 @@ def test_whoever_meets_their_own_limit_holds_up_nobody(tmp_path: Path, monkeypat
     rates = {**RATES, "send": Rate("1 per hour", "9 per 10 seconds")}
     _, limits = limited(tmp_path, behind_tor=False, patience=60.0, rates=rates)
     environ = {"REMOTE_ADDR": "192.0.2.1"}
-    limits._queue.append(other := object())  # so that it waits first
+    limits._queue._places.append(other := queues.Place())  # so that it waits first
 
-    def sleep(_: float) -> None:
-        assert other in limits._queue, "whoever cannot be let in waits on, before everybody else"
+    def rest(_: object, __: float) -> None:
+        assert other in limits._queue._places, "whoever cannot be let in waits on, before everybody else"
         limits.count("send", environ)  # by another connection of the same visitor
-        limits._queue.remove(other)
+        limits._queue._places.remove(other)
 
-    monkeypatch.setattr(counted.time, "sleep", sleep)
+    monkeypatch.setattr(queues, "rest", rest)
     with pytest.raises(TooManyRequests):
-        limits.queue("send", environ)
-    assert not limits._queue
-    limits.queue("send", {"REMOTE_ADDR": "192.0.2.2"})
+        store(limits, environ)
+    assert not limits._queue._places
+    store(limits, {"REMOTE_ADDR": "192.0.2.2"})
+
+
+def test_whoever_leaves_lets_the_next_try_at_once(tmp_path: Path) -> None:
+    """Many who come together are let in one after the other, each when the one before is, and no more than may be."""
+    rates = {**RATES, "send": Rate("1 per hour", "3 per hour")}
+    _, limits = limited(tmp_path, patience=PATIENCE, rates=rates)
+    inside, over, failed = threading.Semaphore(0), threading.Event(), []
+
+    def go(number: int) -> None:
+        with contextlib.suppress(TooManyRequests), limits.storing("send", {}):
+            inside.release()
+            assert over.wait(PATIENCE)
+            if number in failed:
+                raise TooManyRequests  # what fails counts for nothing
+
+    threads = [threading.Thread(target=go, args=(number,), daemon=True) for number in range(5)]
+    for thread in threads:
+        thread.start()
+    assert all(inside.acquire(timeout=PATIENCE) for _ in range(3)), "each wakes the next"
+    assert not inside.acquire(timeout=0.1), "what is being stored counts already"
+    failed += range(5)
+    over.set()
+    assert all(inside.acquire(timeout=PATIENCE) for _ in range(2)), "what fails makes room for the next"
+    for thread in threads:
+        thread.join(PATIENCE)
 
 
 def test_whoever_asks_before_sending_is_not_refused_for_a_short_queue(tmp_path: Path) -> None:
@@ -163,7 +199,7 @@ def test_whoever_asks_before_sending_is_not_refused_for_a_short_queue(tmp_path: 
 class Socket:
     """A connection whose thread can leave its turn."""
 
-    queues, is_gone = True, False
+    queues, has_ended = True, False
 
     def __init__(self, noted: list[float]) -> None:
         self._noted = noted
@@ -218,7 +254,8 @@ def test_who_waits_as_told_is_let_in(rate: str) -> None:
             pass
         storage = limiter.storage
         assert isinstance(storage, MemoryStorage)
-        wait = retry_after(item, *storage.get_sliding_window(item.key_for("send", EVERYBODY), item.get_expiry()))
+        windows = storage.get_sliding_window(item.key_for("send", EVERYBODY), item.get_expiry())
+        wait = math.floor(seconds_left(item, *windows)) + 1
         assert 1 <= wait <= 2 * item.get_expiry()
         begun = now[0]
         now[0] = begun + max(0.0, wait - 1.01)

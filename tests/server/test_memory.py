@@ -15,6 +15,7 @@ from whistle.server.running.connection import BODY, ROOM
 
 CONNECTIONS = 8
 BROKEN_OFF = 600
+FORMS, LONG = 16, (1 << 20) - 1000  # bytes of each one's text
 LENGTH = 24 << 20  # bytes of one body
 MOST = 64 << 10  # KiB that the process may grow by, for all of them
 BODIES = {
@@ -48,6 +49,34 @@ def test_hostile_bodies_take_no_memory(tmp_path: Path, body: str) -> None:
         grown = peak(server.worker) - before
     assert statuses == [422] * CONNECTIONS
     assert grown < MOST
+
+
+def test_large_texts_that_come_back_are_bounded_together(tmp_path: Path) -> None:
+    """Each becomes five times as long in the page that gives it back, and each is given back whole."""
+    fields = {"step": "send", "channel": "harassment", "text": "&" * LONG}
+    head = [
+        f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
+        for name, value in fields.items()
+    ]
+    body = ("".join(head) + f"--{BOUNDARY}--\r\n").encode()
+    found = []
+
+    def send() -> None:
+        status, page = server.post("/en/", [body], len(body), FORM)
+        found.append((status, page.count(b"&amp;")))
+
+    with Server.make(tmp_path / "server").running() as server:
+        server.post("/en/", [b"x"], 1, FORM)
+        before = peak(server.worker)
+        forget(server.worker)
+        threads = [threading.Thread(target=send) for _ in range(FORMS)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        grown = peak(server.worker) - before
+    assert found == [(422, LONG)] * FORMS
+    assert grown < FORMS * 6 << 10
 
 
 def test_bodies_that_break_off_are_bounded_at_once(tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
 from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotAForm, NotStored, TooBig
 from whistle.server.instance import Instance
-from whistle.server.sealing import multipart
+from whistle.server.sealing import body as reading
 from whistle.server.sealing.multipart import Arrived, Bounds, receive
 from whistle.store import Full, Heap, StoreError
 from whistle.store.models import metadata
@@ -191,7 +191,7 @@ class Endless(io.RawIOBase):
 
     def __init__(self, begin: bytes, more: bytes) -> None:
         self.asked = 0
-        self._begin, self._more = begin, more * (1 + multipart.PIECE // len(more))
+        self._begin, self._more = begin, more * (1 + reading.PIECE // len(more))
 
     def read(self, size: int = -1, /) -> bytes:
         begun = self._begin[:size]
@@ -224,7 +224,7 @@ def test_a_form_without_end_is_not_waited_for(
     instance: Instance, monkeypatch: pytest.MonkeyPatch, begin: bytes, more: bytes
 ) -> None:
     """Whatever a body repeats for ever, it is refused before much of it is in memory."""
-    monkeypatch.setattr(multipart, "DRAIN_BYTES", 0)
+    monkeypatch.setattr(reading, "DRAIN_BYTES", 0)
     monkeypatch.setattr(type(instance.store), "put_blocks", lambda *_: None)
     stream = Endless(begin, more)
     with pytest.raises((Broken, TooBig)):
@@ -338,7 +338,7 @@ def test_a_connection_that_stands_still_is_given_up(instance: Instance) -> None:
 
 def test_what_follows_a_refusal_is_read_within_bounds(instance: Instance, monkeypatch: pytest.MonkeyPatch) -> None:
     """The rest of a refused body is thrown away, but not without end."""
-    monkeypatch.setattr(multipart, "DRAIN_BYTES", 100_000)
+    monkeypatch.setattr(reading, "DRAIN_BYTES", 100_000)
     body = form(field("text", "kept"), file("x", b"x" * 1_000_000))
     stream = io.BytesIO(body)
     with pytest.raises(TooBig):

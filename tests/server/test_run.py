@@ -149,6 +149,23 @@ def test_what_is_refused_by_its_head_closes_the_connection(running: Running) -> 
     assert running.ask("POST", "/en/", ids, **wrong)[2]["Connection"] == "keep-alive"
 
 
+@pytest.mark.parametrize("path", ["/en/", "/api/lookup"])
+def test_who_has_said_all_is_answered(running: Running, path: str) -> None:
+    """A client that closes its half of the connection once it has asked gets all of its answer."""
+    head = b"GET /en/ HTTP/1.1\r\nHost: x\r\n\r\n"
+    if path != "/en/":
+        ids = b"".join(parties.reporter().lookup_ids(8))
+        kind = "application/octet-stream"
+        lines = [f"POST {path} HTTP/1.1", "Host: x", f"Content-Type: {kind}", f"Content-Length: {len(ids)}"]
+        head = "\r\n".join([*lines, "", ""]).encode() + ids
+    for _ in range(5):
+        with socket.create_connection(("127.0.0.1", running.port), timeout=PATIENCE) as connection:
+            connection.sendall(head)
+            connection.shutdown(socket.SHUT_WR)
+            answer = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert answer.startswith(b"HTTP/1.1 200") and len(answer) >= 16_384
+
+
 def test_a_large_form_arrives(running: Running, place: Path) -> None:
     """A form of some megabytes streams in and is answered with a page, and its file is nowhere in the folder."""
     mark = b"PLAINTEXT-MARK-"

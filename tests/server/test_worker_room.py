@@ -1,12 +1,24 @@
 """Where places or memory run short, the slowest connections give way at once, and enough of them."""
 
+import contextlib
+import json
 import selectors
+import socket
 from collections import OrderedDict
+from concurrent.futures import Future
 from typing import Any
 
+import pytest
+from gunicorn.workers.gthread import TConn  # type: ignore[import-untyped]
+
+from tests.server.visitor import Page
+from whistle.server.limits import AGAIN
 from whistle.server.running import connection
-from whistle.server.running.connection import Buffers
+from whistle.server.running.connection import Buffers, Terms
+from whistle.server.running.lanes import Overrun
+from whistle.server.running.refusals import Busy
 from whistle.server.running.worker import Worker
+from whistle.translations import catalogues
 
 
 class Connection:
@@ -110,3 +122,39 @@ def test_memory_is_looked_at_between_the_ticks() -> None:
     small._next_tick, small._next_look = float("inf"), 0.0
     small.murder_pending()
     assert not small._buffers.is_short
+
+
+OVERRUN = {
+    "a page": ("POST /ar/ HTTP/1.1", "text/html", "ar", "rtl"),
+    "another": ("GET /nothing HTTP/1.1", "text/html", "en", "ltr"),
+    "reporters": ("POST /api/store HTTP/1.1", "application/json", "", ""),
+    "couriers": ("POST /courier/days HTTP/1.1", "application/json", "", ""),
+}
+
+
+@pytest.mark.parametrize(("line", "kind", "language", "direction"), OVERRUN.values(), ids=OVERRUN)
+def test_where_too_many_wait_each_is_told_when_to_come_again(
+    line: str, kind: str, language: str, direction: str
+) -> None:
+    """In words, in the page's language, or as a record for programs: nothing was stored, and how long to wait."""
+    small, overrun = Small([], 10), Future[Any]()
+    small._busy = Busy({code: catalogues.shipped()[code] for code in ("en", "ar")})
+    overrun.set_exception(Overrun())
+    ours, theirs = socket.socketpair()
+    with contextlib.closing(theirs), contextlib.closing(connection.Connection(ours, Terms(), Buffers())) as sock:
+        theirs.sendall(f"{line}\r\nHost: x\r\nX-Secret: SECRET\r\n\r\n".encode())
+        assert sock.arrive()
+        small.finish_request(TConn(None, sock, ("127.0.0.1", 1), ""), overrun)
+        answer = b"".join(iter(lambda: theirs.recv(65_536), b""))
+    head, body = answer.split(b"\r\n\r\n", 1)
+    lines = head.decode().split("\r\n")
+    assert lines[0] == "HTTP/1.1 503 Service Unavailable"
+    assert f"Retry-After: {AGAIN}" in lines and f"Content-Length: {len(body)}" in lines and "Connection: close" in lines
+    assert any(each.startswith(f"Content-Type: {kind}") for each in lines) and "Cache-Control: no-store" in lines
+    assert len(answer) < 4096 and b"SECRET" not in answer
+    if language:
+        [html] = [given for tag, given in Page(body.decode()).tags if tag == "html"]
+        assert (html["lang"], html["dir"]) == (language, direction)
+        assert (b"None of this was stored. Wait" in body) == (language == "en")
+    else:
+        assert json.loads(body)["hint"] == f"nothing of this was stored; try again in {AGAIN} seconds"

@@ -10,7 +10,7 @@ from whistle.server.api.reporter import blueprint as reporters_programs
 from whistle.server.config import Config
 from whistle.server.counting import Memory
 from whistle.server.instance import Clock, attach, open_instance
-from whistle.server.reporter import routes
+from whistle.server.reporter import long_texts, routes
 
 
 def create_app(config: Config | Path, now: Clock | None = None, memory: Memory | None = None) -> flask.Flask:
@@ -25,6 +25,7 @@ def create_app(config: Config | Path, now: Clock | None = None, memory: Memory |
     app = flask.Flask(__name__, template_folder="reporter/templates", static_folder="reporter/static")
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # such redirects would repeat host and query
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
+    app.jinja_options["finalize"] = long_texts.set_apart
     attach(app, open_instance(config, now, may_be_away=True))
     limits.init(app, config, memory)
     headers.init(app)

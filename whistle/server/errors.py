@@ -1,5 +1,7 @@
 """Server errors.  No message contains text, names, words, keys, ids or addresses of anybody."""
 
+Texts = tuple[tuple[str, bytes], ...]  # of a form, in UTF-8: a character outside of ASCII quadruples a decoded one
+
 
 class ServerError(Exception):
     """Base class of the server's errors."""
@@ -30,15 +32,15 @@ class StartError(ServerError):
 
 
 class FormError(ServerError):
-    """A form was rejected.  `fields` are the texts that had arrived, to be shown again; files are discarded."""
+    """A form was rejected.  `texts` are those that had arrived, to be shown again; files are discarded."""
 
-    def __init__(self, message: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
+    def __init__(self, message: str, texts: Texts = ()) -> None:
         super().__init__(message)
-        self.fields = fields
+        self.texts = texts
 
     def get(self, name: str, default: str = "") -> str:
         """The first text that had arrived under a name."""
-        return next((value for field, value in self.fields if field == name), default)
+        return next((value.decode() for field, value in self.texts if field == name), default)
 
 
 class Broken(FormError):
@@ -56,9 +58,13 @@ class FieldAfterFile(FormError):
 class TooBig(FormError):
     """More text, fields, files or bytes than this server accepts; `what` says which."""
 
-    def __init__(self, what: str, fields: tuple[tuple[str, str], ...] = ()) -> None:
-        super().__init__(f"too many {what}" if what == "files" else f"too much: {what}", fields)
+    def __init__(self, what: str, texts: Texts = ()) -> None:
+        super().__init__(f"too many {what}" if what == "files" else f"too much: {what}", texts)
         self.what = what
+
+
+class NoTurn(FormError):
+    """Other forms hold all the room there is for long texts; this one's end was not kept."""
 
 
 class NotStored(FormError):

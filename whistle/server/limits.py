@@ -18,7 +18,6 @@ import shutil
 import struct
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar, cast
@@ -34,6 +33,7 @@ from whistle.server import counting
 from whistle.server.config import Config
 from whistle.server.counting import EVERYBODY, Memory
 from whistle.server.logs import LOG, describe
+from whistle.server.queues import Queue, Room
 
 NAME = "whistle_limits"
 HOUR = 3600  # seconds
@@ -43,9 +43,10 @@ MESSAGE = 128 * 1024  # bytes that a report takes, with its slip and what the da
 DAYS = 4  # in which strangers may fill what is free at the start, if they send without pause
 SLICE = 10  # seconds of the window for what everybody stores
 LEAST, MOST = 10, 200  # messages in that window, however much is free
-POLL = 0.03  # seconds; those who come together wait for each other this long
 SOCKET = "gunicorn.socket"  # a request's connection, as `server/running/connection` has it
 COUNTING = f"{counting.MemoryStorage.STORAGE_SCHEME[0]}://"
+TEXTS = 32 * 1024 * 1024  # bytes of long texts that all forms of a process hold, from their arrival to the answer
+AGAIN = 20  # seconds after which whoever found no room may try again
 REREAD_SHARE = 1 / 8  # of the threads may read a body that is not stored, to show its texts again
 
 CIRCUITS = ipaddress.IPv6Network("fc00:dead:beef:4dad::/64")  # tor's: each is a circuit, none is an address
@@ -95,7 +96,9 @@ class Limits:
         rereads = max(1, int(config.threads * REREAD_SHARE))
         self._uploads = threading.BoundedSemaphore(max(1, config.threads - rereads))
         self._rereads = threading.BoundedSemaphore(rereads)
-        self._queue: deque[object] = deque()  # those who wait until more may be stored
+        self._queue = Queue()  # those who wait until more may be stored
+        self._storing: list[str] = []  # what is being stored, and counts when it is
+        self.texts = Room(TEXTS)
 
     def count(self, action: str, environ: dict[str, Any], client_id: str = "") -> None:
         """Count a request; TooManyRequests if the visitor, or everybody together, exceeds the limit.
@@ -113,46 +116,47 @@ class Limits:
             if (everybody or who != EVERYBODY) and not self._ask(self._limiter.limiter.test, True, item, action, who):
                 raise self._too_many(item, action, who)
 
-    def queue(self, action: str, environ: dict[str, Any]) -> None:
-        """`check`, but wait in a queue where only everybody's limit is met; TooManyRequests if that takes too long.
+    @contextlib.contextmanager
+    def storing(self, action: str, environ: dict[str, Any]) -> Iterator[None]:
+        """A context that counts a request at its end, if it succeeds; before, it waits where everybody's limit is met.
 
-        Whoever meets their own limit meanwhile leaves the queue, since they would hold up all who wait behind them.
-        Whoever closes the connection meanwhile leaves the queue, and so does a thread of a lane that must not wait.
+        TooManyRequests if that takes too long.  Whoever meets their own limit leaves the queue at once, since they
+        would hold up all who wait behind them; so does whoever closes the connection, and a thread of a lane that must
+        not wait.
         """
-        self.check(action, environ, everybody=False)
-        client, place = environ.get(SOCKET), object()
+        client = environ.get(SOCKET)
         end = time.monotonic() + (self._config.patience if getattr(client, "queues", True) else 0)
-        self._queue.append(place)
+        with _turn_left(client):
+            is_let_in = self._queue.wait(lambda: self._let_in(action, environ), end, lambda: _has_ended(client))
+        if not is_let_in and (_has_ended(client) or self._let_in(action, environ) is not None):
+            self.check(action, environ)
+            raise TooManyRequests(retry_after=1)
         try:
-            with _turn_left(client):
-                while not self._is_free(place, action, environ):
-                    if time.monotonic() >= end or getattr(client, "is_gone", False):
-                        break
-                    time.sleep(POLL)
+            yield
+            with contextlib.suppress(TooManyRequests):
+                self.count(action, environ)
         finally:
-            self._queue.remove(place)
-        if getattr(client, "is_gone", False):
-            raise TooManyRequests
-        self.check(action, environ)
+            self._storing.remove(action)
+            self._queue.wake()
+
+    def _let_in(self, action: str, environ: dict[str, Any]) -> float | None:
+        """Let a request in, which counts from now on; or the seconds until that may be possible."""
+        self.check(action, environ, everybody=False)
+        cost = 1 + self._storing.count(action)
+        for item, who in self._counters(action, environ):
+            if who == EVERYBODY and not self._ask(self._test, True, item, cost, action, who):
+                return self._seconds(item, action, who)
+        self._storing.append(action)
+        return None
 
     def check_queue(self, action: str, environ: dict[str, Any]) -> None:
-        """TooManyRequests if the visitor's limit is met, or everybody's for longer than `queue` waits."""
+        """TooManyRequests if the visitor's limit is met, or everybody's for longer than `storing` waits."""
         self.check(action, environ, everybody=False)
         try:
             self.check(action, environ)
         except TooManyRequests as refused:
             if not isinstance(refused.retry_after, int) or refused.retry_after > self._config.patience:
                 raise
-
-    def _is_free(self, place: object, action: str, environ: dict[str, Any]) -> bool:
-        if self._queue[0] is not place:
-            return False
-        self.check(action, environ, everybody=False)
-        try:
-            self.check(action, environ)
-        except TooManyRequests:
-            return False
-        return True
 
     def uploading(self) -> contextlib.AbstractContextManager[None]:
         """Hold one of the slots for large bodies; ServiceUnavailable if all are taken."""
@@ -161,6 +165,15 @@ class Limits:
     def giving_back(self) -> contextlib.AbstractContextManager[None]:
         """Hold one of the slots for bodies that are read but not stored; ServiceUnavailable if all are taken."""
         return _slot(self._rereads)
+
+    @contextlib.contextmanager
+    def holding(self, environ: dict[str, Any]) -> Iterator["Share"]:
+        """What a form takes of the room for long texts, given back at the end."""
+        share = Share(self.texts, environ.get(SOCKET), self._config.patience)
+        try:
+            yield share
+        finally:
+            share.keep(0)
 
     def _counters(
         self, action: str, environ: dict[str, Any], client_id: str = ""
@@ -189,14 +202,41 @@ class Limits:
         self._retry_storage_at = 0.0
         return answer
 
+    def _test(self, item: limits.RateLimitItem, cost: int, *who: str) -> bool:
+        return self._limiter.limiter.test(item, *who, cost=cost)
+
     def _too_many(self, item: limits.RateLimitItem, action: str, who: str) -> TooManyRequests:
+        return TooManyRequests(retry_after=math.floor(self._seconds(item, action, who)) + 1)
+
+    def _seconds(self, item: limits.RateLimitItem, action: str, who: str) -> float:
         storage, nothing = self._limiter.limiter.storage, (0, 0.0, 0, 0.0)
         assert isinstance(storage, SlidingWindowCounterSupport)
         windows = self._ask(storage.get_sliding_window, nothing, item.key_for(action, who), item.get_expiry())
-        return TooManyRequests(retry_after=retry_after(item, *windows))
+        return seconds_left(item, *windows)
 
 
-def retry_after(item: limits.RateLimitItem, before: int, before_left: float, count: int, left: float) -> int:
+class Share:
+    """What one form takes of the room for long texts."""
+
+    def __init__(self, room: Room, client: Any, patience: float) -> None:
+        self._room, self._client, self._patience, self._held = room, client, patience, 0
+
+    def take(self, count: int) -> bool:
+        """Take so many bytes, after waiting for them; False if that takes too long."""
+        end = time.monotonic() + self._patience
+        with _turn_left(self._client):
+            found = self._room.take(count, end, lambda: False)
+        self._held += count * found
+        return found
+
+    def keep(self, count: int) -> None:
+        """Give back what is more than this."""
+        if count < self._held:
+            self._room.give_back(self._held - count)
+            self._held = count
+
+
+def seconds_left(item: limits.RateLimitItem, before: int, before_left: float, count: int, left: float) -> float:
     """Seconds until one more request is allowed, if there are no others: the windows expire one after the other.
 
     The previous and the current window, as `SlidingWindowCounterSupport` returns them.
@@ -206,7 +246,7 @@ def retry_after(item: limits.RateLimitItem, before: int, before_left: float, cou
         seconds = left - expiry * item.amount / count
     elif before:
         seconds = before_left - expiry * (item.amount - count) / before
-    return max(0, math.floor(seconds)) + 1
+    return max(0.0, seconds)
 
 
 def init(app: flask.Flask, config: Config, memory: Memory | None = None) -> None:
@@ -232,19 +272,12 @@ def check_queue(action: str) -> None:
     _here().check_queue(action, flask.request.environ)
 
 
-@contextlib.contextmanager
-def storing(again: bool = False) -> Iterator[None]:
-    """A context that stores a message and counts it only if that succeeds.
+def storing(again: bool = False) -> contextlib.AbstractContextManager[None]:
+    """A context that stores a message, waits in the queue before and counts it if it succeeds.
 
-    Raises TooManyRequests on entry, after waiting in the queue, but never for a message that is already stored and
-    comes `again`.  It is counted at the end, so concurrent messages may exceed the limit by a few.
+    Raises TooManyRequests on entry, but never for a message that is already stored and comes `again`.
     """
-    if not again:
-        _here().queue("send", flask.request.environ)
-    yield
-    if not again:
-        with contextlib.suppress(TooManyRequests):
-            count("send")
+    return contextlib.nullcontext() if again else _here().storing("send", flask.request.environ)
 
 
 def wait(error: HTTPException) -> int:
@@ -261,6 +294,11 @@ def uploading() -> contextlib.AbstractContextManager[None]:
 def giving_back() -> contextlib.AbstractContextManager[None]:
     """Hold one of the slots for bodies of which only the texts are used; ServiceUnavailable if all are taken."""
     return _here().giving_back()
+
+
+def holding() -> contextlib.AbstractContextManager[Share]:
+    """What the current request's form takes of the room for long texts."""
+    return _here().holding(flask.request.environ)
 
 
 def rest(seconds: float) -> None:
@@ -280,6 +318,11 @@ def _turn_left(client: Any) -> contextlib.AbstractContextManager[None]:
     """A context that waits, and lets others compute meanwhile, where `server/running` serves."""
     waiting = getattr(client, "waiting", contextlib.nullcontext)
     return cast("contextlib.AbstractContextManager[None]", waiting())
+
+
+def _has_ended(client: Any) -> bool:
+    """Whether a client has closed its connection, or its half; a closed one cannot be told from that."""
+    return bool(getattr(client, "has_ended", False))
 
 
 @contextlib.contextmanager

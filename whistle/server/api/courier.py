@@ -24,7 +24,7 @@ from whistle.server.api import responses
 from whistle.server.api.bundle_push import take
 from whistle.server.errors import Broken, NoManifest, Refusal
 from whistle.server.instance import Instance, here
-from whistle.server.sealing.multipart import Body
+from whistle.server.sealing.body import Body
 from whistle.store import Full, Heap, Store
 
 MAX_QUESTION = 64 * 1024  # bytes of a request's JSON, at most

@@ -22,7 +22,7 @@ from whistle.server.api import responses
 from whistle.server.errors import Broken, Refusal
 from whistle.server.instance import here
 from whistle.server.sealing.arrival import under
-from whistle.server.sealing.multipart import Body
+from whistle.server.sealing.body import Body
 from whistle.store import Full, Heap, Missing, State, Store, StoredEnvelope, Taken
 
 OCTETS = "application/octet-stream"

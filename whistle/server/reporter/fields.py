@@ -23,6 +23,7 @@ from whistle.server.errors import (
     FieldAfterFile,
     FormError,
     NotAForm,
+    Texts,
     TooBig,
 )
 from whistle.server.sealing.multipart import Arrived, Bounds
@@ -37,8 +38,8 @@ WORDS_ASKED = 3  # of the twelve, to check that they were written down
 class Busy(FormError):
     """Too many uploads at once; nothing of this form was stored.  `wait` is in seconds, 0 if unknown."""
 
-    def __init__(self, message: str, fields: tuple[tuple[str, str], ...] = (), wait: int = 0) -> None:
-        super().__init__(message, fields)
+    def __init__(self, message: str, texts: Texts = (), wait: int = 0) -> None:
+        super().__init__(message, texts)
         self.wait = wait
 
 
@@ -167,11 +168,12 @@ def problem(t: Translation, error: FormError | Refused, bounds: Bounds) -> Probl
 
 def limited(t: Translation, wait: int) -> Problem:
     """The problem for a rate limit or a busy server; `wait` in seconds, 0 if unknown."""
-    message = t("notice.limit_text", wait=_duration(t, wait)) if wait else t("notice.busy_text")
+    message = t("notice.limit_text", wait=duration(t, wait)) if wait else t("notice.busy_text")
     return Problem("", message, heading="notice.limit", wait=wait)
 
 
-def _duration(t: Translation, seconds: int) -> Markup:
+def duration(t: Translation, seconds: int) -> Markup:
+    """A duration, in minutes from 60 seconds on."""
     return t("wait.seconds", seconds) if seconds < 60 else t("wait.minutes", -(-seconds // 60))
 
 

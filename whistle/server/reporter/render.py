@@ -19,6 +19,7 @@ from whistle.server.config import Config, Emergency, in_language
 from whistle.server.errors import NoManifest
 from whistle.server.instance import Instance
 from whistle.server.manifests import Manifests, next_collection
+from whistle.server.reporter import long_texts
 from whistle.server.reporter.links import contact
 from whistle.server.sealing.multipart import Arrived, Bounds
 from whistle.store import Store, StoreError
@@ -96,8 +97,12 @@ class Visit:
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
     """Render a template as a response, padded to a multiple of 16 KiB, or of 256 KiB if ``padded``."""
-    html = rendered(visit, template, **values).encode()
-    return flask.Response(fill(html, PAD if padded else PAGE), status=status, mimetype="text/html")
+    parts = long_texts.split(rendered(visit, template, **values))
+    length = sum(map(len, parts))
+    filler = fill(length, PAD if padded else PAGE)
+    answer = flask.Response(long_texts.pieces([*parts, filler]), status=status, mimetype="text/html")
+    answer.content_length = length + len(filler)
+    return answer
 
 
 def rendered(visit: Visit, template: str, **values: Any) -> str:
@@ -107,11 +112,10 @@ def rendered(visit: Visit, template: str, **values: Any) -> str:
     return flask.render_template(template, **{**shared, **values})
 
 
-def fill(html: bytes, whole: int) -> bytes:
-    """Append a comment to the page so that its length hides what it shows."""
+def fill(length: int, whole: int) -> bytes:
+    """A comment for the end of a page of so many bytes, so that its length hides what it shows."""
     opening, closing = FILLER
-    rest = -(len(html) + len(opening) + len(closing)) % whole
-    return html + opening + b"." * rest + closing
+    return opening + b"." * (-(length + len(opening) + len(closing)) % whole) + closing
 
 
 def notice(visit: Visit, key: str, *lines: str, status: int = 200, **values: Any) -> flask.Response:

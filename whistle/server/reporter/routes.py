@@ -12,7 +12,7 @@ from werkzeug.exceptions import HTTPException, NotFound, ServiceUnavailable, Too
 
 from whistle.protocol.trust.manifest import GRACE, SignedManifest
 from whistle.server import limits, origin
-from whistle.server.errors import FormError, NoManifest, TooBig
+from whistle.server.errors import FormError, NoManifest, NoTurn, TooBig
 from whistle.server.instance import here
 from whistle.server.logs import LOG, log_error
 from whistle.server.reporter import case, case_actions, client_kit, fields, help_pages, report
@@ -27,7 +27,8 @@ from whistle.server.reporter.render import (
     page,
     plan,
 )
-from whistle.server.sealing.multipart import Arrived, Body, Bounds, discard, receive
+from whistle.server.sealing.body import Body
+from whistle.server.sealing.multipart import Arrived, Bounds, Share, discard, receive
 from whistle.store import Away, StoreError
 from whistle.translations.negotiation import negotiate
 
@@ -80,15 +81,21 @@ def act(language: str) -> flask.Response:
     if not origin.is_ours(flask.request.environ, visit.config.hosts):
         return _from_elsewhere(visit)
     _warn_about_proxy(visit)
-    try:
-        visit = visit.with_form(_receive(visit))
-    except FormError as error:
-        visit = visit.with_form(Arrived(error.fields))
-        problem = fields.problem(visit.t, error, visit.bounds)
-    try:
-        return _answer(visit, problem)
-    finally:
-        discard(visit.store, visit.arrived.blocks)  # committed blocks stay
+    with contextlib.ExitStack() as held:
+        share = held.enter_context(limits.holding())
+        try:
+            visit = visit.with_form(_receive(visit, share))
+        except NoTurn:
+            return _no_turn(visit)
+        except FormError as error:
+            visit = visit.with_form(Arrived(error.texts))
+            problem = fields.problem(visit.t, error, visit.bounds)
+        try:
+            answer = _answer(visit, problem)
+        finally:
+            discard(visit.store, visit.arrived.blocks)  # committed blocks stay
+        answer.call_on_close(held.pop_all().close)  # it may hold the text
+        return answer
 
 
 def _answer(visit: Visit, problem: Problem | None) -> flask.Response:
@@ -203,16 +210,16 @@ def _preferred() -> str:
     return negotiate(flask.request.accept_languages, here().config.languages)
 
 
-def _receive(visit: Visit) -> Arrived:
+def _receive(visit: Visit, share: Share) -> Arrived:
     length = flask.request.content_length or 0
     if length <= SMALL:
-        return _read(visit, visit.bounds)
+        return _read(visit, visit.bounds, share)
     try:
         with limits.uploading():
             if length <= LARGE:
-                return _read(visit, visit.bounds)
+                return _read(visit, visit.bounds, share)
             limits.check("upload")
-            arrived = _read(visit, visit.bounds)
+            arrived = _read(visit, visit.bounds, share)
             with contextlib.suppress(TooManyRequests):
                 limits.count("upload")  # when it has arrived completely
             return arrived
@@ -222,15 +229,15 @@ def _receive(visit: Visit) -> Arrived:
         wait = limits.wait(error)
     try:
         with limits.giving_back():
-            return _read(visit, Bounds(upload=0))
+            return _read(visit, Bounds(upload=0), share)
     except TooBig as error:
-        raise Busy("too many files arrive at once", error.fields, wait) from error
+        raise Busy("too many files arrive at once", error.texts, wait) from error
 
 
-def _read(visit: Visit, bounds: Bounds) -> Arrived:
+def _read(visit: Visit, bounds: Bounds, share: Share) -> Arrived:
     request = flask.request
     kind = request.headers.get("Content-Type", "")
-    return receive(request.stream, kind, request.content_length, visit.store, bounds)
+    return receive(request.stream, kind, request.content_length, visit.store, bounds, share)
 
 
 def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = True) -> flask.Response:
@@ -246,6 +253,12 @@ def _refused(visit: Visit, problem: Problem, status: int = 422, again: bool = Tr
         except StoreError as error:
             log_error(error)
     return _refusal_notice(visit, problem, status)
+
+
+def _no_turn(visit: Visit) -> flask.Response:
+    """The page for a long text that was not kept: the browser still has it, and sends it again by a reload."""
+    line = visit.t("notice.reload_text", wait=fields.duration(visit.t, limits.AGAIN))
+    return _with_retry_after(notice(visit, "notice.limit", line, status=503), Problem("", line, wait=limits.AGAIN))
 
 
 def _refusal_notice(visit: Visit, problem: Problem, status: int) -> flask.Response:

@@ -28,6 +28,7 @@ HEAD_TIME = 20.0  # seconds from then on for the head of a request
 IDLE_TIME = 60  # seconds without a byte until a connection is closed
 MIN_RATE = 100  # bytes a second on average, once a client has made us wait that long
 HONEST_RATE = 4096  # bytes a second: when places are short, those who are slower give way, and no others
+BRISK = 32 * 1024  # bytes a second: the same where somebody has waited long for the thread that a large form holds
 PATIENCE = 10.0  # seconds that a client has made us wait before its rate counts
 HEAD_PATIENCE = 2.0  # the same before its head has come, which is one packet or a few
 LINGER = 3.0  # seconds in which the client may read an answer before the connection is closed
@@ -37,6 +38,7 @@ BODY = (
 )  # bytes; a body up to here has arrived completely before it gets a thread: a block, a report's envelopes
 BEGUN = 64 * 1024  # bytes of a larger body that have arrived before it gets one
 ANSWER = 512 * 1024  # bytes of an answer that wait for the client without a thread
+WHOLE = 24 * 1024 * 1024  # bytes of an answer that wait for the client where no thread does
 PIECE = 64 * 1024  # bytes received at a time
 ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
 MOMENT = 0.1  # seconds for which even a connection that moves counts as still, or size would not count at all
@@ -287,7 +289,14 @@ class Connection:
 
     @property
     def is_gone(self) -> bool:
-        """Whether the client closed before it was answered."""
+        """Whether nobody is left to take an answer; a client that has closed its half alone still is."""
+        poll = select.poll()
+        poll.register(self._plain, 0)
+        return bool(poll.poll(0))
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the client has closed its connection, or its half: by TCP one cannot be told from the other."""
         try:
             return not self._plain.recv(1, NOW | socket.MSG_PEEK)
         except BlockingIOError:
@@ -317,14 +326,15 @@ class Connection:
 
     def sendall(self, data: bytes) -> None:
         """Send, or let it wait for the client; returns when little enough waits.  TimeoutError if it is too slow."""
-        if not self.streams and len(self._out) > ANSWER:
+        if not self.streams and self._out and len(self._out) + len(data) > WHOLE:
             raise TimeoutError("a long answer, in a lane whose threads wait for nobody")
-        with self._lock:
-            self._out += data
-        while not self.flush() and self.streams and len(self._out) > ANSWER:
-            with self._timed():
-                self._writable()
-            self._judge()
+        for start in range(0, len(data), ANSWER):
+            with self._lock:
+                self._out += memoryview(data)[start : start + ANSWER]
+            while not self.flush() and self.streams and len(self._out) > ANSWER:
+                with self._timed():
+                    self._writable()
+                self._judge()
 
     send = sendall
 

@@ -7,15 +7,16 @@ lane compute at once, since Python computes one thing at a time: the thread that
 import contextlib
 import re
 import threading
+import time
 from collections import OrderedDict, deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent import futures
 from dataclasses import dataclass, field
 from typing import Any
 
-from whistle.server.running.connection import ROOM, Connection, slowest
+from whistle.server.running.connection import BRISK, HONEST_RATE, PATIENCE, ROOM, Connection, slowest
 
-Job = tuple["futures.Future[Any]", Callable[[Any], Any], Any]
+Job = tuple["futures.Future[Any]", Callable[[Any], Any], Any, float]  # with the time since when it waits
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,10 @@ class Lane:
         """Whether few threads are left, or none."""
         return len(self.busy) >= max(1, self.size.threads * 7 // 8)
 
+    def waited(self, now: float) -> float:
+        """Seconds for which the request that comes next has waited; 0 if none does."""
+        return now - next(iter(self.waiting.values()))[0][3] if self.waiting else 0.0
+
     def add(self, visitor: str, job: Job) -> None:
         """Wait behind the visitor's other requests."""
         self.waiting.setdefault(visitor, deque()).append(job)
@@ -145,7 +150,7 @@ class Lanes(futures.Executor):
         lane = self.lanes[name]
         conn.sock.streams, conn.sock.queues = lane.size.streams, lane.size.queues
         with self._lock:
-            lane.add(visitor, (job, fn, conn))
+            lane.add(visitor, (job, fn, conn, time.monotonic()))
             excess = [each for each in (lane.overrun(), *self._too_heavy()) if each]
             if lane.threads < lane.size.threads:
                 with contextlib.suppress(RuntimeError):  # no thread can be had: another of the lane will take it
@@ -163,11 +168,19 @@ class Lanes(futures.Executor):
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Nothing: a thread ends when nobody waits in its lane, and the process waits for none."""
 
-    def slow(self, now: float) -> list[Connection]:
-        """Where threads are short, the slowest client of the lane, if one is slower than an honest one would be."""
+    def slow(self, now: float, waited: float = 0.0) -> list[Connection]:
+        """Where threads are short, the slowest client of the lane, if one is slower than an honest one would be.
+
+        Where somebody has waited long for a thread that may wait for its client, or for so many seconds (`waited`) for
+        what large forms hold, the slowest goes sooner.
+        """
+        found = []
         with self._lock:
-            short = [list(lane.busy) for lane in self.lanes.values() if lane.is_short]
-        return [each for busy in short for each in slowest((conn.sock for conn in busy), now)[:1]]
+            for name, lane in self.lanes.items():
+                long = lane.size.streams and max(lane.waited(now), waited if name == LARGE else 0.0) > PATIENCE
+                if long or lane.is_short:
+                    found.append(([*lane.busy], BRISK if long else HONEST_RATE))
+        return [each for busy, rate in found for each in slowest((conn.sock for conn in busy), now, rate)[:1]]
 
     def busy(self) -> list[Connection]:
         """The connections that threads have."""
@@ -181,7 +194,7 @@ class Lanes(futures.Executor):
                 if taken is None:
                     lane.threads -= 1
                     return
-                visitor, (future, handle, conn) = taken
+                visitor, (future, handle, conn, _) = taken
                 lane.busy[conn] = visitor
             try:
                 with conn.sock.turn(lane.turns):

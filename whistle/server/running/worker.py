@@ -22,7 +22,7 @@ from gunicorn import util  # type: ignore[import-untyped]
 from gunicorn.http import wsgi  # type: ignore[import-untyped]
 from gunicorn.workers.gthread import TConn, ThreadWorker  # type: ignore[import-untyped]
 
-from whistle.server import headers
+from whistle.server import limits
 from whistle.server.config import Config
 from whistle.server.instance import of
 from whistle.server.logs import log_error
@@ -39,6 +39,7 @@ from whistle.server.running.connection import (
     slowest,
 )
 from whistle.server.running.lanes import Lanes, Overrun
+from whistle.server.running.refusals import Busy, refusal
 
 AT_ONCE = 64  # connections accepted before others get on
 KERNEL = 64 * 1024  # bytes of an answer that the system holds for a client, beside those that are counted here
@@ -72,14 +73,6 @@ def is_local(address: Any) -> bool:
     return not isinstance(address, tuple) or ipaddress.ip_address(address[0]).is_loopback
 
 
-def refusal(status: http.HTTPStatus) -> bytes:
-    """The response to a malformed request, or to an error outside any view."""
-    body = f"{status.value} {status.phrase}\n"
-    fields = [("Connection", "close"), ("Content-Type", "text/plain"), ("Content-Length", len(body)), *headers.OURS[0]]
-    lines = [f"{name}: {value}" for name, value in fields]
-    return "\r\n".join([f"HTTP/1.1 {status.value} {status.phrase}", *lines, "", body]).encode()
-
-
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """The accepting thread waits for clients; threads answer those whose requests have arrived, lane by lane."""
 
@@ -90,6 +83,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         config = self.settings
         self._terms = Terms(config.circuits, not config.behind_tor, config.trusted_proxies)
         self._waiting: dict[TConn, None] = {}
+        self._busy = Busy({code: config.translations[code] for code in config.languages})
         self._buffers = Buffers()
         self._names: dict[socket.socket, Any] = {}
         self._next_tick = self._next_look = 0.0
@@ -135,7 +129,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def finish_request(self, conn: TConn, fs: "futures.Future[Any]") -> None:
         """Wait for the client to take the rest of its answer; then for its next request, or until it closes."""
         if isinstance(fs.exception(), Overrun):
-            self._refuse(conn, http.HTTPStatus.SERVICE_UNAVAILABLE)
+            self._refuse(conn, self._busy.answer(conn.sock.head))
             return
         conn.keep = not fs.exception() and bool(fs.result())
         conn.sock.answered()
@@ -154,7 +148,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             each for each in self._waiting if each.sock.is_over(now) or (not self.alive and each.sock.is_idle)
         ]:
             self._close(conn)
-        for connection in self.tpool.slow(now):
+        for connection in self.tpool.slow(now, limits.of(self.app.callable).texts.waited()):
             connection.drop()
         if self.nr_conns >= self.worker_connections:
             self._free_places(now)
@@ -214,7 +208,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         except BlockingIOError:
             pass
         except Stranger:
-            self._refuse(conn)
+            self._refuse(conn, refusal(http.HTTPStatus.BAD_REQUEST))
         except OSError:
             self._close(conn)
 
@@ -252,14 +246,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 else:
                     self._wait(conn, selectors.EVENT_READ)
         except Stranger:
-            self._refuse(conn)
+            self._refuse(conn, refusal(http.HTTPStatus.BAD_REQUEST))
         except OSError:
             self._close(conn)
 
-    def _refuse(self, conn: TConn, status: http.HTTPStatus = http.HTTPStatus.BAD_REQUEST) -> None:
+    def _refuse(self, conn: TConn, answer: bytes) -> None:
         conn.keep = False
         try:
-            conn.sock.sendall(refusal(status))
+            conn.sock.sendall(answer)
             conn.sock.answered()
         except OSError:
             self._close(conn)

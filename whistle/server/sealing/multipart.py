@@ -8,7 +8,6 @@ the browser shows the response instead of a broken connection; the error holds t
 import os
 import re
 import threading
-import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -23,17 +22,26 @@ from whistle.protocol.case import attachment
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.code.retrieval import FormDigest
 from whistle.protocol.file_names import safe_name
-from whistle.server.errors import Broken, DiskFull, FieldAfterFile, FormError, NotAForm, NotStored, TooBig
+from whistle.server.errors import (
+    Broken,
+    DiskFull,
+    FieldAfterFile,
+    FormError,
+    NotAForm,
+    NotStored,
+    NoTurn,
+    Texts,
+    TooBig,
+)
 from whistle.server.logs import log_error
+from whistle.server.sealing.body import PIECE, Body, Stream
 from whistle.store import ID, Full, Heap, Store, StoreError
 
-PIECE = 65_536  # bytes read at a time
 PENDING = 4 * PIECE  # bytes buffered in the decoder; the head of a part is never longer
 EDGE = 8  # bytes behind a boundary without which werkzeug's decoder may take the line end before it for content
 BOUNDARY = 200  # bytes of a boundary; RFC 2046 allows 70, and some programs send a few more
+FREE = 64 * 1024  # bytes of texts that a form may always hold; a longer one waits for room
 URLENCODED = 64 * 1024  # bytes of a form without text areas or files
-DRAIN_BYTES = 8 * 1024**3  # of a refused body
-DRAIN_SECONDS = 300.0
 NAME = 200  # characters of a field's name
 BATCH = 8  # blocks that are stored at once
 GATHERED = threading.BoundedSemaphore(64)  # blocks of all forms of this process that wait beside one of each
@@ -42,10 +50,12 @@ TYPE = re.compile(r"[a-z0-9][a-z0-9!#$&^_.+-]{0,62}/[a-z0-9][a-z0-9!#$&^_.+-]{0,
 ANY_TYPE = "application/octet-stream"
 
 
-class Stream(Protocol):
-    """A request's body."""
+class Share(Protocol):
+    """What a form takes of the room that all forms have for long texts."""
 
-    def read(self, size: int, /) -> bytes: ...
+    def take(self, count: int, /) -> bool: ...
+
+    def keep(self, count: int, /) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -62,68 +72,40 @@ class Bounds:
 class Arrived:
     """A complete form.  `blocks` are the ids of its blocks, stored but not yet committed."""
 
-    fields: tuple[tuple[str, str], ...]
+    texts: Texts
     attachments: tuple[Attachment, ...] = ()
     blocks: tuple[bytes, ...] = ()
     digest: bytes = b""
 
     def get(self, name: str, default: str = "") -> str:
         """The first text under a name."""
-        return next((value for field, value in self.fields if field == name), default)
+        return next((value.decode() for field, value in self.texts if field == name), default)
 
     def all(self, name: str) -> tuple[str, ...]:
         """Every text under a name."""
-        return tuple(value for field, value in self.fields if field == name)
+        return tuple(value.decode() for field, value in self.texts if field == name)
+
+    @property
+    def fields(self) -> tuple[tuple[str, str], ...]:
+        """Every text with its name, decoded."""
+        return tuple((field, value.decode()) for field, value in self.texts)
 
 
-class Body:
-    """A body of known length; `read` raises Broken when it ends early or the socket times out."""
-
-    def __init__(self, stream: Stream, length: int) -> None:
-        self.length = length
-        self._left = length
-        self._stream = stream
-
-    def read(self, size: int = PIECE, /) -> bytes:
-        """The next piece, of `size` bytes at most; b"" at the end."""
-        if not self._left or not size:
-            return b""
-        try:
-            piece = self._stream.read(min(size, self._left))
-        except OSError as error:
-            self._left = 0
-            raise Broken("the connection timed out") from error
-        if not piece:
-            self._left = 0
-            raise Broken("the form ended early")
-        self._left -= len(piece)
-        return piece
-
-    def whole(self) -> bytes:
-        """The rest of the body, in memory."""
-        pieces = []
-        while piece := self.read():
-            pieces.append(piece)
-        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
-
-    def drain(self) -> None:
-        """Read and discard the rest, up to a number of bytes and seconds."""
-        end, floor = time.monotonic() + DRAIN_SECONDS, self._left - DRAIN_BYTES
-        try:
-            while self._left > floor and time.monotonic() < end and self.read():
-                pass
-        except Broken:
-            pass
-
-
-def receive(stream: Stream, content_type: str, content_length: int | None, store: Store, bounds: Bounds) -> Arrived:
+def receive(
+    stream: Stream,
+    content_type: str,
+    content_length: int | None,
+    store: Store,
+    bounds: Bounds,
+    share: Share | None = None,
+) -> Arrived:
     """Receive a multipart or urlencoded form of `content_length` bytes; its files are sealed into the store.
 
-    Raises FormError: FieldAfterFile, TooBig, DiskFull, NotStored, Broken; each holds the texts that had arrived.  The
-    store then holds nothing of the files.
+    Raises FormError: FieldAfterFile, TooBig, NoTurn, DiskFull, NotStored, Broken; each holds the texts that had
+    arrived.  The store then holds nothing of the files.  `share`: for texts longer than `FREE`.
     """
     body = Body(stream, content_length or 0)
-    form = _Form(store, bounds, body.length)
+    form = _Form(store, bounds, body.length, share)
     try:
         kind, options = parse_options_header(content_type)
         if kind == "multipart/form-data" and options.get("boundary"):
@@ -135,8 +117,8 @@ def receive(stream: Stream, content_type: str, content_length: int | None, store
         return form.arrived()
     except FormError as error:
         form.discard()
+        error.texts = form.texts()
         body.drain()
-        error.fields = form.texts()
         raise
     finally:
         form.close()
@@ -209,10 +191,11 @@ def _urlencoded(body: Body, form: "_Form") -> None:
 class _Form:
     """What has arrived of a form so far."""
 
-    def __init__(self, store: Store, bounds: Bounds, length: int) -> None:
+    def __init__(self, store: Store, bounds: Bounds, length: int, share: Share | None) -> None:
         self.bounds = bounds
         self.digest = FormDigest()
-        self.room = bounds.text
+        self._size = 0  # bytes of texts
+        self._share = share
         self._store = store
         self._length = length
         self._texts: list[_Text] = []
@@ -234,8 +217,23 @@ class _Form:
         self._texts.append(_Text(self, name))
         return self._texts[-1]
 
+    def fitting(self, data: bytes) -> bytes:
+        """As much of a text's next bytes as there is room for; NoTurn if others hold what a long one takes."""
+        size = self._size + len(data)
+        if self._share and self._size <= FREE < size and not self._share.take(min(self.bounds.text, self._length)):
+            raise NoTurn("too many long texts at once")
+        data = data[: self.bounds.text - self._size]
+        self._size += len(data)
+        return data
+
     def begin_file(self, filename: str, type_: str) -> "_File":
+        self._keep()
         return _File(self, filename, type_)
+
+    def _keep(self) -> None:
+        """Leave to others what the texts turned out not to take."""
+        if self._share:
+            self._share.keep(self._size if self._size > FREE else 0)
 
     def check_file(self) -> None:
         """Raise TooBig unless another file is allowed; called for inputs that are not empty."""
@@ -290,17 +288,16 @@ class _Form:
         self._attachments.append(attached)
         self.digest.file(filename, bytes.fromhex(attached.sha256))
 
-    def texts(self) -> tuple[tuple[str, str], ...]:
-        return tuple((text.name, text.value("replace")) for text in self._texts)
+    def texts(self) -> Texts:
+        self._keep()
+        return tuple((text.name, text.mended()) for text in self._texts)
 
     def arrived(self) -> Arrived:
-        try:
-            fields = tuple((text.name, text.value("strict")) for text in self._texts)
-        except UnicodeDecodeError as error:
-            raise Broken("a text is not UTF-8") from error
+        if not all(text.is_whole() for text in self._texts):
+            raise Broken("a text is not UTF-8")
         self._flush()
         self._complete_write()
-        return Arrived(fields, tuple(self._attachments), tuple(self._blocks), self.digest.digest())
+        return Arrived(self.texts(), tuple(self._attachments), tuple(self._blocks), self.digest.digest())
 
 
 class _Text:
@@ -312,16 +309,24 @@ class _Text:
         self._data = bytearray()
 
     def add(self, data: bytes) -> None:
-        self._data += data[: self._form.room]
-        if len(data) > self._form.room:
+        fitting = self._form.fitting(data)
+        self._data += fitting
+        if len(fitting) < len(data):
             raise TooBig("text")
-        self._form.room -= len(data)
 
     def end(self) -> None:
         self._form.digest.field(self.name, bytes(self._data))
 
-    def value(self, errors: str) -> str:
-        return self._data.decode("utf-8", errors)
+    def is_whole(self) -> bool:
+        """Whether it is UTF-8."""
+        try:
+            return self._data.isascii() or bool(self._data.decode())
+        except UnicodeDecodeError:
+            return False
+
+    def mended(self) -> bytes:
+        """It, with a mark in place of what is not UTF-8."""
+        return bytes(self._data) if self.is_whole() else self._data.decode(errors="replace").encode()
 
 
 class _File:
