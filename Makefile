@@ -1,4 +1,4 @@
-# make run · make test · make trial · make lint · make bench · make vectors · make client
+# make run · make test · make trial · make floods · make lint · make bench · make vectors · make client
 # Each makes .venv on its first run, and again when setup.cfg changes; later runs begin at once.
 
 PYTHON ?= python3
@@ -6,8 +6,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 TESTS := tests
 EXTRAS := tests,lint,postgresql,redis
+SECONDS := 60
+SLOW := 500
+CLIENTS := 16
+KINDS := flood
 
-.PHONY: run test trial lint bench vectors client clean
+.PHONY: run test trial floods lint bench vectors client clean
 .DELETE_ON_ERROR:
 
 ## Server and workstation on this machine, to try them.
@@ -18,7 +22,6 @@ run: $(VENV)/installed
 test: $(VENV)/ready
 	$(BIN)/pytest -n auto --dist worksteal $(TESTS)
 
-## Style and types; those of the browser's half where its tools are installed.
 ## What takes long, with full counts: hours. WHISTLE_FUZZ_SECONDS=60 fuzzes each target for a minute instead of ten.
 trial: export WHISTLE_TRIAL = 1
 trial: export WHISTLE_EXAMPLES ?= 2000
@@ -27,6 +30,16 @@ trial: $(VENV)/ready
 	$(BIN)/pytest -n auto --ignore tests/trial $(TESTS)
 	$(BIN)/pytest tests/trial
 
+## Every kind of flood, behind tor, with addresses and with circuits, and a table of what became of honest people.
+## SECONDS=5 for each instead of a minute; SLOW= connections, CLIENTS= that flood; KINDS="pages or lookups" for some.
+floods: export WHISTLE_TRIAL = 1
+floods: export WHISTLE_TRIAL_FLOOD_SECONDS = $(SECONDS)
+floods: export WHISTLE_TRIAL_FLOOD_SLOW = $(SLOW)
+floods: export WHISTLE_TRIAL_FLOOD_CLIENTS = $(CLIENTS)
+floods: $(VENV)/ready
+	$(BIN)/pytest tests/trial/test_floods.py -k "under_a_flood and ($(KINDS))"
+
+## Style and types; those of the browser's half where its tools are installed.
 lint: $(VENV)/ready
 	$(BIN)/ruff check .
 	$(BIN)/mypy

@@ -1,4 +1,7 @@
-"""A server under floods and slow connections: honest people are served, and it holds little then and afterwards."""
+"""A server under floods and slow connections: honest people are served, and it holds little then and afterwards.
+
+`make floods` runs all kinds in all modes and ends with a table; `make floods SECONDS=5` takes five seconds for each.
+"""
 
 import json
 import time
@@ -9,7 +12,7 @@ import pytest
 
 from tests import parties
 from tests.trial import floods, honest
-from tests.trial.conftest import Measure
+from tests.trial.conftest import Measure, Row
 from tests.trial.counts import TRIAL, full
 from tests.trial.honest import Held
 from tests.trial.serving import Server, today
@@ -64,7 +67,9 @@ def settled(server: Server, before: list[Held]) -> bool:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_honest_people_are_served_under_a_flood(server: Server, mode: str, kind: str, measured: Measure) -> None:
+def test_honest_people_are_served_under_a_flood(
+    server: Server, mode: str, kind: str, measured: Measure, row: Row
+) -> None:
     """Beside slow connections and a flood, honest people are served soon; what it took is given back afterwards."""
     before = [Held.of(pid) for pid in server.workers]
     most = list(before)
@@ -79,16 +84,18 @@ def test_honest_people_are_served_under_a_flood(server: Server, mode: str, kind:
     said, _ = strangers.communicate()
     begun = time.monotonic()
     wrong = honest.People(server, mode == "circuits").report()
-    measured("the first report afterwards, s", f"{time.monotonic() - begun:.1f} {wrong}")
-    measured("answers to the flood", json.loads(said))
-    for name, found in served.items():
-        measured(name, found)
+    after_flood = time.monotonic() - begun
     above = max(one.memory - other.memory for one, other in zip(most, before, strict=True))
-    measured("MiB above what it had", above // 1024)
+    counts = json.loads(said)
     end = time.monotonic() + SETTLED
     while not settled(server, before) and time.monotonic() < end:
         time.sleep(0.2)
     after = [Held.of(pid) for pid in server.workers]
+    shown = {name: f"{100 * found.share:.0f} % {found.p99:.2f} s" for name, found in served.items()}
+    sent = f"{sum(counts.values()) / SECONDS:.0f} /s"
+    row({"flood": kind, "mode": mode, "sent": sent, **shown, "after": f"{after_flood:.1f} s", "MiB": above // 1024})
+    measured("answers to the flood", counts)
+    measured("not served", {name: found.faults[:5] for name, found in served.items() if found.faults})
     measured("before, at most, after", f"{before}, {most}, {after}")
     late = {name: str(found) for name, found in served.items() if found.share < SERVED or found.p99 > SOON}
     assert not set(late) - ({"report"} if kind in STORED else set()), late
