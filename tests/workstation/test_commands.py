@@ -95,9 +95,9 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     carrier.put(sealed(message.sign(found, who.signing), org, ("ombuds", "ethics"), utc_today()))
     carrier.inbox(desk.stick)
     assert "1 new message in 1 case" in desk.run("exchange", desk.stick).stdout
-    listed = desk.run("cases").stdout
-    reference = listed.split()[0]
-    assert "acknowledge receipt" in listed
+    shown = desk.run("cases")
+    listed, reference = shown.stdout, shown.stdout.split()[0]
+    assert "acknowledge receipt" in listed and "something due: 1 within fourteen." in shown.stderr
     for counts, said in [
         (("--as", "neither"), "In the tray, number 1: "), ((), "In the tray as acknowledgement, number 2: "),
         ((), "In the tray, number 3: "), (("--as", "feedback"), "In the tray as feedback, number 4: "),

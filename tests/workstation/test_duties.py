@@ -246,3 +246,14 @@ def test_every_text_that_comes_with_it_can_be_filled_in(world: World) -> None:
     assert words["en"] == words["tlh"] == "3 December 2026" and words["zh"] == "2026年12月3日"
     assert words["ru"] == "3 декабря 2026\u202fг." or words["ru"] == "3 декабря 2026 г."
     assert "ديسمبر" in words["ar"] and words["fr"] == "3 décembre 2026" and "diciembre" in words["es"]
+
+
+def test_what_is_due_soon_is_told_on_every_page(world: World, page: FlaskClient) -> None:
+    """Within fourteen days, within two, and late; of muted cases nothing."""
+    [who], desk = told(world, "en"), world.station("ombuds")
+    for ahead, words in {0: "1 within fourteen", 5: "1 within two days", 7: "1 within two days", 8: "1 late"}.items():
+        world.day = DAY + datetime.timedelta(days=ahead)
+        assert plan.alarm(desk) == words and f"Duties</a>: <strong>{words}</strong>" in get(page, "tray")
+    filing.mute(desk, case_of(world, who))
+    case_list.refresh(desk)
+    assert plan.alarm(desk) == "" and "Duties</a></p>" in get(page)

@@ -19,6 +19,7 @@ from whistle.cli.workstation_options import (
     NEW_FILE,
     folder_option,
     say,
+    tell,
     translate_errors,
     with_workstation,
 )
@@ -358,8 +359,7 @@ def _unlocked(folder: Path, descriptor: int | None, roots: tuple[Path, ...]) -> 
     station = Workstation.open(folder, passphrases.ask(descriptor))
     try:
         _pin(station, roots)
-        for notice in station.notices():
-            click.echo(notice, err=True)
+        tell(station)
     except BaseException:
         station.close()
         raise

@@ -13,6 +13,7 @@ from whistle.cli import passphrase as passphrases
 from whistle.cli.errors import Problem
 from whistle.courier import CourierError
 from whistle.protocol.untrusted_text import one_line
+from whistle.workstation.duties import plan
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.vault.storage import Vault
 from whistle.workstation.workstation import Workstation
@@ -88,11 +89,18 @@ def _opened(folder: Path, descriptor: int | None) -> Iterator[Workstation]:
     Vault.check(folder)
     station = Workstation.open(folder, passphrases.ask(descriptor))
     try:
-        for notice in station.notices():
-            click.echo(notice, err=True)
+        tell(station)
         yield station
     finally:
         station.close()
+
+
+def tell(station: Workstation) -> None:
+    """Print on standard error what a reviewer should know today."""
+    for notice in station.notices():
+        click.echo(notice, err=True)
+    if near := plan.alarm(station):
+        click.echo(f"Cases with something due: {near}. `whistle workstation duties` lists them.", err=True)
 
 
 def say(lines: list[str]) -> None:

@@ -11,7 +11,8 @@ DAY = 86_400  # seconds
 REPEATED = DAY  # an alarm is given again after this long, if its cause is still there
 ENDS = (2, 14, 30)  # days before the end of a manifest
 SENTENCES = {
-    "carried": "Nobody has exchanged at the workstation for days. See that somebody does, and carries the stick.",
+    "carried": "Nobody has exchanged at the workstation for days; what may have come is to be acknowledged in time. "
+    "See that somebody does, and carries the stick.",
     "away": "The server could not be reached for a day. Check this machine's connection, then ask the operator.",
     "refused": "The server refuses this courier, or what it carries. Exchange by hand to see why.",
     "server": "The server shows something wrong. Exchange by hand to see what, and compare the root's digits.",

@@ -18,7 +18,9 @@ from whistle.courier.schedule import Schedule, pause
 
 STEP = 20.0  # seconds between two looks at the clock, which may leap or stand while a machine sleeps
 TRIED = 7200  # seconds after a set time in which a server that is away is tried again
-PATIENCE = 7  # days without a workstation's exchange before an alarm
+# Days without a workstation's exchange before an alarm: what came right after the last one is to be acknowledged within
+# seven days in most offices, and two are left then. The courier itself cannot know what is due.
+PATIENCE = 5
 KINDS: dict[type[CourierError], str] = {Refused: "refused", BadServer: "server", BadStick: "stick"}
 
 

@@ -223,7 +223,9 @@ class Workstation:
             )
         going = select(OutgoingBlock.id).join(Outgoing).where(Outgoing.said.is_(None))
         if self.blocks.missing(self.vault.session.scalars(going)):
-            notices.append("A piece of a file that is on its way is missing: `whistle workstation check` says which.")
+            notices.append(
+                "A piece of a file that is on its way is missing: the tray says of which message, and sets it aside."
+            )
         return notices
 
     @property

@@ -26,7 +26,7 @@ from whistle.workstation.app.uploads import Request
 from whistle.workstation.cases import case_list, clear_files, compose, conversation, overview, saved_files, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
-from whistle.workstation.duties import office, templates
+from whistle.workstation.duties import office, plan, templates
 from whistle.workstation.errors import Refused, Untrusted, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
 from whistle.workstation.tray import drafts, tray
@@ -65,6 +65,7 @@ def terms() -> dict[str, Any]:
         "notices": current.workstation.notices(),
         "today": current.workstation.today(),
         "waiting": len(outbox.pending(current.workstation)),
+        "alarm": plan.alarm(current.workstation),
         "in_tray": tray.count(current.workstation),
         "missed": len(deliveries.missed(current.workstation)),
         "said": current.take_notices(),

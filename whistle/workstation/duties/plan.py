@@ -18,6 +18,7 @@ TO_DO = {
     "agreed": "Do what was agreed for this day, or agree on another day in the case's status.",
 }
 WRITTEN = "The reply is written. It counts once the courier says that it is stored: exchange, and have it carried."
+NEAR = (2, 14)  # days ahead of which somebody is told
 WEEKS = 2  # that the list shows unless more are asked for
 COLUMNS = CASES.c.hash, CASES.c.title, CASES.c.deadlines, CASES.c.claimed
 
@@ -54,6 +55,19 @@ def due(workstation: Workstation) -> list[Due]:
         for each in case_list.listed(column)
     ]
     return sorted(found, key=lambda each: (each.day >= today, max(each.by, today), each.day, each.case))
+
+
+def alarm(workstation: Workstation) -> str:
+    """How many cases have something late, due within two days, or within fourteen; empty if none has.
+
+    Only the workstation can tell: what is due is sealed from couriers.  It reads the list's columns as they are.
+    """
+    last = [workstation.today() + datetime.timedelta(days=ahead) for ahead in (-1, *NEAR)]
+    columns = [func.count().filter(CASES.c.due <= each) for each in last]
+    row = workstation.vault.connection.execute(select(*columns).where(~CASES.c.muted)).one()
+    late, near, far = (int(each) for each in row)
+    counts = {"late": late, "within two days": near - late, "within fourteen": far - near}
+    return ", ".join(f"{count} {when}" for when, count in counts.items() if count)
 
 
 def until(found: Sequence[Due], today: datetime.date, weeks: int) -> list[Due]:
