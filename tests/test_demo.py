@@ -20,6 +20,7 @@ from whistle.ceremony.root import Keys, RootError
 from whistle.ceremony.server_process import ServingError
 from whistle.protocol.code import retrieval
 from whistle.protocol.trust.manifest import SignedManifest
+from whistle.translations import defaults
 
 
 def free_port() -> int:
@@ -76,11 +77,13 @@ def test_a_report_reaches_the_queue_with_one_button(folder: Path, pages: Address
     assert reference in press(pages, "carry")
 
 
-@pytest.mark.parametrize("language", ["en", "ar"])
+@pytest.mark.parametrize("language", demo.LANGUAGES)
 def test_the_reporters_page_shows_every_channel(pages: Addresses, language: str) -> None:
-    """The channels stand on the reporter's first page in its language."""
+    """The channels, and the roles of those who read, stand on the reporter's first page in its language."""
     text = requests.get(f"{pages.reporter}{language}/", timeout=PATIENCE).text
-    assert [channel.title[language] for channel in demo.CHANNELS if channel.title[language] not in text] == []
+    roles = [defaults.in_languages(defaults.ROLE, person.role)[language] for person in demo.REVIEWERS.values()]
+    assert [shown for shown in (*roles, *(each.title[language] for each in demo.CHANNELS)) if shown not in text] == []
+    assert language == "en" or "Ethics office" not in text
 
 
 def test_a_busy_port_gets_a_hint(folder: Path, ports: Ports, pages: Addresses) -> None:

@@ -100,6 +100,36 @@ def newest() -> SignedManifest:
     return found
 
 
+def test_roles_and_channels_that_are_known_are_listed_in_every_language(typed: list[str]) -> None:
+    """A role as Whistle has it, in any language, a channel by its id; the organisation's file adds and corrects."""
+    assert run("init", descriptor=typed).exit_code == 0
+    Path("courier.public").write_bytes(enrolment.courier_file("Courier", SigningKey.generate()))
+    people = enrolled("Ombudsperson", "Bureau de la déontologie", "Cook")
+    text = '[channels.fraud]\nreaders = ["ombudsperson"]\nworkstation = "offline"\n'
+    Path("organisation.toml").write_text(f'{text}[roles.cook]\nes = "Cocina"\n[roles.ombudsperson]\nfr = "Écoute"\n')
+    options = ["--courier", "courier.public", "--organisation", "organisation.toml", "--yes"]
+    assert run("sign", *people, *options, descriptor=typed).exit_code == 0
+    listed = newest().manifest
+    assert listed.channels[0].title["ru"] == "Мошенничество и коррупция" and listed.channels[0].purpose["zh"]
+    roles = {each.id: each.roles for each in listed.reviewers}
+    assert roles["ombudsperson"]["fr"] == "Écoute" and roles["ombudsperson"]["ar"] == "مكتب أمين المظالم"
+    assert roles["bureau-de-la-d-ontologie"]["en"] == "Ethics office"
+    assert roles["cook"] == {"es": "Cocina"}
+    assert run("sign", *people, "--yes", descriptor=typed).exit_code == 0  # renewed keys keep the role's languages
+    assert {each.id: each.roles for each in newest().manifest.reviewers} == roles
+
+
+def test_a_role_in_another_language_gives_nobody_a_second_id(typed: list[str]) -> None:
+    """The same role under another name of it is a known role."""
+    organised(typed)
+    assert "a name or role of ombudsperson" in refused(run("sign", *enrolled("Defensoría"), "--yes", descriptor=typed))
+    Path("organisation.toml").write_text('[roles.ethics-office]\nfr = "Médiation"\n')
+    again = run("sign", "--organisation", "organisation.toml", "--yes", descriptor=typed)
+    assert "a name or role of ombudsperson" in refused(again)
+    Path("organisation.toml").write_text('[roles.cook]\nfr = "Cuisine"\n')
+    assert "no such reviewer" in refused(run("sign", "--organisation", "organisation.toml", "--yes", descriptor=typed))
+
+
 def test_stock_age_opens_the_key_file_and_stock_minisign_signs_with_it(typed: list[str]) -> None:
     """Without this program, age shows the key, and minisign takes it and signs for the published half."""
     run("init", descriptor=typed)

@@ -75,6 +75,9 @@ def _good() -> Iterator[Vector]:
     yield shown(
         "recovery", "with a recovery identity", "ok", known(replace(MANIFEST, recovery=RECOVERY, channels=(one_each,)))
     )
+    named = reviewer("ombuds", roles={"ar": "وسيط", "fr": "Médiation", "zh": "监察员"})
+    others = MANIFEST.reviewers[1:]
+    yield shown("roles", "with a role in more languages", "ok", known(replace(MANIFEST, reviewers=(named, *others))))
     yield shown(
         "retired", "with somebody who left", "ok", known(replace(MANIFEST, reviewers=(*MANIFEST.reviewers, GONE)))
     )
@@ -188,6 +191,10 @@ BAD: dict[str, tuple[str, Change]] = {
         "a signing key of small order",
         lambda value: value["reviewers"][0]["signing"][0].update(key=cast.base64_of(b"Ed" + bytes(8) + SMALL["one"])),
     ),
+    "roles_empty": ("roles in no language", _first("reviewers", roles={})),
+    "roles_number": ("a number for a role", _first("reviewers", roles={"fr": 1})),
+    "roles_long": ("a role of 129 characters", _first("reviewers", roles={"fr": "x" * 129})),
+    "roles_language": ("a role in a language that is no id", _first("reviewers", roles={"FR": "Médiation"})),
     "title_number": ("a number for a title", _first("channels", title={"en": 1})),
 }
 

@@ -24,48 +24,26 @@ from whistle.protocol.trust.manifest import Channel
 from whistle.server.config import Config
 from whistle.server.instance import open_instance
 from whistle.server.running import setup as servers
+from whistle.translations import defaults
 from whistle.workstation.app.local_server import serve
 from whistle.workstation.workstation import Workstation
 
 PASSPHRASE = "only a demo, nothing real"  # noqa: S105 (published: it protects nothing)
-LANGUAGES = ("en", "ar")
+LANGUAGES = ("en", "ar", "es", "fr", "ru", "zh")
 REVIEWERS = {
     "ombudsperson": Person("Ombudsperson", "Ombudsperson", LANGUAGES),
     "ethics-office": Person("Ethics office", "Ethics office", LANGUAGES),
     "staff-counsel": Person("Staff counsel", "Staff counsel", LANGUAGES),
 }
 READER = "ombudsperson"  # whose vault the demo opens
-CHANNELS = (
-    Channel(
-        "harassment",
-        {"en": "Harassment and bullying", "ar": "التحرش والتنمر"},
-        {
-            "en": "Somebody threatens, insults, touches or shuts out you or others.",
-            "ar": "شخص يهددك أو يهينك أو يلمسك أو يقصيك، أو يفعل ذلك بغيرك.",
-        },
-        ("ombudsperson", "ethics-office"),
-        "connected",
-    ),
-    Channel(
-        "fraud",
-        {"en": "Fraud and corruption", "ar": "الاحتيال والفساد"},
-        {
-            "en": "Money, goods or influence are misused.",
-            "ar": "إساءة استخدام المال أو الممتلكات أو النفوذ.",
-        },
-        ("ethics-office", "ombudsperson"),
-        "connected",
-    ),
-    Channel(
-        "advice",
-        {"en": "Advice", "ar": "المشورة"},
-        {
-            "en": "You are not sure whether something is wrong, or what you could do.",
-            "ar": "لست متأكدًا من أن هناك خطأ، أو مما يمكنك فعله.",
-        },
-        ("staff-counsel", "ombudsperson"),
-        "connected",
-    ),
+READERS = {
+    "harassment": ("ombudsperson", "ethics-office"),
+    "fraud": ("ethics-office", "ombudsperson"),
+    "advice": ("staff-counsel", "ombudsperson"),
+}
+CHANNELS = tuple(
+    Channel(id, defaults.texts(defaults.TITLE, id), defaults.texts(defaults.PURPOSE, id), readers, "connected")
+    for id, readers in READERS.items()
 )
 DECISIONS = Decisions(CHANNELS, ("monday", "thursday"))
 RENEW = 25  # days before the manifest's end from which a start signs the next one
@@ -74,31 +52,66 @@ SETTINGS = """
 number = "112"
 label.en = "in this demo, nobody answers"
 label.ar = "لا أحد يجيب في هذا العرض التجريبي"
+label.es = "en esta demostración no contesta nadie"
+label.fr = "dans cette démonstration, personne ne répond"
+label.ru = "в этой демонстрации никто не ответит"
+label.zh = "这是演示，无人接听"
 
 [[channels.harassment.questions]]
 id = "when"
 label.en = "When did it happen?"
 label.ar = "متى حدث ذلك؟"
+label.es = "¿Cuándo pasó?"
+label.fr = "Quand cela s’est-il passé ?"
+label.ru = "Когда это случилось?"
+label.zh = "什么时候发生的？"
 hint.en = "A month is enough."
 hint.ar = "يكفي ذكر الشهر."
+hint.es = "Basta con el mes."
+hint.fr = "Le mois suffit."
+hint.ru = "Достаточно месяца."
+hint.zh = "写到月份就可以。"
 
 [[outside]]
 name.en = "An office outside this organisation"
 name.ar = "جهة خارج هذه المنظمة"
+name.es = "Una oficina fuera de esta organización"
+name.fr = "Un bureau hors de cette organisation"
+name.ru = "Служба вне этой организации"
+name.zh = "本组织以外的机构"
 contact = "https://example.org/"
 about.en = "Only an example."
 about.ar = "مجرد مثال."
+about.es = "Solo un ejemplo."
+about.fr = "Juste un exemple."
+about.ru = "Только пример."
+about.zh = "仅为示例。"
 
 [[plan]]
 days = 7
 text.en = "You get an acknowledgement."
-text.ar = "تتلقى إشعارًا بالاستلام."
+text.ar = "يصلك إشعار بالاستلام."
+text.es = "Recibirá un acuse de recibo."
+text.fr = "Vous recevez un accusé de réception."
+text.ru = "Вы получите подтверждение."
+text.zh = "您会收到确认。"
 
 [[plan]]
 days = 90
 text.en = "You hear what was done."
-text.ar = "تعرف ما الذي تم فعله."
+text.ar = "يصلك خبر ما جرى فعله."
+text.es = "Sabrá qué se ha hecho."
+text.fr = "Vous apprenez ce qui a été fait."
+text.ru = "Вы узнаете, что сделано."
+text.zh = "您会得知处理情况。"
 """
+NAMES = {
+    "ar": "عرض تجريبي",
+    "es": "Demostración",
+    "fr": "Démonstration",
+    "ru": "Демонстрация",
+    "zh": "演示",
+}  # beside English
 
 
 @dataclass(frozen=True)
@@ -200,8 +213,9 @@ def _accept_day(layout: Layout) -> None:
 
 
 def _write_settings(path: Path) -> None:
-    text = path.read_text("utf-8").replace('# ar = "…"', 'ar = "عرض تجريبي"', 1)
-    text = text.replace("behind_tor = true", "behind_tor = false")
+    text = path.read_text("utf-8").replace("behind_tor = true", "behind_tor = false")
+    for code, name in NAMES.items():
+        text = text.replace(f'# {code} = "Demo"', f'{code} = "{name}"', 1)
     path.write_text(text.replace("[server]", SETTINGS.strip() + "\n\n[server]", 1), "utf-8")
 
 

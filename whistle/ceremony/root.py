@@ -8,7 +8,7 @@ import datetime
 import itertools
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from whistle.protocol.trust.enrolment import CourierKey, Period, ReviewerKeys
 from whistle.protocol.trust.manifest import Channel, Courier, Manifest, Recovery, Reviewer, SignedManifest, Signing
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey, SecretKey
+from whistle.translations import defaults
 
 MARK = "# WHISTLE-SECRET-MINISIGN "  # a comment, since age rejects unknown lines in an identity file
 SLOTS = 8
@@ -158,17 +159,31 @@ class Draft:
         return self._list(id, keys, (*old, Signing(keys.signing, None)))
 
     def _list(self, id: str, keys: ReviewerKeys, signing: tuple[Signing, ...]) -> str:
-        for name in (keys.name, keys.role):
+        listed = self.reviewers.get(id)
+        roles = listed.roles if listed and listed.role == keys.role else defaults.in_languages(defaults.ROLE, keys.role)
+        listed = Reviewer(id, keys.name, keys.role, keys.languages, False, signing, keys.recipients, roles)
+        self._check_names(listed)
+        self.reviewers[id] = listed
+        return id
+
+    def call(self, id: str, roles: Mapping[str, str]) -> None:
+        """Give a reviewer's role in other languages. Raises RootError for an unknown id, and for names as `enrol`."""
+        if id not in self.reviewers:
+            raise _unknown("reviewer", self.reviewers)
+        listed = replace(self.reviewers[id], roles={**self.reviewers[id].roles, **roles})
+        self._check_names(listed)
+        self.reviewers[id] = listed
+
+    def _check_names(self, reviewer: Reviewer) -> None:
+        id = reviewer.id
+        for name in filter(_folded, _called(reviewer)):
             _check_seen(name)
-        for name in filter(_folded, (keys.name, keys.role)):
             ids = self._names.get(_folded(name), {id})
             if id not in ids:
                 raise RootError(
                     f"{name} is, or was, a name or role of {', '.join(sorted(ids))}: nobody gets a second id",
                     f"the same person: --roll {min(ids)}=FILE; if it is somebody else, sign again with --namesakes",
                 )
-        self.reviewers[id] = Reviewer(id, keys.name, keys.role, keys.languages, False, signing, keys.recipients)
-        return id
 
     def admit(self, key: CourierKey, id: str | None = None, reviewer: str = "") -> str:
         """List a courier, owned by `reviewer` if one is named; returns the id.
@@ -276,9 +291,14 @@ def _names(before: Iterable[SignedManifest]) -> dict[str, set[str]]:
     """By folded name or role, the ids that were ever listed with it."""
     ids: dict[str, set[str]] = {}
     for reviewer in itertools.chain.from_iterable(signed.manifest.reviewers for signed in before):
-        for name in (reviewer.name, reviewer.role):
+        for name in _called(reviewer):
             ids.setdefault(_folded(name), set()).add(reviewer.id)
     return ids
+
+
+def _called(reviewer: Reviewer) -> tuple[str, ...]:
+    """Name and role, in every language, each once."""
+    return tuple(dict.fromkeys((reviewer.name, reviewer.role, *reviewer.roles.values())))
 
 
 def _folded(name: str) -> str:

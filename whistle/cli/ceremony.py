@@ -24,6 +24,7 @@ from whistle.protocol.trust.manifest import Channel, SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.server.errors import ServerError
 from whistle.store import StoreError
+from whistle.translations import defaults
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.workstation import Workstation
 
@@ -195,11 +196,13 @@ def _person(root_passphrase: str) -> tuple[Person, str]:
 
 def _decisions(person: Person) -> Decisions:
     title = prompts.prompt("A first channel: what reports are about, as reporters see it", prompts.sentence, "Reports")
-    purpose = prompts.prompt("One sentence on what belongs there, as reporters see it", prompts.sentence)
+    language = person.languages[0]
+    usual = defaults.texts(defaults.PURPOSE, defaults.name_of(defaults.TITLE, title)).get(language)
+    purpose = prompts.prompt("One sentence on what belongs there, as reporters see it", prompts.sentence, usual)
     online = click.confirm("Will reports be read on a computer that is online? Reporters are told", err=True)
     days = prompts.prompt("Days on which a courier comes", prompts.weekdays, "monday thursday")
-    language = person.languages[0]
-    titles, purposes = {language: title}, {language: purpose}
+    titles = defaults.in_languages(defaults.TITLE, title, language)
+    purposes = defaults.in_languages(defaults.PURPOSE, purpose, language)
     workstation = "connected" if online else "offline"
     channel = Channel(id_of(title, "reports"), titles, purposes, (free_id(person.role),), workstation)
     return Decisions((channel,), days)

@@ -49,9 +49,13 @@ def parse(record: type[T], value: object) -> T:
 def _fields(record: type) -> tuple[tuple[str, str, Form, Any], ...]:
     """The JSON name, the attribute's name, the form and the default of each field."""
     return tuple(
-        (field.metadata["name"] or field.name, field.name, field.metadata["form"], field.default)
+        (field.metadata["name"] or field.name, field.name, field.metadata["form"], _default(field))
         for field in dataclasses.fields(record)
     )
+
+
+def _default(field: dataclasses.Field[Any]) -> Any:
+    return field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
 
 
 def parse_object(data: bytes, version: int = 1) -> tuple[str, dict[str, Any]]:

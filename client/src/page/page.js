@@ -66,7 +66,7 @@ export class Page {
   constructor(tag) {
     const { roots = "", day = "" } = tag.dataset;
     const folder = new URL(".", tag.src).pathname;
-    this.environment = { origin: location.origin, folder, roots: roots.split(" "), day };
+    this.environment = { origin: location.origin, folder, roots: roots.split(" "), day, language: document.documentElement.lang };
     this.main = /** @type {HTMLElement} */ (document.querySelector("main"));
     this.typed = "";
     /** @type {any} */

@@ -24,7 +24,7 @@ export class PageRequest extends Task {
     testSelf();
     const { roots, day } = this._question.environment;
     const { manifest: current } = await this._manifests.current(); // replies can be read even when the manifest is too old to seal by
-    const people = manifest.offered(current, day).map(person);
+    const people = manifest.offered(current, day).map((each) => this._person(each));
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),
       serial: current.serial,
@@ -55,19 +55,19 @@ export class PageRequest extends Task {
       hasSlip: Boolean(slip),
       readers: readers.map(named),
       without: without.map(named),
-      broughtIn: broughtIn.map(({ reviewer, by, day }) => ({ name: shown(reviewer), by: shown(by), day })),
+      broughtIn: broughtIn.map(({ reviewer, by, day }) => ({ name: this._shown(reviewer), by: this._shown(by), day })),
       done: { acknowledgement: days("acknowledgement", "feedback").sort()[0], feedback: days("feedback").sort()[0] },
       late,
       missing: missing.map(({ author, by, differs }) => ({
         key: author.id === by.id ? "absent_own" : differs ? "differs" : "absent",
-        names: { author: shown(author), by: shown(by) },
+        names: { author: this._shown(author), by: this._shown(by) },
       })),
       next: next.map(named),
       instead: next.length ? [] : instead.map(named),
       isOpen: manifest.standing(current, this._question.environment.day) !== "closed",
       collection: current.collection,
       reference: reference(reporter.case),
-      replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: shown(reviewer) })).reverse(),
+      replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: this._shown(reviewer) })).reverse(),
     };
   }
 
@@ -134,24 +134,28 @@ export class PageRequest extends Task {
     const { manifest: current } = manifests.current(day);
     const named = (/** @type {string} */ id) => {
       const reviewer = manifest.reviewer(current, id) ?? manifests.reviewer(id);
-      return reviewer ? person(reviewer) : { id, shown: (id === manifest.RECOVERY && current.recovery?.name) || id };
+      return reviewer ? this._person(reviewer) : { id, shown: (id === manifest.RECOVERY && current.recovery?.name) || id };
     };
     return { current, named };
   }
-}
 
-/** @param {Reviewer} reviewer */
-function person(reviewer) {
-  return { id: reviewer.id, shown: shown(reviewer) };
-}
+  /** @param {Reviewer} reviewer */
+  _person(reviewer) {
+    return { id: reviewer.id, shown: this._shown(reviewer) };
+  }
 
-/**
- * A reviewer's name, followed by the role where it differs.
- *
- * @param {Reviewer} reviewer
- */
-function shown({ name, role }) {
-  return role === "" || role === name ? name : `${name} (${role})`;
+  /**
+   * A reviewer's name and role in the page's language; the role alone if it is the name, as an office's is.
+   *
+   * @param {Reviewer} reviewer
+   */
+  _shown({ name, role, roles }) {
+    const title = roles[this._question.environment.language] ?? role;
+    if (name === role || !name) {
+      return title;
+    }
+    return title ? `${name} (${title})` : name;
+  }
 }
 
 /**

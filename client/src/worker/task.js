@@ -40,9 +40,9 @@ const DROP_TIMEOUT = 10_000; // milliseconds
  *
  * @typedef {{ pictures: boolean, altered: boolean, others: boolean }} Cleaning
  *
- * The server's origin, the path of the program's own files, the pinned roots, and today.
+ * The server's origin, the path of the program's own files, the pinned roots, today, and the page's language.
  *
- * @typedef {{ origin: string, folder: string, roots: string[], day: string }} Environment
+ * @typedef {{ origin: string, folder: string, roots: string[], day: string, language: string }} Environment
  *
  * The arguments of a task; `typed` are the words.
  *

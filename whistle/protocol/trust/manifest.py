@@ -26,6 +26,7 @@ RECOVERY = "recovery"  # the reader id of the recovery identity
 NUMBERED = re.compile(r"manifest-([0-9]+)\.json")
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TEXTS = schema.mapping(schema.identifier, schema.text(2000), 64)
+ROLES = schema.mapping(schema.identifier, schema.text(128), 64)
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,14 @@ class Reviewer:
     retired: bool = schema.field(schema.boolean)
     signing: tuple[Signing, ...] = schema.field(schema.list_of(schema.record(Signing), 64))
     recipients: tuple[Period, ...] = schema.field(schema.list_of(schema.record(Period), 64))
+    roles: dict[str, str] = schema.field(ROLES, default_factory=dict)  # the role in other languages
+
+    def shown(self, language: str = "") -> str:
+        """Name and role for somebody who reads that language; the role alone if it is the name, as an office's is."""
+        role = self.roles.get(language, self.role)
+        if self.name in (self.role, ""):
+            return role
+        return f"{self.name} ({role})" if role else self.name
 
     def recipient(self, day: datetime.date) -> HybridRecipient:
         """The newest recipient that has begun by ``day``, even past its last day; Expired if none has."""

@@ -21,7 +21,7 @@ from whistle.protocol.reporter.reply_validation import PAGE, MissingReply, Reply
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.reporter import fields, readers_line
 from whistle.server.reporter.fields import Problem
-from whistle.server.reporter.render import Visit, due, files_hint, notice, outside, page, plan, shown, tickable
+from whistle.server.reporter.render import Visit, due, files_hint, notice, outside, page, plan, tickable
 from whistle.server.reporter.timing import on_the_beat
 from whistle.server.sealing import arrival
 from whistle.server.sealing.case_view import OPENED, CaseView, FoundReply
@@ -229,7 +229,7 @@ def _plan(back: Back) -> list[dict[str, str]]:
 
 def _missing(visit: Visit, missing: MissingReply) -> Markup:
     key = "absent_own" if missing.author == missing.by else "differs" if missing.differs else "absent"
-    return visit.t(f"case.{key}", author=shown(missing.author), by=shown(missing.by))
+    return visit.t(f"case.{key}", author=missing.author.shown(visit.t.code), by=missing.by.shown(visit.t.code))
 
 
 def _facts(back: Back) -> Sequence[Markup]:
@@ -288,7 +288,7 @@ def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
     rest = reply.rest  # left closed: it and its author's other long replies are too much for one page
     may_open = rest is not None and rest.size <= PAGE
     return {
-        "from": shown(found.reviewer),
+        "from": found.reviewer.shown(visit.t.code),
         "day": t.day(found.day),
         "text": t("case.long" if may_open else "case.too_long") if found.is_too_long else reply.text,
         "alone": f"{reply.lane}-{reply.n}" if may_open else "",

@@ -13,7 +13,7 @@ from whistle.protocol.reporter.compose import Draft, NobodyLeft
 from whistle.protocol.reporter.reply_validation import BroughtIn
 from whistle.protocol.trust.manifest import RECOVERY, Channel, SignedManifest
 from whistle.server.reporter import fields
-from whistle.server.reporter.render import Visit, names, shown
+from whistle.server.reporter.render import Visit, names
 from whistle.server.sealing import arrival
 from whistle.server.sealing.case_view import CaseView
 from whistle.store import StoreError
@@ -65,7 +65,8 @@ def case(visit: Visit, signed: SignedManifest, view: CaseView) -> Markup:
 
 
 def _later(t: Translation, brought_in: BroughtIn) -> Markup:
-    return t("reading.later", name=shown(brought_in.reviewer), by=shown(brought_in.by), day=t.day(brought_in.day))
+    name, by = (reviewer.shown(t.code) for reviewer in (brought_in.reviewer, brought_in.by))
+    return t("reading.later", name=name, by=by, day=t.day(brought_in.day))
 
 
 def _out(visit: Visit, signed: SignedManifest, without: Iterable[str]) -> Markup:

@@ -12,7 +12,7 @@ from typing import Any
 import flask
 from markupsafe import Markup
 
-from whistle.protocol.trust.manifest import RECOVERY, Channel, Reviewer, SignedManifest
+from whistle.protocol.trust.manifest import RECOVERY, Channel, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
 from whistle.server import headers
 from whistle.server.config import Config, Emergency, in_language
@@ -188,12 +188,7 @@ def person(visit: Visit, signed: SignedManifest, id: str) -> str:
     if id == RECOVERY and signed.manifest.recovery:
         return visit.t("reading.reserve", name=signed.manifest.recovery.name)
     reviewer = signed.manifest.reviewer(id) or visit.published.reviewer(id)
-    return shown(reviewer) if reviewer else id
-
-
-def shown(reviewer: Reviewer) -> str:
-    """A reviewer's name and role; once if they are the same."""
-    return reviewer.name if reviewer.role in ("", reviewer.name) else f"{reviewer.name} ({reviewer.role})"
+    return reviewer.shown(visit.t.code) if reviewer else id
 
 
 def channels(visit: Visit, signed: SignedManifest) -> list[dict[str, str]]:
@@ -218,7 +213,7 @@ def tickable(
     """Everybody who could read, with a checkbox each to leave them out, in groups: readers, people who could be let in
     later, and the reserve key.  ``only`` restricts it to some ids.
     """
-    people = [(reviewer.id, shown(reviewer)) for reviewer in offered(signed.manifest, visit.day)]
+    people = [(reviewer.id, reviewer.shown(visit.t.code)) for reviewer in offered(signed.manifest, visit.day)]
     if signed.manifest.recovery:
         people.append((RECOVERY, signed.manifest.recovery.name))
     ticked = visit.arrived.all("without")

@@ -48,6 +48,7 @@ const LANGUAGES = schema.listOf(schema.identifier, 32, true);
  * @property {boolean} retired
  * @property {{ key: string, last: string | null }[]} signing
  * @property {{ recipient: string, first: string, last: string }[]} recipients
+ * @property {Record<string, string>} roles the role by language
  *
  * A manifest as it was signed.
  *
@@ -96,7 +97,9 @@ const REVIEWER = {
     retired: schema.boolean,
     signing: schema.listOf(schema.record(SIGNING), 64),
     recipients: schema.listOf(schema.record(PERIOD), 64),
+    roles: schema.mapping(schema.identifier, NAME, 64),
   },
+  defaults: { roles: {} },
 };
 const RECOVERY_KEY = { name: "Recovery", fields: { name: NAME, recipient: mailbox } };
 const COURIER = {
