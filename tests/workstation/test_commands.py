@@ -253,7 +253,8 @@ def test_the_page_opens_with_its_address_and_locks_again(desk: Desk) -> None:
 
 
 def test_the_page_asks_for_the_passphrase(desk: Desk) -> None:
-    """Without a terminal and a descriptor `open` shows a locked page; other commands work all the time."""
+    """Without a terminal and a descriptor `open` shows a locked page; other commands work all the time, and the
+    page ends the program."""
     made = desk.run("init", "--name", "R", "--role", "Ombudsperson", "--no-backup", "--public", "me.file")
     assert made.exit_code == 0
     command = [sys.executable, "-uc", "from whistle.cli.main import main; main()", "workstation", "open"]
@@ -277,7 +278,7 @@ def test_the_page_asks_for_the_passphrase(desk: Desk) -> None:
         assert desk.run("cases").exit_code == 0
         assert "Unlock the workstation" in send("lock")
         assert desk.run("cases").exit_code == 0
-        program.send_signal(signal.SIGINT)
+        assert "Whistle is locked and has ended." in send("end")
         assert program.wait(PATIENCE) == 0
         assert PASSPHRASE not in program.stdout.read() + program.stderr.read()
 

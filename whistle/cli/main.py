@@ -1,6 +1,8 @@
 """The command ``whistle``: a group of commands for each actor, loaded only when it is used."""
 
+import contextlib
 import importlib
+import io
 import sys
 
 import click
@@ -56,12 +58,12 @@ def cli() -> None:
     """Anonymous reporting with end-to-end encryption."""
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     """Run the command line; exit with 0, 1 for a refused or failed action, 2 for wrong usage."""
     hardening.no_memory_on_disk()
     hardening.lock_memory()
     try:
-        cli.main(prog_name="whistle", standalone_mode=False)
+        cli.main(arguments, prog_name="whistle", standalone_mode=False)
     except click.exceptions.Abort:
         click.echo("whistle: error: stopped before the end", err=True)
         click.echo("hint: nothing more was changed; run the command again when you are ready", err=True)
@@ -82,3 +84,25 @@ def main() -> None:
         click.echo(f"whistle: error: {error.strerror or type(error).__name__}", err=True)
         click.echo("hint: check that the folder exists, that you may write to it and that its disk has room", err=True)
         sys.exit(1)
+
+
+def workstation() -> None:
+    """What a double click starts: the workstation's page in a window; what goes wrong is shown in one too."""
+    told = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(told):
+            main(["workstation", "open", "--window"])
+    except SystemExit as end:
+        if end.code:
+            _show_problem(told.getvalue())
+        raise
+    except Exception as exc:  # its text may quote a message
+        _show_problem(f"whistle: error: something went wrong here: {type(exc).__name__}")
+        sys.exit(1)
+
+
+def _show_problem(told: str) -> None:
+    from whistle.local_page import problem
+
+    lines = [line.partition("error: ")[2] or line.partition("hint: ")[2] for line in told.splitlines()]
+    problem.show([line for line in lines if line] or ["Whistle could not be started."], click.launch)

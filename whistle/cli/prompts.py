@@ -231,6 +231,11 @@ def at_a_terminal() -> bool:
     return sys.stdin.isatty()
 
 
+def is_shown() -> bool:
+    """Whether standard output is a terminal, where somebody reads it."""
+    return bool(sys.stdout and sys.stdout.isatty())
+
+
 def stick(own: Path) -> Path:
     """The known stick that is in; at a terminal a new one is asked about.  Raises Problem.
 

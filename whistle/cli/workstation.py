@@ -1,7 +1,6 @@
 """The reviewer's commands: make a workstation, exchange with sticks, back up and restore, open the local page."""
 
 import os
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +22,8 @@ from whistle.cli.workstation_options import (
     translate_errors,
     with_workstation,
 )
+from whistle.local_page import window
+from whistle.local_page.window import BROWSER, NOTHING, WINDOW
 from whistle.protocol import age
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment
@@ -311,7 +312,9 @@ def _acknowledge(station: Workstation, cases: list[str]) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; any free one otherwise.")
 @click.option("--saved", type=FOLDER, help="Where saved files go; ~/Whistle otherwise.")
 @click.option("--courier", type=FOLDER, help="Connected: a courier's folder; this computer goes to the server itself.")
-@click.option("--browser/--no-browser", default=None, help="Show it in the browser; so at a terminal.")
+@click.option("--window", "how", flag_value=WINDOW, help="Show it in a window, else in the browser; so at a terminal.")
+@click.option("--browser", "how", flag_value=BROWSER, help="Show it in the browser.")
+@click.option("--no-browser", "how", flag_value=NOTHING, help="Only say where it is.")
 @click.option("--idle", type=click.IntRange(1, 1440), default=15, metavar="MINUTES", help="Lock after so long; 15.")
 @root_option
 @translate_errors
@@ -322,14 +325,15 @@ def open_(
     port: int,
     saved: Path | None,
     courier: Path | None,
-    browser: bool | None,
+    how: str | None,
     idle: int,
     roots: tuple[Path, ...],
 ) -> None:
     """Show the workstation's page, which asks for the passphrase.
 
-    The page is for this computer and this user alone; Ctrl-C ends and locks it. STICK is where it is mounted. With
-    --passphrase-fd or --root the vault is unlocked at once.
+    The page is for this computer and this user alone; Ctrl-C ends and locks it, and so does closing its window. There
+    is a window with whistle[window] installed. STICK is where it is mounted. With --passphrase-fd or --root the vault
+    is unlocked at once.
     """
     from whistle.workstation.app import local_server  # Flask is loaded only for the page
 
@@ -344,10 +348,8 @@ def open_(
     del station  # so that a lock leaves nothing of it
     click.echo(f"The workstation is {'open' if at_once else 'locked; unlock it in its page'}: {address}")
     click.echo("Ctrl-C ends and locks it.")
-    if sys.stdout.isatty() if browser is None else browser:
-        click.launch(address)
     try:
-        server.serve_forever()  # Ctrl-C ends it
+        window.serve(server, address, how or (WINDOW if prompts.is_shown() else NOTHING), click.launch)
     finally:
         server.server_close()
         desk.close()

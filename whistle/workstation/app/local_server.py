@@ -1,5 +1,6 @@
 """Serving the local page, on 127.0.0.1 only."""
 
+import threading
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from whistle.workstation.app.app import create_app
 from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Workstation
+
+SOON = 0.5  # seconds until the program ends, so that the last page still comes
 
 
 def serve(
@@ -38,6 +41,7 @@ def serve(
         raise Refused(str(exc), exc.hint) from exc
     desk: Desk = app.config["WHISTLE_DESK"]
     desk.rest()
+    app.config["WHISTLE_END"] = lambda: threading.Timer(SOON, server.shutdown).start()
     server.service_actions = desk.tick  # type: ignore[method-assign]  # twice a second, as long as it is served
     return server, address, desk
 

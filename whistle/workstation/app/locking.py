@@ -20,7 +20,6 @@ WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change")  # what t
 FRAME = "viewing.frame"
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
-FREE = ("pages.static", "locking.locked", "locking.unlock", "locking.lock", "locking.busy", "locking.away")
 KEPT = (
     "the workstation had locked itself, or a command was at work",
     "what you typed is back; send it again, and choose its files again",
@@ -39,7 +38,7 @@ def protect(app: flask.Flask) -> None:
 def _enter() -> Response | None:
     current = desk()
     current.lock_if_idle()
-    if flask.request.endpoint in (None, *FREE):
+    if _is_free():
         return None
     if current.is_locked:
         return _refused("locking.locked")
@@ -50,6 +49,11 @@ def _enter() -> Response | None:
     current.touch()
     flask.g.counts = True  # to its end
     return None
+
+
+def _is_free() -> bool:
+    """Whether what is asked for needs no vault."""
+    return flask.request.endpoint in (None, "pages.static") or flask.request.blueprint == locking.name
 
 
 def _refused(to: str) -> Response:
@@ -80,7 +84,7 @@ def _wait() -> flask.Response:
 
 def _put_away(response: flask.Response) -> flask.Response:
     is_page = response.status_code == 200 and response.mimetype == "text/html"
-    if is_page and flask.request.endpoint not in (*WRITING, FRAME, *FREE):
+    if is_page and flask.request.endpoint not in (*WRITING, FRAME) and not _is_free():
         response.headers["Refresh"] = f"{desk().idle + GRACE}; url={flask.url_for('locking.locked')}"
     return response
 
@@ -100,6 +104,7 @@ def locked() -> str:
         problem=problem,
         wrong=current.problem,
         minutes=-(-current.idle // 60),
+        can_end="WHISTLE_END" in flask.current_app.config,
         sentence=pages.sentence,
     )
 
@@ -136,6 +141,14 @@ def lock() -> Response:
     """Close the vault."""
     desk().lock()
     return flask.redirect(flask.url_for("locking.locked"), 303)
+
+
+@locking.post("/end")
+def end() -> str:
+    """Lock, and end the program that serves the page."""
+    desk().lock()
+    flask.current_app.config["WHISTLE_END"]()
+    return flask.render_template("ended.html")
 
 
 @locking.get("/away.css")
