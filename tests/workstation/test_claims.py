@@ -10,6 +10,7 @@ from tests.parties import DAY
 from tests.workstation.carrying import World
 from tests.workstation.test_app import case_of as name_in
 from tests.workstation.test_app import get, post
+from tests.workstation.test_ended_keys import dismissed
 from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter
@@ -127,3 +128,17 @@ def test_nobody_is_named_who_does_not_read_the_case(world: World, who: Reporter)
     world.send(by_ethics(world, who, Status, status="open", claimed="x" * 32, text=""), ("ombuds",))
     world.round("ombuds")
     assert warned(world, who)[0] is False and case_of(world, who).taken_on == ("ombuds",)
+
+
+def test_somebody_who_has_left_answers_nothing(world: World, who: Reporter) -> None:
+    """The next who replies takes their case on."""
+    compose.status(world.station("ethics"), case_of(world, who, "ethics"), "open", claimed="ethics")
+    world.round("ethics", "ombuds")
+    station = world.station("ombuds")
+    assert tray.answered_by(station, case_of(world, who)) == "ethics"
+    world.carrier.manifests = [world.org.known, dismissed(world)]
+    world.round("ombuds")
+    assert tray.answered_by(station, case_of(world, who)) == ""
+    tray.reply(station, case_of(world, who), "I answer now.")
+    world.round("ombuds")
+    assert tray.answered_by(station, case_of(world, who)) == "ombuds"

@@ -9,11 +9,11 @@ from tests.workstation.test_app import get, post
 from tests.workstation.test_commands import Desk
 from tests.workstation.test_hostile import case_of
 from whistle.protocol.code.retrieval import Reporter, reference
+from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
 from whistle.workstation.duties import templates
 from whistle.workstation.errors import Refused
 from whistle.workstation.tray import drafts, tray
-from whistle.workstation.vault import backup
 
 
 @pytest.fixture
@@ -87,7 +87,7 @@ def test_an_office_changes_the_texts_and_adds_its_own(world: World, who: Reporte
     assert "at most 40 characters" in said and "Typed &lt;b&gt;" in said
     assert "This is no language" in post(page, "templates", occasion="x", language="../fr", text="x")
     assert "at most 20000" in post(page, "templates", occasion="x", language="fr", text="x" * 20_001)
-    folder = backup.write(station, world.folder, PASSPHRASE, log_n=12)
+    folder = backup.save(station, world.folder, PASSPHRASE, log_n=12).folder
     restored = backup.restore(folder, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
     try:
         assert templates.all_of(restored) == templates.all_of(station)

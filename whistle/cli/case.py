@@ -142,7 +142,8 @@ def status(
     case = case_list.find(station, reference)
     old = case.standing
     day = deadline.date() if deadline else old.deadline if old else None
-    claimed = station.me if claim else old.claimed if old else ""
+    answers = tray.answered_by(station, case)
+    claimed = station.me if claim or (tray.claims(station, case.id) and not answers) else answers
     kept = labels or (old.labels if old else ())
     said: dict[str, Any] = {"labels": kept, "deadline": day, "claimed": claimed, "text": _text(reason_file)}
     whole = compose.unsigned_status(station, case, state, **said)

@@ -302,6 +302,7 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
         new_from=session().news.get(case.id),
+        answers=tray.answered_by(station, case),
         claims=tray.claims(station, case.id),
         reason=partial(office.reason, case.office),
         texts=templates.offered(station, case),

@@ -254,7 +254,7 @@ def derived(case: Case, start: str | None = None, files: bool = False) -> dict[s
         "unread": case.unread,
         "deadlines": [[each.day.isoformat(), each.what, each.written] for each in case.deadlines],
         "faulty": bool(case.faults),
-        "claimed": case.standing.claimed if case.standing else "",
+        "claimed": case.claimed,
         "channel": case.report.channel if case.report else None,
         "language": case.report.language if case.report else None,
         "stated": list(case.standing.labels) if case.standing else [],

@@ -8,7 +8,7 @@ import calendar
 import datetime
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -57,9 +57,6 @@ class Office:
     weekend: tuple[int, ...] = (5, 6)
     free: tuple[str, ...] = ()
     away: Away | None = None
-    _acting: dict[tuple[str, datetime.date], datetime.date] = field(
-        default_factory=dict, repr=False, compare=False, init=False
-    )
 
     def works(self, day: datetime.date) -> bool:
         """Whether the office works on a day."""
@@ -84,12 +81,9 @@ class Office:
 
         Where the days before it hold none, the day itself.
         """
-        if (what, day) not in self._acting:
-            before = self._before(day) if what == "agreed" else day
-            tries = (before - DAY * back for back in range(LONGEST_RANGE))
-            found = (each for each in tries if self.works(each) and not self.is_away(each))
-            self._acting[what, day] = next(found, before)
-        return self._acting[what, day]
+        before = self._before(day) if what == "agreed" else day
+        tries = (before - DAY * back for back in range(LONGEST_RANGE))
+        return next((each for each in tries if self.works(each) and not self.is_away(each)), before)
 
     def _before(self, day: datetime.date) -> datetime.date:
         if self.agreed.unit == "months":

@@ -2,7 +2,8 @@
 
 import datetime
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import cache
+from typing import NamedTuple
 
 from sqlalchemy import func, select
 
@@ -23,8 +24,7 @@ WEEKS = 2  # that the list shows unless more are asked for
 COLUMNS = CASES.c.hash, CASES.c.title, CASES.c.deadlines, CASES.c.claimed
 
 
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     """One thing that is due: in a case, on its `day`; to be done `by` a day on which this reviewer works.
 
     `claimed`: who answers the case.
@@ -49,10 +49,16 @@ def due(workstation: Workstation) -> list[Due]:
     case_list.refresh(workstation)
     clocks, today = office.of(workstation), workstation.today()
     wanted = select(*COLUMNS).where(~CASES.c.muted, CASES.c.due < datetime.date.max)
+    days = cache(datetime.date.fromisoformat)  # thousands of cases have few hundred days
+
+    @cache
+    def act_by(what: str, day: str) -> datetime.date:
+        return clocks.act_by(what, days(day))
+
     found = [
-        Due(hash, title, claimed, each.what, each.day, clocks.act_by(each.what, each.day), each.written)
+        Due(hash, title, claimed, what, days(day), act_by(what, day), written)
         for hash, title, column, claimed in workstation.vault.connection.execute(wanted)
-        for each in case_list.listed(column)
+        for day, what, written in column
     ]
     return sorted(found, key=lambda each: (each.day >= today, max(each.by, today), each.day, each.case))
 

@@ -109,7 +109,7 @@ def claim(workstation: Workstation, case: Case, draft: bool = False) -> bool:
 
     `draft`: because a reply was begun; it leaves the tray with the draft.
     """
-    if case.claimed or any(each.what == "claim" for each in items(workstation, case.id)):
+    if answered_by(workstation, case) or any(each.what == "claim" for each in items(workstation, case.id)):
         return False
     compose.unsigned_status(workstation, case, case.status, **_stands(case), claimed=workstation.me)
     _add(workstation, case, "claim", {"text": "", "draft": draft})
@@ -121,6 +121,11 @@ def drop_claim(workstation: Workstation, case: str) -> None:
     for each in items(workstation, case):
         if each.what == "claim" and each.fields["draft"]:
             take_back(workstation, each.id)
+
+
+def answered_by(workstation: Workstation, case: Case) -> str:
+    """Who has taken a case on, unless the newest manifest does not list them any more."""
+    return case.claimed if case.claimed in {each.id for each in workstation.trust.newest().manifest.active()} else ""
 
 
 def claims(workstation: Workstation, case: str) -> bool:
@@ -190,7 +195,7 @@ def release(workstation: Workstation, id: int) -> None:
     """Have something go with the next exchange as it is, whatever came since it was written."""
     old = item(workstation, id)
     case = overview.load(workstation, old.case)
-    fields = {**old.fields, "over": case.claimed} if old.what == "claim" else old.fields
+    fields = {**old.fields, "over": answered_by(workstation, case)} if old.what == "claim" else old.fields
     _update(workstation, old, fields=fields, known=len(case.by_reporter), held=False, reason="")
 
 
@@ -268,16 +273,18 @@ def _reply(workstation: Workstation, case: Case, each: Item) -> object:
 
 def _follow(workstation: Workstation, case: Case) -> None:
     """State what a reply has made of its case, unless that is stated already."""
-    state, claimed = "open" if case.status in UNANSWERED else case.status, case.claimed or workstation.me
+    state = "open" if case.status in UNANSWERED else case.status
+    claimed = answered_by(workstation, case) or workstation.me
     if (state, claimed) != (case.status, case.claimed):
         compose.status(workstation, case, state, **_stands(case), claimed=claimed)
 
 
 def _claim(workstation: Workstation, case: Case, each: Item) -> object:
-    if case.claimed == workstation.me:
+    by = answered_by(workstation, case)
+    if by == workstation.me:
         return None
-    if case.claimed != each.fields.get("over", ""):
-        raise _Held(TAKEN.format(whom=case.claimed))
+    if by not in ("", each.fields.get("over")):
+        raise _Held(TAKEN.format(whom=by))
     return compose.status(workstation, case, case.status, **_stands(case), claimed=workstation.me)
 
 
