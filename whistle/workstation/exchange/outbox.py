@@ -223,7 +223,10 @@ def _arrived(envelopes: Sequence[OutgoingEnvelope], arrived: set[bytes]) -> list
 
 
 def statements(workstation: Workstation) -> list[ImportStatement]:
-    """Signed statements of what this workstation holds of each server day; none while nothing may be signed."""
+    """Signed statements of what this workstation holds of each server day; none while nothing may be signed.
+
+    One that holds nothing says so: else the courier would take what others on this stick hold for what all have.
+    """
     try:
         workstation.trust.check_clock()
         workstation.trust.check_exchanged()
@@ -231,7 +234,9 @@ def statements(workstation: Workstation) -> list[ImportStatement]:
     except (Refused, Untrusted):  # no manifest yet, not listed, the clock is behind, or restored just now
         return []
     days = received.days(workstation, STATED)
-    return [statement.sign(me, day, hash, key) for day in days for hash in received.day_hashes(workstation, day)]
+    stated = [(day, hash) for day in days for hash in received.day_hashes(workstation, day)]
+    nothing = [(workstation.today(), statement.day_hash(()))]
+    return [statement.sign(me, day, hash, key) for day, hash in stated or nothing]
 
 
 def write(workstation: Workstation, stick: Path) -> int:
