@@ -1,6 +1,6 @@
 /**
- * Builds what pages load, the same bytes each time: for the server whistle.js, pictures.js and the lists of words, for
- * the workstation look.js, viewer.js and viewer_pdf.js.
+ * Builds what pages load, the same bytes each time: for the server whistle.js, pictures.js and words.js, for the
+ * workstation look.js, viewer.js and viewer_pdf.js.
  *
  * `node build.mjs` writes them to where they are served from; `--sizes` tells how large they are.
  */
@@ -12,9 +12,9 @@ import { brotliCompressSync, gzipSync } from "node:zlib";
 
 import { build } from "esbuild";
 
-import { FILES, fileName } from "./src/protocol/code/word_list_files.js";
+import { FILE } from "./src/protocol/code/word_list_file.js";
 import "./src/protocol/code/word_lists.js";
-import { wordlist } from "./src/protocol/code/words.js";
+import { LANGUAGES, wordlist } from "./src/protocol/code/words.js";
 
 const HERE = fileURLToPath(new URL(".", import.meta.url));
 const WHISTLE = fileURLToPath(new URL("../whistle/", import.meta.url));
@@ -68,6 +68,21 @@ async function program(entry, banner = "") {
   return outputFiles[0].contents;
 }
 
+/**
+ * The page's program, as a function with a name: its text is what the page starts as its worker, so that it is loaded
+ * once.
+ */
+async function whistle() {
+  const text = Buffer.from(await program("main.js")).toString();
+  return Buffer.from(`${BANNER}\nfunction whistle(){${text}}whistle();\n`);
+}
+
+/** The lists of words, one word a line, as a script: scripts alone are loaded beside the program. */
+function lists() {
+  const all = LANGUAGES.flatMap((language) => wordlist(language)).join("\n");
+  return Buffer.from(`whistleWords=${JSON.stringify(`${all}\n`)}\n`);
+}
+
 const CORE_JS = `Copyright (c) Denis Pushkarev
 
 Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated documentation
@@ -103,18 +118,15 @@ async function licences() {
 
 /** Every file of a build, by its path in `whistle/`. */
 export async function files() {
-  const built = new Map([
-    [`${SERVER}whistle.js`, await program("main.js", BANNER)],
+  return new Map([
+    [`${SERVER}whistle.js`, await whistle()],
+    [`${SERVER}${FILE}`, lists()],
     [`${SERVER}pictures.js`, await program("pictures.js")],
     [`${WORKSTATION}look.js`, await program("look.js")],
     [`${WORKSTATION}viewer.js`, await program("viewer.js", VIEWER)],
     [`${WORKSTATION}viewer_pdf.js`, await program("viewer_pdf.js", WORKER)],
     [`${WORKSTATION}viewer.licences.txt`, await licences()],
   ]);
-  for (const language of /** @type {(keyof typeof FILES)[]} */ (Object.keys(FILES))) {
-    built.set(`${SERVER}${fileName(language)}`, Buffer.from(`${wordlist(language).join("\n")}\n`));
-  }
-  return built;
 }
 
 /**

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.bench import browser, desk, figures, growth, importing, sealing, serving, size
+from tests.bench import browser, desk, figures, growth, importing, line, sealing, serving, size
 from tests.bench.figures import Figure
 
 Measure = Callable[[Path, bool], Iterator[Figure]]
@@ -24,6 +24,7 @@ MEASURES: dict[str, Measure] = {
     "desk": desk.measure,
     "growth": growth.measure,
     "browser": browser.measure,
+    "line": line.measure,
 }
 
 

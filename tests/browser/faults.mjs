@@ -34,7 +34,8 @@ const SCENES = {
 
   /** The server answers wrongly: the wait is told, the plain way offered, and who stops keeps the text. */
   async stop(walker) {
-    await walker.tell(given.text);
+    await walker.tell(given.text, given.file ? [given.file] : []);
+    if (given.file) await walker.uncleaned();
     await walker.send("send");
     await walker.see("[data-do=plain]");
     const waiting = await walker.text("main section[aria-labelledby=sending]");

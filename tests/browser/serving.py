@@ -23,7 +23,7 @@ class Line:
 
     app: Callable[..., Iterable[bytes]]
     fault: Fault = lambda path, number: ""
-    answer: Answer = lambda path, body: body
+    answer: Answer | None = None
     asked: list[str] = field(default_factory=list)
     sent: list[bytes] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
@@ -46,7 +46,10 @@ class Line:
             return [b""]
         environ["wsgi.input"] = io.BytesIO(body)
         told: list[Any] = []
-        answer = self.answer(path, b"".join(self.app(environ, lambda *given: told.extend(given))))
+        if self.answer:
+            environ.pop("HTTP_ACCEPT_ENCODING", None)  # it is given what it can read
+        answer = b"".join(self.app(environ, lambda *given: told.extend(given)))
+        answer = self.answer(path, answer) if self.answer else answer
         start(told[0], [(name, str(len(answer)) if name == "Content-Length" else value) for name, value in told[1]])
         if fault == "half":
             return _half(answer)

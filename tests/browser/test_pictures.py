@@ -67,7 +67,7 @@ def test_the_plain_way_does_not_take_pictures_along_unasked(served: tuple[str, L
     file = tmp_path / "photo.jpg"
     file.write_bytes(b"\xff\xd8\xff" + PLANTED)
     address, line = served
-    line.fault = lambda path, number: "404" if path == "/static/words.fr.txt" else ""
+    line.fault = lambda path, number: "404" if path == "/static/words.js" else ""
     told = scene("chrome", "held", address, file=str(file))
     assert "Nothing was sent: the plain way sends files as they are" in told["told"]
     assert told["words"] and sum(PLANTED in each for each in line.sent) == 1

@@ -115,9 +115,9 @@ class Window:
 
     def pick(self, path: str) -> None:
         """Choose a file, to be sent as it is."""
+        self.page("pick", "#files", path)
         if not self.off:
             self.page("uncleaned")
-        self.page("pick", "#files", path)
 
     def until_written(self) -> None:
         """Wait until what is done now in another tab is in the profile: what was done before is there, if ever."""

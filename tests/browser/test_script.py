@@ -115,26 +115,33 @@ def test_a_server_with_faults(
     assert texts == [told["text"]] * (1 if fault == "500" else 2)
 
 
-def test_a_stop_in_time(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]) -> None:
+def test_a_stop_in_time(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path) -> None:
     """Who stops before the last step is told only that it was stopped, and nothing is stored but once."""
     address, line = served
-    line.fault = lambda path, number: "503" if path == "/manifest.json" and number <= 4 else ""
-    told = scene("chrome", "stop", address)
+    line.fault = lambda path, number: "503" if path == "/api/block" and number <= 4 else ""
+    file = tmp_path / "small.bin"
+    file.write_bytes(b"x")
+    told = scene("chrome", "stop", address, file=str(file))
     assert "Our server does not answer. We try again in" in told["waiting"] and "last step" not in told["waiting"]
     assert told["stopped"] == "You stopped it. What you typed is still here."
     assert told["text"] == reported(app, org).text
 
 
-@pytest.mark.parametrize("fault", ["altered", "404"])
+@pytest.mark.parametrize("fault", ["altered", "missing"])
 def test_another_list_of_readers(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], fault: str
 ) -> None:
     """Nothing is sealed to a list that no root signed, nor without one; the plain way is taken only when chosen."""
     address, line = served
-    line.fault = lambda path, number: fault if path == "/manifest.json" else ""
+    if fault == "missing":
+        line.fault = lambda path, number: "404" if path == "/en/kit.js" else ""
+    else:
+        swapped = (b"Ombudsperson", b"ombudsperson")
+        line.answer = lambda path, body: body.replace(*swapped) if path == "/en/kit.js" else body
     told = scene("chrome", "plain", address)
-    assert "This did not work in your browser" in told["told"] and "Nothing was sent in any other way" in told["told"]
-    assert ("not signed as it must be" in told["told"]) == (fault == "altered")
+    assert "This did not work in your browser" in told["told"]
+    for said in ("not signed as it must be", "Nothing was sent in any other way"):
+        assert (said in told["told"]) == (fault == "altered")
     assert "Our server locks your message as it arrives" in told["sealing"]
     assert told["text"] == TEXTS["en"] == reported(app, org).text
     assert reported(app, org).sealed == "arrival"
@@ -148,8 +155,15 @@ def test_the_list_of_another_root(
     """A list that is sound in itself, but that another root signed, is not sealed to."""
     address, line = served
     other = parties.organisation().known
-    instead = {"/manifest.json": other.data, "/manifest.json.minisig": other.signature}
-    line.answer = lambda path, body: instead.get(path, body)
+    script = {"day": parties.DAY.isoformat(), "manifest": other.data.decode(), "signature": other.signature.decode()}
+
+    def swapped(path: str, body: bytes) -> bytes:
+        if path != "/en/kit.js":
+            return body
+        given = json.loads(body.partition(b"=")[2])
+        return b"whistleKit=" + json.dumps({**given, **script}).encode()
+
+    line.answer = swapped
     told = scene(name, "plain", address)
     assert "not signed as it must be" in told["told"]
     assert told["text"] == reported(app, org).text and reported(app, org).sealed == "arrival"
@@ -159,7 +173,7 @@ def test_the_list_of_another_root(
 def test_a_program_that_comes_in_parts(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]) -> None:
     """Where a list of words is missing nothing is sealed, and the form can be sent the plain way."""
     address, line = served
-    line.fault = lambda path, number: "404" if path == "/static/words.fr.txt" else ""
+    line.fault = lambda path, number: "404" if path == "/static/words.js" else ""
     told = scene("chrome", "plain", address)
     assert "This did not work in your browser" in told["told"]
     assert told["text"] == TEXTS["en"] == reported(app, org).text

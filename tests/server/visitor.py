@@ -165,6 +165,8 @@ class Page(HTMLParser):
             self._area += data
         elif self._open and self._open[-1] == "title" and not self.title:
             self.title = data.strip()
+        elif self._open and self._open[-1] == "style":
+            return
         else:
             self.text += data
 

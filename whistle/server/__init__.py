@@ -4,7 +4,7 @@ from pathlib import Path
 
 import flask
 
-from whistle.server import headers, limits
+from whistle.server import headers, limits, static_files
 from whistle.server.api.courier import blueprint as couriers
 from whistle.server.api.reporter import blueprint as reporters_programs
 from whistle.server.config import Config
@@ -22,7 +22,7 @@ def create_app(config: Config | Path, now: Clock | None = None, memory: Memory |
     """
     if isinstance(config, Path):
         config = Config.load(config)
-    app = flask.Flask(__name__, template_folder="reporter/templates", static_folder="reporter/static")
+    app = flask.Flask(__name__, template_folder="reporter/templates", static_folder=None)
     app.url_map.strict_slashes = app.url_map.merge_slashes = False  # such redirects would repeat host and query
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "autoescape": True}
     app.jinja_options["finalize"] = long_texts.set_apart
@@ -30,6 +30,6 @@ def create_app(config: Config | Path, now: Clock | None = None, memory: Memory |
     limits.init(app, config, memory)
     headers.init(app)
     app.register_error_handler(404, routes.fault)
-    for blueprint in (reporters_programs, couriers, routes.blueprint):
+    for blueprint in (static_files.blueprint, reporters_programs, couriers, routes.blueprint):
         app.register_blueprint(blueprint)
     return app

@@ -9,20 +9,24 @@ from typing import Any
 import flask
 from werkzeug.exceptions import HTTPException, LengthRequired
 
+from whistle.server import style
 from whistle.server.logs import log_error
 
 Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
 
 POLICY = {
     "default-src": "'none'",
-    "style-src": "'self'",
-    "img-src": "'self'",
+    "style-src": style.SOURCE,
+    "img-src": "data:",  # the icon alone, which stands in the page
     "form-action": "'self'",
     "frame-ancestors": "'none'",
     "base-uri": "'none'",
 }
-SCRIPT_POLICY = {"script-src": "'self'", "worker-src": "'self'", "connect-src": "'self'"}
-PROGRAM = "/static/whistle.js"  # as a worker it is subject to the policy of its own response
+SCRIPT_POLICY = {
+    "script-src": "'self'",
+    "worker-src": "'self' blob:",  # the program starts itself anew as its worker, which its page's policy binds too
+    "connect-src": "'self'",
+}
 SCRIPT = "whistle.script"  # set in a request's environment: the response may load scripts
 OFF = (
     "camera",
@@ -93,9 +97,8 @@ def _with_headers(app: Wsgi) -> Wsgi:
 
     def wrapped(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         def begin(status: str, given: list[tuple[str, str]], *exc: Any) -> Any:
-            scripted = SCRIPT in environ or environ.get("PATH_INFO") == PROGRAM
             kept = [(name, value) for name, value in given if name.lower() not in REPLACED]
-            return start(status, [*kept, *OURS[scripted]], *exc)
+            return start(status, [*kept, *OURS[SCRIPT in environ]], *exc)
 
         return app(environ, begin)
 

@@ -14,13 +14,19 @@ import { filesOf } from "./report.js";
 const EXCEPTIONS = { "clean-altered": "altered", "clean-others": "others" };
 
 /**
- * Show the choice below the page's file field, with the boxes as they were last set.
+ * Show the choice below the page's file field once a file is chosen, with the boxes as they were last set.
  *
  * @param {Page} page
  */
-export function offerCleaning({ cleaning, kit, main }) {
+export function offerCleaning(page) {
+  const { cleaning, kit, main } = page;
   const field = main.querySelector(".field:has(#files)");
   if (!field || main.querySelector(".cleaning")) {
+    return;
+  }
+  const input = /** @type {HTMLInputElement} */ (field.querySelector("#files"));
+  if (!input.files?.length) {
+    input.addEventListener("change", () => offerCleaning(page), { once: true });
     return;
   }
   const part = kit.page("cleaning");

@@ -102,6 +102,7 @@ async function showFixable(page, form, kind) {
   const place = form.querySelector(".field:has(#files)") ?? form.lastElementChild;
   if (kind === "renewed") {
     try {
+      await page.renew();
       await changeChannel(page, form, String(new FormData(form).get("channel")));
     } catch (error) {
       offerRetry(page, form, "send", faultOf(error));

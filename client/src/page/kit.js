@@ -170,6 +170,19 @@ export function repeat(pattern, items, fillCopy) {
 }
 
 /**
+ * Put other content into a box on the page, which stays at least as high as it was: what is below does not move up.
+ *
+ * @param {HTMLElement | null} box
+ * @param {Node} content
+ */
+export function refill(box, content) {
+  if (box) {
+    box.style.minBlockSize = `${box.getBoundingClientRect().height}px`;
+    box.replaceChildren(content);
+  }
+}
+
+/**
  * A document fragment of nodes and texts.
  *
  * @param {...(string | Node)} parts

@@ -6,9 +6,10 @@
  */
 
 import * as caseSteps from "./case.js";
+import { Beside, fetchText } from "./beside.js";
 import { offerCleaning } from "./cleaning_choice.js";
 import * as failures from "./failures.js";
-import { Kit } from "./kit.js";
+import { Kit, refill } from "./kit.js";
 import { clearProblems, showNotice, showProblems } from "./notices.js";
 import { ProgressPanel } from "./progress_panel.js";
 import { followBoxes } from "./readers.js";
@@ -16,6 +17,7 @@ import * as report from "./report.js";
 import * as words from "./words.js";
 import { TaskError, WorkerLink } from "./worker_link.js";
 
+/** @import { Given } from "./beside.js" */
 /** @import { Cleaning } from "../worker/task.js" */
 /** @import { Audience, Person } from "./readers.js" */
 /** @import { Ask } from "../worker/worker.js" */
@@ -57,16 +59,18 @@ const MODES = {
   download: { panel: "looking", progress: "script.fetched" },
 };
 
-const TOO_MANY_REQUESTS = 429;
-const TIMEOUT = 60_000; // milliseconds
-
 /** State of one page, from loading to leaving. */
 export class Page {
-  /** @param {HTMLScriptElement} tag */
-  constructor(tag) {
-    const { roots = "", day = "" } = tag.dataset;
+  /**
+   * @param {HTMLScriptElement} tag
+   * @param {string} worker address of the worker's script
+   */
+  constructor(tag, worker) {
+    const { roots = "" } = tag.dataset;
     const folder = new URL(".", tag.src).pathname;
-    this.environment = { origin: location.origin, folder, roots: roots.split(" "), day, language: document.documentElement.lang };
+    this.environment = { origin: location.origin, folder, roots: roots.split(" "), day: "", language: document.documentElement.lang };
+    this._beside = new Beside();
+    this._worker = worker;
     this.main = /** @type {HTMLElement} */ (document.querySelector("main"));
     this.typed = "";
     /** @type {any} */
@@ -136,7 +140,7 @@ export class Page {
       const shown = document.createElement("b");
       shown.dir = "ltr";
       shown.textContent = digits;
-      this.main.querySelector(".sealing")?.replaceWith(this.kit.page("sealed", { digits: shown }));
+      refill(this.main.querySelector(".sealing"), this.kit.page("sealed", { digits: shown }));
     }
   }
 
@@ -157,23 +161,7 @@ export class Page {
    * @param {Record<string, string>} fields
    */
   async fetch(fields) {
-    const body = new URLSearchParams({ ...fields });
-    const answer = await fetch(location.pathname, {
-      method: "POST",
-      body,
-      credentials: "omit",
-      redirect: "error",
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
-    const parsed = new DOMParser().parseFromString(await answer.text(), "text/html");
-    if (answer.ok) {
-      return parsed;
-    }
-    if (answer.status === TOO_MANY_REQUESTS) {
-      const said = [...parsed.querySelectorAll("h1, .lead")].map((element) => element.textContent).join(". ");
-      throw new TaskError({ kind: "limited", said, wait: Number(answer.headers.get("Retry-After")) || 0 });
-    }
-    throw new TaskError({ kind: "refused" });
+    return parse(await fetchText(location.pathname, { method: "POST", body: new URLSearchParams(fields) }));
   }
 
   /**
@@ -192,7 +180,7 @@ export class Page {
     const notice = this._kit ? null : showNotice(form, this._tag.dataset.checking ?? "");
     try {
       if (this._hasLoadFailed) {
-        this._load(); // loading failed unnoticed; the connection may be back
+        this._load(true); // loading failed unnoticed; the connection may be back
       }
       await this._kitReady?.finally(() => notice?.remove());
       return await this._ask(form, mode, ask, question, check);
@@ -214,7 +202,13 @@ export class Page {
 
   /** Load everything again, with a new worker. */
   restart() {
-    this._load();
+    this._load(true);
+  }
+
+  /** Load everything again, and wait until the manifest of now is verified. */
+  async renew() {
+    this._load(true);
+    await this._signedListReady;
   }
 
   /** Do not ask before the page is left. */
@@ -261,7 +255,7 @@ export class Page {
     };
     const started = /** @type {Promise<SignedList>} */ (this._signedListReady);
     const link = /** @type {WorkerLink} */ (this._link);
-    const asked = started.then((signedList) => {
+    const asked = Promise.all([started, this._listsHandedOver]).then(([signedList]) => {
       if (isStopped) {
         throw new TaskError({ kind: "cancelled" });
       }
@@ -300,30 +294,41 @@ export class Page {
     }
   }
 
-  /** Load the kit, and start a worker that tests itself and verifies the manifest. */
-  _load() {
+  /**
+   * Take what came with the page, or fetch it anew; start a worker that tests itself and verifies the manifest.
+   *
+   * @param {boolean} [isAgain]
+   */
+  _load(isAgain = false) {
     this._link?.close();
-    this._link = new WorkerLink(this._tag.src, this.environment);
-    this._kitReady = this.fetch({ step: "script" }).then((parsed) => {
-      this._kit = new Kit(parsed);
-      this.list = this._kit.settings.words;
-    });
+    const link = new WorkerLink(this._worker, this.environment);
+    this._link = link;
+    const kitReady = this._beside.kit(isAgain).then((given) => this._use(given));
+    this._kitReady = kitReady;
     this._hasLoadFailed = false;
-    const ready = this._kitReady;
-    ready.catch(() => (this._hasLoadFailed ||= ready === this._kitReady));
+    kitReady.catch(() => (this._hasLoadFailed ||= kitReady === this._kitReady));
+    this._listsHandedOver = this._beside.lists().then((lists) => lists && link.ask("lists", { lists }).answer.catch(() => {}));
     this._retryAt = 0;
-    const asking = this._link.ask("begin", {}, {
-      onWait: (seconds, why) => {
-        [this._retryAt, this._retryReason] = [Date.now() + seconds * 1000, why];
-        this._panel?.wait(seconds, why);
-      },
-    });
-    this._signedListReady = Promise.all([asking.answer, this._kitReady]).then(([signedList]) => {
-      this._signedList = /** @type {SignedList} */ (signedList);
-      this.showSealed();
-      return this._signedList;
-    });
+    const onWait = (/** @type {number} */ seconds, /** @type {string} */ why) => {
+      [this._retryAt, this._retryReason] = [Date.now() + seconds * 1000, why];
+      this._panel?.wait(seconds, why);
+    };
+    this._signedListReady = kitReady
+      .then((published) => link.ask("begin", { published }, { onWait }).answer)
+      .then((/** @type {SignedList} */ signedList) => {
+        this._signedList = signedList;
+        this.showSealed();
+        return signedList;
+      });
     this._signedListReady.catch(() => {}); // reported when a form is submitted
+  }
+
+  /** @param {Given} given */
+  _use({ html, day, manifest, signature }) {
+    this._kit = new Kit(parse(html));
+    this.list = this._kit.settings.words;
+    this.environment.day = day;
+    return { manifest, signature };
   }
 }
 
@@ -331,7 +336,13 @@ export class Page {
  * Take over the forms of the page that loaded the program.
  *
  * @param {HTMLScriptElement} tag
+ * @param {string} worker address of the worker's script
  */
-export function start(tag) {
-  return new Page(tag);
+export function start(tag, worker) {
+  return new Page(tag, worker);
+}
+
+/** @param {string} html */
+function parse(html) {
+  return new DOMParser().parseFromString(html, "text/html");
 }

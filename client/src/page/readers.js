@@ -1,7 +1,7 @@
 /** The line that says who will read a message and who was left out; beside Send it is updated with the boxes. */
 
 import { RECOVERY } from "../protocol/trust/manifest.js";
-import { fragment, isolate } from "./kit.js";
+import { fragment, isolate, refill } from "./kit.js";
 
 /** @import { Page } from "./page.js" */
 /** @import { Kit } from "./kit.js" */
@@ -71,13 +71,15 @@ export function caseAudienceLine(kit, { hasSlip, readers, without, broughtIn }, 
  * @param {Page} page
  */
 export function followBoxes(page) {
-  const place = page.main.querySelector(".reading[aria-live]");
+  const place = /** @type {HTMLElement | null} */ (page.main.querySelector(".reading[aria-live]"));
   const form = /** @type {HTMLFormElement | null} */ (place?.closest("form"));
   const update = () => {
     const chosen = form && chosenAudience(page, new FormData(form));
     const audience = chosen && audienceLine(page.kit, chosen);
     if (audience && audience.textContent !== place?.textContent) {
-      place?.replaceChildren(audience); // a live region: every replacement is read aloud
+      const said = document.createElement("span");
+      said.append(audience);
+      refill(place, said); // a live region: every replacement is read aloud
     }
   };
   if (form) {

@@ -24,7 +24,7 @@ export class TaskError extends Error {
 export class WorkerLink {
   /**
    * @param {string} program URL of the worker's script
-   * @param {object} environment sent with every question
+   * @param {object} environment sent with every question, as it then is
    */
   constructor(program, environment) {
     this._environment = environment;

@@ -9,6 +9,8 @@ import { ManifestChain } from "../protocol/trust/manifest_chain.js";
 /** @import { Environment } from "./task.js" */
 /** @import { Manifest, SignedManifest } from "../protocol/trust/manifest.js" */
 
+const IN_FORCE = "manifest.json";
+
 /** The manifests of one server, each fetched once. */
 export class Manifests {
   /**
@@ -20,6 +22,20 @@ export class Manifests {
     this._get = get;
     /** @type {Map<string, Promise<SignedManifest>>} */
     this._read = new Map();
+  }
+
+  /**
+   * Begin with this one, as if it had been fetched.
+   *
+   * @param {SignedManifest} signed
+   */
+  beginWith(signed) {
+    this._read.set(IN_FORCE, Promise.resolve(signed));
+  }
+
+  /** The one that the server has in force. */
+  first() {
+    return this._manifest(IN_FORCE);
   }
 
   /** The manifest to seal by today; Expired if there is none. */
@@ -43,7 +59,7 @@ export class Manifests {
 
   /** Chains of manifests: the newest alone, then each with one more predecessor. */
   async *chains() {
-    const chain = [await this._manifest("manifest.json")];
+    const chain = [await this.first()];
     for (;;) {
       yield new ManifestChain(chain);
       const last = chain[chain.length - 1];
@@ -79,10 +95,19 @@ export class Manifests {
     return reading;
   }
 
+  /**
+   * A manifest that a pinned root signed.
+   *
+   * @param {Uint8Array} data
+   * @param {Uint8Array} signature
+   */
+  verify(data, signature) {
+    return manifest.verify(data, signature, this._environment.roots.map(PublicKey.fromText));
+  }
+
   /** @param {string} name */
   async _fetch(name) {
-    const roots = this._environment.roots.map(PublicKey.fromText);
-    const [data, signature] = [await this._get(`/${name}`), await this._get(`/${name}.minisig`)];
-    return manifest.verify(data, signature, roots);
+    const [data, signature] = await Promise.all([this._get(`/${name}`), this._get(`/${name}.minisig`)]);
+    return this.verify(data, signature);
   }
 }

@@ -1,6 +1,6 @@
 /** The requests that only a page makes: the self-test, a case with names to show, new words, the check of words. */
 
-import { bytesToHex, randomBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, randomBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
 import { ApiError } from "./server_api.js";
 import { followUpReaders, readersOf, report } from "../protocol/reporter/compose.js";
@@ -19,11 +19,20 @@ const FILE_KEY = new Uint8Array(16).fill(7);
 
 /** A task as the page asks for it: what it returns is ready to show. */
 export class PageRequest extends Task {
-  /** Test this program and verify the manifest; the fingerprint, people and channels for the page. */
+  /**
+   * Test this program and verify the manifest that came with the page; the fingerprint, people and channels for the
+   * page.
+   */
   async begin() {
     testSelf();
-    const { roots, day } = this._question.environment;
-    const { manifest: current } = await this._manifests.current(); // replies can be read even when the manifest is too old to seal by
+    const { environment, published } = this._question;
+    const { roots, day } = environment;
+    if (published) {
+      this._manifests.beginWith(this._manifests.verify(utf8ToBytes(published.manifest), utf8ToBytes(published.signature)));
+    }
+    const signed = await this._manifests.current(); // also one too old to seal by: replies can be read
+    this._prepared.inForce = signed;
+    const { manifest: current } = signed;
     const people = manifest.offered(current, day).map((each) => this._person(each));
     return {
       digits: manifest.fingerprint(roots.map(PublicKey.fromText)),
@@ -103,7 +112,7 @@ export class PageRequest extends Task {
     const reporter = derive(randomBytes(CODE));
     const more = { channel, without, readers, continues: { reporter: old, slip: view.slip } };
     const ids = await this._send((draft) => report({ ...draft, ...more }, reporter, signed, this._question.environment.day));
-    return { ...(await this._words(reporter)), ...ids };
+    return { ...(await this._words(reporter, this._question.language)), ...ids };
   }
 
   /** Whether at least three of the words were typed correctly, in any language or as numbers. */

@@ -19,7 +19,7 @@ const TIMEOUT = 180_000; // milliseconds; enough for a block over a very slow co
 const STATES = ["waiting", "collected", "removed"];
 const WITHDRAWN = ["withdrawn", "collected", "unknown"];
 /** @type {Record<number, Fault>} */
-const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 424: "lost", 425: "busy", 429: "limited", 507: "full" };
+const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 412: "renewed", 424: "lost", 425: "busy", 429: "limited", 507: "full" };
 
 /**
  * What the server has under an id; `day` is the day of the state.
@@ -28,10 +28,10 @@ const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 424: "lost", 425: "b
  * @typedef {"waiting" | "collected" | "removed"} State
  *
  * Why a request failed: cancelled by the page; no connection; the server is overloaded or failed; rate limit; another
- * message is stored under the token; it has lost blocks of the message; its disk is full; not found; or the request or
+ * message is stored under the token; another manifest is in force; it has lost blocks of the message; its disk is full; not found; or the request or
  * its answer is not valid.
  *
- * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "lost" | "full" | "missing" | "refused"} Fault
+ * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "renewed" | "lost" | "full" | "missing" | "refused"} Fault
  */
 
 /** A request failed; `wait` is the server's Retry-After in seconds, or 0. */
@@ -90,9 +90,12 @@ export class Api {
    * @param {Uint8Array} token
    * @param {Uint8Array[]} envelopes
    * @param {Uint8Array[]} blocks their ids
+   * @param {number} [serial] of the manifest that they were sealed by, to be refused unless it is in force
    */
-  async store(token, envelopes, blocks) {
-    await this._post("/api/store", submission.encode(token, envelopes, blocks));
+  async store(token, envelopes, blocks, serial) {
+    /** @type {Record<string, string>} */
+    const sealedBy = serial === undefined ? {} : { "Whistle-Manifest": String(serial) };
+    await this._post("/api/store", submission.encode(token, envelopes, blocks), {}, sealedBy);
   }
 
   /**
@@ -137,9 +140,10 @@ export class Api {
    * @param {string} path
    * @param {Uint8Array} body
    * @param {RequestInit} [more]
+   * @param {Record<string, string>} [named] more headers
    */
-  async _post(path, body, more) {
-    const headers = { "Content-Type": OCTETS };
+  async _post(path, body, more, named) {
+    const headers = { "Content-Type": OCTETS, ...named };
     return this._fetch(path, { ...more, method: "POST", headers, body: /** @type {Uint8Array<ArrayBuffer>} */ (body) });
   }
 

@@ -13,7 +13,8 @@ import { followUp, report } from "../protocol/reporter/compose.js";
 import { Malformed } from "../protocol/errors.js";
 import { Hashing } from "./hashing.js";
 import { validateReplies } from "../protocol/reporter/reply_validation.js";
-import * as wordLists from "../protocol/code/word_list_files.js";
+import { FILE, useLists } from "../protocol/code/word_list_file.js";
+import { assigned } from "../protocol/assigned.js";
 import { readChunks } from "./file_stream.js";
 import { ATTEMPT, CODE, derive, reference } from "../protocol/code/retrieval.js";
 import { Manifests } from "./manifests.js";
@@ -28,6 +29,7 @@ import * as words from "../protocol/code/words.js";
 /** @import { Reporter } from "../protocol/code/retrieval.js" */
 /** @import { TaskOptions } from "./upload.js" */
 /** @import { Language } from "../protocol/code/words.js" */
+/** @import { SignedManifest } from "../protocol/trust/manifest.js" */
 
 const BATCH = 4; // blocks in one request
 const PICTURES = "pictures.js"; // the script that cleans pictures
@@ -35,12 +37,20 @@ const UPLOAD = 16; // bytes of an upload's id
 const DROP_TIMEOUT = 10_000; // milliseconds
 
 /**
+ * The ids of the blocks whose upload has begun, and whether it has failed.
+ *
+ * @typedef {{ ids: Uint8Array[], isOver: boolean }} Started
+ *
+ * What a worker knows before it asks the server: the manifest that came with the page, once it was verified.
+ *
+ * @typedef {{ inForce: SignedManifest | null }} Prepared
+ *
  * Whether metadata is removed from pictures, also where that changes how they look, and whether files that cannot be
  * cleaned are sent as they are.
  *
  * @typedef {{ pictures: boolean, altered: boolean, others: boolean }} Cleaning
  *
- * The server's origin, the path of the program's own files, the pinned roots, today, and the page's language.
+ * The server's origin, the path of the program's own files, the pinned roots, the server's day, and the page's language.
  *
  * @typedef {{ origin: string, folder: string, roots: string[], day: string, language: string }} Environment
  *
@@ -56,6 +66,8 @@ const DROP_TIMEOUT = 10_000; // milliseconds
  * @property {Attachment} [attachment]
  * @property {Message} [reply] one that was left closed
  * @property {Record<string, string>} [places] words that were typed back, by their place from 1
+ * @property {{ manifest: string, signature: string }} [published] as they came with the page
+ * @property {string} [lists] the lists of words, one word a line
  *
  * What is stored under the words.  `state` and `day` are the report's, null when only replies are left.
  *
@@ -68,8 +80,10 @@ export class Task {
    * @param {Question} question
    * @param {TaskOptions} options
    * @param {(done: number, total: number) => void} onProgress in blocks
+   * @param {Prepared} prepared
    */
-  constructor(question, options, onProgress) {
+  constructor(question, options, onProgress, prepared) {
+    this._prepared = prepared;
     this._question = question;
     this._options = options;
     this._onProgress = onProgress;
@@ -77,19 +91,27 @@ export class Task {
     this._manifests = new Manifests(question.environment, (path) => this._get(path));
   }
 
-  /** Seal and store a report with its files; then its words, and the ids of its readers and of those left out. */
+  /**
+   * Seal and store a report with its files; then its words, and the ids of its readers and of those left out.
+   *
+   * The manifest is the one that came with the page; the server refuses the report if another is in force by now.
+   */
   async report() {
+    const { environment, language } = this._question;
     const reporter = derive(randomBytes(CODE));
+    if (this._prepared.inForce) {
+      this._manifests.beginWith(this._prepared.inForce);
+    }
     const signed = await this._manifests.sealing();
-    const ids = await this._send((draft) => report(draft, reporter, signed, this._question.environment.day));
-    return { ...(await this._words(reporter)), ...ids };
+    const { serial } = signed.manifest;
+    const ids = await this._send((draft) => report(draft, reporter, signed, environment.day), serial);
+    return { ...(await this._words(reporter, language)), ...ids };
   }
 
   /** Seal and store a follow-up with its files; the ids of its readers and of those left out. */
   async followUp() {
     const [reporter, attempt] = [await this._reporter(), randomBytes(ATTEMPT)];
-    const signed = await this._manifests.sealing();
-    const view = await this._lookup(reporter);
+    const [view, signed] = await Promise.all([this._lookup(reporter), this._manifests.sealing()]);
     if (!view) {
       throw new ApiError("missing");
     }
@@ -126,7 +148,7 @@ export class Task {
 
   /** The words in the language asked for. */
   async words() {
-    return this._words(await this._reporter());
+    return this._words(await this._reporter(), this._question.language);
   }
 
   /**
@@ -137,10 +159,17 @@ export class Task {
     return retry(request, this._options);
   }
 
-  /** @param {Language[]} [languages] all by default */
-  async _loadWordLists(languages) {
-    const { folder } = this._question.environment;
-    await wordLists.load((name) => this._get(folder + name), languages);
+  /** Use the lists of words that came with the page. */
+  async lists() {
+    useLists(this._question.lists ?? "");
+  }
+
+  /** Load the lists of words, unless the page has handed them over. */
+  async _loadWordLists() {
+    if (!words.loadedLanguages().length) {
+      const script = await this._get(this._question.environment.folder + FILE);
+      useLists(assigned(new TextDecoder().decode(script)));
+    }
   }
 
   /** @param {string} path */
@@ -153,21 +182,26 @@ export class Task {
     return derive(words.decode(this._question.typed ?? ""));
   }
 
-  /** @param {Reporter} reporter */
-  async _words({ code, case: name }) {
-    const language = this._question.language ?? "en";
-    await this._loadWordLists([language]);
+  /**
+   * @param {Reporter} reporter
+   * @param {Language} [language]
+   */
+  async _words({ code, case: name }, language = "en") {
+    await this._loadWordLists();
     return { words: words.encode(code, language), numbers: words.numbers(code), reference: reference(name) };
   }
 
   /**
-   * Look up and verify a reporter's case; reads older manifests until every signer is known.  Null if nothing is
-   * stored.
+   * Look up and verify a reporter's case, and fetch today's manifest meanwhile; reads older ones until every signer is
+   * known.  Null if nothing is stored.
    *
    * @param {Reporter} reporter
    * @returns {Promise<CaseView | null>}
    */
   async _lookup(reporter) {
+    const known = this._prepared.inForce?.manifest.slots;
+    const early = known ? this._everything(reporter.lookupIds(known)) : null;
+    Promise.all([this._manifests.first(), early]).catch(() => {}); // what fails is told where it is awaited
     /** @type {Found[] | null} */
     let entries = null;
     /** @type {Conversation | null} */
@@ -181,7 +215,7 @@ export class Task {
     };
     for await (const manifests of this._manifests.chains()) {
       const { slots } = manifests.manifests[0].manifest;
-      entries ??= await this._everything(reporter.lookupIds(slots));
+      entries ??= (slots === known && (await early)) || (await this._everything(reporter.lookupIds(slots)));
       conversation = await validateReplies(entries, reporter, manifests, slots, fetch, this._question.environment.day);
       const { late, notices, replies } = conversation;
       if (!late && [...notices, ...replies].every(({ reviewer }) => !reviewer.retired)) {
@@ -217,20 +251,20 @@ export class Task {
    * Seal and upload the files, then seal and store the message; the ids of its readers and of those left out.
    *
    * @param {(draft: Draft) => Finish} begin checks the draft
+   * @param {number} [serial] of the manifest, where it was not fetched just now
    */
-  async _send(begin) {
+  async _send(begin, serial) {
     const { draft, files: given = [], cleaning } = this._question;
     await this._loadWordLists();
     const finish = begin({ .../** @type {Draft} */ (draft), files: given.length });
     const files = cleaning?.pictures && given.length ? await this._cleanFiles(given, cleaning) : given;
-    await this._retry(() => this._api.ready()); // fail before anything is uploaded
     try {
-      return await this._upload(files, finish);
+      return await this._upload(files, finish, serial);
     } catch (error) {
       if (!(error instanceof ApiError) || error.kind !== "lost") {
         throw error;
       }
-      return this._upload(files, finish); // once more, with new blocks
+      return this._upload(files, finish, serial); // once more, with new blocks
     }
   }
 
@@ -239,14 +273,16 @@ export class Task {
    *
    * @param {File[]} files
    * @param {Finish} finish
+   * @param {number} [serial]
    */
-  async _upload(files, finish) {
-    /** @type {Uint8Array[]} */
-    const ids = [];
+  async _upload(files, finish, serial) {
+    /** @type {Started} */
+    const started = { ids: [], isOver: false };
     try {
-      return await this._uploadAll(files, finish, ids);
+      return await this._uploadAll(files, finish, started, serial);
     } catch (error) {
-      await this._drop(ids);
+      started.isOver = true;
+      await this._drop(started.ids);
       throw error;
     }
   }
@@ -254,22 +290,33 @@ export class Task {
   /**
    * @param {File[]} files
    * @param {Finish} finish
-   * @param {Uint8Array[]} ids filled with those of the blocks whose upload has begun
+   * @param {Started} started
+   * @param {number} [serial]
    */
-  async _uploadAll(files, finish, ids) {
+  async _uploadAll(files, finish, started, serial) {
+    const { ids } = started;
     const total = files.reduce((sum, file) => sum + attachment.blocksFor(file.size), 0);
     const id = randomBytes(UPLOAD);
     let done = 0;
+    /** @type {unknown} */
+    let refusal = null;
+    const begun = Date.now();
+    const ready = total ? this._retry(() => this._api.ready()) : Promise.resolve(); // no more is uploaded once it fails
+    const roundTrip = ready.then(() => Date.now() - begun).catch((fault) => ((refusal = fault), 0));
     const put = async (/** @type {Block} */ block) => {
+      if (refusal) {
+        throw refusal;
+      }
       ids.push(block.id);
       await this._retry(() => this._api.putBlock(id, block));
+      await (started.isOver ? this._drop([block.id]) : undefined); // others were dropped while it was on its way
       this._onProgress(++done, Math.max(total, done));
     };
-    const attachments = await this._sealFiles(files, put);
+    const attachments = await this._sealFiles(files, put, roundTrip);
     const { token, envelopes, blocks, readers, without } = finish(attachments);
-    await Promise.all(blocks.map(put)); // the blocks of `rest`, a few at most
+    await Promise.all([ready, ...blocks.map(put)]); // the blocks of `rest`, a few at most
     this._options.onLast?.();
-    await this._retry(() => this._api.store(token, envelopes, ids));
+    await this._retry(() => this._api.store(token, envelopes, ids, serial));
     return { readers, without };
   }
 
@@ -302,14 +349,15 @@ export class Task {
    *
    * @param {File[]} files
    * @param {(block: Block) => Promise<void>} put
+   * @param {Promise<number>} roundTrip milliseconds
    */
-  async _sealFiles(files, put) {
+  async _sealFiles(files, put, roundTrip) {
     const hashing = new Hashing();
     try {
       const attachments = [];
       for (const file of files) {
         const blocks = attachment.seal(readChunks(file), file.name, file.type, hashing.begin(file.size));
-        attachments.push(await upload(blocks, put));
+        attachments.push(await upload(blocks, put, roundTrip));
       }
       return attachments;
     } finally {

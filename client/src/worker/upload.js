@@ -30,12 +30,17 @@ const TRANSIENT = ["offline", "busy", "limited"];
 /**
  * Upload every block of a stream with `put`; returns what the stream returns.  Raises what the stream or `put` raise.
  *
+ * The first block goes alone, and one more joins in after each round trip: blocks that began together would end
+ * together, and leave the line idle while all of them wait for their answers.
+ *
  * @template T
  * @param {AsyncGenerator<Block, T, void>} blocks
  * @param {(block: Block) => Promise<void>} put
+ * @param {Promise<number>} [roundTrip] milliseconds, once they are known
  * @returns {Promise<T>}
  */
-export async function upload(blocks, put) {
+export async function upload(blocks, put, roundTrip = Promise.resolve(0)) {
+  const parallel = new Parallel(roundTrip);
   /** @type {Set<Promise<void>>} */
   const pending = new Set();
   /** @type {unknown[]} */
@@ -53,11 +58,32 @@ export async function upload(blocks, put) {
       .catch((fault) => void faults.push(fault))
       .finally(() => pending.delete(putting));
     pending.add(putting);
-    if (pending.size >= PARALLEL) {
-      await Promise.race(pending);
+    while (pending.size >= parallel.allowed) {
+      await Promise.race([...pending, ...parallel.more()]);
     }
   }
   throw faults[0];
+}
+
+/** How many requests may be made at a time. */
+class Parallel {
+  /** @param {Promise<number>} roundTrip milliseconds */
+  constructor(roundTrip) {
+    this.allowed = 1;
+    this._next = roundTrip.then((milliseconds) => this._grow(milliseconds));
+  }
+
+  /** What to wait for until more are allowed, if ever. */
+  more() {
+    return this.allowed < PARALLEL ? [this._next] : [];
+  }
+
+  /** @param {number} milliseconds until the one after this */
+  _grow(milliseconds) {
+    if (++this.allowed < PARALLEL) {
+      this._next = pause(milliseconds / 1000).then(() => this._grow(milliseconds));
+    }
+  }
 }
 
 /**

@@ -9,13 +9,13 @@ import { Unclean } from "../pictures/errors.js";
 import { WordsError } from "../protocol/code/words.js";
 
 /** @import { HashReply, HashRequest } from "./hashing.js" */
-/** @import { Question } from "./task.js" */
+/** @import { Prepared, Question } from "./task.js" */
 
 /**
  * Messages to the worker: a question with its number, or its cancellation; and from it, any number for each question.
  *
  * @typedef {{ number: number, ask: Ask, question: Question } | { number: number, cancel: true } | HashRequest} Incoming
- * @typedef {"report" | "followUp" | "lookup" | "download" | "withdraw" | "words" | "begin" | "open" | "content" | "add" | "renew" | "matches"} Ask
+ * @typedef {"report" | "followUp" | "lookup" | "download" | "withdraw" | "words" | "begin" | "open" | "content" | "add" | "renew" | "matches" | "lists"} Ask
  *
  * @typedef {object} Outgoing
  * @property {number} number
@@ -44,6 +44,8 @@ import { WordsError } from "../protocol/code/words.js";
 export function serve(scope) {
   /** @type {Map<number, AbortController>} */
   const pending = new Map();
+  /** @type {Prepared} */
+  const prepared = { inForce: null };
   const hash = hasher((reply) => scope.postMessage(reply));
   scope.onmessage = async ({ data }) => {
     if (!("number" in data)) {
@@ -57,7 +59,7 @@ export function serve(scope) {
     }
     const controller = new AbortController();
     pending.set(number, controller);
-    scope.postMessage({ number, ...(await outcome(scope, data, controller.signal)) });
+    scope.postMessage({ number, ...(await outcome(scope, data, controller.signal, prepared)) });
     pending.delete(number);
   };
 }
@@ -66,15 +68,18 @@ export function serve(scope) {
  * @param {Scope} scope
  * @param {{ number: number, ask: Ask, question: Question }} data
  * @param {AbortSignal} signal
+ * @param {Prepared} prepared
  */
-async function outcome(scope, { number, ask, question }, signal) {
+async function outcome(scope, { number, ask, question }, signal, prepared) {
   const options = {
     signal,
     onWait: (/** @type {number} */ seconds, /** @type {string} */ why) =>
       scope.postMessage({ number, wait: { seconds, why } }),
     onLast: () => scope.postMessage({ number, last: true }),
   };
-  const task = new PageRequest(question, options, (done, total) => scope.postMessage({ number, progress: { done, total } }));
+  const onProgress = (/** @type {number} */ done, /** @type {number} */ total) =>
+    scope.postMessage({ number, progress: { done, total } });
+  const task = new PageRequest(question, options, onProgress, prepared);
   try {
     return { answer: await task[ask]() };
   } catch (error) {

@@ -19,8 +19,8 @@ from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
 from whistle.server import limits, origin
 from whistle.server.api import responses
-from whistle.server.errors import Broken, Refusal
-from whistle.server.instance import here
+from whistle.server.errors import Broken, NoManifest, Refusal
+from whistle.server.instance import Instance, here
 from whistle.server.sealing.arrival import under
 from whistle.server.sealing.body import Body
 from whistle.store import Full, Heap, Missing, State, Store, StoredEnvelope, Taken
@@ -94,6 +94,7 @@ def store_envelopes() -> flask.Response:
     again = all(instance.store.has(each.id) for each in sealed)
     if not again:  # a message that is already stored is never refused
         limits.count("page")
+        _check_manifest(instance)
     try:
         with limits.storing(again):
             instance.store.commit(sealed, [] if again else request.blocks)  # again: no other blocks either
@@ -163,6 +164,19 @@ def _body(low: int, high: int) -> bytes:
         raise _malformed() from error
 
 
+def _check_manifest(instance: Instance) -> None:
+    """Refuse what was sealed by another manifest than the one in force, if the program says by which."""
+    serial = flask.request.headers.get("Whistle-Manifest", "")
+    if not serial:
+        return
+    try:
+        current = instance.published.now().current(instance.today)
+    except NoManifest as error:
+        raise _renewed() from error
+    if serial != str(current.manifest.serial):
+        raise _renewed()
+
+
 def _parse_store(body: bytes, slots: int) -> submission.StoreRequest:
     try:
         return submission.parse(body, slots)
@@ -230,6 +244,12 @@ def _malformed() -> Refusal:
 
 def _taken() -> Refusal:
     return Refusal(409, "something else is stored under this token", "begin again with a new code")
+
+
+def _renewed() -> Refusal:
+    return Refusal(
+        412, "another manifest is in force", "seal it again by the manifest of now; nothing of it was stored"
+    )
 
 
 def _full() -> Refusal:

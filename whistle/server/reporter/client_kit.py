@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from typing import Any
 
 import flask
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from whistle.protocol.code import words
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
+from whistle.server import static_files
 from whistle.server.config import Step
-from whistle.server.reporter.render import Visit, channels, files_hint, outside, page, pickup, plan, rendered, tickable
+from whistle.server.reporter.render import Visit, channels, files_hint, outside, pickup, plan, rendered, tickable
 from whistle.server.sealing.case_view import KEPT
 
 FIELDS = (
@@ -27,6 +28,7 @@ TEXTS = (
     *("stop.message", "exposed.message", "reading."),
 )
 BARE = "script/bare.html"
+PACKED = 8192  # bytes: a compressed kit is a multiple of this, so that its length does not tell the language
 
 
 def mark(name: str) -> Markup:
@@ -38,10 +40,20 @@ MARKS = {name: mark(name) for name in FIELDS}
 
 
 def kit(visit: Visit) -> flask.Response:
-    """All pages and texts of the script, in one response."""
+    """All pages and texts of the script, the day, and the manifest in force with its signature, in one response.
+
+    It is a script since those alone are loaded beside the program, and not at all where script is off.
+    """
     signed = visit.published.current(visit.day)
     pages = {name: Markup(html) for name, html in _pages(visit, signed).items()}  # noqa: S704  rendered by our templates
-    return page(visit, "script/kit.html", pages=pages, settings=_settings(visit))
+    whole = {
+        "html": rendered(visit, "script/kit.html", pages=pages, settings=escape(_settings(visit))),
+        "day": visit.day.isoformat(),
+        "manifest": signed.data.decode(),
+        "signature": signed.signature.decode(),
+    }
+    content = f"whistleKit={json.dumps(whole, ensure_ascii=False)}\n".encode()
+    return static_files.script(content, static_files.compress(content, PACKED))
 
 
 def _settings(visit: Visit) -> str:

@@ -30,12 +30,20 @@ def line(visit: Visit, signed: SignedManifest, readers: Iterable[str], without: 
 
 def for_channel(visit: Visit, signed: SignedManifest, channel: Channel) -> Markup:
     """For a report's form: the readers of the channel, or those left by the checkboxes of the submitted form."""
+    return offered(visit, signed, *_chosen(visit, signed, channel))
+
+
+def will_read(visit: Visit, signed: SignedManifest, channel: Channel) -> Markup:
+    """For a report's form: what the program will say of the same readers."""
+    return line(visit, signed, *_chosen(visit, signed, channel))
+
+
+def _chosen(visit: Visit, signed: SignedManifest, channel: Channel) -> tuple[tuple[str, ...], tuple[str, ...]]:
     without = fields.left_out(visit.arrived, signed.manifest)
-    draft = Draft(channel.id, visit.t.code, "", without=without)
     readers: tuple[str, ...] = ()
     with contextlib.suppress(NobodyLeft):
-        readers = arrival.report_readers(draft, signed, visit.day)
-    return offered(visit, signed, readers, without)
+        readers = arrival.report_readers(Draft(channel.id, visit.t.code, "", without=without), signed, visit.day)
+    return readers, without
 
 
 def offered(visit: Visit, signed: SignedManifest, readers: Iterable[str], without: Iterable[str]) -> Markup:

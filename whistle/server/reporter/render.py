@@ -14,7 +14,7 @@ from markupsafe import Markup
 
 from whistle.protocol.trust.manifest import RECOVERY, Channel, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
-from whistle.server import headers
+from whistle.server import headers, style
 from whistle.server.config import Config, Emergency, in_language
 from whistle.server.errors import NoManifest
 from whistle.server.instance import Instance
@@ -26,7 +26,7 @@ from whistle.store import Store, StoreError
 from whistle.translations.translation import Translation
 
 PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
-PAGE = 16_384  # bytes: other pages are multiples of this, whichever channel or words they show
+PAGE = 24_576  # bytes: other pages are multiples of this, whichever channel or words they show
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
 LAYOUT = "base.html"
@@ -96,7 +96,7 @@ class Visit:
 
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
-    """Render a template as a response, padded to a multiple of 16 KiB, or of 256 KiB if ``padded``."""
+    """Render a template as a response, padded to a multiple of 24 KiB, or of 256 KiB if ``padded``."""
     parts = long_texts.split(rendered(visit, template, **values))
     length = sum(map(len, parts))
     filler = fill(length, PAD if padded else PAGE)
@@ -237,6 +237,7 @@ def files_hint(visit: Visit) -> Markup:
 def _shared(visit: Visit) -> dict[str, Any]:
     return {
         "t": visit.t,
+        "style": style.SHEET,
         "name": visit.localized(visit.config.name),
         "leave": visit.config.leave,
         "here": flask.url_for("pages.show", language=visit.t.code),
@@ -248,12 +249,12 @@ def _shared(visit: Visit) -> dict[str, Any]:
 
 
 def _script(visit: Visit, plain: str) -> dict[str, str]:
-    """What the script must know about this server: its pinned roots, and the day."""
+    """What the script must know before anything else has come: the pinned roots, and what it says if nothing comes."""
     headers.allow_script()
     roots = " ".join(root.text for root in visit.instance.published.roots)
     texts = {"checking": visit.t.text("script.checking"), "failed": visit.t.text("script.failed")}
     texts["plain"] = visit.t.text(plain)
-    return {"roots": roots, "day": visit.day.isoformat(), **texts}
+    return {"roots": roots, **texts}
 
 
 def _comes(visit: Visit) -> Markup:

@@ -17,7 +17,7 @@ from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.compose import Refused
 from whistle.protocol.reporter.questions import WAY
-from whistle.protocol.trust.manifest import Channel, SignedManifest
+from whistle.protocol.trust.manifest import Channel, SignedManifest, fingerprint
 from whistle.server import limits
 from whistle.server.errors import NotStored
 from whistle.server.reporter import fields, readers_line
@@ -223,12 +223,20 @@ def _form(
         readers=tickable(visit, signed, chosen.readers),
         about="tell",
         choosing=readers_line.for_channel(visit, signed, chosen),
+        will=readers_line.will_read(visit, signed, chosen).striptags(),
+        sealed=_sealed(visit),
         nobody=nobody,
         outside=outside(visit) if nobody else (),
         files_hint=files_hint(visit),
         plan=plan(visit, visit.day),
         problems=problems,
     )
+
+
+def _sealed(visit: Visit) -> str:
+    """What the program will say in the place of how the server seals."""
+    digits = fingerprint(visit.instance.published.roots)
+    return "\n".join((visit.t.text("script.sealed"), visit.t.text("script.digits", digits=digits)))
 
 
 def _questions(visit: Visit, chosen: Channel) -> list[dict[str, str]]:

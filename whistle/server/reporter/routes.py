@@ -35,8 +35,7 @@ from whistle.translations.negotiation import negotiate
 blueprint = flask.Blueprint("pages", __name__)
 
 Step = Callable[[Visit], flask.Response]
-SHOWING: Mapping[str, Step] = {**help_pages.STEPS, "script": client_kit.kit}
-STEPS: Mapping[str, Step] = {**report.STEPS, **case.STEPS, **case_actions.STEPS, **SHOWING}
+STEPS: Mapping[str, Step] = {**report.STEPS, **case.STEPS, **case_actions.STEPS, **help_pages.STEPS}
 AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps whose form is shown again with a problem
     "send": report.again,
     "follow-up": case_actions.follow_up_again,
@@ -57,13 +56,9 @@ FAULTS = {404: "notice.missing", 405: "notice.missing", 503: "notice.unavailable
 
 
 @blueprint.get("/")
-def choose_language() -> flask.Response:
-    """Redirect to the page in the browser's language."""
-    code = _preferred()
-    response = flask.Response(status=303)
-    response.headers["Location"] = flask.url_for("pages.show", language=code)
-    response.headers["Vary"] = "Accept-Language"
-    return response
+def start() -> flask.Response:
+    """The first page in the browser's language."""
+    return show(_preferred())
 
 
 @blueprint.get("/<language>/")
@@ -72,6 +67,14 @@ def show(language: str) -> flask.Response:
     visit = _visit(language)
     limits.count("page")
     return land(visit)
+
+
+@blueprint.get("/<language>/kit.js")
+def kit(language: str) -> flask.Response:
+    """What the program shows and seals by in this language; it names nobody who visits."""
+    visit = _visit(language)
+    limits.count("page")
+    return client_kit.kit(visit)
 
 
 @blueprint.post("/<language>/")

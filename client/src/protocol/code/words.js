@@ -14,7 +14,7 @@ import { closeMatches } from "./suggestions.js";
 import { CODE } from "./retrieval.js";
 
 export const COUNT = 12; // words
-const LIST = 2048; // words in a list
+export const LIST = 2048; // words in a list
 const LONGEST = 64; // letters of a token that are compared; every word is shorter
 const MAX_ROWS = 20_000; // of twelve words that are inLists at in a text; one in sixteen matches by chance
 const PREFIX = 4; // letters that tell a word from all others of its list
