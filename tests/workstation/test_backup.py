@@ -1,5 +1,6 @@
 """Backups that are made bit by bit: what is written, what is left of what was deleted, and what a fault costs."""
 
+import datetime
 import errno
 import hashlib
 from dataclasses import replace
@@ -260,7 +261,7 @@ def test_a_damaged_part_is_named_and_the_rest_comes_back(world: World, desk: Wor
     whole = path.read_bytes()
     path.write_bytes(whole[:3000] + bytes([whole[3000] ^ 1]) + whole[3001:])
     [said, todo] = backup.try_backup(desk, world.folder, PASSPHRASE).lines()
-    assert path.name in said and "3 messages" in said and todo.startswith("Start anew")
+    assert path.name in said and "lost: 3 messages" in said and todo.startswith("Start anew")
     with pytest.raises(WorkstationError, match=path.name) as caught:
         restored(world, world.folder)
     assert "--partly" in caught.value.hint
@@ -281,7 +282,7 @@ def test_what_waits_or_is_on_its_way_is_not_half_restored(world: World, desk: Wo
     [body] = [name for name in found if name.startswith("bodies/")]
     less = [replace(part, holds={k: v for k, v in part.holds.items() if k != body}) for part in there.index.parts]
     folder.write_index(there.folder, replace(there.index, parts=less), there.identities[0].recipient, desk.signing)
-    with pytest.raises(WorkstationError, match="other records"):
+    with pytest.raises(WorkstationError, match="what else was noted"):
         restored(world, world.folder)
     again = restored(world, world.folder, partly=True)
     assert not again.notices()[1:] and len(again.hashes(again.case_ids()[0])) == 2
@@ -298,8 +299,8 @@ def test_trying_a_backup(world: World, desk: Workstation, monkeypatch: pytest.Mo
     monkeypatch.setattr(Vault, "destroy", lambda self: meanwhile.append(everything(scratch)) or close(self))
     tried = trial.try_backup(desk, world.folder, PASSPHRASE, scratch=scratch)
     assert tried.works and tried.lines() == [
-        f"It works: the backup of {DAY} gave back its 2 cases, 2 messages and 1 pieces of files, all as they are here.",
-        "1 messages came after it and are not in it.",
+        f"It works: the backup of {DAY} gave back its 2 cases, 2 messages and 1 piece of a file, all as they are here.",
+        "What came after it is not in it: 1 message.",
     ]
     assert not list(scratch.iterdir()) and len(meanwhile) == 1 and len(meanwhile[0]) > 50_000
     assert b"plaintext" not in meanwhile[0] and desk.case_ids()[0].encode() not in meanwhile[0]
@@ -317,15 +318,19 @@ def test_a_block_that_is_not_what_is_here_is_said(world: World, desk: Workstatio
     [id] = desk.blocks.ids()
     spoil(desk.blocks.path(id))
     tried = backup.try_backup(desk, world.folder, PASSPHRASE)
-    assert not tried.works and "1 pieces of files are not what is here" in tried.lines()[0]
+    assert not tried.works and "other than here: 1 piece of a file" in tried.lines()[0]
 
 
 def test_one_is_reminded_of_a_backup(world: World, desk: Workstation) -> None:
     """After a week without one, if there is anything to lose."""
-    assert backups.reminder(desk.vault, DAY) == "" and backups.age(desk.vault, DAY) == "none"
     later = DAY + backups.OFTEN
+    assert backups.reminder(desk.vault, DAY) == ""
     assert "There is no backup of this workstation" in backups.reminder(desk.vault, later)
     saved(desk, world.folder)
-    assert backups.reminder(desk.vault, DAY) == "" and backups.age(desk.vault, DAY) == "today"
+    assert backups.reminder(desk.vault, later - datetime.timedelta(days=1)) == ""
     assert f"The newest backup is of {DAY}" in backups.reminder(desk.vault, later)
-    assert backups.age(desk.vault, later) == "7 days ago"
+    assert [backups.ago(DAY, DAY + datetime.timedelta(days=n)) for n in (0, 1, 7)] == [
+        "today",
+        "yesterday",
+        "7 days ago",
+    ]

@@ -17,6 +17,7 @@ from whistle.cli.workstation_options import (
     FOLDER,
     NEW_FILE,
     folder_option,
+    opened,
     say,
     tell,
     translate_errors,
@@ -176,7 +177,7 @@ def exchange(station: Workstation, stick: Path | None, roots: tuple[Path, ...]) 
 @workstation.command()
 @folder_option
 @passphrases.option
-@click.option("--to", type=FOLDER, help="The stick or folder to write into; the known stick that is in otherwise.")
+@click.option("--to", type=FOLDER, help="The stick or folder to write into; that of the last time otherwise.")
 @click.option("--fresh", is_flag=True, help="Start anew: write all of it again, then remove what was there before.")
 @translate_errors
 def backup(folder: Path, passphrase_fd: int | None, to: Path | None, fresh: bool) -> None:
@@ -185,14 +186,8 @@ def backup(folder: Path, passphrase_fd: int | None, to: Path | None, fresh: bool
     It lies in the folder `whistle-backup` of the stick or folder. Only what is new is written; until all of that is
     there, the backup before stays whole. Stock `age`, `tar` and `jq` open it with the passphrase of the vault.
     """
-    Vault.check(folder)
-    to = to or prompts.stick(folder)
-    secret = passphrases.ask(passphrase_fd)
-    station = Workstation.open(folder, secret)
-    try:
-        _backup(station, to, secret, fresh)
-    finally:
-        station.close()
+    with opened(folder, passphrase_fd) as (station, secret):
+        _backup(station, to or backups.only(station), secret, fresh)
 
 
 @workstation.command("try-backup")
@@ -205,13 +200,8 @@ def try_backup(folder: Path, passphrase_fd: int | None, source: Path) -> None:
 
     It is restored into a temporary vault under a key that nobody keeps, compared with this one, and removed.
     """
-    Vault.check(folder)
-    secret = passphrases.ask(passphrase_fd)
-    station = Workstation.open(folder, secret)
-    try:
+    with opened(folder, passphrase_fd) as (station, secret):
         tried = backups.try_backup(station, source, secret, _progress("try"))
-    finally:
-        station.close()
     if not tried.works:
         raise Problem(*tried.lines())
     say(tried.lines())

@@ -78,19 +78,21 @@ def with_workstation(command: Callable[..., Any]) -> Any:
     @translate_errors
     @functools.wraps(command)
     def wrapped(folder: Path, passphrase_fd: int | None, *args: Any, **kwargs: Any) -> Any:
-        with _opened(folder, passphrase_fd) as station:
+        with opened(folder, passphrase_fd) as (station, _):
             return command(station, *args, **kwargs)
 
     return wrapped
 
 
 @contextmanager
-def _opened(folder: Path, descriptor: int | None) -> Iterator[Workstation]:
+def opened(folder: Path, descriptor: int | None) -> Iterator[tuple[Workstation, str]]:
+    """The unlocked workstation and its passphrase; what should be known today goes to stderr."""
     Vault.check(folder)
-    station = Workstation.open(folder, passphrases.ask(descriptor))
+    secret = passphrases.ask(descriptor)
+    station = Workstation.open(folder, secret)
     try:
         tell(station)
-        yield station
+        yield station, secret
     finally:
         station.close()
 

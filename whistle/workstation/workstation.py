@@ -22,7 +22,7 @@ from whistle.workstation import remarks
 from whistle.workstation.errors import Refused, VaultForeign
 from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
-from whistle.workstation.vault import identities, rows, terms
+from whistle.workstation.vault import backups, identities, rows, terms
 from whistle.workstation.vault.blocks import Blocks
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.vault.models import CaseRow, IdentityPeriod, Outgoing, OutgoingBlock, Station
@@ -226,7 +226,8 @@ class Workstation:
             notices.append(
                 "A piece of a file that is on its way is missing: the tray says of which message, and sets it aside."
             )
-        return notices
+        reminder = backups.reminder(self.vault, self.today())
+        return [*notices, *([reminder] if reminder else [])]
 
     @property
     def me(self) -> str:

@@ -11,7 +11,16 @@ from pathlib import Path
 import flask
 
 from whistle.local_page import guard
-from whistle.workstation.app import duty_pages, listing, locking, pages, template_pages, tray_pages, viewing
+from whistle.workstation.app import (
+    backup_pages,
+    duty_pages,
+    listing,
+    locking,
+    pages,
+    template_pages,
+    tray_pages,
+    viewing,
+)
 from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
@@ -63,6 +72,7 @@ def create_app(
         tray_pages.tray_pages,
         duty_pages.duty_pages,
         template_pages.template_pages,
+        backup_pages.backup_pages,
     ):
         app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app

@@ -28,6 +28,14 @@ class Notice:
     lines: list[str]
 
 
+@dataclass(frozen=True)
+class Backup:
+    """A backup that somebody asked for: its place, as it was typed, and whether it begins anew."""
+
+    place: str
+    fresh: bool
+
+
 @dataclass
 class Session:
     """One open workstation and what its page shows; one per process."""
@@ -46,6 +54,7 @@ class Session:
     news: dict[str, int] = field(default_factory=dict)  # by case, the number of the first message that was new
     asked: Asked | None = None  # the form that waits for its confirmation
     typed_tray: dict[int, dict[str, str]] = field(default_factory=dict)  # refused changes, by number
+    backup: Backup | None = None  # that waits for the passphrase
     typed_office: dict[str, str] = field(default_factory=dict)  # a refused form of the clocks
     typed_template: dict[str, str] = field(default_factory=dict)  # a refused text for replies
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case

@@ -7,7 +7,7 @@ follow.  Names are hashes: which files a backup lacks is found without reading a
 import base64
 import hashlib
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -20,6 +20,11 @@ from whistle.workstation.workstation import Workstation
 ROWS, MESSAGES, BODIES, BLOCKS = "rows/", "messages/", "bodies/", "blocks/"  # what names begin with
 CUT = 0x7F  # a file ends after a line whose hash has these bits 0: one in 128
 MOST_LINES = 512  # in a file
+NAMED = {
+    "cases": ("case", "cases"),
+    "messages": ("message", "messages"),
+    "blocks": ("piece of a file", "pieces of files"),
+}
 MOST_BYTES = 4 * 1024**2  # of rows in a file; the last may be longer
 
 
@@ -64,6 +69,17 @@ class Contents:
         columns = select(MessageRow.line, MessageRow.signature).where(MessageRow.id.between(first, last))
         rows = session.execute(columns.order_by(MessageRow.id))
         return b"".join([b"%b\n%b\n" % (line, base64.b64encode(signature)) for line, signature in rows])
+
+
+def words(counts: Mapping[str, int]) -> str:
+    """How many there are of everything."""
+    cases, messages, blocks = (counted(counts[name], name) for name in NAMED)
+    return f"{cases}, {messages} and {blocks}"
+
+
+def counted(count: int, name: str) -> str:
+    """A number of what NAMED names, in words."""
+    return f"{count:,} {NAMED[name][count != 1]}"
 
 
 def survey(workstation: Workstation, last: str = "") -> Contents:

@@ -19,7 +19,7 @@ from whistle.protocol.case.message import Signed
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.workstation.backup import folder as folders
 from whistle.workstation.backup import parts, tables
-from whistle.workstation.backup.contents import BLOCKS, BODIES, MESSAGES, ROWS
+from whistle.workstation.backup.contents import BLOCKS, BODIES, MESSAGES, ROWS, counted
 from whistle.workstation.backup.folder import ANOTHER, KEYS, Index, Part
 from whistle.workstation.backup.tables import Rows
 from whistle.workstation.errors import WorkstationError
@@ -62,10 +62,11 @@ class Lacking:
 
     def words(self) -> str:
         """What is missing, in a phrase."""
-        counts = {"messages": self.messages, "other records": self.rows, "pieces of files": self.blocks}
-        lost = ", ".join(f"{count:,} {what}" for what, count in counts.items() if count)
+        counts = {"messages": self.messages, "blocks": self.blocks}
+        lost = [counted(count, name) for name, count in counts.items() if count]
+        lost += [f"some of what else was noted ({self.rows:,})"] if self.rows else []
         named = f"damaged or missing: {', '.join(self.parts)}" if self.parts else ""
-        return "; ".join(filter(None, (named, f"so these are lost: {lost}" if lost else "")))
+        return "; ".join(filter(None, (named, f"lost: {', '.join(lost)}" if lost else "")))
 
 
 def open_backup(place: Path, passphrase: str) -> Opened:
@@ -141,7 +142,8 @@ def fill(workstation: Workstation, opened: Opened, block: Block, progress: Progr
             held = {name: _rows(names, texts, reader.lacking) for name, names in opened.index.tables.items()}
             reader.lacking.rows += tables.load(workstation.vault, held, bodies)
             _manifests(workstation, opened)
-            reader.lacking.messages += _messages(workstation, reader, held[MessageRow.__tablename__])
+            came = _messages(workstation, reader, held[MessageRow.__tablename__])
+            reader.lacking.messages = opened.index.counts["messages"] - came
             workstation.vault.station.clock = opened.index.clock
         except (KeyError, TypeError, ValueError) as exc:
             raise WorkstationError("the rows of this backup are damaged", ANOTHER) from exc
@@ -236,13 +238,13 @@ def _manifests(workstation: Workstation, opened: Opened) -> None:
 
 
 def _messages(workstation: Workstation, reader: _Reader, rows: Rows) -> int:
-    """Insert the messages; how many are missing."""
+    """Insert the messages; returns how many."""
     left: dict[str, dict[str, Any]] = {row["hash"]: row for row in rows}
     for _, text in reader.files(MESSAGES):
         listed = {signed.hash: signed for signed in _signed(text) if signed.hash in left}
         if listed:
             workstation.insert(*[_kept(signed, left.pop(hash)) for hash, signed in listed.items()])
-    return len(left)
+    return len(rows) - len(left)
 
 
 def _signed(text: bytes) -> Iterable[Signed]:

@@ -17,7 +17,7 @@ from whistle import sticks
 from whistle.workstation import files
 from whistle.workstation.backup import folder as folders
 from whistle.workstation.backup import parts
-from whistle.workstation.backup.contents import BLOCKS, Contents, survey
+from whistle.workstation.backup.contents import BLOCKS, Contents, survey, words
 from whistle.workstation.backup.folder import KEYS, PARTS, Index, Part
 from whistle.workstation.errors import Refused, VaultReadOnly
 from whistle.workstation.vault import identities, keyfile
@@ -58,8 +58,8 @@ class Saved:
 
     def lines(self) -> list[str]:
         """What to tell of it."""
-        held = "{cases:,} cases, {messages:,} messages and {blocks:,} pieces of files".format(**self.counts)
-        lines = [f"The backup in {self.folder} holds {held}.", f"New in it: {_size(self.written)}."]
+        new = f"New in it: {_size(self.written)}." if self.written else "Nothing was new."
+        lines = [f"The backup in {self.folder} holds {words(self.counts)}.", new]
         if self.stale:
             lines.append(
                 f"Its parts still hold {_size(self.stale)} of earlier versions, sealed like the rest: notes of how "

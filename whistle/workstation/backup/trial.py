@@ -13,7 +13,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from whistle.workstation.backup.contents import survey
+from whistle.workstation.backup.contents import counted, survey, words
 from whistle.workstation.backup.restoring import Lacking, Opened, fill, make, open_backup
 from whistle.workstation.errors import Refused, WorkstationError
 from whistle.workstation.vault.models import MessageRow
@@ -42,12 +42,12 @@ class Tried:
 
     def lines(self) -> list[str]:
         """What to tell of it."""
-        held = "{cases:,} cases, {messages:,} messages and {blocks:,} pieces of files".format(**self.counts)
+        held = words(self.counts)
         if self.works:
-            newer = f"{self.newer:,} messages came after it and are not in it." * bool(self.newer)
+            newer = f"What came after it is not in it: {counted(self.newer, 'messages')}." * bool(self.newer)
             worked = f"It works: the backup of {self.day} gave back its {held}, all as they are here."
             return list(filter(None, [worked, newer]))
-        others = f"{self.others:,} pieces of files are not what is here" * bool(self.others)
+        others = f"other than here: {counted(self.others, 'blocks')}" * bool(self.others)
         lacks = "; ".join(filter(None, (self.lacking.words(), others)))
         failed = f"It does not work: the backup of {self.day} does not give back all of its {held}; {lacks}."
         return [failed, "Start anew to write all of it again."]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import func, select
 
-from whistle.workstation.vault.models import BackupRow, MessageRow
+from whistle.workstation.vault.models import BackupRow, ServerDay
 from whistle.workstation.vault.storage import Vault
 
 OFTEN = datetime.timedelta(days=7)  # after which somebody is reminded
@@ -17,18 +17,17 @@ def remembered(vault: Vault) -> Sequence[BackupRow]:
     return vault.session.scalars(rows).all()
 
 
-def age(vault: Vault, today: datetime.date) -> str:
-    """How old the newest backup is, in words."""
-    last = vault.session.scalar(select(func.max(BackupRow.day)))
-    days = (today - last).days if last else None
-    return "none" if days is None else "today" if days <= 0 else "yesterday" if days == 1 else f"{days} days ago"
+def ago(day: datetime.date, today: datetime.date) -> str:
+    """How long ago a day was, in words."""
+    days = (today - day).days
+    return "today" if days <= 0 else "yesterday" if days == 1 else f"{days} days ago"
 
 
 def reminder(vault: Vault, today: datetime.date) -> str:
-    """What to say if messages came and the newest backup, or the first message without one, is too old."""
-    last = vault.session.scalar(select(func.max(BackupRow.day)))
-    first = vault.session.scalar(select(MessageRow.arrived).order_by(MessageRow.id).limit(1))
-    if first is None or today - (last or first) < OFTEN:
+    """What to say if the newest backup, or the first day on which something came without one, is too long ago."""
+    newest, first = (select(each).scalar_subquery() for each in (func.max(BackupRow.day), func.min(ServerDay.written)))
+    last, began = vault.session.execute(select(newest, first)).one()  # one statement, since every page asks
+    if began is None or today - (last or began) < OFTEN:
         return ""
     since = f"The newest backup is of {last}" if last else "There is no backup of this workstation"
     return f"{since}: if this computer breaks, what came since is lost. Make a backup."

@@ -93,13 +93,7 @@ class Vault:
             raise VaultForeign(
                 f"{DATABASE} is missing beside {SETTINGS}", "bring the folder back from a backup"
             ) from exc
-        try:
-            key = Aead(passphrase.derive(secret, salt, price)).decrypt(wrapped, MARK)
-        except CryptoError as exc:
-            raise WrongPassphrase(
-                "this passphrase does not open the vault", "check the keyboard and try again"
-            ) from exc
-        return cls(folder, key)
+        return cls(folder, _unwrap(secret, price, salt, wrapped))
 
     @staticmethod
     def free(folder: Path) -> None:
@@ -131,6 +125,10 @@ class Vault:
                 self._turns += 1
                 self.session.expire_all()
             return changed
+
+    def check_passphrase(self, secret: str) -> None:
+        """Check that this is the vault's passphrase.  Raises WrongPassphrase, Refused, VaultError."""
+        _unwrap(secret, *_settings(self.folder))
 
     def close(self) -> None:
         """Close the file once writing has ended; another program may open the vault then."""
@@ -205,6 +203,13 @@ def _weak(note: Callable[[VaultError], None]) -> Callable[[VaultError], None]:
             bound(error)
 
     return noted
+
+
+def _unwrap(secret: str, price: passphrase.Cost, salt: bytes, wrapped: bytes) -> bytes:
+    try:
+        return Aead(passphrase.derive(secret, salt, price)).decrypt(wrapped, MARK)
+    except CryptoError as exc:
+        raise WrongPassphrase("this passphrase does not open the vault", "check the keyboard and try again") from exc
 
 
 def _subkey(key: bytes, label: bytes) -> bytes:
