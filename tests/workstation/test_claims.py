@@ -77,6 +77,7 @@ def test_a_draft_is_seen_too_unless_it_is_discarded_before(world: World, who: Re
     post(page, f"case/{name}/reply", text="Dear reporter", mark="", keep="draft")
     post(page, f"case/{name}/reply", text="Dear reporter.", mark="")
     assert [each.what for each in tray.items(station)] == ["reply"]
+    assert '<option value="ombuds" selected>' in get(page, f"case/{name}")  # so that a status names no less
     tray.take_back(station, tray.items(station)[0].id)
     post(page, f"case/{name}/reply", text="Dear", mark="", keep="draft")
     world.round("ombuds", "ethics")

@@ -205,6 +205,7 @@ def test_all_that_is_new_is_acknowledged_in_one_act(world: World, page: FlaskCli
     assert [text[:6] for text in texts] == ["Thank ", "شكرًا ", "谢谢您。我们", "Merci.", "Спасиб", "Gracia", "Thank "]
     for who, text in zip(reporters, texts, strict=True):
         assert reference(who.case) in text and "{" not in text
+        assert (case_of(world, who).status, case_of(world, who).claimed) == ("new", "")  # nobody has read it yet
     assert "Everything that is new is acknowledged" in post(page, "duties/acknowledge")
 
 

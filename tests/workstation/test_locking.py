@@ -226,6 +226,11 @@ def test_what_was_typed_comes_back(page: FlaskClient) -> None:
     assert "Changed." in post(page, f"tray/{number}/change", text="We asked around.", mark="")
     post(page, "lock")
     assert "so nothing was done" in post(page, "exchange") and "<h1>Cases</h1>" in unlock(page)
+    written = {"occasion": "closing", "language": "en", "text": "We end here, {reference}."}
+    assert "sealed" not in post(page, "lock") and "is kept, sealed" in post(page, "templates", **written)
+    assert "We end here, {reference}." in unlock(page) and "Kept, sealed in the vault" in post(
+        page, "templates", **written
+    )
     assert "sealed" not in post(page, "lock")
 
 
@@ -235,7 +240,7 @@ def test_a_page_that_is_left_alone_puts_itself_away(page: FlaskClient) -> None:
     name = case_of(page)
     for path in ("", "found", "saved"):
         assert page.get(f"/t/{path}", base_url=HOST).headers["Refresh"] == "902; url=/t/locked"
-    for path in (f"case/{name}", "tray", "locked", "viewer", "static/style.css"):
+    for path in (f"case/{name}", "tray", "templates", "locked", "viewer", "static/style.css"):
         assert "Refresh" not in page.get(f"/t/{path}", base_url=HOST).headers
     assert 'class="away said"' in get(page, f"case/{name}") and "--idle: 900s" in get(page, "away.css")
 

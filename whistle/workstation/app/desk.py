@@ -22,6 +22,7 @@ from whistle.workstation.workstation import Today, Workstation, utc_today
 
 IDLE = 15 * 60  # seconds without a request of a person's, after which it locks
 LONGEST = 1024  # bytes of a passphrase, at every door
+TEXTS = "texts"  # in place of a case, for a text for replies
 TRAY = "tray"  # in place of a case, for a change of what waits there; the form is its number
 MOST_FORMS = 8  # kept sealed while the vault cannot be used; the oldest goes first
 # The one stands still while a laptop sleeps, on some systems; the other can be set. Whichever went further counts.
@@ -100,6 +101,8 @@ class Desk:
                 self.keep(case, name, form)
         for number, fields in self._session.typed_tray.items():
             self.keep(TRAY, str(number), Form("", "", fields))
+        if self._session.typed_template:
+            self.keep(TEXTS, "", Form("", "", self._session.typed_template))
         self._session.workstation.close()
         self._session = None
         gc.collect()  # what refers to itself too

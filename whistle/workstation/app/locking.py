@@ -5,18 +5,21 @@ itself away when the lock falls: most ask for the locked page by then; one with 
 what it shows.
 """
 
+from collections.abc import Mapping
+from typing import Any
+
 import flask
 from werkzeug.wrappers import Response
 
 from whistle.workstation.app import pages
-from whistle.workstation.app.desk import TRAY
+from whistle.workstation.app.desk import TEXTS, TRAY
 from whistle.workstation.app.pages import desk
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.errors import VaultLocked, WorkstationError
 from whistle.workstation.vault.storage import Vault
 
-WRITING = ("pages.case", "pages.confirm", "tray.shown")  # whose forms hold what somebody writes
-WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change")  # what they send
+WRITING = ("pages.case", "pages.confirm", "tray.shown", "templates.shown")  # whose forms hold what somebody writes
+WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change", "templates.save")  # what they send
 FRAME = "viewing.frame"
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
@@ -61,12 +64,17 @@ def _refused(to: str) -> Response:
         current, fields = desk(), flask.request.form.to_dict()
         current.not_done = not (flask.request.endpoint in WRITTEN and fields.get("text"))
         if not current.not_done:
-            at = flask.request.view_args or {}
-            form = flask.request.path.rpartition("/")[2] if "name" in at else str(at["number"])
-            current.keep(at.get("name", TRAY), form, Form(*KEPT, fields))
+            current.keep(*_place(flask.request.view_args or {}), Form(*KEPT, fields))
     if not _is_page():
         return flask.Response("The workstation is locked or busy.\n", status=409, mimetype="text/plain")
     return flask.redirect(flask.url_for(to), 303)
+
+
+def _place(at: Mapping[str, Any]) -> tuple[str, str]:
+    """Where a form belongs: its case and name, or what stands in their place."""
+    if "name" in at:
+        return str(at["name"]), flask.request.path.rpartition("/")[2]
+    return (TRAY, str(at["number"])) if "number" in at else (TEXTS, "")
 
 
 def _is_page() -> bool:
@@ -166,6 +174,10 @@ def _given_back() -> str:
         if case == TRAY:
             current.typed_tray[int(name)] = dict(form.fields)
             to = flask.url_for("tray.shown")
+            continue
+        if case == TEXTS:
+            current.typed_template = dict(form.fields)
+            to = flask.url_for("templates.shown")
             continue
         id = next((each for each in cases if case in (each, pages.name_of(each))), None)
         if id is not None:
