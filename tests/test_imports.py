@@ -1,6 +1,7 @@
 """The architecture, held to what ARCHITECTURE.md says: who may import whom, and where everything lives."""
 
 import ast
+import configparser
 import re
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -84,6 +85,14 @@ def test_imports_only_what_its_place_allows(name: str) -> None:
 def test_every_package_has_a_row() -> None:
     """The table names what there is and nothing else."""
     assert set(ALLOWED) == {f"whistle.{area(path)}" for name, path in MODULES.items() if name != "whistle"}
+
+
+def test_every_package_is_installed() -> None:
+    """Those that setup.cfg names are those that there are."""
+    config = configparser.ConfigParser()
+    config.read(TOP / "setup.cfg", "utf-8")
+    named = [name for name in config["options"]["packages"].split() if not name.startswith("whistle.migrations")]
+    assert sorted(named) == sorted({name_of(path.parent / "__init__.py") for path in MODULES.values()})
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
