@@ -30,7 +30,7 @@ from whistle.store import BLOCK, Heap, Sealed, State
 DAY = parties.DAY
 ONE = datetime.timedelta(days=1)
 AHEAD = DAY + 200 * ONE
-NOTICE = {"en": "clock may be wrong", "ar": "قد تكون ساعة خادمنا غير صحيحة"}
+NOTICE = {"en": "clock may be wrong", "ar": "ربما تكون ساعة خادمنا غير مضبوطة"}
 TO_COME = ("Next planned", "today, ", "stay here until", "Our plan", "By ")  # before a day
 HOUSEKEEPING = 120.0  # seconds until the house was certainly kept once; it is every 20
 

@@ -111,7 +111,7 @@ def test_every_filter_lists_what_it_says(world: World, page: FlaskClient) -> Non
     station = world.station("ombuds")
     overview.mark_read(station, case_of(world, plain))
     compose.status(station, case_of(world, plain), "open", labels=["shared"], deadline=world.day)
-    filing.name(station, arabic.case.hex(), "", ["own"])
+    filing.name(station, arabic.case.hex(), "", ["own", "قبو", 'it says "cellar'])
     filing.mute(station, case_of(world, filed))
     channel = case_list.rows(station, kept=Filter(language="ar"))[0][0].channel or ""
     everyone = {plain, arabic, early, long}
@@ -122,6 +122,9 @@ def test_every_filter_lists_what_it_says(world: World, page: FlaskClient) -> Non
         Filter(status="open"): {plain},
         Filter(language="ar"): {arabic},
         Filter(label="own"): {arabic},
+        Filter(label="قبو"): {arabic},
+        Filter(label='it says "cellar'): {arabic},
+        Filter(label="cellar"): set(),
         Filter(label="shared"): {plain},
         Filter(label="' OR 1"): set(),
         Filter(due=LATE): set(),
@@ -134,7 +137,7 @@ def test_every_filter_lists_what_it_says(world: World, page: FlaskClient) -> Non
         assert {row.id for row in rows} == {each.case.hex() for each in whom} and total == len(rows), kept
     counts = case_list.counts(station)
     assert (counts.cases, counts.unread, counts.files, counts.status) == (4, 3, 1, {"open": 1, "new": 3})
-    assert counts.channel == {channel: 3, UNKNOWN: 1} and counts.label == {"own": 1, "shared": 1}
+    assert counts.channel == {channel: 3, UNKNOWN: 1} and counts.label["own"] == counts.label["shared"] == 1
     assert counts.due == {SOON: 4, LATE: 0} and counts.language["ar"] == 1
     assert case_list.counts(station, muted=True).files == 1
     world.day += datetime.timedelta(days=3)

@@ -5,12 +5,27 @@ next list.
 """
 
 import datetime
+import json
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, cast
 
-from sqlalchemy import ColumnElement, Connection, func, literal_column, or_, select, text, true, union, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    String,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    text,
+    true,
+    type_coerce,
+    union,
+    update,
+)
 
 from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
@@ -127,8 +142,10 @@ def kept_filters(workstation: Workstation) -> dict[str, Filter]:
 
 
 def _holds(column: str, label: str) -> ColumnElement[bool]:
+    """Whether a list has this label; it is read only where the label's own text stands in it."""
     each = func.json_each(CASES.c[column]).table_valued("value")
-    return select(each.c.value).where(each.c.value == label).exists()
+    stands = func.instr(type_coerce(CASES.c[column], String), json.dumps(label)) > 0
+    return and_(stands, select(each.c.value).where(each.c.value == label).exists())
 
 
 def _due(today: datetime.date) -> dict[str, ColumnElement[bool]]:
