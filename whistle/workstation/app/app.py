@@ -25,6 +25,7 @@ from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
+from whistle.workstation.upkeep import records, sent_pages, this_workstation
 from whistle.workstation.workstation import Workstation, utc_today
 
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of the files of one form; larger files go by the command line
@@ -73,6 +74,9 @@ def create_app(
         duty_pages.duty_pages,
         template_pages.template_pages,
         backup_pages.backup_pages,
+        records.records,
+        sent_pages.sent_pages,
+        this_workstation.this_workstation,
     ):
         app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app

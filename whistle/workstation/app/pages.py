@@ -71,6 +71,7 @@ def terms() -> dict[str, Any]:
         "said": current.take_notices(),
         "name_of": name_of,
         "size": size,
+        "sentence": sentence,
         "most": size(flask.current_app.config["WHISTLE_MOST"]),
     }
 

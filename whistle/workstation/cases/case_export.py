@@ -6,7 +6,7 @@ from pathlib import Path
 
 from whistle.protocol.case.message import Reply
 from whistle.workstation import files
-from whistle.workstation.cases import overview, saved_files, transcript
+from whistle.workstation.cases import clear_files, overview, saved_files, transcript
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import CannotSave, Refused
@@ -41,7 +41,7 @@ def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
     for entry in case.entries:
         for number, attached in enumerate(entry.attachments):
             try:
-                saved_as = saved_files.save(attached, workstation.blocks, folder / "files").name
+                saved_as = saved_files.save(attached, workstation.blocks, folder / clear_files.EXPORTED).name
             except CannotSave as exc:
                 elsewhere = _is_elsewhere(entry)
                 saved_as = AWAY if elsewhere else f"not saved: {exc.message}"

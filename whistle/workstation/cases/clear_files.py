@@ -21,6 +21,7 @@ QUIET = frozenset({
 })  # fmt: skip
 UNSAFE = ".unsafe"
 FOLDER = re.compile(r"[0-9A-Za-z-]{1,40}")  # of a case, named by its reference
+EXPORTED = "files"  # in the folder of an export
 MOST_LISTED = 1000
 
 
@@ -59,11 +60,12 @@ def save_clean(name: str, picture: bytes, page: int, folder: Path) -> Path:
 
 
 def listed(folder: Path) -> list[ClearFile]:
-    """The files in the folders of cases, at most MOST_LISTED; links are neither listed nor followed."""
+    """The files in the folders of cases and exports, at most MOST_LISTED; links are neither listed nor followed."""
     found: list[ClearFile] = []
     for case in sorted(_inside(folder)):
-        if FOLDER.fullmatch(case.name) and case.is_dir() and not case.is_symlink():
-            paths = [path for path in sorted(_inside(case)) if path.is_file() and not path.is_symlink()]
+        if FOLDER.fullmatch(case.name) and _is_folder(case):
+            below = [inner for inner in (case / EXPORTED,) if _is_folder(inner)]
+            paths = [path for each in (case, *below) for path in sorted(_inside(each)) if _is_file(path)]
             found += [ClearFile(path, path.stat().st_size) for path in paths[: MOST_LISTED - len(found)]]
     return found
 
@@ -77,7 +79,17 @@ def remove(paths: Iterable[Path]) -> int:
             gone += 1
             sync_folder(path.parent)
             path.parent.rmdir()
+            if path.parent.name == EXPORTED:
+                path.parent.parent.rmdir()
     return gone
+
+
+def _is_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
 
 
 def _inside(folder: Path) -> list[Path]:

@@ -1,0 +1,1 @@
+"""Pages beside the cases: what was sent, what leaves the vault, and the workstation itself."""

@@ -1,0 +1,86 @@
+"""What leaves the vault of a case: its record and its files, in clear; and the case itself, deleted for good."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import flask
+from werkzeug.wrappers import Response
+
+from whistle.workstation.app import pages
+from whistle.workstation.app.pages import case_named, session
+from whistle.workstation.cases import case_export
+from whistle.workstation.cases.overview import Case
+from whistle.workstation.errors import Refused
+from whistle.workstation.vault import removal
+
+LATER = "Import the next stick, and try again."
+
+records = flask.Blueprint("records", __name__)
+records.context_processor(pages.terms)
+
+
+@records.post("/case/<name>/export")
+def export(name: str) -> Response:
+    """Write the case as a text with its files."""
+
+    def write(case: Case, to: Path) -> None:
+        folder, failed = case_export.export(session().workstation, case, to)
+        session().say(f"The record lies in {folder}. It has left the vault.")
+        _say_failed(failed)
+
+    return _taken_out(name, write)
+
+
+@records.post("/case/<name>/files")
+def save_all(name: str) -> Response:
+    """Save all files of the case."""
+
+    def write(case: Case, to: Path) -> None:
+        saved, failed = case_export.save_all(session().workstation, case, to / case.reference)
+        what = f"{len(saved)} file{'' if len(saved) == 1 else 's'}"
+        session().say(f"Saved, verified, in {to / case.reference}: {what}. What opens them can be attacked by them.")
+        _say_failed(failed)
+
+    return _taken_out(name, write)
+
+
+@records.get("/case/<name>/delete")
+def confirm(name: str) -> Response | str:
+    """Ask before a case is deleted, or say why it cannot be."""
+    case = case_named(name)
+    try:
+        removal.check(session().workstation, case)
+    except Refused as exc:
+        session().say(pages.sentence(exc.message), pages.sentence(exc.hint), good=False)
+        return flask.redirect(flask.url_for("pages.case", name=name), 303)
+    return flask.render_template("delete.html", case=case, name=name)
+
+
+@records.post("/case/<name>/delete")
+def delete(name: str) -> Response:
+    """Delete a closed case."""
+
+    def do() -> None:
+        case = case_named(name)
+        removal.remove(session().workstation, case)
+        session().typed.pop(case.id, None)
+        session().say(f"Case {case.reference} is deleted from this computer.")
+
+    return pages.done(do)
+
+
+def _taken_out(name: str, write: Callable[[Case, Path], None]) -> Response:
+    typed = flask.request.form.get("to", "").strip()
+
+    def do() -> None:
+        to = Path(typed) if typed else session().saved
+        if typed and not (to.is_absolute() and to.is_dir()):
+            raise Refused("there is no such folder", "type its whole path, or leave it empty")
+        write(case_named(name), to)
+
+    return pages.done(do, flask.url_for("pages.case", name=name))
+
+
+def _say_failed(failed: list[str]) -> None:
+    if failed:
+        session().say(f"{len(failed)} could not be saved: {failed[0]}.", LATER, good=False)
