@@ -15,6 +15,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.transfer import statement
 from whistle.workstation.cases import compose, overview, saved_files, transcript
 from whistle.workstation.errors import CannotSave, Refused, Untrusted
+from whistle.workstation.exchange import batches
 from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.exchange import exchange
 
@@ -47,6 +48,23 @@ def test_three_answers_differ(world: World) -> None:
     part.write_bytes(data)
     result = exchange(world.station("ombuds"), world.stick).imported
     assert len(result.altered) == 1 and not result.kept and not world.station("ombuds").case_ids()
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 200])
+def test_what_comes_twice_is_kept_once(world: World, monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
+    """In one part, in two envelopes, and however many messages are written at once."""
+    monkeypatch.setattr(batches, "CHUNK", chunk)
+    people = [world.report() for _ in range(2)]
+    for who in people:
+        follow_up = world.follow_up(who)
+        world.send(follow_up, ("ombuds",))
+    first = reporter()
+    signed = message.sign(report(first, world.org), first.signing)
+    for _ in range(2):
+        world.send(signed, ("ombuds",))
+    result = taken(world)
+    assert (len(result.kept), result.repeated, len(result.cases)) == (5, 3, 3)
+    assert [len(world.station("ombuds").hashes(each.case.hex())) for each in (*people, first)] == [2, 2, 1]
 
 
 def test_a_stick_that_is_cut_off_is_refused_and_then_taken(world: World) -> None:
