@@ -1,4 +1,4 @@
-# make run · make test · make trial · make floods · make lint · make bench · make vectors · make client
+# make run · make test · make trial · make floods · make lint · make languages · make bench · make vectors · make client
 # Each makes .venv on its first run, and again when setup.cfg changes; later runs begin at once.
 
 PYTHON ?= python3
@@ -11,7 +11,7 @@ SLOW := 500
 CLIENTS := 16
 KINDS := flood
 
-.PHONY: run test trial floods lint bench vectors client clean
+.PHONY: run test trial floods lint languages bench vectors client clean
 .DELETE_ON_ERROR:
 
 ## Server and workstation on this machine, to try them.
@@ -45,6 +45,10 @@ lint: $(VENV)/ready
 	$(BIN)/mypy
 	@if [ -d client/node_modules ]; then npm run --silent --prefix client types; \
 	 else echo "left out: types in client/, since its tools are not installed (npm ci --prefix client)"; fi
+
+## What is missing, wrong or stale in the translations; OWN=folder looks at an organisation's own files too.
+languages: $(VENV)/installed
+	@$(BIN)/python -m whistle.translations $(OWN)
 
 ## How fast, how large; what it writes is no part of the project.
 bench: $(VENV)/ready

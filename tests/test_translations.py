@@ -3,7 +3,6 @@
 import datetime
 import gettext
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,22 +14,15 @@ from whistle.cli import server as commands
 from whistle.cli.errors import Problem
 from whistle.server.config import Config
 from whistle.server.running import setup
-from whistle.translations import catalogues, cldr
+from whistle.translations import __main__ as languages
+from whistle.translations import catalogues, cldr, defaults
 from whistle.translations.catalogues import places
 from whistle.translations.negotiation import negotiate
-from whistle.translations.translation import Translation
 
 SIX = {"ar", "en", "es", "fr", "ru", "zh"}
 SERVER = Path(whistle.server.__file__).parent
 FOLDER = Path(catalogues.__file__).parent / "reporter"
 DAY = datetime.date(2026, 5, 3)
-
-
-def messages(translation: Translation) -> Iterator[tuple[str, str]]:
-    """Every message under its key; the forms of a plural under the same key."""
-    for key, entry in translation.messages.items():
-        for text in [entry] if isinstance(entry, str) else entry.values():
-            yield key, text
 
 
 def asked_for() -> set[str]:
@@ -39,17 +31,12 @@ def asked_for() -> set[str]:
     return {key for file in files for key in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text("utf-8"))}
 
 
-@pytest.mark.parametrize("language", sorted(SIX))
-def test_every_language_is_whole_and_new(language: str) -> None:
-    """A translation has every text, none that English has not, none of an older English, and the same places."""
-    path = FOLDER / f"{language}.po"
-    entries = catalogues.read(path, language)
-    assert not catalogues.stale(entries)
-    assert not list(catalogues.mistakes(path, language, entries))
-    translation = catalogues.load(language)
-    assert list(translation.messages) == list(catalogues.english())
-    for key, text in messages(translation):
-        assert places(text) is not None, key
+@pytest.mark.parametrize("domain", [catalogues.REPORTER, defaults.ORGANISATION])
+def test_every_language_is_whole_and_new(domain: str) -> None:
+    """Each has every text, none that English has not, none of an older English, and the same places."""
+    files = catalogues.files(domain)
+    assert set(files) == SIX
+    assert [line for path in files.values() for line in languages.told(path, domain)] == []
 
 
 @pytest.mark.parametrize("language", sorted(SIX))
@@ -65,6 +52,20 @@ def test_gettext_itself_reads_them_and_chooses_the_same_form(language: str) -> N
                 shown = message.string[choose(n)].replace("{n}", str(n))
                 filled = dict.fromkeys(places(shown) or (), "-")
                 assert translation.text(message.context, n, **filled) == shown.format(**filled)
+
+
+def test_what_is_missing_or_stale_is_listed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`make languages` names file, line and key, with the English of then and of now."""
+    assert languages.main([]) == 0
+    italian = entry("page.start", "Back to the beginning", "Torna all’inizio").replace("n > 1", "n != 1")
+    (tmp_path / "it.po").write_text(italian, "utf-8")
+    (tmp_path / "fr.po").write_text(entry("page.stert", "…", "…"), "utf-8")
+    capsys.readouterr()
+    assert languages.main([str(tmp_path)]) == 1
+    said = capsys.readouterr().out
+    assert "it.po, line 7: page.start is stale; it was 'Back to the beginning' and is 'Back to the start'" in said
+    assert "it.po: page.leave is missing: 'Leave this page'" in said
+    assert "fr.po, line 7: there is no text page.stert: take it out" in said and "fr.po: page.leave" not in said
 
 
 def test_messages_that_pages_name_exist() -> None:

@@ -7,7 +7,7 @@ same places as in English and no markup, so that no translation can change what 
 import functools
 import re
 import string
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -27,7 +27,7 @@ Entries = Mapping[str, Entry]  # by key
 @functools.cache
 def shipped(domain: str = REPORTER) -> Mapping[str, Translation]:
     """The translations that are part of Whistle, by language.  Raises CatalogueError."""
-    return {code: _whole(code, path, {}, domain) for code, path in _files(_folder(domain)).items()}
+    return {code: _whole(code, path, {}, domain) for code, path in files(domain).items()}
 
 
 def with_own(folder: Path, domain: str = REPORTER) -> Mapping[str, Translation]:
@@ -36,10 +36,15 @@ def with_own(folder: Path, domain: str = REPORTER) -> Mapping[str, Translation]:
     A file of a language that Whistle has may hold a few texts, which take the place of ours; that of another language
     must hold all.
     """
-    ours = _files(_folder(domain))
+    ours = files(domain)
     below = {code: _translated(read(ours[code], code), code) if code in ours else {} for code in _files(folder)}
     own = {code: _whole(code, path, below[code], domain) for code, path in _files(folder).items()}
     return {**shipped(domain), **own}
+
+
+def files(domain: str) -> dict[str, Path]:
+    """The files that are part of Whistle, by language."""
+    return _files(Path(str(resources.files(__package__) / domain)))
 
 
 def load(code: str, domain: str = REPORTER) -> Translation:
@@ -50,7 +55,7 @@ def load(code: str, domain: str = REPORTER) -> Translation:
 @functools.cache
 def english(domain: str = REPORTER) -> Entries:
     """The English texts, by key."""
-    return _translated(read(_files(_folder(domain))[ENGLISH], ENGLISH), ENGLISH)
+    return _translated(read(files(domain)[ENGLISH], ENGLISH), ENGLISH)
 
 
 def mistakes(path: Path, code: str, entries: Sequence[Entry], domain: str = REPORTER) -> Iterator[CatalogueError]:
@@ -66,7 +71,7 @@ def stale(entries: Sequence[Entry], domain: str = REPORTER) -> list[Entry]:
     return [entry for entry in entries if entry.key in now and now[entry.key].english != entry.english]
 
 
-def missing(entries: Entries, domain: str = REPORTER) -> list[str]:
+def missing(entries: Container[str], domain: str = REPORTER) -> list[str]:
     """The keys that have no translation."""
     return [key for key in english(domain) if key not in entries]
 
@@ -91,10 +96,6 @@ def _message(entry: Entry, forms: tuple[str, ...]) -> Message:
 def _translated(entries: Sequence[Entry], code: str) -> Entries:
     """Those that have a text; an English one is its own."""
     return {entry.key: entry for entry in entries if entry.texts or code == ENGLISH}
-
-
-def _folder(domain: str) -> Path:
-    return Path(str(resources.files(__package__) / domain))
 
 
 def _files(folder: Path) -> dict[str, Path]:
