@@ -11,7 +11,7 @@ SLOW := 500
 CLIENTS := 16
 KINDS := flood
 
-.PHONY: run test trial floods lint languages bench vectors client clean
+.PHONY: run test trial floods lint languages cldr bench vectors client clean
 .DELETE_ON_ERROR:
 
 ## Server and workstation on this machine, to try them.
@@ -49,6 +49,10 @@ lint: $(VENV)/ready
 ## What is missing, wrong or stale in the translations; OWN=folder looks at an organisation's own files too.
 languages: $(VENV)/installed
 	@$(BIN)/python -m whistle.translations $(OWN)
+
+## What the translations take of CLDR, anew from the Babel that is installed here.
+cldr: $(VENV)/ready
+	$(BIN)/python -m tests.make_cldr
 
 ## How fast, how large; what it writes is no part of the project.
 bench: $(VENV)/ready

@@ -6,10 +6,14 @@ import re
 from pathlib import Path
 
 import pytest
+from babel.dates import format_date
+from babel.lists import format_list
 from babel.messages.pofile import read_po
+from babel.numbers import format_decimal
 from click.testing import CliRunner
 
 import whistle.server
+from tests import make_cldr
 from whistle.cli import server as commands
 from whistle.cli.errors import Problem
 from whistle.server.config import Config
@@ -93,6 +97,21 @@ def test_forms_are_chosen_as_cldr_says(language: str) -> None:
     assert {n: cldr.plural_form(language, n) for n in COUNTED[language]} == COUNTED[language]
 
 
+@pytest.mark.parametrize("language", sorted(SIX))
+def test_what_is_kept_of_cldr_is_what_babel_says(language: str) -> None:
+    """How the six languages count, write dates and lists, and call each other."""
+    locale = make_cldr.languages()[language]
+    kept = cldr.conventions(language)
+    assert {n: cldr.plural_form(language, n) for n in range(1500)} == {n: locale.plural_form(n) for n in range(1500)}
+    assert cldr.long_day(language, DAY) == format_date(DAY, "full", locale=locale)
+    assert cldr.day(language, DAY) == format_date(DAY, "long", locale=locale)
+    for items in ("A", "AB", "ABC", "ABCD"):
+        assert catalogues.load(language).plain_list(items) == format_list(list(items), locale=locale)
+    assert {code: kept.languages[code] for code in SIX} == {code: locale.languages[code] for code in SIX}
+    assert cldr.country_name(language, "CI") == locale.territories["CI"]
+    assert cldr.number(language, 1_234_567.5) == format_decimal(1_234_567.5, locale=locale)
+
+
 def test_values_are_escaped_and_kept_apart() -> None:
     """A value can bring no markup, and its direction does not disturb the sentence around it."""
     said = catalogues.load("en")("reading.will", names="<b>A & B</b>")
@@ -167,6 +186,7 @@ def refused(folder: Path) -> Problem:
     return result.exception
 
 
+ONE = entry("page.start", "…", "Retour")
 MISTAKES = {
     "unknown key": ("fr.po", entry("page.stert", "Back", "Retour"), "fr.po, line 7: there is no text page.stert"),
     "other place": ("fr.po", entry("case.sent", "…", "Envoyé le {date}."), "fr.po, line 7: case.sent has other places"),
@@ -177,12 +197,12 @@ MISTAKES = {
     "entity": ("fr.po", entry("page.start", "…", "Retour &amp; fin"), "fr.po, line 7: page.start holds markup"),
     "missing form": ("fr.po", HEADER + COUNT + 'msgstr[0] "un"\n', "line 6: tell.count has no form for other"),
     "forms of none": ("fr.po", entry("tell.count", "…", "fichiers"), "line 7: tell.count has another number of forms"),
-    "too many forms": ("fr.po", HEADER + COUNT + 'msgstr[2] "trois"\n', "fr.po, line 6: msg has more translations"),
+    "too many forms": ("fr.po", HEADER + COUNT + 'msgstr[2] "trois"\n', "line 6: tell.count has other lines"),
     "text without end": ("fr.po", entry("page.start", "…", "Retour") + '\nmsgctxt "page', "line 10: this is no line"),
     "text beside": ("fr.po", HEADER + "hello\n", "fr.po, line 5: this is no line of a .po file"),
-    "no translation": ("fr.po", HEADER + 'msgctxt "page.start"\nmsgid "…"\n', "fr.po, line 6: missing msgstr"),
+    "no translation": ("fr.po", HEADER + 'msgctxt "page.start"\nmsgid "…"\n', "fr.po, line 6: page.start has other"),
     "no key": ("fr.po", HEADER + 'msgid "…"\nmsgstr "…"\n', "fr.po, line 5: this entry has no msgctxt"),
-    "twice": ("fr.po", entry("page.start", "…", "Retour") * 2, "line 14: page.start stands in line 6 too"),
+    "twice": ("fr.po", ONE + ONE.removeprefix(HEADER), "line 11: page.start stands in line 7 too"),
     "fuzzy": ("fr.po", entry("page.start", "…", "Retour").replace("\n\n", "\n#, fuzzy\n"), "line 7: page.start is"),
     "other forms than CLDR's": ("ru.po", HEADER, "ru.po, line 4: Plural-Forms is missing, or chooses other forms"),
     "no header": ("fr.po", 'msgctxt "page.start"\nmsgid "…"\nmsgstr "…"\n', "fr.po, line 1: Plural-Forms is missing"),

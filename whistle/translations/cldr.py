@@ -1,18 +1,24 @@
-"""What CLDR knows of a language, through Babel: plurals, dates, lists, numbers and names of languages."""
+"""What CLDR knows of each language: plurals, dates, lists, numbers and names of languages.
 
+`cldr.json` and `countries.json` hold what is needed of CLDR.
+`make cldr` takes it from Babel, which installs 34 MB.
+"""
+
+import datetime
 import functools
+import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-
-from babel import Locale, UnknownLocaleError
-from babel.numbers import format_decimal
+from importlib import resources
+from typing import Any
 
 ORDER = ("zero", "one", "two", "few", "many", "other")  # of plural categories, in CLDR and in gettext's msgstr[…]
-COUNTS = range(200)  # among these is a number for every form that whole numbers below a million take
-REGIONS = {"en": "en-GB"}  # the day comes before the month for most who read English
-TOKEN = re.compile(r"'([^']*)'|(E+|d+|M+|y+)")
-PARTS = {"E": "{weekday}", "d": "{day}", "M": "{month}", "y": "{year}"}
+LETTERS = "zotfmx"  # one for each of them
+COUNTS = range(200)  # how a language counts below a million depends on the last two digits, or is seen among these
+TOKEN = re.compile(r"'([^']*)'|(E+|d+|M+|L+|y+)")
+PARTS = {"E": "{weekday}", "d": "{day}", "M": "{month}", "L": "{month}", "y": "{year}"}
+GROUPED = 10_000  # numbers from here on have a mark for thousands
 
 
 @dataclass(frozen=True)
@@ -20,11 +26,11 @@ class Conventions:
     """How a language writes things.  `date` and `long_date` have the places day, month, year and weekday.
 
     `comma`, `last` and `pair` stand between items of a list: in general, before the last, and between only two.
+    `counts` has the letter of a plural category for each number of `COUNTS`.  `languages` are names by code.
     """
 
-    name: str
     direction: str
-    forms: tuple[str, ...]  # of plurals, as far as whole numbers take them, in `ORDER`
+    counts: str
     date: str
     long_date: str
     months: Sequence[str]
@@ -33,67 +39,83 @@ class Conventions:
     last: str
     pair: str
     decimal: str
+    group: str
+    languages: Mapping[str, str]
+
+    @functools.cached_property
+    def forms(self) -> tuple[str, ...]:
+        """The plural categories that whole numbers take, in `ORDER`."""
+        return tuple(form for form, letter in zip(ORDER, LETTERS, strict=True) if letter in self.counts)
+
+
+@functools.cache
+def _read(name: str) -> Mapping[str, Mapping[str, Any]]:
+    """A file of this folder, by language."""
+    read: Mapping[str, Mapping[str, Any]] = json.loads((resources.files(__package__) / name).read_text("utf-8"))
+    return read
+
+
+def _known() -> Mapping[str, Mapping[str, Any]]:
+    return _read("cldr.json")
+
+
+def _nearest(code: str) -> str:
+    """The code itself, or the language's alone."""
+    return code if code in _known() else code.split("-")[0]
 
 
 def is_known(code: str) -> bool:
     """Whether CLDR knows a language of that code."""
-    try:
-        _locale(code)
-    except (UnknownLocaleError, ValueError):
-        return False
-    return True
+    return _nearest(code) in _known()
 
 
 @functools.cache
 def conventions(code: str) -> Conventions:
     """The conventions of a language that CLDR knows."""
-    locale = _locale(code)
-    date, long_date = (locale.date_formats[width].pattern for width in ("long", "full"))
-    months = locale.months["format"]["wide"] if "MMM" in date else {month: str(month) for month in range(1, 13)}
-    between = {place: str(pattern)[3:-3] for place, pattern in locale.list_patterns["standard"].items()}
-    return Conventions(
-        name=_capitalized(language_name(code, code)),
-        direction=locale.text_direction,
-        forms=tuple(form for form in ORDER if form in {locale.plural_form(n) for n in COUNTS}),
-        date=_template(date),
-        long_date=_template(long_date),
-        months=[months[month] for month in range(1, 13)],
-        weekdays=[locale.days["format"]["wide"][day] for day in range(7)],
-        comma=between["middle"],
-        last=between["end"],
-        pair=between["2"],
-        decimal=locale.number_symbols["latn"]["decimal"],
-    )
+    return Conventions(**_known()[_nearest(code)])
 
 
 def language_name(code: str, of: str) -> str:
-    """The name of the language `of` in the language `code`."""
-    return str(_locale(code).languages[_locale(of).language])
+    """The name of the language `of` in the language `code`; its code if that has none."""
+    return conventions(code).languages.get(of.split("-")[0], of)
+
+
+def own_name(code: str) -> str:
+    """The name of a language in itself, as it stands alone."""
+    name = language_name(code, code)
+    return name[:1].upper() + name[1:]
 
 
 def country_name(code: str, country: str) -> str:
-    """The name of a country (ISO 3166, two letters) in the language `code`; KeyError if there is none."""
-    return str(_locale(code).territories[country])
+    """The name of a country (ISO 3166, two letters) in the language `code`, else in English; KeyError if none."""
+    named = _read("countries.json")
+    return str(named.get(_nearest(code), named["en"])[country])
 
 
 def plural_form(code: str, n: int) -> str:
     """The plural category of a number."""
-    return str(_locale(code).plural_form(n))
+    seen = n if n in COUNTS else 100 + n % 100
+    return ORDER[LETTERS.index(conventions(code).counts[seen])]
 
 
 def number(code: str, n: int | float) -> str:
     """A number with one decimal at most."""
-    return format_decimal(n, "#,##0.#", _locale(code))
+    marks = {".": conventions(code).decimal, ",": conventions(code).group}
+    text = f"{n:,.1f}" if n >= GROUPED else f"{n:.1f}"
+    return re.sub("[.,]", lambda match: marks[match[0]], text.removesuffix(".0"))
 
 
-def _template(pattern: str) -> str:
-    """A date pattern of CLDR with named places instead of letters."""
-    return TOKEN.sub(lambda match: match[1] if match[2] is None else PARTS[match[2][0]], pattern)
+def day(code: str, day: datetime.date) -> str:
+    """A date, with the name of its month."""
+    return _dated(code, conventions(code).date, day)
 
 
-def _capitalized(name: str) -> str:
-    return name[:1].upper() + name[1:]
+def long_day(code: str, day: datetime.date) -> str:
+    """A date with its day of the week."""
+    return _dated(code, conventions(code).long_date, day)
 
 
-def _locale(code: str) -> Locale:
-    return Locale.parse(REGIONS.get(code, code), sep="-")
+def _dated(code: str, template: str, day: datetime.date) -> str:
+    how = conventions(code)
+    names = {"month": how.months[day.month - 1], "weekday": how.weekdays[day.weekday()]}
+    return template.format(day=day.day, year=day.year, **names)

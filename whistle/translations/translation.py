@@ -29,7 +29,7 @@ class Translation:
     @property
     def name(self) -> str:
         """The language's name in itself."""
-        return self.conventions.name
+        return cldr.own_name(self.code)
 
     @property
     def direction(self) -> str:
@@ -51,11 +51,11 @@ class Translation:
 
     def day(self, day: datetime.date) -> str:
         """A date, with the name of its month."""
-        return self._dated(self.conventions.date, day)
+        return cldr.day(self.code, day)
 
     def long_day(self, day: datetime.date) -> str:
         """A date with its day of the week."""
-        return self._dated(self.conventions.long_date, day)
+        return cldr.long_day(self.code, day)
 
     def weekday(self, day: datetime.date | str) -> str:
         """The name of a date's day of the week, or of one that is given in English, as in the manifest."""
@@ -84,11 +84,6 @@ class Translation:
         last = between.pair if len(items) == 2 else between.last
         marks = [between.comma] * (len(items) - 2) + [last] if len(items) > 1 else []
         return [part for pair in zip(items, [*marks, ""], strict=True) for part in pair] if items else []
-
-    def _dated(self, template: str, day: datetime.date) -> str:
-        months, weekdays = self.conventions.months, self.conventions.weekdays
-        names = {"month": months[day.month - 1], "weekday": weekdays[day.weekday()]}
-        return template.format(day=day.day, year=day.year, **names)
 
     def _number(self, n: int | None) -> str | None:
         return None if n is None else cldr.number(self.code, n)

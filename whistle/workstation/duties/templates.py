@@ -11,11 +11,10 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
-from babel import Locale, UnknownLocaleError
-from babel.dates import format_date
 from sqlalchemy import select
 
 from whistle.protocol.untrusted_text import one_line, plain
+from whistle.translations import cldr
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.vault.models import TemplateRow
@@ -23,7 +22,6 @@ from whistle.workstation.workstation import Workstation
 
 TEXTS = Path(__file__).parent / "texts"
 DEFAULT = "en"
-SPELLED = {"en": "en_GB", "zh": "zh_Hans"}  # how a language's dates are written, where its code does not say it
 ACKNOWLEDGEMENT = "acknowledgement"
 OCCASIONS = {
     ACKNOWLEDGEMENT: "Acknowledgement of receipt",
@@ -137,11 +135,7 @@ def check(text: str) -> None:
 
 def in_words(day: datetime.date, language: str) -> str:
     """A day as it is written in a language; in English where its way is not known."""
-    try:
-        locale = Locale.parse(SPELLED.get(language, language), sep="_" if language in SPELLED else "-")
-    except (UnknownLocaleError, ValueError):
-        locale = Locale.parse(SPELLED[DEFAULT])
-    return format_date(day, "long", locale=locale)
+    return cldr.day(language if cldr.is_known(language) else DEFAULT, day)
 
 
 def _values(workstation: Workstation, case: Case, language: str) -> dict[str, str]:
