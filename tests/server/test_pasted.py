@@ -54,7 +54,7 @@ def test_pasting_it_again_stores_it_once(app: flask.Flask, org: parties.Organisa
     block = sealed(org, who)
     Visitor(app).tell(block)
     again = Visitor(app, "ar").tell("\r\n" + block.replace("\n", "\r\n") + "\n", channel="fraud")
-    assert again.answer.status_code == 200 and "كلماتك الاثنتا عشرة هي التي عرضها حاسوبك" in again.text
+    assert again.answer.status_code == 200 and "كلماتك الاثنتا عشرة هي التي عرضها عليك حاسوبك" in again.text
     assert len(opened(app, org, "ombuds")) == 1
 
 
