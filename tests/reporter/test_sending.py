@@ -13,7 +13,19 @@ from click.testing import Result
 
 from tests.parties import DAY
 from tests.reporter.device import NAME as PHOTO
-from tests.reporter.device import TEXT, Device, connected, content, instead, large, photo, readable, twelve, typed
+from tests.reporter.device import (
+    TEXT,
+    Device,
+    connected,
+    content,
+    instead,
+    large,
+    photo,
+    publish,
+    readable,
+    twelve,
+    typed,
+)
 from tests.server.visitor import Visitor, opened, store_of
 from tests.serving import WSGI
 from whistle.protocol.case import attachment, message
@@ -60,6 +72,25 @@ def test_words_are_shown_only_when_all_is_stored(device: Device) -> None:
     done = device.run("send", "--channel", "fraud", text=TEXT)
     assert (done.exit_code, done.stdout) == (1, "")
     assert "the server is full; it kept nothing of this" in done.stderr
+
+
+def test_nothing_is_sealed_to_who_has_gone_meanwhile(device: Device) -> None:
+    """A list of readers that changes while somebody writes is told, and nothing of the message is kept."""
+    after = device.org.next()
+
+    def meanwhile(application: WSGI, environ: dict[str, Any], start: Any) -> Any:
+        if environ["PATH_INFO"] == "/api/ready":
+            publish(device, after)
+        return application(environ, start)
+
+    device.between = meanwhile
+    done = device.run("send", "--channel", "harassment", str(photo(device, 1000)), text=TEXT)
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the list of readers has changed since you began; nothing of this was stored" in done.stderr
+    assert device.requests[-2:] == ["/api/store", "/api/drop"]
+    device.between = None
+    device.send()
+    assert device.report.keys == after.keys
 
 
 @pytest.mark.parametrize(

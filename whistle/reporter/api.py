@@ -57,12 +57,14 @@ class Api:
         """Store a block for the report that follows; `upload` is random, the same for all of its blocks."""
         self._link.post("/api/block", b"".join((upload, *block)), 0)
 
-    def store(self, token: bytes, envelopes: Sequence[bytes], blocks: Sequence[bytes]) -> None:
+    def store(self, token: bytes, envelopes: Sequence[bytes], blocks: Sequence[bytes], serial: int) -> None:
         """Store a message, or a report with its slip, with blocks stored before; repeating it changes nothing.
 
-        Raises Lost when blocks are not there any more.
+        `serial` is that of the manifest by which they were sealed.  Raises Lost when blocks are not there any more,
+        Declined when a newer manifest is in force.
         """
-        self._link.post("/api/store", submission.encode(token, envelopes, blocks), 0)
+        sealed_by = {submission.SERIAL: str(serial)}
+        self._link.post("/api/store", submission.encode(token, envelopes, blocks), 0, sealed_by)
 
     def look(self, ids: Sequence[bytes], slots: int) -> list[Found]:
         """Look up the sorted ids of one reporter, with as many questions as it takes."""

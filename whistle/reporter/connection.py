@@ -8,7 +8,7 @@ import contextlib
 import http.cookiejar
 import secrets
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit
 
@@ -27,7 +27,7 @@ OK = (200, 204)
 MISSING = 404
 LIMITED = 429
 PASSING = frozenset({408, 425, LIMITED})  # and all from 500 on, except FULL
-FULL, TAKEN, LOST = 507, 409, 424
+FULL, TAKEN, RENEWED, LOST = 507, 409, 412, 424
 UNVERIFIED = "CERTIFICATE_VERIFY_FAILED"  # from OpenSSL; other TLS errors are broken connections
 LOCAL = frozenset({"localhost", "127.0.0.1", "::1"})
 HEADERS = {"Accept": "*/*", "Accept-Encoding": "identity", "User-Agent": "whistle"}
@@ -75,9 +75,9 @@ class Link:
         """A published file of at most ``limit`` bytes, None if there is none.  Raises Away, Declined, BadServer."""
         return self._again(lambda: self._ask("GET", f"/{name}", b"", limit))
 
-    def post(self, path: str, body: bytes, limit: int) -> bytes:
-        """The answer of at most ``limit`` bytes.  Raises Away, Declined, BadServer."""
-        answer = self._again(lambda: self._ask("POST", path, body, limit))
+    def post(self, path: str, body: bytes, limit: int, named: Mapping[str, str] | None = None) -> bytes:
+        """The answer of at most ``limit`` bytes; ``named`` are further headers.  Raises Away, Declined, BadServer."""
+        answer = self._again(lambda: self._ask("POST", path, body, limit, named))
         if answer is None:
             raise BadServer("this server has no such address", "check the address; the server may be an older one")
         return answer
@@ -107,8 +107,10 @@ class Link:
                 self._met = True
                 return answer
 
-    def _ask(self, method: str, path: str, body: bytes, limit: int) -> bytes | None:
-        with self._sent(method, path, body) as response:
+    def _ask(
+        self, method: str, path: str, body: bytes, limit: int, named: Mapping[str, str] | None = None
+    ) -> bytes | None:
+        with self._sent(method, path, body, named=named) as response:
             if response.status_code == MISSING:
                 return None
             if response.status_code not in OK:
@@ -118,9 +120,14 @@ class Link:
 
     @contextlib.contextmanager
     def _sent(
-        self, method: str, path: str, body: bytes, timeout: tuple[int, int] | None = None
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        timeout: tuple[int, int] | None = None,
+        named: Mapping[str, str] | None = None,
     ) -> Iterator[requests.Response]:
-        headers = {**HEADERS, "Content-Type": OCTETS} if method == "POST" else HEADERS
+        headers = {**HEADERS, **({"Content-Type": OCTETS} if method == "POST" else {}), **(named or {})}
         try:
             with self._session.request(
                 method,
@@ -157,6 +164,11 @@ def _error(response: requests.Response) -> ReporterError:
         return Declined("the server is full; it kept nothing of this", "keep your text and try again tomorrow")
     if status == TAKEN:
         return Declined("something else is stored there already", "run the command again from its beginning")
+    if status == RENEWED:
+        return Declined(
+            "the list of readers has changed since you began; nothing of this was stored",
+            "see that this computer's date is right, and run the command again: it shows who reads now",
+        )
     if status == LOST:
         return Lost("the server has lost files of this message before it was stored", "send it again")
     wait = _seconds(response.headers.get("Retry-After", ""))

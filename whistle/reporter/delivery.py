@@ -75,7 +75,7 @@ def send(api: Api, writer: Writer, draft: Draft, files: Sequence[File], course: 
         with _uploading(api, course) as upload:
             attachments = _put_files(api, files, course, upload)
             parcel = writer.report(replace(draft, attachments=attachments), reporter)
-            _store(api, parcel, upload, course)
+            _store(api, parcel, upload, course, writer.known.manifest.serial)
 
     _again_if_lost(deliver, files)
     return reporter
@@ -100,7 +100,7 @@ def follow_up(
             digest = _digest(draft.text, attachments)
             whole = replace(draft, attachments=attachments)
             parcel = writer.follow_up(whole, reporter, case, os.urandom(ATTEMPT), digest)
-            _store(api, parcel, upload, course)
+            _store(api, parcel, upload, course, writer.known.manifest.serial)
 
     _again_if_lost(deliver, files)
 
@@ -155,12 +155,12 @@ def _uploading(api: Api, course: Course) -> Iterator[_Upload]:
         raise
 
 
-def _store(api: Api, parcel: Submission, upload: _Upload, course: Course) -> None:
+def _store(api: Api, parcel: Submission, upload: _Upload, course: Course, serial: int) -> None:
     for block in parcel.blocks:
         upload.blocks.append(block[0])
         course.persist(lambda block=block: api.put_block(upload.id, block))  # type: ignore[misc]
     try:
-        course.persist(lambda: api.store(parcel.token, parcel.envelopes, upload.blocks))
+        course.persist(lambda: api.store(parcel.token, parcel.envelopes, upload.blocks, serial))
     except TooMuch:
         raise
     except Away as exc:

@@ -28,7 +28,7 @@ const FAULTS = { 404: "missing", 408: "busy", 409: "taken", 412: "renewed", 424:
  * @typedef {"waiting" | "collected" | "removed"} State
  *
  * Why a request failed: cancelled by the page; no connection; the server is overloaded or failed; rate limit; another
- * message is stored under the token; another manifest is in force; it has lost blocks of the message; its disk is full; not found; or the request or
+ * message is stored under the token; a newer manifest is in force; it has lost blocks of the message; its disk is full; not found; or the request or
  * its answer is not valid.
  *
  * @typedef {"cancelled" | "offline" | "busy" | "limited" | "taken" | "renewed" | "lost" | "full" | "missing" | "refused"} Fault
@@ -90,7 +90,7 @@ export class Api {
    * @param {Uint8Array} token
    * @param {Uint8Array[]} envelopes
    * @param {Uint8Array[]} blocks their ids
-   * @param {number} [serial] of the manifest that they were sealed by, to be refused unless it is in force
+   * @param {number} [serial] of the manifest that they were sealed by, to be refused if a newer one is in force
    */
   async store(token, envelopes, blocks, serial) {
     /** @type {Record<string, string>} */

@@ -18,6 +18,7 @@ from whistle.protocol.errors import Malformed
 from whistle.protocol.schema import hexadecimal, list_of
 
 MAX_BLOCKS = 20_000  # of one submission
+SERIAL = "Whistle-Manifest"  # a header: the serial of the manifest by which a message was sealed (SPEC 9.1)
 MAX_HEAD = 1024 * 1024  # bytes of the JSON before the envelopes
 REPORT = 2  # envelopes: a report and its slip
 LABEL = "WHISTLE SEALED REPORT"

@@ -4,7 +4,9 @@ URLs never contain ids or tokens.  Bodies are `application/octet-stream`, which 
 a preflight.
 """
 
+import contextlib
 import itertools
+import re
 import struct
 from collections.abc import Iterator
 from datetime import date
@@ -31,6 +33,7 @@ FETCH = 64  # blocks in one response
 EPOCH = date(1970, 1, 1)
 HEAD = struct.Struct(">IB")  # of an answer to a lookup: how many entries it has, and whether there are more
 ENTRY = struct.Struct(f">{ID}sBII")  # id, state, day of the state, length of the body that follows
+DECIMAL = re.compile(r"[0-9]{1,16}")
 ZEROS = bytes(32_768)  # the padding is sent in pieces of these, which all answers share
 STATES = {State.WAITING: 0, State.COLLECTED: 1, State.REMOVED: 2}
 WITHDRAWN = {"withdrawn": 0, "collected": 1, "unknown": 2}
@@ -165,16 +168,15 @@ def _body(low: int, high: int) -> bytes:
 
 
 def _check_manifest(instance: Instance) -> None:
-    """Refuse what was sealed by another manifest than the one in force, if the program says by which."""
-    serial = flask.request.headers.get("Whistle-Manifest", "")
-    if not serial:
+    """Refuse what was sealed by an older manifest than the one in force, if the program says by which."""
+    named = flask.request.headers.get(submission.SERIAL, "")
+    if not named:
         return
-    try:
-        current = instance.published.now().current(instance.today)
-    except NoManifest as error:
-        raise _renewed() from error
-    if serial != str(current.manifest.serial):
-        raise _renewed()
+    if not DECIMAL.fullmatch(named):
+        raise _malformed()
+    with contextlib.suppress(NoManifest):
+        if int(named) < instance.published.now().current(instance.today).manifest.serial:
+            raise _renewed()
 
 
 def _parse_store(body: bytes, slots: int) -> submission.StoreRequest:
