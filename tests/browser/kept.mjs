@@ -12,6 +12,7 @@ console.log(JSON.stringify(started.wsEndpoint()));
 await started.disconnect(); // Firefox bears one session at a time: the walk's
 process.stdin.resume();
 process.stdin.on("end", () => program.kill("SIGKILL"));
+process.on("SIGTERM", () => program.kill("SIGKILL"));
 program.on("exit", () => {
   rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
   process.exit();

@@ -5,6 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+SOON = 10  # seconds that a program gets to end its browser
 KEPT: "dict[str, tuple[subprocess.Popen[str], str]]" = {}
 
 
@@ -23,5 +24,18 @@ def endpoint(given: dict[str, Any]) -> str:
 
 def discard(given: dict[str, Any]) -> None:
     """Start another one next time: a walk that broke off may have left a session behind."""
-    if given.get("endpoint"):
-        KEPT.pop(given["browser"])[0].kill()
+    if given.get("endpoint") and given["browser"] in KEPT:
+        process, _ = KEPT.pop(given["browser"])
+        assert process.stdin
+        process.stdin.close()  # it ends its browser, and removes the profile
+        end(process)
+
+
+def end(process: "subprocess.Popen[str]") -> None:
+    """End a program of ours with the browser that it may have started, which a kill alone would leave behind."""
+    process.terminate()
+    try:
+        process.wait(SOON)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()

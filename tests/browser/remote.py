@@ -22,7 +22,10 @@ class Remote:
         self._process.stdin.write(json.dumps([step, *more]) + "\n")
         self._process.stdin.flush()
         said = self._process.stdout.readline()
-        assert said, (step, more, self._process.communicate()[1][-3000:])
+        if not said:
+            kept.end(self._process)  # else its errors may have no end
+            assert self._process.stderr
+            raise AssertionError((step, more, self._process.stderr.read()[-3000:]))
         return json.loads(said)
 
     def open(self, words: str, wanted: str = "main form:has([value=follow-up])") -> str:
@@ -42,7 +45,7 @@ def remote(name: str, address: str, language: str = "en", **more: Any) -> Iterat
         try:
             yield Remote(process)
         except BaseException:
-            process.kill()
+            kept.end(process)
             kept.discard(given)
             raise
         assert process.stdin and process.stdout and process.stderr
