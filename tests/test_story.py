@@ -45,12 +45,12 @@ def test_a_report_is_read_answered_and_followed_up(tmp_path: Path) -> None:
         again = Visitor(app).come_back(" ".join(twelve))
         assert "picked up" in again.text.lower() and "Are you safe?" not in again.html
         answer = Upload("advice.txt", "text/plain", io.BytesIO(b"Call us."))
-        compose.reply(workstation, case, "Are you safe?", [answer])
+        compose.reply(workstation, case, "Are you safe?", [answer], mark="acknowledgement")
         exchange(workstation, stick)
         courier.exchange(stick)
 
         again.come_back(" ".join(word[:4].upper() for word in twelve))
-        assert "Are you safe?" in again.html and "advice.txt" in again.html
+        assert "Are you safe?" in again.html and "advice.txt" in again.html and "Save the receipt" in again.text
         again.step("follow-up", {"text": "Yes, but he calls me every day."})
 
         courier.exchange(stick)

@@ -129,7 +129,8 @@ function checkReply({ code, slip, manifests, slots, lane, n, stored, line, signa
   const [reporter, chain] = [retrieval.derive(hexToBytes(code)), new ManifestChain(manifests.map(known))];
   const validator = new ReplyValidator(reporter, chain, slip && message.parse(data(slip)), slots);
   const signed = { line: data(line), signature: base64.decode(signature) ?? new Uint8Array(0), message: message.parse(data(line)) };
-  return { by: validator.check(signed, { lane, n }, stored).id };
+  const { id: by } = validator.check(signed, { lane, n }, stored);
+  return { by, receipt: validator.receipt(signed.message, stored)?.text ?? null };
 }
 
 /** @param {any} given */

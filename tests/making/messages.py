@@ -279,6 +279,10 @@ BAD_REPLIES: dict[str, Change] = {
     "answers": ("a field that only reports have", _set(answers={"a": "b"})),
     "mark_unknown": ("a mark that there is not", _set(mark="thanks")),
     "mark_empty": ("an empty mark, which is left out", _set(mark="")),
+    "receipt_without_mark": (
+        "a receipt where there is no mark",
+        _set(receipt={"received": DAY.isoformat(), "signature": "untrusted comment: "}),
+    ),
     "mark_without_content": (
         "a mark where there is no content",
         lambda value: (value.pop("text"), value.update(mark="feedback")),

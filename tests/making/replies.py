@@ -8,6 +8,8 @@ from typing import Any
 from tests.making import cast
 from tests.making.cast import DAY, MANIFEST, REPORTER, SLOTS, known, reviewer
 from tests.making.vector import Vector, told
+from whistle.protocol.case.message import Receipt
+from whistle.protocol.reporter import receipts
 from whistle.protocol.trust.manifest import SignedManifest
 
 ONE = datetime.timedelta(days=1)
@@ -34,11 +36,23 @@ def vectors() -> Iterator[Vector]:
     late = END + ONE
     ethics: dict[str, Any] = {"sender": "ethics", "lane": 1}
     counsel: dict[str, Any] = {"sender": "counsel", "lane": SLOTS + 1, "readers": ("ombuds", "counsel")}
+    stated = receipts.text(REPORTER.case.hex(), DAY)
+    own, other = (receipts.sign(cast.SIGNERS[id], REPORTER.case.hex(), DAY) for id in ("ombuds", "ethics"))
+    foreign = receipts.sign(cast.SIGNERS["ombuds"], cast.STRANGER.case.hex(), DAY)
+    comment = Receipt(DAY, cast.SIGNERS["ombuds"].sign(stated.encode(), "whistle").decode())
+    given_out: dict[str, Any] = {"mark": "acknowledgement", "receipt": own}
     cases: list[tuple[str, str, str, dict[str, Any], dict[str, Any]]] = [
         ("ok", "by the first reader, in the first lane", "ok", {}, {}),
         ("ok_let_in", "by somebody who is not in the slip, in a lane from `slots` on", "ok", counsel, {}),
         ("ok_last_day", "stored on the last day of its key", "ok", ethics, {"stored": END}),
         ("ok_without_slip", "where the slip is gone", "ok", counsel, {"slip": None}),
+        ("ok_receipt", "with a receipt", "ok", given_out, {}),
+        ("ok_receipt_by_another", "with a receipt that another signed", "ok", {**given_out, "receipt": other}, {}),
+        ("ok_receipt_of_another", "with a receipt of another case", "ok", {**given_out, "receipt": foreign}, {}),
+        ("ok_receipt_of_another_day", "with a receipt of another day", "ok",
+         {**given_out, "receipt": replace(own, received=END)}, {}),
+        ("ok_receipt_under_another_comment", "with a signature that was made for something else", "ok",
+         {**given_out, "receipt": comment}, {}),
         ("late", "dated back: stored a day after its key ended", "forged", ethics, {"stored": late}),
         ("dated_after", "dated after its key ended", "forged", {**ethics, "day": late}, {"stored": END}),
         ("other_key", "signed by another reviewer", "forged", {}, {"by": "ethics"}),
@@ -66,5 +80,5 @@ def vectors() -> Iterator[Vector]:
             "line": told(signed.line),
             "signature": cast.base64_of(signed.signature),
         }
-        output = {"by": content.sender} if expect == "ok" else {}
-        yield Vector(f"reply_{name}", about, expect, given, output)
+        output = {"by": content.sender, "receipt": stated if content.receipt == own else None}
+        yield Vector(f"reply_{name}", about, expect, given, output if expect == "ok" else {})

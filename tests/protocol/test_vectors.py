@@ -175,7 +175,9 @@ def run_reply(given: Given) -> Given:
     line = data(given["line"])
     signed = Signed(line, base64.b64decode(given["signature"]), message.parse(line))
     stored = datetime.date.fromisoformat(given["stored"])
-    return {"by": validator.check(signed, (given["lane"], given["n"]), stored).sender}
+    reply = validator.check(signed, (given["lane"], given["n"]), stored)
+    receipt = validator.receipt(reply, stored)
+    return {"by": reply.sender, "receipt": receipt and receipt.text}
 
 
 def run_envelope(given: Given) -> Given:

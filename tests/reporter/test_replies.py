@@ -16,11 +16,13 @@ from tests.reporter.device import TEXT, Device, attached, collect, content, phot
 from tests.server.test_replies import long
 from tests.server.visitor import Visitor, answer, opened, store_of, turn
 from tests.serving import WSGI
+from tests.stock.programs import attempt, run
 from whistle.protocol.case import continuation
 from whistle.protocol.case.envelope import REPLIES_KEPT
 from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import words
-from whistle.protocol.code.retrieval import Reporter, derive, place_ids
+from whistle.protocol.code.retrieval import Reporter, derive, place_ids, reference
+from whistle.protocol.reporter import receipts
 from whistle.protocol.reporter.reply_validation import validate
 from whistle.reporter.api import STATES
 from whistle.server.api.reporter import ENTRY, EPOCH, HEAD
@@ -52,6 +54,25 @@ def test_the_way_there_and_back(device: Device) -> None:
     assert content(device, follow_up.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
     late = device.run("withdraw", "--yes", words=typed(who))
     assert late.exit_code == 1 and "it was already picked up" in late.stderr
+
+
+def test_a_receipt_is_kept_and_checked_by_stock_minisign(device: Device) -> None:
+    """It names the case by its reference and a day, and nothing else; a reader's key of the manifest has signed it."""
+    who = device.send()
+    receipt = receipts.sign(device.org.people["ombuds"].secret, who.case.hex(), parties.DAY)
+    answer(device.app, device.org, who, device.report, "We have it.", mark="acknowledgement", receipt=receipt)
+    saved = device.folder / "saved"
+    shown = device.run("replies", "--save", str(saved), words=typed(who))
+    assert "With a signed receipt" in shown.stdout and "Whoever finds it with you knows that you wrote." in shown.stdout
+    assert (saved / "receipt.txt").read_text() == (
+        f"Whistle receipt\nreference: {reference(who.case)}\nreceived: 2026-11-22\n"
+    )
+    listed = device.org.manifest.reviewer("ombuds")
+    assert listed
+    run("minisign", "-V", "-P", listed.signing[0].key, "-m", saved / "receipt.txt")
+    (saved / "receipt.txt").write_text("Whistle receipt\nreference: 0000-0000-0000\nreceived: 2026-11-22\n")
+    forged = attempt("minisign", "-V", "-P", listed.signing[0].key, "-m", saved / "receipt.txt")
+    assert forged.returncode != 0
 
 
 def test_what_is_kept_back_is_told(device: Device) -> None:

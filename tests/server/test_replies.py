@@ -5,6 +5,7 @@ import datetime
 import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import unquote
 
 import flask
 import pytest
@@ -18,6 +19,7 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
+from whistle.protocol.reporter import receipts
 from whistle.server.instance import Instance
 from whistle.server.sealing import case_view
 from whistle.store import Heap, Store, StoredEnvelope
@@ -130,6 +132,23 @@ def test_a_reply_is_shown_with_who_wrote_it(
     assert "they had 1 message from you, dated 22 November 2026" in visitor.text
     assert "Are you &lt;b&gt;safe&lt;/b&gt;?\nTell us." in visitor.html
     assert ("div", {"class": "text", "lang": "en", "dir": "auto", "translate": "no"}) in visitor.page.tags
+
+
+def test_a_receipt_is_kept_without_asking_the_server(
+    app: flask.Flask, org: parties.Organisation, visitor: Visitor, code: str, who: Reporter
+) -> None:
+    """The page holds both files; a receipt by somebody else, or of another day, is not shown, and the reply is."""
+    report, signer = reported(app, org), org.people["ombuds"].secret
+    good = receipts.sign(signer, who.case.hex(), parties.DAY)
+    for n, receipt in enumerate((good, dataclasses.replace(good, received=parties.DAY + datetime.timedelta(days=1)))):
+        answer(app, org, who, report, f"Reply {n}.", mark="acknowledgement", receipt=receipt, n=n)
+    visitor.come_back(code)
+    assert "Reply 0." in visitor.text and "Reply 1." in visitor.text
+    [stated, seal] = [given["href"] for tag, given in visitor.page.tags if given.get("download")]
+    text, signature = (unquote(each.removeprefix("data:text/plain;charset=utf-8,")) for each in (stated, seal))
+    assert text.endswith("received: 2026-11-22\n") and visitor.text.count("Save the receipt") == 1
+    assert signer.public.verify(text.encode(), signature.encode()) == "whistle receipt"
+    assert report.text not in text + signature
 
 
 def test_the_newest_reply_stands_first(

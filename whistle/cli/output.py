@@ -121,6 +121,9 @@ def _reply(found: FoundReply, whole: Whole) -> Iterator[str]:
     yield from quoted(reply.text)
     for attachment in found.attachments:
         yield f"  With a file: {one_line(attachment.name)} ({attachment.size} bytes)"
+    if found.receipt:
+        yield "  With a signed receipt, which `--save` keeps: it says that your report was received, not what is in it."
+        yield "  Whoever finds it with you knows that you wrote."
     yield f"  When they wrote this they had {reply.have.count} message(s) from you, the newest of {reply.have.day}."
 
 

@@ -30,6 +30,7 @@ from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.reporter import compose, submission
 from whistle.protocol.reporter.compose import Continued, Draft
 from whistle.protocol.reporter.questions import WAY, Questions
+from whistle.protocol.reporter.reply_validation import FoundReply
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.trust.manifest_chain import offered
 from whistle.protocol.untrusted_text import one_line
@@ -106,7 +107,9 @@ def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], *
 
 @reporter.command()
 @click.option(
-    "--save", type=click.Path(path_type=Path, file_okay=False), help="Save the replies' files in this folder."
+    "--save",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Save files and receipts in this folder.",
 )
 @words_option
 @pinned
@@ -128,17 +131,25 @@ def _save(api: Api, view: CaseView, folder: Path) -> None:
         reply = found
         with suppress(ProtocolError):  # then what is said of it stands among the replies
             reply = reporters.whole(api, found)
-        for record in reply.attachments:
+        for name, saving in _to_save(api, reply, folder):
             try:
-                path = reporters.save(api, record, folder, Progress(LABELS))
+                path = saving()
             except CannotSave as exc:
                 failed += 1
                 whose = f"{one_line(reply.role or reply.name)}, {reply.day}"
-                click.echo(f"Not saved: {one_line(record.name)} (from {whose}): {exc}; {exc.hint}", err=True)
+                click.echo(f"Not saved: {one_line(name)} (from {whose}): {exc}; {exc.hint}", err=True)
             else:
                 click.echo(f"Saved: {path.name}")
     if failed:
         raise Problem(f"{failed} file(s) could not be saved", "the others were; what was not is named above")
+
+
+def _to_save(api: Api, reply: FoundReply, folder: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
+    """What came with a reply: the name of each file, and what saves it."""
+    for record in reply.attachments:
+        yield record.name, functools.partial(reporters.save, api, record, folder, Progress(LABELS))
+    for name, text in reporters.receipt_files(reply).items():
+        yield name, functools.partial(reporters.save_text, name, text, folder)
 
 
 def audience_options(command: Callable[..., Any]) -> Any:

@@ -4,7 +4,7 @@ from whistle.reporter.api import Api
 from whistle.reporter.connection import Link, Server
 from whistle.reporter.delivery import SEALED, Course, File, follow_up, seal, send
 from whistle.reporter.errors import Away, BadServer, CannotSave, Declined, ReporterError, TooMuch, Untrusted
-from whistle.reporter.lookup import CaseView, look, save, whole
+from whistle.reporter.lookup import CaseView, look, receipt_files, save, save_text, whole
 
 __all__ = [
     "SEALED",
@@ -23,7 +23,9 @@ __all__ = [
     "Untrusted",
     "follow_up",
     "look",
+    "receipt_files",
     "save",
+    "save_text",
     "seal",
     "send",
     "whole",

@@ -4,7 +4,7 @@ Anything in a reply's place that is not signed by a reviewer who may answer ther
 """
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.reporter.api import TOGETHER, Api, Found
 from whistle.reporter.errors import CannotSave
 
+RECEIPT = "receipt.txt"
 Progress = Callable[[str, int, int], None]
 
 
@@ -90,12 +91,27 @@ def whole(api: Api, found: FoundReply) -> FoundReply:
 
 def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path:
     """Save a reply's file, whole or not at all, under a harmless name.  Raises CannotSave, ReporterError."""
+    return _saved(record.name, content(api, record, progress), folder)
+
+
+def receipt_files(found: FoundReply) -> dict[str, str]:
+    """The receipt that came with a reply and the signature beside it, by their names; empty if none came."""
+    receipt = found.receipt
+    return {RECEIPT: receipt.text, f"{RECEIPT}.minisig": receipt.signature} if receipt else {}
+
+
+def save_text(name: str, text: str, folder: Path) -> Path:
+    """Save a small text, whole or not at all.  Raises CannotSave."""
+    return _saved(name, [text.encode()], folder)
+
+
+def _saved(name: str, pieces: Iterable[bytes], folder: Path) -> Path:
     try:
         folder.mkdir(mode=0o700, exist_ok=True)
         with new_file(folder) as (file, name_it):
-            for piece in content(api, record, progress):
+            for piece in pieces:
                 file.write(piece)
-            return name_it(lambda count: numbered(record.name, count))
+            return name_it(lambda count: numbered(name, count))
     except Malformed as exc:
         raise CannotSave(
             "a file of a reply has not wholly arrived, or is damaged; nothing of it was saved", "try again in some days"

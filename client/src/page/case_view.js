@@ -83,7 +83,7 @@ function isOver({ state, replies, late, missing }) {
  * @param {Element} item
  * @param {any} reply
  */
-export function fillReply({ kit }, item, { from, day, text, rest, language, have, attachments = [], index, lane, n }) {
+export function fillReply({ kit }, item, { from, day, text, rest, language, have, attachments = [], receipt, index, lane, n }) {
   const closed = /** @type {HTMLFormElement} */ (item.querySelector("form:has([name=reply])"));
   closed.dataset.reply = String(index);
   /** @type {HTMLInputElement} */ (closed.querySelector("[name=reply]")).value = `${lane}-${n}`;
@@ -100,8 +100,35 @@ export function fillReply({ kit }, item, { from, day, text, rest, language, have
   if (!rest) {
     closed.remove();
   }
+  fillReceipt(/** @type {Element} */ (item.querySelector(".receipt")), receipt);
   const arrived = kit.message("case.arrived", { day: isolate(kit.day(have.day)) }, have.count);
   fill(item, { from: isolate(from), day: kit.day(day), text: rest ? kit.message("case.long") : (text ?? ""), language, arrived });
+}
+
+/**
+ * Show the receipt that came with a reply, and what saves it; nothing if none came.
+ *
+ * @param {Element} part
+ * @param {{ text: string, signature: string } | null} receipt
+ */
+function fillReceipt(part, receipt) {
+  if (!receipt) {
+    part.remove();
+    return;
+  }
+  /** @type {Element} */ (part.querySelector("pre")).textContent = receipt.text;
+  const [statement, signature] = part.querySelectorAll("a");
+  statement.setAttribute("href", saved(receipt.text));
+  signature.setAttribute("href", saved(receipt.signature));
+}
+
+/**
+ * The address of a small text file that the page itself holds.
+ *
+ * @param {string} text
+ */
+function saved(text) {
+  return `data:text/plain;charset=utf-8,${encodeURIComponent(text)}`;
 }
 
 /**

@@ -76,7 +76,9 @@ export class PageRequest extends Task {
       isOpen: manifest.standing(current, this._question.environment.day) !== "closed",
       collection: current.collection,
       reference: reference(reporter.case),
-      replies: replies.map(({ day, reviewer, reply }) => ({ ...reply, day, from: this._shown(reviewer) })).reverse(),
+      replies: replies
+        .map(({ day, reviewer, reply, receipt }) => ({ ...reply, receipt, day, from: this._shown(reviewer) }))
+        .reverse(),
     };
   }
 

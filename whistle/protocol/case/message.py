@@ -26,6 +26,7 @@ MAX_ATTACHMENTS = 500
 MAX_REST = 16_777_216  # bytes; parsing JSON takes many times its length in memory
 MAX_LINE = 65_536  # bytes
 MAX_ORIGINALS = 10_000
+MAX_RECEIPT = 1024  # characters of a minisign file
 RECIPIENT = 1_959  # characters of a hybrid recipient's text
 CONTENT = ("text", "answers", "attachments", "originals")
 REST = ("", "application/json")  # name and type of a `rest`
@@ -78,6 +79,14 @@ class Continues:
     case: str = schema.field(HASH)
     sign: str = schema.field(schema.hexadecimal(32))
     signature: str = schema.field(schema.base64_of(64))
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """The day on which a report arrived, and a reviewer's minisign file over the statement of that (SPEC 4.12)."""
+
+    received: datetime.date = schema.field(schema.day)
+    signature: str = schema.field(schema.text(MAX_RECEIPT))
 
 
 @dataclass(frozen=True)
@@ -226,6 +235,7 @@ class Reply(Body, ByReviewer):
     have: Have = schema.field(schema.record(Have))
     language: str = schema.field(schema.identifier)
     mark: str = schema.field(schema.one_of(*MARKS), default="")
+    receipt: Receipt | None = schema.field(schema.record(Receipt), default=None)
     replaces: str = schema.field(HASH, default="")
     earlier: tuple[Earlier, ...] = schema.field(schema.list_of(schema.record(Earlier), 64), default=())
 
@@ -233,6 +243,8 @@ class Reply(Body, ByReviewer):
         super().__post_init__()
         if self.mark and self.is_notice:
             raise Malformed("a reply without content has a mark")
+        if self.receipt and not self.mark:
+            raise Malformed("a reply without a mark has a receipt")
 
     @property
     def is_notice(self) -> bool:

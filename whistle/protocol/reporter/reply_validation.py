@@ -12,10 +12,12 @@ from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import MARKS, Reply, Signed, Slip
 from whistle.protocol.code.retrieval import PLACES, Reporter, place_ids
 from whistle.protocol.errors import Forged, Malformed, ProtocolError
-from whistle.protocol.reporter import missing_replies
+from whistle.protocol.reporter import missing_replies, receipts
 from whistle.protocol.reporter.missing_replies import Named, is_place_of
+from whistle.protocol.reporter.receipts import Statement
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
+from whistle.protocol.trust.minisign import PublicKey
 
 PAGE = 262_144  # bytes of the same for a page that a server shows, and of any one reply's
 ROOM = 8 * 1024**2  # bytes of the `rest` of one reviewer's replies that are opened at once, the shortest first
@@ -40,6 +42,7 @@ class FoundReply:
     reviewer: Reviewer
     reply: Reply
     hash: str
+    receipt: Statement | None = None  # if its author has signed it
 
     @property
     def name(self) -> str:
@@ -218,7 +221,14 @@ class ReplyValidator:
         reply = self.check(signed, place, stored.day)
         reviewer = self._manifests.reviewer(reply.sender)
         assert reviewer  # a key was found, so some manifest lists them
-        return FoundReply(stored.day, reviewer, reply, signed.hash)
+        return FoundReply(stored.day, reviewer, reply, signed.hash, self.receipt(reply, stored.day))
+
+    def receipt(self, reply: Reply, day: datetime.date) -> Statement | None:
+        """What a reply that was stored on that day states of the report, if its author has signed it (SPEC 4.12)."""
+        reviewer, valid = self._manifests.reviewer(reply.sender), self._manifests.signing_keys(reply.sender, day)
+        listed = reviewer.signing if reviewer else ()
+        keys = [PublicKey.from_text(each.key) for each in listed if each.raw in valid]
+        return receipts.checked(reply.receipt, reply.case, keys)
 
     def check(self, signed: Signed, place: ReplyPlace, day: datetime.date) -> Reply:
         """The reply, if it counts in the place where it was stored on that day.  Raises Malformed, Forged."""

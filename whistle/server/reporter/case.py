@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import flask
 from markupsafe import Markup
@@ -17,6 +18,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.file_names import safe_name
+from whistle.protocol.reporter.receipts import Statement
 from whistle.protocol.reporter.reply_validation import PAGE, MissingReply, ReplyPlace
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.server.reporter import fields, readers_line
@@ -295,4 +297,14 @@ def _reply(visit: Visit, found: FoundReply) -> dict[str, object]:
         "language": visit.t.code if found.is_too_long else reply.language,
         "arrived": t("case.arrived", reply.have.count, day=t.day(reply.have.day)),
         "files": files,
+        "receipt": found.receipt and _receipt(found.receipt),
     }
+
+
+def _receipt(receipt: Statement) -> dict[str, str]:
+    """What is stated, and addresses that hold the two files themselves: saving them asks the server for nothing."""
+    return {"text": receipt.text, "saved": _held(receipt.text), "seal": _held(receipt.signature)}
+
+
+def _held(text: str) -> str:
+    return "data:text/plain;charset=utf-8," + quote(text)

@@ -133,7 +133,7 @@ def _case(visit: Visit) -> dict[str, Any]:
     return {
         "facts": (MARKS["fact"],),
         "plan": ({"day": MARKS["day"], "text": MARKS["step"]},),
-        "replies": ({**MARKS, "files": (file,), "alone": " "},),
+        "replies": ({**MARKS, "files": (file,), "alone": " ", "receipt": {"text": "", "saved": "", "seal": ""}},),
         "late": 1,
         "older": 0,
         "missing": (MARKS["fact"],),

@@ -25,6 +25,7 @@ from whistle.protocol.case.message import (
 )
 from whistle.protocol.code.retrieval import place_ids
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.reporter import receipts
 from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
@@ -66,7 +67,8 @@ def reply(
     current = workstation.trust.sealing()
     whole = unsigned_reply(workstation, case, text, uploads, mark, known)
     records = sealed_files.seal(workstation, uploads)
-    whole = replace(whole, attachments=records)
+    receipt = receipts.sign(workstation.signing, case.id, case.reported) if mark else None
+    whole = replace(whole, attachments=records, receipt=receipt)
     with workstation.change():
         signed = _send(workstation, whole, current, "reporters")
         folded = isinstance(signed.message, Body) and signed.message.rest is not None

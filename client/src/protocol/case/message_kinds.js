@@ -19,6 +19,7 @@ const MAX_ATTACHMENTS = 500;
 export const MAX_REST = 16_777_216; // bytes; parsing JSON takes many times its length of memory
 const MAX_LINE = 65_536; // bytes
 const MAX_ORIGINALS = 10_000;
+const MAX_RECEIPT = 1024; // characters of a minisign file
 const RECIPIENT = 1_959; // characters of a hybrid recipient's text
 const HASH = schema.hexadecimal(32);
 const PEOPLE = schema.listOf(schema.identifier, 64, true);
@@ -73,6 +74,7 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {number} [n]
  * @property {{ count: number, day: string }} [have]
  * @property {"acknowledgement" | "feedback" | ""} [mark]
+ * @property {{ received: string, signature: string } | null} [receipt]
  * @property {string} [replaces]
  * @property {Earlier[]} [earlier]
  * @property {string} [status]
@@ -98,6 +100,7 @@ export function mailbox(value) {
 const KEYS = { name: "Keys", fields: { serial: POSITIVE, hash: HASH } };
 const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } };
 const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: schema.base64Of(64) } };
+const RECEIPT = { name: "Receipt", fields: { received: schema.day, signature: schema.text(MAX_RECEIPT) } };
 const HAVE = { name: "Have", fields: { count: POSITIVE, day: schema.day } };
 const EARLIER = {
   name: "Earlier",
@@ -172,10 +175,11 @@ const RECORDS = {
       have: schema.record(HAVE),
       language: schema.identifier,
       mark: schema.oneOf("acknowledgement", "feedback"),
+      receipt: schema.record(RECEIPT),
       replaces: HASH,
       earlier: schema.listOf(schema.record(EARLIER), 64),
     },
-    defaults: { ...BODY_DEFAULTS, mark: "", replaces: "", earlier: [] },
+    defaults: { ...BODY_DEFAULTS, mark: "", receipt: null, replaces: "", earlier: [] },
   },
   note: { name: "Note", fields: { ...COMMON, ...BY_REVIEWER, ...BODY }, defaults: BODY_DEFAULTS },
   status: {
@@ -254,6 +258,9 @@ export function checkMessage(message) {
   }
   if (message.mark && isNotice(message)) {
     throw new Malformed("a reply without content is marked");
+  }
+  if (message.receipt && !message.mark) {
+    throw new Malformed("a reply without a mark has a receipt");
   }
 }
 

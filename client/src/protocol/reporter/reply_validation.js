@@ -12,7 +12,9 @@ import { isNotice } from "../case/message_kinds.js";
 import * as manifest from "../trust/manifest.js";
 import * as message from "../case/message.js";
 import { PLACES, placeIds } from "../code/retrieval.js";
+import { PublicKey } from "../trust/minisign.js";
 import { compare, isPlaceOf } from "./missing_replies.js";
+import * as receipts from "./receipts.js";
 
 /** @import { Found } from "../../worker/server_api.js" */
 /** @import { Attachment } from "../case/attachment.js" */
@@ -32,13 +34,18 @@ const OPENED = new WeakMap();
 const ROOM = 8_388_608; // bytes of the `rest` of one reviewer's replies that are opened at once, the shortest first
 
 /**
+ * What somebody keeps: what is stated, and the `.minisig` beside it.
+ *
+ * @typedef {{ text: string, signature: string }} Statement
+ *
  * A reply place.
  *
  * @typedef {{ lane: number, n: number }} ReplyPlace
  *
- * A valid reply: the server's day, its author, the message, and its hash.
+ * A valid reply: the server's day, its author, the message, its receipt if its author signed that, and its hash.
  *
- * @typedef {{ day: string, reviewer: Reviewer, reply: Message, hash: string, place: ReplyPlace }} FoundReply
+ * @typedef {{ day: string, reviewer: Reviewer, reply: Message, receipt: Statement | null, hash: string,
+ *   place: ReplyPlace }} FoundReply
  *
  * A reviewer who was let in later: `by` whom, and on which day of the server.
  *
@@ -173,7 +180,20 @@ export class ReplyValidator {
     const { day } = entry;
     const signed = this._open(entry);
     const reviewer = this.check(signed, place, day);
-    return { day, reviewer, reply: signed.message, hash: message.hash(signed), place };
+    const reply = signed.message;
+    return { day, reviewer, reply, receipt: this.receipt(reply, day), hash: message.hash(signed), place };
+  }
+
+  /**
+   * What a reply that was stored on a day states of the report, if its author has signed it (SPEC 4.12).
+   *
+   * @param {Message} reply
+   * @param {string} day
+   */
+  receipt({ receipt, from, case: name }, day) {
+    const valid = this._manifests.signingKeys(from, day).map(bytesToHex);
+    const keys = (this._manifests.reviewer(from)?.signing ?? []).map(({ key }) => PublicKey.fromText(key));
+    return receipts.checked(receipt, name, keys.filter(({ key }) => valid.includes(bytesToHex(key))));
   }
 
   /**
