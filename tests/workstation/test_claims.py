@@ -15,7 +15,7 @@ from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter
 from whistle.workstation.app.app import create_app
-from whistle.workstation.cases import case_list, compose
+from whistle.workstation.cases import case_list, compose, transcript
 from whistle.workstation.tray import drafts, tray
 
 BOTH = "without knowing of the other"
@@ -76,7 +76,7 @@ def test_a_draft_is_seen_too_unless_it_is_discarded_before(world: World, who: Re
     assert tray.items(station) == []
     post(page, f"case/{name}/reply", text="Dear reporter", mark="", keep="draft")
     post(page, f"case/{name}/reply", text="Dear reporter.", mark="")
-    assert [each.what for each in tray.items(station)] == ["reply"]
+    assert [each.what for each in tray.items(station)] == ["reply"] and transcript.FOLLOWS in get(page, "tray")
     assert '<option value="ombuds" selected>' in get(page, f"case/{name}")  # so that a status names no less
     tray.take_back(station, tray.items(station)[0].id)
     post(page, f"case/{name}/reply", text="Dear", mark="", keep="draft")

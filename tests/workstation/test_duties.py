@@ -14,6 +14,7 @@ from tests.workstation.test_commands import Desk
 from tests.workstation.test_hostile import case_of
 from whistle.protocol.code.retrieval import Reporter, reference
 from whistle.workstation import backup
+from whistle.workstation.app import listing
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_list, compose
 from whistle.workstation.duties import calendar_file, clocks, deadlines, office, plan, templates
@@ -157,7 +158,6 @@ def test_an_absence_is_told_to_colleagues_in_a_note(world: World, page: FlaskCli
     station = world.station("ombuds")
     for who in (mine, strange):
         compose.status(station, case_of(world, who), "open", claimed="ombuds")
-    case_list.rows(station)
     away = {"first": "2026-11-27", "last": "2026-12-06", "cover": "ethics"}
     assert "(2)" in get(page, "office")
     said = post(page, "office", **FORM, **away, tell="on")
@@ -188,12 +188,19 @@ def test_the_calendar_file_tells_nothing_unless_told_to(world: World, page: Flas
     assert reference(first.case) in path.read_text("utf-8") and "Copy" not in path.read_text("utf-8")
     for wrong in ("", "whistle.ics", str(world.folder), str(world.folder / "x.exe")):
         assert "alert" in post(page, "duties/calendar", where=wrong)
-    assert "2 days" in post(page, "duties/calendar", where=str(world.folder / "saved" / "whistle.ics"))
+    [own] = re.findall(r'name="where" value="([^"]+)"', get(page, "duties"))
+    assert "2 days" in post(page, "duties/calendar", where=own) and "calendar / " in get(page, "saved")
 
 
-def test_all_that_is_new_is_acknowledged_in_one_act(world: World, page: FlaskClient) -> None:
+def test_all_that_is_new_is_acknowledged_in_one_act(
+    world: World, page: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each in its reporter's language, with the reference in it; after one page that says so, and only once."""
     reporters = told(world, "en", "ar", "zh", "fr", "ru", "es", "sw")
+    monkeypatch.setattr(listing, "AT_ONCE", 2)
+    asked = post(page, "duties/acknowledge")
+    assert "Acknowledge 2 reports" in asked and "acknowledge the other 5 afterwards" in asked
+    monkeypatch.setattr(listing, "AT_ONCE", 7)
     asked = post(page, "duties/acknowledge")
     assert "Acknowledge 7 reports" in asked and "they write sw; there is no text in it" in asked
     fields = dict(re.findall(r'name="(text-\w+)"[^>]*>([^<]*)</textarea>', asked))
@@ -246,7 +253,12 @@ def test_every_text_that_comes_with_it_can_be_filled_in(world: World) -> None:
     words = {each: templates.in_words(day, each) for each in ("ar", "en", "es", "fr", "ru", "zh", "ar-EG", "tlh")}
     assert words["en"] == words["tlh"] == "3 December 2026" and words["zh"] == "2026年12月3日"
     assert words["ru"] == "3 декабря 2026\u202fг." or words["ru"] == "3 декабря 2026 г."
-    assert "ديسمبر" in words["ar"] and words["fr"] == "3 décembre 2026" and "diciembre" in words["es"]
+    assert (
+        "ديسمبر" in words["ar"]
+        and words["fr"] == "3 décembre 2026"
+        and templates.in_words(datetime.date(2026, 12, 1), "fr-CH") == "1er décembre 2026"
+        and "diciembre" in words["es"]
+    )
 
 
 def test_what_is_due_soon_is_told_on_every_page(world: World, page: FlaskClient) -> None:

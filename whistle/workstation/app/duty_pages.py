@@ -8,9 +8,10 @@ import flask
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
+from whistle.workstation import files
 from whistle.workstation.app import pages
 from whistle.workstation.app.pages import session
-from whistle.workstation.cases import overview, transcript
+from whistle.workstation.cases import case_list, overview, transcript
 from whistle.workstation.duties import calendar_file, clocks, office, plan
 from whistle.workstation.duties.clocks import DIRECTIVE, Away
 from whistle.workstation.errors import Refused
@@ -18,7 +19,7 @@ from whistle.workstation.tray import tray
 
 LISTED = 50  # in a page
 MOST_WEEKS = 60
-CALENDAR = "whistle.ics"
+CALENDAR = Path("calendar", "whistle.ics")  # in the folder for what is saved, whose page lists and removes it
 NOTE = "I am away from {first} to {last}, both included. {cover} stands in for me."
 WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CLOCKS = {
@@ -82,7 +83,7 @@ def calendar() -> Response:
         if not path.is_absolute():
             raise Refused("the name must say where the file lies", f"write it as {current.saved / CALENDAR}")
         if path == current.saved / CALENDAR:
-            current.saved.mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.private_folder(path.parent)
         count = calendar_file.write(path, current.due(), current.workstation.today(), named)
         what = "duties with their references" if named else "days, without saying what is due"
         current.say(f"Written to {path}: {count} {what}. Whoever reads that calendar sees that you use Whistle.")
@@ -94,6 +95,7 @@ def calendar() -> Response:
 def clocks_shown() -> str:
     """The office's clocks, to be set."""
     current = session()
+    case_list.refresh(current.workstation)
     return flask.render_template(
         "office.html",
         office=office.of(current.workstation),
@@ -132,6 +134,7 @@ def _tell(away: Away) -> None:
     """Put a note into the tray for each open case of this reviewer's, and say which its cover does not read."""
     current, told, strange = session(), 0, []
     cover = transcript.person(current.workstation, away.cover)
+    case_list.refresh(current.workstation)
     text = NOTE.format(first=away.first, last=away.last, cover=cover)
     for id in office.answered_by_me(current.workstation):
         case = overview.load(current.workstation, id)

@@ -38,6 +38,7 @@ LANGUAGES = {
     "ru": "Russian",
     "zh": "Chinese",
 }  # others by their code
+FOLLOWS = "Colleagues are told with it that the case is open and that you answer it, unless they were told already."
 WRITTEN = "answered; not delivered yet"
 REOPENED = "the reporter wrote after it was closed"
 OPEN_IT = "[open the case to read its first message: it is long, or parts of it have not come yet]"
@@ -213,6 +214,7 @@ def tray_lines(workstation: Workstation, item: Item) -> list[str]:
     said += [f"Answered by: {item.fields['claimed']}"] if item.fields.get("claimed") else []
     words = "\n".join(filter(None, [*said, item.text]))
     why = [f"    {item.reason}"] if item.reason else []
+    why += [f"    {FOLLOWS}"] if item.fields.get("follow") else []
     where = "set aside" if item.aside else "waits for the next exchange"
     heading = f"--- {item.id}: {waiting(workstation, item)}: {where}"
     return [heading, *why, *(quoted(plain(words)) if words else []), *files]

@@ -135,7 +135,8 @@ def check(text: str) -> None:
 
 def in_words(day: datetime.date, language: str) -> str:
     """A day as it is written in a language; in English where its way is not known."""
-    return cldr.day(language if cldr.is_known(language) else DEFAULT, day)
+    words = cldr.day(language if cldr.is_known(language) else DEFAULT, day)
+    return f"1er{words[1:]}" if language.partition("-")[0] == "fr" and day.day == 1 else words  # CLDR says: 1
 
 
 def _values(workstation: Workstation, case: Case, language: str) -> dict[str, str]:
