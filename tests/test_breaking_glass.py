@@ -12,6 +12,7 @@ from tests.workstation.carrying import PASSPHRASE, World, attach
 from whistle.protocol.case import envelope, message
 from whistle.protocol.code.retrieval import Reporter
 from whistle.workstation import backup
+from whistle.workstation.cases import compose, overview
 from whistle.workstation.vault import keyfile
 
 ROOT = Path(__file__).parents[1]
@@ -36,13 +37,17 @@ def test_a_backup_opens_with_stock_tools_alone(tmp_path: Path) -> None:
     world.carrier.put_blocks(blocks)
     world.report(text="It was in the “blue” room.\nTwice.", attachments=(record,))
     world.round("ombuds")
-    folder = backup.save(world.station("ombuds"), tmp_path, PASSPHRASE, keyfile.CHEAP_LOG_N).folder
+    station = world.station("ombuds")
+    backup.save(station, tmp_path, PASSPHRASE, keyfile.CHEAP_LOG_N)
+    compose.note(station, overview.queue(station)[0], "Ask the caretaker.")
+    folder = backup.save(station, tmp_path).folder
     world.close()
 
     status, screen = answer("bash", _script(tmp_path, folder), answers=[PASSPHRASE])
     assert status == 0, screen.decode()
     assert b"attachment: OK" in screen
     assert "report\t" in screen.decode() and "It was in the “blue” room.\\nTwice." in screen.decode()
+    assert "note\t" in screen.decode() and "Ask the caretaker." in screen.decode()
     assert screen.count(b"Signature and comment signature verified") == 1
     out = Path((tmp_path / "out").read_text().strip())
     assert (out / "attachment").read_bytes() == PHOTO

@@ -54,6 +54,9 @@ def test_duties_are_done_by_keyboard(tmp_path: Path) -> None:
         page("goto", f"{home}case/{names[late]}")
         page("see", "#new")
         page("look", "desk-case-new")
+        page("goto", f"{home}backup")
+        page("see", "#elsewhere")
+        page("look", "desk-backup")
     world.close()
 
 

@@ -3,6 +3,7 @@
 import datetime
 import errno
 import hashlib
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -62,8 +63,9 @@ def is_whole(place: Path) -> bool:
     return named <= set(found) and all(hashlib.sha256(data).hexdigest() == name[5:] for name, data in rows.items())
 
 
-def restored(world: World, place: Path, partly: bool = False) -> Workstation:
-    """What a backup gives back."""
+def restored(world: World, place: Path, lacking: list[str] | None = None) -> Workstation:
+    """What a backup gives back; with a list, of a damaged one too, whose faults it then holds."""
+    partly = None if lacking is None else lambda found: lacking.append(found.words())
     return backup.restore(place, world.folder / "new", PASSPHRASE, PASSPHRASE, "test", lambda: DAY, partly=partly)
 
 
@@ -250,6 +252,25 @@ def test_the_index_of_a_backup_has_a_copy(world: World, desk: Workstation) -> No
         opened(world.folder)
 
 
+@pytest.mark.parametrize("name", ["index.age", "keys.age", "README.txt", "parts"])
+def test_what_whoever_had_the_stick_put_there_stops_nothing(world: World, desk: Workstation, name: str) -> None:
+    """A pipe blocks nothing, and no link leads what is written to another folder."""
+    saved(desk, world.folder)
+    kept, other = world.folder / "whistle-backup" / name, world.folder / "other"
+    other.mkdir()
+    (other / "0123456789abcdef.age").write_bytes(b"somebody's")
+    kept.rename(world.folder / "away")
+    if name == "parts":
+        kept.symlink_to(other)
+        with pytest.raises(Refused, match="link to another"):
+            saved(desk, world.folder)
+    else:
+        os.mkfifo(kept)
+        saved(desk, world.folder)
+        assert is_whole(world.folder) and kept.is_file()
+    assert [path.name for path in other.iterdir()] == ["0123456789abcdef.age"]
+
+
 def test_a_damaged_part_is_named_and_the_rest_comes_back(world: World, desk: Workstation) -> None:
     """Trying it and restoring say which; the rest is restored if asked to; without it, the next backup is whole."""
     saved(desk, world.folder)
@@ -265,7 +286,8 @@ def test_a_damaged_part_is_named_and_the_rest_comes_back(world: World, desk: Wor
     with pytest.raises(WorkstationError, match=path.name) as caught:
         restored(world, world.folder)
     assert "--partly" in caught.value.hint
-    again = restored(world, world.folder, partly=True)
+    again = restored(world, world.folder, lacking := [])
+    assert path.name in lacking[0] and "lost: 3 messages" in lacking[0]
     assert list(again.blocks.ids()) == list(desk.blocks.ids()) and not any(map(again.hashes, again.case_ids()))
     again.vault.destroy()
     path.unlink()
@@ -284,7 +306,7 @@ def test_what_waits_or_is_on_its_way_is_not_half_restored(world: World, desk: Wo
     folder.write_index(there.folder, replace(there.index, parts=less), there.identities[0].recipient, desk.signing)
     with pytest.raises(WorkstationError, match="what else was noted"):
         restored(world, world.folder)
-    again = restored(world, world.folder, partly=True)
+    again = restored(world, world.folder, [])
     assert not again.notices()[1:] and len(again.hashes(again.case_ids()[0])) == 2
     again.close()
 

@@ -58,6 +58,10 @@ def test_a_backup_from_the_first_stick_to_trying_it(world: World, page: FlaskCli
     assert "It works" in post(page, "backup/try", place=str(stick), passphrase=PASSPHRASE)
     stick.rename(world.folder / "out")
     assert "It is not there now" in get(page, "backup")
+    [known] = backups.remembered(station.vault)
+    assert "It is not there now" not in post(page, "backup/forget", id=known.id)
+    (world.folder / "out").rename(stick)  # found after all
+    assert "not the one that this workstation wrote last" in post(page, "backup/make", place=str(stick))
 
 
 def test_where_a_backup_would_be_lost_it_is_not_made(world: World, page: FlaskClient, stick: Path) -> None:

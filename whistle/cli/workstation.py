@@ -203,7 +203,7 @@ def try_backup(folder: Path, passphrase_fd: int | None, source: Path) -> None:
     with opened(folder, passphrase_fd) as (station, secret):
         tried = backups.try_backup(station, source, secret, _progress("try"))
     if not tried.works:
-        raise Problem(*tried.lines())
+        raise Problem(tried.lines()[0], "write all of it again: whistle workstation backup --fresh --to FOLDER")
     say(tried.lines())
 
 
@@ -221,7 +221,8 @@ def restore(folder: Path, passphrase_fd: int | None, source: Path, partly: bool)
     Vault.free(folder)
     secret = passphrases.ask(passphrase_fd, "The passphrase of the backup")
     profile, progress = os.environ.get(PROFILE, "standard"), _progress("restore")
-    backups.restore(source, folder, secret, secret, profile, partly=partly, progress=progress).close()
+    lacks = (lambda lacking: click.echo(f"Not restored: {lacking.words()}.")) if partly else None
+    backups.restore(source, folder, secret, secret, profile, partly=lacks, progress=progress).close()
     click.echo("Restored. Exchange a stick that the courier fills from today on: before that, nothing can be written.")
 
 

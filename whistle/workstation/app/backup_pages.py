@@ -65,6 +65,13 @@ def try_it() -> Response:
     return pages.done(do, flask.url_for("backup.shown"))
 
 
+@backup_pages.post("/backup/forget")
+def forget() -> Response:
+    """List a backup no longer, one on a stick that was lost for example."""
+    backups.forget(session().workstation.vault, _field("id"))
+    return flask.redirect(flask.url_for("backup.shown"), 303)
+
+
 @backup_pages.post("/backup/stick")
 def stick() -> Response:
     """Use a new stick from now on."""

@@ -6,12 +6,15 @@ was left by a backup that was interrupted; the next one removes it.  A second co
 
 import base64
 import datetime
+import errno
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from whistle.protocol import age, schema, signing
 from whistle.protocol.age import HybridIdentity, HybridRecipient
@@ -28,6 +31,9 @@ NAME = re.compile(r"[0-9a-f]{16}")  # of a part, without its ending
 LABEL = b"whistle/v1 backup\n"  # before the signed text
 VERSION = 3  # of the index; 1 and 2 were of versions before 0.1.0, with other files
 STEP = 64 * 1024  # bytes; the index's plaintext is a multiple
+MAX_INDEX = 256 * 1024**2  # bytes: of millions of blocks
+MAX_FILE = 32 * 1024**2  # bytes of a key file or manifest: more than any has
+BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows
 ANOTHER = "another stick or folder may hold a backup that is whole"
 
 
@@ -84,7 +90,8 @@ def read_index(folder: Path, identities: Sequence[HybridIdentity], key: PublicKe
     fault: WorkstationError | None = None
     for name in (INDEX, COPY):
         try:
-            return _opened((folder / name).read_bytes(), identities, key)
+            with plain_file(folder / name) as file:
+                return _opened(file.read(MAX_INDEX), identities, key)
         except FileNotFoundError:
             continue
         except OSError as exc:
@@ -149,8 +156,24 @@ def unlisted(folder: Path, index: Index | None) -> Iterator[Path]:
 
 
 def data(folder: Path, name: str) -> bytes:
-    """A file of the backup.  Raises WorkstationError."""
+    """A small file of the backup.  Raises WorkstationError."""
     try:
-        return (folder / name).read_bytes()
+        with plain_file(folder / name) as file:
+            return file.read(MAX_FILE)
     except OSError as exc:
         raise WorkstationError(f"{name} of this backup cannot be read", "name the backup's own folder") from exc
+
+
+def plain_file(path: Path) -> BinaryIO:
+    """A file, opened; whoever had the stick may have put a link, a pipe or a device there.  Raises OSError."""
+    handle = os.open(path, os.O_RDONLY | BINARY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0))
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise OSError(errno.EINVAL, "it is no file")
+    return os.fdopen(handle, "rb")
+
+
+def check_folders(folder: Path) -> None:
+    """Raise Refused if a link would lead what is written there elsewhere."""
+    if folder.is_symlink() or (folder / PARTS).is_symlink():
+        raise Refused("the folder of the backup is a link to another one", "remove the link, or choose another folder")

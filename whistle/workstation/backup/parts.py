@@ -15,7 +15,7 @@ from whistle.protocol import age
 from whistle.protocol.age import HybridIdentity, HybridRecipient
 from whistle.protocol.errors import Malformed
 from whistle.protocol.transfer import tar
-from whistle.workstation.backup.folder import PART, Part
+from whistle.workstation.backup.folder import PART, Part, plain_file
 
 MOST = 48 * 1024**2  # bytes of plaintext after which a part ends
 STEP = 256 * 1024  # bytes; the plaintext is a multiple
@@ -71,7 +71,7 @@ def read(
 
     Raises OSError; ProtocolError where it does not open, or at its end if it is another one: anybody can seal one.
     """
-    with path.open("rb") as file:
+    with plain_file(path) as file:
         reader = tar.Reader(_Plain(file, sha256, identities))
         while entry := reader.next():
             if sizes.get(entry.name) == entry.size:

@@ -89,18 +89,20 @@ def restore(
     profile: str = "standard",
     today: Today = utc_today,
     *,
-    partly: bool = False,
+    partly: Callable[[Lacking], object] | None = None,
     progress: Progress | None = None,
 ) -> Workstation:
     """A workstation from a backup: `old` opens its key file, `new` locks the new vault.  Raises WorkstationError.
 
-    Of a damaged backup the rest is restored only if it may be `partly` there.
+    Of a damaged backup the rest is restored only with `partly`, which is told what is lacking.
     """
     opened = open_backup(place, old)
     workstation = make(opened, folder, new, profile, today)
     try:
         lacking = fill(workstation, opened, workstation.blocks.write, progress)
-        if lacking and not partly:
+        if lacking and partly:
+            partly(lacking)
+        elif lacking:
             raise WorkstationError(
                 f"not all of this backup is whole; {lacking.words()}",
                 f"{ANOTHER}; or restore the rest: whistle workstation restore --partly",

@@ -82,6 +82,7 @@ def save(
     up to date.  Raises PassphraseNeeded, Refused, VaultReadOnly, WorkstationError; the backup before stays whole then.
     """
     folder = files.private_folder(folders.within(place))
+    folders.check_folders(folder)
     before = folders.read_index(folder, workstation.identities(), workstation.signing.public)
     row = _row(workstation, before, fresh)
     sealed = _keys(workstation, folder, row, passphrase, log_n)
@@ -126,7 +127,8 @@ def _keys(workstation: Workstation, folder: Path, row: BackupRow, passphrase: st
     keys, path = Keys(workstation.signing, tuple(workstation.periods())), folder / KEYS
     plain = keyfile.plain(keys).encode()
     with contextlib.suppress(OSError):
-        there = hashlib.sha256(plain + path.read_bytes()).hexdigest()
+        with folders.plain_file(path) as file:
+            there = hashlib.sha256(plain + file.read(folders.MAX_FILE)).hexdigest()
         if there == row.keys:
             return there
     if passphrase is None:
@@ -193,8 +195,16 @@ def _write_open(workstation: Workstation, folder: Path) -> None:
         wanted |= {f"manifest-{serial}.json": signed.data, f"manifest-{serial}.json.minisig": signed.signature}
     for name, data in wanted.items():
         path = folder / name
-        if not path.is_file() or path.read_bytes() != data:
+        if not _holds(path, data):
             files.write(path, data)
+
+
+def _holds(path: Path, data: bytes) -> bool:
+    try:
+        with folders.plain_file(path) as file:
+            return file.read(len(data) + 1) == data
+    except OSError:
+        return False
 
 
 def _index(workstation: Workstation, id: str, contents: Contents, all_parts: Sequence[Part]) -> Index:

@@ -3,7 +3,7 @@
 import datetime
 from collections.abc import Sequence
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 
 from whistle.workstation.vault.models import BackupRow, ServerDay
 from whistle.workstation.vault.storage import Vault
@@ -15,6 +15,12 @@ def remembered(vault: Vault) -> Sequence[BackupRow]:
     """The backups that were finished, the newest first."""
     rows = select(BackupRow).where(BackupRow.day.is_not(None)).order_by(BackupRow.day.desc(), BackupRow.place)
     return vault.session.scalars(rows).all()
+
+
+def forget(vault: Vault, id: str) -> None:
+    """Know a backup no longer; what lies in its folder stays as it is, and is not gone on with."""
+    with vault.transaction():
+        vault.session.execute(delete(BackupRow).where(BackupRow.id == id))
 
 
 def ago(day: datetime.date, today: datetime.date) -> str:
