@@ -1,6 +1,6 @@
 """What the program does not send, and a page of the server's that is slow: each is told, and what was typed stays."""
 
-import time
+import threading
 from pathlib import Path
 
 import flask
@@ -9,12 +9,17 @@ import pytest
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, serving
+from tests.browser.test_line import to_the_form
 from tests.browser.walks import BROWSERS
-from tests.patience import until
+from tests.patience import PATIENCE, until
 from tests.server.visitor import opened, reported, site
 
 pytestmark = pytest.mark.browser
 TEXT = "Money was taken."
+RUNS = """new Promise((done) => {
+    const looking = () => window.whistle ? setTimeout(done, 0, true) : setTimeout(looking, 50);
+    looking();
+})"""  # the program has begun
 MANY = """() => {
     const chosen = new DataTransfer();
     for (let n = 0; n < 501; n++) chosen.items.add(new File(["x"], `${n}.txt`));
@@ -74,17 +79,16 @@ def test_a_request_for_advice_that_says_nothing(
 def test_a_page_that_is_slow(app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str) -> None:
     """Who sends before the program has all of its pages is told that something is being done; then it goes on."""
     address, line = served
-
-    def slow(path: str, body: bytes) -> bytes:
-        time.sleep(3 if path.endswith("/kit.js") else 0)
-        return body
-
-    line.answer = slow
+    gate = threading.Event()
+    line.fault = lambda path, number: "" if path != "/en/kit.js" or gate.wait(PATIENCE) else "cut"
     with remote(name, address, axe=False) as page:
-        page("tell", TEXT)
+        to_the_form(page)
+        page("type", "#text", TEXT)
+        page("told", RUNS)
         page("send", "send")
         page("see", "[data-said]")
         assert page("text", "[data-said]") == "Checking the list of readers."
+        gate.set()
         page("see", ".code")
         assert not page("told", "!!document.querySelector('[data-said]')")
     assert reported(app, org).text == TEXT
