@@ -1,6 +1,7 @@
 """What a slow line carries: how many requests a page is, of how many bytes, and which of them wait for one another."""
 
 import base64
+import datetime
 import gzip
 import hashlib
 import json
@@ -15,6 +16,8 @@ from flask.testing import FlaskClient
 from tests import parties
 from tests.server.visitor import Clock, Visitor, site
 from whistle.protocol.code import retrieval, words
+from whistle.server.instance import here
+from whistle.server.reporter import client_kit
 
 PROGRAM = {"/static/whistle.js": 65_000, "/static/words.js": 28_000, "/static/pictures.js": 11_000}  # bytes as sent
 KIT = 30 * 1024  # bytes
@@ -100,10 +103,22 @@ def test_what_a_visitor_sent_is_never_compressed(app: flask.Flask) -> None:
     assert b"Money" not in visitor.client.get("/en/kit.js?Money").data
 
 
-def test_the_kit_comes_by_its_day(tmp_path: Path, org: parties.Organisation) -> None:
-    """On the next day it says so."""
-    clock = Clock()
-    client = site(tmp_path, org, clock).test_client()
+def test_a_kit_is_made_once_and_is_never_stale(
+    tmp_path: Path, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is made anew for another language, on the next day, and when there is another manifest."""
+    clock, made = Clock(), []
+    pages = client_kit._pages
+    monkeypatch.setattr(client_kit, "_pages", lambda visit, signed: made.append(visit.t.code) or pages(visit, signed))
+    app = site(tmp_path, org, clock)
+    client = app.test_client()
     first = client.get("/en/kit.js").data
-    clock.day += parties.WEEK / 7
-    assert clock.day.isoformat().encode() in client.get("/en/kit.js").data != first
+    assert client.get("/en/kit.js").data == first != client.get("/ar/kit.js").data
+    assert made == ["en", "ar"]
+    clock.day += datetime.timedelta(days=1)
+    assert clock.day.isoformat().encode() in client.get("/en/kit.js").data
+    after = org.next(collection=("friday",))
+    with app.app_context():
+        here().published.install([(after.data, after.signature)])
+    assert json.loads(client.get("/en/kit.js").data.partition(b"=")[2])["signature"].encode() == after.signature
+    assert made == ["en", "ar", "en", "en"]

@@ -4,8 +4,10 @@ They are the pages without script, with marks in place of values, so that each t
 same.  They contain no personal data.
 """
 
+import datetime
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import flask
@@ -16,6 +18,7 @@ from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
 from whistle.server import static_files
 from whistle.server.config import Step
+from whistle.server.manifests import Manifests
 from whistle.server.reporter.render import Visit, channels, files_hint, outside, pickup, plan, rendered, tickable
 from whistle.server.sealing.case_view import KEPT
 
@@ -28,6 +31,7 @@ TEXTS = (
     *("stop.message", "exposed.message", "reading."),
 )
 BARE = "script/bare.html"
+KITS = "whistle_kits"
 PACKED = 8192  # bytes: a compressed kit is a multiple of this, so that its length does not tell the language
 
 
@@ -39,11 +43,31 @@ def mark(name: str) -> Markup:
 MARKS = {name: mark(name) for name in FIELDS}
 
 
+@dataclass(frozen=True)
+class Kit:
+    """A kit as it was made, and compressed; it holds as long as manifests, day and clock are the same."""
+
+    made_of: tuple[Manifests, datetime.date, bool]
+    content: bytes
+    compressed: bytes
+
+
 def kit(visit: Visit) -> flask.Response:
     """All pages and texts of the script, the day, and the manifest in force with its signature, in one response.
 
-    It is a script since those alone are loaded beside the program, and not at all where script is off.
+    It is a script since those alone are loaded beside the program, and not at all where script is off.  Made anew, it
+    would take as long as ten pages, so one is kept for each language.
     """
+    kept: dict[str, Kit] = flask.current_app.extensions.setdefault(KITS, {})
+    made_of = (visit.published, visit.day, visit.leapt)
+    found = kept.get(visit.t.code)
+    if found is None or found.made_of != made_of:  # manifests are the same only as the same object
+        content = _content(visit)
+        found = kept[visit.t.code] = Kit(made_of, content, static_files.compress(content, PACKED))
+    return static_files.script(found.content, found.compressed)
+
+
+def _content(visit: Visit) -> bytes:
     signed = visit.published.current(visit.day)
     pages = {name: Markup(html) for name, html in _pages(visit, signed).items()}  # noqa: S704  rendered by our templates
     whole = {
@@ -52,8 +76,7 @@ def kit(visit: Visit) -> flask.Response:
         "manifest": signed.data.decode(),
         "signature": signed.signature.decode(),
     }
-    content = f"whistleKit={json.dumps(whole, ensure_ascii=False)}\n".encode()
-    return static_files.script(content, static_files.compress(content, PACKED))
+    return f"whistleKit={json.dumps(whole, ensure_ascii=False)}\n".encode()
 
 
 def _settings(visit: Visit) -> str:
