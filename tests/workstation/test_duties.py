@@ -1,4 +1,4 @@
-"""Duties: an office's clocks, free days and absence; what is due as a list and as a calendar; acknowledging all."""
+"""Duties: an office's clocks, holidays and absence; what is due as a list and as a calendar; acknowledging all."""
 
 import datetime
 import re
@@ -53,7 +53,7 @@ def told(world: World, *languages: str) -> list[Reporter]:
         (Office(acknowledge=Clock(5, "working days"), weekend=(4, 5)), "2026-11-29", "2027-02-28"),
         (Office(feedback=Clock(60, "days")), "2026-11-29", "2027-01-28"),
     ],
-    ids=["directive", "working days", "free days", "another weekend", "feedback in days"],
+    ids=["directive", "working days", "holidays", "another weekend", "feedback in days"],
 )
 def test_each_duty_has_its_own_clock(set_: Office, acknowledge: str, feedback: str) -> None:
     """Both stand beside each other until the first is done."""
@@ -202,7 +202,7 @@ def test_all_that_is_new_is_acknowledged_in_one_act(
     assert "Acknowledge 2 reports" in asked and "acknowledge the other 5 afterwards" in asked
     monkeypatch.setattr(listing, "AT_ONCE", 7)
     asked = post(page, "duties/acknowledge")
-    assert "Acknowledge 7 reports" in asked and "they write sw; there is no text in it" in asked
+    assert "Acknowledge 7 reports" in asked and "they write Swahili; there is no text in it" in asked
     fields = dict(re.findall(r'name="(text-\w+)"[^>]*>([^<]*)</textarea>', asked))
     assert len(fields) == 6 and get(page, "tray").count('id="tray-') == 0
     said = post(page, "acknowledge", case=re.findall(r'name="case" value="(\w+)"', asked), **fields)

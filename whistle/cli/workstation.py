@@ -262,7 +262,7 @@ def check(station: Workstation) -> None:
 def duties(station: Workstation, weeks: int, calendar: Path | None, named: bool, acknowledge: bool) -> None:
     """List what is due, late first, or acknowledge all that is new.
 
-    Clocks, free days and absence are set on the page: `whistle workstation open`.
+    Clocks, holidays and absence are set on the page: `whistle workstation open`.
     """
     found, today, clocks = plan.due(station), station.today(), office.of(station)
     if acknowledge:

@@ -12,6 +12,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
+from whistle.translations import cldr
 from whistle.workstation.cases import conversation
 from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, Filter
 from whistle.workstation.cases.entries import Entry
@@ -30,14 +31,6 @@ STATUS = {"new": "new", "triage": "in triage", "open": "open", "waiting": "waiti
 DUE = {"acknowledge": "acknowledge receipt", "feedback": "tell what was done", "agreed": "as agreed"}
 MARKS = {"acknowledgement": "Acknowledgement of receipt", "feedback": "Feedback", "": "Reply"}
 DUES = {LATE: "late", SOON: f"today or within {SOON_DAYS} days"}
-LANGUAGES = {
-    "ar": "Arabic",
-    "en": "English",
-    "es": "Spanish",
-    "fr": "French",
-    "ru": "Russian",
-    "zh": "Chinese",
-}  # others by their code
 FOLLOWS = "Colleagues are told with it that the case is open and that you answer it, unless they were told already."
 WRITTEN = "answered; not delivered yet"
 REOPENED = "the reporter wrote after it was closed"
@@ -74,8 +67,8 @@ def channel_title(workstation: Workstation, id: str | None) -> str:
 
 
 def language(code: str) -> str:
-    """A language's name."""
-    return LANGUAGES.get(code, plain(code))
+    """A language's name, or its code if it has none."""
+    return plain(cldr.language_name("en", code))
 
 
 def choice(workstation: Workstation, name: str, value: str) -> str:

@@ -15,7 +15,7 @@ from typing import Any
 DAY = datetime.timedelta(days=1)
 CLOCKS = ("acknowledge", "feedback", "agreed")
 UNITS = {"days": 365, "working days": 250, "months": 12}  # with the most of each
-MOST_FREE = 400  # lines of free days
+MOST_FREE = 400  # lines of holidays
 LONGEST_RANGE = 60  # days of one line
 NUMBER = re.compile(r"[0-9]{1,3}")
 EACH_YEAR = re.compile(r"[0-9]{2}-[0-9]{2}")
@@ -94,7 +94,7 @@ class Office:
         if clock.unit == "days":
             return day + clock.count * step
         left = clock.count
-        for _ in range(UNITS["days"] * 8):  # at least one day of a week is worked, but free days are the office's own
+        for _ in range(UNITS["days"] * 8):  # at least one day of a week is worked, but holidays are the office's own
             if not left:
                 break
             day += step
@@ -118,7 +118,7 @@ def parse_clock(count: str, unit: str) -> Clock:
 
 
 def parse_free(text: str) -> tuple[str, ...]:
-    """Free days as they were typed, one a line: 2026-12-25, 12-25 or 2026-12-24 to 2027-01-01.  Raises ValueError."""
+    """Holidays as they were typed, one a line: 2026-12-25, 12-25 or 2026-12-24 to 2027-01-01.  Raises ValueError."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_FREE:
         raise ValueError(f"at most {MOST_FREE} lines")

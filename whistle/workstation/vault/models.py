@@ -170,7 +170,7 @@ class WaitingMessage(Base):
 
 
 class OfficeRow(Base):
-    """One row, if anything was set: the office's clocks, free days and this reviewer's absence."""
+    """One row, if anything was set: the office's clocks, holidays and this reviewer's absence."""
 
     __tablename__ = "office"
     __table_args__ = (CheckConstraint("id = 1", name="office_is_one"),)
