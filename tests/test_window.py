@@ -112,7 +112,7 @@ def test_a_double_click_opens_a_window_and_closing_it_ends_all(tmp_path: Path, s
     with started(screen) as program:
         given = told(tmp_path)
         address = given["shown"]["url"]
-        assert "There is no vault in this folder." in read(address)
+        assert "There is no workstation in" in read(address)
         assert given["start"]["private_mode"] is True and given["start"]["gui"] == "qt" and not given["start"]["debug"]
         assert given["settings"] == {"ALLOW_DOWNLOADS": False, "OPEN_EXTERNAL_LINKS_IN_BROWSER": False}
         assert given["flags"] == "--mute-audio" and given["cache"].startswith(given["start"]["storage_path"])
@@ -139,7 +139,7 @@ def test_where_there_is_no_window_there_is_the_browser(tmp_path: Path, screen: d
     changes = {"screen": {"DISPLAY": "", "WAYLAND_DISPLAY": ""}, "sandbox": {"RENDERER": "gtkwebkit2"}}
     with started({**screen, **changes.get(lacks, {})}):
         until(lambda: (tmp_path / "browsed").exists() and bool((tmp_path / "browsed").read_text()), "a browser")
-        assert "There is no vault in this folder." in read((tmp_path / "browsed").read_text().strip())
+        assert "There is no workstation in" in read((tmp_path / "browsed").read_text().strip())
 
 
 def test_what_cannot_be_started_is_told_in_the_window(tmp_path: Path, screen: dict[str, str]) -> None:

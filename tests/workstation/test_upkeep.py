@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
-from tests.workstation.carrying import World, attach
-from tests.workstation.test_app import case_of, get, post
+from tests.workstation.carrying import PASSPHRASE, World, attach
+from tests.workstation.test_app import HOST, ORIGIN, case_of, get, post
 from whistle.protocol.trust import enrolment
+from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
 from whistle.workstation.exchange import outbox
+from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
 
 DAY = datetime.timedelta(days=1)
@@ -81,7 +83,7 @@ def test_a_closed_case_is_deleted_after_a_question(world: World, page: FlaskClie
 
 def get_there(page: FlaskClient, path: str) -> str:
     """The page to which an address leads."""
-    return page.get(f"/t/{path}", base_url="http://127.0.0.1:4711", follow_redirects=True).text
+    return page.get(f"/t/{path}", base_url=HOST, follow_redirects=True).text
 
 
 def test_the_workstation_is_told_about_and_checked(world: World, page: FlaskClient) -> None:
@@ -115,7 +117,7 @@ def test_a_wrong_date_is_accepted_in_the_page(world: World, page: FlaskClient) -
 def fresh(world: World, tmp_path: Path) -> Iterator[FlaskClient]:
     """The page of a workstation that knows no root yet."""
     station = Workstation.create(
-        tmp_path / "fresh", "seven quiet otters swim", name="R", role="R", languages=["en"], profile="test",
+        tmp_path / "fresh", PASSPHRASE, name="R", role="R", languages=["en"], profile="test",
         today=lambda: world.day,
     )  # fmt: skip
     yield create_app(station, None, saved=tmp_path / "saved", token="t").test_client()
@@ -135,3 +137,32 @@ def test_the_first_root_and_bundle_come_in_by_the_page(world: World, fresh: Flas
     assert "no stick or file of this name" in post(fresh, "workstation/import", place=str(tmp_path / "none"))
     assert "A new manifest was taken." in post(fresh, "workstation/import", place=str(world.stick))
     assert "Staff counsel" in get(fresh, "workstation")
+
+
+def test_a_new_workstation_is_made_and_brought_back_in_the_page(tmp_path: Path) -> None:
+    """Where there is no vault the page makes one, with what is missing told and typed text kept; with a vault it makes
+    none.  A backup brings it back on another computer."""
+    page = create_app(tmp_path / "new", None, saved=tmp_path / "saved", token="t", profile="test").test_client()
+    given = {"name": "R. Reviewer", "role": "Ombudsperson", "languages": "en, ar"}
+    for passphrase, again, told in [
+        ("too short", "too short", "at least 12 characters"),
+        (PASSPHRASE, "another one", "do not match"),
+        ("", "", "No passphrase was typed"),
+    ]:
+        refused = post(page, "new", **given, passphrase=passphrase, again=again)
+        assert told in refused and 'value="R. Reviewer"' in refused and (not again or again not in refused)
+        assert not (tmp_path / "new" / "vault.json").exists()
+    assert "no name for the manifest" in post(page, "new", **{**given, "name": " "}, passphrase=PASSPHRASE)
+    made = post(page, "new", **given, passphrase=PASSPHRASE, again=PASSPHRASE)
+    assert "The workstation is made." in made and "R. Reviewer, Ombudsperson" in made and PASSPHRASE not in made
+    for path in ("new", "restore"):
+        assert page.post(f"/t/{path}", base_url=HOST, headers=ORIGIN, data=given).status_code == 403
+    post(page, "lock")
+    station = Workstation.open(tmp_path / "new", PASSPHRASE)
+    assert station.profile["languages"] == ["en", "ar"]
+    saved = backup.save(station, tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    station.close()
+    other = create_app(tmp_path / "other", None, saved=tmp_path / "saved", token="t", profile="test").test_client()
+    assert "There is no such folder." in post(other, "restore", backup="usb", passphrase=PASSPHRASE)
+    assert "Restored." in post(other, "restore", backup=str(saved.folder), passphrase=PASSPHRASE)
+    post(other, "lock")

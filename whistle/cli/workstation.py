@@ -331,7 +331,9 @@ def open_(
     at_once = passphrase_fd is not None or roots
     station = _unlocked(folder, passphrase_fd, roots) if at_once else folder
     try:
-        server, address, desk = local_server.serve(station, stick, port, saved, courier, idle * 60)
+        server, address, desk = local_server.serve(
+            station, stick, port, saved, courier, idle * 60, os.environ.get(PROFILE, "standard")
+        )
     except BaseException:
         if isinstance(station, Workstation):
             station.close()

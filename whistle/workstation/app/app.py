@@ -25,7 +25,7 @@ from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
-from whistle.workstation.upkeep import records, sent_pages, this_workstation
+from whistle.workstation.upkeep import beginning, records, sent_pages, this_workstation
 from whistle.workstation.workstation import Workstation, utc_today
 
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of the files of one form; larger files go by the command line
@@ -46,6 +46,7 @@ def create_app(
     saved: Path | None = None,
     token: str | None = None,
     idle: int = IDLE,
+    profile: str = "standard",
 ) -> flask.Flask:
     """The page for an open workstation, or for the folder of a locked one; its path is `app.config["WHISTLE_PATH"]`.
 
@@ -58,6 +59,7 @@ def create_app(
         WHISTLE_PATH=path,
         WHISTLE_DESK=_desk(workstation, partial(_begin, stick, courier, saved or Path.home() / "Whistle"), idle),
         WHISTLE_MOST=MAX_UPLOAD,
+        WHISTLE_PROFILE=profile,
         MAX_FORM_MEMORY_SIZE=MAX_TEXT,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -74,6 +76,7 @@ def create_app(
         duty_pages.duty_pages,
         template_pages.template_pages,
         backup_pages.backup_pages,
+        beginning.beginning,
         records.records,
         sent_pages.sent_pages,
         this_workstation.this_workstation,

@@ -44,9 +44,10 @@ class Desk:
         self.turn = threading.Lock()
         self.clocks = CLOCKS
         self.problem: WorkstationError | None = None  # of the last attempt to unlock
+        self.typed_first: dict[str, str] = {}  # into the form of a new workstation that was refused, without passphrase
         self.not_done = False  # a form came while it was locked, or used by a command
         self._begin = begin
-        self._today = today
+        self.today = today
         self._session: Session | None = None
         self._own: HybridRecipient | None = None  # the public half of a key that the vault holds
         self._sealed: deque[bytes] = deque(maxlen=MOST_FORMS)
@@ -78,10 +79,18 @@ class Desk:
 
     def unlock(self, passphrase: str) -> None:
         """Open the vault; if that fails, `problem` says why, and nothing is changed."""
-        try:
+
+        def open_() -> Workstation:
             if not 0 < len(passphrase.encode("utf-8", "surrogatepass")) <= LONGEST:
                 raise Refused("nothing was typed, or too much", f"at most {LONGEST} bytes")
-            station = Workstation.open(self.folder, passphrase, self._today)
+            return Workstation.open(self.folder, passphrase, self.today)
+
+        self.begin(open_)
+
+    def begin(self, make: Callable[[], Workstation]) -> None:
+        """Go on with the workstation that comes of this; if none does, `problem` says why."""
+        try:
+            station = make()
         except WorkstationError as exc:
             # Not the error itself: what it was raised in knows the passphrase.
             self.problem = WorkstationError(exc.message, exc.hint)

@@ -23,6 +23,7 @@ def serve(
     saved: Path | None = None,
     courier: Path | None = None,
     idle: int = IDLE,
+    profile: str = "standard",
 ) -> tuple[BaseWSGIServer, str, Desk]:
     """A server for the page, its address, and what is behind it; the caller runs the one and closes the other.
 
@@ -34,7 +35,7 @@ def serve(
     if courier is not None and stick is None:
         stick = folder.own_stick(courier)
     errand = carrying(courier, stick) if courier is not None and stick is not None else None
-    app = create_app(workstation, stick, errand, saved=saved, idle=idle)
+    app = create_app(workstation, stick, errand, saved=saved, idle=idle, profile=profile)
     try:
         server, address = listening.serve(app, port, app.config["WHISTLE_PATH"])
     except listening.PortTaken as exc:

@@ -15,12 +15,13 @@ from whistle.workstation.app import pages
 from whistle.workstation.app.desk import TEXTS, TRAY
 from whistle.workstation.app.pages import desk
 from whistle.workstation.app.refused_forms import Form
-from whistle.workstation.errors import VaultLocked, WorkstationError
+from whistle.workstation.errors import VaultLocked, VaultMissing, WorkstationError
 from whistle.workstation.vault.storage import Vault
 
 WRITING = ("pages.case", "pages.confirm", "tray.shown", "templates.shown")  # whose forms hold what somebody writes
 WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change", "templates.save")  # what they send
 FRAME = "viewing.frame"
+BEGINNING = "beginning"  # where there is no vault yet
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
 KEPT = (
@@ -56,7 +57,7 @@ def _enter() -> Response | None:
 
 def _is_free() -> bool:
     """Whether what is asked for needs no vault."""
-    return flask.request.endpoint in (None, "pages.static") or flask.request.blueprint == locking.name
+    return flask.request.endpoint in (None, "pages.static") or flask.request.blueprint in (locking.name, BEGINNING)
 
 
 def _refused(to: str) -> Response:
@@ -110,6 +111,7 @@ def locked() -> str:
         "locked.html",
         here=current,
         problem=problem,
+        missing=isinstance(problem, VaultMissing),
         wrong=current.problem,
         minutes=-(-current.idle // 60),
         can_end="WHISTLE_END" in flask.current_app.config,
