@@ -19,6 +19,18 @@ PLACES = """[scrollY, document.documentElement.scrollHeight, document.activeElem
     ...document.querySelectorAll("main form > *, main label, .leave"),
 ].map((each) => each.getBoundingClientRect().y)]"""
 
+# The widest words, with the largest number, in columns from 320 pixels on: none goes on in a second line or leaves its
+# box, and numbers are as large as the page's text at least.
+BROKEN = """[320, 360, 480, 800].flatMap((width) => {
+    document.body.style.inlineSize = `${width}px`;
+    return [...document.querySelectorAll(".code li > *")].filter((each) => {
+        each.textContent = each.matches("strong") ? "mushroom" : "2048";
+        const [box, item] = [each, each.parentElement].map((one) => one.getBoundingClientRect());
+        const [size, text] = [each, document.body].map((one) => parseFloat(getComputedStyle(one).fontSize));
+        return box.height > 2 * size || box.left < item.left || box.right > item.right || size < text;
+    }).map((each) => `${width} ${each.tagName}`);
+})"""
+
 
 def to_the_form(page: Remote) -> None:
     """From the first page to the form, without waiting for what it loads."""
@@ -52,6 +64,7 @@ def test_the_form_is_there_before_the_program(
         page("send", "send")
         page("see", ".code")
         assert line.asked[6:] == ["/api/store"]
+        assert page("told", BROKEN) == []
     assert (reported(app, org).text, reported(app, org).sealed) == (TEXTS[language], "browser")
 
 
