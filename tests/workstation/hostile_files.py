@@ -7,9 +7,13 @@ import random
 import struct
 import zlib
 from collections.abc import Iterable
+from pathlib import Path
 
 SHOWN, REFUSED, ANY = "shown", "refused", "any"
 File = tuple[str, bytes, str]  # name, content, and what comes of it
+
+MEDIA = Path(__file__).parent / "media"  # see its README
+FREE = (".webm", ".ogg", ".mp3", ".webp", ".avif")  # kinds that every build of Chromium decodes
 
 Entries = Iterable[tuple[int, int, bytes]]  # of a TIFF: tag, type and value
 
@@ -193,7 +197,8 @@ def few(address: str) -> list[File]:
 def many(address: str) -> list[File]:
     """More than a hundred."""
     link, chance = address.encode(), random.Random(15)
-    return [*few(address), *_texts(address), *_pictures(link, chance), *_documents(link), *_recordings(chance)]
+    made = [*_texts(address), *_pictures(link, chance), *_documents(link), *_recordings(chance)]
+    return [*few(address), *made, *_written(chance), *_lying(), *_jpeg2000(chance)]
 
 
 def _texts(address: str) -> list[File]:
@@ -376,3 +381,58 @@ def _recordings(chance: random.Random) -> list[File]:
         ("turned.mp4", turned, REFUSED),
         ("boxes.mp4", box(b"ftyp", b"isom\0\0\0\0") + box(b"moov", box(b"udta", b"") * 9000), REFUSED),
     ]
+
+
+def _written(chance: random.Random) -> list[File]:
+    """What programs wrote, whole, cut off, and with bytes altered."""
+    files: list[File] = []
+    for path in sorted(MEDIA.iterdir()):
+        whole, name = path.read_bytes(), path.name
+        if path.suffix not in (".jp2", ".md"):
+            files.append((f"whole-{name}", whole, SHOWN if path.suffix in FREE else ANY))
+            files += [(f"cut{at}-{name}", whole[: len(whole) * at // 4], ANY) for at in range(1, 4)]
+            files += [(f"flipped{number}-{name}", flipped(whole, chance), ANY) for number in range(2)]
+    return files
+
+
+def flipped(whole: bytes, chance: random.Random) -> bytes:
+    """Eight bytes of it, behind what tells its kind, are others."""
+    changed = bytearray(whole)
+    for _ in range(8):
+        changed[chance.randrange(16, len(changed))] = chance.randrange(256)
+    return bytes(changed)
+
+
+def _lying() -> list[File]:
+    """Recordings whose lengths are not what they say."""
+    video, sound, free = ((MEDIA / name).read_bytes() for name in ("v.mp4", "a.mp3", "v.webm"))
+    files: list[File] = []
+    for name in (b"moov", b"mdat", b"trak", b"stsz", b"stco"):
+        at = video.index(name) - 4
+        for size in (0, 1, 7, 0x7FFFFFFF, 0xFFFFFFFF):
+            lie = video[:at] + struct.pack(">I", size) + video[at + 4 :]
+            files.append((f"{name.decode()}{size}.mp4", lie, ANY))
+    for field in (b"mvhd", b"stts"):  # how long, and how many pictures
+        at = video.index(field) + 4 + (16 if field == b"mvhd" else 4)
+        files.append((f"{field.decode()}.mp4", video[:at] + b"\xff" * 4 + video[at + 4 :], ANY))
+    segment = free.index(b"\x18\x53\x80\x67") + 4
+    for size in (b"\x01" + b"\xff" * 7, b"\x01" + bytes(7), b"\x08" + b"\xff" * 7):
+        files.append((f"segment{size[-1]}{size[0]}.webm", free[:segment] + size + free[segment + 8 :], ANY))
+    tag = b"ID3\x03\0\0" + b"\x7f" * 4  # of 256 MiB
+    return [*files, ("tag.mp3", tag + sound, ANY), ("twice.mp3", sound * 3000, ANY), ("both.mp4", video + free, ANY)]
+
+
+def _jpeg2000(chance: random.Random) -> list[File]:
+    """JPEG 2000 inside PDF, as a program wrote it and otherwise."""
+    picture = (MEDIA / "p.jp2").read_bytes()
+    size = picture.index(b"\xff\x51") + 6  # of the code stream: its width and height
+    large = picture[:size] + struct.pack(">II", 100_000, 100_000) + picture[size + 8 :]
+    deep = picture[: size + 32] + b"\xff\xff" + picture[size + 34 :]  # 65,535 components
+    pictures = {"whole": picture, "cut": picture[: len(picture) // 2], "large": large, "deep": deep}
+    pictures |= {f"flipped{number}": flipped(picture, chance) for number in range(6)}
+    image = b"/Type/XObject/Subtype/Image/Width 16/Height 16/Filter/JPXDecode"
+    inside: list[File] = [
+        (f"{name}-jpx.pdf", pdf(stream(data, image), content=b"q 200 0 0 200 9 9 cm /X Do Q"), SHOWN)
+        for name, data in pictures.items()
+    ]
+    return [*inside, ("alone.jp2", picture, REFUSED)]

@@ -97,7 +97,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     assert "1 new message in 1 case" in desk.run("exchange", desk.stick).stdout
     shown = desk.run("cases")
     listed, reference = shown.stdout, shown.stdout.split()[0]
-    assert "acknowledge receipt" in listed and "something due: 1 within fourteen." in shown.stderr
+    assert "acknowledge receipt" in listed and "something due: 1 within fourteen days." in shown.stderr
     for counts, said in [
         (("--as", "neither"), "In the tray, number 1: "), ((), "In the tray as acknowledgement, number 2: "),
         ((), "In the tray, number 3: "), (("--as", "feedback"), "In the tray as feedback, number 4: "),

@@ -264,7 +264,12 @@ def test_every_text_that_comes_with_it_can_be_filled_in(world: World) -> None:
 def test_what_is_due_soon_is_told_on_every_page(world: World, page: FlaskClient) -> None:
     """Within fourteen days, within two, and late; of muted cases nothing."""
     [who], desk = told(world, "en"), world.station("ombuds")
-    for ahead, words in {0: "1 within fourteen", 5: "1 within two days", 7: "1 within two days", 8: "1 late"}.items():
+    for ahead, words in {
+        0: "1 within fourteen days",
+        5: "1 within two days",
+        7: "1 within two days",
+        8: "1 late",
+    }.items():
         world.day = DAY + datetime.timedelta(days=ahead)
         assert plan.alarm(desk) == words and f"Duties</a>: <strong>{words}</strong>" in get(page, "tray")
     filing.mute(desk, case_of(world, who))

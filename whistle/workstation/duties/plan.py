@@ -72,7 +72,7 @@ def alarm(workstation: Workstation) -> str:
     columns = [func.count().filter(CASES.c.due <= each) for each in last]
     row = workstation.vault.connection.execute(select(*columns).where(~CASES.c.muted)).one()
     late, near, far = (int(each) for each in row)
-    counts = {"late": late, "within two days": near - late, "within fourteen": far - near}
+    counts = {"late": late, "within two days": near - late, "within fourteen days": far - near}
     return ", ".join(f"{count} {when}" for when, count in counts.items() if count)
 
 
