@@ -143,3 +143,17 @@ def test_somebody_who_has_left_answers_nothing(world: World, who: Reporter) -> N
     tray.reply(station, case_of(world, who), "I answer now.")
     world.round("ombuds")
     assert tray.answered_by(station, case_of(world, who)) == "ombuds"
+
+
+def test_a_reply_in_a_closed_case_does_not_hide_what_came_meanwhile(world: World, who: Reporter) -> None:
+    """Nothing states once more that it is closed, as if its author had read what the same exchange brings."""
+    station = world.station("ombuds")
+    compose.status(station, case_of(world, who), "closed")
+    world.round("ombuds", "ombuds")
+    assert not tray.claim(station, case_of(world, who))
+    tray.reply(station, case_of(world, who), "Good-bye.")
+    world.follow_up(who)
+    world.round("ombuds")
+    case = case_of(world, who)
+    assert len(case.replies) == 1 and case.status == "closed" and case.reopened
+    assert sum(each.message.kind == "status" for each in case.entries) == 1

@@ -105,11 +105,14 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "", ag
 
 
 def claim(workstation: Workstation, case: Case, draft: bool = False) -> bool:
-    """Put into the tray that this reviewer answers a case; False if somebody does, or if that waits already.
+    """Put into the tray that this reviewer answers a case; False if somebody does, if that waits already, or if it
+    is closed.
 
     `draft`: because a reply was begun; it leaves the tray with the draft.
     """
-    if answered_by(workstation, case) or any(each.what == "claim" for each in items(workstation, case.id)):
+    if case.status == "closed" or answered_by(workstation, case):
+        return False
+    if any(each.what == "claim" for each in items(workstation, case.id)):
         return False
     compose.unsigned_status(workstation, case, case.status, **_stands(case), claimed=workstation.me)
     _add(workstation, case, "claim", {"text": "", "draft": draft})
@@ -272,7 +275,12 @@ def _reply(workstation: Workstation, case: Case, each: Item) -> object:
 
 
 def _follow(workstation: Workstation, case: Case) -> None:
-    """State what a reply has made of its case, unless that is stated already."""
+    """State what a reply has made of its case, unless that is stated already.
+
+    A closed case stays as it is: closed once more, it would tell that its author had read what has just come.
+    """
+    if case.status == "closed":
+        return
     state = "open" if case.status in UNANSWERED else case.status
     claimed = answered_by(workstation, case) or workstation.me
     if (state, claimed) != (case.status, case.claimed):
@@ -281,7 +289,7 @@ def _follow(workstation: Workstation, case: Case) -> None:
 
 def _claim(workstation: Workstation, case: Case, each: Item) -> object:
     by = answered_by(workstation, case)
-    if by == workstation.me:
+    if by == workstation.me or case.status == "closed":
         return None
     if by not in ("", each.fields.get("over")):
         raise _Held(TAKEN.format(whom=by))
