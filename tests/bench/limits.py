@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from whistle.protocol.case import envelope
+from whistle.server import limits
 from whistle.server.config import Config
 from whistle.server.running import gunicorn
 from whistle.server.sealing.multipart import Bounds, receive
@@ -67,7 +68,7 @@ class Limits:
     def __init__(self, config: Config) -> None:
         folder = config.folder / FOLDER
         self._rows = Rows(folder / "limits.sqlite", config.slots)
-        self.extensions: dict[str, Any] = {}
+        self.extensions: dict[str, Any] = {limits.NAME: limits.Limits(config)}  # the worker asks who waits for room
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""

@@ -15,6 +15,7 @@ from whistle.server.running.worker import Answer, Worker
 SIGNATURES = {
     "get_thread_pool": "(self)",
     "run": "(self)",
+    "notify": "(self)",
     "set_accept_enabled": "(self, enabled)",
     "init_signals": "(self)",
     "handle_quit": "(self, sig, frame)",

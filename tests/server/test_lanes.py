@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.patience import PATIENCE
+from tests.patience import PATIENCE, until
 from whistle.server.reporter import routes
 from whistle.server.running import lanes
 from whistle.server.running.lanes import Lanes, Overrun, Size
@@ -173,6 +173,32 @@ def test_what_waits_holds_a_bounded_number_of_bytes(pool: Lanes, monkeypatch: py
         each.go.set()
     assert [each.result(PATIENCE) for number, each in enumerate(waiting) if number != 5] == [""] * 6
     assert all(lane.held == 0 for lane in pool.lanes.values())
+
+
+def test_threads_are_used_again_and_end_when_none_is_needed(pool: Lanes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To begin one for each request takes longer than most answers; after a flood they end."""
+    begun, begin = [], threading.Thread.start
+    monkeypatch.setattr(threading.Thread, "start", lambda thread: [begun.append(thread), begin(thread)])
+    for _ in range(4):
+        request = Request(ONE)
+        request.go.set()
+        pool.submit(handle, request).result(PATIENCE)
+        until(lambda: bool(pool.lanes[ONE].idle), "the thread waits for the next")
+    assert len(begun) == 1
+    monkeypatch.setattr(lanes, "IDLE", 0.01)
+    request = Request(ONE)
+    request.go.set()
+    pool.submit(handle, request).result(PATIENCE)
+    begun[0].join(PATIENCE)
+    assert pool.lanes[ONE].threads == 0 and not pool.lanes[ONE].idle
+
+
+@pytest.mark.parametrize("size", [0, 10_000, 60_000])
+def test_the_lane_of_a_form_is_found_by_a_plain_look(size: int) -> None:
+    """Wherever its step stands; a body that is longer than any such form is not searched."""
+    body = b"a=" + b"x" * size + b"&step=download&words=1"
+    assert lanes.lane_of(FORM, body, False) == lanes.FETCHING
+    assert lanes.lane_of(FORM, b"x" * 70_000 + body, False) == lanes.READING
 
 
 def test_a_fault_is_told_and_ends_no_lane(pool: Lanes) -> None:

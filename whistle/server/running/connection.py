@@ -41,6 +41,8 @@ ANSWER = 512 * 1024  # bytes of an answer that wait for the client without a thr
 WHOLE = 24 * 1024 * 1024  # bytes of an answer that wait for the client where no thread does
 PIECE = 64 * 1024  # bytes received at a time
 ROOM = 48 * 1024 * 1024  # bytes that all connections of a process may hold
+SOON = 1.0  # seconds after which whoever waits for a thread may have gone
+SMALL = 16 * 1024  # bytes of an answer for which it is not worth to call the system
 MOMENT = 0.1  # seconds for which even a connection that moves counts as still, or size would not count at all
 CIRCUIT = re.compile(rb"PROXY TCP6 ([0-9a-fA-F:]{2,39}) [0-9a-fA-F:]{2,39} [0-9]{1,5} [0-9]{1,5}\r\n")
 LONGEST = 107  # bytes of a line of the PROXY protocol, its end included
@@ -145,15 +147,14 @@ class Connection:
     def flush(self) -> bool:
         """Send what the client takes now; whether that was all."""
         with self._lock:
-            if self._out:
+            while self._out:
                 try:
                     sent = self._plain.send(self._out[:PIECE], NOW)
                 except BlockingIOError:
-                    sent = 0
+                    break
                 del self._out[:sent]
-                if sent:
-                    self._note(sent)
-                    self.until = time.monotonic() + IDLE_TIME
+                self._note(sent)
+                self.until = self._last + IDLE_TIME
             left = len(self._out)
         self._count()
         return not left
@@ -289,7 +290,9 @@ class Connection:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody is left to take an answer; a client that has closed its half alone still is."""
+        """Whether nobody is left to take an answer, if it waited long; one that has closed its half alone still is."""
+        if time.monotonic() < self._last + SOON:
+            return False
         poll = select.poll()
         poll.register(self._plain, 0)
         return bool(poll.poll(0))
@@ -331,7 +334,7 @@ class Connection:
         for start in range(0, len(data), ANSWER):
             with self._lock:
                 self._out += memoryview(data)[start : start + ANSWER]
-            while not self.flush() and self.streams and len(self._out) > ANSWER:
+            while len(self._out) > SMALL and not self.flush() and self.streams and len(self._out) > ANSWER:
                 with self._timed():
                     self._writable()
                 self._judge()

@@ -52,9 +52,12 @@ PATHS = (
 )
 MULTIPART = re.compile(rb"(?im)^content-type:[ \t]*multipart/form-data")
 STEPS = (  # of forms that are not multipart; spelt in another way, they get the lane whose threads wait for nobody
-    (re.compile(rb"(^|&)step=download(&|$)"), FETCHING),
-    (re.compile(rb"(^|&)step=(renew|stop-now)(&|$)"), SENDING),
+    (b"&step=download&", FETCHING),
+    (b"&step=renew&", SENDING),
+    (b"&step=stop-now&", SENDING),
 )
+FORM = 64 * 1024  # bytes of a form that is not multipart, in which its step is looked for
+IDLE = 2.0  # seconds that a thread waits for the next request of its lane, since to begin one takes long
 QUEUE = 500  # requests that wait in a lane of a process
 QUEUED = ROOM // 2  # bytes that those of all lanes hold
 
@@ -75,7 +78,8 @@ def lane_of(head: bytes, body: bytes, is_large: bool) -> int:
         return PAGES
     if MULTIPART.search(head):
         return SENDING
-    return next((lane for pattern, lane in STEPS if pattern.search(body)), READING)
+    form = b"&%b&" % body[:FORM]
+    return next((lane for step, lane in STEPS if step in form), READING)
 
 
 @dataclass
@@ -88,6 +92,7 @@ class Lane:
 
     def __post_init__(self) -> None:
         self.turns = threading.BoundedSemaphore(self.size.turns)
+        self.idle: list[threading.Lock] = []  # of threads that wait for a request; each goes on when it is released
         self.threads = self.length = self.held = 0
 
     @property
@@ -152,7 +157,9 @@ class Lanes(futures.Executor):
         with self._lock:
             lane.add(visitor, (job, fn, conn, time.monotonic()))
             excess = [each for each in (lane.overrun(), *self._too_heavy()) if each]
-            if lane.threads < lane.size.threads:
+            if lane.idle:
+                lane.idle.pop().release()
+            elif lane.threads < lane.size.threads:
                 with contextlib.suppress(RuntimeError):  # no thread can be had: another of the lane will take it
                     threading.Thread(target=self._work, args=(lane,), daemon=True).start()
                     lane.threads += 1
@@ -166,7 +173,7 @@ class Lanes(futures.Executor):
             yield max(self.lanes.values(), key=lambda lane: lane.held).take_back()
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Nothing: a thread ends when nobody waits in its lane, and the process waits for none."""
+        """Nothing: a thread ends when no request has come to its lane for a while, and the process waits for none."""
 
     def slow(self, now: float, waited: float = 0.0) -> list[Connection]:
         """Where threads are short, the slowest client of the lane, if one is slower than an honest one would be.
@@ -188,14 +195,8 @@ class Lanes(futures.Executor):
             return [conn.sock for lane in self.lanes.values() for conn in lane.busy]
 
     def _work(self, lane: Lane) -> None:
-        while True:
-            with self._lock:
-                taken = lane.take()
-                if taken is None:
-                    lane.threads -= 1
-                    return
-                visitor, (future, handle, conn, _) = taken
-                lane.busy[conn] = visitor
+        while taken := self._take(lane):
+            visitor, (future, handle, conn, _) = taken
             try:
                 with conn.sock.turn(lane.turns):
                     found = handle(conn)
@@ -205,6 +206,26 @@ class Lanes(futures.Executor):
             else:
                 self._done(lane, conn)
                 future.set_result(found)
+
+    def _take(self, lane: Lane) -> tuple[str, Job] | None:
+        """The next request, after waiting for it for a while; None if none came, which ends the thread."""
+        woken = True
+        while True:
+            with self._lock:
+                if taken := lane.take():
+                    visitor, (_, _, conn, _) = taken
+                    lane.busy[conn] = visitor
+                    return taken
+                if not woken:
+                    lane.threads -= 1
+                    return None
+                called = threading.Lock()
+                called.acquire()
+                lane.idle.append(called)
+            woken = called.acquire(timeout=IDLE)
+            with self._lock:
+                if not woken and called in lane.idle:
+                    lane.idle.remove(called)
 
     def _done(self, lane: Lane, conn: Any) -> None:
         with self._lock:

@@ -86,7 +86,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._busy = Busy({code: config.translations[code] for code in config.languages})
         self._buffers = Buffers()
         self._names: dict[socket.socket, Any] = {}
-        self._next_tick = self._next_look = 0.0
+        self._next_tick = self._next_look = self._next_notice = 0.0
 
     def get_thread_pool(self) -> Lanes:
         """Threads in lanes; the one for large bodies has as many as whistle.toml says."""
@@ -99,6 +99,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         super().run()
         of(self.app.callable).store.shut_down()
         os._exit(0)  # Python would wait for the threads of those who are slow
+
+    def notify(self) -> None:
+        """Show the master that the worker lives: once a second, where gunicorn would at every event."""
+        if time.monotonic() >= self._next_notice:
+            self._next_notice = time.monotonic() + 1.0
+            super().notify()
 
     def set_accept_enabled(self, enabled: bool) -> None:
         """Accept connections or not; once told to stop, refuse them, where gunicorn would let them wait."""
@@ -215,7 +221,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _go_on(self, conn: TConn) -> None:
         state = conn.sock.state
         if state is State.ANSWER:
-            self._next(conn)
+            if conn.sock.flush():
+                self._next(conn)
         elif state is State.LINGER:
             if conn.sock.discard():
                 self._close(conn)
