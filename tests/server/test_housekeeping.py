@@ -359,3 +359,6 @@ def test_a_disk_that_is_nearly_full(
     assert line in [record.getMessage() for record in caplog.records]
     monkeypatch.setattr(os, "statvfs", real)
     assert not any("full" in line for line in housekeeping.warnings(instance))
+    Housekeeper(instance).tick()
+    said = [record.getMessage() for record in caplog.records]
+    assert housekeeping.FULL in said, "also where the server cannot see the disk, as PostgreSQL's"

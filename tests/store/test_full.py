@@ -1,5 +1,6 @@
 """A full disk refuses, says Full, changes nothing, and the same call succeeds when there is room."""
 
+import contextlib
 import errno
 import os
 from collections.abc import Callable
@@ -11,7 +12,8 @@ import psycopg
 import pytest
 from sqlalchemy import event
 
-from tests.store.things import NEXT, an_id, block, files, on, put, report, rows, sealed
+from tests.postgresql import schema
+from tests.store.things import NEXT, an_id, block, files, on, opened, put, report, rows, sealed
 from whistle.store import Full, Heap, Store, StoreError, room
 from whistle.store.database import _translate
 
@@ -145,3 +147,32 @@ def test_postgresql_without_room() -> None:
     """PostgreSQL's own error for a full disk is Full, another is not."""
     assert isinstance(_translate(psycopg.errors.DiskFull()), Full)
     assert not isinstance(_translate(psycopg.errors.UniqueViolation()), Full)
+
+
+@pytest.mark.postgresql
+def test_postgresql_has_a_ballast_for_what_couriers_need(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is given up for the work that finds no room, once, and made again by the night's; moving a day leaves it."""
+    monkeypatch.setattr(room, "TABLE_BALLAST", 2 * room.MIB)
+    with schema() as url, contextlib.closing(opened(url, tmp_path / "blocks")) as store:
+        disk, tried = store.database.room, []
+
+        def work() -> int:
+            tried.append(store.database.room)
+            if len(tried) % 2:
+                raise Full("no room")
+            return len(tried)
+
+        with pytest.raises(Full):
+            disk.with_ballast(work)
+        tried.clear()
+        store.remove_due(set())
+        store.remove_due(set())
+        with store.database.bare() as cursor:
+            assert cursor.execute("SELECT count(*) FROM ballast").fetchone() == (2,)
+        with pytest.raises(Full):
+            disk.with_ballast_for_moving(work)
+        tried.clear()
+        assert disk.with_ballast(work) == 2
+        assert not disk.give_up_ballast(), "it is gone"
+        store.remove_due(set())
+        assert disk.give_up_ballast()

@@ -20,7 +20,7 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, Timeout
 
 from whistle.store.errors import Away, Full, StoreError
 from whistle.store.locks import lock_file, locked
-from whistle.store.room import DatabaseRoom
+from whistle.store.room import DatabaseRoom, TableRoom
 
 BACKENDS = ("sqlite", "postgresql")
 CHUNK = 600  # ids in one statement
@@ -87,7 +87,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.files = sqlite_files(url)
         self.is_sqlite = bool(self.files)
-        self.room = DatabaseRoom(self.files)
+        self.room = DatabaseRoom(self.files) if self.is_sqlite else TableRoom(self.bare)
         self._inserts: dict[Table, Any] = {}  # statements are built once, since each caches its compiled form
         # Fairer than waiting for SQLite's own lock; on PostgreSQL, writers that wait hold no connection
         self._write_lock = threading.Lock()

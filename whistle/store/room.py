@@ -1,8 +1,9 @@
 """How much of a disk may still be filled, and with what: blocks leave room for envelopes, and those for housekeeping,
 without which nothing would ever be removed.
 
-Others may fill the disk too. So SQLite has a ballast beside it, a file that is given up when the disk is full: even to
-be read, SQLite needs room for its log. It holds random bytes, so that no file system stores it in less.
+Others may fill the disk too. So there is a ballast, which is given up when the disk is full: a file beside SQLite,
+which needs room for its log even to be read; a table in PostgreSQL, which needs some to mark what a courier collects.
+It holds random bytes, so that no file system stores it in less.
 """
 
 import contextlib
@@ -10,7 +11,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from whistle.store.errors import Full, StoreError
 
@@ -32,6 +33,11 @@ BALLAST = Floor(4 * MIB, 40)
 NEEDED = MIB // 4  # bytes that opening the database may take
 LOW = 2  # times what new blocks leave free
 SUFFIX = ".reserve"
+TABLE = "ballast"
+TABLE_BALLAST = 16 * MIB  # bytes of the table
+# Unlogged: it is in no log, and no standby has it; after a crash it is empty until the next night.
+CREATE = f"CREATE UNLOGGED TABLE {TABLE} (body bytea)"
+INSERT = f"INSERT INTO {TABLE} VALUES (%b)"  # noqa: S608  the name is ours
 SPARE = 4  # times its size must be free to make the ballast: it must not take the last room itself
 
 
@@ -54,7 +60,7 @@ def has_room(folder: Path, times: int = 1) -> bool:
 
 
 class DatabaseRoom:
-    """The room on the disk of SQLite's files. PostgreSQL has no files here, and its disk may be anywhere."""
+    """The room on the disk of SQLite's files. PostgreSQL has no files here: see `TableRoom`."""
 
     def __init__(self, files: tuple[Path, ...]) -> None:
         self._files = files
@@ -92,6 +98,10 @@ class DatabaseRoom:
                 raise
         return work()
 
+    def with_ballast_for_moving(self, work: Callable[[], T]) -> T:
+        """The same for work that takes as much room as it gives back later."""
+        return self.with_ballast(work)
+
     def prepare(self) -> None:
         """Give up the ballast if the disk has too little room to open the database."""
         if self._files and free(self._files[0].parent) < NEEDED:
@@ -125,6 +135,55 @@ class DatabaseRoom:
 
     def _ballast_size(self) -> int:
         return _size(BALLAST, os.statvfs(self._files[0].parent))
+
+
+class TableRoom(DatabaseRoom):
+    """The room of PostgreSQL, whose disk may be anywhere: nothing is known of it but that a write found none.
+
+    `bare` gives a cursor in autocommit mode.
+    """
+
+    def __init__(self, bare: Callable[[], contextlib.AbstractContextManager[Any]]) -> None:
+        super().__init__(())
+        self._bare = bare
+
+    def free(self) -> int:
+        """Bytes that one transaction may take: what the ballast gives."""
+        return TABLE_BALLAST
+
+    def with_ballast_for_moving(self, work: Callable[[], T]) -> T:
+        """The result of the work alone: it would use up what couriers need, and seldom be done with it."""
+        return work()
+
+    def give_up_ballast(self) -> bool:
+        """Remove the table, which frees its place at once and needs none; returns whether there was one."""
+        try:
+            with self._bare() as cursor:
+                is_there = _is_there(cursor)
+                cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")  # TRUNCATE would need room for a new index
+        except StoreError:  # it is being dumped
+            return False
+        return is_there
+
+    def keep_ballast(self) -> None:
+        """Make the table if there is none, or a crash has emptied it; where that finds no room, there is none."""
+        with contextlib.suppress(StoreError), self._bare() as cursor:
+            if _is_there(cursor):
+                return
+            cursor.execute(f"DROP TABLE IF EXISTS {TABLE}")
+            cursor.execute(CREATE)
+            try:
+                for _ in range(TABLE_BALLAST // MIB):
+                    cursor.execute(INSERT, (os.urandom(MIB),))
+            except Exception:
+                cursor.execute(f"DROP TABLE {TABLE}")
+                raise
+
+
+def _is_there(cursor: Any) -> bool:
+    """Whether there is a ballast."""
+    cursor.execute("SELECT COALESCE(pg_total_relation_size(to_regclass(%s)), 0)", (TABLE,))
+    return int(cursor.fetchone()[0]) > MIB
 
 
 def _file_size(path: Path) -> int:

@@ -253,7 +253,7 @@ class Store:
 
         StoreError, with the rest left for another time, once `lock` is lost.
         """
-        return self.database.room.with_ballast(
+        return self.database.room.with_ballast_for_moving(
             lambda: turnover.turn_over(self.database, self.block_store, self._clock, lock),
         )
 

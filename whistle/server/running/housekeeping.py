@@ -15,6 +15,10 @@ from whistle.store import Away, Full, Reading, StoreError
 
 TICK = 20.0  # seconds
 LONGEST_PAUSE = 16  # ticks between two tries to clean, when it fails again and again, as during a long dump
+FULL = (
+    "the database's disk is full: lookups, withdrawals and couriers go on, reports and the night's work wait. Make "
+    "room on it, as much as is stored of one day; everything goes on by itself then"
+)
 NO_COURIER = datetime.timedelta(days=14)  # without any courier: warn
 NOT_COLLECTED = datetime.timedelta(days=60)  # that something waits: warn; it is removed at 180
 
@@ -61,7 +65,7 @@ class Housekeeper:
         try:
             clean(self._instance)
         except Full:
-            for line in fullness(self._instance):
+            for line in fullness(self._instance) or [FULL]:
                 LOG.warning(line)
             raise
         for warning in warnings(self._instance):

@@ -196,7 +196,7 @@ class Lanes(futures.Executor):
 
     def _work(self, lane: Lane) -> None:
         while taken := self._take(lane):
-            visitor, (future, handle, conn, _) = taken
+            _, (future, handle, conn, _) = taken
             try:
                 with conn.sock.turn(lane.turns):
                     found = handle(conn)
