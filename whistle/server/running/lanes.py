@@ -195,27 +195,31 @@ class Lanes(futures.Executor):
             return [conn.sock for lane in self.lanes.values() for conn in lane.busy]
 
     def _work(self, lane: Lane) -> None:
-        while taken := self._take(lane):
-            _, (future, handle, conn, _) = taken
-            try:
-                with conn.sock.turn(lane.turns):
-                    found = handle(conn)
-            except BaseException as error:
-                self._done(lane, conn)
-                future.set_exception(error)
-            else:
-                self._done(lane, conn)
-                future.set_result(found)
+        while job := self._take(lane):
+            self._answer(lane, job)
+            del job  # while the thread waits for the next, it holds nothing of this one
 
-    def _take(self, lane: Lane) -> tuple[str, Job] | None:
+    def _answer(self, lane: Lane, job: Job) -> None:
+        future, handle, conn, _ = job
+        try:
+            with conn.sock.turn(lane.turns):
+                found = handle(conn)
+        except BaseException as error:
+            self._done(lane, conn)
+            future.set_exception(error)
+        else:
+            self._done(lane, conn)
+            future.set_result(found)
+
+    def _take(self, lane: Lane) -> Job | None:
         """The next request, after waiting for it for a while; None if none came, which ends the thread."""
         woken = True
         while True:
             with self._lock:
                 if taken := lane.take():
-                    visitor, (_, _, conn, _) = taken
-                    lane.busy[conn] = visitor
-                    return taken
+                    visitor, job = taken
+                    lane.busy[job[2]] = visitor
+                    return job
                 if not woken:
                     lane.threads -= 1
                     return None
