@@ -166,6 +166,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         keep = super().handle(conn)
         if conn.parser is not None:
             conn.sock.unread(conn.parser.unreader.take_buffered())
+        conn.sock.flush()  # what was too little to be sent before
         return keep
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: BaseException) -> None:
