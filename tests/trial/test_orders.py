@@ -38,7 +38,7 @@ from whistle.workstation.vault import check
 from whistle.workstation.vault.models import Undone
 from whistle.workstation.workstation import Workstation
 
-ORDERS = full("ORDERS", 500, 2)
+ORDERS = full("ORDERS", 500, 1)
 STEPS = (12, 40)  # of one order, at least and at most
 A_WORLD = 20  # orders, each with a case of its own; then everything is made anew
 ROUNDS = 6  # in which everybody exchanges with everybody at the end

@@ -29,7 +29,7 @@ from whistle.workstation.vault import check, database, filing, removal
 from whistle.workstation.workstation import Workstation
 
 KILLS = full("WORKSTATION_KILLS", 600, 6)  # a third each amid Exchange, replies and backups
-PAGES = full("PAGE_KILLS", 200, 2)
+PAGES = full("PAGE_KILLS", 200, 1)
 BONTEBOK, OKAPI = "Bontebok" * 3, "Okapi" * 5
 WORDS = [form for word in (QUAGGA, BONTEBOK, OKAPI) for form in (word, word.lower())]
 LONGEST = 0.8  # seconds that one of these takes, about
