@@ -17,6 +17,7 @@ def device(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Device]:
     monkeypatch.setattr(reporter_options, "today", lambda: DAY)
     monkeypatch.setattr(connection, "WAITS", (0,) * len(connection.WAITS))
     with connected(tmp_path) as found:
+        monkeypatch.setenv("LC_ALL", "C.UTF-8")
         monkeypatch.setenv("HOME", str(tmp_path / "home"))
         monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
         monkeypatch.chdir(tmp_path / "here")

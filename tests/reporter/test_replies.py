@@ -35,20 +35,20 @@ def test_the_way_there_and_back(device: Device) -> None:
     who = device.send()
     waiting = device.run("replies", words=typed(who)).stdout
     assert "Waiting. Nobody has picked it up yet." in waiting and "No reply yet." in waiting
-    assert "You sent it on 2026-11-22." in waiting and "Next pick-up: Monday, 2026-11-23." in waiting
-    assert "Can read your report: Ombudsperson, Ethics office." in waiting and "until 2027-12-27" in waiting
+    assert "You sent it on 22 November 2026." in waiting and "planned pick-up: Monday, 23 November 2026." in waiting
+    assert "Can read your report: Ombudsperson and Ethics office." in waiting and "until 27 December 2027" in waiting
     collect(device)
     assert "We do not know yet whether it was read." in device.run("replies", words=typed(who)).stdout
     record = attached(device, b"Call us on Monday.", "../.. /advice\u202e.txt")
     answer(device.app, device.org, who, device.report, "Are you safe?", attachments=(record,))
     shown = device.run("replies", "--save", str(device.folder / "saved"), words=typed(who))
-    assert "From Ombudsperson, 2026-11-22; signature checked:\n| Are you safe?" in shown.stdout
+    assert "From Ombudsperson, 22 November 2026; signature checked:\n| Are you safe?" in shown.stdout
     assert "There is a reply." in shown.stdout and TEXT not in shown.output
     assert [path.name for path in (device.folder / "saved").iterdir()] == ["advice.txt"]
     assert (device.folder / "saved" / "advice.txt").read_bytes() == b"Call us on Monday."
     path = photo(device)
     added = device.run("follow-up", str(path), words=typed(who), text="Yes. He called again.")
-    assert "Will read it: Ombudsperson, Ethics office." in added.stderr
+    assert "Will read it: Ombudsperson and Ethics office." in added.stderr
     [follow_up] = [each.message for each in opened(device.app, device.org, "ethics") if each.message.kind != "report"]
     assert isinstance(follow_up, FollowUp) and follow_up.text == "Yes. He called again."
     assert content(device, follow_up.attachments[0]) == hashlib.sha256(path.read_bytes()).hexdigest()
@@ -83,7 +83,7 @@ def test_what_is_kept_back_is_told(device: Device) -> None:
     shown = device.run("replies", words=typed(who)).stdout
     told = "\nEthics office says they have read a reply from Ombudsperson that is not here.\n"
     assert told + "An earlier reply from Ethics" in shown
-    assert shown.rstrip().endswith("say so in a follow-up: all readers get it.") and shown.count(" not here") == 2
+    assert shown.rstrip().endswith("everybody who reads your case gets it.") and shown.count(" not here") == 2
 
 
 def test_withdrawing(device: Device) -> None:
@@ -93,7 +93,7 @@ def test_withdrawing(device: Device) -> None:
     assert refused.exit_code == 1 and "give --yes" in refused.stderr
     assert device.run("withdraw", "--yes", words=typed(who)).exit_code == 0
     assert opened(device.app, device.org, "ombuds") == []
-    assert "Removed on 2026-11-22. Either it was withdrawn" in device.run("replies", words=typed(who)).stdout
+    assert "Removed on 22 November 2026. Either it was withdrawn" in device.run("replies", words=typed(who)).stdout
     for name, options in (("withdraw", ["--yes"]), ("replies", []), ("follow-up", [])):
         nothing = device.run(name, *options, words=typed(parties.reporter()), text="" if name == "follow-up" else None)
         assert "nothing is stored under these words" in nothing.stderr
@@ -193,7 +193,7 @@ def test_more_than_one_answer_holds(device: Device) -> None:
     device.requests.clear()
     shown = device.run("replies", words=typed(who)).stdout
     assert [f"Answer {n}." in shown for n in range(8)] == [True] * 8
-    assert "9 more thing(s) stored under your words could not be checked" in shown
+    assert "9 things stored under your words could not be checked" in shown
     assert device.requests.count("/api/lookup") == 3  # 17 in reply places, and the slip; seven in each answer
 
 
@@ -231,7 +231,7 @@ def test_what_is_no_reply_is_counted_and_not_shown(device: Device, forge: Callab
     forge(device, who)
     shown = device.run("replies", words=typed(who))
     assert shown.exit_code == 0
-    assert "1 more thing(s) stored under your words could not be checked" in shown.stdout
+    assert "1 thing stored under your words could not be checked" in shown.stdout
     assert shown.stdout.count("Come at night") == (forge is _reply_elsewhere)  # that one also lies where it belongs
 
 
@@ -299,7 +299,7 @@ def test_a_dismissed_reviewer_no_longer_answers(device: Device) -> None:
     answer(device.app, device.org, who, device.report, "Come at night.", by="ethics", lane=1, n=1)
     shown = device.run("replies", words=typed(who)).stdout
     assert "In time." in shown and "Come at night." not in shown
-    assert "1 more thing(s) stored under your words could not be checked" in shown
+    assert "1 thing stored under your words could not be checked" in shown
     page = Visitor(device.app).come_back(typed(who)).text
     assert "In time." in page and "Come at night." not in page
 
@@ -340,7 +340,7 @@ def test_a_follow_up_goes_where_the_servers_own_rule_sends_it(device: Device) ->
     report = device.report
     answer(device.app, device.org, who, report, readers=("ombuds", "counsel"))
     done = device.run("follow-up", words=typed(who), text="More.")
-    assert "Will read it: Ombudsperson, Staff counsel." in done.stderr
+    assert "Will read it: Ombudsperson and Staff counsel." in done.stderr
     assert [each.message.kind for each in opened(device.app, device.org, "counsel")] == ["follow-up"]
     assert opened(device.app, device.org, "ethics") == []
 
@@ -363,3 +363,34 @@ def test_the_state_is_the_servers(device: Device) -> None:
     """What the store calls the states is what the program reads, and replies stay as long as it says."""
     assert tuple(state.value for state in (State.WAITING, State.COLLECTED, State.REMOVED)) == STATES
     assert Limits().bodies(Heap.REPORTERS) == REPLIES_KEPT
+
+
+SPOKEN = {
+    "ar": ("سيقرؤها: Ombudsperson وEthics office.", "في الانتظار. لم يستلمه أحد بعد.", "22 نوفمبر 2026"),
+    "es": ("Leerán su mensaje: Ombudsperson y Ethics office.", "En espera.", "el 22 de noviembre de 2026"),
+    "fr": ("Qui lira votre message\u00a0: Ombudsperson et Ethics office.", "En attente.", "le 22 novembre 2026"),
+    "ru": ("Прочтут: Ombudsperson и Ethics office.", "Ждёт. Его ещё не забрали.", "22 ноября 2026"),
+    "zh": ("会读的人：Ombudsperson和Ethics office。", "等待中。还没有人取走。", "2026年11月22日"),
+}
+
+
+@pytest.mark.parametrize("language", SPOKEN)
+def test_the_command_speaks_the_reporters_language(
+    device: Device, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    """By the option, or by the computer's settings; numbers stand first where there is no list of words."""
+    reads, waits, day = SPOKEN[language]
+    sent = device.run("send", "--channel", "harassment", "--language", language, text="…")
+    assert reads in sent.stdout
+    who = derive(words.decode(numbered(sent.stdout)))
+    monkeypatch.setenv("LC_ALL", f"{language}_XX.UTF-8")
+    shown = device.run("replies", words=typed(who)).stdout
+    assert waits in shown and day in shown
+    first = f"   1. {words.numbers(who.code)[0]} "
+    assert (first in sent.stdout) == (language in ("ar", "ru"))
+
+
+def numbered(shown: str) -> str:
+    """The twelve numbers that were shown."""
+    rows = [re.findall(r"[0-9]+", line)[1] for line in shown.splitlines() if re.match(r" +[0-9]+\. ", line)]
+    return " ".join(rows)

@@ -64,7 +64,7 @@ def test_words_are_shown_only_when_all_is_stored(device: Device) -> None:
     done = device.run("send", "--channel", "fraud", "--language", "es", text=TEXT)
     who = derive(words.decode(twelve(done.stdout)))
     assert twelve(done.stdout) == " ".join(words.encode(who.code, "es"))
-    assert f"Case reference: {reference(who.case)}" in done.stdout
+    assert f"Referencia del caso: {reference(who.case)}" in done.stdout
     assert device.requests[-1] == "/api/store"
     found = store_of(device.app).lookup([who.report_id, who.slip_id])
     assert {each.heap for each in found} == set(Heap)

@@ -36,7 +36,7 @@ def test_a_report_and_a_lookup_at_a_terminal(today: Device) -> None:
     assert send.end() == 0
     assert "A rough date will do." in send.screen and today.report.answers == {"when": "In May."}
     assert manifest.fingerprint([today.org.root.public]) in send.screen
-    assert "Will read it: Ombudsperson." in send.screen and "Left out: Staff counsel, Ethics office." in send.screen
+    assert "Will read it: Ombudsperson." in send.screen and "Left out: Staff counsel and Ethics office." in send.screen
     said = send.screen.partition("It is stored.")[2]
     who = derive(words.decode(twelve(said)))
     assert (today.report.text, today.report.without) == (f"{TEXT}\nHe knows.", ("counsel", "ethics"))
@@ -79,7 +79,7 @@ def test_after_many_tries_somebody_is_asked(device: Device, monkeypatch: pytest.
     done = CliRunner().invoke(command, ["send", *where], input=f"\n{TEXT}\x04", catch_exceptions=False)
     assert done.exit_code == 1, "nobody is there any more to say yes"
     device.requests.clear()
-    monkeypatch.setattr(prompts, "text", lambda descriptor: TEXT)
+    monkeypatch.setattr(prompts, "text", lambda descriptor, asked: TEXT)
     done = CliRunner().invoke(command, ["send", *where], input="\n\ny\ny\n", catch_exceptions=False)
     assert done.exit_code == 0 and done.stderr.count("Nothing is lost as long as this window stays open.") == 2
     assert device.report.case == derive(words.decode(twelve(done.stdout))).case.hex()

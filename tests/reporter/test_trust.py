@@ -83,7 +83,7 @@ def test_the_recovery_identity_is_named_and_can_be_left_out(device: Device) -> N
     spare = parties.person("spare", "Spare").identities[0]
     publish(device, device.org.next(recovery=Recovery("Three sealed envelopes", spare.recipient.text)))
     done = device.run("send", "--channel", "fraud", text=TEXT)
-    assert "Will read it: Staff counsel, Three sealed envelopes (in reserve)." in done.stderr
+    assert "Will read it: Staff counsel and Three sealed envelopes (in reserve)." in done.stderr
     done = device.run("send", "--channel", "fraud", "--leave-out", "recovery", text=TEXT)
     assert "Will read it: Staff counsel.\nLeft out: Three sealed envelopes (in reserve)." in done.stderr
 

@@ -18,4 +18,4 @@ def test_what_the_others_read_of_foul_play_in_the_demo(tmp_path: Path) -> None:
     for id in (foul.OMBUDS, foul.COUNSEL):
         assert "ethics-office's message number 2 in this case has not come" in read[id]
     told = read["the reporter"]
-    assert "We believe you" in told and "Come to my office" in told and "1 more thing" in told
+    assert "We believe you" in told and "Come to my office" in told and "1 thing" in told

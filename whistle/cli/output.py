@@ -14,138 +14,127 @@ from whistle.protocol.trust.manifest import RECOVERY, Manifest, Reviewer
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.untrusted_text import one_line, quoted
 from whistle.reporter import CaseView
+from whistle.translations.translation import Translation
 
 Whole = Callable[[FoundReply], FoundReply]  # a reply with its content; ProtocolError if it is damaged
 
-STATES = {
-    "waiting": "Waiting. Nobody has picked it up yet.",
-    "collected": "Picked up on {day}. We do not know yet whether it was read.",
-    "answered": "Picked up on {day}. There is a reply.",
-    "removed": "Removed on {day}. Either it was withdrawn with your words, or nobody picked it up in time.",
-    "gone": "The report itself is no longer listed here. What is left is shown below.",
-}
+ABOUT_WORDS = ("words.lead", "words.by_hand", "words.number", "words.wallet", "words.opens", "command.close")
 
 
-def twelve(who: Reporter, language: str) -> Iterator[str]:
-    """The twelve words with their numbers, and the case reference."""
-    shown = words.encode(who.code, language if language in words.LANGUAGES else "en")
+def twelve(t: Translation, who: Reporter, language: str) -> Iterator[str]:
+    """The twelve words with their numbers, those first for whom there is no list of words, and the case reference."""
+    shown = words.encode(who.code, words.list_for(language))
+    numbers = words.numbers(who.code)
     width = max(map(len, shown))
-    for place, (word, number) in enumerate(zip(shown, words.numbers(who.code), strict=True), 1):
-        yield f"{place:>4}. {word:<{width}}  {number}"
+    for place, (word, number) in enumerate(zip(shown, numbers, strict=True), 1):
+        pair = f"{word:<{width}}  {number}" if t.code in words.LANGUAGES else f"{number:<4}  {word}"
+        yield f"{place:>4}. {pair}"
     yield ""
-    yield f"Case reference: {retrieval.reference(who.case)}"
-    yield "It opens nothing. Lost your words? Quote it in a new report and we can connect the two."
+    yield t.text("case.reference", reference=retrieval.reference(who.case))
+    yield t.text("words.reference_text")
+    yield ""
+    yield from (t.text(key) for key in ABOUT_WORDS)
 
 
-ABOUT_WORDS = (
-    "They are the only way to read our replies. We cannot find them for you.",
-    "Write them by hand, on paper: printers and photographs keep copies.",
-    "The numbers in the same order open the same thing. None of it has to do with a crypto wallet.",
-    "Whoever has the words can read our replies, and write to us or withdraw in your place.",
-    "Nobody can use them to read what you wrote.",
-    "Then close this window: a terminal keeps what it showed.",
-)
-
-
-def reading(manifests: ManifestChain, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
+def reading(t: Translation, manifests: ManifestChain, readers: Iterable[str], without: Iterable[str]) -> Iterator[str]:
     """Who will read a message, and who is left out."""
-    yield f"Will read it: {names(manifests, readers)}."
-    yield _out(manifests, without)
+    yield t.text("reading.will", names=names(t, manifests, readers))
+    yield _out(t, manifests, without)
 
 
-def case(view: CaseView, who: Reporter, manifests: ManifestChain, today: datetime.date, whole: Whole) -> Iterator[str]:
+def case(
+    t: Translation, view: CaseView, who: Reporter, manifests: ManifestChain, today: datetime.date, whole: Whole
+) -> Iterator[str]:
     """Who can read a case, where it stands, and its replies, the newest first; each is opened `whole` in its turn."""
     current = manifests.current(today).manifest
-    yield from _readers(view, manifests)
-    yield _state(view)
+    yield from _readers(t, view, manifests)
+    yield _state(t, view)
     if view.sent:
-        yield f"You sent it on {view.sent}."
+        yield t.text("case.sent", day=t.day(view.sent))
     if due := next_collection(current, today):
-        yield f"Next pick-up: {due:%A}, {due}."
+        yield t.text("case.pickup", day=t.long_day(due))
     if view.last_day:
-        yield f"Replies stay there until {view.last_day}."
-    yield f"Case reference: {retrieval.reference(who.case)}"
-    yield from _replies(view, whole)
+        yield t.text("case.last_day", day=t.day(view.last_day))
+    yield t.text("case.reference", reference=retrieval.reference(who.case))
+    yield from _replies(t, view, whole)
 
 
-def _readers(view: CaseView, manifests: ManifestChain) -> Iterator[str]:
+def _readers(t: Translation, view: CaseView, manifests: ManifestChain) -> Iterator[str]:
     if view.slip:
-        yield f"Can read your report: {names(manifests, view.slip.readers)}."
-        yield _out(manifests, view.slip.without)
+        yield t.text("reading.can", names=names(t, manifests, view.slip.readers))
+        yield _out(t, manifests, view.slip.without)
     else:
-        yield "We cannot show who reads this case, or whom you left out: that part is damaged or missing on the server."
+        yield t.text("case.no_slip")
     for new in view.brought_in:
-        yield f"Let in later: {person(new.reviewer)}. {person(new.by)} says so in a signed message of {new.day}."
+        yield t.text("reading.later", name=person(t, new.reviewer), by=person(t, new.by), day=t.day(new.day))
 
 
-def _out(manifests: ManifestChain, without: Iterable[str]) -> str:
-    return f"Left out: {names(manifests, without) or 'nobody'}."
+def _out(t: Translation, manifests: ManifestChain, without: Iterable[str]) -> str:
+    left_out = names(t, manifests, without)
+    return t.text("reading.out", names=left_out) if left_out else t.text("reading.nobody_out")
 
 
-def _state(view: CaseView) -> str:
+def _state(t: Translation, view: CaseView) -> str:
     key = "answered" if view.state == "collected" and view.replies else view.state or "gone"
-    return STATES[key].format(day=view.state_day)
+    return t.text(f"case.{key}", day=t.day(view.state_day) if view.state_day else "")
 
 
-def _replies(view: CaseView, whole: Whole) -> Iterator[str]:
+def _replies(t: Translation, view: CaseView, whole: Whole) -> Iterator[str]:
     if not view.replies:
-        yield "No reply yet."
+        yield t.text("case.none")
     for reply in reversed(view.replies):
         yield ""
-        yield from _reply(reply, whole)
+        yield from _reply(t, reply, whole)
     if view.late:
         yield ""
-        yield f"{view.late} more thing(s) stored under your words could not be checked, and are not shown."
+        yield t.text("case.late", view.late)
     if view.missing:
         yield ""
-        yield from map(_missing, view.missing)
-        yield "Look again in some days. If this still stands here then, say so in a follow-up: all readers get it."
+        yield from (_missing(t, each) for each in view.missing)
+        yield t.text("case.absent_then")
 
 
-def _missing(missing: MissingReply) -> str:
-    author, by = person(missing.author), person(missing.by)
-    if missing.author == missing.by:
-        return f"An earlier reply from {author} is not here."
-    if missing.differs:
-        return f"{by} says they have read another reply from {author} than the one here."
-    return f"{by} says they have read a reply from {author} that is not here."
+def _missing(t: Translation, missing: MissingReply) -> str:
+    key = "absent_own" if missing.author == missing.by else "differs" if missing.differs else "absent"
+    return t.text(f"case.{key}", author=person(t, missing.author), by=person(t, missing.by))
 
 
-def _reply(found: FoundReply, whole: Whole) -> Iterator[str]:
-    yield f"From {person(found.reviewer)}, {found.day}; signature checked:"
+def _reply(t: Translation, found: FoundReply, whole: Whole) -> Iterator[str]:
+    yield t.text("command.from", name=person(t, found.reviewer), day=t.day(found.day))
     try:
         found = whole(found)
     except ProtocolError:
-        yield "  (a part of it is damaged or has not arrived: look again in some days)"
+        yield f"  {t.text('command.damaged')}"
     reply = found.reply
     yield from quoted(reply.text)
     for attachment in found.attachments:
-        yield f"  With a file: {one_line(attachment.name)} ({attachment.size} bytes)"
+        yield f"  {t.text('command.file', name=one_line(attachment.name), size=t.size(attachment.size))}"
     if found.receipt:
-        yield "  With a signed receipt, which `--save` keeps: it says that your report was received, not what is in it."
-        yield "  Whoever finds it with you knows that you wrote."
-    yield f"  When they wrote this they had {reply.have.count} message(s) from you, the newest of {reply.have.day}."
+        yield f"  {t.text('command.receipt')}"
+        yield f"  {t.text('command.receipt_found')}"
+    yield f"  {t.text('case.arrived', reply.have.count, day=t.day(reply.have.day))}"
 
 
-def person(reviewer: Reviewer) -> str:
-    """A reviewer's name and role, or only the name if they are the same."""
-    name, role = one_line(reviewer.name), one_line(reviewer.role)
-    return name if role in ("", name) else f"{name} ({role})"
+def person(t: Translation, reviewer: Reviewer) -> str:
+    """A reviewer's name and role, in one line."""
+    return one_line(reviewer.shown(t.code))
 
 
-def people(current: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
+def people(t: Translation, current: Manifest, reviewers: Iterable[Reviewer]) -> dict[str, str]:
     """Names by id, with the recovery identity if there is one."""
-    listed = {reviewer.id: person(reviewer) for reviewer in reviewers}
-    reserve = f"{one_line(current.recovery.name)} (in reserve)" if current.recovery else ""
-    return listed | ({RECOVERY: reserve} if reserve else {})
+    listed = {reviewer.id: person(t, reviewer) for reviewer in reviewers}
+    return listed | _reserve(t, current)
 
 
-def names(manifests: ManifestChain, ids: Iterable[str]) -> str:
-    """Names and roles, joined with commas; the id of somebody whom no manifest lists any more."""
+def names(t: Translation, manifests: ManifestChain, ids: Iterable[str]) -> str:
+    """Names and roles as a list; the id of somebody whom no manifest lists any more."""
     newest = manifests.newest
-    reserve = newest and newest.manifest.recovery
-    fallback = {RECOVERY: f"{one_line(reserve.name)} (in reserve)"} if reserve else {}
-    return ", ".join(person(each) if (each := manifests.reviewer(id)) else fallback.get(id, id) for id in ids)
+    fallback = _reserve(t, newest.manifest) if newest else {}
+    return t.plain_list([person(t, each) if (each := manifests.reviewer(id)) else fallback.get(id, id) for id in ids])
+
+
+def _reserve(t: Translation, current: Manifest) -> dict[str, str]:
+    return {RECOVERY: t.text("reading.reserve", name=one_line(current.recovery.name))} if current.recovery else {}
 
 
 def title(texts: dict[str, str], language: str) -> str:

@@ -36,6 +36,7 @@ NAME = "Your name, as colleagues know it (it is published in the list of readers
 ROLE = "Your role, as reporters will see it (it is published too)"
 DAYS = f"days are {', '.join(WEEKDAYS)}, or their first three letters"
 MAX_WORDS = 4096  # bytes
+WRITE = "Write, then end with Ctrl-D on a line of its own."
 WORDS_HINT = "type them in order, with spaces between them; their numbers will do as well"
 
 
@@ -265,7 +266,7 @@ def flush(stick: Path) -> None:
         raise Problem("not everything is on the stick", "leave it in and exchange again") from exc
 
 
-def reporter(descriptor: int | None) -> Reporter:
+def reporter(descriptor: int | None, asked: str = "Your twelve words") -> Reporter:
     """The reporter of twelve words; at a terminal they are asked for until they are valid.  Raises Problem."""
     if descriptor is not None:
         try:
@@ -274,20 +275,20 @@ def reporter(descriptor: int | None) -> Reporter:
             raise Problem(_reason(exc), WORDS_HINT) from exc
     while at_a_terminal():
         try:
-            return derive(words.decode(click.prompt("Your twelve words", err=True)))
+            return derive(words.decode(click.prompt(asked, err=True)))
         except WordsError as exc:
             click.echo(f"{_reason(exc).capitalize()}. {_near(exc)}", err=True)
     raise Problem("no words could be asked for", "give them: --words-fd 3 3<file")
 
 
-def text(descriptor: int | None) -> str:
+def text(descriptor: int | None, asked: str = WRITE) -> str:
     """The text from a descriptor, or from standard input.  Raises Problem."""
     if descriptor is None and at_a_terminal():
-        click.echo("Write, then end with Ctrl-D on a line of its own.", err=True)
+        click.echo(asked, err=True)
     return _read(0 if descriptor is None else descriptor, MAX_REST).strip()
 
 
-def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int]]) -> dict[str, str]:
+def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int]], asked: str) -> dict[str, str]:
     """Answers by question id, from descriptors or asked for at a terminal; each may be left out.
 
     `questions` has a label and a hint for each id.  Raises Problem.
@@ -301,11 +302,11 @@ def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str,
     for id, (label, hint) in questions.items() if at_a_terminal() and not given else ():
         if hint:
             click.echo(hint, err=True)
-        texts[id] = str(click.prompt(f"{label} (Enter leaves it out)", default="", show_default=False, err=True))
+        texts[id] = str(click.prompt(asked.format(label=label), default="", show_default=False, err=True))
     return {id: answer for id, answer in texts.items() if not is_blank(answer)}
 
 
-def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str) -> str:
+def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str, asked: str = "") -> str:
     """The id of one of the offered things, asked for at a terminal if none is given.  Raises Problem."""
     if given in offered:
         return str(given)
@@ -315,7 +316,7 @@ def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str
         raise Problem(f"there is no such {what}", f"{option} is one of those above")
     if not at_a_terminal():
         raise Problem(f"choose a {what}", f"give {option} with one of those above")
-    return str(click.prompt(f"Which {what}?", type=click.Choice(list(offered)), show_choices=False, err=True))
+    return str(click.prompt(asked or f"Which {what}?", type=click.Choice(list(offered)), show_choices=False, err=True))
 
 
 def some_of(question: str, offered: Mapping[str, str], given: tuple[str, ...], option: str) -> tuple[str, ...]:

@@ -16,17 +16,21 @@ from whistle.cli.errors import Problem
 from whistle.cli.progress import Progress
 from whistle.cli.reporter_options import (
     FILE,
+    LANGUAGE,
     Instance,
     Trust,
     ask_again,
+    checked_language,
+    own_language,
     pinned,
     read_instance,
+    spoken,
     translate_errors,
     with_server,
 )
-from whistle.protocol import age, schema
+from whistle.protocol import age
 from whistle.protocol.code.retrieval import Reporter
-from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter import compose, submission
 from whistle.protocol.reporter.compose import Continued, Draft
 from whistle.protocol.reporter.questions import WAY, Questions
@@ -37,9 +41,6 @@ from whistle.protocol.untrusted_text import one_line
 from whistle.reporter import Api, CannotSave, CaseView, Course, File, manifests
 
 LABELS = {"send": "sending", "fetch": "fetching"}
-EXPOSED = (
-    "Someone may have seen the words of my earlier report. Please answer only here from now on, and no longer there."
-)
 NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
 
 files_argument = click.argument("files", nargs=-1, type=FILE)
@@ -58,14 +59,10 @@ def reporter() -> None:
         raise Problem(str(exc), "install another version of the library `cryptography`") from exc
 
 
-def _language(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    try:
-        return str(schema.identifier(value))
-    except Malformed as exc:
-        raise click.BadParameter("a language is a code like en or ar") from exc
-
-
-language_option = click.option("--language", default="en", callback=_language, help="The language that you write in.")
+language_option = click.option("--language", default=own_language, callback=checked_language, help=LANGUAGE)
+spoken_option = click.option(
+    "--language", default=own_language, callback=checked_language, help=LANGUAGE, expose_value=False
+)
 
 
 def report_options(command: Callable[..., Any]) -> Any:
@@ -95,14 +92,15 @@ def report_options(command: Callable[..., Any]) -> Any:
 @with_server
 def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], **chosen: Any) -> None:
     """Seal a report, with FILES if you name any, and send it. You get twelve words."""
+    t = spoken()
     instance = read_instance(api.published, trust)
     draft = _draft(instance, manifests.questions(api.published), text_fd, bool(files), **chosen)
     with _opened(files) as uploads:
         who = reporters.send(api, instance.writer, draft, uploads, _course())
-    click.echo("It is stored.")
-    _say(output.reading(instance.manifests, *instance.writer.readers(draft)))
-    click.echo("These are your twelve words:\n")
-    _say([*output.twelve(who, draft.language), "", *output.ABOUT_WORDS])
+    click.echo(t.text("command.stored"))
+    _say(output.reading(t, instance.manifests, *instance.writer.readers(draft)))
+    click.echo(t.text("command.words") + "\n")
+    _say(output.twelve(t, who, draft.language))
 
 
 @reporter.command()
@@ -111,22 +109,24 @@ def send(api: Api, trust: Trust, text_fd: int | None, files: tuple[Path, ...], *
     type=click.Path(path_type=Path, file_okay=False),
     help="Save files and receipts in this folder.",
 )
+@spoken_option
 @words_option
 @pinned
 @with_server
 def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> None:
     """Where your report stands, and the replies to it."""
+    t = spoken()
     instance = read_instance(api.published, trust)
-    who = prompts.reporter(words_fd)
+    who = prompts.reporter(words_fd, t.text("replies.words"))
     view = _look_up(api, instance, who)
-    _say(output.case(view, who, instance.manifests, instance.day, functools.partial(reporters.whole, api)))
+    _say(output.case(t, view, who, instance.manifests, instance.day, functools.partial(reporters.whole, api)))
     if save:
         _save(api, view, save)
 
 
 def _save(api: Api, view: CaseView, folder: Path) -> None:
     """Save the replies' files; one that cannot be saved does not stop the others.  Raises Problem at the end."""
-    failed = 0
+    t, failed = spoken(), 0
     for found in view.replies:
         reply = found
         with suppress(ProtocolError):  # then what is said of it stands among the replies
@@ -136,10 +136,10 @@ def _save(api: Api, view: CaseView, folder: Path) -> None:
                 path = saving()
             except CannotSave as exc:
                 failed += 1
-                whose = f"{one_line(reply.role or reply.name)}, {reply.day}"
+                whose = f"{output.person(t, reply.reviewer)}, {reply.day}"
                 click.echo(f"Not saved: {one_line(name)} (from {whose}): {exc}; {exc.hint}", err=True)
             else:
-                click.echo(f"Saved: {path.name}")
+                click.echo(t.text("command.saved", name=path.name))
     if failed:
         raise Problem(f"{failed} file(s) could not be saved", "the others were; what was not is named above")
 
@@ -176,18 +176,19 @@ def follow_up(
     api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, files: tuple[Path, ...], **chosen: Any
 ) -> None:
     """Add something to your report, with FILES if you name any."""
+    t = spoken()
     _check_descriptors(words_fd, text_fd)
     instance = read_instance(api.published, trust)
-    who = prompts.reporter(words_fd)
+    who = prompts.reporter(words_fd, t.text("replies.words"))
     view = _look_up(api, instance, who)
     instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
     draft = Draft("", chosen["language"], "", readers=instead)
     readers, without = instance.writer.follow_up_readers(draft, view)
-    _say(output.reading(instance.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
-    draft = Draft("", draft.language, prompts.text(text_fd), readers=draft.readers)
+    _say(output.reading(t, instance.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
+    draft = Draft("", draft.language, prompts.text(text_fd, t.text("command.write")), readers=draft.readers)
     with _opened(files) as uploads:
         reporters.follow_up(api, instance.writer, draft, uploads, who, view, _course())
-    click.echo("Your follow-up is stored. It waits, locked, for the next pick-up.")
+    click.echo(t.text("command.follow_up"))
 
 
 @reporter.command()
@@ -202,9 +203,10 @@ def renew(api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, lan
 
     It goes to the readers of your case, never to anybody whom you left out of it. Add something if you want.
     """
+    t = spoken()
     _check_descriptors(words_fd, text_fd)
     instance = read_instance(api.published, trust)
-    who = prompts.reporter(words_fd)
+    who = prompts.reporter(words_fd, t.text("replies.words"))
     view = _look_up(api, instance, who)
     instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
     slip = view.slip
@@ -212,32 +214,34 @@ def renew(api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, lan
     readers = instead or compose.follow_up_readers(view, instance.writer.known.manifest)
     old = Continued(who, slip)
     draft = Draft(slip.channel, language, "", readers=readers, without=left_out, continues=old)
-    _say(output.reading(instance.manifests, *instance.writer.readers(draft)), err=True)
-    text = "\n\n".join(filter(None, (EXPOSED, prompts.text(text_fd))))
+    _say(output.reading(t, instance.manifests, *instance.writer.readers(draft)), err=True)
+    text = "\n\n".join(filter(None, (t.text("exposed.message"), prompts.text(text_fd, t.text("command.write")))))
     new = reporters.send(api, instance.writer, replace(draft, text=text), (), _course())
-    click.echo("It is stored, and the readers are asked to answer only under your new words:\n")
-    _say([*output.twelve(new, language), "", *output.ABOUT_WORDS])
-    click.echo("Replies that are already there can still be read with the old words.")
+    click.echo(t.text("command.renewed") + "\n")
+    _say(output.twelve(t, new, language))
+    click.echo(t.text("command.old_words"))
 
 
 @reporter.command()
+@spoken_option
 @words_option
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_server
 def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
     """Take your report back, while nobody has picked it up."""
-    who = prompts.reporter(words_fd)
+    t = spoken()
+    who = prompts.reporter(words_fd, t.text("replies.words"))
     if not yes:
-        click.echo("Nobody will be able to read it. This cannot be undone; follow-ups stay where they are.", err=True)
+        click.echo(t.text("command.withdraw"), err=True)
         if not prompts.at_a_terminal():
             raise Problem("nobody is there to be asked", "give --yes to withdraw it without a question")
-        click.confirm("Withdraw it now?", default=False, abort=True, err=True)
+        click.confirm(t.text("command.withdraw_now"), default=False, abort=True, err=True)
     outcome = api.withdraw(who.report_token)
     if outcome == "collected":
         raise Problem("it was already picked up, so it cannot be withdrawn", "ask the readers to stop: a follow-up")
     if outcome == "unknown":
         raise Problem(*NOTHING)
-    click.echo("Your report is withdrawn. You can throw your words away.")
+    click.echo(t.text("command.withdrawn"))
 
 
 @reporter.command()
@@ -256,7 +260,7 @@ def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...
 
     The block goes to standard output, all else to standard error.
     """
-    get = manifests.from_folder(folder)
+    t, get = spoken(), manifests.from_folder(folder)
     instance = read_instance(get, trust)
     draft = _draft(instance, manifests.questions(get), text_fd, bool(files), **chosen)
     try:
@@ -265,9 +269,9 @@ def seal(folder: Path, trust: Trust, text_fd: int | None, files: tuple[Path, ...
         block = submission.armored(sealed)
     except submission.TooLarge as exc:
         raise Problem("this is too large for a block of text", "leave files out, or use `send`") from exc
-    click.echo("Your twelve words. They open nothing before the block below is sent:\n", err=True)
-    _say([*output.twelve(who, draft.language), "", *output.ABOUT_WORDS, ""], err=True)
-    click.echo("Paste all of this, and nothing else, into the field for your message, and send the form:\n", err=True)
+    click.echo(t.text("command.sealed_words") + "\n", err=True)
+    _say([*output.twelve(t, who, draft.language), ""], err=True)
+    click.echo(t.text("command.sealed_paste") + "\n", err=True)
     click.echo(block, nl=False)
 
 
@@ -284,34 +288,37 @@ def _draft(
     given: tuple[tuple[str, int], ...],
 ) -> Draft:
     """A new report from the options and from answers at the terminal.  Raises Problem, Refused."""
-    manifest = instance.writer.known.manifest
+    t, manifest = spoken(), instance.writer.known.manifest
     channels = {each.id: output.title(each.title, language) for each in manifest.channels}
     if channel is None and len(channels) == 1:
         (channel,) = channels
-    chosen = prompts.one_of("channel", channels, channel, "--channel")
-    people = output.people(manifest, offered(manifest, instance.day))
+    chosen = prompts.one_of("channel", channels, channel, "--channel", t.text("command.which"))
+    people = output.people(t, manifest, offered(manifest, instance.day))
     left_out = _left_out(people, compose.readers_of(manifest, chosen, ()), without)
     draft = Draft(chosen, language, "", without=left_out)
-    _say(output.reading(instance.manifests, *instance.writer.readers(draft)), err=True)
+    _say(output.reading(t, instance.manifests, *instance.writer.readers(draft)), err=True)
     labels = {
         each.id: (output.title(each.label, language), output.title(each.hint, language))
         for each in questions.get(chosen, ())
     }
     if (text_fd or 0) in [number for _, number in given]:
         raise click.UsageError("text and answers come from descriptors of their own")
-    text, answers = prompts.text(text_fd), prompts.answers(labels, given)
+    text, answers = (
+        prompts.text(text_fd, t.text("command.write")),
+        prompts.answers(labels, given, t.text("command.skip", label="{label}")),
+    )
     way = {WAY: "advice"} if advice else {}
     return Draft(chosen, language, text, {**answers, **way}, without=left_out)
 
 
 def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:
     """Who must not read it, from the option or asked for at the terminal."""
+    t = spoken()
     if not without and prompts.at_a_terminal():
         for id, name in people.items():
-            about = ", will read it" if id in readers else ", could be let in later"
-            click.echo(f"  {id}: {name}{'' if id == RECOVERY else about}", err=True)
-    question = "Leave anyone out who is involved, or works for or is close to someone involved? (ids, or nothing)"
-    return prompts.some_of(question, people, without, "--leave-out")
+            about = t.text(f"command.{'will_read' if id in readers else 'could'}", name=name)
+            click.echo(f"  {id}: {name if id == RECOVERY else about}", err=True)
+    return prompts.some_of(t.text("command.leave_out"), people, without, "--leave-out")
 
 
 def _present(
@@ -321,19 +328,18 @@ def _present(
 
     Otherwise two empty tuples, and the follow-up goes to the case's own readers.  Raises Problem.
     """
-    manifest = instance.writer.known.manifest
+    t, manifest = spoken(), instance.writer.known.manifest
     if view.slip is None:
         raise Problem("nothing here tells any more who reads your case, or whom you left out", "send a new report")
     if compose.follow_up_readers(view, manifest):
         return (), ()
     readers = compose.readers_of(manifest, view.slip.channel, view.slip.without)
-    people = {id: output.names(instance.manifests, [id]) for id in readers}
+    people = {id: output.names(t, instance.manifests, [id]) for id in readers}
     if not readers or not (instead or prompts.at_a_terminal()):
         raise Problem("nobody who reads your case is a reader any more", "with --instead it goes to the present ones")
     for id, name in people.items():
         click.echo(f"  {id}: {name}", err=True)
-    question = "Nobody who reads your case is left; these people would read it. Leave out whom? (ids, or nothing)"
-    left_out = prompts.some_of(question, people, without, "--leave-out")
+    left_out = prompts.some_of(t.text("command.others"), people, without, "--leave-out")
     return tuple(id for id in readers if id not in left_out) or _nobody(), left_out
 
 

@@ -2,6 +2,8 @@
 
 import datetime
 import functools
+import os
+import re
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,12 +14,17 @@ import click
 
 from whistle.cli import prompts
 from whistle.cli.errors import Problem
+from whistle.protocol import schema
+from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import compose
 from whistle.protocol.reporter.compose import Writer
 from whistle.protocol.trust import manifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.reporter import SEALED, Api, Away, Link, ReporterError, Server, manifests
+from whistle.translations import catalogues
+from whistle.translations.negotiation import negotiate
+from whistle.translations.translation import Translation
 
 FILE = click.Path(path_type=Path, exists=True, dir_okay=False)
 REFUSED = {
@@ -40,8 +47,36 @@ UNPINNED = (
     "Whoever controls the server could show another key, and read what you send.\n"
     "Compare these digits with those that the organisation shows elsewhere: on paper, or told by somebody you know."
 )
+LANGUAGE = "The language that you read and write; that of this computer unless given."
+SPOKEN = "whistle.language"  # in the context's meta
 F = TypeVar("F", bound=Callable[..., Any])
 Trust = Callable[[manifests.Get], tuple[PublicKey, ...]]
+
+
+def own_language() -> str:
+    """The language of this computer's settings, English if Whistle does not have it."""
+    named = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    return negotiate([(re.split("[.@]", named)[0].replace("_", "-"), 1.0)], _languages())
+
+
+def checked_language(ctx: click.Context, param: click.Parameter, value: str) -> str:
+    """The code of a language, which is kept for `spoken`."""
+    try:
+        ctx.meta[SPOKEN] = str(schema.identifier(value))
+    except Malformed as exc:
+        raise click.BadParameter("a language is a code like en or ar") from exc
+    return str(ctx.meta[SPOKEN])
+
+
+def spoken() -> Translation:
+    """What a reporter reads, in the language of the command's option, or in English."""
+    code = str(click.get_current_context().meta[SPOKEN])
+    return catalogues.load(negotiate([(code, 1.0)], _languages()))
+
+
+def _languages() -> list[str]:
+    """Those that Whistle has, English first."""
+    return sorted(catalogues.shipped(), key=lambda code: (code != catalogues.ENGLISH, code))
 
 
 def today() -> datetime.date:
