@@ -20,6 +20,8 @@ def test_pages_beside_the_cases(tmp_path: Path) -> None:
         for path in ("sent", "workstation"):
             page("goto", f"{found.address}/t/{path}")
             page("look", f"desk-{path}")
+        above = "document.querySelector('.acts').getBoundingClientRect().bottom <= "
+        assert page("told", above + "document.querySelector('nav').getBoundingClientRect().top")  # Lock is in sight
         nothing = create_app(tmp_path / "none", None, saved=tmp_path / "saved", token="t", profile="test")
         with serving(nothing) as (address, _):
             page("goto", f"{address}/t/")
