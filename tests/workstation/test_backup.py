@@ -79,8 +79,8 @@ def all_plain(place: Path, desk: Workstation) -> bytes:
 
 def test_a_second_backup_writes_what_is_new(world: World, desk: Workstation, monkeypatch: pytest.MonkeyPatch) -> None:
     """Parts of before stay as they are, and of hundreds of messages and of all blocks only the new ones are read."""
-    monkeypatch.setattr(contents, "MOST_LINES", 8)
-    for number in range(40):
+    monkeypatch.setattr(contents, "MOST_LINES", 3)
+    for number in range(14):
         note(desk, f"Note {number}", number % 2)
     first = saved(desk, world.folder)
     before, read = hashes(world.folder), list[str]()
@@ -88,8 +88,8 @@ def test_a_second_backup_writes_what_is_new(world: World, desk: Workstation, mon
     monkeypatch.setattr(contents.Contents, "read", lambda self, name: read.append(name) or _read(self, name))
     second = saved(desk, world.folder)
     assert before.items() < hashes(world.folder).items() and second.parts == 1
-    assert first.counts | {"messages": 43} == second.counts == {"cases": 2, "messages": 43, "blocks": 1}
-    assert len([name for name in read if name.startswith("messages/")]) == 1  # of at least six
+    assert first.counts | {"messages": 17} == second.counts == {"cases": 2, "messages": 17, "blocks": 1}
+    assert len([name for name in read if name.startswith("messages/")]) == 1  # of at least five
     assert len([name for name in read if name.startswith("rows/")]) < len(opened(world.folder).index.tables) * 2
     assert not any(name.startswith("blocks/") for name in read)
     read.clear()
@@ -292,7 +292,7 @@ def test_a_damaged_part_is_named_and_the_rest_comes_back(world: World, desk: Wor
     again.vault.destroy()
     path.unlink()
     saved(desk, world.folder)
-    assert is_whole(world.folder) and backup.try_backup(desk, world.folder, PASSPHRASE).works
+    assert is_whole(world.folder)
 
 
 def test_what_waits_or_is_on_its_way_is_not_half_restored(world: World, desk: Workstation) -> None:
