@@ -77,7 +77,7 @@ def test_a_closed_case_is_deleted_after_a_question(world: World, page: FlaskClie
     post(page, f"case/{name}/status", status="closed", confirmed="yes")
     world.round("ombuds")
     world.round("ombuds")
-    assert "Delete this case" in get(page, f"case/{name}") and "earlier backup" in get(page, f"case/{name}/delete")
+    assert "Delete this case" in get(page, f"case/{name}") and "Each backup holds" in get(page, f"case/{name}/delete")
     assert "is deleted from this computer" in post(page, f"case/{name}/delete") and not station.case_ids()
 
 
