@@ -14,10 +14,10 @@ const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height
 const PATIENCE = 600_000; // milliseconds
 const found = [];
 
-async function look(page, name) {
+async function look(page, name, sizes = SIZES, schemes = ["light", "dark"]) {
   await page.setJavaScriptEnabled(true); // axe's own timers; the page has no script that could run
-  for (const [size, viewport] of Object.entries(SIZES)) {
-    for (const scheme of ["light", "dark"]) {
+  for (const [size, viewport] of Object.entries(sizes)) {
+    for (const scheme of schemes) {
       await page.setViewport(viewport);
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       const overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
@@ -94,6 +94,17 @@ async function walk(page, language, file) {
   await see("9-withdraw");
 }
 
+/** The pages with the most text, in a language whose words may be long, on a phone. */
+async function glance(page, language) {
+  const see = (name) => look(page, `${language}-${name}`, { phone: { width: 320, height: 740 } }, ["light"]);
+  await page.goto(`${address}/${language}/`);
+  await see("1-land");
+  await press(page, "report");
+  await page.click("#channel");
+  await press(page, "tell");
+  await see("3-tell");
+}
+
 const folder = mkdtempSync(join(tmpdir(), "whistle-browser-"));
 const browser = await puppeteer.launch({
   executablePath: chromium,
@@ -113,6 +124,11 @@ try {
     });
     await walk(page, language, file);
     await page.close();
+  }
+  const page = await browser.newPage();
+  await page.setJavaScriptEnabled(false);
+  for (const language of ["es", "fr", "ru", "zh"]) {
+    await glance(page, language);
   }
   console.log(JSON.stringify(found));
 } finally {
