@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import flask
+import hypothesis
 import psutil
 import pytest
 from flask.templating import Environment
@@ -42,6 +43,8 @@ def _share_compiled_templates() -> None:
 
 
 _share_compiled_templates()
+hypothesis.settings.register_profile("untimed", deadline=None)  # many tests run at once
+hypothesis.settings.load_profile("untimed")
 
 
 @pytest.hookimpl(optionalhook=True)
