@@ -12,6 +12,7 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 const SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"; // laid out anew
+const TOLD = ["Failed to load resource", "OpenJPEG: "]; // what a browser, and a decoder of a broken file, tell the console
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
 const FLAGS = {
   chrome: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
@@ -102,7 +103,7 @@ export class Walker {
     const isElsewhere = () => page.url().startsWith("http") && !page.url().startsWith(address); // and may fail
     page.on("pageerror", (error) => isElsewhere() || isAttacked || this.found.push({ rule: "error", page: String(error) }));
     page.on("console", (said) => {
-      const asked = isElsewhere() || (this.faults && said.text().startsWith("Failed to load resource"));
+      const asked = isElsewhere() || (this.faults && TOLD.some((words) => said.text().startsWith(words)));
       if (!asked && !isAttacked) this.found.push({ rule: "console", page: page.url(), nodes: [said.text()] });
     });
     this.dialogs = 0;
