@@ -37,7 +37,10 @@ def _reply(station: Workstation, stick: Path, number: int) -> None:
 
 
 def _backup(station: Workstation, stick: Path, number: int) -> None:
-    backup.save(station, stick.parent / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    usb, scratch = stick.parent / "usb", stick.parent / "scratch"
+    backup.save(station, usb, PASSPHRASE, keyfile.CHEAP_LOG_N)
+    scratch.mkdir(exist_ok=True)
+    assert backup.try_backup(station, usb, PASSPHRASE, scratch=scratch).works
 
 
 def _page(station: Workstation, stick: Path, number: int) -> None:

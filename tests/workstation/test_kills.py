@@ -119,8 +119,8 @@ def _put_into_tray(world: World, case: str, number: int) -> int:
 def _nothing_in_clear(world: World, case: str) -> None:
     """As the kill left them: journals, half-written files and all."""
     found = everything(world.folder / "ombuds") + everything(world.stick)
-    if (world.folder / "usb").exists():
-        found += everything(world.folder / "usb")
+    for beside in ("usb", "scratch"):  # a backup, and what trying it left
+        found += everything(world.folder / beside) if (world.folder / beside).exists() else b""
     for planted in ("look into it", "third floor", "Reply ", case, "AGE-SECRET", PASSPHRASE):
         assert planted.encode() not in found and planted.encode("utf-16-le") not in found
 
