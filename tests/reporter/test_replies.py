@@ -318,6 +318,18 @@ def test_what_was_said_is_not_taken_back(device: Device) -> None:
     assert device.run("replies", words=typed(who)).stdout.count("We pay nothing.") == 1
 
 
+def test_a_receipt_is_not_taken_back(device: Device) -> None:
+    """The same words without the receipt do not hide the reply that had it, in the command and on the page."""
+    who = device.send()
+    receipt = receipts.sign(device.org.people["ombuds"].secret, who.case.hex(), parties.DAY)
+    said = {"text": "We have it.", "mark": "acknowledgement"}
+    first = answer(device.app, device.org, who, device.report, **said, receipt=receipt)
+    name = hashlib.sha256(first.line).hexdigest()
+    answer(device.app, device.org, who, device.report, **said, n=1, seq=1, prev=name, replaces=name)
+    assert "With a signed receipt" in device.run("replies", words=typed(who)).stdout
+    assert "Save the receipt" in Visitor(device.app).come_back(typed(who)).text
+
+
 def test_new_words_leave_out_whom_the_old_ones_did(device: Device) -> None:
     """`renew` continues the case under new words, and tells nobody of it who was left out of the old one."""
     who = device.send("--leave-out", "ethics")

@@ -80,6 +80,14 @@ def test_what_a_dismissed_reviewer_dates_back_has_no_effect(world: World) -> Non
     assert html.unescape(page.get(f"/t/case/{name}", base_url=HOST).text).count(TOLD) == 3
 
 
+def test_a_late_reply_does_not_hide_that_nobody_answered(world: World) -> None:
+    """The reporter does not see it, so the case stays among the unanswered, whatever the reply says it had read."""
+    who = prepared(world)
+    late(world, a_reply(world, who, have=Have(9, AFTER)))
+    world.round("ombuds")
+    assert case_of(world, who).entries[-1].ended and case_of(world, who).unanswered
+
+
 @pytest.mark.parametrize(
     ("own", "server", "last", "counts"),
     [

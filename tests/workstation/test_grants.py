@@ -1,6 +1,7 @@
 """Who is let into a case, in which lanes grantees reply, and what a grant hands over."""
 
 import base64
+import datetime
 from dataclasses import replace
 from pathlib import Path
 
@@ -54,6 +55,22 @@ def test_each_grantee_gets_a_lane_of_their_own(world: World) -> None:
     assert places == {"ethics": (8, 0), "counsel": (9, 0)}
     world.round("ethics", "counsel", "ombuds")
     assert any("lies in another reviewer's lane" in fault for fault in case_of(world, who).faults)
+
+
+def test_a_grantee_signs_no_day_of_receipt_that_only_the_reporter_names(world: World) -> None:
+    """A report that is dated back brings a receipt of the server's day by whoever got it there, and none by others."""
+    early = parties.DAY - datetime.timedelta(days=90)
+    who = world.report(readers=("ombuds",), day=early)
+    world.round("ombuds")
+    compose.grant(world.station("ombuds"), case_of(world, who), "counsel")
+    assert case_of(world, who).unanswered  # the notice of the grant answers nothing
+    world.round("ombuds", "counsel")
+    for id in ("ombuds", "counsel"):
+        compose.reply(world.station(id), case_of(world, who, id), "We have it.", mark="acknowledgement")
+    world.round("ombuds", "counsel")
+    replies = [each.message for each in world.replies(who) if isinstance(each.message, Reply)]
+    days = {each.sender: each.receipt and each.receipt.received for each in replies if each.mark}
+    assert days == {"ombuds": parties.DAY, "counsel": None}
 
 
 def test_several_grants_to_one_give_all_their_lanes(world: World) -> None:

@@ -261,7 +261,7 @@ class Reply(Body, ByReviewer):
     @property
     def _said(self) -> tuple[object, ...]:
         files = tuple((each.name, each.type, each.size, each.sha256) for each in self.attachments)
-        return self.sender, self.text, files, self.rest and self.rest.sha256, self.mark, self.language
+        return self.sender, self.text, files, self.rest and self.rest.sha256, self.mark, self.receipt, self.language
 
 
 @dataclass(frozen=True, kw_only=True)

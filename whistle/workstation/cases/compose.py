@@ -67,7 +67,7 @@ def reply(
     current = workstation.trust.sealing()
     whole = unsigned_reply(workstation, case, text, uploads, mark, known)
     records = sealed_files.seal(workstation, uploads)
-    receipt = receipts.sign(workstation.signing, case.id, case.reported) if mark else None
+    receipt = receipts.sign(workstation.signing, case.id, case.reported) if mark and case.first.server else None
     whole = replace(whole, attachments=records, receipt=receipt)
     with workstation.change():
         signed = _send(workstation, whole, current, "reporters")

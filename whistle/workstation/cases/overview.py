@@ -204,13 +204,17 @@ class Case:
 
     @property
     def unanswered(self) -> bool:
-        """Whether the reporter wrote after the last reply, or what no reply had yet when it was written."""
-        said = [each for each in self.entries if isinstance(each.message, ByReporter | Reply)]
-        known = [*(reply.have.count for reply in self.replies), *(each.known for each in self.tray)]
+        """Whether the reporter wrote after the last reply, or what no reply had yet when it was written.
+
+        A notice answers nothing, nor does a reply that came after its author's key had ended.
+        """
+        both = [each.message for each in self.counting if isinstance(each.message, ByReporter | Reply)]
+        said = [each for each in both if isinstance(each, ByReporter) or not each.is_notice]
+        known = [*(each.have.count for each in said if isinstance(each, Reply)), *(each.known for each in self.tray)]
         if max(known, default=0) < len(self.by_reporter):
             return True
         answered = any(each.known >= len(self.by_reporter) for each in self.tray)
-        return not answered and bool(said) and isinstance(said[-1].message, ByReporter)
+        return not answered and bool(said) and isinstance(said[-1], ByReporter)
 
     @property
     def unread(self) -> int:
@@ -280,8 +284,12 @@ class Case:
     @property
     def reported(self) -> datetime.date:
         """The first message's server day, or else the reporter's, but never a day after its arrival."""
-        first = next(entry for entry in self.entries if isinstance(entry.message, ByReporter))
-        return min(first.server or first.message.day, first.arrived)  # type: ignore[attr-defined]
+        return min(self.first.server or self.first.message.day, self.first.arrived)  # type: ignore[attr-defined]
+
+    @property
+    def first(self) -> Entry:
+        """The reporter's first message; of one that was handed over, only the reporter's own day is known."""
+        return next(entry for entry in self.entries if isinstance(entry.message, ByReporter))
 
     @cached_property
     def faults(self) -> list[str]:

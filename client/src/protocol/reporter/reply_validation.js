@@ -337,8 +337,8 @@ function withoutRepeated(replies) {
  * @param {Message} other
  */
 function repeats(reply, other) {
-  const content = (/** @type {Message} */ { from, text, attachments = [], rest, mark, language }) => [
-    [from, text, rest?.sha256, mark, language],
+  const content = (/** @type {Message} */ { from, text, attachments = [], rest, mark, receipt, language }) => [
+    [from, text, rest?.sha256, mark, language, receipt?.received, receipt?.signature],
     attachments.map(({ name, type, size, sha256 }) => [name, type, size, sha256]),
   ];
   return JSON.stringify(content(reply)) === JSON.stringify(content(other));
