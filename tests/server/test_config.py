@@ -53,7 +53,7 @@ WRONG = {
     ),
     "question_that_is_the_way": (
         '[[channels.fraud.questions]]\nid = "way"\nlabel.en = "How?"',
-        "has the id way, which a request for advice takes",
+        "has the id way, which means something else",
     ),
     "step_done_by": (
         '[[plan]]\ndays = 7\ntext.en = "We answer."\ndone_by = "thanks"',

@@ -52,6 +52,14 @@ def test_advice_says_that_it_is_one(app: flask.Flask, org: parties.Organisation)
     assert reported(app, org).answers == {"way": "advice"}
 
 
+def test_haste_is_told_with_the_report_and_kept_when_it_is_refused(app: flask.Flask, org: parties.Organisation) -> None:
+    """The box says so inside the seal; alone it is no report, and it stays ticked when the form comes back."""
+    visitor = Visitor(app).tell(" ", urgent="yes")
+    assert visitor.answer.status_code == 422
+    visitor.step("send", {"text": "He waits at the gate tonight."})
+    assert reported(app, org).answers == {"urgent": "yes"}
+
+
 def test_offers_every_active_reviewer_to_be_left_out(app: flask.Flask) -> None:
     """Not only the channel's readers can be left out; they stand first, in a group of their own."""
     visitor = Visitor(app).step("report").step("tell", {"channel": "fraud"})

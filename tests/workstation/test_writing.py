@@ -23,6 +23,7 @@ from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import ClockBehind, Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
+from whistle.workstation.tray import tray
 
 
 def case_of(world: World, who: Reporter, id: str = "ombuds") -> Case:
@@ -301,6 +302,19 @@ def test_status_tells_who_answers_and_by_when(world: World) -> None:
     assert queue[0].urgent and isinstance(queue[0].standing, Status) and queue[0].standing.claimed == "ombuds"
     with pytest.raises(Refused, match="reads the case"):
         compose.status(station, case_of(world, second), "open", claimed="counsel")
+
+
+def test_what_a_reporter_calls_urgent_comes_first_until_somebody_states_its_labels(world: World) -> None:
+    """It stays urgent when a status by itself follows a reply, and ends when a reviewer says so."""
+    usual, hasty = world.report(), world.report(answers={"urgent": "yes"})
+    world.round("ombuds")
+    station = world.station("ombuds")
+    assert [case.id for case in overview.queue(station)] == [hasty.case.hex(), usual.case.hex()]
+    tray.reply(station, case_of(world, hasty), "Where are you?")
+    world.round("ombuds")
+    assert case_of(world, hasty).status == "open" and case_of(world, hasty).urgent
+    compose.status(station, case_of(world, hasty), "open", labels=["safe"])
+    assert not case_of(world, hasty).urgent
 
 
 @pytest.mark.parametrize("what", ["reply", "note", "grant"])

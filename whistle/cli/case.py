@@ -144,7 +144,7 @@ def status(
     day = deadline.date() if deadline else old.deadline if old else None
     answers = tray.answered_by(station, case)
     claimed = station.me if claim or (tray.claims(station, case.id) and not answers) else answers
-    kept = labels or (old.labels if old else ())
+    kept = labels or case.stated
     said: dict[str, Any] = {"labels": kept, "deadline": day, "claimed": claimed, "text": _text(reason_file)}
     whole = compose.unsigned_status(station, case, state, **said)
     say(["Those who read the case will see, and the reporter will not:", *quoted(transcript.stated(whole))])

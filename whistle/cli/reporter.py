@@ -33,7 +33,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter import compose, submission
 from whistle.protocol.reporter.compose import Continued, Draft
-from whistle.protocol.reporter.questions import WAY, Questions
+from whistle.protocol.reporter.questions import URGENT, WAY, Questions
 from whistle.protocol.reporter.reply_validation import FoundReply
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.trust.manifest_chain import offered
@@ -71,6 +71,7 @@ def report_options(command: Callable[..., Any]) -> Any:
         click.option("--channel", metavar="ID", help="Which channel; asked for where there are several."),
         click.option("--leave-out", "without", multiple=True, metavar="ID", help="Somebody who must not read it."),
         click.option("--advice", is_flag=True, help="You ask for advice."),
+        click.option("--urgent", is_flag=True, help="Something is about to happen: it is to be read first."),
         language_option,
         text_option,
         click.option(
@@ -285,6 +286,7 @@ def _draft(
     without: tuple[str, ...],
     language: str,
     advice: bool,
+    urgent: bool,
     given: tuple[tuple[str, int], ...],
 ) -> Draft:
     """A new report from the options and from answers at the terminal.  Raises Problem, Refused."""
@@ -307,8 +309,9 @@ def _draft(
         prompts.text(text_fd, t.text("command.write")),
         prompts.answers(labels, given, t.text("command.skip", label="{label}")),
     )
-    way = {WAY: "advice"} if advice else {}
-    return Draft(chosen, language, text, {**answers, **way}, without=left_out)
+    marks = {WAY: "advice"} if advice else {}
+    marks |= {URGENT: "yes"} if urgent else {}
+    return Draft(chosen, language, text, {**answers, **marks}, without=left_out)
 
 
 def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from typing import Any
 import limits
 
 from whistle.protocol.case.message import MARKS, MAX_SLOTS
-from whistle.protocol.reporter.questions import WAY, Question
+from whistle.protocol.reporter.questions import RESERVED, Question
 from whistle.server import places, topics
 from whistle.server.errors import ConfigError
 from whistle.server.places import Place
@@ -225,8 +225,8 @@ def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:
         by_channel[channel] = tuple(Question(_id(t), t.texts("label"), t.texts("hint", {})) for t in questions)
         if len({question.id for question in by_channel[channel]}) < len(questions):
             raise ConfigError(f"{channels.path(channel)}.questions has an id twice")
-        if any(question.id == WAY for question in by_channel[channel]):
-            raise ConfigError(f"{channels.path(channel)}.questions has the id {WAY}, which a request for advice takes")
+        if taken := {question.id for question in by_channel[channel]} & set(RESERVED):
+            raise ConfigError(f"{channels.path(channel)}.questions has the id {min(taken)}, which means something else")
     return by_channel
 
 

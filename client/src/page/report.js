@@ -110,7 +110,11 @@ function draftOf(given) {
     channel: text("channel"),
     language: document.documentElement.lang,
     text: text("text"),
-    answers: text("way") === "advice" ? { ...answers, way: "advice" } : answers,
+    answers: {
+      ...answers,
+      ...(text("way") === "advice" ? { way: "advice" } : {}),
+      ...(text("urgent") ? { urgent: "yes" } : {}),
+    },
     without: given.getAll("without").map(String),
   };
 }

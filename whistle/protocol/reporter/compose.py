@@ -17,7 +17,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter import submission
-from whistle.protocol.reporter.questions import WAY
+from whistle.protocol.reporter.questions import RESERVED
 from whistle.protocol.reporter.reply_validation import Conversation
 from whistle.protocol.reporter.submission import Submission
 from whistle.protocol.trust.manifest import RECOVERY, Manifest, SignedManifest
@@ -184,7 +184,7 @@ def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:
     ``files`` is how many more attachments will follow.
     """
     texts = [draft.text, *draft.answers.values()]
-    content = [draft.text, *(text for id, text in draft.answers.items() if id != WAY)]
+    content = [draft.text, *(text for id, text in draft.answers.items() if id not in RESERVED)]
     if not draft.attachments and not files and all(map(is_blank, content)):
         raise Empty("there is neither text nor a file")
     if any(len(text) > MAX_TEXT for text in texts):

@@ -10,7 +10,9 @@ from whistle.protocol import canonical, schema
 from whistle.protocol.errors import Malformed
 
 KIND, VERSION = "questions", 1
-WAY = "way"  # under this id a request for advice answers `advice`; no question may have it
+WAY = "way"  # under this id a request for advice answers `advice`
+URGENT = "urgent"  # under this id a report of something that is about to happen answers `yes`
+RESERVED = (WAY, URGENT)  # ids that no question may have; alone they make no report
 MAX_FILE = 1_048_576  # bytes
 MAX_TEXT = 2000  # characters
 MAX_QUESTIONS = 64  # of a channel, as many answers as a report holds
@@ -47,6 +49,6 @@ def parse(data: bytes) -> Questions:
     questions: Questions = _CHANNELS(value["channels"])
     if any(len({each.id for each in asked}) < len(asked) for asked in questions.values()):
         raise Malformed("a channel has two questions with the same id")
-    if any(each.id == WAY for asked in questions.values() for each in asked):
-        raise Malformed("a question has the id of a request for advice")
+    if any(each.id in RESERVED for asked in questions.values() for each in asked):
+        raise Malformed("a question has an id that means something else")
     return questions

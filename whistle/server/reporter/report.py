@@ -16,7 +16,7 @@ from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.compose import Refused
-from whistle.protocol.reporter.questions import WAY
+from whistle.protocol.reporter.questions import URGENT, WAY
 from whistle.protocol.trust.manifest import Channel, SignedManifest, fingerprint
 from whistle.server import limits
 from whistle.server.errors import NotStored
@@ -191,6 +191,8 @@ def _draft(visit: Visit, signed: SignedManifest, chosen: Channel) -> Draft:
     text, answers = fields.text(arrived), fields.answers(arrived, visit.config.questions.get(chosen.id, ()))
     if fields.way(arrived) == "advice":
         answers[WAY] = "advice"
+    if arrived.get(URGENT):
+        answers[URGENT] = "yes"
     return Draft(
         channel=chosen.id,
         language=visit.t.code,
@@ -213,6 +215,7 @@ def _form(
         "tell.html",
         status=422 if problems else 200,
         way=way,
+        urgent=arrived.get(URGENT),
         channel=channel(visit, signed, chosen),
         chosen=chosen.id,
         channels=channels(visit, signed) if nobody and len(signed.manifest.channels) > 1 else (),

@@ -274,7 +274,7 @@ def derived(case: Case, start: str | None = None, files: bool = False) -> dict[s
         "claimed": case.claimed,
         "channel": case.report.channel if case.report else None,
         "language": case.report.language if case.report else None,
-        "stated": list(case.standing.labels) if case.standing else [],
+        "stated": list(case.stated),
         "muted": case.muted,
         "files": files or any(isinstance(each.message, Body) and each.message.attachments for each in case.entries),
         "start": _start(case) if start is None else start,

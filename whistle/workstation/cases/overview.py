@@ -188,9 +188,16 @@ class Case:
         return self.standing.status if self.standing else "new"
 
     @property
+    def stated(self) -> tuple[str, ...]:
+        """The labels of the newest status; until there is one, `urgent` if the reporter says so."""
+        if self.standing:
+            return self.standing.labels
+        return (URGENT,) if self.report and self.report.answers and URGENT in self.report.answers else ()
+
+    @property
     def urgent(self) -> bool:
-        """Whether the newest status has the label `urgent`."""
-        return bool(self.standing and URGENT in self.standing.labels)
+        """Whether it has the label `urgent`."""
+        return URGENT in self.stated
 
     @property
     def reopened(self) -> bool:

@@ -298,8 +298,7 @@ def _claim(workstation: Workstation, case: Case, each: Item) -> object:
 
 def _stands(case: Case) -> dict[str, Any]:
     """What the newest status says besides, which stays."""
-    standing = case.standing
-    return {"labels": standing.labels, "deadline": standing.deadline} if standing else {}
+    return {"labels": case.stated, "deadline": case.standing.deadline if case.standing else None}
 
 
 def _note(workstation: Workstation, case: Case, each: Item) -> object:

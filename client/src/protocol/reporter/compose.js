@@ -27,7 +27,7 @@ import { holdsCode } from "../code/words.js";
 /** @import { Reporter } from "../code/retrieval.js" */
 
 const SEALED = "browser";
-const WAY = "way"; // the answer that marks a request for advice; alone it is not content
+const RESERVED = ["way", "urgent"]; // answers that mark a request for advice, or haste; alone they are not content
 
 /**
  * What a reporter wrote.  `readers`: the readers that the reporter chose; empty for those of the channel or, in a
@@ -212,7 +212,7 @@ function fold(whole, slots) {
  */
 function check({ text, answers = {}, files = 0 }, code) {
   const texts = [text, ...Object.values(answers)];
-  const written = [text, ...Object.entries(answers).flatMap(([id, each]) => (id === WAY ? [] : [each]))];
+  const written = [text, ...Object.entries(answers).flatMap(([id, each]) => (RESERVED.includes(id) ? [] : [each]))];
   if (!files && written.every(isBlank)) {
     throw new Refused("empty");
   }
