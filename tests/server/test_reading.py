@@ -21,7 +21,7 @@ WHO = "Will read it: Ethics office. Left out: Ombudsperson."
 
 def said(visitor: Visitor) -> list[str]:
     """What the page says of who reads, in order."""
-    parts = re.findall(r'<(p|div) class="reading"[^>]*>(.*?)</\1>', visitor.html, re.DOTALL)
+    parts = re.findall(r'<(p|div) class="reading(?: steady)?"[^>]*>(.*?)</\1>', visitor.html, re.DOTALL)
     return [" ".join(re.sub(r"<[^>]+>", "", part).split()) for _, part in parts]
 
 
