@@ -18,6 +18,7 @@ from whistle.server import limits
 from whistle.server.limits import AGAIN
 from whistle.server.queues import Queue, Room
 from whistle.server.reporter import long_texts, routes
+from whistle.server.reporter.render import PAGE, rendered
 from whistle.server.sealing.multipart import FREE
 
 MIB = 1024 * 1024
@@ -40,7 +41,7 @@ def posted(client: FlaskClient, text: str, **more: str) -> TestResponse:
 def test_a_long_text_is_escaped_like_a_short_one(client: FlaskClient, monkeypatch: pytest.MonkeyPatch) -> None:
     """It comes back as it was, byte for byte what it would be without being set apart; the length is announced."""
     apart = posted(client, HOSTILE, **{"answer-when": HOSTILE[::-1]})
-    assert len(apart.data) == apart.content_length and apart.content_length % 16_384 == 0
+    assert len(apart.data) == apart.content_length and apart.content_length % PAGE == 0
     assert escape(HOSTILE).encode() in apart.data
     assert ("text", HOSTILE) in Page(apart.text).form("send").fields
     monkeypatch.setattr(long_texts, "LONG", 10**9)
@@ -63,6 +64,14 @@ def test_nobody_guesses_the_mark_of_a_text(app: flask.Flask) -> None:
             b"<p>",
         ]
         assert long_texts.split(mark) == [mark.encode()], "the next page knows nothing of it"
+
+
+def test_what_is_rendered_for_the_script_is_whole(app: flask.Flask) -> None:
+    """No mark is left in what is not sent as a page."""
+    with app.test_request_context("/en/"):
+        visit = routes._visit("en")
+        html = rendered(visit, "notice.html", heading="h", lines=(HOSTILE,))
+    assert str(escape(HOSTILE)) in html
 
 
 def test_a_page_holds_a_long_text_once(app: flask.Flask, client: FlaskClient) -> None:

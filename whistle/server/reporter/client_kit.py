@@ -16,7 +16,7 @@ from markupsafe import Markup, escape
 from whistle.protocol.code import words
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
-from whistle.server import static_files
+from whistle.server import headers, static_files
 from whistle.server.config import Step
 from whistle.server.manifests import Manifests
 from whistle.server.reporter.render import Visit, channels, files_hint, outside, pickup, plan, rendered, tickable
@@ -63,6 +63,7 @@ def kit(visit: Visit) -> flask.Response:
     found = kept.get(visit.t.code)
     if found is None or found.made_of != made_of:  # manifests are the same only as the same object
         content = _content(visit)
+        flask.request.environ.pop(headers.SCRIPT, None)  # set for the pages in it, and not when it is kept already
         found = kept[visit.t.code] = Kit(made_of, content, static_files.compress(content, PACKED))
     return static_files.script(found.content, found.compressed)
 

@@ -97,7 +97,7 @@ class Visit:
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
     """Render a template as a response, padded to a multiple of 24 KiB, or of 256 KiB if ``padded``."""
-    parts = long_texts.split(rendered(visit, template, **values))
+    parts = _parts(visit, template, values)
     length = sum(map(len, parts))
     filler = fill(length, PAD if padded else PAGE)
     answer = flask.Response(long_texts.pieces([*parts, filler]), status=status, mimetype="text/html")
@@ -107,9 +107,14 @@ def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False
 
 def rendered(visit: Visit, template: str, **values: Any) -> str:
     """Render a template to HTML, without padding."""
+    return b"".join(long_texts.pieces(_parts(visit, template, values))).decode()
+
+
+def _parts(visit: Visit, template: str, values: Mapping[str, Any]) -> list[bytes | long_texts.Text]:
+    """A rendered template, with long texts apart."""
     script = _script(visit, SCRIPTED[template]) if template in SCRIPTED else None
     shared = {**_shared(visit), "layout": LAYOUT, "script": script}
-    return flask.render_template(template, **{**shared, **values})
+    return long_texts.split(flask.render_template(template, **{**shared, **values}))
 
 
 def fill(length: int, whole: int) -> bytes:

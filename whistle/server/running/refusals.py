@@ -16,8 +16,7 @@ PROGRAMS = re.compile(rb"[A-Z]+ /(api|courier)/")
 LANGUAGE = re.compile(rb"[A-Z]+ /([A-Za-z-]{2,16})/")
 PAGE = Markup(
     '<!doctype html>\n<html lang="{code}" dir="{direction}">\n<head>\n<meta charset="utf-8">\n'
-    '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{heading}</title>\n'
-    '<link rel="stylesheet" href="/static/style.css">\n</head>\n'
+    '<meta name="viewport" content="width=device-width, initial-scale=1">\n<title>{heading}</title>\n</head>\n'
     "<body>\n<main>\n<h1>{heading}</h1>\n<p>{line}</p>\n</main>\n</body>\n</html>\n"
 )
 
