@@ -318,6 +318,21 @@ def test_what_was_said_is_not_taken_back(device: Device) -> None:
     assert device.run("replies", words=typed(who)).stdout.count("We pay nothing.") == 1
 
 
+def test_a_receipt_and_its_signature_get_the_same_number(device: Device) -> None:
+    """Whatever else is in the folder, a reply's file of that name too: stock minisign finds the one by the other."""
+    who = device.send()
+    receipt = receipts.sign(device.org.people["ombuds"].secret, who.case.hex(), parties.DAY)
+    answer(device.app, device.org, who, device.report, "We have it.", mark="acknowledgement", receipt=receipt)
+    saved, listed = device.folder / "saved", device.org.manifest.reviewer("ombuds")
+    saved.mkdir()
+    (saved / "receipt.txt").write_text("Whistle receipt\nreference: 0000-0000-0000\nreceived: 2026-11-22\n")
+    (saved / "receipt (2).txt.minisig").symlink_to(saved / "nowhere")
+    assert device.run("replies", "--save", str(saved), words=typed(who)).exit_code == 0
+    assert listed
+    run("minisign", "-V", "-P", listed.signing[0].key, "-m", saved / "receipt (3).txt")
+    assert len(list(saved.iterdir())) == 4
+
+
 def test_a_receipt_is_not_taken_back(device: Device) -> None:
     """The same words without the receipt do not hide the reply that had it, in the command and on the page."""
     who = device.send()

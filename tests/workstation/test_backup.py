@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from tests.parties import DAY
 from tests.workstation.backups import saved, spoil, texts
@@ -23,6 +24,7 @@ from whistle.workstation.cases import compose, overview
 from whistle.workstation.errors import Refused, VaultReadOnly, WorkstationError, WrongPassphrase
 from whistle.workstation.tray import drafts
 from whistle.workstation.vault import backups, check, removal
+from whistle.workstation.vault.models import OutgoingEnvelope
 from whistle.workstation.vault.storage import Vault
 from whistle.workstation.workstation import Workstation
 
@@ -308,6 +310,25 @@ def test_what_waits_or_is_on_its_way_is_not_half_restored(world: World, desk: Wo
         restored(world, world.folder)
     again = restored(world, world.folder, [])
     assert not again.notices()[1:] and len(again.hashes(again.case_ids()[0])) == 2
+    again.close()
+
+
+def test_what_a_forged_part_holds_is_not_sent(world: World, desk: Workstation) -> None:
+    """Anybody can seal a part, and a courier knows the hashes of envelopes: one with another content counts as lost."""
+    note(desk, "On its way.")
+    saved(desk, world.folder)
+    there = opened(world.folder)
+    found = texts(there)
+    [body] = [name for name in found if name.startswith("bodies/")]
+    [real] = [part for part in there.index.parts if body in part.holds]
+    content = {**found, body: bytes(len(found[body]))}
+    to = there.identities[0].recipient
+    [forged] = parts.write(there.folder / "parts", to, real.period, real.holds, content.__getitem__)
+    folder.path(there.folder, forged).rename(folder.path(there.folder, real))
+    again = restored(world, world.folder, lacking := [])
+    assert real.name in lacking[0] and "what else was noted" in lacking[0]
+    sent = again.vault.session.scalars(select(OutgoingEnvelope.body)).all()
+    assert content[body] not in sent
     again.close()
 
 

@@ -149,8 +149,8 @@ def _to_save(api: Api, reply: FoundReply, folder: Path) -> Iterator[tuple[str, C
     """What came with a reply: the name of each file, and what saves it."""
     for record in reply.attachments:
         yield record.name, functools.partial(reporters.save, api, record, folder, Progress(LABELS))
-    for name, text in reporters.receipt_files(reply).items():
-        yield name, functools.partial(reporters.save_text, name, text, folder)
+    if reply.receipt:
+        yield reporters.RECEIPT, functools.partial(reporters.save_receipt, reply.receipt, folder)
 
 
 def audience_options(command: Callable[..., Any]) -> Any:

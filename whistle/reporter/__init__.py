@@ -4,9 +4,10 @@ from whistle.reporter.api import Api
 from whistle.reporter.connection import Link, Server
 from whistle.reporter.delivery import SEALED, Course, File, follow_up, seal, send
 from whistle.reporter.errors import Away, BadServer, CannotSave, Declined, ReporterError, TooMuch, Untrusted
-from whistle.reporter.lookup import CaseView, look, receipt_files, save, save_text, whole
+from whistle.reporter.lookup import RECEIPT, CaseView, look, save, save_receipt, whole
 
 __all__ = [
+    "RECEIPT",
     "SEALED",
     "Api",
     "Away",
@@ -23,9 +24,8 @@ __all__ = [
     "Untrusted",
     "follow_up",
     "look",
-    "receipt_files",
     "save",
-    "save_text",
+    "save_receipt",
     "seal",
     "send",
     "whole",

@@ -4,6 +4,8 @@ Anything in a reply's place that is not signed by a reviewer who may answer ther
 """
 
 import datetime
+import itertools
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +19,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed
 from whistle.protocol.file_names import numbered
 from whistle.protocol.reporter import reply_validation
+from whistle.protocol.reporter.receipts import Statement
 from whistle.protocol.reporter.reply_validation import Conversation, FoundReply, StoredBody
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.reporter.api import TOGETHER, Api, Found
@@ -94,15 +97,15 @@ def save(api: Api, record: Attachment, folder: Path, progress: Progress) -> Path
     return _saved(record.name, content(api, record, progress), folder)
 
 
-def receipt_files(found: FoundReply) -> dict[str, str]:
-    """The receipt that came with a reply and the signature beside it, by their names; empty if none came."""
-    receipt = found.receipt
-    return {RECEIPT: receipt.text, f"{RECEIPT}.minisig": receipt.signature} if receipt else {}
+def save_receipt(receipt: Statement, folder: Path) -> Path:
+    """Save a receipt, and its signature beside it under the name that minisign looks for.  Raises CannotSave.
 
-
-def save_text(name: str, text: str, folder: Path) -> Path:
-    """Save a small text, whole or not at all.  Raises CannotSave."""
-    return _saved(name, [text.encode()], folder)
+    Both get the same number, whatever else is there: files of a reply may have any name.
+    """
+    pairs = ((name, f"{name}.minisig") for name in (numbered(RECEIPT, count) for count in itertools.count(1)))
+    name, beside = next(pair for pair in pairs if not any(os.path.lexists(folder / each) for each in pair))
+    _saved(beside, [receipt.signature.encode()], folder)
+    return _saved(name, [receipt.text.encode()], folder)
 
 
 def _saved(name: str, pieces: Iterable[bytes], folder: Path) -> Path:

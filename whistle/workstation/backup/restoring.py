@@ -138,7 +138,8 @@ def fill(workstation: Workstation, opened: Opened, block: Block, progress: Progr
     """
     reader = _Reader(opened, progress)
     texts = dict(reader.files(ROWS, BODIES))
-    bodies = {name.removeprefix(BODIES): data for name, data in texts.items() if name.startswith(BODIES)}
+    hashes = {hashlib.sha256(data).hexdigest(): data for data in texts.values()}
+    bodies = {hash: data for hash, data in hashes.items() if BODIES + hash in texts}  # a forged part holds others
     with workstation.change():
         try:
             held = {name: _rows(names, texts, reader.lacking) for name, names in opened.index.tables.items()}
