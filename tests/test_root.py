@@ -341,6 +341,22 @@ def test_no_name_holds_what_nobody_sees() -> None:
             Draft().admit(CourierKey(f"A{unseen}b", bytes(SigningKey.generate().verify_key).hex()))
 
 
+def test_nobody_passes_for_another_in_the_manifest_in_which_both_begin() -> None:
+    """Not by a name or role, nor by a role in one language alone, unless root says that they are two."""
+    draft, another = Draft(), person("other", "Ombudsperson", TODAY).keys
+    listed = draft.enrol(person("ombuds", "Ombudsperson", TODAY).keys)
+    in_french = draft.reviewers[listed].roles["fr"]
+    with pytest.raises(roots.RootError, match="a name or role of ombudsperson"):
+        draft.enrol(another)
+    clerk = draft.enrol(person("clerk", "Clerk", TODAY).keys)
+    with pytest.raises(roots.RootError, match="a name or role of ombudsperson"):
+        draft.call(clerk, {"fr": in_french.upper()})
+    agreed = Draft(namesakes=True)
+    assert [agreed.enrol(each) for each in (person("a", "Ombudsperson", TODAY).keys, another)] == [
+        "ombudsperson", "ombudsperson-2",
+    ]  # fmt: skip
+
+
 def test_a_namesake_is_listed_when_root_says_so(typed: list[str]) -> None:
     """Two people may have one role: with --namesakes the second gets an id of their own."""
     assert left_and_enrolled_anew(typed, "Ethics office", "--namesakes").exit_code == 0

@@ -123,7 +123,7 @@ class Draft:
         """`before` has all earlier manifests; `namesakes` confirms that a known name or role is somebody else's now."""
         self._before = tuple(before)
         self._base = before[-1] if before else None
-        self._names = {} if namesakes else _names(before)
+        self._names, self._namesakes = _names(before), namesakes
         newest = self._base.manifest if self._base else None
         self.slots = newest.slots if newest else slots
         self.reviewers = {each.id: each for each in newest.reviewers} if newest else {}
@@ -178,8 +178,8 @@ class Draft:
         id = reviewer.id
         for name in filter(_folded, _called(reviewer)):
             _check_seen(name)
-            ids = self._names.get(_folded(name), {id})
-            if id not in ids:
+            ids = self._names.setdefault(_folded(name), {id})
+            if id not in ids and not self._namesakes:
                 raise RootError(
                     f"{name} is, or was, a name or role of {', '.join(sorted(ids))}: nobody gets a second id",
                     f"the same person: --roll {min(ids)}=FILE; if it is somebody else, sign again with --namesakes",
