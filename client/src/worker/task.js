@@ -325,7 +325,8 @@ export class Task {
    * @param {Cleaning} how
    */
   async _cleanFiles(files, how) {
-    const cleaner = new Cleaner(() => new Worker(`${this._question.environment.folder}${PICTURES}`));
+    const { origin, folder } = this._question.environment; // a whole address: this worker's own is none to start from
+    const cleaner = new Cleaner(() => new Worker(`${origin}${folder}${PICTURES}`));
     this._options.signal?.addEventListener("abort", () => cleaner.close());
     try {
       return await cleanFiles(files, how, cleaner);
