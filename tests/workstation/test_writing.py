@@ -7,17 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.parties import DAY, organisation, reporter, sender
+from tests.parties import DAY, organisation, report, reporter, sender
 from tests.workstation.carrying import World
 from whistle.protocol.case import attachment, envelope, message
-from whistle.protocol.case.message import FollowUp, Grant, Reply, Slip, Status
+from whistle.protocol.case.message import FollowUp, Grant, Reply, Report, Slip, Status
 from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.protocol.reporter.reply_validation import StoredBody, validate
 from whistle.protocol.transfer import bundle
 from whistle.protocol.transfer.listing import Listing
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.server.api import bundle_push
-from whistle.workstation.cases import case_export, compose, overview, saved_files, transcript
+from whistle.workstation.cases import case_export, case_list, compose, overview, saved_files, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import ClockBehind, Refused
@@ -302,6 +302,22 @@ def test_status_tells_who_answers_and_by_when(world: World) -> None:
     assert queue[0].urgent and isinstance(queue[0].standing, Status) and queue[0].standing.claimed == "ombuds"
     with pytest.raises(Refused, match="reads the case"):
         compose.status(station, case_of(world, second), "open", claimed="counsel")
+
+
+def test_a_long_report_is_as_urgent_as_a_short_one(world: World) -> None:
+    """Its answers travel in blocks with its text; its case stands first in the list once these have come."""
+    usual, hasty = world.report(), reporter()
+    long = report(hasty, world.org, text="They are at the door. " * 3000, answers={"urgent": "yes"})
+    folded, blocks = envelope.fold(long, world.org.manifest.slots)
+    assert isinstance(folded, Report) and folded.rest and not folded.answers
+    world.send(message.sign(folded, hasty.signing), folded.readers)
+    world.round("ombuds")
+    station = world.station("ombuds")
+    assert not any(each.urgent for each in case_list.rows(station)[0])
+    world.carrier.put_blocks(blocks)
+    world.round("ombuds")
+    [first, second] = case_list.rows(station)[0]
+    assert (first.id, first.urgent, second.id, second.urgent) == (hasty.case.hex(), True, usual.case.hex(), False)
 
 
 def test_what_a_reporter_calls_urgent_comes_first_until_somebody_states_its_labels(world: World) -> None:

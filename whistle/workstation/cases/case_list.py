@@ -41,7 +41,6 @@ from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
 START = 160  # characters of the first message
-OPENED = 262_144  # bytes: the longest content of a first message that is opened for its start
 SLICE = 500  # cases whose rows are held at once
 STALE_COLUMNS = CASES.c.id, CASES.c.hash, CASES.c.start, CASES.c.files
 STALE = select(*STALE_COLUMNS).where(CASES.c.stale).order_by(CASES.c.id).limit(SLICE)
@@ -287,11 +286,10 @@ def rank(flags: Sequence[object]) -> int:
 
 
 def _start(case: Case) -> str | None:
-    first = case.entries[0]
-    rest = first.message.rest if isinstance(first.message, Body) else None
-    if rest is not None and (rest.size > OPENED or not first.complete):
+    first = case.entries[0].opened
+    if first is None:
         return None
-    return first.content.text[:START] if isinstance(first.content, Body) else ""
+    return first.text[:START] if isinstance(first, Body) else ""
 
 
 def listed(column: Sequence[Any]) -> list[Deadline]:

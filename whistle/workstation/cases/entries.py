@@ -15,6 +15,7 @@ from whistle.workstation.errors import Refused
 from whistle.workstation.workstation import Kept, Workstation
 
 Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an attachment (SPEC 4.5)
+OPENED = 262_144  # bytes: the longest content that is opened for a list
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,12 @@ class Entry:
     def content(self) -> Message:
         """The message with all of its content, as far as that has come."""
         return self._opened[0]
+
+    @property
+    def opened(self) -> Message | None:
+        """The same for a list of cases, which strangers fill; None if it has not come, or is too long for that."""
+        rest = self.message.rest if isinstance(self.message, Body) else None
+        return None if rest is not None and (rest.size > OPENED or not self.complete) else self.content
 
     @property
     def rest(self) -> Rest:

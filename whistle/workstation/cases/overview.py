@@ -187,12 +187,14 @@ class Case:
         """new, triage, open, waiting or closed."""
         return self.standing.status if self.standing else "new"
 
-    @property
+    @cached_property
     def stated(self) -> tuple[str, ...]:
         """The labels of the newest status; until there is one, `urgent` if the reporter says so."""
         if self.standing:
             return self.standing.labels
-        return (URGENT,) if self.report and self.report.answers and URGENT in self.report.answers else ()
+        report = next((each for each in self.entries if isinstance(each.message, Report)), None)
+        answers = getattr(report.opened, "answers", None) if report else None
+        return (URGENT,) if answers and URGENT in answers else ()
 
     @property
     def urgent(self) -> bool:
