@@ -12,7 +12,7 @@ const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
 const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 const SETTLED = "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))"; // laid out anew
-const TOLD = ["Failed to load resource", "OpenJPEG: "]; // what a browser, and a decoder of a broken file, tell the console
+const TOLD = ["Failed to load resource", "OpenJPEG: ", "ExifReader: "]; // what a browser, and a decoder of a broken file, tell the console
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
 const FLAGS = {
   chrome: ["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
