@@ -59,6 +59,15 @@ def test_a_number_far_ahead_is_named_and_holds_nothing_up(world: World) -> None:
     assert fault.startswith(told + "; if it does not come with the next exchange, ask ethics or another reader")
 
 
+def test_a_reply_in_anothers_lane_fulfils_nothing(world: World) -> None:
+    """The reporter is not shown it, so both duties stand, and the case stays among the unanswered."""
+    who = world.report()
+    world.send(a_reply(world, who, lane=0, n=5, mark="feedback"), ("ombuds",))
+    world.round("ombuds")
+    case = case_of(world, who)
+    assert case.unanswered and [each.what for each in case.deadlines] == ["acknowledge", "feedback"]
+
+
 @pytest.mark.parametrize("n", [0, 63])
 def test_a_colleague_cannot_use_up_anothers_places(world: World, n: int) -> None:
     """A reply that claims another reviewer's lane is shown as such, and does not move that reviewer's next place."""

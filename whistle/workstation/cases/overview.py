@@ -215,10 +215,12 @@ class Case:
     def unanswered(self) -> bool:
         """Whether the reporter wrote after the last reply, or what no reply had yet when it was written.
 
-        A notice answers nothing, nor does a reply that came after its author's key had ended.
+        What the reporter is not shown answers nothing: notices, and replies that came late or lie in another's lane.
         """
         both = [each.message for each in self.counting if isinstance(each.message, ByReporter | Reply)]
-        said = [each for each in both if isinstance(each, ByReporter) or not each.is_notice]
+        said = [
+            each for each in both if isinstance(each, ByReporter) or (not each.is_notice and self._is_in_lane(each))
+        ]
         known = [*(each.have.count for each in said if isinstance(each, Reply)), *(each.known for each in self.tray)]
         if max(known, default=0) < len(self.by_reporter):
             return True
@@ -262,9 +264,13 @@ class Case:
         signed = [
             Answer(reply.mark, entry.delivered)
             for entry, reply in replies
-            if reply.mark and entry.signed.hash not in gone
+            if reply.mark and entry.signed.hash not in gone and self._is_in_lane(reply)
         ]
         return signed + [Answer(each.mark, None) for each in self.tray if each.mark]
+
+    def _is_in_lane(self, reply: Reply) -> bool:
+        """Whether a reply lies in its author's lane, where alone it counts for the reporter, as far as is known."""
+        return self.report is None or reply.lane in self.lanes(reply.sender, len(self.report.readers))
 
     def replaced(self, entry: Entry) -> Entry | None:
         """The reply that was sent again as this one; None if it is not here, somebody else's, or said something else.
