@@ -50,7 +50,7 @@ def test_duties_are_done_by_keyboard(tmp_path: Path) -> None:
         tab_to(page, "Add this text")
         page("keys", "Enter")
         page("see", ".said.good")
-        assert "ورقمه:" in str(page("told", "document.querySelector('#reply-text').value"))
+        assert "ورقمه المرجعي:" in str(page("told", "document.querySelector('#reply-text').value"))
         page("goto", f"{home}case/{names[late]}")
         page("see", "#new")
         page("look", "desk-case-new")

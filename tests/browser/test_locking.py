@@ -62,7 +62,7 @@ def test_the_locked_page_and_one_that_is_left_alone(tmp_path: Path) -> None:
             page("type", "#passphrase", PASSPHRASE)
             page("leads", "#unlock button")
             assert page("value", "#reply-text") == "We look into it, quietly."
-            page("leads", "header button")
+            page("leads", ".acts .quiet")
             assert "Unlock the workstation" in page("text", "main")
     finally:
         server.shutdown()

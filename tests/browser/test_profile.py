@@ -298,7 +298,7 @@ def test_a_browser_keeps_nothing_of_the_desk(control: str, tmp_path: Path, name:
         with window(name, f"http://127.0.0.1:{server.server_port}", tmp_path, control, end) as found:
             page = found.page
             page("goto", f"http://127.0.0.1:{server.server_port}/t/")
-            page("leads", "header button")
+            page("leads", ".acts .quiet")
             for secret, wanted in ((planted("wrong passphrase"), "#unlock-error"), (PASSPHRASE, ".queue")):
                 page("type", "#passphrase", secret)
                 found.until_written()
