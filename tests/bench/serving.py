@@ -189,6 +189,7 @@ def first_page(site: Site) -> Figure:
     for tag, given in site.page().tags:
         wanted |= {base + given["src"]} if "src" in given else set()
         wanted |= {base + given["href"]} if tag == "link" and given.get("rel") in ("stylesheet", "icon") else set()
+    wanted = {address for address in wanted if "data:" not in address}  # such a one is in the page itself
     total = sum(len(requests.get(address).content) for address in wanted)
     return Figure("first page", "KB", total / 1000, note=f"{len(wanted)} requests")
 
