@@ -49,30 +49,32 @@ class Conventions:
 
 
 @functools.cache
-def _read(name: str) -> Mapping[str, Mapping[str, Any]]:
-    """A file of this folder, by language."""
-    read: Mapping[str, Mapping[str, Any]] = json.loads((resources.files(__package__) / name).read_text("utf-8"))
+def _read(name: str, code: str) -> Mapping[str, Any]:
+    """What a file of this folder has of a language; empty if nothing.
+
+    Each language stands on a line, and only that is read: all of them take 10 MB of memory.
+    """
+    opening = f'"{code}": '
+    with (resources.files(__package__) / name).open(encoding="utf-8") as file:
+        line = next((each for each in file if each.startswith(opening)), opening + "{}")
+    read: Mapping[str, Any] = json.loads(line.removeprefix(opening).rstrip(",\n"))
     return read
-
-
-def _known() -> Mapping[str, Mapping[str, Any]]:
-    return _read("cldr.json")
 
 
 def _nearest(code: str) -> str:
     """The code itself, or the language's alone."""
-    return code if code in _known() else code.split("-")[0]
+    return code if _read("cldr.json", code) else code.split("-")[0]
 
 
 def is_known(code: str) -> bool:
     """Whether CLDR knows a language of that code."""
-    return _nearest(code) in _known()
+    return bool(_read("cldr.json", _nearest(code)))
 
 
 @functools.cache
 def conventions(code: str) -> Conventions:
     """The conventions of a language that CLDR knows."""
-    return Conventions(**_known()[_nearest(code)])
+    return Conventions(**_read("cldr.json", _nearest(code)))
 
 
 def language_name(code: str, of: str) -> str:
@@ -88,8 +90,8 @@ def own_name(code: str) -> str:
 
 def country_name(code: str, country: str) -> str:
     """The name of a country (ISO 3166, two letters) in the language `code`, else in English; KeyError if none."""
-    named = _read("countries.json")
-    return str(named.get(_nearest(code), named["en"])[country])
+    name = "countries.json"
+    return str((_read(name, _nearest(code)) or _read(name, "en"))[country])
 
 
 def plural_form(code: str, n: int) -> str:
