@@ -6,7 +6,7 @@ ConfigError that names the setting.
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -164,9 +164,10 @@ def in_language(texts: Mapping[str, str], language: str) -> str:
 def _read(folder: Path, top: Reader) -> Config:
     server = top.table("server")
     rates, storage = _read_rates(top.table("limits"))
+    name = top.texts("name")
     config = Config(
         folder=folder,
-        name=top.texts("name"),
+        name=name,
         leave=_leave(top),
         emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
         questions=_questions(top.table("channels")),
@@ -176,7 +177,7 @@ def _read(folder: Path, top: Reader) -> Config:
         plan=tuple(_step(t) for t in top.tables("plan")),
         rates=rates,
         rates_storage=storage,
-        translations=_translations(folder),
+        translations=_translations(folder, [*name, catalogues.ENGLISH]),
         **_server(server),
     )
     top.finish()
@@ -244,9 +245,9 @@ def _id(table: Reader) -> str:
     return id
 
 
-def _translations(folder: Path) -> Mapping[str, Translation]:
+def _translations(folder: Path, wanted: Sequence[str]) -> Mapping[str, Translation]:
     try:
-        return catalogues.with_own(folder / TRANSLATIONS)
+        return catalogues.with_own(folder / TRANSLATIONS, wanted)
     except CatalogueError as error:
         raise ConfigError(f"{TRANSLATIONS}/{error}", error.hint) from error
 

@@ -7,7 +7,7 @@ same places as in English and no markup, so that no translation can change what 
 import functools
 import re
 import string
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Collection, Container, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -24,14 +24,13 @@ MARKUP = re.compile(r"<[A-Za-z/!]|&#?[A-Za-z0-9]+;")
 Entries = Mapping[str, Entry]  # by key
 
 
-@functools.cache
 def shipped(domain: str = REPORTER) -> Mapping[str, Translation]:
     """The translations that are part of Whistle, by language.  Raises CatalogueError."""
-    return {code: _whole(code, path, {}, domain) for code, path in files(domain).items()}
+    return {code: load(code, domain) for code in files(domain)}
 
 
-def with_own(folder: Path, domain: str = REPORTER) -> Mapping[str, Translation]:
-    """The same with those of a folder of `.po` files, if there is one.  Raises CatalogueError.
+def with_own(folder: Path, wanted: Collection[str], domain: str = REPORTER) -> Mapping[str, Translation]:
+    """The wanted ones of these, and all of a folder of `.po` files, if there is one.  Raises CatalogueError.
 
     A file of a language that Whistle has may hold a few texts, which take the place of ours; that of another language
     must hold all.
@@ -39,7 +38,7 @@ def with_own(folder: Path, domain: str = REPORTER) -> Mapping[str, Translation]:
     ours = files(domain)
     below = {code: _translated(read(ours[code], code), code) if code in ours else {} for code in _files(folder)}
     own = {code: _whole(code, path, below[code], domain) for code, path in _files(folder).items()}
-    return {**shipped(domain), **own}
+    return {**{code: load(code, domain) for code in ours if code in wanted}, **own}
 
 
 def files(domain: str) -> dict[str, Path]:
@@ -47,9 +46,10 @@ def files(domain: str) -> dict[str, Path]:
     return _files(Path(str(resources.files(__package__) / domain)))
 
 
+@functools.cache
 def load(code: str, domain: str = REPORTER) -> Translation:
-    """The translation of a language that is part of Whistle."""
-    return shipped(domain)[code]
+    """The translation of a language that is part of Whistle.  Raises CatalogueError."""
+    return _whole(code, files(domain)[code], {}, domain)
 
 
 @functools.cache
