@@ -153,7 +153,8 @@ def test_a_stop_amid_an_upload(tmp_path: Path) -> None:
             server.processes[-1].terminate()
             with pytest.raises(ConnectionRefusedError):
                 while server.processes[-1].poll() is None:
-                    socket.create_connection(("127.0.0.1", server.port)).close()
+                    with contextlib.suppress(ConnectionResetError):  # in the moment in which the listener closes
+                        socket.create_connection(("127.0.0.1", server.port)).close()
             assert server.processes[-1].poll() is None
             assert server.processes[-1].wait(PATIENCE) == 0
     assert [path.name for path in (server.folder / "data").glob("*-wal") if path.stat().st_size] == []
