@@ -13,9 +13,7 @@ from whistle.cli.errors import Problem
 from whistle.cli.workstation_options import FILE, say, to_option, with_workstation
 from whistle.protocol.case.message import MARKS
 from whistle.protocol.untrusted_text import one_line, plain, quoted
-from whistle.workstation.cases import case_export, compose, transcript
-from whistle.workstation.cases import case_list as rows
-from whistle.workstation.cases import overview as case_list
+from whistle.workstation.cases import case_export, case_list, compose, overview, transcript
 from whistle.workstation.cases.case_list import Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
@@ -52,13 +50,13 @@ def cases(station: Workstation, muted: bool) -> None:
     Closed ones to which the reporter wrote again stand first, then urgent ones, then those that are new or unanswered,
     then the others, each by what is due; other closed ones last.
     """
-    for case in rows.rows(station, kept=Filter(muted=muted))[0]:
+    for case in case_list.rows(station, kept=Filter(muted=muted))[0]:
         due = "; ".join(map(transcript.due, case.deadlines)) or "nothing due"
         new = f"{case.unread} new" if case.unread else ""
         marks = ["URGENT" if case.urgent else "", transcript.REOPENED.upper() if case.reopened else ""]
         parts = [case.reference, transcript.STATUS[case.status], *marks, new, due]
         click.echo("  ".join(filter(None, [*parts, transcript.channel_title(station, case.channel), case.title])))
-    if not muted and (hidden := rows.counts(station, muted=True)).cases:
+    if not muted and (hidden := case_list.counts(station, muted=True)).cases:
         click.echo(f"Muted: {hidden.cases}, with something new: {hidden.unread}; `whistle workstation cases --muted`")
     if station.trust.serials():
         click.echo("Reviewers: " + ", ".join(each.id for each in station.trust.newest().manifest.active()))
@@ -72,9 +70,9 @@ def show(station: Workstation, reference: str) -> None:
 
     It is named by its reference or the beginning of that, here and everywhere.
     """
-    case = case_list.find(station, reference)
+    case = overview.find(station, reference)
     say(transcript.lines(station, case))
-    case_list.mark_read(station, case)
+    overview.mark_read(station, case)
 
 
 @click.command()
@@ -94,7 +92,7 @@ def reply(station: Workstation, reference: str, text_file: Any, attached: tuple[
     They cannot see what they wrote: do not quote it. Feedback tells what was done or is planned, and why; it fulfils
     the duty of the three months, and acknowledges too.
     """
-    case = case_list.find(station, reference)
+    case = overview.find(station, reference)
     mark = compose.usual_mark(case) if counts is None else counts.replace(NEITHER, "")
     with _uploads(attached) as uploads:
         number = tray.reply(station, case, _text(text_file), uploads, mark)
@@ -108,7 +106,7 @@ def reply(station: Workstation, reference: str, text_file: Any, attached: tuple[
 @attach_option
 def note(station: Workstation, reference: str, text_file: Any, attached: tuple[Path, ...]) -> None:
     """Say something to the other readers."""
-    case = case_list.find(station, reference)
+    case = overview.find(station, reference)
     with _uploads(attached) as uploads:
         number = tray.note(station, case, _text(text_file), uploads)
     _in_tray(number)
@@ -139,7 +137,7 @@ def status(
 
     What is not named stays as it was.
     """
-    case = case_list.find(station, reference)
+    case = overview.find(station, reference)
     old = case.standing
     day = deadline.date() if deadline else old.deadline if old else None
     answers = tray.answered_by(station, case)
@@ -165,7 +163,7 @@ def grant(station: Workstation, reference: str, reviewer: str, again: bool, reas
     They can then read all that was said so far, and the reporter sees who they are. With --again, send all of it to
     somebody who reads the case already and asks for it, since a message of it has not come there.
     """
-    case, reason = case_list.find(station, reference), _text(reason_file)
+    case, reason = overview.find(station, reference), _text(reason_file)
     compose.check_grant(station, case, reviewer, again)
     whom = transcript.person(station, reviewer)
     click.echo(f"{whom} {AGAIN if again else LET_IN} Once that has been carried, it cannot be undone.")
@@ -232,7 +230,7 @@ def sent_(station: Workstation, case: str | None, again: bool, set_aside: bool) 
     if set_aside:
         _give_up(station, case)
         return
-    searched = [case_list.find(station, case)] if case else case_list.queue(station)
+    searched = [overview.find(station, case)] if case else overview.queue(station)
     delivered = deliveries.all_of(station)
     chosen = [(each, entry) for each in searched for entry in each.entries if entry.signed.hash in delivered]
     if not again:
@@ -269,7 +267,7 @@ def save(station: Workstation, reference: str, to: Path) -> None:
 
     They leave the vault: mind where.  An ending that a double click may run gets `.unsafe` behind it.
     """
-    saved, failed = case_export.save_all(station, case_list.find(station, reference), to)
+    saved, failed = case_export.save_all(station, overview.find(station, reference), to)
     say([f"Saved: {plain(path.name)}" for path in saved])
     if failed:
         raise Problem(f"{len(failed)} file(s) could not be saved: {failed[0]}", "import the next stick and try again")
@@ -284,7 +282,7 @@ def export(station: Workstation, reference: str, to: Path) -> None:
 
     It leaves the vault: mind where.
     """
-    case: Case = case_list.find(station, reference)
+    case: Case = overview.find(station, reference)
     folder, failed = case_export.export(station, case, to)
     click.echo(f"Written to {folder}")
     if failed:
@@ -303,7 +301,7 @@ def delete(station: Workstation, reference: str, yes: bool) -> None:
 
     Colleagues keep theirs; each backup does until the next one is made in its place.
     """
-    case = case_list.find(station, reference)
+    case = overview.find(station, reference)
     removal.check(station, case)
     _confirm(f"Delete case {case.reference} with its {len(case.entries)} message(s)?", yes)
     removal.remove(station, case)
@@ -318,7 +316,7 @@ def _of(station: Workstation, case: Case, *kinds: Callable[[Workstation], list[s
 def _give_up(station: Workstation, named: str | None) -> None:
     if named is None:
         raise Problem("the case is missing", "say which: whistle workstation sent CASE --set-aside")
-    hashes = _of(station, case_list.find(station, named), outbox.stuck, outbox.torn)
+    hashes = _of(station, overview.find(station, named), outbox.stuck, outbox.torn)
     for hash in hashes:
         outbox.put_aside(station, hash)
     click.echo(f"{len(hashes)} message(s) set aside. Their text stays in the case; colleagues get their copy.")
