@@ -9,6 +9,12 @@ import { withBrowser } from "./walker.mjs";
 
 const given = JSON.parse(process.argv[2]);
 
+const LEADING = {
+  click: (walker, selector) => walker.click(selector),
+  keyboard: (walker, selector) => walker.page.focus(selector).then(() => walker.page.keyboard.press("Enter")),
+  submit: (walker, selector) => walker.submit(selector),
+};
+
 const STEPS = {
   goto: (walker, address) => walker.page.goto(address),
   reload: (walker) => walker.page.reload(),
@@ -19,11 +25,11 @@ const STEPS = {
   press: (walker, step) => walker.press(step),
   go: (walker, step) => walker.go(step),
   click: (walker, selector) => walker.click(selector),
-  /** Press what brings another page, by a click or by sending the form that is named. */
+  /** Press what brings another page: by a click, by keyboard, or by sending the form that is named. */
   leads: async (walker, selector, how = "click") => {
     const { page } = walker;
     await page.evaluate("document.wasHere = true");
-    await (how === "click" ? walker.click(selector) : walker.submit(selector));
+    await LEADING[how](walker, selector);
     const isOld = "document.wasHere || document.readyState !== 'complete'";
     for (const end = Date.now() + walker.patience; await page.evaluate(isOld).catch(() => true); await pause(50)) {
       if (Date.now() > end) throw new Error(`nothing comes of ${selector}`);
@@ -33,6 +39,8 @@ const STEPS = {
   pick: (walker, selector, ...files) => walker.page.$(selector).then((input) => input.uploadFile(...files)),
   uncleaned: (walker) => walker.uncleaned(),
   see: (walker, selector) => walker.see(selector),
+  /** Wait for words, through pages that load themselves again. */
+  says: (walker, words) => walker.page.waitForFunction((words) => document.body?.innerText.includes(words), {}, words),
   gone: (walker, selector) => walker.page.waitForFunction((wanted) => !document.querySelector(wanted), {}, selector),
   select: (walker, selector, value) => walker.page.select(selector, value),
   copy: (walker, selector) => walker.copy(selector),

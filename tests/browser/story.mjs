@@ -2,7 +2,7 @@
 // node story.mjs JSON; waits for a line on standard input between parts, so that the other side can answer.
 
 import { createInterface } from "node:readline";
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { createHash } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
@@ -25,12 +25,18 @@ async function downloads(walker, folder) {
   await session.send("Browser.setDownloadBehavior", { behavior: "allow", downloadPath: folder });
 }
 
+/** Firefox holds the name with an empty file until the content, beside it, is whole. */
+function isSaved(folder, name) {
+  const held = readdirSync(folder);
+  return held.includes(name) && !held.some((other) => other.endsWith(".part")) && statSync(join(folder, name)).size > 0;
+}
+
 async function download(walker, folder, name) {
   await downloads(walker, folder);
   await walker.press("download");
   await walker.see("article [role=status]");
   const end = Date.now() + given.patience;
-  while (!readdirSync(folder).includes(name) && Date.now() < end) await pause(100);
+  while (!isSaved(folder, name) && Date.now() < end) await pause(100);
   return createHash("sha256").update(readFileSync(join(folder, name))).digest("hex");
 }
 
