@@ -32,16 +32,19 @@ def told(path: Path, domain: str, is_whole: bool = True) -> Iterator[str]:
         yield f"{path.name}: {key} is missing: {' / '.join(english[key].english)!r}"
 
 
+def _of(*domains: str) -> list[str]:
+    paths = [(path, domain) for domain in domains for path in catalogues.files(domain).values()]
+    return [f"{domain}/{line}" for path, domain in paths for line in told(path, domain)]
+
+
 def main(folders: list[str]) -> int:
-    """Tell it for all files; the exit status."""
-    lines: list[str] = []
-    for domain in (catalogues.REPORTER, ORGANISATION):
-        lines += (f"{domain}/{line}" for path in catalogues.files(domain).values() for line in told(path, domain))
+    """Tell it for all files; the exit status, for which the workstation's do not count until all of them are whole."""
+    lines, unfinished = _of(catalogues.REPORTER, ORGANISATION), _of(catalogues.WORKSTATION)
     for folder in folders:
         paths = sorted(Path(folder).glob("*.po"))
         ours = catalogues.files(catalogues.REPORTER)
         lines += (line for path in paths for line in told(path, catalogues.REPORTER, path.stem not in ours))
-    print("\n".join(lines) or "Every language is whole and up to date.")
+    print("\n".join([*lines, *unfinished]) or "Every language is whole and up to date.")
     return bool(lines)
 
 

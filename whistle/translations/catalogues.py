@@ -18,6 +18,7 @@ from whistle.translations.translation import Message, Translation
 
 ENGLISH = "en"
 REPORTER = "reporter"  # the folder of what reporters read: pages, the browser's program, the command
+WORKSTATION = "workstation"  # of what reviewers read on the workstation's page
 CODE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 MARKUP = re.compile(r"<[A-Za-z/!]|&#?[A-Za-z0-9]+;")
 

@@ -43,9 +43,10 @@ class Translation:
     def __call__(self, key: str, n: int | None = None, **values: object) -> Markup:
         """A message as HTML: escaped, with each value isolated in a <bdi> so that directions do not mix.
 
-        Values that are already HTML are left as they are.
+        Values that are already HTML, or can be, are left as they are, and so are whole numbers; a day is written as the
+        language does.
         """
-        isolated = {name: value if isinstance(value, Markup) else _isolated(value) for name, value in values.items()}
+        isolated = {name: self._isolated(value) for name, value in values.items()}
         text = escape(self._message(key, n))
         return Markup(text.format(n=self._number(n), **isolated))  # noqa: S704  both parts are escaped
 
@@ -87,6 +88,11 @@ class Translation:
 
     def _number(self, n: int | None) -> str | None:
         return None if n is None else cldr.number(self.code, n)
+
+    def _isolated(self, value: object) -> Markup:
+        if isinstance(value, datetime.date):
+            return escape(self.day(value))
+        return escape(value) if hasattr(value, "__html__") or isinstance(value, int) else _isolated(value)
 
     def _message(self, key: str, n: int | None) -> str:
         message = self.messages[key]

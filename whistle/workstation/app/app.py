@@ -5,12 +5,15 @@ refused.  There are no cookies, no log and nothing from other hosts; uploads sta
 """
 
 from collections.abc import Callable, Iterable
+from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 
 import flask
+from werkzeug.local import LocalProxy
 
 from whistle.local_page import guard
+from whistle.workstation import language
 from whistle.workstation.app import (
     backup_pages,
     duty_pages,
@@ -63,6 +66,8 @@ def create_app(
         MAX_FORM_MEMORY_SIZE=MAX_TEXT,
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(t=LocalProxy(language.current), languages=language.offered, line=language.shown)
+    _in_language(app)
     _one_at_a_time(app)
     guard.protect(app)
     locking.protect(app)
@@ -97,6 +102,22 @@ def _desk(workstation: Workstation | Path, begin: Callable[[Workstation], Sessio
     desk = Desk(workstation.vault.folder, begin, workstation.today, idle)
     desk.take(workstation)
     return desk
+
+
+def _in_language(app: flask.Flask) -> None:
+    """Answer each request in the language that was chosen here, else in the one that the browser asks for."""
+    desk: Desk = app.config["WHISTLE_DESK"]
+
+    @app.before_request
+    def begin() -> None:
+        code = desk.language or language.wanted(flask.request.accept_languages)
+        flask.g.speaking = ExitStack()
+        flask.g.speaking.enter_context(language.on_page(code))
+
+    @app.teardown_request
+    def end(_: BaseException | None) -> None:
+        if "speaking" in flask.g:
+            flask.g.pop("speaking").close()
 
 
 def _one_at_a_time(app: flask.Flask) -> None:

@@ -9,15 +9,17 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from whistle.protocol import age
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.errors import ProtocolError
+from whistle.workstation import language
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.app.session import Session
-from whistle.workstation.errors import Refused, VaultLocked, WorkstationError
+from whistle.workstation.errors import Refused, VaultLocked, VaultReadOnly, WorkstationError
 from whistle.workstation.workstation import Today, Workstation, utc_today
 
 IDLE = 15 * 60  # seconds without a request of a person's, after which it locks
@@ -46,6 +48,7 @@ class Desk:
         self.problem: WorkstationError | None = None  # of the last attempt to unlock
         self.typed_first: dict[str, str] = {}  # into the form of a new workstation that was refused, without passphrase
         self.not_done = False  # a form came while it was locked, or used by a command
+        self.language = language.kept(folder)  # a code; empty until somebody chooses
         self._begin = begin
         self.today = today
         self._session: Session | None = None
@@ -75,7 +78,15 @@ class Desk:
         self._own = workstation.identities()[0].recipient
         self._session = self._begin(workstation)
         self.problem, self.not_done = None, False
+        self.speak(self.language)
         self.touch()
+
+    def speak(self, code: str) -> None:
+        """Show pages in this language from now on; that is kept beside the vault, once there is one."""
+        self.language = code
+        if code and self.folder.is_dir() and language.kept(self.folder) != code:
+            with suppress(VaultReadOnly):  # until this program ends it holds all the same
+                language.keep(self.folder, code)
 
     def unlock(self, passphrase: str) -> None:
         """Open the vault; if that fails, `problem` says why, and nothing is changed."""

@@ -9,8 +9,10 @@ from collections.abc import Mapping
 from typing import Any
 
 import flask
+from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
+from whistle.workstation import language
 from whistle.workstation.app import pages
 from whistle.workstation.app.desk import TEXTS, TRAY
 from whistle.workstation.app.pages import desk
@@ -151,6 +153,16 @@ def lock() -> Response:
     """Close the vault."""
     desk().lock()
     return flask.redirect(flask.url_for("locking.locked"), 303)
+
+
+@locking.post("/language")
+def choose() -> Response:
+    """Show pages in another language."""
+    code = flask.request.form.get("language", "")
+    if code not in {each.code for each in language.offered()}:
+        raise BadRequest
+    desk().speak(code)
+    return flask.redirect(flask.url_for("locking.locked" if desk().is_locked else "own.shown"), 303)
 
 
 @locking.post("/end")

@@ -1,0 +1,71 @@
+"""The workstation's page in the reviewer's language, whatever the reporter's."""
+
+import datetime
+from collections.abc import Iterator
+
+import pytest
+
+from tests.workstation.carrying import PASSPHRASE, World
+from tests.workstation.test_app import HOST, ORIGIN, get, post
+from whistle.translations import catalogues
+from whistle.translations.translation import Message, Translation
+from whistle.workstation import language
+from whistle.workstation.app.app import create_app
+from whistle.workstation.language import t
+
+DAY = datetime.date(2026, 12, 31)
+
+
+def foreign(message: Message) -> Message:
+    """A text that tells where it begins and ends."""
+    return f"«{message}»" if isinstance(message, str) else {form: f"«{each}»" for form, each in message.items()}
+
+
+@pytest.fixture
+def arabic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An Arabic that is whole, and in which every text of the catalogue can be told from any other."""
+    english = catalogues.load("en", catalogues.WORKSTATION)
+    known = {"en": english, "ar": Translation("ar", {key: foreign(text) for key, text in english.messages.items()})}
+    monkeypatch.setattr(language, "translation", known.__getitem__)
+    monkeypatch.setattr(language, "is_whole", known.__contains__)
+    yield
+
+
+@pytest.mark.usefixtures("arabic")
+def test_the_page_is_in_the_language_that_was_chosen(world: World) -> None:
+    """The choice holds for the page, locked or not, and for the next program; commands speak English."""
+    page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
+    assert '<html lang="en" dir="ltr"' in get(page, "workstation")
+    assert '<html lang="ar" dir="rtl"' in post(page, "language", language="ar")
+    assert '<html lang="ar" dir="rtl"' in post(page, "lock") and t("languages.title") == "Language of this page"
+    folder = world.folder / "ombuds"
+    again = create_app(folder, world.stick, token="t").test_client()
+    assert '<html lang="ar" dir="rtl"' in get(again, "locked")
+    assert (folder / language.FILE).read_text("ascii") == "ar\n"
+
+
+@pytest.mark.usefixtures("arabic")
+def test_nothing_chosen_is_what_the_browser_asks_for(world: World) -> None:
+    """The browser's first language that there is, English if there is none; a choice goes before it."""
+    page = create_app(world.folder / "nobody", world.stick, token="t").test_client()
+    for asked, code in {"ar-SA,en;q=0.5": "ar", "pt,ar;q=0.4": "ar", "fr": "en", "": "en"}.items():
+        shown = page.get("/t/locked", base_url=HOST, headers={"Accept-Language": asked}).text
+        assert f'<html lang="{code}"' in shown
+    page.post("/t/language", base_url=HOST, headers=ORIGIN, data={"language": "ar"})
+    made = post(page, "new", name="Ada", role="Ethics", languages="en", passphrase=PASSPHRASE, again=PASSPHRASE)
+    assert '<html lang="ar"' in made and language.kept(world.folder / "nobody") == "ar"
+    assert page.post("/t/language", base_url=HOST, headers=ORIGIN, data={"language": "fr"}).status_code == 400
+
+
+@pytest.mark.usefixtures("arabic")
+def test_what_is_kept_is_shown_in_the_language_of_whoever_reads_it() -> None:
+    """Stored by key: said in one language, read in another, with names kept apart and days as that one writes them."""
+    said = t("language.sentence", words=t("language.kilobytes", size="Ada\u202e"))
+    kept, dated = language.stored(said), language.stored(t("language.sentence", words=DAY))
+    assert said == "Ada KB." and language.restored(kept) == said and language.restored("as it was") == "as it was"
+    assert language.restored(dated) == "2026-12-31."
+    with language.on_page("ar"):
+        assert language.restored(kept) == "««\u2068Ada\u2069 KB».»"
+        assert language.restored(dated) == "«31 ديسمبر 2026.»"
+    forgotten = kept.replace("language.sentence", "language.gone")
+    assert language.restored(forgotten) == said
