@@ -35,7 +35,7 @@ def asked_for() -> set[str]:
     return {key for file in files for key in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text("utf-8"))}
 
 
-@pytest.mark.parametrize("domain", [catalogues.REPORTER, defaults.ORGANISATION])
+@pytest.mark.parametrize("domain", [catalogues.REPORTER, catalogues.COMMAND, defaults.ORGANISATION])
 def test_every_language_is_whole_and_new(domain: str) -> None:
     """Each has every text, none that English has not, none of an older English, and the same places."""
     files = catalogues.files(domain)

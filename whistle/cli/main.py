@@ -8,6 +8,7 @@ import sys
 import click
 
 from whistle import __version__, hardening
+from whistle.cli import errors
 from whistle.cli.errors import Problem
 
 ACTORS = {
@@ -65,8 +66,7 @@ def main(arguments: list[str] | None = None) -> None:
     try:
         cli.main(arguments, prog_name="whistle", standalone_mode=False)
     except click.exceptions.Abort:
-        click.echo("whistle: error: stopped before the end", err=True)
-        click.echo("hint: nothing more was changed; run the command again when you are ready", err=True)
+        errors.stopped().show()
         sys.exit(1)
     except Problem as problem:
         problem.show()
@@ -81,8 +81,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except OSError as error:
-        click.echo(f"whistle: error: {error.strerror or type(error).__name__}", err=True)
-        click.echo("hint: check that the folder exists, that you may write to it and that its disk has room", err=True)
+        errors.failed(error).show()
         sys.exit(1)
 
 

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import click
 
 from whistle import sticks
-from whistle.cli.errors import Problem
+from whistle.cli.errors import Problem, Say
 from whistle.protocol import schema
 from whistle.protocol.case.message import MAX_REST
 from whistle.protocol.code import words
@@ -36,7 +36,6 @@ NAME = "Your name, as colleagues know it (it is published in the list of readers
 ROLE = "Your role, as reporters will see it (it is published too)"
 DAYS = f"days are {', '.join(WEEKDAYS)}, or their first three letters"
 MAX_WORDS = 4096  # bytes
-WRITE = "Write, then end with Ctrl-D on a line of its own."
 WORDS_HINT = "type them in order, with spaces between them; their numbers will do as well"
 
 
@@ -266,22 +265,23 @@ def flush(stick: Path) -> None:
         raise Problem("not everything is on the stick", "leave it in and exchange again") from exc
 
 
-def reporter(descriptor: int | None, asked: str = "Your twelve words") -> Reporter:
+def reporter(descriptor: int | None, asked: str, say: Say) -> Reporter:
     """The reporter of twelve words; at a terminal they are asked for until they are valid.  Raises Problem."""
     if descriptor is not None:
         try:
             return derive(words.decode(_read(descriptor, MAX_WORDS)))
         except WordsError as exc:
-            raise Problem(_reason(exc), WORDS_HINT) from exc
+            raise Problem(_reason(exc), WORDS_HINT, count=exc.found) from exc
     while at_a_terminal():
         try:
             return derive(words.decode(click.prompt(asked, err=True)))
         except WordsError as exc:
-            click.echo(f"{_reason(exc).capitalize()}. {_near(exc)}", err=True)
-    raise Problem("no words could be asked for", "give them: --words-fd 3 3<file")
+            reason = first_capital(say(_reason(exc), count=exc.found))
+            click.echo(say("{reason}. {near}", reason=reason, near=_near(exc, say)), err=True)
+    raise Problem("no words could be asked for", "give them: --words-fd 3 3< file")
 
 
-def text(descriptor: int | None, asked: str = WRITE) -> str:
+def text(descriptor: int | None, asked: str) -> str:
     """The text from a descriptor, or from standard input.  Raises Problem."""
     if descriptor is None and at_a_terminal():
         click.echo(asked, err=True)
@@ -294,8 +294,8 @@ def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str,
     `questions` has a label and a hint for each id.  Raises Problem.
     """
     if wrong := [id for id, _ in given if id not in questions]:
-        asked = f"it asks: {', '.join(questions)}" if questions else "it asks nothing but the text"
-        raise Problem(f"the channel has no question {wrong[0]!r}", asked)
+        asked = "it asks: {ids}" if questions else "it asks nothing but the text"
+        raise Problem("the channel has no question '{id}'", asked, id=wrong[0], ids=", ".join(questions))
     if len({id for id, _ in given}) < len(given) or len({number for _, number in given}) < len(given):
         raise click.UsageError("each answer comes once, from a descriptor of its own")
     texts = {id: _read(number, MAX_REST).strip() for id, number in given}
@@ -306,26 +306,29 @@ def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str,
     return {id: answer for id, answer in texts.items() if not is_blank(answer)}
 
 
-def one_of(what: str, offered: Mapping[str, str], given: str | None, option: str, asked: str = "") -> str:
-    """The id of one of the offered things, asked for at a terminal if none is given.  Raises Problem."""
+def channel(offered: Mapping[str, str], given: str | None, asked: str, say: Say) -> str:
+    """The id of one of the offered channels, asked for at a terminal if none is given.  Raises Problem."""
     if given in offered:
         return str(given)
     for id, about in offered.items():
         click.echo(f"  {id}: {about}", err=True)
     if given is not None:
-        raise Problem(f"there is no such {what}", f"{option} is one of those above")
+        raise Problem("there is no such channel", "--channel is one of those above")
     if not at_a_terminal():
-        raise Problem(f"choose a {what}", f"give {option} with one of those above")
-    return str(click.prompt(asked or f"Which {what}?", type=click.Choice(list(offered)), show_choices=False, err=True))
+        raise Problem("choose a channel", "give --channel with one of those above")
+    while (typed := str(click.prompt(asked, err=True))) not in offered:
+        click.echo(say("There is no such channel: type one of those above."), err=True)
+    return typed
 
 
-def some_of(question: str, offered: Mapping[str, str], given: tuple[str, ...], option: str) -> tuple[str, ...]:
-    """The ids of some or none of the offered things, asked for at a terminal if none is given.  Raises Problem."""
+def left_out(question: str, offered: Mapping[str, str], given: tuple[str, ...]) -> tuple[str, ...]:
+    """The ids of some or none of the offered people, asked for at a terminal if none is given.  Raises Problem."""
     typed = given
     if not given and at_a_terminal():
         typed = tuple(click.prompt(question, default="", show_default=False, err=True).replace(",", " ").split())
     if set(typed) - set(offered):
-        raise Problem("somebody was named whom the list does not have", f"{option} takes: {', '.join(offered)}")
+        told = "somebody was named whom the list does not have"
+        raise Problem(told, "--leave-out takes: {ids}", ids=", ".join(offered))
     return typed
 
 
@@ -335,7 +338,7 @@ def _read(descriptor: int, limit: int) -> str:
             data = file.read(limit + 1)
         text = data.decode("utf-8")
     except OSError as exc:
-        raise Problem("nothing could be read there", "give a descriptor that is open: --text-fd 3 3<file") from exc
+        raise Problem("nothing could be read there", "give a descriptor that is open: --text-fd 3 3< file") from exc
     except UnicodeDecodeError as exc:
         raise Problem("this is no text in UTF-8", "send it as a file instead") from exc
     if len(data) > limit:
@@ -344,17 +347,22 @@ def _read(descriptor: int, limit: int) -> str:
 
 
 def _reason(error: WordsError) -> str:
-    """What is wrong with the words, without naming any."""
+    """What is wrong with the words, without naming any; `count` is how many there are."""
     if error.reason == "count":
-        return f"twelve words are needed, and these are {error.found}"
+        return "twelve words are needed, and these are {count}"
     if error.reason == "unknown":
         return "one of these is not a word of the list"
     return "one of the words is wrong, or two of them are swapped"
 
 
-def _near(error: WordsError) -> str:
+def _near(error: WordsError, say: Say) -> str:
     """Which words may be meant; shown only at a terminal, where they were typed."""
     if error.reason != "unknown" or not sys.stderr.isatty():
-        return "Please try again."
-    near = f" Did you mean {', '.join(error.neighbours)}?" if error.neighbours else ""
-    return f"It is the one that begins with {error.word[:4]!r}.{near}"
+        return say("Please try again.")
+    told = say("It is the one that begins with '{start}'.", start=error.word[:4])
+    return f"{told} {say('Did you mean {words}?', words=', '.join(error.neighbours))}" if error.neighbours else told
+
+
+def first_capital(text: str) -> str:
+    """A text as the beginning of a line."""
+    return text[:1].upper() + text[1:]

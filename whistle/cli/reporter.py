@@ -18,12 +18,14 @@ from whistle.cli.reporter_options import (
     FILE,
     LANGUAGE,
     Instance,
+    SpokenGroup,
     Trust,
     ask_again,
     checked_language,
     own_language,
     pinned,
     read_instance,
+    saying,
     spoken,
     translate_errors,
     with_server,
@@ -40,9 +42,11 @@ from whistle.protocol.trust.manifest_chain import offered
 from whistle.protocol.untrusted_text import one_line
 from whistle.reporter import Api, CannotSave, CaseView, Course, File, manifests
 
-LABELS = {"send": "sending", "fetch": "fetching"}
+NOT_SAVED = "Not saved: {name} (from {who}, {day}): {why}; {hint}"
 NOTHING = ("nothing is stored under these words", "check their order, and the server's address")
 
+language_option = click.option("--language", default=own_language, callback=checked_language, help=LANGUAGE)
+spoken_option = click.option("--language", callback=checked_language, help=LANGUAGE, expose_value=False)
 files_argument = click.argument("files", nargs=-1, type=FILE)
 words_option = click.option("--words-fd", type=prompts.Descriptor(), help="Read your words from this file descriptor.")
 text_option = click.option(
@@ -50,19 +54,14 @@ text_option = click.option(
 )
 
 
-@click.group()
+@click.group(cls=SpokenGroup)
+@spoken_option
 def reporter() -> None:
     """Report, and read replies, from your own device. It keeps nothing there but what you save."""
     try:
         age.self_test()
     except ProtocolError as exc:
-        raise Problem(str(exc), "install another version of the library `cryptography`") from exc
-
-
-language_option = click.option("--language", default=own_language, callback=checked_language, help=LANGUAGE)
-spoken_option = click.option(
-    "--language", default=own_language, callback=checked_language, help=LANGUAGE, expose_value=False
-)
+        raise Problem("{why}", "install another version of the library `cryptography`", why=exc) from exc
 
 
 def report_options(command: Callable[..., Any]) -> Any:
@@ -118,7 +117,7 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
     """Where your report stands, and the replies to it."""
     t = spoken()
     instance = read_instance(api.published, trust)
-    who = prompts.reporter(words_fd, t.text("replies.words"))
+    who = prompts.reporter(words_fd, t.text("replies.words"), saying())
     view = _look_up(api, instance, who)
     _say(output.case(t, view, who, instance.manifests, instance.day, functools.partial(reporters.whole, api)))
     if save:
@@ -127,7 +126,7 @@ def replies(api: Api, trust: Trust, words_fd: int | None, save: Path | None) -> 
 
 def _save(api: Api, view: CaseView, folder: Path) -> None:
     """Save the replies' files; one that cannot be saved does not stop the others.  Raises Problem at the end."""
-    t, failed = spoken(), 0
+    t, say, failed = spoken(), saying(), 0
     for found in view.replies:
         reply = found
         with suppress(ProtocolError):  # then what is said of it stands among the replies
@@ -137,18 +136,20 @@ def _save(api: Api, view: CaseView, folder: Path) -> None:
                 path = saving()
             except CannotSave as exc:
                 failed += 1
-                whose = f"{output.person(t, reply.reviewer)}, {reply.day}"
-                click.echo(f"Not saved: {one_line(name)} (from {whose}): {exc}; {exc.hint}", err=True)
+                who = output.person(t, reply.reviewer)
+                why, hint = (say(text, **exc.values) for text in exc.texts)
+                click.echo(say(NOT_SAVED, name=one_line(name), who=who, day=reply.day, why=why, hint=hint), err=True)
             else:
                 click.echo(t.text("command.saved", name=path.name))
     if failed:
-        raise Problem(f"{failed} file(s) could not be saved", "the others were; what was not is named above")
+        told = "{count} file(s) could not be saved"
+        raise Problem(told, "the others were; what was not is named above", count=failed)
 
 
 def _to_save(api: Api, reply: FoundReply, folder: Path) -> Iterator[tuple[str, Callable[[], Path]]]:
     """What came with a reply: the name of each file, and what saves it."""
     for record in reply.attachments:
-        yield record.name, functools.partial(reporters.save, api, record, folder, Progress(LABELS))
+        yield record.name, functools.partial(reporters.save, api, record, folder, _progress())
     if reply.receipt:
         yield reporters.RECEIPT, functools.partial(reporters.save_receipt, reply.receipt, folder)
 
@@ -180,7 +181,7 @@ def follow_up(
     t = spoken()
     _check_descriptors(words_fd, text_fd)
     instance = read_instance(api.published, trust)
-    who = prompts.reporter(words_fd, t.text("replies.words"))
+    who = prompts.reporter(words_fd, t.text("replies.words"), saying())
     view = _look_up(api, instance, who)
     instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
     draft = Draft("", chosen["language"], "", readers=instead)
@@ -207,7 +208,7 @@ def renew(api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, lan
     t = spoken()
     _check_descriptors(words_fd, text_fd)
     instance = read_instance(api.published, trust)
-    who = prompts.reporter(words_fd, t.text("replies.words"))
+    who = prompts.reporter(words_fd, t.text("replies.words"), saying())
     view = _look_up(api, instance, who)
     instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
     slip = view.slip
@@ -231,7 +232,7 @@ def renew(api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, lan
 def withdraw(api: Api, words_fd: int | None, yes: bool) -> None:
     """Take your report back, while nobody has picked it up."""
     t = spoken()
-    who = prompts.reporter(words_fd, t.text("replies.words"))
+    who = prompts.reporter(words_fd, t.text("replies.words"), saying())
     if not yes:
         click.echo(t.text("command.withdraw"), err=True)
         if not prompts.at_a_terminal():
@@ -294,7 +295,7 @@ def _draft(
     channels = {each.id: output.title(each.title, language) for each in manifest.channels}
     if channel is None and len(channels) == 1:
         (channel,) = channels
-    chosen = prompts.one_of("channel", channels, channel, "--channel", t.text("command.which"))
+    chosen = prompts.channel(channels, channel, t.text("command.which"), saying())
     people = output.people(t, manifest, offered(manifest, instance.day))
     left_out = _left_out(people, compose.readers_of(manifest, chosen, ()), without)
     draft = Draft(chosen, language, "", without=left_out)
@@ -321,7 +322,7 @@ def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str
         for id, name in people.items():
             about = t.text(f"command.{'will_read' if id in readers else 'could'}", name=name)
             click.echo(f"  {id}: {name if id == RECOVERY else about}", err=True)
-    return prompts.some_of(t.text("command.leave_out"), people, without, "--leave-out")
+    return prompts.left_out(t.text("command.leave_out"), people, without)
 
 
 def _present(
@@ -342,7 +343,7 @@ def _present(
         raise Problem("nobody who reads your case is a reader any more", "with --instead it goes to the present ones")
     for id, name in people.items():
         click.echo(f"  {id}: {name}", err=True)
-    left_out = prompts.some_of(t.text("command.others"), people, without, "--leave-out")
+    left_out = prompts.left_out(t.text("command.others"), people, without)
     return tuple(id for id in readers if id not in left_out) or _nobody(), left_out
 
 
@@ -373,7 +374,12 @@ def _opened(paths: tuple[Path, ...]) -> Iterator[list[File]]:
 
 
 def _course() -> Course:
-    return Course(Progress(LABELS), ask_again)
+    return Course(_progress(), ask_again)
+
+
+def _progress() -> Progress:
+    say = saying()
+    return Progress({"send": say("sending"), "fetch": say("fetching")})
 
 
 def _say(lines: Iterable[str], err: bool = False) -> None:

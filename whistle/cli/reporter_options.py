@@ -1,11 +1,12 @@
-"""Options of the reporter's commands: the server's address, a proxy, the roots to trust; and its errors as Problems."""
+"""Options of the reporter's commands: the server's address, a proxy, the roots to trust, and the language."""
 
 import datetime
 import functools
+import itertools
 import os
 import re
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 import click
 
 from whistle.cli import prompts
-from whistle.cli.errors import Problem
+from whistle.cli.errors import Problem, Say, WrongUsage, english, failed, stopped
 from whistle.protocol import schema
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import compose
@@ -44,39 +45,153 @@ REFUSED = {
     compose.TooLong: ("this is too long for one message", "send the text as a file, or leave out fewer people"),
 }
 UNPINNED = (
-    "Whoever controls the server could show another key, and read what you send.\n"
-    "Compare these digits with those that the organisation shows elsewhere: on paper, or told by somebody you know."
+    "Whoever controls the server could show another key, and read what you send.",
+    "Compare these digits with those that the organisation shows elsewhere: on paper, or told by somebody you know.",
 )
-LANGUAGE = "The language that you read and write; that of this computer unless given."
+NO_PROXY = "No --proxy: the server and the network can see where you are."
 SPOKEN = "whistle.language"  # in the context's meta
+LANGUAGE = "The language that you read and write; that of this computer unless given."
 F = TypeVar("F", bound=Callable[..., Any])
 Trust = Callable[[manifests.Get], tuple[PublicKey, ...]]
 
 
 def own_language() -> str:
-    """The language of this computer's settings, English if Whistle does not have it."""
-    named = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
-    return negotiate([(re.split("[.@]", named)[0].replace("_", "-"), 1.0)], _languages())
+    """The language of the group's option, or of this computer."""
+    return str(click.get_current_context().meta[SPOKEN])
 
 
-def checked_language(ctx: click.Context, param: click.Parameter, value: str) -> str:
-    """The code of a language, which is kept for `spoken`."""
+def checked_language(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """The code of a language, if one is given; that of the report may be another one than Whistle has."""
     try:
-        ctx.meta[SPOKEN] = str(schema.identifier(value))
+        return value and str(schema.identifier(value))
     except Malformed as exc:
         raise click.BadParameter("a language is a code like en or ar") from exc
-    return str(ctx.meta[SPOKEN])
 
 
-def spoken() -> Translation:
-    """What a reporter reads, in the language of the command's option, or in English."""
-    code = str(click.get_current_context().meta[SPOKEN])
-    return catalogues.load(negotiate([(code, 1.0)], _languages()))
+def spoken(domain: str = catalogues.REPORTER) -> Translation:
+    """What a reporter reads, in the language that was asked for, or in English."""
+    return catalogues.load(negotiate([(own_language(), 1.0)], _languages()), domain)
+
+
+def saying() -> Say:
+    """What gives texts that stand in English in the code in that language.
+
+    A value that is an exception is said in that language too, if it is known there.
+    """
+    t = spoken(catalogues.COMMAND)
+
+    def say(text: str, **values: object) -> str:
+        values = {name: say(str(each)) if isinstance(each, Exception) else each for name, each in values.items()}
+        key = catalogues.key_of(text, catalogues.COMMAND)
+        return t.text(key, None, **values) if key else english(text, **values)
+
+    return say
+
+
+def _asked_for(arguments: Sequence[str]) -> str:
+    """The language of the option wherever it stands, so that help and errors are in it too, or of this computer."""
+    given = [value for name, value in itertools.pairwise(arguments) if name == "--language"]
+    given += [each.partition("=")[2] for each in arguments if each.startswith("--language=")]
+    named = next(filter(None, map(os.environ.get, ("LC_ALL", "LC_MESSAGES", "LANG"))), "")
+    here = negotiate([(re.split("[.@]", named)[0].replace("_", "-"), 1.0)], _languages())
+    return next(iter(given), here)
 
 
 def _languages() -> list[str]:
     """Those that Whistle has, English first."""
-    return sorted(catalogues.shipped(), key=lambda code: (code != catalogues.ENGLISH, code))
+    return sorted(catalogues.files(catalogues.COMMAND), key=lambda code: (code != catalogues.ENGLISH, code))
+
+
+@contextmanager
+def _errors_said() -> Iterator[None]:
+    """Errors in the language that was asked for, those of click too."""
+    say = saying()
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except Problem as exc:
+        raise exc.said(say) from exc
+    except click.UsageError as exc:
+        raise _wrong(exc).said(say) from exc
+    except click.exceptions.Abort as exc:
+        raise stopped().said(say) from exc
+    except OSError as exc:
+        raise failed(exc).said(say) from exc
+
+
+def _wrong(error: click.UsageError) -> WrongUsage:
+    """What was mistyped; what was given beyond that is not told, as it may be words or text."""
+    command = error.ctx.command_path if error.ctx else "whistle reporter"
+    told, why = "{why}", click.ClickException(error.message)
+    name = error.param.get_error_hint(error.ctx) if isinstance(error, click.BadParameter) and error.param else ""
+    if isinstance(error, click.NoSuchOption):
+        told, name = "there is no option {name}", error.option_name
+    elif isinstance(error, click.exceptions.NoSuchCommand):
+        told = "there is no such command"
+    elif isinstance(error, click.MissingParameter):
+        told = "{name} is missing"
+    elif isinstance(error, click.BadParameter):
+        is_path = error.param and isinstance(error.param.type, click.Path)
+        told = "{name} names what is not there, or cannot be read" if is_path else "{name}: {why}"
+    elif isinstance(error, click.BadOptionUsage):
+        told, name = "{name} takes a value, or takes none", error.option_name
+    elif error.message.startswith("Got unexpected extra"):
+        told = "more was given than this command takes"
+    return WrongUsage(told, "see what it takes: {command} --help", name=name, why=why, command=command)
+
+
+class Spoken(click.Command):
+    """A command whose help is in the language that was asked for."""
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """The line of usage."""
+        pieces = " ".join(self.collect_usage_pieces(ctx))
+        formatter.write_usage(ctx.command_path, pieces, prefix=f"{saying()('Usage:')} ")
+
+    def format_help_text(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """What it is for, each paragraph translated."""
+        formatter.write_paragraph()
+        with formatter.indentation():
+            formatter.write_text("\n\n".join(map(saying(), paragraphs(self))))
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Its options."""
+        say, rows = saying(), list[tuple[str, str]]()
+        for option in (param for param in self.get_params(ctx) if isinstance(param, click.Option)):
+            if record := option.get_help_record(ctx):
+                rows.append((record[0], say(option.help or "") + f" [{say('required')}]" * option.required))
+        with formatter.section(say("Options")):
+            formatter.write_dl(rows)
+
+
+class SpokenGroup(Spoken, click.Group):
+    """A group of such commands; their errors are in that language too."""
+
+    command_class = Spoken
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse its own options."""
+        ctx.meta[SPOKEN] = _asked_for(args)
+        with _errors_said():
+            return super().parse_args(ctx, args)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        with _errors_said():
+            return super().invoke(ctx)
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Its options, and its commands with the first paragraph of each."""
+        super().format_options(ctx, formatter)
+        say = saying()
+        with formatter.section(say("Commands")):
+            formatter.write_dl([(name, say(paragraphs(each)[0])) for name, each in self.commands.items()])
+
+
+def paragraphs(command: click.Command) -> list[str]:
+    """The paragraphs of a command's English help, a line each."""
+    return [" ".join(each.split()) for each in (command.help or "").split("\n\n")]
 
 
 def today() -> datetime.date:
@@ -96,7 +211,8 @@ class Instance:
         """The writer that seals for today's readers.  Raises ReporterError if no manifest allows sealing."""
         signed = manifests.sealing(self.manifests, self.day)
         if signed.manifest.standing(self.day) == "grace":
-            click.echo(f"The list of readers should have been renewed by {signed.manifest.expires}.", err=True)
+            told = "The list of readers should have been renewed by {day}."
+            click.echo(saying()(told, day=signed.manifest.expires), err=True)
         return Writer(signed, self.day, SEALED)
 
 
@@ -114,7 +230,8 @@ def translate_errors(command: F) -> F:
         try:
             return command(*args, **kwargs)
         except ReporterError as exc:
-            raise Problem(str(exc), exc.hint) from exc
+            message, hint = exc.texts
+            raise Problem(message, hint, **exc.values) from exc
         except compose.Refused as exc:
             raise Problem(*REFUSED[type(exc)]) from exc
 
@@ -129,9 +246,10 @@ def with_server(command: Callable[..., Any]) -> Any:
     @translate_errors
     @functools.wraps(command)
     def wrapped(server: str, proxy: str | None, *args: Any, **kwargs: Any) -> Any:
-        with closing(Link(Server(server, proxy), _waits)) as link:
+        say = saying()
+        with closing(Link(Server(server, proxy), functools.partial(_waits, say))) as link:
             if not proxy:
-                click.echo("No --proxy: the server and the network can see where you are.", err=True)
+                click.echo(say(NO_PROXY), err=True)
             return command(Api(link), *args, **kwargs)
 
     return wrapped
@@ -158,21 +276,29 @@ def ask_again(error: Away) -> bool:
     """Ask at the terminal whether to try again after many attempts; what was typed is still there."""
     if not prompts.at_a_terminal():
         return False
-    click.echo(f"{str(error).capitalize()}. Nothing is lost as long as this window stays open.", err=True)
-    return click.confirm("Try again?", default=True, err=True)
+    say = saying()
+    reason = _said(say, error)
+    click.echo(say("{reason}. Nothing is lost as long as this window stays open.", reason=reason), err=True)
+    return click.confirm(spoken().text("command.again"), default=True, err=True)
 
 
 def _compared(get: manifests.Get) -> tuple[PublicKey, ...]:
     """The published roots, after somebody has compared their digits."""
-    roots = manifests.offered(get)
-    click.echo(f"The list of readers is signed by a key with these digits:\n  {manifest.fingerprint(roots)}", err=True)
-    click.echo(UNPINNED, err=True)
+    say, roots = saying(), manifests.offered(get)
+    click.echo(say("The list of readers is signed by a key with these digits:"), err=True)
+    click.echo(f"  {manifest.fingerprint(roots)}", err=True)
+    for line in UNPINNED:
+        click.echo(say(line), err=True)
     if not prompts.at_a_terminal():
         raise Problem("nobody compared the digits of the root", "give --digits, or --root with the key's file")
-    if not click.confirm("Are they the same?", default=False, err=True):
+    if not click.confirm(say("Are they the same?"), default=False, err=True):
         raise Problem("the digits are not the same, or were not compared", manifests.SUSPECT)
     return roots
 
 
-def _waits(error: ReporterError, seconds: int) -> None:
-    click.echo(f"{str(error).capitalize()}; trying again in {seconds} s.", err=True)
+def _waits(say: Say, error: ReporterError, seconds: int) -> None:
+    click.echo(say("{reason}; trying again in {seconds} s.", reason=_said(say, error), seconds=seconds), err=True)
+
+
+def _said(say: Say, error: ReporterError) -> str:
+    return prompts.first_capital(say(error.texts[0], **error.values))

@@ -20,6 +20,7 @@ TIMEOUT = (60, 180)  # seconds: to connect (an onion service takes long), betwee
 HURRY = (10, 10)  # the same for requests whose answer does not matter
 WAITS = (1, 2, 4, 8, 15, 30, 30, 30, 60, 60, 60, 60)  # seconds before each new try
 UNMET = 3  # new tries while the server has never answered
+MINUTE = 60  # seconds
 LONGEST_WAIT = 300  # seconds that the server may ask a client to wait
 PIECE = 65_536  # bytes
 OCTETS = "application/octet-stream"
@@ -173,16 +174,14 @@ def _error(response: requests.Response) -> ReporterError:
         return Lost("the server has lost files of this message before it was stored", "send it again")
     wait = _seconds(response.headers.get("Retry-After", ""))
     if status == LIMITED:
-        return TooMuch(
-            "more arrives at the server than it takes; nothing of this was stored",
-            f"try again in {_duration(wait)}" if wait else "wait some minutes, then try again",
-            wait,
-        )
+        return _too_much(wait)
     if status in PASSING or status >= 500:
         wait = min(wait, LONGEST_WAIT)
-        return Away(f"the server cannot answer now ({status})", "wait some minutes, then try again", wait)
+        return Away("the server cannot answer now ({status})", "wait some minutes, then try again", wait, status=status)
     return BadServer(
-        f"the server does not understand this ({status})", "check the address; use the version that the operator runs"
+        "the server does not understand this ({status})",
+        "check the address; use the version that the operator runs",
+        status=status,
     )
 
 
@@ -190,10 +189,14 @@ def _seconds(text: str) -> int:
     return int(text) if text.isascii() and text.isdecimal() and len(text) < 6 else 0
 
 
-def _duration(seconds: int) -> str:
-    count, unit = (seconds, "second") if seconds < 60 else (-(-seconds // 60), "minute")
-    return f"{count} {unit}{'' if count == 1 else 's'}"
-
+def _too_much(wait: int) -> TooMuch:
+    """The error for a rate limit, and when to try again, in seconds; 0 if the server did not say."""
+    told = "more arrives at the server than it takes; nothing of this was stored"
+    if not wait:
+        return TooMuch(told, "wait some minutes, then try again")
+    if wait < MINUTE:
+        return TooMuch(told, "try again in {seconds} s", wait, seconds=wait)
+    return TooMuch(told, "try again in {minutes} min", wait, minutes=-(-wait // MINUTE))
 
 def _isolated(proxy: str) -> str:
     """The proxy with random credentials for this run, by which Tor isolates its connections from all others."""

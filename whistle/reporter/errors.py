@@ -2,11 +2,15 @@
 
 
 class ReporterError(Exception):
-    """Base class; `hint` says what would help."""
+    """Base class; `hint` says what would help.
 
-    def __init__(self, message: str, hint: str) -> None:
+    `texts` are both with names in braces, as translations have them, and `values` take the place of the names.
+    """
+
+    def __init__(self, message: str, hint: str, **values: object) -> None:
+        self.texts, self.values = (message, hint), values
+        message, self.hint = (text.format(**values) if values else text for text in self.texts)
         super().__init__(message)
-        self.hint = hint
 
 
 class Away(ReporterError):
@@ -15,8 +19,8 @@ class Away(ReporterError):
     `wait` is in seconds, 0 if the server did not say how long.
     """
 
-    def __init__(self, message: str, hint: str, wait: int = 0) -> None:
-        super().__init__(message, hint)
+    def __init__(self, message: str, hint: str, wait: int = 0, **values: object) -> None:
+        super().__init__(message, hint, **values)
         self.wait = wait
 
 

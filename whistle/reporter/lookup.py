@@ -123,7 +123,7 @@ def _saved(name: str, pieces: Iterable[bytes], folder: Path) -> Path:
         raise CannotSave("there are too many files of one name", "save to an empty folder") from exc
     except OSError as exc:
         raise CannotSave(
-            f"a file could not be saved: {exc.strerror}", "choose a folder of yours with more room"
+            "a file could not be saved: {why}", "choose a folder of yours with more room", why=exc.strerror
         ) from exc
 
 

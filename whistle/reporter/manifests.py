@@ -18,7 +18,6 @@ from whistle.protocol.trust.minisign import PublicKey
 from whistle.reporter.errors import ReporterError, Untrusted
 
 MOST_ROOTS = 9
-DIGITS = 40  # of a fingerprint
 QUESTIONS = "questions.json"
 DAMAGED = "somebody's editor or a download changed it: get it again as it is published, and tell the organisation"
 SUSPECT = "send nothing; compare the root's digits with somebody of the organisation, by another way than this address"
@@ -61,7 +60,7 @@ def pinned_by(digits: str, get: Get) -> tuple[PublicKey, ...]:
     """The published roots, if their digits are these.  Raises Untrusted, or ReporterError if these are no digits."""
     typed = re.sub(r"[\s.-]", "", digits)
     if not re.fullmatch(r"[0-9]{40}", typed):
-        raise ReporterError("these are no root's digits", f"they are {DIGITS} digits, in ten groups of four")
+        raise ReporterError("these are no root's digits", "they are 40 digits, in ten groups of four")
     roots = offered(get)
     if manifest.fingerprint(roots).replace(" ", "") != typed:
         raise Untrusted("the digits of the roots that are published are others", SUSPECT)
@@ -81,7 +80,7 @@ def succession(get: Get, roots: Sequence[PublicKey], today: datetime.date) -> Ma
         if len(chain) > 1:
             manifest.check_after(chain[:-1], newest)
     except ProtocolError as exc:
-        raise Untrusted(f"the manifests do not follow each other: {exc}", SUSPECT) from exc
+        raise Untrusted("the manifests do not follow each other: {why}", SUSPECT, why=exc) from exc
     manifests = ManifestChain(tuple(chain))
     try:
         manifests.current(today)
@@ -98,8 +97,9 @@ def sealing(manifests: ManifestChain, today: datetime.date) -> SignedManifest:
         return manifests.sealing(today)
     except Expired as exc:
         raise Untrusted(
-            f"the list of readers ended on {manifests.current(today).manifest.expires}: nothing can be sealed safely",
+            "the list of readers ended on {day}: nothing can be sealed safely",
             "check this computer's date; else the organisation has to sign a new list first",
+            day=manifests.current(today).manifest.expires,
         ) from exc
 
 
@@ -109,7 +109,7 @@ def questions(get: Get) -> Questions:
     try:
         return asked.parse(data) if data is not None else {}
     except ProtocolError as exc:
-        raise Untrusted(f"what the server says that the channels ask is refused: {exc}", SUSPECT) from exc
+        raise Untrusted("what the server says that the channels ask is refused: {why}", SUSPECT, why=exc) from exc
 
 
 def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> SignedManifest | None:
@@ -119,9 +119,9 @@ def _published(get: Get, name: str, roots: Sequence[PublicKey]) -> SignedManifes
     try:
         return manifest.verify(data, signature, roots)
     except manifest.Altered as exc:
-        raise Untrusted(f"the manifest cannot be read: {exc}", DAMAGED) from exc
+        raise Untrusted("the manifest cannot be read: {why}", DAMAGED, why=exc) from exc
     except ProtocolError as exc:
-        raise Untrusted(f"the manifest is refused: {exc}", SUSPECT) from exc
+        raise Untrusted("the manifest is refused: {why}", SUSPECT, why=exc) from exc
 
 
 def _previous_name(signed: SignedManifest) -> str:

@@ -19,6 +19,7 @@ from whistle.translations.translation import Message, Translation
 ENGLISH = "en"
 REPORTER = "reporter"  # the folder of what reporters read: pages, the browser's program, the command
 WORKSTATION = "workstation"  # of what reviewers read on the workstation's page
+COMMAND = "command"  # that of what the reporter's command says of mistakes, and its help
 CODE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 MARKUP = re.compile(r"<[A-Za-z/!]|&#?[A-Za-z0-9]+;")
 
@@ -57,6 +58,16 @@ def load(code: str, domain: str = REPORTER) -> Translation:
 def english(domain: str = REPORTER) -> Entries:
     """The English texts, by key."""
     return _translated(read(files(domain)[ENGLISH], ENGLISH), ENGLISH)
+
+
+@functools.cache
+def _keys(domain: str) -> Mapping[str, str]:
+    return {entry.english[0]: key for key, entry in english(domain).items()}
+
+
+def key_of(text: str, domain: str) -> str:
+    """The key of a text that the code has in English; empty if there is none."""
+    return _keys(domain).get(text, "")
 
 
 def mistakes(path: Path, code: str, entries: Sequence[Entry], domain: str = REPORTER) -> Iterator[CatalogueError]:
