@@ -21,9 +21,11 @@ from tests.patience import PATIENCE
 from tests.workstation.carrying import World, attach
 from whistle.courier import ServerAway
 from whistle.protocol.case import message
+from whistle.translations import cldr
 from whistle.workstation.app import local_server
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import overview, transcript
+from whistle.workstation.language import t
 
 HOST = "http://127.0.0.1:4711"
 ORIGIN = {"Origin": HOST}
@@ -110,7 +112,7 @@ def test_what_a_reply_counts_as(world: World, page: FlaskClient) -> None:
     assert checked(page, name) == "acknowledgement"
     post(page, f"case/{name}/reply", text="We have it.", mark="acknowledgement")
     assert checked(page, name) == ""
-    assert "7 days left; answered; not delivered yet" in get(page)
+    assert "7 days left; answered, not delivered yet" in get(page)
     post(page, "exchange")
     world.carrier.push(world.stick)
     world.round("ombuds")
@@ -132,10 +134,10 @@ def test_a_closed_case_to_which_the_reporter_wrote_is_marked(world: World) -> No
     name = case_of(page)
     post(page, f"case/{name}/status", confirmed="yes", status="closed")
     world.round("ombuds")
-    assert transcript.REOPENED not in get(page)
+    assert t("transcript.reopened") not in get(page)
     world.follow_up(who)
     world.round("ombuds")
-    assert transcript.REOPENED in get(page) and transcript.REOPENED in get(page, f"case/{name}")
+    assert t("transcript.reopened") in get(page) and t("transcript.reopened") in get(page, f"case/{name}")
     assert "is in the past" in post(page, f"case/{name}/status", confirmed="yes", status="open", deadline="2026-11-21")
 
 
@@ -183,7 +185,9 @@ def test_what_is_not_confirmed_is_shown(world: World, page: FlaskClient) -> None
         del world.carrier.heaps[id]
     world.carrier.inbox(world.stick)
     post(page, "exchange")
-    assert f"the courier said on {world.day} that it was delivered; no copy came back yet" in get(page, f"case/{name}")
+    assert f"the courier said on {cldr.day('en', world.day)} that it was delivered; no copy came back yet" in get(
+        page, f"case/{name}"
+    )
     assert "Not confirmed" not in get(page)
     world.day += datetime.timedelta(days=14)
     assert "Not confirmed: 2 messages." in post(page, "exchange")

@@ -15,7 +15,8 @@ from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter
 from whistle.workstation.app.app import create_app
-from whistle.workstation.cases import case_list, compose, transcript
+from whistle.workstation.cases import case_list, compose
+from whistle.workstation.language import t
 from whistle.workstation.tray import drafts, tray
 
 BOTH = "without knowing of the other"
@@ -76,7 +77,7 @@ def test_a_draft_is_seen_too_unless_it_is_discarded_before(world: World, who: Re
     assert tray.items(station) == []
     post(page, f"case/{name}/reply", text="Dear reporter", mark="", keep="draft")
     post(page, f"case/{name}/reply", text="Dear reporter.", mark="")
-    assert [each.what for each in tray.items(station)] == ["reply"] and transcript.FOLLOWS in get(page, "tray")
+    assert [each.what for each in tray.items(station)] == ["reply"] and t("transcript.follows") in get(page, "tray")
     assert '<option value="ombuds" selected>' in get(page, f"case/{name}")  # so that a status names no less
     tray.take_back(station, tray.items(station)[0].id)
     post(page, f"case/{name}/reply", text="Dear", mark="", keep="draft")
@@ -115,7 +116,7 @@ def test_a_claim_waits_if_a_colleagues_has_come(world: World, who: Reporter, pag
     said = "\n".join(world.round("ombuds")[0].lines())
     assert "Stays in the tray: You answer it" in said and "Meanwhile ethics has taken this case on." in said
     shown = get(page, f"case/{name}")
-    assert "(ethics) answers this case." in shown and "does not get two answers" in shown
+    assert "(ethics)</bdi> answers this case." in shown and "does not get two answers" in shown
     [held] = tray.items(world.station("ombuds"))
     tray.release(world.station("ombuds"), held.id)
     world.round("ombuds", "ethics")

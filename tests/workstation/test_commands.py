@@ -103,7 +103,7 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
         ((), "In the tray, number 3: "), (("--as", "feedback"), "In the tray as feedback, number 4: "),
     ]:  # fmt: skip
         assert said in desk.run("reply", reference, *counts, said="We look into it.\n").stdout
-    assert re.search("acknowledge receipt by [0-9-]+, answered; not delivered yet", desk.run("cases").stdout)
+    assert re.search("acknowledge receipt by [0-9-]+; answered, not delivered yet", desk.run("cases").stdout)
     shown = desk.run("show", reference[:6]).stdout
     assert "floor." in shown and "\x1b" not in shown
     for arguments, said in [

@@ -10,6 +10,7 @@ from whistle.protocol.case import attachment, message
 from whistle.protocol.case.attachment import Attachment, Block
 from whistle.protocol.case.message import Note
 from whistle.workstation.cases import transcript
+from whistle.workstation.language import t
 
 
 def a_rest(content: bytes) -> tuple[list[Block], Attachment]:
@@ -33,7 +34,7 @@ def test_what_came_damaged_is_not_called_missing(world: World) -> None:
         world.carrier.put_blocks(pieces)
         world.round("ombuds")
         shown.append([transcript.text(entry) for entry in case_of(world, who).entries[1:]])
-    missing, damaged = (f"[{transcript.INCOMPLETE[name]}]" for name in ("missing", "damaged"))
+    missing, damaged = (f"[{t(transcript.INCOMPLETE[name])}]" for name in ("missing", "damaged"))
     assert shown == [[missing, missing], [damaged, damaged], ["Long.", damaged]]
 
 

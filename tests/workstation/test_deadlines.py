@@ -16,6 +16,7 @@ from whistle.workstation.duties.clocks import Office
 from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
+from whistle.workstation.language import t
 from whistle.workstation.vault import keyfile
 
 WEEK = DAY + datetime.timedelta(days=7)
@@ -159,7 +160,7 @@ def test_a_follow_up_to_a_closed_case_comes_first(world: World) -> None:
     world.follow_up(closed)
     world.round("ombuds")
     assert [case.id for case in overview.queue(station)] == [first, last]
-    assert f"New: {transcript.REOPENED}" in transcript.lines(station, case_of(world, closed))
+    assert f"New: {t('transcript.reopened')}" in transcript.lines(station, case_of(world, closed))
     overview.mark_read(station, case_of(world, closed))
     assert overview.queue(station)[0].reopened
     compose.status(station, case_of(world, closed), "closed", text="We knew that.")

@@ -19,6 +19,7 @@ from whistle.protocol.case import message
 from whistle.protocol.case.message import Earlier, Have, Note, Reply, Signed, Status
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.trust.manifest import SignedManifest
+from whistle.translations import cldr
 from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_export, compose, transcript
@@ -26,6 +27,7 @@ from whistle.workstation.cases import case_export, compose, transcript
 END = DAY + datetime.timedelta(days=3)
 AFTER = END + datetime.timedelta(days=1)
 TOLD = f"came on {AFTER}, after ethics's key ended on {END}"
+SHOWN = TOLD.replace(str(AFTER), cldr.day("en", AFTER)).replace(str(END), cldr.day("en", END))
 
 
 def dismissed(world: World, last: datetime.date | None = None, begins: datetime.date = END) -> SignedManifest:
@@ -77,7 +79,7 @@ def test_what_a_dismissed_reviewer_dates_back_has_no_effect(world: World) -> Non
     app = create_app(world.station("ombuds"), world.stick, saved=world.folder / "saved", token="t")
     page = app.test_client()
     [name] = re.findall(r"/t/case/([0-9a-f]{32})\"", page.get("/t/", base_url=HOST).text)
-    assert html.unescape(page.get(f"/t/case/{name}", base_url=HOST).text).count(TOLD) == 3
+    assert html.unescape(page.get(f"/t/case/{name}", base_url=HOST).text).count(SHOWN) == 3
 
 
 def test_a_late_reply_does_not_hide_that_nobody_answered(world: World) -> None:

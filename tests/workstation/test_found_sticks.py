@@ -9,7 +9,7 @@ from tests.workstation.carrying import World
 from tests.workstation.test_app import post
 from whistle import sticks
 from whistle.workstation.app.app import create_app
-from whistle.workstation.app.session import TAKE_OUT
+from whistle.workstation.language import t
 
 __all__ = ["ports"]  # a fixture
 
@@ -30,7 +30,7 @@ def test_a_new_stick_is_asked_about_and_a_known_one_is_not(
     post(page, "stick", folder=str(stick), name="Blue")
     flushed: list[Path] = []
     monkeypatch.setattr(sticks, "flush", flushed.append)
-    assert TAKE_OUT in post(page, "exchange") and flushed == [stick]
+    assert t("session.take_out") in post(page, "exchange") and flushed == [stick]
     assert (stick / "outbox").is_dir() and sticks.marked(stick).name == "Blue"
 
     def fails(folder: Path) -> None:
@@ -38,7 +38,7 @@ def test_a_new_stick_is_asked_about_and_a_known_one_is_not(
 
     monkeypatch.setattr(sticks, "flush", fails)
     said = post(page, "exchange")
-    assert TAKE_OUT not in said and "Input/output error" in said
+    assert t("session.take_out") not in said and "Input/output error" in said
 
 
 def test_a_mark_of_the_courier_is_asked_about_without_a_new_name(world: World, ports: Sticks) -> None:
@@ -48,4 +48,4 @@ def test_a_mark_of_the_courier_is_asked_about_without_a_new_name(world: World, p
     made = sticks.mark(stick, "Blue")
     assert "Its name is" in page.get("/t/").text and "known here" in post(page, "exchange")
     post(page, "stick", folder=str(stick))
-    assert TAKE_OUT in post(page, "exchange") and sticks.marked(stick) == made
+    assert t("session.take_out") in post(page, "exchange") and sticks.marked(stick) == made

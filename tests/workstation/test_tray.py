@@ -21,7 +21,8 @@ from whistle.workstation.cases import case_list, overview, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.errors import Refused
-from whistle.workstation.exchange import deliveries, exchange, outbox
+from whistle.workstation.exchange import exchange, outbox
+from whistle.workstation.language import t
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import check, database, keyfile, removal, search
 from whistle.workstation.workstation import Workstation
@@ -273,7 +274,9 @@ def test_a_grant_and_a_status_are_confirmed_in_words(world: World, desk: Worksta
     """The page says who will read what and that it cannot be undone; only its own button writes."""
     name = case_of(page)
     asked = post(page, f"case/{name}/grant", grantee="counsel")
-    assert "Let Staff counsel (counsel) in?" in asked and "cannot be undone" in asked and not tray.items(desk)
+    assert (
+        "Let <bdi>Staff counsel (counsel)</bdi> in?" in asked and "cannot be undone" in asked and not tray.items(desk)
+    )
     post(page, f"case/{name}/grant", grantee="counsel", confirmed="yes")
     asked = post(page, f"case/{name}/status", status="closed", text="<i>Settled</i>")
     assert "State that the case is closed?" in asked and "&lt;i&gt;Settled&lt;/i&gt;" in asked
@@ -326,10 +329,10 @@ def test_a_message_whose_file_is_torn_holds_up_nothing_else(world: World, desk: 
     desk.blocks.remove(block.id for block in outbox.item(desk, torn).blocks)  # type: ignore[union-attr]
     tray.note(desk, only(desk), "Between us.")
     [done] = world.round("ombuds")
-    assert done.torn == 1 and "Stays behind: your reply in case" in "\n".join(done.lines())
+    assert done.torn == 1 and "Stays behind, in case" in "\n".join(done.lines())
     assert "Stays behind: your reply" in get(page, "tray")
     assert "Set aside" in post(page, "stuck", message=torn, do="aside") and outbox.torn(desk) == []
-    assert deliveries.ASIDE in get(page, f"case/{case_of(page)}")
+    assert t("deliveries.aside") in get(page, f"case/{case_of(page)}")
     for _ in range(2):
         [done] = world.round("ombuds")
     assert outbox.pending(desk) == [] and not done.torn

@@ -18,6 +18,7 @@ from whistle.workstation.cases.case_list import Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.language import t
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import removal
 from whistle.workstation.workstation import Workstation
@@ -53,8 +54,8 @@ def cases(station: Workstation, muted: bool) -> None:
     for case in case_list.rows(station, kept=Filter(muted=muted))[0]:
         due = "; ".join(map(transcript.due, case.deadlines)) or "nothing due"
         new = f"{case.unread} new" if case.unread else ""
-        marks = ["URGENT" if case.urgent else "", transcript.REOPENED.upper() if case.reopened else ""]
-        parts = [case.reference, transcript.STATUS[case.status], *marks, new, due]
+        marks = ["URGENT" if case.urgent else "", t("transcript.reopened").upper() if case.reopened else ""]
+        parts = [case.reference, transcript.status(case.status), *marks, new, due]
         click.echo("  ".join(filter(None, [*parts, transcript.channel_title(station, case.channel), case.title])))
     if not muted and (hidden := case_list.counts(station, muted=True)).cases:
         click.echo(f"Muted: {hidden.cases}, with something new: {hidden.unread}; `whistle workstation cases --muted`")

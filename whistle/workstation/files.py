@@ -5,6 +5,7 @@ from pathlib import Path
 
 from whistle import durable
 from whistle.workstation.errors import VaultReadOnly
+from whistle.workstation.language import t
 
 
 def write(path: Path, data: bytes, mode: int = 0o600) -> None:
@@ -29,9 +30,8 @@ def private_folder(folder: Path) -> Path:
 def cannot_write(folder: Path, exc: OSError) -> VaultReadOnly:
     """The error for a folder that cannot be written, with the system's reason."""
     missing = exc.errno in (errno.ENOENT, errno.ENOTDIR)
+    reason = exc.strerror or t("files.refused")
     return VaultReadOnly(
-        f"cannot write in {folder.name or folder}: {exc.strerror or 'the system refuses'}",
-        "is there such a folder? Check its name, or make it first"
-        if missing
-        else "check that the disk is not full or read-only and that the folder belongs to you; nothing was lost",
+        t("files.unwritable", folder=folder.name or str(folder), reason=reason),
+        t("files.no_folder_hint") if missing else t("files.unwritable_hint"),
     )

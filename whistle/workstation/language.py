@@ -16,13 +16,13 @@ from typing import Any
 
 from markupsafe import Markup, escape
 
+from whistle import durable
 from whistle.protocol.untrusted_text import plain
 from whistle.translations import catalogues
 from whistle.translations.catalogues import ENGLISH, WORKSTATION
 from whistle.translations.errors import CatalogueError
 from whistle.translations.negotiation import negotiate
 from whistle.translations.translation import Translation
-from whistle.workstation import files
 
 FILE = "language"  # beside the vault
 LONGEST = 16  # bytes of a code
@@ -65,6 +65,11 @@ def day(day: datetime.date) -> str:
     """A day as this page writes it; on a terminal as 2026-12-31."""
     page = _page.get()
     return page.day(day) if page else day.isoformat()
+
+
+def time(day: datetime.date) -> Markup:
+    """A day as HTML that programs can read too."""
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), current().day(day))
 
 
 def listed(items: Iterable[str]) -> str:
@@ -162,8 +167,8 @@ def kept(folder: Path) -> str:
 
 
 def keep(folder: Path, code: str) -> None:
-    """Keep the choice.  Raises VaultReadOnly."""
-    files.write(folder / FILE, f"{code}\n".encode())
+    """Keep the choice.  Raises OSError."""
+    durable.write(folder / FILE, f"{code}\n".encode(), 0o600)
 
 
 def _filled(value: object) -> str:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from whistle.workstation.language import restored, stored, t
+
 SHOWN = 3  # of one kind on one sender
 
 
@@ -24,10 +26,10 @@ def added(kept: Sequence[Any], new: Remark) -> list[Any]:
     """The records with one more remark; the same list if it is there already."""
     records = [_record(each) for each in kept]
     same = [each for each in records if (each["about"], each["kind"]) == (new.about, new.kind)]
-    if any(each["text"] == new.text for each in same):
+    if any(restored(each["text"]) == new.text for each in same):
         return list(kept)
     if len(same) < SHOWN:
-        return [*records, {"text": new.text, "about": new.about, "kind": new.kind, "more": 0}]
+        return [*records, {"text": stored(new.text), "about": new.about, "kind": new.kind, "more": 0}]
     same[-1]["more"] += 1
     return records
 
@@ -43,5 +45,8 @@ def _record(kept: Any) -> dict[str, Any]:
 
 
 def _line(record: dict[str, Any]) -> str:
-    more = f" (and {record['more']} more like it from {record['about'] or 'the reporter'})"
-    return str(record["text"]) + (more if record["more"] else "")
+    text = restored(record["text"])
+    if not record["more"]:
+        return text
+    who = record["about"] or t("naming.reporter")
+    return t("remarks.more", record["more"], text=text, who=who)

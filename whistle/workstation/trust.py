@@ -20,13 +20,10 @@ from whistle.protocol.trust.manifest import Manifest, Reviewer, SignedManifest
 from whistle.protocol.trust.manifest_chain import ManifestChain
 from whistle.protocol.trust.minisign import PublicKey
 from whistle.workstation.errors import ClockBehind, NotExchanged, Refused, Untrusted
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import KnownManifest, Root
 from whistle.workstation.vault.storage import Vault
 
-UNEXCHANGED = (
-    "This workstation was restored from a backup on {day}. It signs nothing before it has exchanged a stick that the "
-    "courier wrote on that day or later, since it does not know what it signed after the backup. Reading works."
-)
 FILE = re.compile(r"manifest(?:-[1-9][0-9]*)?\.json")
 
 
@@ -98,11 +95,11 @@ class Trust:
         new = sorted({root.text for root in roots})
         old = self._pinned()
         if not new:
-            raise Untrusted("no root key was given", "name the published file root-1.pub, and each further one")
+            raise Untrusted(t("trust.no_root_given"), t("trust.no_root_given_hint"))
         if old and old != new:
             raise Untrusted(
-                "other roots are pinned here already",
-                "if your organisation has changed its roots, begin a new workstation and restore the backup into it",
+                t("trust.other_roots"),
+                t("trust.other_roots_hint"),
             )
         with self._vault.transaction():
             self._vault.session.add_all(Root(key=key) for key in new if key not in old)
@@ -133,9 +130,7 @@ class Trust:
         """The manifest of the highest serial, in force or not yet.  Raises Untrusted if there is none yet."""
         serials = self.serials()
         if not serials:
-            raise Untrusted(
-                "there is no manifest yet", "exchange a stick with the courier after root has signed the manifest"
-            )
+            raise Untrusted(t("trust.no_manifest"), t("trust.no_manifest_hint"))
         return self.manifest(serials[-1])
 
     def on(self, day: datetime.date) -> SignedManifest:
@@ -151,23 +146,21 @@ class Trust:
             return 0
         roots = self.roots()
         if not roots:
-            raise Untrusted(
-                "no root is pinned here yet", "name the published key once, --root root-1.pub, and compare its digits"
-            )
+            raise Untrusted(t("trust.no_root"), t("trust.no_root_hint"))
         try:
             by_serial = {each.manifest.serial: each for each in (self._verified(files, name, roots) for name in names)}
             return self._follow([by_serial[serial] for serial in sorted(by_serial)])
         except Forged as exc:
             raise Untrusted(
-                f"the manifest on this stick is not the one of your organisation: {exc}",
-                "import nothing; compare the root's digits with its keeper, by telephone or in person",
+                t("trust.forged", why=str(exc)),
+                t("trust.forged_hint"),
             ) from exc
         except Expired as exc:
-            raise Untrusted(f"refused: {exc}", "this stick or server is out of date or was rolled back") from exc
+            raise Untrusted(t("trust.expired", why=str(exc)), t("trust.expired_hint")) from exc
         except Malformed as exc:
             raise Untrusted(
-                f"the manifest does not fit: {exc}",
-                "ask the courier for all of them; if that does not help, tell the root's keeper",
+                t("trust.malformed", why=str(exc)),
+                t("trust.malformed_hint"),
             ) from exc
 
     def _verified(self, files: Mapping[str, bytes], name: str, roots: list[PublicKey]) -> SignedManifest:
@@ -221,31 +214,32 @@ class Trust:
         standing = signed.manifest.standing(today)
         if standing == "ahead":
             raise ClockBehind(
-                f"the first manifest begins on {signed.manifest.begins}, this computer says {today}",
-                "set the computer's date right, then try again",
+                t("trust.ahead", begins=signed.manifest.begins, today=today),
+                t("trust.ahead_hint"),
             )
         if standing == "closed":
             raise Refused(
-                f"the manifest ended on {signed.manifest.expires}, more than 30 days ago: nothing is sealed with it",
-                "root signs a new one; reading goes on meanwhile",
+                t("trust.closed", day=signed.manifest.expires),
+                t("trust.closed_hint"),
             )
         return signed
 
     def notices(self) -> list[str]:
         """What a reviewer should know today about manifest and clock; empty if all is well."""
         if not self.serials():
-            return ["No manifest has come yet. Exchange a stick with the courier."]
-        notices, today = [], self._today()
+            return [t("trust.notice_no_manifest")]
+        notices: list[str] = []
+        today = self._today()
         manifest: Manifest = self.on(today).manifest
         left = manifest.warning(today)
         if left is not None and left >= 0 and self.newest().manifest.expires <= manifest.expires:
-            notices.append(f"The manifest ends in {left} days, on {manifest.expires}. Root must sign a new one.")
+            notices.append(t("trust.notice_ends", left, day=manifest.expires))
         if left is not None and left < 0:
-            notices.append(f"The manifest ended on {manifest.expires}. Root must sign a new one now.")
+            notices.append(t("trust.notice_ended", day=manifest.expires))
         if today < self.seen_day():
-            notices.append(f"This computer's clock says {today}; it was {self.seen_day()} before. Nothing is signed.")
+            notices.append(t("trust.notice_clock", today=today, before=self.seen_day()))
         if self.restored():
-            notices.append(UNEXCHANGED.format(day=self.restored()))
+            notices.append(t("trust.notice_restored", day=self.restored()))
         return notices
 
     def restored(self) -> datetime.date | None:
@@ -262,8 +256,8 @@ class Trust:
         """Raise NotExchanged if this vault was restored and cannot know yet what it signed after the backup."""
         if day := self.restored():
             raise NotExchanged(
-                f"this workstation was restored from a backup on {day} and has not exchanged since",
-                "exchange a stick that the courier wrote on that day or later; reading works meanwhile",
+                t("trust.restored", day=day),
+                t("trust.restored_hint"),
             )
 
     def seen_day(self) -> datetime.date:
@@ -275,8 +269,8 @@ class Trust:
         today, seen = self._today(), self.seen_day()
         if today < seen:
             raise ClockBehind(
-                f"this computer's clock says {today}, but this vault was already used on {seen}",
-                "set the date right; if it was wrong on that earlier day: `whistle workstation clock --accept`",
+                t("trust.clock", today=today, seen=seen),
+                t("trust.clock_hint"),
             )
         if today > seen:
             with self._vault.transaction():
@@ -297,4 +291,4 @@ def read_roots(paths: Iterable[Path]) -> list[PublicKey]:
     try:
         return [PublicKey.from_file(path.read_bytes()) for path in paths]
     except (OSError, ProtocolError) as exc:
-        raise Untrusted("this is not a published root key", "it is a file of two lines that ends in .pub") from exc
+        raise Untrusted(t("trust.no_root_key"), t("trust.no_root_key_hint")) from exc

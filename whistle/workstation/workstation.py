@@ -20,6 +20,7 @@ from whistle.protocol.trust.manifest import Reviewer, SignedManifest
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation import remarks
 from whistle.workstation.errors import Refused, VaultForeign
+from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
 from whistle.workstation.vault import backups, identities, rows, terms
@@ -135,8 +136,8 @@ class Workstation:
         if vault.station.unfinished:
             vault.close()
             raise VaultForeign(
-                "restoring this workstation was cut off before its end",
-                "remove the folder, then `whistle workstation restore` again; the backup is untouched",
+                t("workstation.unfinished"),
+                t("workstation.unfinished_hint"),
             )
         return cls(vault, today)
 
@@ -218,14 +219,10 @@ class Workstation:
         """What a reviewer should know today about manifest, clock and keys; empty if all is well."""
         notices, last = self.trust.notices(), max(period.last for period in self.periods())
         if last - self.today() <= SOON:
-            notices.append(
-                f"Your newest key ends on {last}: `whistle workstation public` makes new ones, for root to list."
-            )
+            notices.append(t("workstation.key_ends", day=last))
         going = select(OutgoingBlock.id).join(Outgoing).where(Outgoing.said.is_(None))
         if self.blocks.missing(self.vault.session.scalars(going)):
-            notices.append(
-                "A piece of a file that is on its way is missing: the tray says of which message, and sets it aside."
-            )
+            notices.append(t("workstation.piece_missing"))
         reminder = backups.reminder(self.vault, self.today())
         return [*notices, *([reminder] if reminder else [])]
 
@@ -238,8 +235,8 @@ class Workstation:
         listed = self._me[1]
         if listed is None:
             raise Refused(
-                "the manifest does not list this workstation's key",
-                "hand your public file to root: `whistle workstation public`; root lists it in the next manifest",
+                t("workstation.unlisted"),
+                t("workstation.unlisted_hint"),
             )
         return listed.id
 

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 
 import flask
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, NotFound, RequestEntityTooLarge
 from werkzeug.local import LocalProxy
 
 from whistle.local_page import guard
@@ -28,11 +29,20 @@ from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
+from whistle.workstation.language import t
 from whistle.workstation.upkeep import beginning, records, sent_pages, this_workstation
 from whistle.workstation.workstation import Workstation, utc_today
 
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of the files of one form; larger files go by the command line
 MAX_TEXT = 8 * 1024 * 1024  # bytes of the fields of one form
+
+
+PLAIN: dict[type[HTTPException], str] = {  # keys of what is said of each error
+    NotFound: "app.not_found",
+    Forbidden: "app.forbidden",
+    BadRequest: "app.incomplete",
+    RequestEntityTooLarge: "app.too_much",
+}
 
 
 class App(flask.Flask):
@@ -67,11 +77,13 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(t=LocalProxy(language.current), languages=language.offered, line=language.shown)
+    app.jinja_env.globals.update(time=language.time, sentence=language.sentence, size=language.size)
     _in_language(app)
     _one_at_a_time(app)
     guard.protect(app)
     locking.protect(app)
     app.register_error_handler(WorkstationError, _refused)
+    app.register_error_handler(HTTPException, _plain)
     for blueprint in (
         locking.locking,
         pages.pages,
@@ -137,6 +149,11 @@ def _one_at_a_time(app: flask.Flask) -> None:
                 desk.rest()
             finally:
                 desk.turn.release()
+
+
+def _plain(error: HTTPException) -> flask.Response:
+    text = t(PLAIN[type(error)]) if type(error) in PLAIN else error.name
+    return flask.Response(f"{text}\n", status=error.code or 500, mimetype="text/plain")
 
 
 def _refused(error: WorkstationError) -> flask.Response:

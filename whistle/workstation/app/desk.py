@@ -19,7 +19,8 @@ from whistle.protocol.errors import ProtocolError
 from whistle.workstation import language
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.app.session import Session
-from whistle.workstation.errors import Refused, VaultLocked, VaultReadOnly, WorkstationError
+from whistle.workstation.errors import Refused, VaultLocked, WorkstationError
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Today, Workstation, utc_today
 
 IDLE = 15 * 60  # seconds without a request of a person's, after which it locks
@@ -60,7 +61,7 @@ class Desk:
     def session(self) -> Session:
         """The state of the unlocked page.  Raises VaultLocked."""
         if self._session is None:
-            raise VaultLocked("the workstation is locked", "unlock it first")
+            raise VaultLocked(t("desk.locked"), t("desk.locked_hint"))
         return self._session
 
     @property
@@ -85,7 +86,7 @@ class Desk:
         """Show pages in this language from now on; that is kept beside the vault, once there is one."""
         self.language = code
         if code and self.folder.is_dir() and language.kept(self.folder) != code:
-            with suppress(VaultReadOnly):  # until this program ends it holds all the same
+            with suppress(OSError):  # until this program ends it holds all the same
                 language.keep(self.folder, code)
 
     def unlock(self, passphrase: str) -> None:
@@ -93,7 +94,7 @@ class Desk:
 
         def open_() -> Workstation:
             if not 0 < len(passphrase.encode("utf-8", "surrogatepass")) <= LONGEST:
-                raise Refused("nothing was typed, or too much", f"at most {LONGEST} bytes")
+                raise Refused(t("desk.no_passphrase"), t("desk.no_passphrase_hint", LONGEST))
             return Workstation.open(self.folder, passphrase, self.today)
 
         self.begin(open_)

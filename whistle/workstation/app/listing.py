@@ -17,6 +17,7 @@ from whistle.workstation.cases.case_list import LATE, SOON, Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.duties import templates
 from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.language import t
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import filing
 
@@ -71,7 +72,7 @@ def ticked() -> Response:
     names, current = flask.request.form.getlist("case"), session()
     act = flask.request.form.get("do", "")
     if not names:
-        current.say("Tick the cases first.", good=False)
+        current.say(t("listing.tick"), good=False)
         return _back()
     if act == "acknowledge":
         current.ticked = names
@@ -82,7 +83,11 @@ def ticked() -> Response:
         raise BadRequest
     for name in dict.fromkeys(names):
         filing.mute(current.workstation, case_named(name), act == "mute")
-    current.say(_cases(len(set(names))) + (" muted." if act == "mute" else " back in the list."))
+    count = len(set(names))
+    if act == "mute":
+        current.say(t("listing.muted", count))
+    else:
+        current.say(t("listing.unmuted", count))
     return _back()
 
 
@@ -90,7 +95,10 @@ def _label(names: Sequence[str], on: bool) -> None:
     current, label = session(), one_line(flask.request.form.get("label", ""))
     cases = [case_named(name).id for name in dict.fromkeys(names)]
     changed = filing.label(current.workstation, cases, label, on)
-    current.say(f"{_cases(changed)} {'labelled' if on else 'freed of the label'}: {label}. It stays on this computer.")
+    if on:
+        current.say(t("listing.labelled", changed, label=label))
+    else:
+        current.say(t("listing.unlabelled", changed, label=label))
 
 
 @listing.get("/acknowledge")
@@ -107,7 +115,7 @@ def acknowledge() -> Response:
     """Put into the tray the acknowledgements whose text and cases were confirmed."""
     form, current, done = flask.request.form, session(), 0
     chosen = _chosen(form.getlist("case"))
-    refused = [f"{case.reference}: {why}." for case, why in chosen.left]
+    refused: list[str] = [_refused(case, why) for case, why in chosen.left]
     for language, cases in chosen.by_language.items():
         text = form.get(f"text-{language}", "").replace("\r\n", "\n")
         for case in cases:
@@ -116,12 +124,12 @@ def acknowledge() -> Response:
                 tray.reply(current.workstation, case, filled, (), templates.ACKNOWLEDGEMENT, follow=False)
                 done += 1
             except WorkstationError as exc:
-                refused.append(f"{case.reference}: {exc.message}.")
+                refused.append(_refused(case, exc.message))
     current.ticked = []
     if done:
-        current.say(f"In the tray: the acknowledgement of {_cases(done)}. They go with the next exchange.")
+        current.say(t("listing.acknowledged", done))
     if refused:
-        current.say("Not acknowledged:", *refused, good=False)
+        current.say(t("listing.not_acknowledged"), *refused, good=False)
     return _back()
 
 
@@ -142,9 +150,9 @@ def mute_case(name: str) -> Response:
 def _on_case(name: str, do: Callable[[Case], None]) -> Response:
     try:
         do(case_named(name))
-        session().say("Noted, only on this computer.")
+        session().say(t("listing.noted"))
     except Refused as exc:
-        session().say(f"Not done: {exc.message}; {exc.hint}.", good=False)
+        session().say(t("listing.not_done", why=exc.message, hint=exc.hint), good=False)
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
 
 
@@ -153,17 +161,17 @@ def _chosen(names: Sequence[str]) -> Ticked:
     for name in list(dict.fromkeys(names))[:AT_ONCE]:
         case = case_named(name)
         if case.report is None:
-            chosen.left.append((case, "the report has not come yet"))
+            chosen.left.append((case, t("transcript.no_report")))
         elif case.answers:
-            chosen.left.append((case, "an acknowledgement or feedback is written already"))
+            chosen.left.append((case, t("listing.answered")))
         else:
             language = templates.language_for(session().workstation, case.report.language)
             chosen.by_language.setdefault(language, []).append(case)
     return chosen
 
 
-def _cases(count: int) -> str:
-    return f"{count} case{'' if count == 1 else 's'}"
+def _refused(case: Case, why: str) -> str:
+    return t("listing.refused", case=case.reference, why=why)
 
 
 def _back() -> Response:

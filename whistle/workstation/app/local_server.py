@@ -6,11 +6,12 @@ from pathlib import Path
 
 from werkzeug.serving import BaseWSGIServer
 
-from whistle.courier import LEAPT, Courier, folder
+from whistle.courier import Courier, folder
 from whistle.local_page import listening
 from whistle.workstation.app.app import create_app
 from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
 
 SOON = 0.5  # seconds until the program ends, so that the last page still comes
@@ -52,13 +53,16 @@ def carrying(folder: Path, stick: Path) -> Callable[[], Iterable[str]]:
 
     def carry() -> list[str]:
         done = Courier(folder).exchange(stick)
-        lines = [f"The server got {done.pushed.parts} part(s) and gave {done.pulled.fetched} new thing(s)."]
+        got = t("local_server.got", done.pushed.parts)
+        gave = t("local_server.gave", done.pulled.fetched)
+        lines: list[str] = [t("local_server.both", got=got, gave=gave)]
         if done.warning is not None:
-            lines.append(
-                f"The manifest ends in {done.warning} days." if done.warning >= 0 else "The manifest has ended."
-            )
+            if done.warning >= 0:
+                lines.append(t("local_server.ends", done.warning))
+            else:
+                lines.append(t("local_server.ended"))
         if done.leapt:
-            lines.append(LEAPT)
+            lines.append(t("local_server.leapt"))
         return lines
 
     return carry

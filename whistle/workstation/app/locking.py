@@ -117,7 +117,6 @@ def locked() -> str:
         wrong=current.problem,
         minutes=-(-current.idle // 60),
         can_end="WHISTLE_END" in flask.current_app.config,
-        sentence=pages.sentence,
     )
 
 

@@ -18,7 +18,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
-from whistle.courier.errors import CourierError
+from whistle.courier.errors import BadStick, Busy, CourierError, ServerAway
+from whistle.translations.catalogues import ENGLISH
 from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
@@ -29,16 +30,13 @@ from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.duties import office, plan, templates
 from whistle.workstation.errors import Refused, Untrusted, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
+from whistle.workstation.language import current, sentence, size, t
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index
 from whistle.workstation.vault import search as searches
 from whistle.workstation.vault.terms import LONGEST
 
 LISTED = 50  # cases in a page of the queue
-TOO_MUCH = (
-    "that was too much at once",
-    "larger files go by the command line: whistle workstation reply CASE --attach FILE",
-)
 
 pages = flask.Blueprint("pages", __name__, template_folder="templates", static_folder="static")
 
@@ -70,8 +68,6 @@ def terms() -> dict[str, Any]:
         "missed": len(deliveries.missed(current.workstation)),
         "said": current.take_notices(),
         "name_of": name_of,
-        "size": size,
-        "sentence": sentence,
         "most": size(flask.current_app.config["WHISTLE_MOST"]),
     }
 
@@ -98,7 +94,7 @@ def queue() -> str:
         counts=current.counts(current.filter.muted),
         muted=current.counts(muted=True),
         shown=partial(transcript.choice, current.workstation),
-        dues=transcript.DUES,
+        dues=transcript.dues(),
         chosen=transcript.chosen(current.workstation, current.filter),
         kept_filters=case_list.kept_filters(current.workstation),
     )
@@ -200,8 +196,7 @@ def confirm(name: str) -> Response | str:
     case, current = case_named(name), session()
     if current.asked is None or current.asked.case != case.id:
         return flask.redirect(flask.url_for("pages.case", name=name))
-    person = partial(transcript.person, current.workstation)
-    return flask.render_template("confirm.html", case=case, name=name, asked=current.asked, person=person)
+    return flask.render_template("confirm.html", case=case, name=name, asked=current.asked, **_people())
 
 
 @pages.post("/case/<name>/save")
@@ -217,7 +212,7 @@ def save(name: str) -> Response:
     def do() -> None:
         insists = _text("insist") == "yes"
         path = saved_files.save(attached, current.workstation.blocks, current.saved / case.reference, insists)
-        current.say(f"Saved, verified, as {path}. It has left the vault: what opens it can be attacked by it.")
+        current.say(t("pages.saved", path=str(path)))
 
     return done(do, flask.url_for("pages.case", name=name))
 
@@ -228,23 +223,6 @@ def name_of(case: str) -> str:
     return hashlib.blake2b(case.encode(), key=key, digest_size=16).hexdigest()
 
 
-def sentence(words: str) -> str:
-    """A message of an error as a sentence; a file's name at its beginning stays as it is."""
-    first = words[:1] if "." in words.partition(" ")[0] else words[:1].upper()
-    return words and first + words[1:].rstrip(".") + "."
-
-
-def size(count: int) -> str:
-    """A size in bytes, for people."""
-    if count == 1:
-        return "1 byte"
-    for unit in ("bytes", "KB", "MB"):
-        if count < 1000:
-            return f"{count:.0f} {unit}"
-        count = count // 1000
-    return f"{count} GB"
-
-
 def _state(write: Callable[..., object], case: Case) -> object:
     state, day = _text("status"), _text("deadline").strip()
     if state not in transcript.STATUS:
@@ -252,7 +230,7 @@ def _state(write: Callable[..., object], case: Case) -> object:
     try:
         deadline = datetime.date.fromisoformat(day) if day else None
     except ValueError as exc:
-        raise Refused("this is not a day", "write it as 2026-12-31") from exc
+        raise Refused(t("pages.no_day"), t("pages.no_day_hint", example="2026-12-31")) from exc
     return write(
         session().workstation,
         case,
@@ -292,14 +270,13 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         case=case,
         shown=shown,
         typed=session().typed[case.id],
-        person=partial(transcript.person, station),
+        **_people(),
         headline=partial(transcript.headline, station, case),
         channel=transcript.channel(station, case),
         continues=transcript.continues(station, case),
         incomplete=conversation.incomplete(station.blocks),
         pending=set(outbox.pending(station)),
         aside=set(outbox.set_aside(station)),
-        aside_words=deliveries.ASIDE,
         sent=deliveries.all_of(station),
         usual=compose.usual_mark(case),
         new_from=session().news.get(case.id),
@@ -314,6 +291,12 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         colleagues=colleagues,
         me=station.me,
     )
+
+
+def _people() -> dict[str, Callable[..., object]]:
+    """How templates name people by their ids."""
+    person = partial(transcript.person, session().workstation)
+    return {"person": person, "people": lambda ids: [person(id) for id in ids]}
 
 
 def _asked(name: str, form: str, check: Callable[[Case], object]) -> Response | None:
@@ -342,7 +325,9 @@ def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
             kept |= templates.begun(station, case, _text("template"), kept)
         drafts.keep(station, case.id, form, kept)
         refused.pop(form, None)
-        session().say("Kept as a draft, sealed in the vault." + (" Choose its files again." if _has_files() else ""))
+        session().say(t("pages.draft_kept"))
+        if _has_files():
+            session().say(t("pages.files_again"))
         if form == "reply":
             _claim_draft(case)
         return flask.redirect(flask.url_for("pages.case", name=name) + f"#{form}", 303)
@@ -353,7 +338,7 @@ def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
             if form == "reply":
                 tray.drop_claim(station, case.id)  # the reply says so itself
         refused.pop(form, None)
-        session().say("In the tray: it waits for the next exchange. Until then it can be changed or taken back there.")
+        session().say(t("pages.in_tray"))
     except WorkstationError as exc:
         refused[form] = Form(exc.message, exc.hint, flask.request.form.to_dict())
     return flask.redirect(flask.url_for("pages.case", name=name), 303)
@@ -362,7 +347,7 @@ def _written(name: str, form: str, write: Callable[[Case], object]) -> Response:
 def _claim_draft(case: Case) -> None:
     with suppress(Refused, Untrusted):  # the draft is kept all the same
         if tray.claim(session().workstation, case, draft=True):
-            session().say("With the next exchange colleagues see that you answer this case.")
+            session().say(t("pages.claimed"))
 
 
 def done(do: Callable[[], None], to: str = "") -> Response:
@@ -372,8 +357,19 @@ def done(do: Callable[[], None], to: str = "") -> Response:
     except WorkstationError as exc:
         session().say(sentence(exc.message), sentence(exc.hint), good=False)
     except CourierError as exc:
-        session().say(sentence(str(exc)), sentence(exc.hint), good=False)
+        what = [] if current().code == ENGLISH else [_courier(exc)]  # what it says itself is in English
+        session().say(*what, sentence(str(exc)), sentence(exc.hint), good=False)
     return flask.redirect(to or flask.url_for("pages.queue"), 303)
+
+
+def _courier(exc: CourierError) -> str:
+    if isinstance(exc, ServerAway):
+        return t("pages.away")
+    if isinstance(exc, BadStick):
+        return t("pages.bad_stick")
+    if isinstance(exc, Busy):
+        return t("pages.busy")
+    return t("pages.bad_server")
 
 
 def _text(name: str) -> str:
@@ -386,7 +382,7 @@ def _has_files() -> bool:
 
 def _uploads() -> list[Upload]:
     if cast(Request, flask.request).too_much:
-        raise Refused(*TOO_MUCH)
+        raise Refused(t("pages.too_much"), t("pages.too_much_hint"))
     files: list[FileStorage] = [each for each in flask.request.files.getlist("files") if each.filename]
     return [Upload(Path(each.filename or "").name, _type(each), cast(BinaryIO, each.stream)) for each in files]
 

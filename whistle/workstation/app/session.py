@@ -15,9 +15,8 @@ from whistle.workstation.duties import plan
 from whistle.workstation.duties.plan import Due
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import exchange, outbox
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
-
-TAKE_OUT = "Everything is written. You may take the stick out."
 
 
 @dataclass
@@ -92,7 +91,7 @@ class Session:
             sticks.flush(stick)
         except OSError as exc:
             raise files.cannot_write(stick, exc) from exc
-        self.say(*done.lines(), TAKE_OUT, good=_good(done))
+        self.say(*done.lines(), t("session.take_out"), good=_good(done))
 
     def offered(self) -> tuple[list[Stick], list[Stick]]:
         """The sticks that can be used, and the ones that the reviewer has to be asked about first."""
@@ -102,16 +101,16 @@ class Session:
         """Use a new stick from now on, under this name if it has none."""
         try:
             if not sticks.adopt(self.workstation.vault.folder, folder, name):
-                raise Refused("the stick is no longer there", "put it in again")
+                raise Refused(t("session.gone"), t("session.gone_hint"))
         except ValueError as exc:
-            raise Refused("this is no name for a stick", str(exc)) from exc
+            raise Refused(t("session.bad_name"), t("session.bad_name_hint", sticks.LONGEST)) from exc
         except OSError as exc:
             raise files.cannot_write(Path(folder), exc) from exc
 
     def carry(self) -> None:
         """Write the outbox, let the courier exchange with the server, and import what came."""
         if self.courier is None:
-            raise Refused("this workstation is offline", "use a stick")
+            raise Refused(t("session.offline"), t("session.offline_hint"))
         stick = self._mounted()
         outbox.write(self.workstation, stick)
         lines = list(self.courier())
@@ -123,8 +122,9 @@ class Session:
     def _mounted(self) -> Path:
         usable, _ = self.offered()
         if len(usable) != 1:
-            what = "more than one known stick is in" if usable else "there is no stick that is known here"
-            raise Refused(what, "put in one, give it a name if it is new, wait a moment, then exchange")
+            what = t("session.sticks") if usable else t("session.no_stick")
+            hint = t("session.no_stick_hint")
+            raise Refused(what, hint)
         return usable[0].folder
 
 

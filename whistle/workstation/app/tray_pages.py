@@ -11,6 +11,7 @@ from whistle.workstation.app import pages
 from whistle.workstation.cases import compose, transcript
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
+from whistle.workstation.language import t
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.tray.tray import Item
 
@@ -43,7 +44,7 @@ def take_back(number: int) -> Response:
     def do() -> None:
         old = tray.take_back(pages.session().workstation, number)
         pages.session().typed_tray.pop(number, None)
-        pages.session().say(f"Taken back: {words(old)}.")
+        pages.session().say(t("tray_pages.taken_back", what=words(old)))
 
     return pages.done(do, flask.url_for("tray.shown"))
 
@@ -61,7 +62,7 @@ def set_aside(number: int) -> Response:
     def do() -> None:
         current, back = pages.session(), flask.request.form.get("back") == "yes"
         (tray.put_back if back else tray.set_aside)(current.workstation, number)
-        current.say("Back in the tray." if back else "Set aside. No exchange tries it; its text stays here.")
+        current.say(t("tray_pages.back") if back else t("tray_pages.aside"))
 
     return pages.done(do, flask.url_for("tray.shown"))
 
@@ -78,7 +79,7 @@ def change(number: int) -> Response:
         current.typed_tray[number] = typed  # shown again if it is refused
         tray.change(current.workstation, number, typed.get("text", "").replace("\r\n", "\n"), mark)
         current.typed_tray.pop(number, None)
-        current.say("Changed. It waits for the next exchange.")
+        current.say(t("tray_pages.changed"))
 
     return pages.done(do, flask.url_for("tray.shown"))
 
@@ -92,14 +93,14 @@ def send_again() -> Response:
 def _send_again() -> None:
     current, hash = pages.session(), flask.request.form.get("message", "")
     if hash not in (*outbox.stuck(current.workstation), *outbox.set_aside(current.workstation)):
-        raise Refused("this message is not stuck", "exchange, and look again")
+        raise Refused(t("outbox.not_stuck"), t("tray_pages.look_again"))
     compose.send_again(current.workstation, hash, insist=True)
-    current.say("Signed again, for the next place. It goes with the next exchange.")
+    current.say(t("tray_pages.signed_again"))
 
 
 def _give_up() -> None:
     outbox.put_aside(pages.session().workstation, flask.request.form.get("message", ""))
-    pages.session().say("Set aside. Its text stays in the case; your colleagues get their copy.")
+    pages.session().say(t("tray_pages.given_up"))
 
 
 def _messages(hashes: list[str]) -> list[tuple[str, Any]]:

@@ -10,6 +10,7 @@ from werkzeug.wrappers import Response
 
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.errors import Malformed
+from whistle.workstation import language
 from whistle.workstation.app import pages, viewer_frame
 from whistle.workstation.app.pages import name_of, session
 from whistle.workstation.cases import clear_files, saved_files
@@ -48,7 +49,7 @@ def look(name: str, message: str, number: int) -> flask.Response:
             later=files[at + 1] if at + 1 < len(files) else None,
             is_here=session().workstation.blocks.complete(record),
             is_shown=record.size <= MAX_VIEWED,
-            largest=pages.size(MAX_VIEWED),
+            largest=language.size(MAX_VIEWED),
             unsafe=clear_files.harmless(record.name) != clear_files.own(record.name),
         )
     )

@@ -10,10 +10,10 @@ from whistle.workstation.cases import clear_files, overview, saved_files, transc
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import CannotSave, Refused
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
 
 NAME = "record.txt"
-AWAY = "with the reporter; a copy came with the note after it"
 
 
 def export(workstation: Workstation, case: Case, to: Path) -> tuple[Path, list[str]]:
@@ -23,7 +23,7 @@ def export(workstation: Workstation, case: Case, to: Path) -> tuple[Path, list[s
     """
     folder = to / f"case-{case.reference}"
     if folder.exists():
-        raise Refused("this case was exported there already", "choose another folder, or remove the old export")
+        raise Refused(t("case_export.exists"), t("case_export.exists_hint"))
     beside = files.private_folder(to / f".{secrets.token_hex(8)}.part")
     try:
         failed = _fill(workstation, case, beside)
@@ -44,7 +44,8 @@ def _fill(workstation: Workstation, case: Case, folder: Path) -> list[str]:
                 saved_as = saved_files.save(attached, workstation.blocks, folder / clear_files.EXPORTED).name
             except CannotSave as exc:
                 elsewhere = _is_elsewhere(entry)
-                saved_as = AWAY if elsewhere else f"not saved: {exc.message}"
+                away, why = t("case_export.away"), t("case_export.not_saved", why=exc.message)
+                saved_as = away if elsewhere else why
                 failed += [] if elsewhere else [exc.message]
             names[entry.signed.hash, number] = saved_as
 

@@ -35,6 +35,7 @@ from whistle.workstation.cases.overview import Case
 from whistle.workstation.duties import deadlines
 from whistle.workstation.duties.deadlines import Deadline
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.vault import rows as vault_rows
 from whistle.workstation.vault.models import LABELLED, CaseRow, KeptFilter
 from whistle.workstation.vault.rows import CASES
@@ -118,10 +119,10 @@ def keep(workstation: Workstation, name: str, kept: Filter) -> None:
     """Keep a filter under a name, instead of the one before of this name.  Raises Refused."""
     short, session = one_line(name), workstation.vault.session
     if not short or len(short) > LONGEST_NAME:
-        raise Refused(f"a filter's name has 1 to {LONGEST_NAME} characters", "type another")
+        raise Refused(t("case_list.name", LONGEST_NAME), t("case_list.name_hint"))
     others = select(func.count()).select_from(KeptFilter).where(KeptFilter.name != short)
     if (session.scalar(others) or 0) >= MOST_KEPT:
-        raise Refused(f"{MOST_KEPT} filters are kept already", "forget one first")
+        raise Refused(t("case_list.most", MOST_KEPT), t("case_list.most_hint"))
     with workstation.change():
         session.merge(KeptFilter(name=short, fields=asdict(kept)))
 

@@ -13,12 +13,12 @@ from typing import Any
 
 from whistle.protocol.case.message import MAX_SLOTS, ByReporter, ByReviewer, Reply, Signed
 from whistle.protocol.code.retrieval import PLACES
+from whistle.workstation.language import t
 
 SEEN = 64  # hashes in one message
 SEEN_PER_SLOT = 6  # so that they fit into a small envelope too
 SHOWN = 10  # runs of missing numbers that are named
 EXPECTED = datetime.timedelta(days=180)  # the server keeps nothing longer for reviewers (SPEC 9.5)
-ASK = "if it does not come with the next exchange, ask {whom} or another reader to grant the case to you again"
 
 Days = Mapping[str, datetime.date]  # by a message's hash, the day on which it arrived here
 
@@ -75,24 +75,24 @@ def _gaps(reviewer: str, chain: Mapping[int, Sequence[Signed]], recent: set[str]
     runs = list(itertools.islice(_missing(chain, recent), SHOWN + 1))
     if runs:
         numbers = ", ".join(runs[:SHOWN]) + (", …" if len(runs) > SHOWN else "")
-        yield f"{reviewer}'s message number {numbers} in this case has not come; {ASK.format(whom=reviewer)}"
+        yield t("chain.gap", numbers=numbers, whom=reviewer, ask=_ask(reviewer))
 
 
 def _missing(chain: Mapping[int, Sequence[Signed]], recent: set[str]) -> Iterator[str]:
     """Missing numbers, counted from 1, each run of them as one text; numbers may be huge."""
     for before, after in itertools.pairwise([-1, *sorted(chain)]):
         if after - before > 1 and any(signed.hash in recent for signed in chain[after]):
-            yield str(after) if after - before == 2 else f"{before + 2} to {after}"
+            yield str(after) if after - before == 2 else t("chain.run", first=before + 2, last=after)
 
 
 def _forks(reviewer: str, chain: Mapping[int, Sequence[Signed]], late: Collection[str]) -> Iterator[str]:
     for seq, everything in sorted(chain.items()):
         counting = [signed for signed in everything if signed.hash not in late]
         if len(counting) > 1:
-            yield f"two different messages of {reviewer} have the number {seq + 1}"
+            yield t("chain.fork", whom=reviewer, number=seq + 1)
         before = {signed.hash for signed in chain.get(seq - 1, [])}
         if before and not all(_prev(signed) in before for signed in counting):
-            yield f"{reviewer}'s message number {seq + 1} does not follow the one before it"
+            yield t("chain.break", whom=reviewer, number=seq + 1)
 
 
 def _unread(
@@ -107,15 +107,13 @@ def _unread(
         missing = {hash for signed in own for hash in (*_seen(signed), *_earlier(signed))} - held
         had = max((signed.message.have.count for signed in own if isinstance(signed.message, Reply)), default=0)
         if missing:
-            what = "a message" if len(missing) == 1 else f"{len(missing)} messages"
-            named = sorted({authors[hash] for hash in missing if hash in authors})
-            of = f" of {', '.join(named)}" if named else ""
-            verb = "has" if len(missing) == 1 else "have"
-            ask = ASK.format(whom=reviewer)
-            yield f"{reviewer} says they have read {what}{of} in this case that {verb} not come here; {ask}"
+            named, ask = ", ".join(sorted({authors[hash] for hash in missing if hash in authors})), _ask(reviewer)
+            if named:
+                yield t("chain.unread_of", len(missing), whom=reviewer, authors=named, ask=ask)
+            else:
+                yield t("chain.unread", len(missing), whom=reviewer, ask=ask)
         elif had > come:
-            ask = ASK.format(whom=reviewer)
-            yield f"{reviewer} says they had {had} messages of the reporter when replying, and {come} are here; {ask}"
+            yield t("chain.had", whom=reviewer, had=had, come=come, ask=_ask(reviewer))
 
 
 def _places(messages: Sequence[Signed]) -> Iterator[str]:
@@ -125,7 +123,7 @@ def _places(messages: Sequence[Signed]) -> Iterator[str]:
     for hash, reply in replies:
         held[reply.sender, reply.lane * PLACES + reply.n].add(hash)
     for author in sorted({author for (author, _), hashes in held.items() if len(hashes) > 1}):
-        yield f"two different replies of {author} name one place: the reporter can have only one of them"
+        yield t("chain.place", whom=author)
     others = {
         (reply.sender, earlier.sender)
         for _, reply in replies
@@ -133,8 +131,11 @@ def _places(messages: Sequence[Signed]) -> Iterator[str]:
         if (hashes := held.get((earlier.sender, earlier.place))) and earlier.hash not in hashes
     }
     for reader, author in sorted(others):
-        claim = f"{reader} says they have read another reply of {author} than the one here"
-        yield claim + ": if so, two were signed for one place"
+        yield t("chain.other_reply", whom=reader, author=author)
+
+
+def _ask(whom: str) -> str:
+    return t("chain.ask", whom=whom)
 
 
 def _earlier(signed: Signed) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from whistle.durable import new_file, sync_folder
 from whistle.protocol.file_names import numbered, safe_name
 from whistle.workstation import files
 from whistle.workstation.errors import CannotSave
+from whistle.workstation.language import t
 
 # Endings that systems open with a viewer or player.  Any other may be a program, and new kinds come every year.
 QUIET = frozenset({
@@ -56,7 +57,7 @@ def save_clean(name: str, picture: bytes, page: int, folder: Path) -> Path:
             file.write(picture)
             return name_it(lambda count: numbered(copy, count))
     except OSError as exc:
-        raise CannotSave(f"the copy could not be saved: {exc.strerror}", "make room on the disk") from exc
+        raise CannotSave(t("clear_files.no_room", reason=exc.strerror), t("clear_files.no_room_hint")) from exc
 
 
 def listed(folder: Path) -> list[ClearFile]:

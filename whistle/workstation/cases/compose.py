@@ -29,26 +29,19 @@ from whistle.protocol.reporter import receipts
 from whistle.protocol.reporter.reply_validation import PAGE
 from whistle.protocol.transfer.listing import Heap
 from whistle.protocol.trust.manifest import RECOVERY, SignedManifest
-from whistle.workstation.cases import chain, grants, overview, reach, sealed_files
+from whistle.workstation.cases import chain, grants, naming, overview, reach, sealed_files
 from whistle.workstation.cases.entries import opened
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Files
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.outbox import Sealed
+from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.workstation import Workstation
 
 MOST_LABELS, LONGEST_LABEL, LONGEST_REASON = 16, 64, 4096  # what a status takes, in characters
-SHORTEN = "shorten it, or send fewer files at once"
 LAST_DAY = datetime.date(2999, 12, 31)
-NOT_TOLD = "The reporter sees it with the next reply of somebody who reads the case: you cannot reply in it now."
-STUCK = (
-    "Your {kind} of {day} was sent nine times, and each time the courier said that something else lies in its place: "
-    "somebody who reads this case may work with a courier, or the courier may not tell the truth. Have another courier "
-    "carry your stick, or ask a colleague who reads the case to answer; and tell the operator."
-)
-COPIES = "Copies, for those who read the case, of what was sent with the reply before this note."
 
 
 def usual_mark(case: Case) -> str:
@@ -84,7 +77,7 @@ def unsigned_reply(
     sealed_files.check(text, uploads)
     current = workstation.trust.sealing()
     if case.sender is None or case.report is None:
-        raise Refused("the report of this case has not come yet", "reply when a later stick has brought it")
+        raise Refused(t("compose.no_report"), t("compose.no_report_hint"))
     notice = _notice(workstation, case, case.report, current)
     whole = replace(notice, text=text, mark=mark, have=reach.had(case, known))
     _fold(whole, current.manifest.slots)
@@ -142,16 +135,14 @@ def unsigned_status(
     common = _common(workstation, case, workstation.trust.sealing())
     if claimed and claimed not in common["readers"]:
         if case.standing is None or claimed != case.standing.claimed:
-            raise Refused("only somebody who reads the case can take it on", "grant it to that reviewer first")
+            raise Refused(t("compose.not_reader"), t("compose.not_reader_hint"))
         claimed = ""  # the reviewer who claimed it has left
     cleaned = tuple(dict.fromkeys(label.strip() for label in labels if label.strip()))
     if len(cleaned) > MOST_LABELS or any(len(label) > LONGEST_LABEL for label in cleaned):
-        raise Refused(
-            f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter ones"
-        )
+        raise Refused(t("compose.labels", most=MOST_LABELS, longest=LONGEST_LABEL), t("compose.labels_hint"))
     _check_agreed(deadline, case, common["day"])
     if len(text) > LONGEST_REASON:
-        raise Refused(f"the reason has at most {LONGEST_REASON} characters", "say more in a note")
+        raise Refused(t("compose.reason", most=LONGEST_REASON), t("compose.reason_hint"))
     return Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
 
 
@@ -160,9 +151,9 @@ def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -
     if day is None or (case.standing and day == case.standing.deadline):
         return
     if day < today:
-        raise Refused(f"{day} is in the past: it is {today}", "agree on today or a later day")
+        raise Refused(t("compose.past", day=day, today=today), t("compose.past_hint"))
     if day > LAST_DAY:
-        raise Refused("this day is too far away to be agreed on", "write it as 2026-12-31")
+        raise Refused(t("compose.too_far"), t("pages.no_day_hint", example="2026-12-31"))
 
 
 def grant(workstation: Workstation, case: Case, grantee: str, text: str = "") -> bool:
@@ -185,9 +176,9 @@ def check_grant(workstation: Workstation, case: Case, grantee: str, again: bool 
     current = workstation.trust.sealing()
     _check_grantee(workstation, case, grantee, current)
     if again and (grantee not in case.allowed or grantee == workstation.me):
-        raise Refused(f"{grantee} is no other reader of this case", "name a colleague who reads it, or let them in")
+        raise Refused(t("compose.no_other_reader", grantee=grantee), t("compose.no_other_reader_hint"))
     if not again and grantee in case.allowed:
-        raise Refused(f"{grantee} reads this case already", "if they miss something of it, grant it to them again")
+        raise Refused(t("compose.reads_already", grantee=grantee), t("compose.reads_already_hint"))
     _common(workstation, case, current, grantee)
 
 
@@ -203,16 +194,16 @@ def grant_whole(workstation: Workstation, case: Case, reader: str, text: str = "
 def _check_grantee(workstation: Workstation, case: Case, grantee: str, current: SignedManifest) -> None:
     listed = current.manifest.reviewer(grantee)
     if grantee in case.without:
-        raise Refused(f"the reporter left {grantee} out of this case", "choose somebody else")
+        raise Refused(t("compose.left_out", grantee=grantee), t("compose.left_out_hint"))
     if grantee in reach.left_out_before(workstation, case):
         raise Refused(
-            f"the reporter left {grantee} out of the case that this one continues",
-            "choose somebody else, or ask the reporter first",
+            t("compose.left_out_before", grantee=grantee),
+            t("compose.left_out_before_hint"),
         )
     if listed is None or listed.retired:
-        raise Refused(f"the manifest has no active reviewer {grantee}", "`whistle workstation cases` shows the ids")
+        raise Refused(t("compose.no_reviewer", grantee=grantee), t("compose.no_reviewer_hint"))
     if not _reads(current, grantee, workstation.today()):
-        raise Refused(f"no key of {grantee} has begun yet", "let this reviewer in when it has; the manifest says when")
+        raise Refused(t("compose.no_key", grantee=grantee), t("compose.no_key_hint"))
 
 
 def _tell_reporter(workstation: Workstation, case_id: str, current: SignedManifest) -> bool:
@@ -258,7 +249,7 @@ def send_again(workstation: Workstation, hash: str, insist: bool = False) -> boo
         if insist:
             attempt = outbox.begin_anew(workstation, hash)
         if attempt > outbox.MOVES + 1:
-            stuck = Remark(STUCK.format(kind=old.kind, day=old.day), old.sender, "stuck")
+            stuck = Remark(t("compose.stuck", message=naming.own(old)), old.sender, "stuck")
             workstation.note_fault(old.case, stuck)
             return False
         case, current = overview.load(workstation, old.case), workstation.trust.sealing()
@@ -301,17 +292,17 @@ def _common(workstation: Workstation, case: Case, current: SignedManifest, grant
     """The fields of every reviewer's message.  Raises Refused if this reviewer may not write in the case."""
     me = workstation.me
     if me not in case.allowed:
-        raise Refused("you do not read this case", "somebody who reads it can grant it to you")
+        raise Refused(t("compose.no_access"), t("compose.no_access_hint"))
     today = workstation.today()
     everyone = dict.fromkeys([*case.allowed, *([grantee] if grantee else [])])
     readers = [id for id in everyone if _reads(current, id, today)]
     if set(case.without) & set(readers):
-        raise Refused("somebody whom the reporter left out would read this", "nothing was signed")
+        raise Refused(t("compose.would_read"), t("compose.would_read_hint"))
     if me not in readers:
-        raise Refused("the manifest lists you as retired, or no key of yours has begun", "ask root to list you again")
+        raise Refused(t("compose.retired"), t("compose.retired_hint"))
     slots = current.manifest.slots
     if len(readers) > slots and grantee and grantee not in case.allowed:
-        raise Refused(f"a case has at most {slots} readers", "somebody must leave before another can be let in")
+        raise Refused(t("compose.most_readers", slots=slots), t("compose.most_readers_hint"))
     return {
         "case": case.id,
         "readers": grants.fitting(readers, (me, grantee), slots),  # the report's, those let in, those named later
@@ -360,7 +351,7 @@ def _sign(
         if isinstance(folded, Reply):
             copies.insert(0, _to_mailbox(case, folded, signed, slots))
     except ProtocolError as exc:
-        raise Refused(f"this cannot be sealed: {exc}", SHORTEN) from exc
+        raise Refused(t("compose.unsealable"), t("compose.unsealable_hint")) from exc
     for id, body in blocks:
         workstation.blocks.write(id, body)
     ids = [id for id, _ in blocks] + _file_blocks(whole)
@@ -375,9 +366,9 @@ def _fold(whole: Body | Status, slots: int) -> tuple[Any, Any]:
     try:
         folded, blocks = envelope.fold(whole, slots)
     except ProtocolError as exc:
-        raise Refused(f"this cannot be sealed: {exc}", SHORTEN) from exc
+        raise Refused(t("compose.unsealable"), t("compose.unsealable_hint")) from exc
     if isinstance(folded, Reply) and folded.rest and folded.rest.size > PAGE:
-        raise Refused("this is too long for a reply: the reporter's page could not show it", "send it as a file")
+        raise Refused(t("compose.too_long"), t("sealed_files.as_file"))
     return folded, blocks
 
 
@@ -398,4 +389,5 @@ def _copies(workstation: Workstation, case_id: str, records: Sequence[Attachment
     case = overview.load(workstation, case_id)
     if len(case.allowed) > 1:
         copies = [sealed_files.seal_again(workstation, record) for record in records]
-        note(workstation, case, COPIES + ("\n\n" + text if text else ""), copies)
+        about = t("compose.copies")
+        note(workstation, case, about + ("\n\n" + text if text else ""), copies)

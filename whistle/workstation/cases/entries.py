@@ -10,8 +10,9 @@ from whistle.protocol.case import message
 from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.protocol.case.message import Body, ByReviewer, Message, Signed
 from whistle.protocol.errors import Malformed
-from whistle.workstation.cases import ended_keys, saved_files
+from whistle.workstation.cases import ended_keys, naming, saved_files
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Kept, Workstation
 
 Rest = Literal["whole", "missing", "damaged"]  # the content that travels in an attachment (SPEC 4.5)
@@ -113,7 +114,7 @@ def opened(workstation: Workstation, content: Message) -> Message:
     """A message with all of its content.  Raises Refused if that is not here and sound."""
     whole, rest = open_rest(workstation, content)
     if rest != "whole":
-        raise Refused(f"the content of a {content.kind} that has to be sent again is {rest} here", "set it aside")
+        raise Refused(t("entries.not_whole", message=naming.own(content)), t("entries.not_whole_hint"))
     return whole
 
 

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Sequence
 
 from whistle.protocol.case.message import Grant
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 
 
 def valid(grants: Iterable[Grant], readers: Iterable[str], without: Iterable[str]) -> tuple[Grant, ...]:
@@ -33,9 +34,7 @@ def lane_for(grants: Sequence[Grant], grantor: str, grantee: str, start: int, sl
     named = {grant.lane for grant in chain}
     free = [lane for step in range(slots) if (lane := slots + (start + step) % slots) not in named]
     if not free:
-        raise Refused(
-            "you have let in as many others as one reader of a case can", "ask a colleague who reads it to do this"
-        )
+        raise Refused(t("grants.most"), t("grants.most_hint"))
     taken = {grant.lane for grant in grants}
     return next((lane for lane in free if lane not in taken), free[0])
 

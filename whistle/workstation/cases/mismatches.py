@@ -8,20 +8,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from whistle.protocol.case.message import ByReporter, ByReviewer, Message, Reply, Signed
 from whistle.protocol.trust.manifest import RECOVERY
-from whistle.workstation.cases import grants
+from whistle.workstation.cases import grants, naming
+from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.trust import Trust
 from whistle.workstation.workstation import Workstation
-
-WAITS = (
-    "{what} of {by} cannot be shown yet: what lets in or leaves out somebody whom {it} has not come; if it does not "
-    "come with the next exchange, ask {by} or another reader to grant the case to you again"
-)
-
-CROWD = (
-    "{count} people read this case, and a message reaches {slots} of them: yours do not go to {others}; "
-    "whoever let them in can tell them what they need to know"
-)
 
 Lanes = Callable[[str, int], Sequence[int]]  # of a reviewer, by the number of slots
 
@@ -40,8 +31,9 @@ def remarks(messages: Iterable[Signed], lanes: Lanes | None, trust: Trust) -> It
             if by not in lanes_of:
                 lanes_of[by] = lanes(by, trust.newest().manifest.slots)
             if content.lane not in lanes_of[by]:
-                what = f"a reply of {by} of {content.day}"
-                yield Remark(f"{what} lies in another reviewer's lane: the reporter may not see it", by, "lane")
+                what = naming.by_of_day(content, by)
+                text = t("mismatches.lane", message=what)
+                yield Remark(text, by, "lane")
 
 
 def _manifest(content: Message, trust: Trust) -> Iterator[Remark]:
@@ -51,8 +43,10 @@ def _manifest(content: Message, trust: Trust) -> Iterator[Remark]:
         return
     if named.serial in serials and trust.manifest(named.serial).hash == named.hash:
         return
-    what = "has not come here yet" if named.serial > serials[-1] else "is not the one known here"
-    text = f"a {content.kind} of {content.day} was sealed with manifest {named.serial}, which {what}"
+    what = naming.of_day(content)
+    text: str = t("mismatches.other_manifest", message=what, number=named.serial)
+    if named.serial > serials[-1]:
+        text = t("mismatches.newer_manifest", message=what, number=named.serial)
     yield Remark(text, content.sender if isinstance(content, ByReviewer) else "", "manifest")
 
 
@@ -62,8 +56,8 @@ def waiting(counts: Mapping[str, int]) -> Iterator[Remark]:
     Whoever names somebody as let in, and hides the grant from one reader, would cut that reader off unnoticed.
     """
     for by, count in sorted(counts.items()):
-        what, it = ("a message", "it names") if count == 1 else (f"{count} messages", "they name")
-        yield Remark(WAITS.format(what=what, by=by, it=it), by, "waits")
+        text = t("mismatches.waits", count, by=by)
+        yield Remark(text, by, "waits")
 
 
 def crowd(allowed: Iterable[str], workstation: Workstation) -> Iterator[Remark]:
@@ -73,4 +67,5 @@ def crowd(allowed: Iterable[str], workstation: Workstation) -> Iterator[Remark]:
     readers = [id for id in allowed if id in active]
     others = [id for id in readers if id not in grants.fitting(readers, (workstation.me,), newest.slots)]
     if others:
-        yield Remark(CROWD.format(count=len(readers), slots=newest.slots, others=", ".join(others)), "", "crowd")
+        text = t("mismatches.crowd", count=len(readers), slots=newest.slots, others=", ".join(others))
+        yield Remark(text, "", "crowd")

@@ -19,6 +19,7 @@ from whistle.workstation.duties import deadlines, office
 from whistle.workstation.duties.clocks import DIRECTIVE, Office
 from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import listed, t
 from whistle.workstation.vault import rows
 from whistle.workstation.vault.models import TrayItem
 from whistle.workstation.workstation import Workstation
@@ -27,10 +28,6 @@ REPLIES = (
     select(TrayItem.case, TrayItem.fields, TrayItem.known)
     .where(TrayItem.case.in_(bindparam("cases", expanding=True)), TrayItem.what == "reply", TrayItem.aside.is_(False))
     .order_by(TrayItem.id)
-)
-TWO = (
-    "{whom} have each taken this case on without knowing of the other: agree who answers, then state it in the case's "
-    "status"
 )
 URGENT = "urgent"  # the label that puts a case first
 
@@ -310,19 +307,19 @@ class Case:
     def faults(self) -> list[str]:
         """What reviewers should look into: faults recorded on import, and what is missing or contradicts."""
         reports = sum(isinstance(each, Report) for each in self.by_reporter)
-        twice = ["more than one report was signed with the keys of this case"] if reports > 1 else []
+        twice = [t("overview.twice")] if reports > 1 else []
         arrived = {each.signed.hash: each.arrived for each in self.entries}
         late = {each.signed.hash for each in self.entries if each.ended}
-        both = [TWO.format(whom=" and ".join(self.taken_on))] if len(self.taken_on) > 1 else []
+        both = [_both(self.taken_on)] if len(self.taken_on) > 1 else []
         return [*self.recorded, *twice, *both, *self._late(), *chain.faults(self.messages, arrived, self.today, late)]
 
     def _late(self) -> list[str]:
         late = Counter((each.by, each.ended) for each in self.entries if each.ended)
-        return [
-            f"{count} message{'' if count == 1 else 's'} of {by} came after {by}'s key ended on {ended}: what came so "
-            "late has no effect, and the reporter does not see it; answer yourself if needed"
-            for (by, ended), count in late.items()
-        ]
+        return [t("overview.late", count, by=by, day=ended) for (by, ended), count in late.items()]
+
+
+def _both(ids: Sequence[str]) -> str:
+    return t("overview.both", whom=listed(ids))
 
 
 def _seq(entry: Entry) -> int:
@@ -402,10 +399,10 @@ def find(workstation: Workstation, named: str) -> Case:
     if len(cases) != 1:
         if len({reference(bytes.fromhex(case)) for case in cases}) == 1:  # a reporter can cause this
             raise Refused(
-                f"{len(cases)} cases have this reference", "say which: " + ", ".join(each[:16] for each in cases)
+                t("overview.same", len(cases)), t("overview.same_hint", ids=", ".join(each[:16] for each in cases))
             )
-        several = f"{len(cases)} cases begin so" if cases else "there is no such case"
-        raise Refused(several, "`whistle workstation cases` lists them with their references")
+        several = t("overview.several", len(cases)) if cases else t("overview.none")
+        raise Refused(several, t("overview.none_hint"))
     return load(workstation, cases[0])
 
 

@@ -11,6 +11,7 @@ from whistle.protocol.errors import ProtocolError
 from whistle.workstation.cases import conversation, grants, overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
 
 PORTION = 4 * 1024**2  # bytes of the messages in one grant, so that it can always be sent
@@ -135,11 +136,10 @@ def free_place(workstation: Workstation, case: Case, first: int = -1) -> tuple[i
         if place is not None:
             return lane, place
     if not lanes:
-        raise NoPlace("nobody has given you places for replies in this case", "ask a colleague to grant it to you")
+        raise NoPlace(t("reach.no_place"), t("reach.no_place_hint"))
     raise NoPlace(
-        f"this case has had {PLACES * len(lanes)} replies from you, and there is no place for more",
-        "another reader of the case can reply, or grant it to you again if they did not let you in; or ask the "
-        "reporter in a last reply to begin a new report",
+        t("reach.full", PLACES * len(lanes)),
+        t("reach.full_hint"),
     )
 
 

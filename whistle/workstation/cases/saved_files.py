@@ -16,6 +16,7 @@ from whistle.protocol.file_names import numbered
 from whistle.workstation import files
 from whistle.workstation.cases import clear_files
 from whistle.workstation.errors import CannotSave
+from whistle.workstation.language import t
 from whistle.workstation.vault.blocks import Blocks
 
 T = TypeVar("T")
@@ -30,19 +31,17 @@ def save(record: Attachment, blocks: Blocks, folder: Path, insists: bool = False
     missing = blocks.missing(attachment.block_ids(record))
     if missing:
         raise CannotSave(
-            f"{len(missing)} of {record.blocks} pieces of this attachment have not come yet",
-            "they come with a later stick; nothing of an incomplete file is shown",
+            t("saved_files.missing", missing=len(missing), all=record.blocks),
+            t("saved_files.missing_hint"),
         )
     files.private_folder(folder)
     name = clear_files.own(record.name) if insists else clear_files.harmless(record.name)
     try:
         return read(record, blocks, lambda pieces: _write(name, pieces, folder))
     except Malformed as exc:
-        raise CannotSave(
-            "this attachment is damaged: nothing of it was saved", "ask the reporter to send it again"
-        ) from exc
+        raise CannotSave(t("saved_files.damaged"), t("saved_files.damaged_hint")) from exc
     except FileExistsError as exc:
-        raise CannotSave("there are too many files of one name", "save to an empty folder") from exc
+        raise CannotSave(t("saved_files.names"), t("saved_files.names_hint")) from exc
     except OSError as exc:
         raise _no_room(exc) from exc
 
@@ -115,6 +114,4 @@ def _further(ways: list[Way], versions: Iterable[bytes]) -> tuple[bytes, list[Wa
 
 
 def _no_room(exc: OSError) -> CannotSave:
-    return CannotSave(
-        f"the file could not be saved: {exc.strerror}", "choose a folder of yours on a sound disk with more room"
-    )
+    return CannotSave(t("saved_files.no_room", reason=exc.strerror), t("saved_files.no_room_hint"))

@@ -11,10 +11,10 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.workstation.cases import saved_files
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
 
 PIECE = 1024 * 1024  # bytes
-TOO_LARGE = ("the files are more than 64 GiB together", "send fewer at once")
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ Files = Sequence[Upload | Attachment]  # to be sealed, or sealed here before
 def check(text: str, uploads: Files) -> None:
     """Raise Refused unless a message takes this text and these files."""
     if is_blank(text) and not uploads:
-        raise Refused("there is nothing to send", "write something, or add a file")
+        raise Refused(t("sealed_files.nothing"), t("sealed_files.nothing_hint"))
     if len(text) > MAX_TEXT:
-        raise Refused(f"a text has at most {MAX_TEXT} characters", "send it as a file")
+        raise Refused(t("sealed_files.text", most=MAX_TEXT), t("sealed_files.as_file"))
     if len(uploads) > MAX_ATTACHMENTS:
-        raise Refused(f"a message takes at most {MAX_ATTACHMENTS} files", "send the others with another one")
+        raise Refused(t("sealed_files.files", most=MAX_ATTACHMENTS), t("sealed_files.files_hint"))
 
 
 def seal(workstation: Workstation, uploads: Files) -> tuple[Attachment, ...]:
@@ -45,7 +45,7 @@ def seal(workstation: Workstation, uploads: Files) -> tuple[Attachment, ...]:
         upload if isinstance(upload, Attachment) else _seal_upload(workstation, upload) for upload in uploads
     )
     if sum(record.blocks for record in records) > MAX_BLOCKS:
-        raise Refused(*TOO_LARGE)
+        raise _too_large()
     return records
 
 
@@ -56,9 +56,7 @@ def seal_again(workstation: Workstation, record: Attachment) -> Attachment:
             record, workstation.blocks, lambda pieces: _seal(workstation, record.name, record.type, pieces)
         )
     except (ProtocolError, FileNotFoundError) as exc:
-        raise Refused(
-            "a file that has to be sent again is damaged here", "send it anew from where you have it"
-        ) from exc
+        raise Refused(t("sealed_files.damaged"), t("sealed_files.damaged_hint")) from exc
 
 
 def _seal_upload(workstation: Workstation, upload: Upload) -> Attachment:
@@ -72,10 +70,14 @@ def _seal(workstation: Workstation, name: str, type_: str, pieces: Iterable[byte
         try:
             blocks = sealer.update(piece)
         except ValueError as exc:
-            raise Refused(*TOO_LARGE) from exc
+            raise _too_large() from exc
         for id, body in blocks:
             workstation.blocks.write(id, body)
     last, record = sealer.finish(name, type_)
     for id, body in last:
         workstation.blocks.write(id, body)
     return record
+
+
+def _too_large() -> Refused:
+    return Refused(t("sealed_files.too_large", size="64 GiB"), t("sealed_files.too_large_hint"))

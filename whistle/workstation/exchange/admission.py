@@ -12,11 +12,12 @@ from dataclasses import dataclass, replace
 from whistle.protocol.case import message
 from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Reply, Signed, Slip
 from whistle.protocol.errors import Forged, Malformed
-from whistle.workstation.cases import ended_keys, grants, saved_files
+from whistle.workstation.cases import ended_keys, grants, naming, saved_files
 from whistle.workstation.cases.entries import Entry, open_rest
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.exchange.waiting import CASE, MANIFEST, PIECES, Waiting
+from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.workstation import Kept, Workstation
 
@@ -120,9 +121,9 @@ def _check_named(content: ByReporter | ByReviewer, me: str) -> None:
         raise LeftOut("it leaves this reviewer out")
     if me not in content.readers:
         about = content.sender if isinstance(content, ByReviewer) else ""
-        what = f"a {content.kind} of {about or 'the reporter'}, which does not name you as a reader,"
         # Anybody who has it can have done that, not just its author.
-        raise Breach(f"{what} was sealed to you by somebody who has it; it was not kept", about, "named")
+        why = t("admission.not_named", message=naming.by(content, about))
+        raise Breach(why, about, "named")
 
 
 def _check_outer_signer(workstation: Workstation, signed: Signed, content: ByReviewer) -> None:
@@ -227,12 +228,13 @@ def _check_case(case: Case, entry: Entry) -> None:
     if case.sender is None:
         raise Waiting("the report to which it belongs has not come yet", CASE)
     left_out = sorted(set(content.readers) & set(case.without))
-    by, what = content.sender, f"a {content.kind} of {content.sender}"
+    by, what = content.sender, naming.by(content, content.sender)
     if by in case.without:
-        raise Breach(f"{what}, whom the reporter left out, was not kept", by, "by one left out")
+        why = t("admission.by_left_out", message=what)
+        raise Breach(why, by, "by one left out")
     if left_out:  # the author may not have known yet: a follow-up can leave somebody out
-        what += f" went to {', '.join(left_out)}, whom the reporter left out"
-        raise Breach(f"{what}; it was not kept: ask {by} whether they knew, and what it said", by, "left out")
+        why = t("admission.to_left_out", message=what, names=", ".join(left_out), by=by)
+        raise Breach(why, by, "left out")
     people = {by, *(() if entry.ended else content.readers)}  # what came late is shown even if it names a grantee
     if not people <= set(case.allowed):
         raise Waiting("its sender or a reader was not granted the case, as far as is known here", CASE)
@@ -242,15 +244,17 @@ def _check_case(case: Case, entry: Entry) -> None:
 
 def _place_remarks(workstation: Workstation, case: Case, content: ByReviewer) -> tuple[Remark, ...]:
     slots = workstation.trust.newest().manifest.slots
-    by, what = content.sender, f"a {content.kind} of {content.sender} of {content.day}"
     if case.report is None:
         return ()
+    by, what = content.sender, naming.by_of_day(content, content.sender)
     if not set(case.report.without) <= set(content.without):
-        return (Remark(f"{what} does not say whom the reporter left out", by, "without"),)
+        return (Remark(t("admission.unsaid", message=what), by, "without"),)
     if isinstance(content, Reply) and content.to != case.report.sender.mailbox:
-        return (Remark(f"{what} was sealed to another mailbox than the reporter's", by, "mailbox"),)
+        text = t("admission.mailbox", message=what)
+        return (Remark(text, by, "mailbox"),)
     if isinstance(content, Grant) and not _names_right_lane(case, content, slots):
-        return (Remark(f"a grant by {by} of {content.day} names another lane than it should", by, "grant's lane"),)
+        text = t("admission.lane", message=what)
+        return (Remark(text, by, "grant's lane"),)
     return ()
 
 
@@ -264,9 +268,9 @@ def _names_right_lane(case: Case, grant: Grant, slots: int) -> bool:
 def _damage_remarks(content: ByReviewer, bad: int) -> tuple[Remark, ...]:
     if not bad:
         return ()
-    by, parts = content.sender, f"{bad} part{'' if bad == 1 else 's'}"
-    text = f"{parts} of what {by} handed over with the case could not be read; ask {by}, or another who reads it, to "
-    return (Remark(text + "grant it to you again", by, "originals"),)
+    by = content.sender
+    text = t("admission.originals", bad, by=by)
+    return (Remark(text, by, "originals"),)
 
 
 def order(signed: Signed) -> tuple[int, int]:

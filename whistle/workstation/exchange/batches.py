@@ -14,6 +14,7 @@ from whistle.protocol.transfer.listing import Member
 from whistle.workstation.exchange import admission
 from whistle.workstation.exchange.admission import Breach, Damaged, LeftOut, Rules
 from whistle.workstation.exchange.waiting import Arrival, Room, Waiting
+from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.workstation import Kept, Workstation
 
@@ -61,26 +62,20 @@ class Imported:
 
     def lines(self) -> list[str]:
         """The result in words."""
-        lines = [f"{counted(len(self.kept), 'new message')} in {counted(len(self.cases), 'case')}."]
+        where = t("batches.where", len(self.cases))
+        lines: list[str] = [t("batches.new", len(self.kept), where=where)]
         if self.damaged:
-            lines.append(f"Damaged as sent, which anyone can do: {counted(self.damaged, 'envelope')}.")
+            lines.append(t("batches.damaged", self.damaged))
         if self.waiting:
-            lines.append(f"Waiting for something that has not come yet: {counted(self.waiting, 'message')}.")
+            lines.append(t("batches.waiting", self.waiting))
         if self.no_room:
-            lines.append(
-                f"No room to wait: {counted(self.no_room, 'message')}. The server keeps them; they come again with the "
-                "next stick."
-            )
+            lines.append(t("batches.no_room", self.no_room))
         if self.manifests:
-            lines.append("A new manifest was taken.")
+            lines.append(t("batches.manifest"))
         findings = list(dict.fromkeys(self.findings))
-        more = [f"… and {len(findings) - SHOWN} more."] if len(findings) > SHOWN else []
+        left = len(findings) - SHOWN
+        more = [t("batches.more", left)] if left > 0 else []
         return [*lines, *self.altered, *findings[:SHOWN], *more]
-
-
-def counted(number: int, what: str) -> str:
-    """A count with its noun, in the plural where needed."""
-    return f"{number} {what}{'' if number == 1 else 's'}"
 
 
 class Judge:
@@ -170,7 +165,7 @@ class Judge:
         except LeftOut:
             result.not_mine += 1
         except Breach as breach:
-            result.findings.append(f"Refused: {breach.message}.")
+            result.findings.append(t("batches.refused", why=breach.message))
             self._remarks.append((signed.message.case, breach.remark))
         self._room.remove(signed.hash)
         return None

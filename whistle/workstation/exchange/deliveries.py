@@ -12,12 +12,11 @@ from dataclasses import dataclass
 from sqlalchemy import select
 
 from whistle.protocol.case.envelope import REPLIES_KEPT
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import Outgoing, OutgoingEnvelope
 from whistle.workstation.workstation import Workstation
 
 EXPECTED = datetime.timedelta(days=14)  # from the reported delivery to the return of the reviewers' copy
-
-ASIDE = "set aside: it did not reach whom it is for, only your colleagues get a copy"
 
 Received = Mapping[bytes, bytes]  # by id, the SHA-256 of each envelope and block that came with a part
 
@@ -41,11 +40,12 @@ class Sent:
     def words(self, today: datetime.date) -> str:
         """Its delivery in a sentence, without the full stop."""
         if self.aside:
-            return ASIDE
-        claim = f"the courier said on {self.said} that it was delivered"
+            return t("deliveries.aside")
         if self.back:
-            return f"{claim}; its copy came back on {self.back}"
-        return f"{claim}; " + ("NOT CONFIRMED: no copy came back" if self.missed(today) else "no copy came back yet")
+            return t("deliveries.back", said=self.said, back=self.back)
+        if self.missed(today):
+            return t("deliveries.missed", said=self.said)
+        return t("deliveries.waits", said=self.said)
 
 
 def all_of(workstation: Workstation) -> dict[str, Sent]:

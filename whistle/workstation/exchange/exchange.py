@@ -9,20 +9,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from whistle.protocol.code.retrieval import reference
-from whistle.workstation.cases import compose, transcript
+from whistle.workstation.cases import naming, transcript
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import deliveries, outbox, stale_outbox
-from whistle.workstation.exchange.batches import Imported, counted
+from whistle.workstation.exchange.batches import Imported
 from whistle.workstation.exchange.imports import Progress, import_files
 from whistle.workstation.exchange.stick import bundles
+from whistle.workstation.language import t
 from whistle.workstation.tray import tray
 from whistle.workstation.tray.tray import Result
 from whistle.workstation.workstation import Workstation
-
-MISSED = (
-    "Not confirmed: {what}. The courier reported it as delivered, but no copy came back. "
-    "`whistle workstation sent` shows which, `whistle workstation sent --again` sends it again."
-)
 
 
 @dataclass(frozen=True)
@@ -40,9 +36,14 @@ class Exchanged:
 
     def lines(self) -> list[str]:
         """The result in words."""
-        going = f"On the way: {counted(self.waiting, 'message')}. Leave the stick as it is until the courier has been."
-        lines = [*self.imported.lines(), *self.told, going if self.waiting else "Nothing waits to be sent."]
-        return [*lines, MISSED.format(what=counted(self.missed, "message"))] if self.missed else lines
+        lines = [*self.imported.lines(), *self.told]
+        if self.waiting:
+            lines.append(t("exchange.going", self.waiting))
+        else:
+            lines.append(t("exchange.nothing"))
+        if self.missed:
+            lines.append(t("exchange.missed", self.missed))
+        return lines
 
 
 def parts(place: Path) -> list[Path]:
@@ -50,14 +51,14 @@ def parts(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     if not place.is_dir():
-        raise Refused("there is no stick or file of this name", "put the stick in, or check the name")
+        raise Refused(t("exchange.no_file"), t("exchange.no_file_hint"))
     return bundles(place / "inbox" if (place / "inbox").is_dir() else place)
 
 
 def exchange(workstation: Workstation, stick: Path, progress: Progress | None = None) -> Exchanged:
     """Import the stick's inbox and write its outbox.  Raises WorkstationError."""
     if not stick.is_dir():
-        raise Refused("there is no stick", "put it in, or check the folder that you named")
+        raise Refused(t("exchange.no_stick"), t("exchange.no_stick_hint"))
     inbox = parts(stick)
     imported = import_files(workstation, inbox, progress)
     signed = tray.sign(workstation)
@@ -72,16 +73,15 @@ def exchange(workstation: Workstation, stick: Path, progress: Progress | None = 
 
 def _left(workstation: Workstation, hash: str) -> str:
     left = workstation.message(hash).message
-    return (
-        f"Stays behind: your {left.kind} in case {reference(bytes.fromhex(left.case))}. A piece of its file is missing "
-        "here: bring the folder back from a backup, or set it aside in the tray."
-    )
+    name = reference(bytes.fromhex(left.case))
+    return t("exchange.torn", case=name, message=naming.own(left))
 
 
 def _told(workstation: Workstation, done: Result) -> Iterator[str]:
     if done.signed:
-        yield f"Signed and sealed from the tray: {done.signed}."
+        yield t("exchange.signed", done.signed)
     for each in done.left:
-        yield f"Stays in the tray: {transcript.waiting(workstation, each)}. {each.reason}"
+        what = transcript.waiting(workstation, each)
+        yield t("exchange.stays", what=what, why=each.reason)
     for case in done.untold:
-        yield f"Case {reference(bytes.fromhex(case))}: {compose.NOT_TOLD}"
+        yield t("exchange.untold", case=reference(bytes.fromhex(case)))

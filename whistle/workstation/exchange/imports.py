@@ -23,15 +23,14 @@ from whistle.protocol.transfer.listing import Listing, Member
 from whistle.workstation.cases import case_list, compose
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import outbox, received
-from whistle.workstation.exchange.batches import Imported, Judge, counted
+from whistle.workstation.exchange.batches import Imported, Judge
 from whistle.workstation.exchange.waiting import Arrival
+from whistle.workstation.language import t
 from whistle.workstation.vault import search
 from whistle.workstation.vault.models import Part, Undone
 from whistle.workstation.workstation import UNSYNCED, Workstation
 
 REMEMBERED = 400  # imported parts that are remembered, so that reading a stick again costs nothing
-MOVED = "Something else lay where a message of yours should lie on the server; it was signed again for another place."
-STUCK = "Nine times something else lay where a message of yours should lie on the server: its case says what to do now."
 ROUNDS = 3  # in which parts are read whose messages found no room, since what they wait for may have come with others
 UNDONE: dict[str, Callable[[Workstation, str], object]] = {  # what to do, by what was noted
     "reply": compose.send_again,
@@ -69,12 +68,9 @@ def _import(workstation: Workstation, path: Path, result: Imported, progress: Pr
     try:
         import_part(workstation, path, result, progress)
     except Malformed as exc:
-        result.altered.append(
-            f"{safe_name(path.name)} was altered or is damaged ({exc}): nothing of it was taken. "
-            "Ask the courier for it again."
-        )
+        result.altered.append(t("imports.altered", name=safe_name(path.name), why=str(exc)))
     except OSError as exc:
-        raise Untrusted(f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again") from exc
+        raise Untrusted(t("exchange.unreadable", reason=exc.strerror), t("exchange.unreadable_hint")) from exc
     return result.no_room > before
 
 
@@ -95,9 +91,7 @@ def import_part(workstation: Workstation, path: Path, result: Imported, progress
         with workstation.change():
             listing = reader.listing
             if listing.to != "workstation":
-                raise Refused(
-                    f"{safe_name(path.name)} is on its way to the server", "import what lies in the folder inbox"
-                )
+                raise Refused(t("imports.wrong_way", name=safe_name(path.name)), t("imports.wrong_way_hint"))
             source = Source(file, reader, _known_content(workstation, listing.members))
             judge = Judge(workstation, listing.created, part)
             _read(workstation, source, judge, progress)
@@ -184,10 +178,7 @@ def _remember(
         newest = select(Part.id).order_by(Part.id.desc()).limit(REMEMBERED)
         session.execute(delete(Part).where(Part.id.not_in(newest)), **UNSYNCED)
     if replaced:
-        result.findings.append(
-            f"{counted(replaced, 'thing')} came again with another content: the courier or the stick altered it, "
-            "then or now. Both were kept; nothing is lost while the server has it."
-        )
+        result.findings.append(t("imports.replaced", replaced))
 
 
 def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -> None:
@@ -195,9 +186,7 @@ def _note_undone(workstation: Workstation, listing: Listing, result: Imported) -
     arrivals = {member.id: member.sha256 for member in listing.members if member.id and member.is_envelope}
     taken = outbox.reconcile(workstation, arrivals, set(listing.stored), set(listing.taken), listing.created)
     if listing.created > workstation.today():
-        result.findings.append(
-            f"This computer's clock says {workstation.today()}, but the stick was written on {listing.created}."
-        )
+        result.findings.append(t("imports.clock", today=workstation.today(), written=listing.created))
     counts, begun = Counter(each.case for each in result.kept), set(workstation.begun())
     grown = [case for case, new in counts.items() if new > 1 or case not in begun]  # only there can a grantee miss any
     for what, new in zip(UNDONE, (taken, grown), strict=True):
@@ -220,10 +209,12 @@ def _done(workstation: Workstation, do: Callable[[Workstation, str], object], wh
     try:
         done = do(workstation, what)
     except (Refused, Untrusted) as exc:  # reading must go on while nothing can be signed
-        result.findings.append(f"Not done yet: {exc.message}. {exc.hint}")
+        result.findings.append(t("imports.not_yet", why=exc.message, hint=exc.hint))
         return False
     if do is compose.send_again and done is not None:
-        result.findings.append(MOVED if done else STUCK)
+        moved = t("imports.moved")
+        stuck = t("imports.stuck")
+        result.findings.append(moved if done else stuck)
     return True
 
 

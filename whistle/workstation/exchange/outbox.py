@@ -25,6 +25,7 @@ from whistle.workstation import files
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import deliveries, received
 from whistle.workstation.exchange.deliveries import Received
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import Outgoing, OutgoingBlock, OutgoingEnvelope, Undone
 from whistle.workstation.workstation import UNSYNCED, Workstation
 
@@ -173,7 +174,7 @@ def begin_anew(workstation: Workstation, hash: str) -> int:
     """
     found = item(workstation, hash)
     if found is None or hash not in (*stuck(workstation), *set_aside(workstation)):
-        raise Refused("this message is not stuck", "`whistle workstation sent` shows what was delivered")
+        raise Refused(t("outbox.not_stuck"), t("outbox.sent_hint"))
     found.attempt, found.aside = MOVES, False
     return 1
 
@@ -198,7 +199,7 @@ def put_aside(workstation: Workstation, hash: str) -> None:
     """
     found = item(workstation, hash)
     if found is None or hash not in (*stuck(workstation), *torn(workstation)):
-        raise Refused("this message can go, or has gone", "`whistle workstation sent` shows what was delivered")
+        raise Refused(t("outbox.can_go"), t("outbox.sent_hint"))
     with workstation.change():
         found.aside, found.blocks = True, []
         found.envelopes = [each for each in found.envelopes if each.heap == "reviewers"]
@@ -243,7 +244,7 @@ def write(workstation: Workstation, stick: Path) -> int:
     """Replace this vault's parts in the stick's outbox with all that is pending; returns how many parts."""
     folder = stick / "outbox"
     if folder.is_symlink():
-        raise Untrusted("the stick's outbox is a link to somewhere else", "use another stick; no courier made this one")
+        raise Untrusted(t("outbox.link"), t("outbox.link_hint"))
     station = workstation.profile["station"]
     contents, stated = _contents(workstation), statements(workstation)
     parts = lay_out([member for member, _ in contents.values()]) if contents or stated else []
@@ -309,9 +310,7 @@ def _block(workstation: Workstation, id: bytes, sha256: bytes) -> bytes:
         versions = workstation.blocks.versions(id)
         return next((each for each in versions if _sha256(each) == sha256), None) or workstation.blocks.read(id)
     except FileNotFoundError as exc:
-        raise Refused(
-            "a piece of a file that is on its way is missing", "`whistle workstation check` says which; then restore"
-        ) from exc
+        raise Refused(t("outbox.missing"), t("outbox.missing_hint")) from exc
 
 
 def _sha256(data: bytes) -> bytes:

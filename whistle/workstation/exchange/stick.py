@@ -5,6 +5,7 @@ import stat
 from pathlib import Path
 
 from whistle.workstation.errors import Untrusted
+from whistle.workstation.language import t
 
 MOST_PARTS = 9999  # as many as a list can count
 
@@ -14,11 +15,9 @@ def bundles(folder: Path) -> list[Path]:
     try:
         paths = list(itertools.islice(filter(_plain, folder.glob("*.tar")), MOST_PARTS + 1))
     except OSError as exc:
-        raise Untrusted(f"the stick cannot be read: {exc.strerror}", "take it out, put it in again, try again") from exc
+        raise Untrusted(t("exchange.unreadable", reason=exc.strerror), t("exchange.unreadable_hint")) from exc
     if len(paths) > MOST_PARTS:
-        raise Untrusted(
-            f"more than {MOST_PARTS} bundles lie there: no courier wrote that", "have the stick written anew"
-        )
+        raise Untrusted(t("stick.too_many", MOST_PARTS), t("stick.too_many_hint"))
     return sorted(paths)
 
 

@@ -20,19 +20,11 @@ from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Files
 from whistle.workstation.duties import templates
 from whistle.workstation.errors import Refused, Untrusted
+from whistle.workstation.language import restored, sentence, stored, t
 from whistle.workstation.vault import rows
 from whistle.workstation.vault.models import TrayItem
 from whistle.workstation.workstation import UNSYNCED, Workstation
 
-RESTORED = (
-    "It was in the tray when the backup was made, and may have been sent since. See what the case holds after an "
-    "exchange; then say that it is to go, or take it back."
-)
-WROTE = (
-    "The reporter wrote after you closed the case here. Read it; then say that it is to go as it is, or take it back."
-)
-
-TAKEN = "Meanwhile {whom} has taken this case on. Agree who answers; then say that this is to go, or take it back."
 UNANSWERED = ("new", "triage")  # what a reply makes open
 
 
@@ -100,7 +92,7 @@ def grant(workstation: Workstation, case: Case, grantee: str, text: str = "", ag
     compose.check_grant(workstation, case, grantee, again)
     what = "again" if again else "grant"
     if any(each.what == what and each.fields["grantee"] == grantee for each in items(workstation, case.id)):
-        raise Refused(f"a grant of this case to {grantee} is in the tray already", "exchange, or take that back first")
+        raise Refused(t("tray.granted", grantee=grantee), t("tray.granted_hint"))
     return _add(workstation, case, what, {"grantee": grantee, "text": text})
 
 
@@ -167,15 +159,17 @@ def item(workstation: Workstation, id: int) -> Item:
     row = workstation.vault.session.get(TrayItem, id)
     if row is None:
         raise Refused(
-            f"nothing with the number {id} is in the tray",
-            "`whistle workstation tray` lists what is; what was carried already cannot be changed or taken back",
+            t("tray.none", id=id),
+            t("tray.none_hint"),
         )
     return _item(row)
 
 
 def _item(row: TrayItem) -> Item:
     files = tuple(Attachment(**record) for record in row.files)
-    return Item(row.id, row.case, row.what, row.fields, files, row.known, row.day, row.held, row.aside, row.reason)
+    return Item(
+        row.id, row.case, row.what, row.fields, files, row.known, row.day, row.held, row.aside, _reason(row.reason)
+    )
 
 
 def change(workstation: Workstation, id: int, text: str, mark: str | None = None) -> None:
@@ -189,7 +183,7 @@ def change(workstation: Workstation, id: int, text: str, mark: str | None = None
     elif old.what == "note":
         compose.unsigned_note(workstation, case, text, old.files)
     else:
-        raise Refused("this is no reply and no note", "take it back, and write it anew")
+        raise Refused(t("tray.no_text"), t("tray.anew"))
     written = {**old.fields, **fields}
     _update(workstation, old, fields=written, known=len(case.by_reporter), held=False, aside=False, reason="")
 
@@ -233,7 +227,7 @@ def take_back(workstation: Workstation, id: int) -> Item:
 
 def hold_all(workstation: Workstation) -> None:
     """Have all that a backup brought wait for its author's word; use within a change."""
-    workstation.vault.session.execute(update(TrayItem).values(held=True, reason=RESTORED), **UNSYNCED)
+    workstation.vault.session.execute(update(TrayItem).values(held=True, reason=_kept(t("tray.restored"))), **UNSYNCED)
 
 
 def sign(workstation: Workstation) -> Result:
@@ -250,7 +244,7 @@ def sign(workstation: Workstation) -> Result:
                 rows.change_case(workstation.vault.connection, each.case)
             signed += 1
         except (Refused, Untrusted) as exc:
-            _update(workstation, each, held=isinstance(exc, _Held), reason=_sentences(exc))
+            _update(workstation, each, held=isinstance(exc, _Held), reason=_kept(exc.message, exc.hint))
     return Result(signed, items(workstation), untold)
 
 
@@ -261,9 +255,9 @@ class _Held(Refused):
 def _sign(workstation: Workstation, each: Item) -> object:
     case = overview.load(workstation, each.case)
     if not all(workstation.blocks.complete(record) for record in each.files):
-        raise Refused("a piece of a file that goes with it is missing here", "take it back, and write it anew")
+        raise Refused(t("tray.piece_missing"), t("tray.anew"))
     if each.fields.get("status") == "closed" and each.known < len(case.by_reporter):
-        raise _Held(WROTE)  # signed now, it would tell that its author had read this before closing
+        raise _Held(t("tray.wrote"))  # signed now, it would tell that its author had read this before closing
     return SIGN[each.what](workstation, case, each)
 
 
@@ -292,7 +286,7 @@ def _claim(workstation: Workstation, case: Case, each: Item) -> object:
     if by == workstation.me or case.status == "closed":
         return None
     if by not in ("", each.fields.get("over")):
-        raise _Held(TAKEN.format(whom=by))
+        raise _Held(t("tray.taken", whom=by))
     return compose.status(workstation, case, case.status, **_stands(case), claimed=workstation.me)
 
 
@@ -328,6 +322,10 @@ SIGN: dict[str, Sign] = {
 }
 
 
-def _sentences(exc: Refused | Untrusted) -> str:
-    sentences = (words and words[0].upper() + words[1:].rstrip(".") + "." for words in (exc.message, exc.hint))
-    return " ".join(filter(None, sentences))
+def _kept(*words: str) -> str:
+    """Why something stays, a line for each sentence, to be said in the language of whoever reads it."""
+    return "\n".join(stored(each) for each in words if each)
+
+
+def _reason(kept: str) -> str:
+    return " ".join(sentence(restored(each)) for each in kept.split("\n") if each)

@@ -6,6 +6,7 @@ from pathlib import Path
 import flask
 from werkzeug.wrappers import Response
 
+from whistle.workstation import language
 from whistle.workstation.app import pages
 from whistle.workstation.app.pages import case_named, session
 from whistle.workstation.cases import case_export
@@ -51,7 +52,7 @@ def confirm(name: str) -> Response | str:
     try:
         removal.check(session().workstation, case)
     except Refused as exc:
-        session().say(pages.sentence(exc.message), pages.sentence(exc.hint), good=False)
+        session().say(language.sentence(exc.message), language.sentence(exc.hint), good=False)
         return flask.redirect(flask.url_for("pages.case", name=name), 303)
     return flask.render_template("delete.html", case=case, name=name)
 

@@ -14,6 +14,7 @@ from sqlalchemy.engine import ExceptionContext
 from sqlcipher3 import dbapi2
 
 from whistle.workstation.errors import VaultError, VaultForeign, VaultLocked, VaultReadOnly
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import REVISION
 
 DATABASE = "vault.db"
@@ -72,11 +73,11 @@ def _connect(path: Path, key: bytes) -> dbapi2.Connection:
             for statement in HOLD:
                 raw.execute(statement)
             if raw.execute("PRAGMA temp_store").fetchone() != (IN_MEMORY,):
-                raise VaultError("this build of SQLCipher would write temporary files in clear", "install it anew")
+                raise VaultError(t("database.build"), t("database.build_hint"))
             if raw.execute("PRAGMA cipher_integrity_check").fetchone():
-                raise VaultForeign(f"{DATABASE} is damaged or was altered", "bring the folder back from a backup")
+                raise VaultForeign(t("database.altered", file=DATABASE), t("storage.from_backup"))
             if raw.execute("PRAGMA foreign_key_check").fetchone():
-                raise VaultForeign(f"rows of {DATABASE} are missing", "bring the folder back from a backup")
+                raise VaultForeign(t("database.rows", file=DATABASE), t("storage.from_backup"))
     except BaseException:
         raw.close()
         raise
@@ -112,7 +113,7 @@ def prepare(made: Engine) -> None:
     if found == REVISION:
         return
     if found is not None and found > REVISION:
-        raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
+        raise VaultForeign(t("storage.newer"), t("storage.newer_hint"))
     from alembic import command  # loaded only where there is something to do
     from alembic.config import Config
 
@@ -143,11 +144,9 @@ def named(exc: Exception) -> VaultError:
     words = str(exc)
     if any(each in words for each in LOCKED):
         return VaultLocked(
-            "the vault is in use by another program",
-            "wait until the other command, or what the page does, has ended; then try again",
+            t("database.locked"),
+            t("database.locked_hint"),
         )
     if isinstance(exc, PermissionError) or any(each in words for each in READ_ONLY):
-        return VaultReadOnly(
-            "the vault's folder cannot be written", "is the disk full or read-only, or the folder another user's?"
-        )
-    return VaultForeign(f"{DATABASE} is damaged, or does not belong to vault.json", "bring both back from a backup")
+        return VaultReadOnly(t("database.read_only"), t("database.read_only_hint"))
+    return VaultForeign(t("database.foreign", file=DATABASE), t("database.foreign_hint"))

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.vault import index, rows, search
 from whistle.workstation.workstation import Workstation
 
@@ -20,7 +21,7 @@ def name(workstation: Workstation, case: str, title: str, labels: Iterable[str])
     """Give a case a title and labels, instead of those before.  Raises Refused if they are too long."""
     short, words = one_line(title), _words(labels)
     if len(short) > LONGEST_TITLE:
-        raise Refused(f"a title has at most {LONGEST_TITLE} characters", "say more in a note")
+        raise Refused(t("filing.title", LONGEST_TITLE), t("compose.reason_hint"))
     search.fill(workstation)  # so that the index knows the very text that it is told to forget
     _describe(workstation, case, short, words)
 
@@ -32,7 +33,7 @@ def label(workstation: Workstation, cases: Iterable[str], label: str, on: bool =
     """
     [*words], changed = _words([label]), 0
     if not words:
-        raise Refused("no label was typed", "type one")
+        raise Refused(t("filing.no_label"), t("filing.no_label_hint"))
     search.fill(workstation)
     with workstation.change():
         for case in cases:
@@ -47,7 +48,7 @@ def label(workstation: Workstation, cases: Iterable[str], label: str, on: bool =
 
 def _describe(workstation: Workstation, case: str, short: str, words: Sequence[str]) -> None:
     if len(words) > MOST_LABELS or any(len(each) > LONGEST_LABEL for each in words):
-        raise Refused(f"a case has at most {MOST_LABELS} labels of {LONGEST_LABEL} characters", "use fewer or shorter")
+        raise Refused(t("compose.labels", most=MOST_LABELS, longest=LONGEST_LABEL), t("compose.labels_hint"))
     row = workstation.case_row(case)
     if row is None:
         return

@@ -12,6 +12,7 @@ from whistle.protocol.errors import Malformed, NotForMe
 from whistle.protocol.trust import keyfile
 from whistle.protocol.trust.minisign import SecretKey
 from whistle.workstation.errors import WorkstationError, WrongPassphrase
+from whistle.workstation.language import t
 from whistle.workstation.vault.identities import Period
 
 SECRET = "# WHISTLE-SECRET-MINISIGN "  # noqa: S105 (the form of a secret, so that a leak can be searched for)
@@ -47,11 +48,9 @@ def read(data: bytes, passphrase: str) -> Keys:
         text = keyfile.unseal(data, passphrase)
         return Keys(_signing(text), tuple(_periods(text.splitlines())))
     except NotForMe as exc:
-        raise WrongPassphrase(
-            "this passphrase does not open the key file", "it is the one that was chosen when the backup was made"
-        ) from exc
+        raise WrongPassphrase(t("keyfile.wrong"), t("keyfile.wrong_hint")) from exc
     except (Malformed, ValueError) as exc:
-        raise WorkstationError("this is not a reviewer's key file, or it is damaged", "try another copy") from exc
+        raise WorkstationError(t("keyfile.damaged"), t("keyfile.damaged_hint")) from exc
 
 
 def _signing(text: str) -> SecretKey:

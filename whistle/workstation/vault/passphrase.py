@@ -11,6 +11,7 @@ from argon2.low_level import Type, hash_secret_raw
 
 from whistle.protocol.trust.keyfile import SHORTEST, normalized
 from whistle.workstation.errors import Refused, VaultError, VaultForeign
+from whistle.workstation.language import t
 
 SALT = 16  # bytes
 KEY = 32  # bytes
@@ -32,7 +33,9 @@ PROFILES = {"standard": Cost(memory=512 * 1024, time=3, lanes=4), "test": Cost(m
 def cost(profile: str) -> Cost:
     """The cost of a named profile.  Raises Refused for an unknown name."""
     if profile not in PROFILES:
-        raise Refused(f"there is no vault profile {profile!r}", "use one of: " + ", ".join(PROFILES))
+        raise Refused(
+            t("passphrase.no_profile", name=profile), t("passphrase.no_profile_hint", names=", ".join(PROFILES))
+        )
     return PROFILES[profile]
 
 
@@ -40,8 +43,8 @@ def check_new(passphrase: str) -> str:
     """The passphrase, if it may protect a new vault.  Raises Refused if it is too short."""
     if len(normalized(passphrase)) < SHORTEST:
         raise Refused(
-            f"a passphrase has at least {SHORTEST} characters",
-            "six or more words chosen by dice are easy to keep and hard to guess",
+            t("passphrase.short", SHORTEST),
+            t("passphrase.short_hint"),
         )
     return passphrase
 
@@ -50,14 +53,14 @@ def derive(passphrase: str, salt: bytes, price: Cost) -> bytes:
     """A key of 32 bytes.  Raises VaultForeign for bad settings, VaultError for lack of memory, Refused for bad text."""
     sound = len(salt) == SALT and 8 * price.lanes <= price.memory <= MEMORY_LIMIT
     if not sound or not 1 <= price.time <= 64 or not 1 <= price.lanes <= 64:
-        raise VaultForeign("vault.json holds settings that this program never writes", "bring it back from a backup")
+        raise VaultForeign(t("passphrase.settings"), t("passphrase.settings_hint"))
     try:
         secret = normalized(passphrase).encode()
         return hash_secret_raw(secret, salt, price.time, price.memory, price.lanes, KEY, Type.ID)
     except UnicodeEncodeError as exc:
-        raise Refused("the passphrase is no text in UTF-8", "set the terminal to UTF-8") from exc
+        raise Refused(t("passphrase.encoding"), t("passphrase.encoding_hint")) from exc
     except HashingError as exc:
         raise VaultError(
-            f"unlocking takes {price.memory // 1024} MiB of memory, and there is not enough",
-            "close other programs and try again; nothing was changed",
+            t("passphrase.memory", size=f"{price.memory // 1024} MiB"),
+            t("passphrase.memory_hint"),
         ) from exc

@@ -9,6 +9,7 @@ from sqlalchemy import delete, select
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import outbox
+from whistle.workstation.language import t
 from whistle.workstation.vault import index, search
 from whistle.workstation.vault.models import CaseRow, Draft, MessageRow, Outgoing, TrayItem, Undone, WaitingMessage
 from whistle.workstation.workstation import UNSYNCED, Workstation
@@ -19,13 +20,13 @@ SLICE = 200  # messages removed by one statement
 def check(workstation: Workstation, case: Case) -> None:
     """Raise Refused unless a case is closed and nothing of it is on its way."""
     if case.status != "closed" or case.reopened:
-        raise Refused("this case is not closed", "close it first, so that colleagues know: whistle workstation status")
+        raise Refused(t("removal.open"), t("removal.open_hint"))
     if {signed.hash for signed in case.messages} & set(outbox.pending(workstation)):
-        raise Refused("something of this case is still on its way", "exchange until all of it has arrived")
+        raise Refused(t("removal.pending"), t("removal.pending_hint"))
     if workstation.vault.session.scalar(select(TrayItem.id).where(TrayItem.case == case.id).limit(1)):
         raise Refused(
-            "something of this case waits in the tray, or is set aside there",
-            "exchange, or take it back: whistle workstation tray",
+            t("removal.tray"),
+            t("removal.tray_hint"),
         )
 
 

@@ -29,6 +29,7 @@ from whistle.workstation.errors import (
     VaultReadOnly,
     WrongPassphrase,
 )
+from whistle.workstation.language import t
 from whistle.workstation.vault import database, passphrase
 from whistle.workstation.vault.database import DATABASE
 from whistle.workstation.vault.models import Base, Station
@@ -88,10 +89,10 @@ class Vault:
         price, salt, wrapped = _settings(folder)
         try:
             if not (folder / DATABASE).stat().st_size:  # SQLite would begin a new one
-                raise VaultForeign(f"{DATABASE} is empty", "bring the folder back from a backup")
+                raise VaultForeign(t("storage.empty", file=DATABASE), t("storage.from_backup"))
         except FileNotFoundError as exc:
             raise VaultForeign(
-                f"{DATABASE} is missing beside {SETTINGS}", "bring the folder back from a backup"
+                t("storage.missing", file=DATABASE, settings=SETTINGS), t("storage.from_backup")
             ) from exc
         return cls(folder, _unwrap(secret, price, salt, wrapped))
 
@@ -100,8 +101,8 @@ class Vault:
         """Check that a vault can be made here.  Raises VaultError if there is one."""
         if any((folder / name).exists() for name in (SETTINGS, DATABASE)):
             raise VaultError(
-                "there is a vault in this folder already",
-                "choose another folder with --folder; if an `init` was cut off here, remove the folder first",
+                t("storage.exists"),
+                t("storage.exists_hint"),
             )
 
     @staticmethod
@@ -209,7 +210,7 @@ def _unwrap(secret: str, price: passphrase.Cost, salt: bytes, wrapped: bytes) ->
     try:
         return Aead(passphrase.derive(secret, salt, price)).decrypt(wrapped, MARK)
     except CryptoError as exc:
-        raise WrongPassphrase("this passphrase does not open the vault", "check the keyboard and try again") from exc
+        raise WrongPassphrase(t("storage.wrong"), t("storage.wrong_hint")) from exc
 
 
 def _subkey(key: bytes, label: bytes) -> bytes:
@@ -220,26 +221,26 @@ def _settings(folder: Path) -> tuple[passphrase.Cost, bytes, bytes]:
     try:
         raw = (folder / SETTINGS).read_bytes()
     except (FileNotFoundError, NotADirectoryError) as exc:
-        raise VaultMissing(
-            "there is no vault in this folder", "make one with `whistle workstation init`, or name its folder: --folder"
-        ) from exc
+        raise VaultMissing(t("storage.none"), t("storage.none_hint")) from exc
     except OSError as exc:
-        raise VaultReadOnly(f"cannot read {SETTINGS}: {exc.strerror}", "is it a file, and the folder yours?") from exc
+        raise VaultReadOnly(
+            t("storage.unreadable", file=SETTINGS, reason=exc.strerror), t("storage.unreadable_hint")
+        ) from exc
     try:
         settings = json.loads(raw)
         if settings["kind"] != "whistle vault":
             raise ValueError("another kind of file")
         if settings["v"] < VERSION:
             raise VaultForeign(
-                "this vault is too old for this program",
-                "before 0.1.0 no vault is carried over: open it with the version that made it",
+                t("storage.old"),
+                t("storage.old_hint"),
             )
         if settings["v"] > VERSION:
-            raise VaultForeign("this vault was made by a newer program", "install the newest version of Whistle")
+            raise VaultForeign(t("storage.newer"), t("storage.newer_hint"))
         price = passphrase.Cost(int(settings["memory"]), int(settings["time"]), int(settings["lanes"]))
         salt, wrapped = (base64.b64decode(settings[name], validate=True) for name in ("salt", "key"))
         if len(wrapped) != NONCE + passphrase.KEY + Aead.MACBYTES:
             raise ValueError("not a wrapped key")
         return price, salt, wrapped
     except (ValueError, KeyError, TypeError, OverflowError, RecursionError) as exc:
-        raise VaultForeign(f"{SETTINGS} is damaged", "bring it back from a backup; nothing was changed") from exc
+        raise VaultForeign(t("storage.damaged", file=SETTINGS), t("storage.damaged_hint")) from exc
