@@ -1,6 +1,6 @@
 // A report over a slow line on a slow device: 50 KB/s, 2 s from a request to the first byte of its answer, a processor
-// slowed six times.  node line.mjs JSON, with `program`, `address`, `script`, `channel` (empty where there is one only),
-// `file` (or none), `device` and `patience` (milliseconds).
+// slowed six times.  node line.mjs JSON, with `program`, `address`, `script`, `file` (or none) and `patience`
+// (milliseconds).
 //
 // Prints as JSON seconds from the first address, typing not counted, and what was asked for: how many requests, how
 // many bytes came, and of how many requests each had to wait for the one before.
@@ -120,10 +120,6 @@ async function visit(page, traffic) {
   const way = new Visit(page);
   page.goto(given.address).catch(() => {});
   await way.click('[name="step"][value="report"]');
-  if (given.channel) {
-    await way.click(`input[value="${given.channel}"]`);
-    await way.click('[name="step"][value="tell"]');
-  }
   told.usable = await way.see("textarea#text");
   await way.type("#text", TEXT);
   if (given.file) await (await page.waitForSelector("#files")).uploadFile(given.file);

@@ -51,7 +51,7 @@ def _served(folder: Path, several: bool) -> Iterator[Told]:
         org.known = org.sign(channels=org.manifest.channels[:1])
     site = Site.make(folder, org)
     with site.served():
-        yield {"address": f"http://127.0.0.1:{site.port}/", "channel": org.manifest.channels[0].id if several else ""}
+        yield {"address": f"http://127.0.0.1:{site.port}/"}
 
 
 def _visit(program: str, asked: Told) -> Told:

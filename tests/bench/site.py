@@ -157,11 +157,7 @@ class Site:
     def form(self) -> Form:
         """The form of a report, as a visitor gets it."""
         way = self.page().form("report")
-        page = self.page(fields=[*way.fields, ("step", "report")])
-        if any("send" in form.steps for form in page.forms):
-            return page.form("send")
-        chosen = page.form("tell")
-        return self.page(fields=[*chosen.fields, ("step", "tell"), ("channel", "harassment")]).form("send")
+        return self.page(fields=[*way.fields, ("step", "report")]).form("send")
 
     def report(self, text: str, file: int = 0) -> list[dict[str, Any]]:
         """A report as the parts of a plan: fresh each time it is sent, with a file of so many bytes."""

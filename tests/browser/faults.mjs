@@ -117,10 +117,6 @@ const SCENES = {
     await walker.home();
     await tabTo(page, "[value=report]");
     await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
-    await tabTo(page, "[name=channel]");
-    await page.keyboard.press(" ");
-    await tabTo(page, "[value=tell]");
-    await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
     await tabTo(page, "#text");
     await page.keyboard.type(given.text);
     await tabTo(page, "form > button");

@@ -35,9 +35,7 @@ BROKEN = """[320, 360, 480, 800].flatMap((width) => {
 def to_the_form(page: Remote) -> None:
     """From the first page to the form, without waiting for what it loads."""
     page("home")
-    page("go", "report")
-    page("click", "#channel")
-    page("click", "[value=tell]")
+    page("click", "[value=report]")
     page("see", "#text")
 
 
@@ -60,10 +58,10 @@ def test_the_form_is_there_before_the_program(
         assert page("value", "#text") == TEXTS[language]
         page("look", "in-charge")
         loaded = [f"/{language}/", f"/{language}/kit.js", "/static/whistle.js", "/static/words.js"]
-        assert sorted(line.asked[3:]) == loaded[1:] and set(line.asked[:3]) == {loaded[0]}
+        assert sorted(line.asked[2:]) == loaded[1:] and set(line.asked[:2]) == {loaded[0]}
         page("send", "send")
         page("see", ".code")
-        assert line.asked[6:] == ["/api/store"]
+        assert line.asked[5:] == ["/api/store"]
         assert page("told", BROKEN) == []
     assert (reported(app, org).text, reported(app, org).sealed) == (TEXTS[language], "browser")
 

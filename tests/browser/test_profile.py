@@ -151,8 +151,6 @@ def tell(found: Window, planted: Planted, folder: Path) -> bytes:
     page = found.page
     page("home")
     page("go", "report")
-    page("click", "#channel")
-    page("go", "tell")
     page("type", "#text", planted("text"))
     page("type", "[name^=answer-]", planted("answer"))
     page("click", "#without")

@@ -62,8 +62,6 @@ def test_a_request_for_advice_that_says_nothing(
     with remote("chrome", address) as page:
         page("home")
         page("go", "advice")
-        page("click", "#channel")
-        page("go", "tell")
         page("send", "send")
         page("see", "#text-error")
         page("look", "empty-advice")

@@ -164,8 +164,6 @@ export class Walker {
   async tell(text, files = []) {
     await this.home();
     await this.go("report");
-    await this.click("#channel");
-    await this.go("tell");
     await this.page.type("#text", text);
     if (files.length) {
       await (await this.page.$("#files")).uploadFile(...files);

@@ -20,7 +20,7 @@ SAID = {
 }
 PAGES = {
     "land": lambda visitor: visitor,
-    "tell": lambda visitor: visitor.step("report").step("tell", {"channel": "harassment"}),
+    "tell": lambda visitor: visitor.step("report", {"channel": "harassment"}),
     "words": lambda visitor: visitor.tell(),
     "replies": lambda visitor: visitor.step("replies"),
     "missing": lambda visitor: visitor.open("/nowhere/"),
@@ -79,7 +79,7 @@ def test_the_plan_stands_before_sending(app: flask.Flask) -> None:
     promised = ["By 29 November 2026: we confirm that it arrived", "By 20 February 2027: we tell you what came of it"]
     visitor = Visitor(app)
     assert all(said in visitor.text for said in promised)
-    text = visitor.step("advice").step("tell", {"channel": "fraud"}).text
+    text = visitor.step("advice", {"channel": "fraud"}).text
     assert all(0 < text.find(said) < text.index("Send Sending files") for said in promised)
 
 
@@ -95,7 +95,7 @@ def test_what_the_browser_keeps_is_said_before_anything_is_written(app: flask.Fl
     loses = "Leaving or going back loses what you typed"
     parts = ("Tor Browser or a private window", "Give files neutral names", loses)
     forms = {
-        "tell": lambda: visitor.open("/en/").step("report").step("tell", {"channel": "harassment"}),
+        "tell": lambda: visitor.open("/en/").step("report", {"channel": "harassment"}),
         "case": lambda: visitor.come_back(visitor.tell().words),
         "exposed": lambda: visitor.come_back(visitor.tell().words).step("exposed"),
     }

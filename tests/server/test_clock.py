@@ -108,7 +108,7 @@ def test_no_report_goes_to_somebody_whom_a_newer_manifest_may_have_retired(
 ) -> None:
     """After days switched off, or with a wrong clock, nothing is sealed by a list that may be over; no text is lost."""
     visitor = Visitor(app)
-    form = visitor.step("report").step("tell", {"channel": "harassment"}).page
+    form = visitor.step("report", {"channel": "harassment"}).page
     visitor.step("send", {"text": "It happened."})
     newer = org.next(begins=DAY + 3 * ONE)
     instance.published.install([(newer.data, newer.signature)])

@@ -8,16 +8,17 @@ import json
 import re
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urlencode
 
 import flask
 import pytest
 from flask.testing import FlaskClient
 
 from tests import parties
-from tests.server.visitor import Clock, Visitor, site
+from tests.server.visitor import Clock, Page, Visitor, site
 from whistle.protocol.code import retrieval, words
 from whistle.server.instance import here
-from whistle.server.reporter import client_kit
+from whistle.server.reporter import client_kit, render
 
 PROGRAM = {"/static/whistle.js": 65_000, "/static/words.js": 28_000, "/static/pictures.js": 11_000}  # bytes as sent
 KIT = 30 * 1024  # bytes
@@ -45,9 +46,9 @@ def test_a_page_is_one_request(app: flask.Flask) -> None:
     """Its style and icon stand inside; where something is typed the program comes with all that it needs, at once."""
     program = ["/static/whistle.js", "/en/kit.js", "/static/words.js"]
     first = Visitor(app)
-    form = Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    form = Visitor(app).step("report", {"channel": "harassment"})
     told = Visitor(app).tell()
-    seen = [first, Visitor(app).step("report"), form, told, told.step("keep"), told.step("kept")]
+    seen = [first, Visitor(app).step("report", {"channel": ""}), form, told, told.step("keep"), told.step("kept")]
     assert [loaded(visitor) for visitor in seen[:3]] == [[], [], program]
     assert all(not loaded(visitor) for visitor in seen[3:])
     assert loaded(Visitor(app).step("replies")) == program
@@ -67,6 +68,73 @@ def test_the_only_channel_costs_no_page(single: flask.Flask) -> None:
     """From the first address to the words there are three pages."""
     visitor = Visitor(single).open("/").step("report").step("send", {"text": "Money was taken."})
     assert len(words.decode(visitor.words)) == retrieval.CODE
+
+
+def several(folder: Path, org: parties.Organisation, count: int) -> flask.Flask:
+    """The server of an organisation with so many channels, in six languages."""
+    [first, second] = org.manifest.channels
+    more = [replace(second, id=f"{second.id}-{number}") for number in range(2, count)]
+    return site(
+        folder,
+        replace(org, known=org.sign(channels=(first, second, *more))),
+        name=dict.fromkeys(("en", "ar", "es", "fr", "ru", "zh"), "North Office"),
+    )
+
+
+@pytest.mark.parametrize("way", ["report", "advice"])
+def test_a_few_channels_cost_no_page(app: flask.Flask, way: str) -> None:
+    """The first page shows who reads each, and has a button for it that leads to its form."""
+    first = Visitor(app)
+    assert first.text.count("Readers: ") == 2
+    forms = [form for form in first.page.forms if way in form.steps]
+    assert [form.action for form in forms] == ["/en/", "/en/"]
+    for form, title in zip(forms, ("Harassment", "Fraud"), strict=True):
+        answer = first.client.post(form.action, data={**dict(form.fields), "step": way})
+        told = Visitor(app).took(answer)
+        assert f"You chose: {title}." in told.text and ("way", way) in told.page.form("send").fields
+
+
+def test_a_channel_that_is_gone_is_chosen_anew(app: flask.Flask) -> None:
+    """Whoever had the first page of an earlier list gets the channels of now."""
+    assert "Who should read your report?" in Visitor(app).step("report", {"channel": "gone"}).text
+
+
+def test_many_channels_have_a_page_of_their_own(tmp_path: Path, org: parties.Organisation) -> None:
+    """From four on: the first page would be long."""
+    visitor = Visitor(several(tmp_path, org, 4))
+    assert len([form for form in visitor.page.forms if "report" in form.steps]) == 1
+    visitor.step("report")
+    assert visitor.page.form("tell") and visitor.text.count("Readers: ") == 4
+
+
+@pytest.mark.parametrize("language", ["en", "ar", "es", "fr", "ru", "zh"])
+def test_a_first_page_with_channels_is_no_longer_than_others(
+    tmp_path: Path, org: parties.Organisation, language: str
+) -> None:
+    """Three channels with their readers fit into it."""
+    assert len(Visitor(several(tmp_path, org, 3), language).answer.data) == render.PAGE
+
+
+def test_the_length_of_a_choice_does_not_tell_it(tmp_path: Path, org: parties.Organisation) -> None:
+    """Whichever channel is chosen, for a report or for advice, as many bytes go either way, and to one address."""
+    seen = set()
+    for count in (3, 4):
+        (tmp_path / str(count)).mkdir()
+        first = Visitor(several(tmp_path / str(count), org, count))
+        for way in ("report", "advice"):
+            page = first.page if count == 3 else first.open("/en/").step(way).page
+            for fields, step in [(form.fields, way) for form in page.forms if way in form.steps] or chosen(page):
+                body = urlencode([*fields, ("step", step)])
+                answer = first.client.post("/en/", data=body, content_type="application/x-www-form-urlencoded")
+                assert b'value="send"' in answer.data
+                seen.add((count, len(body), len(answer.data)))
+    assert len(seen) == 2
+
+
+def chosen(page: Page) -> list[tuple[list[tuple[str, str]], str]]:
+    """The fields of the page of channels, with each of them chosen."""
+    radios = [given["value"] for tag, given in page.tags if tag == "input" and given.get("type") == "radio"]
+    return [([*page.form("tell").fields, ("channel", radio)], "tell") for radio in radios]
 
 
 @pytest.mark.parametrize("path", PROGRAM)

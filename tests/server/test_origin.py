@@ -49,7 +49,7 @@ STEPS = (*routes.STEPS, "", "nothing")
 
 def fields(visitor: Visitor) -> dict[str, str]:
     """What an honest form of a report holds."""
-    visitor.open("/en/").step("report").step("tell", {"channel": "harassment"})
+    visitor.open("/en/").step("report", {"channel": "harassment"})
     return {**dict(visitor.page.form("send").fields), "text": TEXT}
 
 

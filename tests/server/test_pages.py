@@ -18,9 +18,9 @@ PAGE = 30 * 1024  # bytes of a page with its style sheet
 
 WAYS: dict[str, Callable[[Visitor], Visitor]] = {
     "land": lambda visitor: visitor,
-    "channel": lambda visitor: visitor.step("report"),
-    "channel-missing": lambda visitor: visitor.step("advice").step("tell"),
-    "tell": lambda visitor: visitor.step("advice").step("tell", {"channel": "harassment"}),
+    "channel": lambda visitor: visitor.step("report", {"channel": ""}),
+    "channel-missing": lambda visitor: visitor.step("advice", {"channel": ""}).step("tell"),
+    "tell": lambda visitor: visitor.step("advice", {"channel": "harassment"}),
     "tell-empty": lambda visitor: visitor.tell(""),
     "words": lambda visitor: visitor.tell(),
     "keep": lambda visitor: visitor.tell().step("keep"),
@@ -127,7 +127,7 @@ def test_arabic_runs_from_the_right(app: flask.Flask) -> None:
 
 def test_a_text_that_nobody_translated_keeps_its_direction(app: flask.Flask) -> None:
     """A question that is there in English only stands apart on an Arabic page, its mark at its own end."""
-    html = Visitor(app, "ar").step("report").step("tell", {"channel": "harassment"}).html
+    html = Visitor(app, "ar").step("report", {"channel": "harassment"}).html
     assert "<bdi>When was it?</bdi>" in html and "<bdi>A rough date will do.</bdi>" in html
 
 
@@ -135,7 +135,8 @@ def test_nothing_is_kept_before_send(app: flask.Flask) -> None:
     """Walking about, and a form that was filled in and never sent, leave the server's folder as it was."""
     folder = app.extensions["whistle"].config.folder
     before = contents(folder)
-    visitor = Visitor(app).step("report").step("tell").step("tell", {"channel": "fraud", "text": "SECRET"})
+    visitor = Visitor(app).step("report", {"channel": ""}).step("tell")
+    visitor.step("tell", {"channel": "fraud", "text": "SECRET"})
     assert visitor.page.form("send") and contents(folder) == before
 
 
@@ -150,7 +151,7 @@ def test_what_may_give_somebody_away_is_said_before_writing(app: flask.Flask) ->
     said = Visitor(app).text
     for part in ("never those at work", "if only you or a few people know it", "Tor Browser", "The form says which"):
         assert part in said
-    form = Visitor(app).step("report").step("tell", {"channel": "fraud"}).html
+    form = Visitor(app).step("report", {"channel": "fraud"}).html
     assert 0 < form.index("on a computer or a network at work?") < form.index("<textarea")
 
 

@@ -64,7 +64,7 @@ REFUSALS: dict[str, Callable[[Visitor, Patch], object]] = {
     "step without files": lambda visitor, patch: visitor.tell(step="kept", files=FILES),
     "wrong words": lambda visitor, patch: visitor.tell(step="follow-up", words="1 2 3", files=FILES),
     "closed": lambda visitor, patch: [
-        visitor.step("report").step("tell", {"channel": "harassment"}),
+        visitor.step("report", {"channel": "harassment"}),
         setattr(instance_of(visitor.client.application).now, "day", parties.DAY.replace(year=2030)),
         visitor.step("send", {"text": TEXT}, FILES),
     ],
@@ -150,7 +150,7 @@ def test_a_refused_step_is_sent_again_as_it_was(
 def test_the_same_form_again_leaves_nothing_more(app: flask.Flask) -> None:
     """A reload shows the same words, and the files that came once more are gone; those that are stored stay."""
     visitor = Visitor(app).tell(files=FILES)
-    form = Visitor(app).open("/en/").step("report").step("tell", {"channel": "harassment"}).page.form("send")
+    form = Visitor(app).open("/en/").step("report", {"channel": "harassment"}).page.form("send")
     fields = {**dict(form.fields), "text": TEXT}
     seen = []
     for _ in range(2):

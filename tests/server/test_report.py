@@ -46,7 +46,7 @@ def test_a_report_reaches_the_channels_readers(app: flask.Flask, org: parties.Or
 
 def test_advice_says_that_it_is_one(app: flask.Flask, org: parties.Organisation) -> None:
     """Somebody who asks for advice sends a message that says so, and no empty one."""
-    visitor = Visitor(app).step("advice").step("tell", {"channel": "harassment"}).step("send", {"text": " "})
+    visitor = Visitor(app).step("advice", {"channel": "harassment"}).step("send", {"text": " "})
     assert visitor.answer.status_code == 422
     visitor.step("send", {"text": "May I?"})
     assert reported(app, org).answers == {"way": "advice"}
@@ -62,7 +62,7 @@ def test_haste_is_told_with_the_report_and_kept_when_it_is_refused(app: flask.Fl
 
 def test_offers_every_active_reviewer_to_be_left_out(app: flask.Flask) -> None:
     """Not only the channel's readers can be left out; they stand first, in a group of their own."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "fraud"})
+    visitor = Visitor(app).step("report", {"channel": "fraud"})
     offered = [given["value"] for _, given in visitor.page.tags if given.get("name") == "without"]
     assert offered == ["counsel", "ombuds", "ethics"]
     reads, could = visitor.text.partition("These people do not get your message.")[::2]
@@ -71,14 +71,14 @@ def test_offers_every_active_reviewer_to_be_left_out(app: flask.Flask) -> None:
 
 def test_files_come_last_in_every_form_that_has_some(app: flask.Flask) -> None:
     """No field stands behind the files, since the server refuses what comes after them."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "fraud"})
+    visitor = Visitor(app).step("report", {"channel": "fraud"})
     names = [given["name"] for tag, given in visitor.page.tags if tag in ("input", "textarea") and "name" in given]
     assert names[-1] == "files" and names.count("files") == 1
 
 
 def test_the_same_form_again_shows_the_same_words(app: flask.Flask, clock: Clock) -> None:
     """A reload, even a day later, stores nothing twice; an edited form is a new report."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    visitor = Visitor(app).step("report", {"channel": "harassment"})
     form = visitor.page
     first = visitor.step("send", {"text": TEXT}, [("a.txt", b"one")]).words
     clock.day += datetime.timedelta(days=1)
@@ -94,7 +94,7 @@ def test_the_same_form_again_outlives_a_new_list_of_readers(
     app: flask.Flask, org: parties.Organisation, instance: Instance
 ) -> None:
     """The words of a stored report come back though the manifest has changed; another report is asked to look again."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    visitor = Visitor(app).step("report", {"channel": "harassment"})
     form = visitor.page
     first = visitor.step("send", {"text": TEXT}).words
     known = org.next()
@@ -175,7 +175,7 @@ def test_too_much_is_told_with_the_bound(
     app: flask.Flask, monkeypatch: pytest.MonkeyPatch, bounds: Bounds, files: int, said: str
 ) -> None:
     """Whatever is too much, the page says how much may be sent, and gives the text back."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    visitor = Visitor(app).step("report", {"channel": "harassment"})
     monkeypatch.setattr("whistle.server.reporter.render.Bounds", lambda _: bounds)
     text = TEXT if files else TEXT * 200
     visitor.step("send", {"text": text}, [(f"{n}.txt", b"x" * 100) for n in range(files)])
@@ -214,7 +214,7 @@ def test_files_that_the_store_loses(app: flask.Flask, monkeypatch: pytest.Monkey
 
 def test_a_broken_upload_is_told(app: flask.Flask) -> None:
     """A form that ends early gets a page with the text that had arrived."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    visitor = Visitor(app).step("report", {"channel": "harassment"})
     body = "".join(
         f'--x\r\nContent-Disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
         for name, value in [*visitor.page.form("send").fields[:-1], ("text", TEXT)]
@@ -283,7 +283,7 @@ def test_one_channel_needs_no_choice(tmp_path: Path, org: parties.Organisation) 
 
 def test_what_was_typed_while_the_list_ended_is_given_back(app: flask.Flask, clock: Clock) -> None:
     """When nothing can be sealed any more the page says so, and shows the text so that it is not lost."""
-    visitor = Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    visitor = Visitor(app).step("report", {"channel": "harassment"})
     clock.day += datetime.timedelta(days=114)
     visitor.step("send", {"text": TEXT})
     assert visitor.answer.status_code == 503 and TEXT in visitor.text and stored(app) == 0

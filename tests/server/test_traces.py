@@ -65,8 +65,8 @@ def test_nothing_kept_from_an_earlier_visit_changes_an_answer(
 
 
 SHOWN: dict[str, Callable[[Visitor], Visitor]] = {
-    "form_of_a_channel": lambda visitor: visitor.step("report").step("tell", {"channel": "harassment"}),
-    "form_of_another": lambda visitor: visitor.step("report").step("tell", {"channel": "fraud"}),
+    "form_of_a_channel": lambda visitor: visitor.step("report", {"channel": "harassment"}),
+    "form_of_another": lambda visitor: visitor.step("report", {"channel": "fraud"}),
     "refused": lambda visitor: visitor.tell("x" * 5000, without=["ombuds", "ethics"]),
     "words": lambda visitor: visitor.tell(),
     "words_in_chinese": lambda visitor: visitor.tell().step("words", {"list": "zh"}),

@@ -204,7 +204,7 @@ class Visitor:
     def tell(self, text: str = TEXT, channel: str = "harassment", **more: Any) -> "Visitor":
         """From the first page to an answer to a report."""
         files = more.pop("files", ())
-        self.open(self.here).step("report").step("tell", {"channel": channel})
+        self.open(self.here).step("report", {"channel": channel})
         return self.step("send", {"text": text, **more}, files)
 
     def come_back(self, words: str) -> "Visitor":

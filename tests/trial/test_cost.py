@@ -105,7 +105,7 @@ def test_no_request_costs_more(app: flask.Flask, org: parties.Organisation, meas
     """Hostile forms and programs' requests, each of a megabyte: none is worth its cost as a flood."""
     visitor = Visitor(app).tell()
     code, instance = visitor.words, app.extensions[NAME]
-    visitor.open("/en/").step("report").step("tell", {"channel": "harassment"})
+    visitor.open("/en/").step("report", {"channel": "harassment"})
     junk = parties.reporter()
     fill(instance, junk)
     look = b"step=look&words=" + "+".join(map(str, words.numbers(junk.code))).encode()

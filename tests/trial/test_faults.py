@@ -74,7 +74,7 @@ def told(app: flask.Flask, org: parties.Organisation) -> Counter[str]:
 
 def ready(app: flask.Flask) -> Visitor:
     """Somebody before the form."""
-    return Visitor(app).step("report").step("tell", {"channel": "harassment"})
+    return Visitor(app).step("report", {"channel": "harassment"})
 
 
 def refused(visitor: Visitor, text: str) -> None:

@@ -87,6 +87,11 @@ def way(arrived: Arrived) -> str:
     return arrived.get(WAY) if arrived.get(WAY) in WAYS else WAYS[0]
 
 
+def channel(arrived: Arrived) -> str:
+    """The id of the chosen channel, without what made its form as long as another channel's."""
+    return arrived.get("channel").rstrip()
+
+
 def text(arrived: Arrived) -> str:
     """The text as typed, without surrounding whitespace."""
     return arrived.get("text").strip()

@@ -27,6 +27,7 @@ from whistle.translations.translation import Translation
 
 PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
 PAGE = 24_576  # bytes: other pages are multiples of this, whichever channel or words they show
+FEW = 3  # channels at most that the first page offers, each with buttons; more have a page of their own
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
 LAYOUT = "base.html"
@@ -202,9 +203,14 @@ def channels(visit: Visit, signed: SignedManifest) -> list[dict[str, str]]:
 
 
 def channel(visit: Visit, signed: SignedManifest, entry: Channel) -> dict[str, str]:
-    """One channel as pages show it."""
+    """One channel as pages show it; ``sent`` is its id, as long as every other channel's, for forms that send no text.
+
+    The length of what is sent then does not tell a tap which one was chosen.
+    """
+    longest = max(len(each.id) for each in signed.manifest.channels)
     return {
         "id": entry.id,
+        "sent": entry.id.ljust(longest),
         "title": visit.localized(entry.title),
         "purpose": visit.localized(entry.purpose),
         "names": names(visit, signed, entry.readers),

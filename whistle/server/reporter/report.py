@@ -43,18 +43,19 @@ _random = secrets.SystemRandom()
 
 
 def choose(visit: Visit) -> flask.Response:
-    """The list of channels, or the form itself if there is only one channel."""
+    """The form, if a channel was chosen on the first page or there is only one; otherwise the list of channels."""
     signed = visit.sealing
     way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
-    if len(signed.manifest.channels) == 1:
-        return _form(visit, signed, signed.manifest.channels[0], way, ())
+    only = signed.manifest.channels[0] if len(signed.manifest.channels) == 1 else None
+    if chosen := signed.manifest.channel(fields.channel(visit.arrived)) or only:
+        return _form(visit, signed, chosen, way, ())
     return page(visit, "channel.html", way=way, channels=channels(visit, signed), problems=())
 
 
 def tell(visit: Visit) -> flask.Response:
     """The form of the chosen channel."""
     signed, way = visit.sealing, fields.way(visit.arrived)
-    chosen = signed.manifest.channel(visit.arrived.get("channel"))
+    chosen = signed.manifest.channel(fields.channel(visit.arrived))
     if chosen is None:
         problem = Problem("channel", visit.t("channel.missing"))
         return page(visit, "channel.html", way=way, channels=channels(visit, signed), problems=(problem,))

@@ -18,6 +18,7 @@ from whistle.server.logs import LOG, log_error
 from whistle.server.reporter import case, case_actions, client_kit, fields, help_pages, report
 from whistle.server.reporter.fields import Busy, Problem
 from whistle.server.reporter.render import (
+    FEW,
     Visit,
     channels,
     collection_days,
@@ -132,12 +133,14 @@ def land(visit: Visit, elsewhere: bool = False) -> flask.Response:
         signed = visit.sealing
     except NoManifest:
         return closed(visit)
+    shown = channels(visit, signed)
     return page(
         visit,
         "land.html",
         elsewhere=elsewhere,
         away=visit.away,
-        channels=channels(visit, signed),
+        channels=shown,
+        choices=shown if 1 < len(shown) <= FEW else (),  # a page between would cost a round trip on a slow line
         recovery=signed.manifest.recovery.name if signed.manifest.recovery else "",
         days=collection_days(visit, signed),
         plan=plan(visit, visit.day),
