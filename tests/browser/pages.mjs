@@ -1,5 +1,6 @@
 // Walks through the reporter's pages in Chromium with script off, as somebody would, and asks axe about each.
-// node pages.mjs ADDRESS CHROMIUM CASE-WORDS [FOLDER-FOR-PICTURES]; prints what axe finds as JSON.
+// node pages.mjs ADDRESS CHROMIUM CASE-WORDS WHOLE [FOLDER-FOR-PICTURES]; prints what axe finds as JSON.
+// WHOLE, yes or no: with every rule in every language, size and scheme, which takes minutes.
 
 import { readFileSync, writeFileSync, mkdtempSync, rmSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -9,15 +10,19 @@ import { join } from "node:path";
 const require = createRequire(new URL("../../client/package.json", import.meta.url));
 const puppeteer = require("puppeteer-core");
 const axe = readFileSync(require.resolve("axe-core/axe.min.js"), "utf8");
-const [address, chromium, words, pictures] = process.argv.slice(2);
-const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
+const [address, chromium, words, whole, pictures] = process.argv.slice(2);
+const isWhole = whole === "yes";
+const SIZES = { narrow: { width: 320, height: 740 }, wide: { width: 1200, height: 900 } };
+const SOME = isWhole ? SIZES : { narrow: SIZES.narrow };
+const RULES = { type: "tag", values: ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"] };
+const OF_COLOURS = { type: "rule", values: ["color-contrast", "link-in-text-block"] }; // all that a scheme can change
 const PATIENCE = 600_000; // milliseconds
 const found = [];
 
-async function look(page, name, sizes = SIZES, schemes = ["light", "dark"]) {
+async function look(page, name, sizes) {
   await page.setJavaScriptEnabled(true); // axe's own timers; the page has no script that could run
   for (const [size, viewport] of Object.entries(sizes)) {
-    for (const scheme of schemes) {
+    for (const scheme of ["light", "dark"]) {
       await page.setViewport(viewport);
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       const overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
@@ -26,8 +31,9 @@ async function look(page, name, sizes = SIZES, schemes = ["light", "dark"]) {
       const inSight = await page.evaluate(`(() => { ${way} scrollTo(0, 0); return top >= 0 && bottom <= innerHeight; })()`);
       if (!inSight) found.push({ page: `${name}-${size}`, rule: "the way out scrolls away", nodes: [] });
       await page.evaluate(axe);
-      const result = await page.evaluate("axe.run({ runOnly: { type: 'tag', values: ['wcag2a', 'wcag2aa', 'wcag21aa', 'wcag22aa', 'best-practice'] } })");
-      if (result.passes.length < 10) found.push({ page: name, rule: "axe saw no page", nodes: [] });
+      const runOnly = scheme === "light" || isWhole ? RULES : OF_COLOURS;
+      const result = await page.evaluate((runOnly) => axe.run({ runOnly }), runOnly);
+      if (result.passes.length < (runOnly === RULES ? 10 : 1)) found.push({ page: name, rule: "axe saw no page", nodes: [] });
       for (const each of result.violations) {
         found.push({ page: `${name}-${size}-${scheme}`, rule: each.id, nodes: each.nodes.map((node) => node.html) });
       }
@@ -46,10 +52,11 @@ async function send(page, field) {
   await Promise.all([page.waitForNavigation(), page.click(button)]);
 }
 
-async function walk(page, language, file) {
-  const see = (name) => look(page, `${language}-${name}`);
+async function walk(page, language, file, sizes) {
+  const see = (name) => look(page, `${language}-${name}`, sizes);
   await page.goto(`${address}/${language}/`);
   await see("1-land");
+  await page.$eval("[name=channel]", (chosen) => (chosen.value = "gone")); // then the page of channels comes
   await press(page, "report");
   await see("2-channel");
   await press(page, "tell");
@@ -92,17 +99,12 @@ async function walk(page, language, file) {
   await press(page, "look");
   await press(page, "withdraw");
   await see("9-withdraw");
-}
-
-/** The pages with the most text, in a language whose words may be long, on a phone. */
-async function glance(page, language) {
-  const see = (name) => look(page, `${language}-${name}`, { phone: { width: 320, height: 740 } }, ["light"]);
   await page.goto(`${address}/${language}/`);
-  await see("1-land");
-  await press(page, "report");
-  await page.click("#channel");
-  await press(page, "tell");
-  await see("3-tell");
+  await press(page, "guidance");
+  await see("10-guidance");
+  await page.goto(`${address}/${language}/`);
+  await press(page, "places");
+  await see("10-places");
 }
 
 const folder = mkdtempSync(join(tmpdir(), "whistle-browser-"));
@@ -114,7 +116,7 @@ const browser = await puppeteer.launch({
 try {
   const file = join(folder, "evidence.txt");
   writeFileSync(file, "a small piece of evidence");
-  for (const language of ["en", "ar"]) {
+  for (const language of ["en", "ar", "es", "fr", "ru", "zh"]) {
     const page = await browser.newPage();
     page.setDefaultTimeout(PATIENCE);
     await page.setJavaScriptEnabled(false);
@@ -122,13 +124,8 @@ try {
       const refused = said.text().endsWith("status of 422 (UNPROCESSABLE ENTITY)"); // what a page with an error is sent with
       if (!refused) found.push({ page: page.url(), rule: "console", nodes: [said.text()] });
     });
-    await walk(page, language, file);
+    await walk(page, language, file, ["en", "ar"].includes(language) ? SIZES : SOME);
     await page.close();
-  }
-  const page = await browser.newPage();
-  await page.setJavaScriptEnabled(false);
-  for (const language of ["es", "fr", "ru", "zh"]) {
-    await glance(page, language);
   }
   console.log(JSON.stringify(found));
 } finally {
