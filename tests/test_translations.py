@@ -35,7 +35,7 @@ def asked_for() -> set[str]:
     return {key for file in files for key in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text("utf-8"))}
 
 
-@pytest.mark.parametrize("domain", [catalogues.REPORTER, catalogues.COMMAND, defaults.ORGANISATION])
+@pytest.mark.parametrize("domain", [catalogues.REPORTER, catalogues.COMMAND, catalogues.REPLIES, defaults.ORGANISATION])
 def test_every_language_is_whole_and_new(domain: str) -> None:
     """Each has every text, none that English has not, none of an older English, and the same places."""
     files = catalogues.files(domain)
@@ -70,6 +70,20 @@ def test_what_is_missing_or_stale_is_listed(tmp_path: Path, capsys: pytest.Captu
     assert "it.po, line 7: page.start is stale; it was 'Back to the beginning' and is 'Back to the start'" in said
     assert "it.po: page.leave is missing: 'Leave this page'" in said
     assert "fr.po, line 7: there is no text page.stert: take it out" in said and "fr.po: page.leave" not in said
+
+
+def test_a_text_for_replies_keeps_its_fields(tmp_path: Path) -> None:
+    """Those that Whistle fills in, and as many as in English for whoever writes, whose words are translated."""
+    ours = (FOLDER.parent / "replies" / "fr.po").read_text("utf-8")
+    wrong = {
+        "{les raisons}": ("{reference}", "has other fields to be filled in than in English: it has {role}, {today}"),
+        "{la raison}": ("la raison", "has another number of fields in curly brackets than in English: it has 3"),
+        "{vos questions}": ("{vos propres questions}", ""),
+    }
+    for old, (new, said) in wrong.items():
+        (tmp_path / "fr.po").write_text(ours.replace(old, new, 1), "utf-8")
+        lines = list(languages.told(tmp_path / "fr.po", catalogues.REPLIES))
+        assert [said in line for line in lines] == [True] * bool(said), old
 
 
 def test_messages_that_pages_name_exist() -> None:

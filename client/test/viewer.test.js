@@ -10,7 +10,9 @@ import { isMisnamed, kindOf } from "../src/viewer/kinds.js";
 import { sizeOf } from "../src/viewer/picture_size.js";
 import { pngOf } from "../src/viewer/png_file.js";
 import { Text, encodingOf, oneLine } from "../src/viewer/text.js";
+import { Words } from "../src/viewer/words.js";
 
+const words = new Words({ language: "en", direction: "ltr", texts: {} }); // says keys
 const bytesOf = (/** @type {string} */ text) => Uint8Array.from(text, (character) => character.charCodeAt(0));
 const picture = (/** @type {string} */ name) => new Uint8Array(readFileSync(new URL(`pictures/${name}`, import.meta.url)));
 
@@ -100,20 +102,20 @@ const box = (/** @type {string} */ name, /** @type {string} */ content) =>
 test("a recording tells its place, device and date", () => {
   const dates = "\0\0\0\0\xe0\0\0\0\xe0\0\0\x10";
   const place = box("\xa9xyz", "\0\x12\x15\xc7+52.52+013.40/");
-  const facts = recordingFacts(bytesOf(box("ftyp", "isom") + box("moov", box("mvhd", dates) + box("udta", place))));
-  assert.deepEqual(facts.map(({ group }) => group), ["Dates", "Dates", "Place"]);
+  const facts = recordingFacts(bytesOf(box("ftyp", "isom") + box("moov", box("mvhd", dates) + box("udta", place))), words);
+  assert.deepEqual(facts.map(({ group }) => group), ["viewer.group_dates", "viewer.group_dates", "viewer.group_place"]);
   assert.equal(facts[2].value, "+52.52+013.40/");
   assert.match(facts[0].value, /^20\d\d-/);
   const id3 = `ID3\x03\0\0\0\0\0\x30TPE1\0\0\0\x09\0\0\0Jane RoeTSSE\0\0\0\x07\0\0\0Tool 9`;
-  assert.deepEqual(recordingFacts(bytesOf(id3)).map(({ value }) => value), ["Jane Roe", "Tool 9"]);
+  assert.deepEqual(recordingFacts(bytesOf(id3), words).map(({ value }) => value), ["Jane Roe", "Tool 9"]);
 });
 
 test("a recording that is cut off, or points to itself, ends the reading", () => {
   const whole = bytesOf(box("ftyp", "isom") + box("moov", box("udta", box("\xa9xyz", "\0\x04\0\0here"))));
   for (let size = 0; size < whole.length; size++) {
-    assert.ok(recordingFacts(whole.subarray(0, size)).length <= 1);
+    assert.ok(recordingFacts(whole.subarray(0, size), words).length <= 1);
   }
-  assert.deepEqual(recordingFacts(bytesOf(`${box("ftyp", "isom")}\0\0\0\0moov\0\0\0\0udta`)), []);
+  assert.deepEqual(recordingFacts(bytesOf(`${box("ftyp", "isom")}\0\0\0\0moov\0\0\0\0udta`), words), []);
 });
 
 test("a picture tells what is in it, cut short, and a damaged one what can be read", async () => {
@@ -125,19 +127,26 @@ test("a picture tells what is in it, cut short, and a damaged one what can be re
   const head = String.fromCharCode(...whole.subarray(0, 33));
   const rest = String.fromCharCode(...whole.subarray(33));
   const bytes = bytesOf(head + text("Author", "Jane\u202e Roe") + text("Comment", "x".repeat(9000)) + rest);
-  const facts = await pictureFacts(bytes.buffer);
-  assert.equal(facts.find(({ label }) => label === "Author")?.group, "Author");
+  const facts = await pictureFacts(bytes.buffer, words);
+  assert.equal(facts.find(({ label }) => label === "viewer.tag_author")?.group, "viewer.group_author");
   assert.ok(facts.every(({ value }) => value.length <= 301 && !value.includes("\u202e")));
   for (let size = 0; size < 200; size += 7) {
-    assert.ok(Array.isArray(await pictureFacts(bytes.slice(0, size).buffer)));
+    assert.ok(Array.isArray(await pictureFacts(bytes.slice(0, size).buffer, words)));
   }
 });
 
 test("a PDF tells its author, dates and what is inside", () => {
   const info = { Author: "Jane Roe", CreationDate: "D:20260102030405+01'00'", IsXFAPresent: false, Custom: { Note: "a\u202eb" } };
-  const facts = pdfFacts({ info, xmp: "<x>Tool\n9</x>", files: ["a.exe"], hasScripts: true });
+  const facts = pdfFacts({ info, xmp: "<x>Tool\n9</x>", files: ["a.exe"], hasScripts: true }, words);
   assert.deepEqual(facts.map(({ label, value }) => `${label}: ${value}`), [
-    "Author: Jane Roe", "CreationDate: 2026-01-02 03:04:05 +0100", "Note: a[U+202E]b", "File inside, not shown: a.exe",
-    "Scripts: holds scripts, which do not run here", "XMP: Tool 9",
+    "viewer.tag_author: Jane Roe", "viewer.tag_creationdate: 2026-01-02 03:04:05 +0100", "viewer.tag_note: a[U+202E]b",
+    "viewer.fact_file: a.exe", "viewer.fact_scripts: viewer.fact_scripts_held", "XMP: Tool 9",
   ]);
+});
+
+test("a sentence is filled in, in the form of its number in that language", () => {
+  const texts = { few: { one: "{n} страница", few: "{n} страницы", many: "{n} страниц", other: "{n} страницы" }, of: "{b}/{a}" };
+  const russian = new Words({ language: "ru", direction: "ltr", texts });
+  assert.deepEqual([1, 3, 11].map((n) => russian.say("few", {}, n)), ["1 страница", "3 страницы", "11 страниц"]);
+  assert.equal(russian.say("of", { a: "{b}", b: 2 }), "2/{b}");
 });

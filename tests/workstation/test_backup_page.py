@@ -41,7 +41,7 @@ def test_a_backup_from_the_first_stick_to_trying_it(world: World, page: FlaskCli
     assert not (stick / "whistle-backup" / "keys.age").exists()
     made = post(page, "backup/make", place=str(stick), passphrase=PASSPHRASE)
     assert "holds 1 case, 1 message and 1 piece of a file." in made and "A stick may be taken out now" in made
-    assert f'datetime="{DAY}">{DAY}</time>, today' in made and PASSPHRASE not in made
+    assert f'datetime="{DAY}">22 November 2026</time>, today' in made and PASSPHRASE not in made
     station = world.station("ombuds")
     compose.note(station, overview.queue(station)[0], "Something new.")
     assert "2 messages" in post(page, "backup/make", place=str(stick))  # nothing is asked any more

@@ -1,34 +1,16 @@
 """The workstation's page in the reviewer's language, whatever the reporter's."""
 
 import datetime
-from collections.abc import Iterator
 
 import pytest
 
 from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import HOST, ORIGIN, get, post
-from whistle.translations import catalogues
-from whistle.translations.translation import Message, Translation
 from whistle.workstation import language
 from whistle.workstation.app.app import create_app
 from whistle.workstation.language import t
 
 DAY = datetime.date(2026, 12, 31)
-
-
-def foreign(message: Message) -> Message:
-    """A text that tells where it begins and ends."""
-    return f"«{message}»" if isinstance(message, str) else {form: f"«{each}»" for form, each in message.items()}
-
-
-@pytest.fixture
-def arabic(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """An Arabic that is whole, and in which every text of the catalogue can be told from any other."""
-    english = catalogues.load("en", catalogues.WORKSTATION)
-    known = {"en": english, "ar": Translation("ar", {key: foreign(text) for key, text in english.messages.items()})}
-    monkeypatch.setattr(language, "translation", known.__getitem__)
-    monkeypatch.setattr(language, "is_whole", known.__contains__)
-    yield
 
 
 @pytest.mark.usefixtures("arabic")

@@ -86,7 +86,7 @@ def test_an_office_changes_the_texts_and_adds_its_own(world: World, who: Reporte
     said = post(page, "templates", occasion="x" * 41, language="fr", text="Typed <b>")
     assert "at most 40 characters" in said and "Typed &lt;b&gt;" in said
     assert "This is no language" in post(page, "templates", occasion="x", language="../fr", text="x")
-    assert "at most 20000" in post(page, "templates", occasion="x", language="fr", text="x" * 20_001)
+    assert "at most 20,000" in post(page, "templates", occasion="x", language="fr", text="x" * 20_001)
     folder = backup.save(station, world.folder, PASSPHRASE, log_n=12).folder
     restored = backup.restore(folder, world.folder / "again", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
     try:

@@ -301,8 +301,10 @@ def test_a_folder_that_takes_no_writing_is_named(folder: Path) -> None:
         path.chmod(0o555 if path.is_dir() else 0o444)
     script = (
         "import os, pathlib, sys\n"
+        "from whistle.workstation import language\n"
         "from whistle.workstation.errors import VaultReadOnly\n"
         "from whistle.workstation.vault.storage import Vault\n"
+        "language.current()  # while what is installed can still be read\n"
         "os.setgid(65534); os.setuid(65534)\n"
         "for folder in sys.argv[1:]:\n"
         "    try:\n"

@@ -2,6 +2,8 @@
 
 import base64
 import hashlib
+import html
+import json
 import re
 from pathlib import Path
 
@@ -10,8 +12,10 @@ from flask.testing import FlaskClient
 from werkzeug.test import TestResponse
 
 from tests.workstation.carrying import World, attach
-from tests.workstation.test_app import HOST, ORIGIN, case_of, get
-from whistle.workstation.app import viewing
+from tests.workstation.test_app import HOST, ORIGIN, case_of, get, post
+from whistle.translations import catalogues
+from whistle.workstation import language
+from whistle.workstation.app import viewer_frame, viewing
 from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import clear_files
 from whistle.workstation.errors import WorkstationError
@@ -167,3 +171,18 @@ def test_a_folder_that_cannot_be_written_is_told(tmp_path: Path) -> None:
     with pytest.raises(WorkstationError) as told:
         clear_files.save_clean("a.jpg", b"picture", 1, tmp_path / "file" / "folder")
     assert told.value.hint
+
+
+@pytest.mark.usefixtures("arabic")
+def test_the_viewer_is_given_its_words(page: FlaskClient) -> None:
+    """In the page's language, from the page itself, with each form of a plural; the frame is one for all languages."""
+    assert post(page, "language", language="ar")
+    shown = get(page, file_of(page))
+    [words] = re.findall(r'data-words="([^"]*)"', shown)
+    given = json.loads(html.unescape(words))
+    assert (given["language"], given["direction"]) == ("ar", "rtl") and "«" in given["texts"]["viewer.opening"]
+    own = {key for key in catalogues.english(catalogues.WORKSTATION) if key.startswith(viewer_frame.TEXTS)}
+    assert set(given["texts"]) == own and isinstance(given["texts"]["viewer.copied"], dict)
+    with language.on_page("ar"):
+        spoken = viewer_frame.document()
+    assert viewer_frame.document() == spoken

@@ -198,6 +198,7 @@ def _too_much(wait: int) -> TooMuch:
         return TooMuch(told, "try again in {seconds} s", wait, seconds=wait)
     return TooMuch(told, "try again in {minutes} min", wait, minutes=-(-wait // MINUTE))
 
+
 def _isolated(proxy: str) -> str:
     """The proxy with random credentials for this run, by which Tor isolates its connections from all others."""
     parts = _split(proxy)

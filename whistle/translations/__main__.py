@@ -39,7 +39,10 @@ def _of(*domains: str) -> list[str]:
 
 def main(folders: list[str]) -> int:
     """Tell it for all files; the exit status, for which the workstation's do not count until all of them are whole."""
-    lines, unfinished = _of(catalogues.REPORTER, catalogues.COMMAND, ORGANISATION), _of(catalogues.WORKSTATION)
+    lines, unfinished = (
+        _of(catalogues.REPORTER, catalogues.COMMAND, catalogues.REPLIES, ORGANISATION),
+        _of(catalogues.WORKSTATION),
+    )
     for folder in folders:
         paths = sorted(Path(folder).glob("*.po"))
         ours = catalogues.files(catalogues.REPORTER)

@@ -7,7 +7,7 @@ same places as in English and no markup, so that no translation can change what 
 import functools
 import re
 import string
-from collections.abc import Collection, Container, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Container, Iterator, Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 
@@ -20,10 +20,16 @@ ENGLISH = "en"
 REPORTER = "reporter"  # the folder of what reporters read: pages, the browser's program, the command
 WORKSTATION = "workstation"  # of what reviewers read on the workstation's page
 COMMAND = "command"  # that of what the reporter's command says of mistakes, and its help
+REPLIES = "replies"  # of texts with which their replies begin
 CODE = re.compile(r"[a-z]{2,3}(-[a-z0-9]{2,8})*")
 MARKUP = re.compile(r"<[A-Za-z/!]|&#?[A-Za-z0-9]+;")
 
+FIELD = re.compile(r"[{｛]([^{}｛｝\n]{1,100})[}｝]")  # of a reply
+FILLED = frozenset({"reference", "today", "received", "feedback", "role"})  # fields of a reply that Whistle fills in
+
 Entries = Mapping[str, Entry]  # by key
+Problem = tuple[str, str]  # what is wrong, and what to do
+OfText = Callable[[str, str, Entry], Problem | None]  # takes a text, its key and what it is in English
 
 
 def shipped(domain: str = REPORTER) -> Mapping[str, Translation]:
@@ -73,7 +79,7 @@ def key_of(text: str, domain: str) -> str:
 def mistakes(path: Path, code: str, entries: Sequence[Entry], domain: str = REPORTER) -> Iterator[CatalogueError]:
     """What is wrong with a file's entries, in its order."""
     for entry in entries:
-        if problem := _problem(entry, code, english(domain).get(entry.key)):
+        if problem := _problem(entry, code, english(domain).get(entry.key), PROBLEMS.get(domain, _problem_of_text)):
             yield mistake(path, entry.line, *problem)
 
 
@@ -119,7 +125,7 @@ def _files(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _problem(entry: Entry, code: str, now: Entry | None) -> tuple[str, str] | None:
+def _problem(entry: Entry, code: str, now: Entry | None, problem_of_text: OfText) -> Problem | None:
     """What is wrong with an entry and what to do, if anything is."""
     if now is None:
         return f"there is no text {entry.key}", "take it out, or look up its name in en.po"
@@ -131,10 +137,10 @@ def _problem(entry: Entry, code: str, now: Entry | None) -> tuple[str, str] | No
     if entry.texts and not all(entry.texts):
         form = cldr.conventions(code).forms[entry.texts.index("")]
         return f"{entry.key} has no form for {form}", f"fill in msgstr[{entry.texts.index('')}]"
-    return next(filter(None, (_problem_of_text(text, entry.key, now) for text in entry.texts)), None)
+    return next(filter(None, (problem_of_text(text, entry.key, now) for text in entry.texts)), None)
 
 
-def _problem_of_text(text: str, key: str, now: Entry) -> tuple[str, str] | None:
+def _problem_of_text(text: str, key: str, now: Entry) -> Problem | None:
     if MARKUP.search(text):
         return f"{key} holds markup", "write plain text: no <tags>, no &entities;"
     wanted = {name for each in now.english for name in places(each) or ()}
@@ -146,7 +152,20 @@ def _problem_of_text(text: str, key: str, now: Entry) -> tuple[str, str] | None:
     return None
 
 
-def _as(wanted: set[str]) -> str:
+def _problem_of_reply(text: str, key: str, now: Entry) -> Problem | None:
+    wanted, found = (FIELD.findall(each) for each in (now.english[0], text))
+    filled, here = (sorted(FILLED.intersection(each)) for each in (wanted, found))
+    if filled != here:
+        return f"{key} has other fields to be filled in than in English", _as(filled)
+    if len(found) != len(wanted):
+        return f"{key} has another number of fields in curly brackets than in English", f"it has {len(wanted)}"
+    return None
+
+
+PROBLEMS: Mapping[str, OfText] = {REPLIES: _problem_of_reply}  # of the texts of a domain; of any other, as on pages
+
+
+def _as(wanted: Collection[str]) -> str:
     names = ", ".join("{" + name + "}" for name in sorted(wanted))
     return f"it has {names}, unchanged" if names else "it has no braces"
 

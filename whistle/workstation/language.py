@@ -67,9 +67,10 @@ def day(day: datetime.date) -> str:
     return page.day(day) if page else day.isoformat()
 
 
-def time(day: datetime.date) -> Markup:
-    """A day as HTML that programs can read too."""
-    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), current().day(day))
+def time(day: datetime.date, long: bool = False) -> Markup:
+    """A day as HTML that programs can read too; `long` adds the day of the week."""
+    words = current().long_day(day) if long else current().day(day)
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), words)
 
 
 def listed(items: Iterable[str]) -> str:

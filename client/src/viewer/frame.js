@@ -10,11 +10,12 @@ import { isMisnamed, kindOf } from "./kinds.js";
 import { isTrue, pixelsOf } from "./pixels.js";
 import { Refused } from "./refused.js";
 import { viewOf } from "./views.js";
+import { Words } from "./words.js";
 
 /** @import { Fact } from "./hidden.js" */
 /** @import { View } from "./views.js" */
 
-/** @typedef {{ bytes: ArrayBuffer, name: string }} Given */
+/** @typedef {{ bytes: ArrayBuffer, name: string, words: import("./words.js").Given }} Given */
 
 /**
  * Wait for the file, which comes with a port for answers.
@@ -36,7 +37,9 @@ class Frame {
    * @param {MessagePort} port
    * @param {Given} given
    */
-  constructor(port, { bytes, name }) {
+  constructor(port, { bytes, name, words }) {
+    this._words = new Words(words);
+    Object.assign(document.documentElement, { lang: words.language, dir: words.direction });
     this._port = port;
     this._bytes = bytes;
     this._kind = kindOf(new Uint8Array(bytes));
@@ -47,14 +50,15 @@ class Frame {
     this._number = 1;
     this._main.append(this._about, this._controls, this._shown);
     if (isMisnamed(this._kind, name)) {
-      this._about.before(element("p", { class: "warn" }, `The name says something else, but this is a ${this._kind.name}.`));
+      const kind = this._words.say(this._kind.name);
+      this._about.before(element("p", { class: "warn" }, this._words.say("viewer.misnamed", { kind })));
     }
     port.onmessage = ({ data }) => this._asked(data);
   }
 
   async show() {
     try {
-      this._view = await viewOf({ bytes: this._bytes, kind: this._kind, again: () => void this._page(1) });
+      this._view = await viewOf({ bytes: this._bytes, kind: this._kind, words: this._words, again: () => void this._page(1) });
       this._control(this._view);
       await this._page(1);
       this._port.postMessage({ state: "shown", copies: this._view.canvas && isTrue() });
@@ -91,15 +95,18 @@ class Frame {
     if (view.isSeen) {
       this._shown.classList.add("blurred", "grey");
       const turn = (/** @type {string} */ name) => (/** @type {boolean} */ isOn) => void this._shown.classList.toggle(name, !isOn);
-      this._controls.append(toggle("Show it sharp", turn("blurred")), toggle("In colour", turn("grey")));
-      this._controls.append(toggle("Larger", (isOn) => void this._shown.classList.toggle("large", isOn)));
+      this._controls.append(
+        toggle(this._words.say("viewer.sharp"), turn("blurred")),
+        toggle(this._words.say("viewer.colour"), turn("grey")),
+      );
+      this._controls.append(toggle(this._words.say("viewer.larger"), (isOn) => void this._shown.classList.toggle("large", isOn)));
     }
     this._place = element("span", { role: "status" });
     this._pager = element("span", { class: "pager" });
     this._pager.append(
-      button("Previous", () => void this._page(this._number - 1)),
+      button(this._words.say("viewer.previous"), () => void this._page(this._number - 1)),
       this._place,
-      button("Next", () => void this._page(this._number + 1)),
+      button(this._words.say("viewer.next"), () => void this._page(this._number + 1)),
     );
     this._controls.append(...view.controls, this._pager);
   }
@@ -120,12 +127,12 @@ class Frame {
       if (view.count === 1) {
         throw error;
       }
-      return element("p", { class: "warn" }, sentence(error));
+      return element("p", { class: "warn" }, this._sentence(error));
     });
     if (asked === this._number) {
       this._about.textContent = view.about;
       this._pager.hidden = view.count === 1;
-      this._place.textContent = `${asked} of ${view.count}`;
+      this._place.textContent = this._words.say("viewer.place", { number: asked, count: view.count });
       this._shown.replaceChildren(shown);
     }
   }
@@ -135,7 +142,12 @@ class Frame {
     this._controls.remove();
     this._shown.remove();
     this._about.className = "warn";
-    this._about.textContent = sentence(error);
+    this._about.textContent = this._sentence(error);
+  }
+
+  /** @param {unknown} error */
+  _sentence(error) {
+    return error instanceof Refused ? this._words.say(error.key, error.values) : this._words.say("viewer.not_shown");
   }
 
   /** Show what the file tells besides what one sees. */
@@ -144,23 +156,15 @@ class Frame {
       return;
     }
     const facts = await this._view.facts().catch(() => null);
-    const panel = element("section", { "aria-labelledby": "hidden" }, element("h2", { id: "hidden" }, "Hidden in the file"));
-    panel.append(element("p", { class: "hint" }, aboutFacts(facts)));
+    const heading = element("h2", { id: "hidden" }, this._words.say("viewer.hidden"));
+    const about = facts ? (facts.length ? "viewer.hidden_claims" : "viewer.hidden_nothing") : "viewer.hidden_unread";
+    const panel = element("section", { "aria-labelledby": "hidden" }, heading);
+    panel.append(element("p", { class: "hint" }, this._words.say(about)));
     for (const group of GROUPS.filter((each) => facts?.some((fact) => fact.group === each))) {
-      panel.append(element("h3", {}, group), listOf((facts ?? []).filter((fact) => fact.group === group)));
+      panel.append(element("h3", {}, this._words.say(group)), listOf((facts ?? []).filter((fact) => fact.group === group)));
     }
     this._main.append(panel);
   }
-}
-
-/** @param {Fact[] | null} facts */
-function aboutFacts(facts) {
-  if (!facts) {
-    return "What is hidden in the file could not be read.";
-  }
-  return facts.length
-    ? "The file claims this; it can be made up, and it is in the original that you save."
-    : "Nothing was found. Pixels and sound can still tell things.";
 }
 
 /** @param {Fact[]} facts */
@@ -170,9 +174,4 @@ function listOf(facts) {
     list.append(element("dt", {}, label), element("dd", { dir: "auto" }, value));
   }
   return list;
-}
-
-/** @param {unknown} error */
-function sentence(error) {
-  return error instanceof Refused ? error.message : "This file cannot be shown here.";
 }

@@ -6,7 +6,7 @@
 
 /**
  * @typedef {"picture" | "pdf" | "media" | "text" | "other"} Way how it is shown
- * @typedef {{ way: Way, name: string, type: string, endings: string[] }} Kind
+ * @typedef {{ way: Way, name: string, type: string, endings: string[] }} Kind `name`: the key of its name
  */
 
 const SAMPLE = 4096; // bytes that tell a text from anything else
@@ -15,31 +15,31 @@ const LATIN = new TextDecoder("latin1");
 
 /** @type {[RegExp, Way, string, string, string[]][]} */
 const BEGINNINGS = [
-  [/^\xff\xd8\xff/, "picture", "JPEG picture", "image/jpeg", ["jpg", "jpeg", "jpe", "jfif"]],
-  [/^\x89PNG\r\n\x1a\n/, "picture", "PNG picture", "image/png", ["png"]],
-  [/^GIF8[79]a/, "picture", "GIF picture", "image/gif", ["gif"]],
-  [/^RIFF[^]{4}WEBP/, "picture", "WebP picture", "image/webp", ["webp"]],
-  [/^BM[^]{12}[\x0c-\x7c]\0\0\0/, "picture", "BMP picture", "image/bmp", ["bmp", "dib"]],
-  [/^[^]{4}ftypavi[fs]/, "picture", "AVIF picture", "image/avif", ["avif"]],
-  [/^[^]{4}ftyp(?:hei|hev|mif1|msf1)/, "picture", "HEIC picture", "image/heic", ["heic", "heif", "hif"]],
-  [/^(?:II\*\0|MM\0\*)/, "picture", "TIFF picture", "image/tiff", ["tif", "tiff", "dng"]],
-  [/^\s{0,64}%PDF-/, "pdf", "PDF", "application/pdf", ["pdf"]],
-  [/^[^]{4}ftyp(?:M4A|M4B)/, "media", "M4A recording", "audio/mp4", ["m4a", "m4b", "mp4"]],
-  [/^[^]{4}ftypqt/, "media", "QuickTime video", "video/mp4", ["mov", "qt", "mp4"]],
-  [/^[^]{4}ftyp/, "media", "MP4 video", "video/mp4", ["mp4", "m4v", "m4a", "3gp", "3g2", "mov"]],
-  [/^\x1aE\xdf\xa3/, "media", "WebM or Matroska video", "video/webm", ["webm", "mkv", "mka", "weba"]],
-  [/^OggS/, "media", "Ogg recording", "audio/ogg", ["ogg", "oga", "ogv", "opus"]],
-  [/^RIFF[^]{4}WAVE/, "media", "WAV recording", "audio/wav", ["wav", "wave"]],
-  [/^fLaC/, "media", "FLAC recording", "audio/flac", ["flac"]],
-  [/^ID3|^\xff[\xfb\xfa\xf3\xf2]/, "media", "MP3 recording", "audio/mpeg", ["mp3"]],
-  [/^\xff[\xf1\xf9]/, "media", "AAC recording", "audio/aac", ["aac"]],
+  [/^\xff\xd8\xff/, "picture", "viewer.kind_jpeg", "image/jpeg", ["jpg", "jpeg", "jpe", "jfif"]],
+  [/^\x89PNG\r\n\x1a\n/, "picture", "viewer.kind_png", "image/png", ["png"]],
+  [/^GIF8[79]a/, "picture", "viewer.kind_gif", "image/gif", ["gif"]],
+  [/^RIFF[^]{4}WEBP/, "picture", "viewer.kind_webp", "image/webp", ["webp"]],
+  [/^BM[^]{12}[\x0c-\x7c]\0\0\0/, "picture", "viewer.kind_bmp", "image/bmp", ["bmp", "dib"]],
+  [/^[^]{4}ftypavi[fs]/, "picture", "viewer.kind_avif", "image/avif", ["avif"]],
+  [/^[^]{4}ftyp(?:hei|hev|mif1|msf1)/, "picture", "viewer.kind_heic", "image/heic", ["heic", "heif", "hif"]],
+  [/^(?:II\*\0|MM\0\*)/, "picture", "viewer.kind_tiff", "image/tiff", ["tif", "tiff", "dng"]],
+  [/^\s{0,64}%PDF-/, "pdf", "viewer.kind_pdf", "application/pdf", ["pdf"]],
+  [/^[^]{4}ftyp(?:M4A|M4B)/, "media", "viewer.kind_m4a", "audio/mp4", ["m4a", "m4b", "mp4"]],
+  [/^[^]{4}ftypqt/, "media", "viewer.kind_quicktime", "video/mp4", ["mov", "qt", "mp4"]],
+  [/^[^]{4}ftyp/, "media", "viewer.kind_mp4", "video/mp4", ["mp4", "m4v", "m4a", "3gp", "3g2", "mov"]],
+  [/^\x1aE\xdf\xa3/, "media", "viewer.kind_webm", "video/webm", ["webm", "mkv", "mka", "weba"]],
+  [/^OggS/, "media", "viewer.kind_ogg", "audio/ogg", ["ogg", "oga", "ogv", "opus"]],
+  [/^RIFF[^]{4}WAVE/, "media", "viewer.kind_wav", "audio/wav", ["wav", "wave"]],
+  [/^fLaC/, "media", "viewer.kind_flac", "audio/flac", ["flac"]],
+  [/^ID3|^\xff[\xfb\xfa\xf3\xf2]/, "media", "viewer.kind_mp3", "audio/mpeg", ["mp3"]],
+  [/^\xff[\xf1\xf9]/, "media", "viewer.kind_aac", "audio/aac", ["aac"]],
 ];
 const NAMED = [
-  [/^PK\x03\x04/, "packed file (ZIP, or an office document)"],
-  [/^\xd0\xcf\x11\xe0/, "office document of the old kind"],
-  [/^MZ/, "program for Windows"],
-  [/^\x7fELF/, "program for Linux"],
-  [/^Rar!|^7z\xbc\xaf|^\x1f\x8b/, "packed file"],
+  [/^PK\x03\x04/, "viewer.kind_zip"],
+  [/^\xd0\xcf\x11\xe0/, "viewer.kind_old_office"],
+  [/^MZ/, "viewer.kind_windows"],
+  [/^\x7fELF/, "viewer.kind_linux"],
+  [/^Rar!|^7z\xbc\xaf|^\x1f\x8b/, "viewer.kind_packed"],
 ];
 
 /**
@@ -62,9 +62,9 @@ export function kindOf(bytes) {
   }
   if (isText(bytes.subarray(0, SAMPLE))) {
     const markup = /^\s*(?:<!doctype html|<html|<svg|<\?xml)/i.test(start);
-    return { way: "text", name: markup ? "text (markup, shown as it is written)" : "text", type: "text/plain", endings: [] };
+    return { way: "text", name: markup ? "viewer.kind_markup" : "viewer.kind_text", type: "text/plain", endings: [] };
   }
-  return { way: "other", name: "file of a kind that is not known here", type: "", endings: [] };
+  return { way: "other", name: "viewer.kind_unknown", type: "", endings: [] };
 }
 
 /**

@@ -7,17 +7,18 @@
 
 import { MAX_PAGES } from "./limits.js";
 import { pngOf } from "./png_file.js";
+import { Words } from "./words.js";
 
 const BEAT = 1000; // milliseconds
 const SILENT = 10; // beats without an answer
 const SLOW = 60; // beats until something must be shown
-const WORDS = {
-  opening: "The file is being opened, apart from everything else.",
-  shown: "The file is shown below, apart from everything else: it can reach neither this page nor the network.",
-  refused: "The file is not shown; the frame below says why.",
-  silent: "The file was closed: it kept the viewer busy for too long. It can still be saved.",
-  gone: "The file was closed: the viewer left its place. It can still be saved; look at it with care.",
-  failed: "The file could not be opened: not all of it is here, or it is damaged.",
+const STATES = {
+  opening: "viewer.opening",
+  shown: "viewer.shown",
+  refused: "viewer.refused",
+  silent: "viewer.silent",
+  gone: "viewer.gone",
+  failed: "viewer.failed",
 };
 
 /**
@@ -36,6 +37,8 @@ class Look {
     this._root = root;
     this._status = /** @type {HTMLElement} */ (root.querySelector("[role=status]"));
     this._button = /** @type {HTMLButtonElement} */ (root.querySelector("button"));
+    this._given = JSON.parse(root.dataset.words ?? "");
+    this._words = new Words(this._given);
     this._quiet = 0; // beats since the frame's last answer
     this._waited = 0; // beats since something was asked for
     /** @type {((answer: Copy | null) => void) | null} */
@@ -53,7 +56,7 @@ class Look {
     const bytes = await answer.arrayBuffer();
     const frame = document.createElement("iframe");
     frame.setAttribute("sandbox", "allow-scripts");
-    frame.title = "The file, apart from everything else";
+    frame.title = this._words.say("viewer.frame");
     frame.referrerPolicy = "no-referrer";
     frame.addEventListener("load", () => this._loaded(bytes));
     frame.src = this._address("frame");
@@ -71,7 +74,7 @@ class Look {
     const { port1, port2 } = new MessageChannel();
     this._port = port1;
     port1.onmessage = ({ data }) => this._answered(data);
-    const given = { bytes, name: this._root.dataset.name ?? "" };
+    const given = { bytes, name: this._root.dataset.name ?? "", words: this._given };
     this._frame?.contentWindow?.postMessage(given, "*", [port2, bytes]); // its origin has no name
   }
 
@@ -117,12 +120,12 @@ class Look {
         break;
       }
       pages = Number(answer.pages);
-      this._status.textContent = `Saving picture ${number} of ${Math.min(pages, MAX_PAGES)}.`;
+      this._status.textContent = this._words.say("viewer.saving", { number, count: Math.min(pages, MAX_PAGES) });
       saved += Number(await this._save(number, answer.pixels));
     }
     this._button.disabled = false;
     if (this._root.dataset.state === "shown") {
-      this._status.textContent = saved ? copied(saved, pages - saved) : "No clean copy was made; the viewer gave no picture.";
+      this._status.textContent = saved ? copied(this._words, saved, pages - saved) : this._words.say("viewer.copy_none");
     }
   }
 
@@ -163,19 +166,22 @@ class Look {
     return /** @type {string} */ (this._root.dataset[name]);
   }
 
-  /** @param {keyof typeof WORDS} state */
+  /** @param {keyof typeof STATES} state */
   _say(state) {
     this._root.dataset.state = state;
-    this._status.textContent = WORDS[state];
+    this._status.textContent = this._words.say(STATES[state]);
   }
 }
 
 /**
+ * @param {Words} words
  * @param {number} saved
  * @param {number} left pages that are not in the copy
  */
-function copied(saved, left) {
-  const pictures = saved === 1 ? "1 picture was" : `${saved} pictures were`;
-  const rest = left > 0 ? ` ${left === 1 ? "1 page was" : `${left} pages were`} left out.` : "";
-  return `Clean copy: ${pictures} saved, made of pixels alone.${rest} What can be seen in them is still there.`;
+function copied(words, saved, left) {
+  const sentences = [words.say("viewer.copied", {}, saved)];
+  if (left > 0) {
+    sentences.push(words.say("viewer.copy_left_out", {}, left));
+  }
+  return [...sentences, words.say("viewer.copy_seen")].join(" ");
 }

@@ -48,8 +48,8 @@ export async function openPdf(bytes, program) {
     port.terminate();
     throw new Refused(
       error instanceof Error && error.name === "PasswordException"
-        ? "This PDF is locked with a password, so it is not shown."
-        : "This PDF cannot be shown: it is damaged.",
+        ? "viewer.pdf_locked"
+        : "viewer.pdf_damaged",
     );
   } finally {
     URL.revokeObjectURL(address);
@@ -82,7 +82,7 @@ class Pdf {
       page.cleanup();
       return canvas;
     } catch {
-      throw new Refused(`Page ${number} cannot be shown: it is damaged.`);
+      throw new Refused("viewer.page_damaged", { number });
     }
   }
 

@@ -15,13 +15,13 @@ import { Refused } from "./refused.js";
 export async function drawPicture(bytes, { type }) {
   const told = sizeOf(bytes, type);
   if (told && isTooLarge(told)) {
-    throw new Refused(`The picture is too large to be shown: ${told.width} × ${told.height} pixels.`);
+    throw new Refused("viewer.picture_size", { width: told.width, height: told.height });
   }
   const bitmap = await createImageBitmap(new Blob([bytes], { type })).catch(() => {
-    throw new Refused("This browser cannot show the picture: it is damaged, or of a kind that browsers do not read.");
+    throw new Refused("viewer.picture_unreadable");
   });
   if (isTooLarge(bitmap)) {
-    throw new Refused("The picture is too large to be shown.");
+    throw new Refused("viewer.picture_large");
   }
   const { width, height } = bitmap;
   const scale = fitting(bitmap);

@@ -1,2 +1,12 @@
-/** A file that is not shown, with a sentence that says why. */
-export class Refused extends Error {}
+/** A file that is not shown, with the key of the sentence that says why, and its values. */
+export class Refused extends Error {
+  /**
+   * @param {string} key
+   * @param {Record<string, string | number>} [values]
+   */
+  constructor(key, values = {}) {
+    super(key);
+    this.key = key;
+    this.values = values;
+  }
+}

@@ -5,21 +5,21 @@ const MOST_MARKS = 1000; // elements in a piece; further ones are plain text
 // What `untrusted_text` leaves out or replaces, and fillers; line ends, tabs and the joiners of some scripts stay.
 const UNSEEN = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u034f\u115f\u1160\u17b4\u17b5\u3164\uffa0\u2800](?<![\n\t\u200c\u200d])/gu;
 
-/** Encodings to choose from, by the names of the Encoding standard. */
+/** Encodings to choose from, by the names of the Encoding standard, with the keys of their names. */
 export const ENCODINGS = {
-  "utf-8": "UTF-8",
-  "utf-16le": "UTF-16, little endian",
-  "utf-16be": "UTF-16, big endian",
-  "windows-1252": "Western (Windows-1252)",
-  "windows-1250": "Central European (Windows-1250)",
-  "windows-1251": "Cyrillic (Windows-1251)",
-  "koi8-r": "Cyrillic (KOI8-R)",
-  "windows-1256": "Arabic (Windows-1256)",
-  "windows-1255": "Hebrew (Windows-1255)",
-  gb18030: "Chinese (GB18030)",
-  big5: "Chinese (Big5)",
-  shift_jis: "Japanese (Shift_JIS)",
-  "euc-kr": "Korean (EUC-KR)",
+  "utf-8": "viewer.encoding_utf_8",
+  "utf-16le": "viewer.encoding_utf_16le",
+  "utf-16be": "viewer.encoding_utf_16be",
+  "windows-1252": "viewer.encoding_windows_1252",
+  "windows-1250": "viewer.encoding_windows_1250",
+  "windows-1251": "viewer.encoding_windows_1251",
+  "koi8-r": "viewer.encoding_koi8_r",
+  "windows-1256": "viewer.encoding_windows_1256",
+  "windows-1255": "viewer.encoding_windows_1255",
+  gb18030: "viewer.encoding_gb18030",
+  big5: "viewer.encoding_big5",
+  shift_jis: "viewer.encoding_shift_jis",
+  "euc-kr": "viewer.encoding_euc_kr",
 };
 
 /**

@@ -10,6 +10,7 @@ import { ENCODINGS, Text, encodingOf } from "./text.js";
 
 /** @import { Fact } from "./hidden.js" */
 /** @import { Kind } from "./kinds.js" */
+/** @import { Words } from "./words.js" */
 
 /**
  * @typedef {object} View
@@ -22,7 +23,7 @@ import { ENCODINGS, Text, encodingOf } from "./text.js";
  * @property {() => Promise<Fact[]>} facts
  */
 
-/** @typedef {{ bytes: ArrayBuffer, kind: Kind, again: () => void }} Asked `again` shows the page anew */
+/** @typedef {{ bytes: ArrayBuffer, kind: Kind, words: Words, again: () => void }} Asked `again` shows the page anew */
 
 /**
  * A view of a file.  Raises Refused.
@@ -31,12 +32,12 @@ import { ENCODINGS, Text, encodingOf } from "./text.js";
  * @returns {Promise<View>}
  */
 export async function viewOf(asked) {
-  const { way, name } = asked.kind;
+  const { way } = asked.kind;
   if (way !== "media" && asked.bytes.byteLength > MAX_DOCUMENT) {
-    throw new Refused("The file is too large to be shown here.");
+    throw new Refused("viewer.file_large");
   }
   if (way === "other") {
-    throw new Refused(`This is a ${name}. Files of this kind are not shown here.`);
+    throw new Refused("viewer.other_kind", { kind: nameOf(asked) });
   }
   return VIEWS[way](asked);
 }
@@ -45,42 +46,45 @@ export async function viewOf(asked) {
 const VIEWS = { picture: pictureView, pdf: pdfView, media: mediaView, text: textView };
 
 /** @param {Asked} asked */
-async function pictureView({ bytes, kind }) {
+async function pictureView(asked) {
+  const { bytes, kind, words } = asked;
   const { canvas, width, height, isScaled } = await drawPicture(new Uint8Array(bytes), kind);
-  label(canvas, "The picture");
+  label(canvas, words.say("viewer.picture"));
+  const values = { kind: nameOf(asked), width, height, shown_width: canvas.width, shown_height: canvas.height };
   return {
-    about: `${kind.name}, ${width} × ${height} pixels${isScaled ? `, shown at ${canvas.width} × ${canvas.height}` : ""}`,
+    about: words.say(isScaled ? "viewer.picture_smaller" : "viewer.picture_about", values),
     count: 1,
     isSeen: true,
     controls: [],
     page: async () => canvas,
     canvas: async () => canvas,
-    facts: () => pictureFacts(bytes),
+    facts: () => pictureFacts(bytes, words),
   };
 }
 
 /** @param {Asked} asked */
-async function pdfView({ bytes, kind }) {
+async function pdfView({ bytes, words }) {
   const program = document.querySelector("#pdf")?.textContent ?? "";
   const pdf = await openPdf(new Uint8Array(bytes), program);
   return {
-    about: `${kind.name}, ${pdf.count} ${pdf.count === 1 ? "page" : "pages"}`,
+    about: words.say("viewer.pdf_about", {}, pdf.count),
     count: pdf.count,
     isSeen: true,
     controls: [],
-    page: async (/** @type {number} */ number) => label(await pdf.page(number), `Page ${number}`),
+    page: async (/** @type {number} */ number) => label(await pdf.page(number), words.say("viewer.page", { number })),
     canvas: (/** @type {number} */ number) => pdf.page(number),
-    facts: async () => pdfFacts(await pdf.about()),
+    facts: async () => pdfFacts(await pdf.about(), words),
   };
 }
 
 /** @param {Asked} asked */
-function mediaView({ bytes, kind }) {
-  const { type } = kind;
+function mediaView(asked) {
+  const { bytes, words } = asked;
+  const { type } = asked.kind;
   const address = URL.createObjectURL(new Blob([bytes], { type }));
   const player = /** @type {HTMLVideoElement} */ (
     element("video", {
-      "aria-label": "The recording",
+      "aria-label": words.say("viewer.recording"),
       controls: "",
       controlslist: "nodownload noremoteplayback nofullscreen",
       disablepictureinpicture: "",
@@ -93,27 +97,28 @@ function mediaView({ bytes, kind }) {
       player.classList.toggle("sound", !player.videoWidth);
       resolve(player);
     });
-    player.addEventListener("error", () => reject(new Refused("This browser cannot play the recording.")));
+    player.addEventListener("error", () => reject(new Refused("viewer.recording_unreadable")));
   });
   opened.catch(() => URL.revokeObjectURL(address));
   player.src = address; // it goes with the frame
   return {
-    about: kind.name,
+    about: nameOf(asked),
     count: 1,
     isSeen: true,
     controls: [],
     page: () => opened,
     canvas: null,
-    facts: async () => recordingFacts(new Uint8Array(bytes)),
+    facts: async () => recordingFacts(new Uint8Array(bytes), words),
   };
 }
 
 /** @param {Asked} asked */
-function textView({ bytes, kind, again }) {
+function textView(asked) {
+  const { bytes, words, again } = asked;
   const encoding = encodingOf(new Uint8Array(bytes));
   const choice = element("select", { autocomplete: "off", id: "encoding" });
   for (const [value, name] of Object.entries(ENCODINGS)) {
-    choice.append(element("option", { value, ...(value === encoding && { selected: "" }) }, name));
+    choice.append(element("option", { value, ...(value === encoding && { selected: "" }) }, words.say(name)));
   }
   let text = new Text(new Uint8Array(bytes), encoding);
   /** @type {View} */
@@ -121,14 +126,14 @@ function textView({ bytes, kind, again }) {
     about: "",
     count: 0,
     isSeen: false,
-    controls: [element("label", { for: "encoding" }, "Read as"), choice],
-    page: async (number) => element("pre", { dir: "auto", tabindex: "0", "aria-label": "The text" }, text.piece(number)),
+    controls: [element("label", { for: "encoding" }, words.say("viewer.read_as")), choice],
+    page: async (number) => element("pre", { dir: "auto", tabindex: "0", "aria-label": words.say("viewer.text") }, text.piece(number)),
     canvas: null,
     facts: async () => [],
   };
   const tell = () => {
-    const marked = text.unseen ? `; ${text.unseen} characters that cannot be seen are marked by their numbers` : "";
-    view.about = `${kind.name}${marked}`;
+    const about = nameOf(asked);
+    view.about = text.unseen ? words.say("viewer.text_unseen", { kind: about }, text.unseen) : about;
     view.count = text.count;
   };
   choice.addEventListener("change", () => {
@@ -138,6 +143,15 @@ function textView({ bytes, kind, again }) {
   });
   tell();
   return view;
+}
+
+/**
+ * What a kind is called.
+ *
+ * @param {Asked} asked
+ */
+function nameOf({ kind, words }) {
+  return words.say(kind.name);
 }
 
 /**

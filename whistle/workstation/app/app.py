@@ -4,6 +4,7 @@ Its address has a random path.  Other users' connections, other host names, othe
 refused.  There are no cookies, no log and nothing from other hosts; uploads stay in memory until they are sealed.
 """
 
+import datetime
 from collections.abc import Callable, Iterable
 from contextlib import ExitStack
 from functools import partial
@@ -78,6 +79,7 @@ def create_app(
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(t=LocalProxy(language.current), languages=language.offered, line=language.shown)
     app.jinja_env.globals.update(time=language.time, sentence=language.sentence, size=language.size)
+    app.jinja_env.globals.update(date=datetime.date.fromisoformat)
     _in_language(app)
     _one_at_a_time(app)
     guard.protect(app)

@@ -12,9 +12,8 @@ from whistle.workstation.app.desk import LONGEST
 from whistle.workstation.app.pages import session
 from whistle.workstation.app.session import Backup
 from whistle.workstation.errors import Refused, WrongPassphrase
+from whistle.workstation.language import t
 from whistle.workstation.vault import backups, keyfile
-
-TAKE_OUT = "Everything is written. A stick may be taken out now; keep it apart from this computer."
 
 backup_pages = flask.Blueprint("backup", __name__)
 backup_pages.context_processor(pages.terms)
@@ -48,7 +47,7 @@ def make() -> Response:
             current.backup = asked  # to be asked for again
             raise
         _flush(saved.folder)
-        current.say(*saved.lines(), TAKE_OUT)
+        current.say(*saved.lines(), t("backup.written"))
 
     return pages.done(do, flask.url_for("backup.shown"))
 
@@ -81,19 +80,20 @@ def stick() -> Response:
 def _folder(typed: str) -> Path:
     place = Path(typed).expanduser()
     if not typed or not place.is_absolute():
-        raise Refused("this is no whole name of a folder", "begin it with / or a drive's letter, or with ~")
+        raise Refused(t("backup.not_whole"), t("backup.not_whole_hint"))
     if not place.is_dir():
-        raise Refused("there is no such folder", "put the stick in, or check the name")
+        raise Refused(t("backup.no_folder"), t("backup.no_folder_hint"))
     if session().workstation.vault.folder.resolve() in (place.resolve(), *place.resolve().parents):
         raise Refused(
-            "this folder is the workstation's own", "a backup must survive it: choose a stick or another disk"
+            t("backup.own_folder"),
+            t("backup.own_folder_hint"),
         )
     return place
 
 
 def _bounded(typed: str) -> str:
     if not 0 < len(typed.encode("utf-8", "surrogatepass")) <= LONGEST:
-        raise Refused("no passphrase was typed, or one that is too long", f"it has at most {LONGEST} bytes")
+        raise Refused(t("lock.no_passphrase"), t("lock.no_passphrase_hint", LONGEST))
     return typed
 
 

@@ -1,5 +1,7 @@
 """The page of what is due, the office's clocks, and the calendar file."""
 
+import datetime
+from collections.abc import Sequence
 from functools import partial
 from itertools import groupby
 from pathlib import Path
@@ -8,25 +10,26 @@ import flask
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
-from whistle.workstation import files
+from whistle.workstation import files, language
 from whistle.workstation.app import pages
 from whistle.workstation.app.pages import session
 from whistle.workstation.cases import case_list, overview, transcript
-from whistle.workstation.duties import calendar_file, clocks, office, plan
+from whistle.workstation.duties import calendar_file, office, plan
 from whistle.workstation.duties.clocks import DIRECTIVE, Away
+from whistle.workstation.duties.plan import Due
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import Text, t
 from whistle.workstation.tray import tray
 
 LISTED = 50  # in a page
 MOST_WEEKS = 60
 CALENDAR = Path("calendar", "whistle.ics")  # in the folder for what is saved, whose page lists and removes it
-NOTE = "I am away from {first} to {last}, both included. {cover} stands in for me."
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 CLOCKS = {
-    "acknowledge": ("Acknowledge receipt", "after the report"),
-    "feedback": ("Give feedback", "after the acknowledgement, or after the last day for it"),
-    "agreed": ("Be ready", "before an agreed day"),
+    "acknowledge": ("office.acknowledge", "office.acknowledge_hint"),
+    "feedback": ("office.feedback", "office.feedback_hint"),
+    "agreed": ("office.agreed", "office.agreed_hint"),
 }
+UNITS = {"days": "office.unit_days", "working days": "office.unit_working_days", "months": "office.unit_months"}
 
 duty_pages = flask.Blueprint("duties", __name__)
 duty_pages.context_processor(pages.terms)
@@ -43,7 +46,7 @@ def shown() -> str:
     listed, set_ = chosen[(number - 1) * LISTED : number * LISTED], office.of(current.workstation)
     return flask.render_template(
         "duties.html",
-        groups=[(name, list(things)) for name, things in groupby(listed, lambda each: plan.heading(each, today))],
+        groups=_groups(listed, today),
         total=len(chosen),
         later=len(everything) - len(chosen),
         late=sum(each.day < today for each in everything),
@@ -66,7 +69,7 @@ def acknowledge() -> Response:
     """Choose all cases that have no acknowledgement yet; which, and in which words, is confirmed next."""
     cases = plan.to_acknowledge(session().due())
     if not cases:
-        session().say("Everything that is new is acknowledged.")
+        session().say(t("duties.all_acknowledged"))
         return _back()
     session().ticked = [pages.name_of(case) for case in cases]
     return flask.redirect(flask.url_for("listing.confirm"), 303)
@@ -81,12 +84,11 @@ def calendar() -> Response:
         typed = flask.request.form.get("where", "").strip()
         path = Path(typed).expanduser()
         if not path.is_absolute():
-            raise Refused("the name must say where the file lies", f"write it as {current.saved / CALENDAR}")
+            raise Refused(t("calendar.no_place"), t("calendar.no_place_hint", path=str(current.saved / CALENDAR)))
         if path == current.saved / CALENDAR:
             files.private_folder(path.parent)
         count = calendar_file.write(path, current.due(), current.workstation.today(), named)
-        what = "duties with their references" if named else "days, without saying what is due"
-        current.say(f"Written to {path}: {count} {what}. Whoever reads that calendar sees that you use Whistle.")
+        current.say(t("calendar.written_named" if named else "calendar.written", count, path=str(path)))
 
     return pages.done(do, flask.url_for("duties.shown"))
 
@@ -101,8 +103,7 @@ def clocks_shown() -> str:
         office=office.of(current.workstation),
         refused=current.typed_office,
         clocks=CLOCKS,
-        units=clocks.UNITS,
-        weekdays=WEEKDAYS,
+        units=UNITS,
         colleagues=office.colleagues(current.workstation),
         person=partial(transcript.person, current.workstation),
         mine=len(office.answered_by_me(current.workstation)),
@@ -123,7 +124,7 @@ def set_clocks() -> Response:
         new = office.typed(current.workstation, form, weekend)
         office.save(current.workstation, new)
         current.typed_office = {}
-        current.say("Set. All days are computed by these clocks from now on.")
+        current.say(t("office.done"))
         if new.away and new.away.cover and "tell" in form:
             _tell(new.away)
 
@@ -135,7 +136,7 @@ def _tell(away: Away) -> None:
     current, told, strange = session(), 0, []
     cover = transcript.person(current.workstation, away.cover)
     case_list.refresh(current.workstation)
-    text = NOTE.format(first=away.first, last=away.last, cover=cover)
+    text = t("office.note", first=away.first, last=away.last, cover=cover)
     for id in office.answered_by_me(current.workstation):
         case = overview.load(current.workstation, id)
         if away.cover not in case.allowed:
@@ -143,9 +144,15 @@ def _tell(away: Away) -> None:
             continue
         tray.note(current.workstation, case, text)
         told += 1
-    current.say(f"In the tray: a note in {told} case{'' if told == 1 else 's'}. They go with the next exchange.")
+    current.say(t("office.told", told))
     if strange:
-        current.say(f"{cover} does not read these, and is not told of them: {', '.join(strange)}.", good=False)
+        current.say(t("office.not_told", cover=cover, cases=Text(language.listed(strange))), good=False)
+
+
+def _groups(listed: Sequence[Due], today: datetime.date) -> list[tuple[str, bool, list[Due]]]:
+    """The duties under their headings, each with whether what stands there is late."""
+    groups = ((heading, list(things)) for heading, things in groupby(listed, lambda each: plan.heading(each, today)))
+    return [(heading, things[0].day < today, things) for heading, things in groups]
 
 
 def _me() -> str:

@@ -18,6 +18,7 @@ from whistle.workstation.app.desk import TEXTS, TRAY
 from whistle.workstation.app.pages import desk
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.errors import VaultLocked, VaultMissing, WorkstationError
+from whistle.workstation.language import t
 from whistle.workstation.vault.storage import Vault
 
 WRITING = ("pages.case", "pages.confirm", "tray.shown", "templates.shown")  # whose forms hold what somebody writes
@@ -26,11 +27,6 @@ FRAME = "viewing.frame"
 BEGINNING = "beginning"  # where there is no vault yet
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
-KEPT = (
-    "the workstation had locked itself, or a command was at work",
-    "what you typed is back; send it again, and choose its files again",
-)
-NOT_DONE = "Another command was at work, so nothing was done. Do it again."
 
 locking = flask.Blueprint("locking", __name__)
 
@@ -67,9 +63,11 @@ def _refused(to: str) -> Response:
         current, fields = desk(), flask.request.form.to_dict()
         current.not_done = not (flask.request.endpoint in WRITTEN and fields.get("text"))
         if not current.not_done:
-            current.keep(*_place(flask.request.view_args or {}), Form(*KEPT, fields))
+            current.keep(
+                *_place(flask.request.view_args or {}), Form(t("lock.interrupted"), t("lock.interrupted_hint"), fields)
+            )
     if not _is_page():
-        return flask.Response("The workstation is locked or busy.\n", status=409, mimetype="text/plain")
+        return flask.Response(t("lock.refused") + "\n", status=409, mimetype="text/plain")
     return flask.redirect(flask.url_for(to), 303)
 
 
@@ -142,7 +140,7 @@ def busy() -> Response:
     except VaultLocked:
         return _wait()
     if current.not_done:
-        current.session.say(NOT_DONE, good=False)
+        current.session.say(t("busy.was_not_done"), good=False)
         current.not_done = False
     return flask.redirect(_given_back() or flask.url_for("pages.queue"), 303)
 

@@ -6,6 +6,7 @@ from werkzeug.wrappers import Response
 from whistle.workstation.app import pages
 from whistle.workstation.app.pages import session
 from whistle.workstation.duties import templates
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import TemplateRow
 
 template_pages = flask.Blueprint("templates", __name__)
@@ -25,14 +26,14 @@ def shown() -> str:
     return flask.render_template(
         "templates.html",
         occasions=_by_occasion(templates.all_of(current.workstation)),
-        title=title,
+        title=templates.title,
         fields=templates.FIELDS,
         occasion=typed.get("occasion", key[0]),
         language=typed.get("language", key[1]),
         text=typed.get("text", own.text if own else texts.get(key, "")),
         is_own=own is not None,
         comes=key in templates.shipped(),
-        known=templates.OCCASIONS,
+        known=[templates.title(each) for each in templates.OCCASIONS],
     )
 
 
@@ -46,7 +47,7 @@ def save() -> Response:
     def do() -> None:
         occasion, language = templates.save(current.workstation, **current.typed_template)
         current.typed_template = {}
-        current.say(f"Kept, sealed in the vault: {title(occasion)}, {language}.")
+        current.say(t("texts.kept", occasion=templates.title(occasion), language=language))
 
     return pages.done(do, flask.url_for("templates.shown"))
 
@@ -57,13 +58,8 @@ def reset() -> Response:
     current = session()
     templates.reset(current.workstation, *(flask.request.form.get(name, "") for name in ("occasion", "language")))
     current.typed_template = {}
-    current.say("Done. What you had written instead is gone.")
+    current.say(t("texts.gone"))
     return flask.redirect(flask.url_for("templates.shown"), 303)
-
-
-def title(occasion: str) -> str:
-    """What an occasion is called."""
-    return templates.OCCASIONS.get(occasion, occasion)
 
 
 def _by_occasion(texts: dict[templates.Key, str]) -> dict[str, list[str]]:

@@ -6,9 +6,13 @@ reaches neither the page around it nor this server, and no source is allowed but
 
 import base64
 import hashlib
+import json
 from functools import cache
 from pathlib import Path
 
+from whistle.workstation import language
+
+TEXTS = "viewer."  # what their keys begin with
 STATIC = Path(__file__).parent / "static"
 DOCUMENT = """<!doctype html>
 <html lang="en" translate="no">
@@ -30,6 +34,13 @@ POLICY = (
     "media-src blob:; worker-src blob:; connect-src 'none'; frame-src 'none'; form-action 'none'; base-uri 'none'; "
     "frame-ancestors 'self'"
 )
+
+
+def words() -> str:
+    """What the page's program and the frame's say in the language of this page, as JSON."""
+    t = language.current()
+    texts = {key: message for key, message in t.messages.items() if key.startswith(TEXTS)}
+    return json.dumps({"language": t.code, "direction": t.direction, "texts": texts}, ensure_ascii=False)
 
 
 @cache

@@ -17,6 +17,7 @@ from whistle.workstation.cases import clear_files, saved_files
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 
 MAX_VIEWED = 128 * 1024 * 1024  # bytes of a file that is shown; it is in memory three times meanwhile
 MAX_PICTURE = 80 * 1024 * 1024  # bytes of a picture of a clean copy: more than its most pixels take
@@ -50,6 +51,7 @@ def look(name: str, message: str, number: int) -> flask.Response:
             is_here=session().workstation.blocks.complete(record),
             is_shown=record.size <= MAX_VIEWED,
             largest=language.size(MAX_VIEWED),
+            words=viewer_frame.words(),
             unsafe=clear_files.harmless(record.name) != clear_files.own(record.name),
         )
     )
@@ -84,11 +86,11 @@ def content(name: str, message: str, number: int) -> flask.Response:
         raise Forbidden
     _, _, record = _file(name, message, number)
     if record.size > MAX_VIEWED:
-        raise Refused("this file is too large to be looked at here", "save it, if you must")
+        raise Refused(t("look.too_large"), t("look.too_large_hint"))
     try:
         body = saved_files.content(record, session().workstation.blocks)
     except (Malformed, FileNotFoundError) as exc:
-        raise Refused("this file is damaged, or not all of it is here", "ask the reporter to send it again") from exc
+        raise Refused(t("look.damaged"), t("saved_files.damaged_hint")) from exc
     return flask.Response(body, mimetype="application/octet-stream")
 
 
@@ -116,7 +118,7 @@ def remove() -> Response:
     ticked = set(flask.request.form.getlist("file"))
     paths = [each.path for each in clear_files.listed(session().saved) if name_of(str(each.path)) in ticked]
     gone = clear_files.remove(paths)
-    session().say(f"Removed: {gone} of {len(ticked)} files.", good=gone == len(ticked))
+    session().say(t("saved.removed", len(ticked), removed=gone), good=gone == len(ticked))
     return flask.redirect(flask.url_for("viewing.saved"), 303)
 
 

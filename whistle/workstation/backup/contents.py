@@ -14,17 +14,14 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from whistle.workstation.backup import tables
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import CaseRow, MessageRow, OutgoingEnvelope
 from whistle.workstation.workstation import Workstation
 
 ROWS, MESSAGES, BODIES, BLOCKS = "rows/", "messages/", "bodies/", "blocks/"  # what names begin with
 CUT = 0x7F  # a file ends after a line whose hash has these bits 0: one in 128
 MOST_LINES = 512  # in a file
-NAMED = {
-    "cases": ("case", "cases"),
-    "messages": ("message", "messages"),
-    "blocks": ("piece of a file", "pieces of files"),
-}
+NAMED = {"cases": "backup.cases", "messages": "backup.messages", "blocks": "backup.blocks"}
 MOST_BYTES = 4 * 1024**2  # of rows in a file; the last may be longer
 
 
@@ -74,12 +71,12 @@ class Contents:
 def words(counts: Mapping[str, int]) -> str:
     """How many there are of everything."""
     cases, messages, blocks = (counted(counts[name], name) for name in NAMED)
-    return f"{cases}, {messages} and {blocks}"
+    return t("backup.counts", cases=cases, messages=messages, blocks=blocks)
 
 
 def counted(count: int, name: str) -> str:
     """A number of what NAMED names, in words."""
-    return f"{count:,} {NAMED[name][count != 1]}"
+    return t(NAMED[name], count)
 
 
 def survey(workstation: Workstation, last: str = "") -> Contents:

@@ -22,6 +22,7 @@ from whistle.protocol.errors import NotForMe, ProtocolError
 from whistle.protocol.trust.minisign import PublicKey, SecretKey
 from whistle.workstation import files
 from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.language import t
 
 FOLDER = "whistle-backup"  # in the place that somebody names
 KEYS = "keys.age"
@@ -34,7 +35,6 @@ STEP = 64 * 1024  # bytes; the index's plaintext is a multiple
 MAX_INDEX = 256 * 1024**2  # bytes: of millions of blocks
 MAX_FILE = 32 * 1024**2  # bytes of a key file or manifest: more than any has
 BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows
-ANOTHER = "another stick or folder may hold a backup that is whole"
 
 
 @dataclass(frozen=True)
@@ -77,6 +77,11 @@ class Index:
     parts: Sequence[Part]
 
 
+def another() -> str:
+    """What to do about a backup that is not whole."""
+    return t("backup.try_another")
+
+
 def within(place: Path) -> Path:
     """The backup's folder in a place that somebody named, which may be that folder itself."""
     return place if any((place / name).exists() for name in (INDEX, COPY, KEYS)) else place / FOLDER
@@ -95,11 +100,12 @@ def read_index(folder: Path, identities: Sequence[HybridIdentity], key: PublicKe
         except FileNotFoundError:
             continue
         except OSError as exc:
-            fault = fault or WorkstationError(f"{name} of the backup cannot be read: {exc.strerror}", ANOTHER)
+            why = exc.strerror or type(exc).__name__
+            fault = fault or WorkstationError(t("backup.unread", file=name, reason=why), another())
         except NotForMe:
-            fault = fault or Refused("this is the backup of another workstation", "choose another stick or folder")
+            fault = fault or Refused(t("backup.of_another"), t("backup.of_another_hint"))
         except (ProtocolError, ValueError, KeyError, TypeError, AttributeError):
-            fault = WorkstationError(f"{name} of this backup is damaged", ANOTHER)
+            fault = WorkstationError(t("backup.damaged", file=name), another())
     if fault:
         raise fault
     return None
@@ -112,7 +118,8 @@ def _opened(sealed: bytes, identities: Sequence[HybridIdentity], key: PublicKey)
     fields: dict[str, Any] = json.loads(line)
     if fields.pop("v") != VERSION:
         raise WorkstationError(
-            "this backup was made by another version", "restore it with the version of Whistle that made it"
+            t("backup.other_version"),
+            t("backup.other_version_hint"),
         )
     days = {name: datetime.date.fromisoformat(fields[name]) for name in ("day", "clock")}
     parts = tuple(Part(**each) for each in fields["parts"])
@@ -161,7 +168,7 @@ def data(folder: Path, name: str) -> bytes:
         with plain_file(folder / name) as file:
             return file.read(MAX_FILE)
     except OSError as exc:
-        raise WorkstationError(f"{name} of this backup cannot be read", "name the backup's own folder") from exc
+        raise WorkstationError(t("backup.no_file", file=name), t("backup.no_file_hint")) from exc
 
 
 def plain_file(path: Path) -> BinaryIO:
@@ -176,4 +183,4 @@ def plain_file(path: Path) -> BinaryIO:
 def check_folders(folder: Path) -> None:
     """Raise Refused if a link would lead what is written there elsewhere."""
     if folder.is_symlink() or (folder / PARTS).is_symlink():
-        raise Refused("the folder of the backup is a link to another one", "remove the link, or choose another folder")
+        raise Refused(t("backup.linked"), t("backup.linked_hint"))

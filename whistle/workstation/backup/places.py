@@ -7,6 +7,7 @@ from whistle import sticks
 from whistle.sticks import Stick
 from whistle.workstation.backup import folder as folders
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.vault import backups
 from whistle.workstation.vault.models import BackupRow
 from whistle.workstation.workstation import Workstation
@@ -43,6 +44,6 @@ def only(workstation: Workstation) -> Path:
     """The one place that is there and carries nothing else.  Raises Refused if there is none, or more."""
     found = [place.folder for place in places(workstation)[0] if place.is_there and not place.carries]
     if len(found) != 1:
-        what = "there are several places for a backup" if found else "there is no place for a backup"
-        raise Refused(what, "name the stick or folder: --to FOLDER; not the courier's stick, which goes elsewhere")
+        what = t("backup.several_places") if found else t("backup.no_place")
+        raise Refused(what, t("backup.no_place_hint"))
     return found[0]

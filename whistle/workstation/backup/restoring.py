@@ -17,12 +17,14 @@ from whistle.protocol.age import HybridIdentity
 from whistle.protocol.case import message
 from whistle.protocol.case.message import Signed
 from whistle.protocol.errors import Malformed, ProtocolError
+from whistle.workstation import language
 from whistle.workstation.backup import folder as folders
 from whistle.workstation.backup import parts, tables
 from whistle.workstation.backup.contents import BLOCKS, BODIES, MESSAGES, ROWS, counted
-from whistle.workstation.backup.folder import ANOTHER, KEYS, Index, Part
+from whistle.workstation.backup.folder import KEYS, Index, Part, another
 from whistle.workstation.backup.tables import Rows
 from whistle.workstation.errors import WorkstationError
+from whistle.workstation.language import Text, t
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import keyfile, search
 from whistle.workstation.vault.keyfile import Keys
@@ -61,23 +63,28 @@ class Lacking:
         return bool(self.parts or self.messages or self.rows or self.blocks)
 
     def words(self) -> str:
-        """What is missing, in a phrase."""
+        """What is missing, in a phrase; empty if nothing is."""
         counts = {"messages": self.messages, "blocks": self.blocks}
         lost = [counted(count, name) for name, count in counts.items() if count]
-        lost += [f"some of what else was noted ({self.rows:,})"] if self.rows else []
-        named = f"damaged or missing: {', '.join(self.parts)}" if self.parts else ""
-        return "; ".join(filter(None, (named, f"lost: {', '.join(lost)}" if lost else "")))
+        lost += [t("backup.lost_rows", self.rows)] if self.rows else []
+        named = t("backup.damaged_parts", parts=Text(language.listed(self.parts))) if self.parts else ""
+        return both(named, t("backup.lost", lost=Text(language.listed(lost))) if lost else "")
+
+
+def both(one: str, other: str) -> str:
+    """Two phrases as one, or the one that there is."""
+    return t("backup.both", one=one, other=other) if one and other else one or other
 
 
 def open_backup(place: Path, passphrase: str) -> Opened:
     """Open the key file and the index of a backup.  Raises WrongPassphrase, WorkstationError."""
     folder = folders.within(place)
     if not folder.is_dir():
-        raise WorkstationError("there is no backup in this folder", "name the folder that holds `whistle-backup`")
+        raise WorkstationError(t("backup.not_there"), t("backup.not_there_hint"))
     keys = keyfile.read(folders.data(folder, KEYS), passphrase)
     index = folders.read_index(folder, [period.identity for period in keys.periods], keys.signing.public)
     if index is None:
-        raise WorkstationError("this backup was not finished, or holds only keys", ANOTHER)
+        raise WorkstationError(t("backup.unfinished"), another())
     return Opened(folder, keys, index)
 
 
@@ -104,8 +111,8 @@ def restore(
             partly(lacking)
         elif lacking:
             raise WorkstationError(
-                f"not all of this backup is whole; {lacking.words()}",
-                f"{ANOTHER}; or restore the rest: whistle workstation restore --partly",
+                t("backup.partly", lacking=lacking.words()),
+                t("backup.partly_hint"),
             )
         _conclude(workstation, opened, place)
     except BaseException:
@@ -149,7 +156,7 @@ def fill(workstation: Workstation, opened: Opened, block: Block, progress: Progr
             reader.lacking.messages = opened.index.counts["messages"] - came
             workstation.vault.station.clock = opened.index.clock
         except (KeyError, TypeError, ValueError) as exc:
-            raise WorkstationError("the rows of this backup are damaged", ANOTHER) from exc
+            raise WorkstationError(t("backup.damaged_rows"), another()) from exc
         workstation.vault.session.flush()
     for name, data in reader.files(BLOCKS, last=True):
         block(bytes.fromhex(name.removeprefix(BLOCKS).partition(".")[0]), data)

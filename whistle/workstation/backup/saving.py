@@ -14,12 +14,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from whistle import sticks
-from whistle.workstation import files
+from whistle.translations import cldr
+from whistle.workstation import files, language
 from whistle.workstation.backup import folder as folders
 from whistle.workstation.backup import parts
 from whistle.workstation.backup.contents import BLOCKS, Contents, survey, words
 from whistle.workstation.backup.folder import KEYS, PARTS, Index, Part
 from whistle.workstation.errors import Refused, VaultReadOnly
+from whistle.workstation.language import t
 from whistle.workstation.vault import identities, keyfile
 from whistle.workstation.vault.identities import Period
 from whistle.workstation.vault.keyfile import Keys
@@ -58,14 +60,11 @@ class Saved:
 
     def lines(self) -> list[str]:
         """What to tell of it."""
-        new = f"New in it: {_size(self.written)}." if self.written else "Nothing was new."
-        lines = [f"The backup in {self.folder} holds {words(self.counts)}.", new]
+        new = t("backup.new", size=_size(self.written)) if self.written else t("backup.nothing_new")
+        lines = [t("backup.holds", folder=str(self.folder), counts=words(self.counts)), new]
         if self.stale:
-            lines.append(
-                f"Its parts still hold {_size(self.stale)} of earlier versions, sealed like the rest: notes of how "
-                "things stood, drafts and titles that changed since. Starting anew removes them."
-            )
-        return lines
+            lines.append(t("backup.stale", size=_size(self.stale)))
+        return list(lines)
 
 
 def save(
@@ -116,8 +115,8 @@ def _row(workstation: Workstation, before: Index | None, fresh: bool) -> BackupR
     row = workstation.vault.session.get(BackupRow, before.id)
     if not fresh and (row is None or before.made not in (row.made, row.tried)):
         raise Refused(
-            "the backup there is not the one that this workstation wrote last",
-            "it may be newer: choose another stick or folder; or start anew (--fresh), which replaces what is there",
+            t("backup.newer_there"),
+            t("backup.newer_there_hint"),
         )
     return row or BackupRow(id=before.id, place="", tried="", made="")
 
@@ -133,7 +132,8 @@ def _keys(workstation: Workstation, folder: Path, row: BackupRow, passphrase: st
             return there
     if passphrase is None:
         raise PassphraseNeeded(
-            "the keys must be sealed into this backup", "type the passphrase of the workstation: it opens the backup"
+            t("backup.needs_passphrase"),
+            t("backup.needs_passphrase_hint"),
         )
     sealed = keyfile.write(keys, passphrase, log_n)
     files.write(path, sealed)
@@ -178,8 +178,8 @@ def _write_parts(
         _remove(folders.path(folder, part) for part in new)
         if exc.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
             raise VaultReadOnly(
-                "there is not enough room for this backup",
-                "what was there is still whole; remove other files there, or use a larger stick or another folder",
+                t("backup.no_room"),
+                t("backup.no_room_hint"),
             ) from exc
         raise files.cannot_write(folder, exc) from exc
     return new
@@ -231,4 +231,6 @@ def _remove(paths: Iterable[Path]) -> None:
 
 
 def _size(count: int) -> str:
-    return f"{count / 1_000_000:,.1f} MB" if count >= 100_000 else f"{max(1, count // 1000)} KB"
+    if count >= 100_000:
+        return t("language.megabytes", size=cldr.number(language.current().code, count / 1_000_000))
+    return t("language.kilobytes", size=max(1, count // 1000))

@@ -4,6 +4,7 @@ The vault is a sealed one in a private folder, and its key is in memory alone: w
 nobody.  Blocks are compared as they are read, and written nowhere.
 """
 
+import datetime
 import secrets
 import shutil
 import tempfile
@@ -13,9 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import select
 
-from whistle.workstation.backup.contents import counted, survey, words
-from whistle.workstation.backup.restoring import Lacking, Opened, fill, make, open_backup
+from whistle.workstation.backup.contents import survey, words
+from whistle.workstation.backup.restoring import Lacking, Opened, both, fill, make, open_backup
 from whistle.workstation.errors import Refused, WorkstationError
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import MessageRow
 from whistle.workstation.workstation import Workstation
 
@@ -29,7 +31,7 @@ class Tried:
     `newer`: messages of the vault that it does not have.  `others`: blocks that are not what the vault has.
     """
 
-    day: str
+    day: datetime.date
     counts: dict[str, int]
     lacking: Lacking
     newer: int
@@ -44,13 +46,10 @@ class Tried:
         """What to tell of it."""
         held = words(self.counts)
         if self.works:
-            newer = f"What came after it is not in it: {counted(self.newer, 'messages')}." * bool(self.newer)
-            worked = f"It works: the backup of {self.day} gave back its {held}, all as they are here."
-            return list(filter(None, [worked, newer]))
-        others = f"other than here: {counted(self.others, 'blocks')}" * bool(self.others)
-        lacks = "; ".join(filter(None, (self.lacking.words(), others)))
-        failed = f"It does not work: the backup of {self.day} does not give back all of its {held}; {lacks}."
-        return [failed, "Start anew to write all of it again."]
+            worked = t("backup.works", day=self.day, counts=held)
+            return [worked, t("backup.newer", self.newer)] if self.newer else [worked]
+        lacking = both(self.lacking.words(), t("backup.others", self.others) if self.others else "")
+        return [t("backup.fails", day=self.day, counts=held, lacking=lacking), t("backup.anew_do")]
 
 
 def try_backup(
@@ -66,11 +65,11 @@ def try_backup(
     """
     opened = open_backup(place, passphrase)
     if opened.keys.signing != workstation.signing:
-        raise Refused("this is the backup of another workstation", "try it there")
+        raise Refused(t("backup.of_another"), t("backup.try_there"))
     try:
         folder = Path(tempfile.mkdtemp(prefix="whistle-", dir=scratch))
     except OSError as exc:
-        raise WorkstationError("there is no room for a temporary folder", "free some on this computer") from exc
+        raise WorkstationError(t("backup.no_scratch"), t("backup.no_scratch_hint")) from exc
     try:
         return _tried(workstation, opened, folder, progress)
     finally:
@@ -93,6 +92,6 @@ def _tried(workstation: Workstation, opened: Opened, folder: Path, progress: Pro
         if not lacking and (again.tables != wanted or again.messages != list(opened.index.messages)):
             lacking.rows += 1
         hashes = [set(each.vault.session.scalars(select(MessageRow.hash))) for each in (workstation, restored)]
-        return Tried(str(opened.index.day), dict(opened.index.counts), lacking, len(hashes[0] - hashes[1]), others)
+        return Tried(opened.index.day, dict(opened.index.counts), lacking, len(hashes[0] - hashes[1]), others)
     finally:
         restored.vault.destroy()

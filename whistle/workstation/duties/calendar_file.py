@@ -9,12 +9,19 @@ import hashlib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from whistle.workstation import files
+from whistle.translations.catalogues import ENGLISH
+from whistle.workstation import files, language
 from whistle.workstation.duties.plan import Due
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 
-TITLE = "Whistle: something is due"
-NAMED = {"acknowledge": "acknowledge receipt", "feedback": "feedback", "agreed": "as agreed"}
+Event = tuple[datetime.date, str, str]  # day, key of its title, reference of the case if that is named
+EVENT = "calendar.event"
+NAMED = {
+    "acknowledge": "calendar.event_acknowledge",
+    "feedback": "calendar.event_feedback",
+    "agreed": "calendar.event_agreed",
+}
 LINE = 75  # bytes, without its end
 
 
@@ -24,27 +31,45 @@ def write(path: Path, due: Iterable[Due], today: datetime.date, named: bool = Fa
     Raises WorkstationError.
     """
     if path.is_dir() or path.suffix.lower() != ".ics":
-        raise Refused("this is no name for a calendar file", "name a file that ends in .ics")
+        raise Refused(t("calendar.no_name"), t("calendar.no_name_hint"))
     events = _events(due, today, named)
     files.write(path, _text(events, today).encode())
     return len(events)
 
 
-def _events(due: Iterable[Due], today: datetime.date, named: bool) -> Mapping[tuple[datetime.date, str], None]:
-    return dict.fromkeys(
-        (max(each.by, today), f"Whistle: {NAMED[each.what]}, {each.reference}" if named else TITLE) for each in due
+def _events(due: Iterable[Due], today: datetime.date, named: bool) -> Mapping[Event, None]:
+    keys = (
+        (max(each.by, today), NAMED[each.what], each.reference) if named else (max(each.by, today), EVENT, "")
+        for each in due
     )
+    return dict.fromkeys(keys)
 
 
-def _text(events: Iterable[tuple[datetime.date, str]], today: datetime.date) -> str:
+def _title(key: str, reference: str) -> str:
+    return t(key, reference=reference) if reference else t(key)
+
+
+def _text(events: Iterable[Event], today: datetime.date) -> str:
     lines = ["BEGIN:VCALENDAR", "VERSION:2.0", "PRODID:-//Whistle//Duties//EN", "CALSCALE:GREGORIAN"]
-    for day, title in events:
-        # The same at each export, so that a calendar takes it for the same event; made of the day and the title alone.
-        uid = hashlib.sha256(f"{day} {title}".encode()).hexdigest()[:32]
+    for day, key, reference in events:
+        title = _title(key, reference)
+        # The same at each export, in any language, so that a calendar takes it for the same event.
+        with language.on_page(ENGLISH):
+            uid = hashlib.sha256(f"{day} {_title(key, reference)}".encode()).hexdigest()[:32]
         lines += ["BEGIN:VEVENT", f"UID:{uid}@whistle.invalid", f"DTSTAMP:{today:%Y%m%d}T000000Z"]
         lines += [f"DTSTART;VALUE=DATE:{day:%Y%m%d}", f"SUMMARY:{_escaped(title)}", "TRANSP:TRANSPARENT", "END:VEVENT"]
-    assert all(len(line.encode()) <= LINE for line in lines)
-    return "".join(f"{line}\r\n" for line in [*lines, "END:VCALENDAR"])
+    return "".join(f"{_folded(line)}\r\n" for line in [*lines, "END:VCALENDAR"])
+
+
+def _folded(line: str) -> str:
+    """A line in pieces of at most LINE bytes, each but the first after a space (RFC 5545, 3.1)."""
+    pieces, size = [""], 0
+    for character in line:
+        if size + len(character.encode()) > LINE:
+            pieces, size = [*pieces, " "], 1
+        pieces[-1] += character
+        size += len(character.encode())
+    return "\r\n".join(pieces)
 
 
 def _escaped(text: str) -> str:

@@ -12,9 +12,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from whistle.workstation import language
+from whistle.workstation.language import Text, t
+
 DAY = datetime.timedelta(days=1)
 CLOCKS = ("acknowledge", "feedback", "agreed")
 UNITS = {"days": 365, "working days": 250, "months": 12}  # with the most of each
+COUNTED = {"days": "office.days", "working days": "office.working_days", "months": "office.months"}
 MOST_FREE = 400  # lines of holidays
 LONGEST_RANGE = 60  # days of one line
 NUMBER = re.compile(r"[0-9]{1,3}")
@@ -30,8 +34,9 @@ class Clock:
     count: int
     unit: str
 
-    def __str__(self) -> str:
-        return f"{self.count} {self.unit if self.count != 1 else self.unit[:-1]}"
+    def words(self) -> str:
+        """How long it is."""
+        return t(COUNTED[self.unit], self.count)
 
 
 @dataclass(frozen=True)
@@ -112,8 +117,8 @@ def add_months(day: datetime.date, months: int) -> datetime.date:
 def parse_clock(count: str, unit: str) -> Clock:
     """A length of time as it was typed.  Raises ValueError."""
     if unit not in UNITS or not NUMBER.fullmatch(count) or int(count) > UNITS[unit]:
-        limits = ", ".join(f"{most} {name}" for name, most in UNITS.items())
-        raise ValueError(f"write a number; at most {limits}")
+        limits = Text(language.listed(Clock(most, name).words() for name, most in UNITS.items()))
+        raise ValueError(t("office.no_number", limits=limits))
     return Clock(int(count), unit)
 
 
@@ -121,7 +126,7 @@ def parse_free(text: str) -> tuple[str, ...]:
     """Holidays as they were typed, one a line: 2026-12-25, 12-25 or 2026-12-24 to 2027-01-01.  Raises ValueError."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > MOST_FREE:
-        raise ValueError(f"at most {MOST_FREE} lines")
+        raise ValueError(t("office.many_lines", MOST_FREE))
     return tuple(dict.fromkeys(day for line in lines for day in _days(line)))
 
 
@@ -131,10 +136,10 @@ def _days(line: str) -> list[str]:
         return [line]
     match = RANGE.fullmatch(line)
     if match is None:
-        raise ValueError("write each day on a line of its own, as 2026-12-25, or as 12-25 for every year")
+        raise ValueError(t("office.no_holiday", day="2026-12-25", each_year="12-25"))
     first, last = (parse_day(each) for each in (match[1], match[2] or match[1]))
     if not 0 <= (last - first).days < LONGEST_RANGE:
-        raise ValueError(f"a line holds at most {LONGEST_RANGE} days, the first one first")
+        raise ValueError(t("office.long_range", LONGEST_RANGE))
     return [(first + DAY * number).isoformat() for number in range((last - first).days + 1)]
 
 
@@ -143,9 +148,9 @@ def parse_day(text: str) -> datetime.date:
     try:
         day = datetime.date.fromisoformat(text.strip())
     except ValueError as exc:
-        raise ValueError("this is not a day: write it as 2026-12-31") from exc
+        raise ValueError(t("office.no_day", day="2026-12-31")) from exc
     if not 2000 <= day.year <= 2999:
-        raise ValueError("this day is too far away")
+        raise ValueError(t("office.far_day"))
     return day
 
 

@@ -8,6 +8,7 @@ from sqlalchemy import select
 from whistle.workstation.duties import clocks
 from whistle.workstation.duties.clocks import CLOCKS, Away, Office
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import CaseRow, OfficeRow
 from whistle.workstation.workstation import Workstation
 
@@ -39,14 +40,14 @@ def typed(workstation: Workstation, fields: Mapping[str, str], weekend: Sequence
     try:
         lengths = {name: clocks.parse_clock(fields[f"{name}-count"].strip(), fields[f"{name}-unit"]) for name in CLOCKS}
         if not all(lengths[name].count for name in ("acknowledge", "feedback")):
-            raise ValueError("a duty takes one day at least")
+            raise ValueError(t("office.no_time"))
         days = tuple(sorted({int(each) for each in weekend if each in map(str, range(WEEK))}))
         if len(days) == WEEK:
-            raise ValueError("leave one day of the week on which the office works")
+            raise ValueError(t("office.no_week"))
         away = _away(workstation, fields)
         return Office(**lengths, weekend=days, free=clocks.parse_free(fields.get("free", "")), away=away)
     except ValueError as exc:
-        raise Refused("this cannot be set", str(exc)) from exc
+        raise Refused(t("office.cannot_set"), exc.args[0]) from exc
 
 
 def _away(workstation: Workstation, fields: Mapping[str, str]) -> Away | None:
@@ -54,12 +55,12 @@ def _away(workstation: Workstation, fields: Mapping[str, str]) -> Away | None:
     if not first and not last:
         return None
     if not first or not last:
-        raise ValueError("write the first and the last day of your absence")
+        raise ValueError(t("office.half_absence"))
     away = Away(clocks.parse_day(first), clocks.parse_day(last), fields.get("cover", ""))
     if away.last < away.first:
-        raise ValueError("the last day of an absence is not before its first")
+        raise ValueError(t("office.absence_order"))
     if away.cover and away.cover not in colleagues(workstation):
-        raise ValueError("somebody else must cover, whom the manifest lists")
+        raise ValueError(t("office.no_cover"))
     return away
 
 
@@ -86,5 +87,5 @@ def reason(office: Office, what: str, day: datetime.date) -> str:
         return ""
     between = [by + clocks.DAY * number for number in range(1, (day - by).days + 1)]
     if any(office.is_away(each) for each in between):
-        return "you are away then"
-    return "the office is closed then" if not all(map(office.works, between)) else "to be ready in time"
+        return t("duties.reason_away")
+    return t("duties.reason_ready") if all(map(office.works, between)) else t("duties.reason_closed")

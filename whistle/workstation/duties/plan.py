@@ -8,17 +8,18 @@ from typing import NamedTuple
 from sqlalchemy import func, select
 
 from whistle.protocol.code.retrieval import reference
+from whistle.workstation import language
 from whistle.workstation.cases import case_list
 from whistle.workstation.duties import office
+from whistle.workstation.language import t
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
 TO_DO = {
-    "acknowledge": "Acknowledge receipt: tell the reporter that the report has come.",
-    "feedback": "Give feedback: tell the reporter what was done or is planned, and why.",
-    "agreed": "Do what was agreed for this day, or agree on another day in the case's status.",
+    "acknowledge": "duties.do_acknowledge",
+    "feedback": "duties.do_feedback",
+    "agreed": "duties.do_agreed",
 }
-WRITTEN = "The reply is written. It counts once the courier says that it is stored: exchange, and have it carried."
 NEAR = (2, 14)  # days ahead of which somebody is told
 WEEKS = 2  # that the list shows unless more are asked for
 COLUMNS = CASES.c.hash, CASES.c.title, CASES.c.deadlines, CASES.c.claimed
@@ -72,8 +73,8 @@ def alarm(workstation: Workstation) -> str:
     columns = [func.count().filter(CASES.c.due <= each) for each in last]
     row = workstation.vault.connection.execute(select(*columns).where(~CASES.c.muted)).one()
     late, near, far = (int(each) for each in row)
-    counts = {"late": late, "within two days": near - late, "within fourteen days": far - near}
-    return ", ".join(f"{count} {when}" for when, count in counts.items() if count)
+    counts = {"duties.alarm_late": late, "duties.alarm_near": near - late, "duties.alarm_far": far - near}
+    return language.current().conventions.comma.join(t(key, count) for key, count in counts.items() if count)
 
 
 def until(found: Sequence[Due], today: datetime.date, weeks: int) -> list[Due]:
@@ -90,8 +91,8 @@ def to_acknowledge(found: Sequence[Due]) -> list[str]:
 def heading(each: Due, today: datetime.date) -> str:
     """Under which heading something stands: late, now, or the day by which to act."""
     if each.day < today:
-        return "Late"
-    return "Today" if each.by <= today else f"{each.by:%A}, {each.by.day} {each.by:%B}"
+        return t("duties.heading_late")
+    return t("duties.heading_today") if each.by <= today else language.current().long_day(each.by)
 
 
 def muted(workstation: Workstation) -> int:
@@ -102,13 +103,12 @@ def muted(workstation: Workstation) -> int:
 
 def to_do(each: Due) -> str:
     """What to do, in a sentence."""
-    return WRITTEN if each.written else TO_DO[each.what]
+    return t("duties.written") if each.written else t(TO_DO[each.what])
 
 
 def left(each: Due, today: datetime.date) -> str:
     """How much time is left, in words."""
     days = (each.day - today).days
     if not days:
-        return "today"
-    count = f"{abs(days)} day{'' if abs(days) == 1 else 's'}"
-    return f"{count} left" if days > 0 else f"{count} late"
+        return t("transcript.today")
+    return t("transcript.days_left", days) if days > 0 else t("transcript.days_late", -days)

@@ -1,45 +1,43 @@
 """Texts for replies, by occasion and language, with fields in curly brackets.
 
-Those of `texts/` come with this program; the vault holds what an office wrote instead.  A field whose name is in FIELDS
-is filled in from the case; every other is for whoever writes, and a reply in which one is left is refused.
+Those of a catalogue come with this program; the vault holds what an office wrote instead.  A field whose name is in
+FIELDS is filled in from the case; every other is for whoever writes, and a reply in which one is left is refused.
 """
 
 import datetime
 import functools
 import re
-import tomllib
 from collections.abc import Mapping
-from pathlib import Path
 
 from sqlalchemy import select
 
 from whistle.protocol.untrusted_text import one_line, plain
-from whistle.translations import cldr
+from whistle.translations import catalogues, cldr
+from whistle.translations.catalogues import FIELD, REPLIES
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import TemplateRow
 from whistle.workstation.workstation import Workstation
 
-TEXTS = Path(__file__).parent / "texts"
 DEFAULT = "en"
 ACKNOWLEDGEMENT = "acknowledgement"
 OCCASIONS = {
-    ACKNOWLEDGEMENT: "Acknowledgement of receipt",
-    "question": "Asking for more",
-    "feedback": "Feedback",
-    "closing": "Closing",
-    "retaliation": "Asking about retaliation",
-    "elsewhere": "Not for us, and where to turn",
-}
+    ACKNOWLEDGEMENT: "texts.for_acknowledgement",
+    "question": "texts.for_question",
+    "feedback": "texts.for_feedback",
+    "closing": "texts.for_closing",
+    "retaliation": "texts.for_retaliation",
+    "elsewhere": "texts.for_elsewhere",
+}  # with the keys of what they are called
 MARKS = {ACKNOWLEDGEMENT: "acknowledgement", "feedback": "feedback", "closing": "feedback"}  # what a reply counts as
 FIELDS = {
-    "reference": "the case's reference",
-    "today": "today, in words",
-    "received": "the day on which the report came",
-    "feedback": "the last day for feedback",
-    "role": "your role, as reporters see it",
-}
-FIELD = re.compile(r"[{｛]([^{}｛｝\n]{1,100})[}｝]")
+    "reference": "texts.field_reference",
+    "today": "texts.field_today",
+    "received": "texts.field_received",
+    "feedback": "texts.field_feedback",
+    "role": "texts.field_role",
+}  # with the keys of what they are
 LONGEST, LONGEST_OCCASION, MOST = 20_000, 40, 500  # characters of a text, of an occasion; texts
 LANGUAGE = re.compile(r"[a-z]{2,8}(-[a-z0-9]{1,8}){0,3}")
 Key = tuple[str, str]  # occasion, language
@@ -49,9 +47,9 @@ Key = tuple[str, str]  # occasion, language
 def shipped() -> Mapping[Key, str]:
     """The texts that come with this program."""
     return {
-        (occasion, path.stem): text.strip()
-        for path in sorted(TEXTS.glob("*.toml"))
-        for occasion, text in tomllib.loads(path.read_text("utf-8")).items()
+        (key.partition(".")[2], code): str(text)
+        for code, translation in catalogues.shipped(REPLIES).items()
+        for key, text in translation.messages.items()
     }
 
 
@@ -66,6 +64,11 @@ def all_of(workstation: Workstation) -> dict[Key, str]:
     return {key: text for key, text in order if text}
 
 
+def title(occasion: str) -> str:
+    """What an occasion is called."""
+    return t(OCCASIONS[occasion]) if occasion in OCCASIONS else occasion
+
+
 def language_for(workstation: Workstation, language: str, occasion: str = ACKNOWLEDGEMENT) -> str:
     """The language of the text for a reporter's language: that, its main one, or DEFAULT."""
     texts, main = all_of(workstation), language.partition("-")[0]
@@ -77,13 +80,13 @@ def save(workstation: Workstation, occasion: str, language: str, text: str) -> K
     key = one_line(occasion), language.strip().lower()
     whole = plain(text).strip()
     if not 0 < len(key[0]) <= LONGEST_OCCASION:
-        raise Refused("a text is for an occasion", f"name it in at most {LONGEST_OCCASION} characters")
+        raise Refused(t("texts.no_occasion"), t("texts.no_occasion_hint", LONGEST_OCCASION))
     if not LANGUAGE.fullmatch(key[1]):
-        raise Refused("this is no language", "write its code, such as en, ar, zh, fr, ru or es")
+        raise Refused(t("texts.no_language"), t("texts.no_language_hint", codes="en, ar, zh, fr, ru, es"))
     if len(whole) > LONGEST:
-        raise Refused(f"a text has at most {LONGEST} characters", "shorten it")
+        raise Refused(t("texts.too_long", LONGEST), t("texts.too_long_hint"))
     if len(all_of(workstation)) >= MOST and key not in all_of(workstation):
-        raise Refused(f"there are {MOST} texts already", "remove one first")
+        raise Refused(t("texts.too_many", MOST), t("texts.too_many_hint"))
     with workstation.change():
         workstation.vault.session.merge(TemplateRow(occasion=key[0], language=key[1], text=whole))
     return key
@@ -109,7 +112,7 @@ def offered(workstation: Workstation, case: Case) -> list[tuple[str, list[tuple[
     """
     by: dict[str, list[tuple[str, str]]] = {}
     for occasion, language in all_of(workstation):
-        by.setdefault(language, []).append((f"{language}/{occasion}", OCCASIONS.get(occasion, occasion)))
+        by.setdefault(language, []).append((f"{language}/{occasion}", title(occasion)))
     spoken = case.report.language if case.report else DEFAULT
     order = [spoken, spoken.partition("-")[0], *workstation.profile["languages"], *sorted(by)]
     return [(language, by[language]) for language in dict.fromkeys(order) if language in by]
@@ -129,8 +132,10 @@ def begun(workstation: Workstation, case: Case, name: str, typed: Mapping[str, s
 def check(text: str) -> None:
     """Raise Refused if a field is left."""
     if left := len(FIELD.findall(text)):
-        what = "a field in curly brackets is" if left == 1 else f"{left} fields in curly brackets are"
-        raise Refused(f"{what} not filled in yet", "write there what belongs, or take it out with its brackets")
+        raise Refused(
+            t("texts.unfilled", left),
+            t("texts.unfilled_hint"),
+        )
 
 
 def in_words(day: datetime.date, language: str) -> str:

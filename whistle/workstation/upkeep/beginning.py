@@ -11,12 +11,10 @@ from whistle.workstation import backup
 from whistle.workstation.app.desk import LONGEST
 from whistle.workstation.app.pages import desk
 from whistle.workstation.errors import Refused, VaultError
+from whistle.workstation.language import t
 from whistle.workstation.profile import check_profile
 from whistle.workstation.vault.storage import Vault
 from whistle.workstation.workstation import Workstation
-
-MADE = "The workstation is made. Now write your public file for the root keeper, trust the root, and make a backup."
-RESTORED = "Restored. Exchange a stick that the courier fills from today on: before that, nothing can be written."
 
 beginning = flask.Blueprint("beginning", __name__)
 
@@ -31,15 +29,15 @@ def new() -> Response:
     def make() -> Workstation:
         check_profile(name, role, languages)
         if not languages:
-            raise Refused("no language was given", "codes like en or ar, with commas between them")
+            raise Refused(t("begin.no_language"), t("begin.no_language_hint"))
         secret = _secret("passphrase")
         if secret != form.get("again", ""):
-            raise Refused("the two passphrases do not match", "type the same one twice")
+            raise Refused(t("begin.no_match"), t("begin.no_match_hint"))
         return Workstation.create(
             desk().folder, secret, name=name, role=role, languages=languages, profile=_profile(), today=desk().today
         )
 
-    return _begin(make, MADE)
+    return _begin(make, t("begin.made"))
 
 
 @beginning.post("/restore")
@@ -49,11 +47,11 @@ def restore() -> Response:
     def make() -> Workstation:
         place = Path(flask.request.form.get("backup", "").strip())
         if not (place.is_absolute() and place.is_dir()):
-            raise Refused("there is no such folder", "type the whole path of the backup's folder")
+            raise Refused(t("backup.no_folder"), t("begin.no_folder_hint"))
         secret = _secret("passphrase")
         return backup.restore(place, desk().folder, secret, secret, _profile())
 
-    return _begin(make, RESTORED)
+    return _begin(make, t("begin.restored"))
 
 
 def _begin(make: Callable[[], Workstation], said: str) -> Response:
@@ -75,7 +73,7 @@ def _begin(make: Callable[[], Workstation], said: str) -> Response:
 def _secret(name: str) -> str:
     secret = flask.request.form.get(name, "")
     if not 0 < len(secret.encode("utf-8", "surrogatepass")) <= LONGEST:
-        raise Refused("no passphrase was typed, or one that is too long", f"at most {LONGEST} bytes")
+        raise Refused(t("lock.no_passphrase"), t("lock.no_passphrase_hint", LONGEST))
     return secret
 
 

@@ -12,9 +12,8 @@ from whistle.workstation.app.pages import case_named, session
 from whistle.workstation.cases import case_export
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.errors import Refused
+from whistle.workstation.language import t
 from whistle.workstation.vault import removal
-
-LATER = "Import the next stick, and try again."
 
 records = flask.Blueprint("records", __name__)
 records.context_processor(pages.terms)
@@ -26,7 +25,7 @@ def export(name: str) -> Response:
 
     def write(case: Case, to: Path) -> None:
         folder, failed = case_export.export(session().workstation, case, to)
-        session().say(f"The record lies in {folder}. It has left the vault.")
+        session().say(t("records.exported", folder=str(folder)))
         _say_failed(failed)
 
     return _taken_out(name, write)
@@ -38,8 +37,7 @@ def save_all(name: str) -> Response:
 
     def write(case: Case, to: Path) -> None:
         saved, failed = case_export.save_all(session().workstation, case, to / case.reference)
-        what = f"{len(saved)} file{'' if len(saved) == 1 else 's'}"
-        session().say(f"Saved, verified, in {to / case.reference}: {what}. What opens them can be attacked by them.")
+        session().say(t("records.saved", len(saved), folder=str(to / case.reference)))
         _say_failed(failed)
 
     return _taken_out(name, write)
@@ -65,7 +63,7 @@ def delete(name: str) -> Response:
         case = case_named(name)
         removal.remove(session().workstation, case)
         session().typed.pop(case.id, None)
-        session().say(f"Case {case.reference} is deleted from this computer.")
+        session().say(t("delete.done", reference=case.reference))
 
     return pages.done(do)
 
@@ -76,7 +74,7 @@ def _taken_out(name: str, write: Callable[[Case, Path], None]) -> Response:
     def do() -> None:
         to = Path(typed) if typed else session().saved
         if typed and not (to.is_absolute() and to.is_dir()):
-            raise Refused("there is no such folder", "type its whole path, or leave it empty")
+            raise Refused(t("backup.no_folder"), t("records.no_folder_hint"))
         write(case_named(name), to)
 
     return pages.done(do, flask.url_for("pages.case", name=name))
@@ -84,4 +82,4 @@ def _taken_out(name: str, write: Callable[[Case, Path], None]) -> Response:
 
 def _say_failed(failed: list[str]) -> None:
     if failed:
-        session().say(f"{len(failed)} could not be saved: {failed[0]}.", LATER, good=False)
+        session().say(t("records.failed", len(failed), first=failed[0]), t("records.later"), good=False)

@@ -12,8 +12,21 @@ from whistle.workstation.app.pages import session
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import deliveries, outbox
 from whistle.workstation.exchange.deliveries import Sent
+from whistle.workstation.language import t
 
 LISTED = 50  # in a page
+TITLES = {
+    "reply": "sent.your_reply",
+    "note": "sent.your_note",
+    "status": "sent.your_status",
+    "grant": "sent.your_grant",
+}
+AGAIN = {
+    "reply": "sent.again_label_reply",
+    "note": "sent.again_label_note",
+    "status": "sent.again_label_status",
+    "grant": "sent.again_label_grant",
+}
 
 sent_pages = flask.Blueprint("sent", __name__)
 sent_pages.context_processor(pages.terms)
@@ -44,7 +57,8 @@ def shown() -> str:
     return flask.render_template(
         "sent.html",
         rows=[Row(each, station.message(each.hash).message, each.missed(today)) for each in some],
-        total=len(ordered),
+        titles=TITLES,
+        again=AGAIN,
         number=number,
         last=max(1, -(-len(ordered) // LISTED)),
     )
@@ -63,8 +77,8 @@ def _again() -> None:
     if hash:
         hashes = [hash] if hash in delivered else []
     if not hashes:
-        raise Refused("there is nothing to send again", "exchange, and look again")
+        raise Refused(t("sent.none_again"), t("tray_pages.look_again"))
     count = outbox.send_again(current.workstation, hashes)
-    current.say(f"{count} message{'' if count == 1 else 's'} sent again with the next exchange.", good=count > 0)
+    current.say(t("sent.done", count), good=count > 0)
     if count < len(hashes):
-        current.say(f"{len(hashes) - count} not here any more: write the reply anew.", good=False)
+        current.say(t("sent.gone", len(hashes) - count), good=False)

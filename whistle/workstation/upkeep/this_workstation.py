@@ -15,10 +15,10 @@ from whistle.workstation.app.pages import session
 from whistle.workstation.errors import Refused, Untrusted
 from whistle.workstation.exchange import exchange as exchanges
 from whistle.workstation.exchange.imports import import_files
+from whistle.workstation.language import t
 from whistle.workstation.vault import check as checks
 
 LARGEST_KEY = 1024  # bytes of a root's published key
-DIGITS = "{digits} are the roots' digits. Compare them with whoever keeps the root, aloud, before you import anything."
 
 this_workstation = flask.Blueprint("own", __name__)
 this_workstation.context_processor(pages.terms)
@@ -51,9 +51,9 @@ def _public() -> None:
     data = current.workstation.public_file()
     path = current.saved / f"{current.workstation.signing.public.key_id.hex()}.reviewer"
     files.write(files.private_folder(current.saved) / path.name, data, 0o644)
-    current.say(f"Hand {path} to the root keeper, and tell them these digits: {enrolment.digits(data)}")
+    current.say(t("own.hand_over", path=str(path), digits=enrolment.digits(data)))
     if new:
-        current.say("New keys were made: make a new backup too.")
+        current.say(t("own.new_keys"))
 
 
 @this_workstation.post("/workstation/roots")
@@ -65,8 +65,8 @@ def roots() -> Response:
         try:
             keys = [PublicKey.from_file(data) for data in given]
         except ProtocolError as exc:
-            raise Untrusted("this is not a published root key", "it is a file of two lines that ends in .pub") from exc
-        session().say(DIGITS.format(digits=session().workstation.trust.pin(keys)))
+            raise Untrusted(t("trust.no_root_key"), t("trust.no_root_key_hint")) from exc
+        session().say(t("own.compare", digits=session().workstation.trust.pin(keys)))
 
     return _done(do)
 
@@ -78,7 +78,7 @@ def take_in() -> Response:
     def do() -> None:
         place = Path(flask.request.form.get("place", "").strip())
         if not place.is_absolute():
-            raise Refused("there is no such file or folder", "type its whole path")
+            raise Refused(t("own.no_place"), t("own.no_place_hint"))
         done = import_files(session().workstation, exchanges.parts(place))
         session().say(*done.lines(), good=not (done.altered or done.findings))
 
@@ -91,7 +91,7 @@ def accept() -> Response:
 
     def do() -> None:
         session().workstation.trust.accept_clock()
-        session().say("Today's date is accepted.")
+        session().say(t("own.accepted"))
 
     return _done(do)
 
@@ -103,9 +103,9 @@ def check() -> Response:
     def do() -> None:
         found = checks.faults(session().workstation)
         if found:
-            session().say("Not all of this is whole. Restore the newest backup into a new folder.", *found, good=False)
+            session().say(t("own.not_whole"), *found, good=False)
         else:
-            session().say("Everything is there and whole.")
+            session().say(t("own.whole"))
 
     return _done(do)
 

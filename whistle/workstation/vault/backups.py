@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 from sqlalchemy import delete, func, select
 
+from whistle.workstation.language import t
 from whistle.workstation.vault.models import BackupRow, ServerDay
 from whistle.workstation.vault.storage import Vault
 
@@ -26,7 +27,7 @@ def forget(vault: Vault, id: str) -> None:
 def ago(day: datetime.date, today: datetime.date) -> str:
     """How long ago a day was, in words."""
     days = (today - day).days
-    return "today" if days <= 0 else "yesterday" if days == 1 else f"{days} days ago"
+    return t("transcript.today") if days <= 0 else t("backup.yesterday") if days == 1 else t("backup.days_ago", days)
 
 
 def reminder(vault: Vault, today: datetime.date) -> str:
@@ -35,5 +36,4 @@ def reminder(vault: Vault, today: datetime.date) -> str:
     last, began = vault.session.execute(select(newest, first)).one()  # one statement, since every page asks
     if began is None or today - (last or began) < OFTEN:
         return ""
-    since = f"The newest backup is of {last}" if last else "There is no backup of this workstation"
-    return f"{since}: if this computer breaks, what came since is lost. Make a backup."
+    return t("backup.reminder", day=last) if last else t("backup.reminder_none")

@@ -18,6 +18,7 @@ from whistle.protocol.trust import manifest as manifests
 from whistle.protocol.trust.manifest import SignedManifest
 from whistle.workstation.cases import case_list, entries, overview
 from whistle.workstation.errors import VaultError
+from whistle.workstation.language import t
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import index, search
 from whistle.workstation.vault.database import DATABASE
@@ -30,6 +31,7 @@ DERIVED = (
     *("rank", "due", "status", "urgent", "reopened", "unread", "deadlines", "faulty"),
     *("claimed", "channel", "language", "stated", "muted"),
 )
+RESTS = {"missing": "check.rest_missing", "damaged": "check.rest_damaged"}
 Progress = Callable[[int, int], None]
 
 
@@ -40,7 +42,7 @@ def faults(workstation: Workstation, progress: Progress | None = None) -> list[s
     steps = (_database, _index, _keys, _manifests, _messages, _cases, _blocks)
     for count, step in enumerate(steps, start=1):
         found = list(step(workstation))
-        lines += found[:SHOWN] + ([f"… and {len(found) - SHOWN} more like that."] if len(found) > SHOWN else [])
+        lines += found[:SHOWN] + ([t("check.more", len(found) - SHOWN)] if len(found) > SHOWN else [])
         if progress:
             progress(count, len(steps))
     return lines
@@ -49,11 +51,11 @@ def faults(workstation: Workstation, progress: Progress | None = None) -> list[s
 def _database(workstation: Workstation) -> Iterator[str]:
     session = workstation.vault.session
     if session.execute(text("PRAGMA cipher_integrity_check")).first():
-        yield f"{DATABASE}: a page was altered or is damaged."
+        yield t("check.page", file=DATABASE)
     elif session.scalar(text("PRAGMA integrity_check(1)")) != "ok":
-        yield f"{DATABASE}: its tables and their indexes disagree."
+        yield t("check.tables", file=DATABASE)
     if session.execute(text("PRAGMA foreign_key_check")).first():
-        yield f"{DATABASE}: a row lacks the one to which it belongs."
+        yield t("check.rows", file=DATABASE)
 
 
 def _index(workstation: Workstation) -> Iterator[str]:
@@ -62,24 +64,24 @@ def _index(workstation: Workstation) -> Iterator[str]:
         with workstation.change():
             index.check(session)
     except VaultError:
-        yield "The index for searching is damaged."
+        yield t("check.index")
         return
     whole = select(func.count()).select_from(MessageRow).where(MessageRow.indexed == MessageRow.WHOLE)
     named = select(func.count()).select_from(CASES).where(search.DESCRIBED)
     if (session.scalar(whole) or 0) + (session.scalar(named) or 0) != index.size(session):
-        yield "The index for searching does not know the messages and titles that it should."
+        yield t("check.index_lacks")
 
 
 def _keys(workstation: Workstation) -> Iterator[str]:
     try:
         key, periods = workstation.signing, workstation.periods()
     except (ProtocolError, ValueError):
-        yield "A secret key of this workstation is damaged: no backup made from now on would open."
+        yield t("check.key")
         return
     if not any(period.first <= workstation.today() for period in periods):
-        yield "No identity has begun: the backup has nobody to be sealed to."
+        yield t("check.identity")
     if workstation.trust.serials() and workstation.trust.listed(key.public) is None:
-        yield "No manifest lists this workstation's signing key."
+        yield t("check.unlisted")
 
 
 def _manifests(workstation: Workstation) -> Iterator[str]:
@@ -92,7 +94,7 @@ def _manifests(workstation: Workstation) -> Iterator[str]:
                 manifests.check_after(chain, signed)
             chain.append(signed)
         except ProtocolError:
-            yield f"Manifest {serial} is not signed by a pinned root, or does not follow the one before it."
+            yield t("check.manifest", serial=serial)
 
 
 def _messages(workstation: Workstation) -> Iterator[str]:
@@ -100,11 +102,11 @@ def _messages(workstation: Workstation) -> Iterator[str]:
     rows = select(MessageRow.hash, MessageRow.line, CaseRow.hash).join(CaseRow).order_by(MessageRow.id)
     for hash, line, case in workstation.vault.session.execute(rows.execution_options(yield_per=case_list.SLICE)):
         if not _is_whole(hash, line, case):
-            yield f"A message of case {_named(case)} is not what was stored: {hash[:16]}."
+            yield t("check.message", reference=_named(case), hash=hash[:16])
     waiting = select(WaitingMessage.hash, WaitingMessage.line, WaitingMessage.case)
     for hash, line, case in workstation.vault.session.execute(waiting):
         if not _is_whole(hash, line, case):
-            yield f"A message that waits for case {_named(case)} is not what was stored: {hash[:16]}."
+            yield t("check.message_waits", reference=_named(case), hash=hash[:16])
 
 
 def _is_whole(hash: str, line: bytes, case: str) -> bool:
@@ -121,11 +123,11 @@ def _cases(workstation: Workstation) -> Iterator[str]:
         loaded = overview.load(workstation, case)
         row = workstation.vault.connection.execute(shown.where(CASES.c.hash == case)).one()
         if not loaded.entries:
-            yield f"Case {_named(case)} has no messages."
+            yield t("check.no_messages", reference=_named(case))
             continue
         derived = case_list.derived(loaded, row.start)
         if any(getattr(row, name) != derived[name] for name in DERIVED):
-            yield f"What the list shows of case {_named(case)} is not what its messages say."
+            yield t("check.list", reference=_named(case))
 
 
 def _blocks(workstation: Workstation) -> Iterator[str]:
@@ -136,15 +138,18 @@ def _blocks(workstation: Workstation) -> Iterator[str]:
     own = session.execute(select(OutgoingBlock.id, OutgoingBlock.sha256))
     wanted |= {row.id: row.sha256 for row in own}
     for id, sha256 in sorted(wanted.items()):
+        path = f"blocks/{id.hex()[:2]}/{id.hex()}"
         try:
             if not any(hashlib.sha256(each).digest() == sha256 for each in blocks.versions(id)):
-                yield f"The piece of a file blocks/{id.hex()[:2]}/{id.hex()} is not what was stored."
+                yield t("check.block", path=path)
         except OSError as exc:
-            why = "is missing" if isinstance(exc, FileNotFoundError) else f"cannot be read ({exc.strerror})"
-            yield f"The piece of a file blocks/{id.hex()[:2]}/{id.hex()} {why}."
+            if isinstance(exc, FileNotFoundError):
+                yield t("check.block_missing", path=path)
+            else:
+                yield t("check.block_unread", path=path, reason=str(exc.strerror))
     for item in (*tray.items(workstation), *tray.items(workstation, aside=True)):
         if not all(map(blocks.complete, item.files)):
-            yield f"A file of your {item.what} in the tray, number {item.id}, is not whole."
+            yield t("check.tray", number=item.id)
     mine = select(MessageRow.hash).where(MessageRow.via == "own").order_by(MessageRow.id)
     for hash in session.scalars(mine).all():
         yield from _own_files(workstation, hash)
@@ -156,11 +161,11 @@ def _own_files(workstation: Workstation, hash: str) -> Iterator[str]:
     content, rest = entries.open_rest(workstation, signed.message)
     case = _named(signed.message.case)
     if rest != "whole":
-        yield f"The content of a message of yours in case {case} is {rest}."
+        yield t(RESTS[rest], reference=case)
     elif isinstance(content, Body):
         missing = [each.name for each in content.attachments if not workstation.blocks.complete(each)]
         if missing:
-            yield f"{len(missing)} of your files in case {case} are not whole."
+            yield t("check.own_files", len(missing), reference=case)
 
 
 def _named(case: str) -> str:
