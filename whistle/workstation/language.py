@@ -8,6 +8,7 @@ that asks for the passphrase is in that language too: a copy of the folder shows
 import datetime
 import functools
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
@@ -27,6 +28,7 @@ from whistle.translations.translation import Translation
 FILE = "language"  # beside the vault
 LONGEST = 16  # bytes of a code
 ISOLATED = "\u2068{}\u2069"  # first strong isolate: a value's direction does not disturb the sentence around it
+RIGHT_TO_LEFT = ("R", "AL")  # of letters
 MARK = "\x1e"  # before a stored text; in no sentence
 
 _page: ContextVar[Translation | None] = ContextVar("page", default=None)
@@ -177,8 +179,11 @@ def _filled(value: object) -> str:
         return value
     if isinstance(value, datetime.date):
         return day(value)
-    safe = plain(str(value))
-    return ISOLATED.format(safe) if isinstance(value, str) and current().direction == "rtl" else safe
+    safe, page = plain(str(value)), _page.get()
+    if page is None or not isinstance(value, str):
+        return safe
+    other = page.direction == "rtl" or any(unicodedata.bidirectional(char) in RIGHT_TO_LEFT for char in safe)
+    return ISOLATED.format(safe) if other else safe
 
 
 def _packed(value: object) -> object:

@@ -86,9 +86,9 @@ def person(workstation: Workstation, id: str) -> str:
     """A reviewer's role and id, by the newest manifest."""
     newest = workstation.trust.newest().manifest
     if id == RECOVERY and newest.recovery:
-        return f"{plain(newest.recovery.name)} ({RECOVERY})"
+        return t("transcript.person", name=newest.recovery.name, id=RECOVERY)
     listed = newest.reviewer(id)
-    return f"{plain(listed.role or listed.name)} ({id})" if listed else t("transcript.unlisted", id=id)
+    return t("transcript.person", name=listed.role or listed.name, id=id) if listed else t("transcript.unlisted", id=id)
 
 
 def channel(workstation: Workstation, case: Case) -> str:
