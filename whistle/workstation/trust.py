@@ -171,10 +171,10 @@ class Trust:
     def _follow(self, offered: list[SignedManifest]) -> int:
         serials = self.serials()
         if serials and offered[-1].manifest.serial < serials[-1]:
-            raise Expired("the manifest is older than one that was seen before")
+            raise Expired(t("trust.older"))
         for signed in offered:
             if signed.manifest.serial in serials and self.manifest(signed.manifest.serial).data != signed.data:
-                raise Forged("it has the serial of another that was seen before")
+                raise Forged(t("trust.same_serial"))
         new = [signed for signed in offered if not serials or signed.manifest.serial > serials[-1]]
         row = [*map(self.manifest, serials), *new]
         for place in range(max(len(serials), 1), len(row)):
