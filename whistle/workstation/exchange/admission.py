@@ -143,8 +143,7 @@ def _check_signer(workstation: Workstation, signed: Signed) -> None:
         workstation.trust.people().signer(signed)
     except Forged as exc:
         if signed.message.keys.serial > _newest(workstation):
-            why = "the manifest with which it was sealed has not come yet, and may list its signer"
-            raise Waiting(why, MANIFEST) from exc
+            raise Waiting("its manifest, which may list its signer, has not come yet", MANIFEST) from exc
         raise Damaged(str(exc)) from exc
 
 
