@@ -2,7 +2,9 @@
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import flask
 import hypothesis
@@ -10,6 +12,10 @@ import psutil
 import pytest
 from flask.templating import Environment
 from jinja2.bccache import Bucket, BytecodeCache
+from sqlalchemy import Engine, event
+
+from whistle.store import schema
+from whistle.workstation.vault import database
 
 WORKER = 2 * 1024**3  # bytes of memory that one may take, its browsers included
 IN_MEMORY = 8 * 1024**3  # bytes free; the files of gigabytes in some tests take two of them
@@ -42,7 +48,63 @@ def _share_compiled_templates() -> None:
     flask.Flask.create_jinja_environment = sharing  # type: ignore[method-assign]
 
 
+class Migrations:
+    """What the migrations say to a new SQLite database, said again to the next: Alembic takes longer to find it out."""
+
+    TABLES = "SELECT count(*) FROM sqlite_schema"
+    ASKING = ("SELECT", "PRAGMA", "BEGIN", "COMMIT")
+
+    def __init__(self) -> None:
+        self._said: list[tuple[str, Any]] = []
+
+    def run(self, engine: Engine, migrate: Callable[[], None]) -> None:
+        """Bring a database to the newest revision; one that is not new, or not SQLite, as ever."""
+        with engine.connect() as connection:
+            is_new = engine.dialect.name == "sqlite" and not connection.exec_driver_sql(self.TABLES).scalar()
+        if not is_new:
+            migrate()
+        elif self._said:
+            self._repeat(engine)
+        else:
+            self._said = self._listen(engine, migrate)
+
+    def _listen(self, engine: Engine, migrate: Callable[[], None]) -> list[tuple[str, Any]]:
+        said = []
+
+        def note(connection: Any, cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+            if not statement.lstrip().startswith(self.ASKING):
+                said.append((statement, parameters))
+
+        event.listen(engine, "before_cursor_execute", note)
+        migrate()
+        event.remove(engine, "before_cursor_execute", note)
+        return said
+
+    def _repeat(self, engine: Engine) -> None:
+        with engine.begin() as connection:
+            bare = connection.connection.driver_connection
+            if bare is not None and not bare.in_transaction:
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
+            for statement, parameters in self._said:
+                connection.exec_driver_sql(statement, parameters)
+
+
+def _say_migrations_again() -> None:
+    of_store, of_vault = Migrations(), Migrations()
+    migrate, prepare = schema._migrate, database.prepare
+
+    def migrating(engine: Engine, how: str, revision: str) -> None:
+        if (how, revision) == ("upgrade", "head"):
+            of_store.run(engine, lambda: migrate(engine, how, revision))
+        else:
+            migrate(engine, how, revision)
+
+    schema._migrate = migrating
+    database.prepare = lambda engine: of_vault.run(engine, lambda: prepare(engine))
+
+
 _share_compiled_templates()
+_say_migrations_again()
 hypothesis.settings.register_profile("untimed", deadline=None)  # many tests run at once
 hypothesis.settings.load_profile("untimed")
 

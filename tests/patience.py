@@ -12,9 +12,9 @@ PATIENCE = 2000 if TRIAL else 600  # seconds for one step of a program, a browse
 WHOLE = 4 * PATIENCE  # seconds for all that one program does
 
 
-def until(done: Callable[[], bool], what: str) -> None:
-    """Wait until something is so."""
+def until(done: Callable[[], bool], what: str, pause: float = 0.05) -> None:
+    """Wait until something is so; `pause` is in seconds, more where a look is work."""
     end = time.monotonic() + PATIENCE
     while not done():
         assert time.monotonic() < end, f"not within {PATIENCE} seconds: {what}"
-        time.sleep(0.05)
+        time.sleep(pause)

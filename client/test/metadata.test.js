@@ -23,7 +23,9 @@ import {
   segment,
 } from "./pictures.js";
 
-const ROUNDS = process.env.WHISTLE_TRIAL === "1" ? 20_000 : 1_500;
+const TRIAL = process.env.WHISTLE_TRIAL === "1";
+const ROUNDS = TRIAL ? 20_000 : 600;
+const CUT = TRIAL ? 1 : 4; // bytes from one place at which a picture is cut off to the next
 
 /**
  * @param {Uint8Array} bytes
@@ -200,7 +202,7 @@ test("a space of colours that is known becomes the same profile whatever its own
 test("every picture that is cut off is refused", async () => {
   for (const whole of [plantedPng(6), plantedJpeg(jpeg(), 6), ...PLAIN.values()]) {
     const last = Math.max(whole.indexOf("IEND") + 8, whole.lastIndexOf(Uint8Array.of(0xff, 0xd9)) + 2);
-    for (let length = 0; length < last; length++) {
+    for (let length = 0; length < last; length += CUT) {
       await assert.rejects(bytesOf(whole.subarray(0, length)), { kind: "unclean" });
     }
   }

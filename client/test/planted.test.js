@@ -8,6 +8,7 @@ import { clean } from "../src/pictures/metadata.js";
 import { PLAIN } from "./odd_pictures.js";
 import { chunk, partsOf, profile, rowsOf, segment } from "./pictures.js";
 
+const TRIAL = process.env.WHISTLE_TRIAL === "1";
 const LEAST = 5; // bytes in a row that are not there by chance
 const SECRET = Buffer.from("N52.5200E13.4050-SN12345-Jane Roe", "latin1");
 
@@ -68,7 +69,8 @@ for (const [name, whole] of JPEGS) {
   test(`${name}: a segment of any kind, anywhere`, async () => {
     let cleaned = 0;
     for (let marker = 0xc0; marker < 0xff; marker++) {
-      for (const { start } of partsOf(whole)) {
+      // at each place in its turn, and the next kind at the next; a trial has every kind at each
+      for (const { start } of partsOf(whole).filter((_, place) => TRIAL || place % 4 === marker % 4)) {
         cleaned += Number(await isGone(put(whole, start, start, segment(marker, SECRET))));
       }
     }

@@ -2,8 +2,6 @@
 
 import contextlib
 import datetime
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -233,10 +231,10 @@ instance.utc_now, clock._system_day = now, lambda: now().date()
 
 
 def operate(server: Server, *command: str) -> tuple[int, str]:
-    """An operator's command at the server's machine: its exit status, and all that it says."""
-    whole = [sys.executable, "-c", server.program, "server", *command, "--folder", str(server.folder)]
-    done = subprocess.run(whole, capture_output=True, text=True, timeout=300, check=False)
-    return done.returncode, done.stdout + done.stderr
+    """An operator's command at the server's machine, in this process: its exit status, and all that it says."""
+    done = CliRunner().invoke(commands.server, [*command, "--folder", str(server.folder)])
+    assert done.exception is None or isinstance(done.exception, SystemExit)
+    return done.exit_code, done.output
 
 
 def look(server: Server, code: str) -> str:
@@ -247,13 +245,22 @@ def look(server: Server, code: str) -> str:
 
 
 @pytest.fixture
-def machine(tmp_path: Path) -> tuple[Server, Path]:
-    """A server, and the file that says how many seconds its machine's clock is off: until noon, in the beginning."""
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Server, Path]:
+    """A server, and the file that says how many seconds its machine's clock is off: until noon, in the beginning.
+
+    This process goes by that clock too.
+    """
     now, file = datetime.datetime.now(datetime.UTC), tmp_path / "off"
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     file.write_text(str(int((noon - now).total_seconds())))
     server = Server.make(tmp_path / "server")
     server.program = shifted(file)
+
+    def shifted_now() -> datetime.datetime:
+        return datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=int(file.read_text()))
+
+    monkeypatch.setattr("whistle.server.instance.utc_now", shifted_now)
+    monkeypatch.setattr("whistle.store.clock._system_day", lambda: shifted_now().date())
     return server, file
 
 
