@@ -57,7 +57,9 @@ def start(**more):
     allowed = all(do(RENDERER) for do in Events.initialized.done)
     told["flags"] = os.environ.get("QTWEBENGINE_CHROMIUM_FLAGS")
     told["cache"] = os.environ.get("XDG_CACHE_HOME")
-    LOG.write_text(json.dumps(told))
+    half = LOG.with_name("half")
+    half.write_text(json.dumps(told))
+    half.rename(LOG)
     if not allowed:
         return
     for do in Events.loaded.done:
@@ -95,7 +97,7 @@ def started(environment: dict[str, str], *before: str) -> Iterator["subprocess.P
 
 def told(folder: Path) -> dict[str, Any]:
     """What the window was asked for."""
-    until(lambda: (folder / "told").exists() and bool((folder / "told").read_text()), "a window")
+    until((folder / "told").exists, "a window")
     found = json.loads((folder / "told").read_text())
     assert isinstance(found, dict)
     return found

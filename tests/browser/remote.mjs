@@ -12,6 +12,7 @@ const given = JSON.parse(process.argv[2]);
 const LEADING = {
   click: (walker, selector) => walker.click(selector),
   keyboard: (walker, selector) => walker.page.focus(selector).then(() => walker.page.keyboard.press("Enter")),
+  enter: (walker) => walker.page.keyboard.press("Enter"),
   submit: (walker, selector) => walker.submit(selector),
 };
 
@@ -25,7 +26,7 @@ const STEPS = {
   press: (walker, step) => walker.press(step),
   go: (walker, step) => walker.go(step),
   click: (walker, selector) => walker.click(selector),
-  /** Press what brings another page: by a click, by keyboard, or by sending the form that is named. */
+  /** Press what brings another page: by a click, by keyboard, by Enter where the focus is, or by sending the form. */
   leads: async (walker, selector, how = "click") => {
     const { page } = walker;
     await page.evaluate("document.wasHere = true");

@@ -1,8 +1,6 @@
 """Where more arrives than the server takes: why, for how long, and that nothing is stored, with script on and off."""
 
 import os
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import flask
@@ -12,6 +10,7 @@ from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
 from tests.browser.walks import BROWSERS, PAIRS, TEXTS
+from tests.patience import until
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import Visitor, config, still
 from whistle.server.config import Rate
@@ -29,15 +28,6 @@ def limit(app: flask.Flask, tmp_path: Path, **rates: Rate) -> None:
     """Let the server have other limits from now on, and a clock that stands still."""
     still(app)
     app.extensions["whistle_limits"]._config = config(tmp_path, rates={**config(tmp_path).rates, **rates})
-
-
-def until(met: Callable[[], bool]) -> None:
-    """Wait for something, a minute at most."""
-    for _ in range(600):
-        if met():
-            return
-        time.sleep(0.1)
-    raise AssertionError("it did not come")
 
 
 @pytest.mark.parametrize(("name", "language"), PAIRS)
@@ -66,7 +56,7 @@ def test_it_is_asked_before_an_upload(
         assert not page("told", "!!document.querySelector('main .summary [data-do=plain]')")
         assert page("value", "#text") == TEXTS[language]
         assert line.asked.count("/api/block") <= 1 and "/api/store" not in line.asked
-        until(lambda: on_disk(app.extensions[NAME]) == 0)
+        until(lambda: on_disk(app.extensions[NAME]) == 0, "the block is dropped")
         limit(app, tmp_path, send=OFTEN)
         page("click", "main .summary [data-do=again]")
         page("see", ".code")
@@ -115,7 +105,7 @@ def test_what_is_stopped_is_gone(app: flask.Flask, served: tuple[str, Line], tmp
         assert on_disk(instance) >= 6
         page("click", "[data-do=cancel]")
         page("see", "[data-said]")
-        until(lambda: on_disk(instance) == 0)
+        until(lambda: on_disk(instance) == 0, "the blocks are dropped")
         line.fault = lambda path, number: "507" if path == "/api/store" else ""
         page("send", "send")
         page("see", "main .summary")

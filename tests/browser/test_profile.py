@@ -130,7 +130,7 @@ class Window:
             now = [content for _, content in contents(self._profile, "*ession*/*")]
             return all(any(form in content for form in each for content in now) for each in forms)
 
-        until(is_written, "a page that forbids nothing is in the profile")
+        until(is_written, "a page that forbids nothing is in the profile", 0.2)
         self.page("front")
 
 
@@ -226,7 +226,7 @@ def fetch(found: Window, folder: Path) -> None:
     saved.mkdir()
     found.page("downloads", str(saved))
     found.page("click", "main button[value=download]")
-    until(lambda: bool(found_in(folder / "profile", [LISTED])), "the browser lists what it saved")
+    until(lambda: bool(found_in(folder / "profile", [LISTED])), "the browser lists what it saved", 1)
     found.until_written()
 
 

@@ -110,7 +110,7 @@ def test_what_was_saved_is_listed_and_removed(tmp_path: Path) -> None:
         page("look", "desk-saved")
         page("told", "document.querySelector('[type=checkbox]').focus()")
         page("keys", "Space", "Tab")
-        page("keys", "Enter")
+        page("leads", "the focus", "enter")
         page("see", ".said.good")
         assert "Removed: 1 of 1 files." in page("text")
         assert list(found.saved.rglob("*.png")) == []
