@@ -109,7 +109,7 @@ def test_what_a_reply_counts_as(world: World, page: FlaskClient) -> None:
     """The first reply acknowledges and later ones count as nothing, unless their writer says so; what is on its way
     is shown as not delivered."""
     name = case_of(page)
-    assert checked(page, name) == "acknowledgement"
+    assert checked(page, name) == "acknowledgement" and "due within 7 days" in get(page, f"case/{name}")
     post(page, f"case/{name}/reply", text="We have it.", mark="acknowledgement")
     assert checked(page, name) == ""
     assert "7 days left; answered, not delivered yet" in get(page)
