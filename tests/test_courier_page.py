@@ -113,14 +113,14 @@ def page(place: Place, tmp_path: Path, ports: Sticks) -> Iterator[Page]:
 
 def test_a_stick_is_asked_about_once_and_then_used(place: Place, page: Page, ports: Sticks) -> None:
     """Nothing is written on a new stick before it has a name; then one button does it all, also the next time."""
-    assert "There is no stick." in page.says()
+    assert "There is no stick." in page.says("stick")
     stick = ports.put_in("usb")
     assert "A stick that is new here" in page.says() and list(stick.iterdir()) == []
     assert "There is no stick." in page.says("exchange", {}) and list(stick.iterdir()) == []
     assert "one line of 1 to 40" in page.says("name", {"folder": str(stick), "name": " "})
     assert list(stick.iterdir()) == []
     page.says("name", {"folder": str(stick), "name": "Blue"})
-    assert "The stick Blue is in." in page.says()
+    assert "The stick Blue is in." in page.says("stick")
     name = place.envelope(place.now.date())
     said = page.says("exchange", {})
     assert said.index("Leave the stick in.") < said.index("gave 1 new thing(s)") < said.index(TAKE_OUT)
@@ -128,7 +128,7 @@ def test_a_stick_is_asked_about_once_and_then_used(place: Place, page: Page, por
     mark = json.loads((stick / sticks.MARK).read_text())
     assert set(mark) == {"id", "name"} and mark["name"] == "Blue"
     ports.take_out()
-    assert "There is no stick." in page.says()
+    assert "There is no stick." in page.says("stick")
     ports.put_in("usb")
     assert TAKE_OUT in page.says("exchange", {})
 
@@ -155,6 +155,23 @@ def test_not_before_it_is_true(page: Page, ports: Sticks, monkeypatch: pytest.Mo
     said = page.says("exchange", {})
     assert flushed == [stick] and TAKE_OUT not in said and "Not finished: the stick: it cannot be read" in said
     monkeypatch.undo()
+
+
+def test_a_stick_is_noticed_while_the_page_is_open(page: Page, ports: Sticks) -> None:
+    """A small page inside asks for itself: no other page can show it, and nothing that somebody types is lost."""
+    assert page.ask()[0] == 200 and page.headers["Refresh"] is None
+    assert "frame-src 'self'" in page.headers["Content-Security-Policy"]
+    assert "frame-ancestors 'none'" in page.headers["Content-Security-Policy"]
+    assert "There is no stick." in page.says("stick")
+    assert int(page.headers["Refresh"]) <= 5 and page.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert "frame-ancestors 'self'" in page.headers["Content-Security-Policy"]
+    stick = ports.put_in("usb")
+    assert "A stick that is new here is in" in page.says("stick") and list(stick.iterdir()) == []
+    page.says("name", {"folder": str(stick), "name": "Blue"})
+    assert "The stick Blue is in." in page.says("stick")
+    sticks.mark(ports.put_in("other"), "Green")
+    both = page.says("stick")
+    assert "The stick Blue is in." in both and "A stick that is new here is in" in both
 
 
 def test_letting_go_is_claimed_only_if_it_is_so(

@@ -5,11 +5,13 @@ from pathlib import Path
 import pytest
 
 from tests.test_courier_page import Sticks, ports
-from tests.workstation.carrying import World
+from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import post
 from whistle import sticks
 from whistle.workstation.app.app import create_app
+from whistle.workstation.app.desk import Desk
 from whistle.workstation.language import t
+from whistle.workstation.workstation import Workstation
 
 __all__ = ["ports"]  # a fixture
 
@@ -20,7 +22,7 @@ def test_a_new_stick_is_asked_about_and_a_known_one_is_not(
     """Nothing is written before it has a name; then one press exchanges, flushes, and says to take it out."""
     station = world.station("ombuds")
     page = create_app(station, None, token="t").test_client()
-    assert "There is no stick." in page.get("/t/").text
+    assert "No stick is in." in page.get("/t/sticks").text
     assert "no stick that is known" in post(page, "exchange")
     stick = ports.put_in("usb")
     assert "A stick that is new here" in page.get("/t/").text
@@ -49,3 +51,29 @@ def test_a_mark_of_the_courier_is_asked_about_without_a_new_name(world: World, p
     assert "Its name is" in page.get("/t/").text and "known here" in post(page, "exchange")
     post(page, "stick", folder=str(stick))
     assert t("session.take_out") in post(page, "exchange") and sticks.marked(stick) == made
+
+
+def test_a_stick_is_noticed_while_a_page_is_open(world: World, ports: Sticks) -> None:
+    """What says so stands in every page but a file's, and is no use by a person: it waits for nothing that goes on,
+    leaves the vault to commands, and the lock falls all the same."""
+    page = create_app(world.station("ombuds"), None, token="t").test_client()
+    desk: Desk = page.application.config["WHISTLE_DESK"]
+    now = [0.0]
+    desk.clocks = (lambda: now[0],)
+    for path in ("", "tray", "duties", "workstation"):
+        shown = page.get(f"/t/{path}")
+        assert 'src="/t/sticks"' in shown.text and "frame-src 'self'" in shown.headers["Content-Security-Policy"]
+    sticks.mark(ports.put_in("usb"), "Blue")
+    with desk.turn:  # an exchange is under way
+        answer = page.get("/t/sticks")
+    assert "A stick that is new here is in" in answer.text
+    assert int(answer.headers["Refresh"]) <= 5 and answer.headers["X-Frame-Options"] == "SAMEORIGIN"
+    assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
+    post(page, "stick", folder=str(ports.there[1].mountpoint))
+    assert "The stick <bdi>Blue</bdi> is in." in page.get("/t/sticks").text
+    Workstation.open(desk.folder, PASSPHRASE).close()  # a command, which opens it in between
+    now[0] = desk.idle - 1.0
+    page.get("/t/sticks")
+    now[0] += 1.0
+    desk.tick()
+    assert desk.is_locked and "Blue" not in page.get("/t/sticks").text

@@ -19,7 +19,7 @@ from tests.patience import PATIENCE
 from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import HOST, ORIGIN, case_of, get, post
 from whistle.workstation.app import desk as desks
-from whistle.workstation.app import local_server
+from whistle.workstation.app import duty_pages, local_server
 from whistle.workstation.app.app import create_app
 from whistle.workstation.app.desk import Desk
 from whistle.workstation.cases import overview
@@ -231,6 +231,12 @@ def test_what_was_typed_comes_back(page: FlaskClient) -> None:
         page, "templates", **written
     )
     assert "sealed" not in post(page, "lock")
+    clocks = {f"{name}-{part}": "7" for name in duty_pages.CLOCKS for part in ("count", "unit")}
+    office = {**clocks, "weekend": ["4", "5"], "free": "2026-12-24\n12-25", "first": "", "last": "", "cover": ""}
+    assert "is kept, sealed" in post(page, "office", **office)
+    shown = unlock(page)
+    assert "2026-12-24\n12-25</textarea>" in shown and re.findall(r'value="(.)" checked', shown) == ["4", "5"]
+    post(page, "lock")
 
 
 def test_a_page_that_is_left_alone_puts_itself_away(page: FlaskClient) -> None:
@@ -239,7 +245,7 @@ def test_a_page_that_is_left_alone_puts_itself_away(page: FlaskClient) -> None:
     name = case_of(page)
     for path in ("", "found", "saved"):
         assert page.get(f"/t/{path}", base_url=HOST).headers["Refresh"] == "902; url=/t/locked"
-    for path in (f"case/{name}", "tray", "templates", "locked", "viewer", "static/style.css"):
+    for path in (f"case/{name}", "tray", "templates", "office", "locked", "viewer", "static/style.css"):
         assert "Refresh" not in page.get(f"/t/{path}", base_url=HOST).headers
     assert 'class="away said"' in get(page, f"case/{name}") and "--idle: 900s" in get(page, "away.css")
 

@@ -1,6 +1,6 @@
 """Keeps a local page to the user who opened it: other users, other host names and other pages' forms are refused.
 
-Answers forbid scripts, frames and everything from elsewhere, and no error quotes anything.
+Answers forbid scripts, frames that are not ours and everything from elsewhere, and no error quotes anything.
 """
 
 import re
@@ -19,10 +19,12 @@ PLAIN: dict[type[HTTPException], str] = {
     RequestEntityTooLarge: "That was too much text at once.",
 }
 POLICY = (
-    "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors {by}"
 )
+EVERY = 4  # seconds until a panel asks again
 HEADERS = {
-    "Content-Security-Policy": POLICY,
+    "Content-Security-Policy": POLICY.format(by="'none'"),
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",  # `no-referrer` would make the browser send forms with the origin `null`
     "Cross-Origin-Opener-Policy": "same-origin",
@@ -33,7 +35,7 @@ HEADERS = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), display-capture=(), payment=(), usb=()",
 }
 
-# What the page of a file and its frame set themselves.
+# What panels, the page of a file and its frame set themselves.
 OWN = ("Content-Security-Policy", "X-Frame-Options", "Cross-Origin-Embedder-Policy")
 
 
@@ -48,6 +50,15 @@ def protect(app: flask.Flask) -> None:
     app.after_request(_finish)
     app.register_error_handler(HTTPException, _plain)
     app.register_error_handler(Exception, _broken)
+
+
+def panel(html: str) -> flask.Response:
+    """A small page inside another one of ours, which asks for itself every few seconds, without a script."""
+    answer = flask.Response(html, mimetype="text/html")
+    answer.headers["Content-Security-Policy"] = POLICY.format(by="'self'")
+    answer.headers["X-Frame-Options"] = "SAMEORIGIN"
+    answer.headers["Refresh"] = str(EVERY)
+    return answer
 
 
 def _refuse_strangers() -> None:

@@ -47,6 +47,13 @@ def _start(problem: str = "", said: str = "") -> str:
     return flask.render_template("start.html", usable=usable, fresh=fresh, problem=problem, said=said)
 
 
+@page.get("/stick")
+def stick() -> flask.Response:
+    """Which stick is in now, inside the other pages."""
+    usable, fresh = _errand().found()
+    return guard.panel(flask.render_template("stick.html", usable=usable, fresh=fresh))
+
+
 @page.post("/name")
 def name() -> Response | str:
     """Use a new stick from now on."""

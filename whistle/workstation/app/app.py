@@ -31,7 +31,7 @@ from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.language import t
-from whistle.workstation.upkeep import beginning, records, sent_pages, this_workstation
+from whistle.workstation.upkeep import beginning, records, sent_pages, stick_panel, this_workstation
 from whistle.workstation.workstation import Workstation, utc_today
 
 MAX_UPLOAD = 64 * 1024 * 1024  # bytes of the files of one form; larger files go by the command line
@@ -99,6 +99,7 @@ def create_app(
         records.records,
         sent_pages.sent_pages,
         this_workstation.this_workstation,
+        stick_panel.stick_panel,
     ):
         app.register_blueprint(blueprint, url_prefix=path.rstrip("/"))
     return app
@@ -139,8 +140,9 @@ def _one_at_a_time(app: flask.Flask) -> None:
 
     @app.before_request
     def enter() -> None:
-        desk.turn.acquire()
-        flask.g.inside = True
+        if not locking.is_apart():
+            desk.turn.acquire()
+            flask.g.inside = True
 
     @app.teardown_request
     def leave(_: BaseException | None) -> None:

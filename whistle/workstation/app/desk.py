@@ -27,6 +27,7 @@ IDLE = 15 * 60  # seconds without a request of a person's, after which it locks
 LONGEST = 1024  # bytes of a passphrase, at every door
 TEXTS = "texts"  # in place of a case, for a text for replies
 TRAY = "tray"  # in place of a case, for a change of what waits there; the form is its number
+OFFICE = "office"  # in place of a case, for the clocks, holidays and absence
 MOST_FORMS = 8  # kept sealed while the vault cannot be used; the oldest goes first
 # The one stands still while a laptop sleeps, on some systems; the other can be set. Whichever went further counts.
 CLOCKS: tuple[Callable[[], float], ...] = (time.monotonic, time.time)
@@ -122,8 +123,9 @@ class Desk:
                 self.keep(case, name, form)
         for number, fields in self._session.typed_tray.items():
             self.keep(TRAY, str(number), Form("", "", fields))
-        if self._session.typed_template:
-            self.keep(TEXTS, "", Form("", "", self._session.typed_template))
+        for place, left in ((TEXTS, self._session.typed_template), (OFFICE, self._session.typed_office)):
+            if left:
+                self.keep(place, "", Form("", "", left))
         self._session.workstation.close()
         self._session = None
         gc.collect()  # what refers to itself too

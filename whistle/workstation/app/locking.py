@@ -13,18 +13,21 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from whistle.workstation import language
-from whistle.workstation.app import pages
-from whistle.workstation.app.desk import TEXTS, TRAY
+from whistle.workstation.app import pages, refused_forms
+from whistle.workstation.app.desk import OFFICE, TEXTS, TRAY
 from whistle.workstation.app.pages import desk
 from whistle.workstation.app.refused_forms import Form
 from whistle.workstation.errors import VaultLocked, VaultMissing, WorkstationError
 from whistle.workstation.language import t
 from whistle.workstation.vault.storage import Vault
 
-WRITING = ("pages.case", "pages.confirm", "tray.shown", "templates.shown")  # whose forms hold what somebody writes
-WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change", "templates.save")  # what they send
+# Pages whose forms hold what somebody writes, and what they send.
+WRITING = ("pages.case", "pages.confirm", "tray.shown", "templates.shown", "duties.clocks_shown")
+WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change", "templates.save")  # if there is a text
+CLOCKS = "duties.set_clocks"
 FRAME = "viewing.frame"
 BEGINNING = "beginning"  # where there is no vault yet
+APART = "sticks"  # asks by itself which stick is in
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
 
@@ -37,7 +40,14 @@ def protect(app: flask.Flask) -> None:
     app.after_request(_put_away)
 
 
+def is_apart() -> bool:
+    """Whether what is asked for takes no turn: no person asked, and the vault is not needed."""
+    return flask.request.blueprint == APART
+
+
 def _enter() -> Response | None:
+    if is_apart():
+        return None
     current = desk()
     current.lock_if_idle()
     if _is_free():
@@ -55,13 +65,15 @@ def _enter() -> Response | None:
 
 def _is_free() -> bool:
     """Whether what is asked for needs no vault."""
-    return flask.request.endpoint in (None, "pages.static") or flask.request.blueprint in (locking.name, BEGINNING)
+    free = (locking.name, BEGINNING, APART)
+    return flask.request.endpoint in (None, "pages.static") or flask.request.blueprint in free
 
 
 def _refused(to: str) -> Response:
     if flask.request.method == "POST":
-        current, fields = desk(), flask.request.form.to_dict()
-        current.not_done = not (flask.request.endpoint in WRITTEN and fields.get("text"))
+        current, fields = desk(), refused_forms.fields(flask.request.form)
+        asked = flask.request.endpoint
+        current.not_done = not (asked == CLOCKS or (asked in WRITTEN and fields.get("text")))
         if not current.not_done:
             current.keep(
                 *_place(flask.request.view_args or {}), Form(t("lock.interrupted"), t("lock.interrupted_hint"), fields)
@@ -75,6 +87,8 @@ def _place(at: Mapping[str, Any]) -> tuple[str, str]:
     """Where a form belongs: its case and name, or what stands in their place."""
     if "name" in at:
         return str(at["name"]), flask.request.path.rpartition("/")[2]
+    if flask.request.endpoint == CLOCKS:
+        return OFFICE, ""
     return (TRAY, str(at["number"])) if "number" in at else (TEXTS, "")
 
 
@@ -185,6 +199,10 @@ def _given_back() -> str:
         if case == TRAY:
             current.typed_tray[int(name)] = dict(form.fields)
             to = flask.url_for("tray.shown")
+            continue
+        if case == OFFICE:
+            current.typed_office = {"weekend": "", **form.fields}  # which is not sent if no day is ticked
+            to = flask.url_for("duties.clocks_shown")
             continue
         if case == TEXTS:
             current.typed_template = dict(form.fields)

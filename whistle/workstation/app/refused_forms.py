@@ -7,6 +7,8 @@ browser's history stores nothing that was typed.
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from werkzeug.datastructures import MultiDict
+
 
 @dataclass(frozen=True)
 class Form:
@@ -35,3 +37,8 @@ class Typed:
     def get(self, form: str, name: str, otherwise: str = "") -> str:
         """What was typed into a field of this form, or the field's initial value."""
         return self.forms[form].fields.get(name, "") if form in self.forms else otherwise
+
+
+def fields(form: MultiDict[str, str]) -> dict[str, str]:
+    """The fields of a form; of one that was sent several times, all values with spaces between them."""
+    return {name: " ".join(values) for name, values in form.lists()}
