@@ -1,5 +1,6 @@
 """Backups that are made bit by bit: what is written, what is left of what was deleted, and what a fault costs."""
 
+import base64
 import datetime
 import errno
 import hashlib
@@ -8,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from tests.parties import DAY
 from tests.workstation.backups import saved, spoil, texts
@@ -24,7 +25,7 @@ from whistle.workstation.cases import compose, overview
 from whistle.workstation.errors import Refused, VaultReadOnly, WorkstationError, WrongPassphrase
 from whistle.workstation.tray import drafts
 from whistle.workstation.vault import backups, check, removal
-from whistle.workstation.vault.models import OutgoingEnvelope
+from whistle.workstation.vault.models import Came, OutgoingEnvelope
 from whistle.workstation.vault.storage import Vault
 from whistle.workstation.workstation import Workstation
 
@@ -119,6 +120,23 @@ def test_nothing_in_a_backup_is_in_clear_and_its_sizes_are_round(world: World, d
     rest = envelope.header_size(1) + age.NONCE  # beside quarters of a megabyte
     assert len(sizes) > 1 and {size % quarter for size in sizes} == {rest}
     assert {path.stat().st_mode & 0o077 for path in place.rglob("*")} == {0}
+
+
+def test_some_of_what_was_written_before_is_read_again(
+    world: World, desk: Workstation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part that is damaged, though its size is right, is found and written again; what is read is bounded."""
+    saved(desk, world.folder)
+    [first, _] = sorted((world.folder / "whistle-backup/parts").iterdir())
+    spoil(first)
+    again = saved(desk, world.folder)
+    assert (again.earlier, again.read, again.damaged, again.parts) == (1, 2, 1, 1) and not first.exists()
+    assert "1 earlier part had been damaged" in again.lines()[2] and is_whole(world.folder)
+    assert backup.try_backup(desk, world.folder, PASSPHRASE).works
+    monkeypatch.setattr(saving, "READ_AGAIN", 1)
+    third = saved(desk, world.folder)
+    assert (third.earlier, third.read, third.damaged, third.parts) == (2, 1, 0, 0)
+    assert "1 of them, chosen at random" in third.lines()[-1]
 
 
 def test_what_was_deleted_is_gone_with_the_next_backup(world: World, desk: Workstation) -> None:
@@ -313,6 +331,14 @@ def test_what_waits_or_is_on_its_way_is_not_half_restored(world: World, desk: Wo
     again.close()
 
 
+def forged_part(there: Opened, name: str, content: dict[str, bytes]) -> None:
+    """Put a part that anybody can seal in the place of the one that holds a file, with other content."""
+    [real] = [part for part in there.index.parts if name in part.holds]
+    to = there.identities[0].recipient
+    [forged] = parts.write(there.folder / "parts", to, real.period, real.holds, content.__getitem__)
+    folder.path(there.folder, forged).rename(folder.path(there.folder, real))
+
+
 def test_what_a_forged_part_holds_is_not_sent(world: World, desk: Workstation) -> None:
     """Anybody can seal a part, and a courier knows the hashes of envelopes: one with another content counts as lost."""
     note(desk, "On its way.")
@@ -322,13 +348,46 @@ def test_what_a_forged_part_holds_is_not_sent(world: World, desk: Workstation) -
     [body] = [name for name in found if name.startswith("bodies/")]
     [real] = [part for part in there.index.parts if body in part.holds]
     content = {**found, body: bytes(len(found[body]))}
-    to = there.identities[0].recipient
-    [forged] = parts.write(there.folder / "parts", to, real.period, real.holds, content.__getitem__)
-    folder.path(there.folder, forged).rename(folder.path(there.folder, real))
+    forged_part(there, body, content)
     again = restored(world, world.folder, lacking := [])
     assert real.name in lacking[0] and "what else was noted" in lacking[0]
     sent = again.vault.session.scalars(select(OutgoingEnvelope.body)).all()
     assert content[body] not in sent
+    again.close()
+
+
+@pytest.mark.parametrize("noted", [True, False], ids=["noted", "opened"])
+def test_a_forged_piece_counts_as_lost_and_its_file_is_named(world: World, desk: Workstation, noted: bool) -> None:
+    """One of the right name and size is held against the hash that was noted when it came, or opened if none was."""
+    if not noted:
+        with desk.change():
+            desk.vault.session.execute(delete(Came))
+    saved(desk, world.folder)
+    there = opened(world.folder)
+    [block], held = texts(there, "blocks/"), list[backup.Lacking]()
+    forged_part(there, block, {block: bytes(there.index.parts[-1].held)})
+    new = world.folder / "new"
+    again = backup.restore(world.folder, new, PASSPHRASE, PASSPHRASE, "test", lambda: DAY, partly=held.append)
+    [case] = [each for each in overview.queue(again) if overview.files(each)]
+    [said, named] = held[0].lines()
+    assert ("lost: 1 piece of a file" in said) == noted == (not list(again.blocks.ids()))
+    assert named == f"Not whole: case {case.reference}, the file photo.jpg in a message of {DAY}."
+    again.close()
+
+
+def test_a_forged_message_counts_as_lost(world: World, desk: Workstation) -> None:
+    """What has the right words and no right signature would look like a forgery to every colleague it is granted to."""
+    note(desk, "Said by me.")
+    saved(desk, world.folder)
+    there = opened(world.folder)
+    found = texts(there)
+    for name in there.index.messages:
+        lines = found[name].split(b"\n")
+        lines[1::2] = [base64.b64encode(bytes(64)) for _ in lines[1::2]]
+        found[name] = b"\n".join([*lines[:-1], b""])
+    forged_part(there, there.index.messages[0], found)
+    again = restored(world, world.folder, lacking := [])
+    assert "lost: 3 messages" in lacking[0] and not any(map(again.hashes, again.case_ids()))
     again.close()
 
 

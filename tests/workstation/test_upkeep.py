@@ -13,6 +13,7 @@ from tests.workstation.test_app import HOST, ORIGIN, case_of, get, post
 from whistle.protocol.trust import enrolment
 from whistle.workstation import backup
 from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import overview
 from whistle.workstation.exchange import outbox
 from whistle.workstation.vault import keyfile
 from whistle.workstation.workstation import Workstation
@@ -165,6 +166,26 @@ def test_a_new_workstation_is_made_and_brought_back_in_the_page(tmp_path: Path) 
     saved = backup.save(station, tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
     station.close()
     other = create_app(tmp_path / "other", None, saved=tmp_path / "saved", token="t", profile="test").test_client()
-    assert "There is no such folder." in post(other, "restore", backup="usb", passphrase=PASSPHRASE)
+    gone = post(other, "restore", backup="usb", passphrase=PASSPHRASE)
+    assert "There is no such folder." in gone and 'name="partly"' not in gone
     assert "Restored." in post(other, "restore", backup=str(saved.folder), passphrase=PASSPHRASE)
     post(other, "lock")
+
+
+def test_the_rest_of_a_damaged_backup_comes_back_in_the_page(world: World, tmp_path: Path) -> None:
+    """It is refused with what is lacking first; ticking a box restores the rest, and says what is lost."""
+    blocks, attached = attach(b"a photograph" * 99)
+    world.carrier.put_blocks(blocks)
+    world.report(attachments=(attached,))
+    world.round("ombuds")
+    saved = backup.save(world.station("ombuds"), tmp_path / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N)
+    max((saved.folder / "parts").iterdir(), key=lambda path: path.stat().st_size).unlink()  # the one with the file
+    page = create_app(tmp_path / "other", None, saved=tmp_path / "saved", token="t", profile="test").test_client()
+    given = {"backup": str(saved.folder), "passphrase": PASSPHRASE}
+    refused = post(page, "restore", **given)
+    assert "Not all of this backup is whole; damaged or missing: parts/" in refused and "--partly" not in refused
+    assert 'name="partly"' in refused and str(saved.folder) in refused
+    done = post(page, "restore", **given, partly="yes")
+    assert "Restored." in done and "lost: 1 piece of a file" in done and "the file photo.jpg in a message of" in done
+    assert len(overview.queue(page.application.config["WHISTLE_DESK"].session.workstation)) == 1
+    post(page, "lock")

@@ -221,7 +221,7 @@ def restore(folder: Path, passphrase_fd: int | None, source: Path, partly: bool)
     Vault.free(folder)
     secret = passphrases.ask(passphrase_fd, "The passphrase of the backup")
     profile, progress = os.environ.get(PROFILE, "standard"), _progress("restore")
-    lacks = (lambda lacking: click.echo(f"Not restored: {lacking.words()}.")) if partly else None
+    lacks = (lambda lacking: say(lacking.lines())) if partly else None
     backups.restore(source, folder, secret, secret, profile, partly=lacks, progress=progress).close()
     click.echo("Restored. Exchange a stick that the courier fills from today on: before that, nothing can be written.")
 

@@ -7,12 +7,14 @@ was left by a backup that was interrupted; the next one removes it.  A second co
 import base64
 import datetime
 import errno
+import hashlib
 import json
 import os
 import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -34,6 +36,7 @@ VERSION = 3  # of the index; 1 and 2 were of versions before 0.1.0, with other f
 STEP = 64 * 1024  # bytes; the index's plaintext is a multiple
 MAX_INDEX = 256 * 1024**2  # bytes: of millions of blocks
 MAX_FILE = 32 * 1024**2  # bytes of a key file or manifest: more than any has
+PIECE = 1024 * 1024  # bytes read at once
 BINARY: int = getattr(os, "O_BINARY", 0)  # on Windows
 
 
@@ -151,6 +154,18 @@ def is_there(folder: Path, part: Part) -> bool:
         return path(folder, part).stat().st_size == part.size
     except OSError:
         return False
+
+
+def is_whole(folder: Path, part: Part) -> bool:
+    """Whether a part is what was written, byte for byte; reads all of it."""
+    digest = hashlib.sha256()
+    try:
+        with plain_file(path(folder, part)) as file:
+            for piece in iter(partial(file.read, PIECE), b""):
+                digest.update(piece)
+    except OSError:
+        return False
+    return digest.hexdigest() == part.sha256
 
 
 def unlisted(folder: Path, index: Index | None) -> Iterator[Path]:

@@ -15,12 +15,11 @@ from whistle.protocol import age
 from whistle.protocol.age import HybridIdentity, HybridRecipient
 from whistle.protocol.errors import Malformed
 from whistle.protocol.transfer import tar
-from whistle.workstation.backup.folder import PART, Part, plain_file
+from whistle.workstation.backup.folder import PART, PIECE, Part, plain_file
 
 MOST = 48 * 1024**2  # bytes of plaintext after which a part ends
 STEP = 256 * 1024  # bytes; the plaintext is a multiple
 FILLER = "padding"
-PIECE = 1024 * 1024  # bytes read at once
 
 Read = Callable[[str], bytes]
 

@@ -19,7 +19,7 @@ from whistle.protocol.case.message import Signed
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.workstation import language
 from whistle.workstation.backup import folder as folders
-from whistle.workstation.backup import parts, tables
+from whistle.workstation.backup import parts, proving, tables
 from whistle.workstation.backup.contents import BLOCKS, BODIES, MESSAGES, ROWS, counted
 from whistle.workstation.backup.folder import KEYS, Index, Part, another
 from whistle.workstation.backup.tables import Rows
@@ -31,6 +31,7 @@ from whistle.workstation.vault.keyfile import Keys
 from whistle.workstation.vault.models import BackupRow, MessageRow, Root
 from whistle.workstation.workstation import Kept, Today, Workstation, utc_today
 
+SHOWN = 20  # files that are named
 MAX_LINES = 1024  # of messages in a file: more than any of ours holds
 Block = Callable[[bytes, bytes], object]  # takes an id and what lay under it
 Progress = Callable[[int, int], None]
@@ -50,14 +51,25 @@ class Opened:
         return [period.identity for period in reversed(self.keys.periods)]
 
 
+class NotWhole(WorkstationError):
+    """Some of a backup is damaged or missing; the rest can be restored."""
+
+
 @dataclass
 class Lacking:
-    """What a backup does not give back: its damaged parts, and how many messages, other records and blocks."""
+    """What a backup does not give back: its damaged parts, and how many messages, other records and blocks.
+
+    `lost`: ids of blocks that are not there; `doubtful`: of those that came out of damaged parts.  `files`: a line for
+    each file of a case that is not whole because of that.
+    """
 
     parts: list[str] = field(default_factory=list)
     messages: int = 0
     rows: int = 0
     blocks: int = 0
+    lost: set[bytes] = field(default_factory=set)
+    doubtful: set[bytes] = field(default_factory=set)
+    files: list[str] = field(default_factory=list)
 
     def __bool__(self) -> bool:
         return bool(self.parts or self.messages or self.rows or self.blocks)
@@ -69,6 +81,11 @@ class Lacking:
         lost += [t("backup.lost_rows", self.rows)] if self.rows else []
         named = t("backup.damaged_parts", parts=Text(language.listed(self.parts))) if self.parts else ""
         return both(named, t("backup.lost", lost=Text(language.listed(lost))) if lost else "")
+
+    def lines(self) -> list[str]:
+        """What to tell of it once the rest was restored."""
+        more = [t("backup.more", len(self.files) - SHOWN)] if len(self.files) > SHOWN else []
+        return [t("backup.not_restored", what=self.words()), *self.files[:SHOWN], *more]
 
 
 def both(one: str, other: str) -> str:
@@ -108,9 +125,10 @@ def restore(
     try:
         lacking = fill(workstation, opened, workstation.blocks.write, progress)
         if lacking and partly:
+            proving.check_pieces(workstation, lacking)
             partly(lacking)
         elif lacking:
-            raise WorkstationError(
+            raise NotWhole(
                 t("backup.partly", lacking=lacking.words()),
                 t("backup.partly_hint"),
             )
@@ -159,9 +177,16 @@ def fill(workstation: Workstation, opened: Opened, block: Block, progress: Progr
             raise WorkstationError(t("backup.damaged_rows"), another()) from exc
         workstation.vault.session.flush()
     for name, data in reader.files(BLOCKS, last=True):
-        block(bytes.fromhex(name.removeprefix(BLOCKS).partition(".")[0]), data)
-    reader.lacking.blocks = reader.missed(BLOCKS)
+        block(_id(name), data)
+    missed, doubtful = reader.missed(BLOCKS), reader.doubtful(BLOCKS)
+    reader.lacking.blocks = len(missed)
+    reader.lacking.lost, reader.lacking.doubtful = set(map(_id, missed)), set(map(_id, doubtful))
     return reader.lacking
+
+
+def _id(name: str) -> bytes:
+    """The id of a block, from its name."""
+    return bytes.fromhex(name.removeprefix(BLOCKS).partition(".")[0])
 
 
 def _conclude(workstation: Workstation, opened: Opened, place: Path) -> None:
@@ -183,6 +208,7 @@ class _Reader:
         self._opened = opened
         self._progress = progress
         self._read = {part.name: set[str]() for part in opened.index.parts}
+        self._damaged: set[str] = set()  # parts
 
     def files(self, *kinds: str, last: bool = False) -> Iterator[tuple[str, bytes]]:
         """The files whose names begin like this; of a block with several contents the one that came last is last.
@@ -210,20 +236,25 @@ class _Reader:
             if names:
                 yield from parts.read(path, part.sha256, self._opened.identities, names)
         except (OSError, ProtocolError):
-            label = f"{folders.PARTS}/{path.name}"
-            if label not in self.lacking.parts:
-                self.lacking.parts.append(label)
+            if part.name not in self._damaged:
+                self._damaged.add(part.name)
+                self.lacking.parts.append(f"{folders.PARTS}/{path.name}")
 
     def _done(self) -> tuple[int, int]:
         return sum(map(len, self._read.values())), sum(len(part.holds) for part in self._opened.index.parts)
 
-    def missed(self, kind: str) -> int:
-        """How many files of this kind were not read."""
-        return sum(
-            name.startswith(kind) and name not in self._read[part.name]
+    def missed(self, kind: str) -> list[str]:
+        """The files of this kind that were not read."""
+        return [
+            name
             for part in self._opened.index.parts
             for name in part.holds
-        )
+            if name.startswith(kind) and name not in self._read[part.name]
+        ]
+
+    def doubtful(self, kind: str) -> list[str]:
+        """The files of this kind that were read from damaged parts: anybody can seal one under the name of ours."""
+        return [name for part in self._damaged for name in self._read[part] if name.startswith(kind)]
 
 
 def _rows(names: Sequence[str], texts: dict[str, bytes], lacking: Lacking) -> Rows:
@@ -250,11 +281,14 @@ def _manifests(workstation: Workstation, opened: Opened) -> None:
 def _messages(workstation: Workstation, reader: _Reader, rows: Rows) -> int:
     """Insert the messages; returns how many."""
     left: dict[str, dict[str, Any]] = {row["hash"]: row for row in rows}
-    for _, text in reader.files(MESSAGES):
+    by_file: dict[str, list[str]] = {}
+    for name, text in reader.files(MESSAGES):
         listed = {signed.hash: signed for signed in _signed(text) if signed.hash in left}
+        by_file[name] = [*listed]
         if listed:
             workstation.insert(*[_kept(signed, left.pop(hash)) for hash, signed in listed.items()])
-    return len(rows) - len(left)
+    doubtful = [hash for name in reader.doubtful(MESSAGES) for hash in by_file[name]]
+    return len(rows) - len(left) - proving.drop_unsigned(workstation, doubtful)
 
 
 def _signed(text: bytes) -> Iterable[Signed]:

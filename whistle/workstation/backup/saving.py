@@ -3,11 +3,14 @@
 What was deleted from the vault leaves the folder with the next backup: the parts that still hold some of it are written
 again without it.  Parts are written again, too, once more than half of what they hold no longer counts, or once many
 small ones have come together.
+
+Whether an earlier part is there is told by its size; of some of them, chosen at random each time, all is read.
 """
 
 import contextlib
 import errno
 import hashlib
+import random
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -30,6 +33,7 @@ from whistle.workstation.workstation import Workstation
 
 SMALL = 8 * 1024**2  # bytes; more than MOST_SMALL parts below this become one
 MOST_SMALL = 12
+READ_AGAIN = 64 * 1024**2  # bytes of earlier parts that each backup reads; one part at least
 README = """This is the backup of a Whistle workstation.  Stock tools open it: age 1.3 or later, tar and jq.
 
     age -d keys.age > keys.txt                      asks for the passphrase of this backup;
@@ -50,18 +54,29 @@ class PassphraseNeeded(Refused):
 
 @dataclass(frozen=True)
 class Saved:
-    """A backup that was made: its folder, what it holds now, and how many bytes were written into how many parts."""
+    """A backup that was made: its folder, what it holds now, and how many bytes were written into how many parts.
+
+    `earlier`: how many parts were there before; of these, `read` were read again, and `damaged` were not what they
+    should be.
+    """
 
     folder: Path
     counts: dict[str, int]
     written: int
     parts: int
     stale: int
+    earlier: int
+    read: int
+    damaged: int
 
     def lines(self) -> list[str]:
         """What to tell of it."""
         new = t("backup.new", size=_size(self.written)) if self.written else t("backup.nothing_new")
         lines = [t("backup.holds", folder=str(self.folder), counts=words(self.counts)), new]
+        if self.damaged:
+            lines.append(t("backup.rewritten", self.damaged))
+        if self.earlier:
+            lines.append(t("backup.read", self.earlier, read=self.read))
         if self.stale:
             lines.append(t("backup.stale", size=_size(self.stale)))
         return list(lines)
@@ -86,7 +101,8 @@ def save(
     row = _row(workstation, before, fresh)
     sealed = _keys(workstation, folder, row, passphrase, log_n)
     contents = survey(workstation, before.messages[-1] if before and before.messages else "")
-    kept = [] if fresh or before is None else _kept(workstation, folder, before, contents)
+    earlier, read, damaged = _earlier(workstation, folder, None if fresh else before)
+    kept = _kept(before, earlier, contents) if before else []
     _remove(folders.unlisted(folder, before))
     period = identities.newest(workstation.periods(), workstation.today())
     new = _write_parts(folder, period, contents, kept, progress)
@@ -102,7 +118,7 @@ def save(
         row.made, row.keys, row.day, row.place, row.stale = index.made, sealed, index.day, str(place.absolute()), stale
         row.name = name
     _remove(folders.unlisted(folder, index))
-    return Saved(folder, contents.counts, sum(part.size for part in new), len(new), stale)
+    return Saved(folder, contents.counts, sum(part.size for part in new), len(new), stale, len(earlier), read, damaged)
 
 
 def _row(workstation: Workstation, before: Index | None, fresh: bool) -> BackupRow:
@@ -140,10 +156,33 @@ def _keys(workstation: Workstation, folder: Path, row: BackupRow, passphrase: st
     return hashlib.sha256(plain + sealed).hexdigest()
 
 
-def _kept(workstation: Workstation, folder: Path, before: Index, contents: Contents) -> list[Part]:
+def _earlier(workstation: Workstation, folder: Path, before: Index | None) -> tuple[list[Part], int, int]:
+    """The parts of the backup before that are there and can be opened; how many were read, and how many of these were
+    damaged, which are written again.
+    """
+    opened = {str(each.first) for each in workstation.periods()}
+    parts = before.parts if before else ()
+    there = [part for part in parts if part.period in opened and folders.is_there(folder, part)]
+    some = _some(there)
+    damaged = [part for part in some if not folders.is_whole(folder, part)]
+    return [part for part in there if part not in damaged], len(some), len(damaged)
+
+
+def _some(there: Sequence[Part]) -> list[Part]:
+    """Parts to read again, any of them, as many as READ_AGAIN allows."""
+    shuffled, room = random.SystemRandom().sample(there, len(there)), READ_AGAIN
+    chosen: list[Part] = []
+    for part in shuffled:
+        room -= part.size
+        if room < 0 and chosen:
+            break
+        chosen.append(part)
+    return chosen
+
+
+def _kept(before: Index, there: Sequence[Part], contents: Contents) -> list[Part]:
     """The parts of the backup before that stay as they are, each with what still counts of it."""
-    live, opened = {*contents.texts, *contents.blocks}, {str(each.first) for each in workstation.periods()}
-    there = [part for part in before.parts if part.period in opened and folders.is_there(folder, part)]
+    live = {*contents.texts, *contents.blocks}
     held = [replace(part, holds={name: size for name, size in part.holds.items() if name in live}) for part in there]
     gone = set(before.messages) - set(contents.messages)
     deleted = bool(gone - ({before.messages[-1]} if contents.grew else set()))

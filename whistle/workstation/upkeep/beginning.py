@@ -1,6 +1,6 @@
 """Where there is no vault yet: a new workstation, or one that comes back from a backup."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import flask
@@ -42,19 +42,24 @@ def new() -> Response:
 
 @beginning.post("/restore")
 def restore() -> Response:
-    """Bring a workstation back from a backup."""
+    """Bring a workstation back from a backup; of a damaged one the rest, if that is asked for."""
+    lacks: list[str] = []
+    partly = (lambda lacking: lacks.extend(lacking.lines())) if flask.request.form.get("partly") == "yes" else None
 
     def make() -> Workstation:
         place = Path(flask.request.form.get("backup", "").strip())
         if not (place.is_absolute() and place.is_dir()):
             raise Refused(t("backup.no_folder"), t("begin.no_folder_hint"))
         secret = _secret("passphrase")
-        return backup.restore(place, desk().folder, secret, secret, _profile())
+        try:
+            return backup.restore(place, desk().folder, secret, secret, _profile(), partly=partly)
+        except backup.NotWhole as exc:
+            raise backup.NotWhole(exc.message, t("begin.rest")) from None
 
-    return _begin(make, t("begin.restored"))
+    return _begin(make, t("begin.restored"), lacks)
 
 
-def _begin(make: Callable[[], Workstation], said: str) -> Response:
+def _begin(make: Callable[[], Workstation], said: str, lacks: Sequence[str] = ()) -> Response:
     current = desk()
     try:
         Vault.free(current.folder)
@@ -63,10 +68,13 @@ def _begin(make: Callable[[], Workstation], said: str) -> Response:
     current.begin(make)
     if current.is_locked:
         fields = {name: text for name, text in flask.request.form.items() if name not in ("passphrase", "again")}
-        current.typed_first = fields
+        rest = {"rest": "yes"} if current.problem and current.problem.hint == t("begin.rest") else {}
+        current.typed_first = fields | rest  # is offered
         return flask.redirect(flask.url_for("locking.locked"), 303)
     current.typed_first = {}
     current.session.say(said)
+    if lacks:
+        current.session.say(*lacks, good=False)
     return flask.redirect(flask.url_for("own.shown"), 303)
 
 

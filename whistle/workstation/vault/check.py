@@ -29,7 +29,7 @@ from whistle.workstation.workstation import Workstation
 SHOWN = 20  # faults of one kind that are named
 DERIVED = (
     *("rank", "due", "status", "urgent", "reopened", "unread", "deadlines", "faulty"),
-    *("claimed", "channel", "language", "stated", "muted"),
+    *("claimed", "channel", "language", "stated", "muted", "away"),
 )
 RESTS = {"missing": "check.rest_missing", "damaged": "check.rest_damaged"}
 Progress = Callable[[int, int], None]
@@ -130,14 +130,19 @@ def _cases(workstation: Workstation) -> Iterator[str]:
             yield t("check.list", reference=_named(case))
 
 
+def noted_blocks(workstation: Workstation) -> dict[bytes, bytes]:
+    """By id, the SHA-256 of each block that came or was sealed here, as far as that was noted."""
+    session = workstation.vault.session
+    known = select(Came.name, Came.sha256).where(Came.name.startswith("blocks/", autoescape=True))
+    came = {bundle.member_id(row.name): row.sha256 for row in session.execute(known)}
+    own = session.execute(select(OutgoingBlock.id, OutgoingBlock.sha256))
+    return came | {row.id: row.sha256 for row in own}
+
+
 def _blocks(workstation: Workstation) -> Iterator[str]:
     """Each block that came or was sealed here is in the folder, whole."""
     session, blocks = workstation.vault.session, workstation.blocks
-    known = select(Came.name, Came.sha256).where(Came.name.startswith("blocks/", autoescape=True))
-    wanted = {bundle.member_id(row.name): row.sha256 for row in session.execute(known)}
-    own = session.execute(select(OutgoingBlock.id, OutgoingBlock.sha256))
-    wanted |= {row.id: row.sha256 for row in own}
-    for id, sha256 in sorted(wanted.items()):
+    for id, sha256 in sorted(noted_blocks(workstation).items()):
         path = f"blocks/{id.hex()[:2]}/{id.hex()}"
         try:
             if not any(hashlib.sha256(each).digest() == sha256 for each in blocks.versions(id)):
