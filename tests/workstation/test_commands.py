@@ -104,6 +104,10 @@ def test_a_case_from_the_first_command_to_the_backup(desk: Desk) -> None:
     ]:  # fmt: skip
         assert said in desk.run("reply", reference, *counts, said="We look into it.\n").stdout
     assert re.search("acknowledge receipt by [0-9-]+; answered, not delivered yet", desk.run("cases").stdout)
+    assert "en/acknowledgement  Acknowledgement of receipt\n" in desk.run("text", reference).stdout
+    begun = desk.run("text", reference, "en/acknowledgement").stdout
+    assert reference in begun and "{reference}" not in begun
+    two_lines(desk.run("text", reference, "en/nothing"), "no text of this name")
     shown = desk.run("show", reference[:6]).stdout
     assert "floor." in shown and "\x1b" not in shown
     for arguments, said in [

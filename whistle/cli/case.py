@@ -17,6 +17,7 @@ from whistle.workstation.cases import case_export, case_list, compose, overview,
 from whistle.workstation.cases.case_list import Filter
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
+from whistle.workstation.duties import templates
 from whistle.workstation.exchange import deliveries, outbox
 from whistle.workstation.language import t
 from whistle.workstation.tray import tray
@@ -98,6 +99,25 @@ def reply(station: Workstation, reference: str, text_file: Any, attached: tuple[
     with _uploads(attached) as uploads:
         number = tray.reply(station, case, _text(text_file), uploads, mark)
     _in_tray(number, f" as {mark}" if mark else "")
+
+
+@click.command("text")
+@with_workstation
+@case_argument
+@click.argument("name", required=False)
+def text_(station: Workstation, reference: str, name: str | None) -> None:
+    """Print a text to begin a reply with, filled in as far as the CASE tells; without a NAME, list the texts.
+
+    Fill in what is left in curly brackets, then send it: `whistle workstation reply CASE --text-file FILE`.
+    """
+    case = overview.find(station, reference)
+    if name is None:
+        say([f"{each}  {occasion}" for _, some in templates.offered(station, case) for each, occasion in some])
+        return
+    begun = templates.begun(station, case, name, {})
+    if not begun:
+        raise Problem("there is no text of this name", "`whistle workstation text CASE` lists them")
+    click.echo(begun["text"])
 
 
 @click.command()
@@ -361,4 +381,4 @@ def _type(path: Path) -> str:
     return mimetypes.guess_type(path.name)[0] or "application/octet-stream"
 
 
-COMMANDS = (cases, show, reply, note, status, grant, tray_, sent_, attachments, export, delete)
+COMMANDS = (cases, show, reply, text_, note, status, grant, tray_, sent_, attachments, export, delete)
