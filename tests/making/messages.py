@@ -1,5 +1,6 @@
 """Vectors of Ed25519, of messages of every kind, of what `rest` holds and of a case that continues another."""
 
+import datetime
 import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -114,6 +115,9 @@ def _good() -> Iterator[tuple[str, str, Message]]:
     yield "reply_earlier", "a reply that names another one", cast.reply(earlier=(known,))
     yield "reply_earlier_64", "a reply that names as many as it can", cast.reply(earlier=(known,) * 64)
     yield "note", "a note", cast.note(attachments=(PHOTO,))
+    away = message.Away(DAY, DAY + datetime.timedelta(days=14), "ethics")
+    yield "note_away", "a note that tells of an absence, and of who stands in", cast.note(away=away)
+    yield "note_away_alone", "an absence of one day, in which nobody stands in", cast.note(away=message.Away(DAY, DAY))
     yield (
         "status",
         "a status with everything",
@@ -298,6 +302,14 @@ BAD_STATUSES: dict[str, Change] = {
     "deadline_null": ("null for no deadline", _set(deadline=None)),
     "rest": ("a status never has a rest", _set(rest=schema.to_json(REST))),
 }
+AWAY = {"first": DAY_TEXT, "last": DAY_TEXT}
+BAD_NOTES: dict[str, Change] = {
+    "away_backwards": ("an absence that ends before it begins", _set(away={**AWAY, "last": "2026-01-01"})),
+    "away_without_end": ("an absence without its last day", _set(away={"first": DAY_TEXT})),
+    "away_cover_empty": ("an empty id of whoever stands in, which is left out", _set(away={**AWAY, "cover": ""})),
+    "away_more": ("a field that no absence has", _set(away={**AWAY, "why": "ill"})),
+    "away_null": ("null for no absence", _set(away=None)),
+}
 BAD_GRANTS: dict[str, Change] = {
     "grantee_not_named": ("sealed to others than whom it lets in", _set(readers=["ombuds", "ethics"])),
     "grantee_left_out": ("lets in somebody who was left out", _set(without=["counsel"])),
@@ -314,6 +326,7 @@ def _bad() -> Iterator[Vector]:
         ("report", cast.report(attachments=(PHOTO,)), BAD_REPORTS),
         ("reply", cast.reply(), BAD_REPLIES),
         ("status", cast.status(labels=("a",)), BAD_STATUSES),
+        ("note", cast.note(), BAD_NOTES),
         ("grant", cast.grant(), BAD_GRANTS),
     ]
     for kind, content, changes in groups:

@@ -1,6 +1,7 @@
 """Deadlines: legal duties, what fulfils them, and the order of cases."""
 
 import datetime
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from tests.workstation.test_hostile import a_reply, by_ethics, case_of
 from whistle.protocol.case.message import Status
 from whistle.protocol.code.retrieval import Reporter, place_ids
 from whistle.workstation import backup
+from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import compose, overview, transcript
 from whistle.workstation.duties import deadlines
 from whistle.workstation.duties.clocks import Office
@@ -103,6 +105,23 @@ def test_a_colleagues_reply_counts_on_the_servers_day(world: World) -> None:
     assert due(world, who) == [("feedback", datetime.date(2027, 2, 25), False)]
     case = case_of(world, who)
     assert "Acknowledgement of receipt by" in transcript.headline(world.station("ombuds"), case, case.entries[-1])
+
+
+def test_whose_word_a_duty_that_is_met_rests_on_is_told(world: World) -> None:
+    """A colleague's own program can send the copy for colleagues alone: no page claims that the reporter got theirs."""
+    who, station = world.report(), world.station("ombuds")
+    world.send(a_reply(world, who, mark="acknowledgement"), ("ombuds",))
+    world.round("ombuds")
+    assert not world.replies(who)
+    [line] = [line for line in transcript.lines(station, case_of(world, who)) if line.startswith("Done: ")]
+    assert "acknowledged on 2026-11-22, by" in line and line.endswith("is stored is their word.")
+    page = create_app(station, world.stick, token="t").test_client()
+    name = re.findall(r"/t/case/([0-9a-f]{32})", page.get("/t/").text)[0]
+    assert "is stored is their word." in page.get(f"/t/case/{name}").text
+    compose.reply(station, case_of(world, who), "It is done.", mark="feedback")
+    world.round("ombuds", "ombuds")
+    done = [line for line in transcript.lines(station, case_of(world, who)) if line.startswith("Done: ")]
+    assert len(done) == 2 and "Feedback was given" in done[1] and "The courier said" in done[1]
 
 
 def test_whoever_is_let_in_knows_what_was_done(world: World) -> None:

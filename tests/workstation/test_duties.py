@@ -12,14 +12,15 @@ from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import get, post
 from tests.workstation.test_commands import Desk
 from tests.workstation.test_hostile import case_of
+from whistle.protocol.case.message import Away
 from whistle.protocol.code.retrieval import Reporter, reference
 from whistle.translations import catalogues
 from whistle.workstation import backup
 from whistle.workstation.app import listing
 from whistle.workstation.app.app import create_app
-from whistle.workstation.cases import case_list, compose
+from whistle.workstation.cases import case_list, compose, transcript
 from whistle.workstation.duties import clocks, deadlines, office, plan, templates
-from whistle.workstation.duties.clocks import Away, Clock, Office
+from whistle.workstation.duties.clocks import Clock, Office
 from whistle.workstation.duties.deadlines import Answer
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import check, filing
@@ -173,6 +174,30 @@ def test_an_absence_is_told_to_colleagues_in_a_note(world: World, page: FlaskCli
     world.day = datetime.date(2026, 12, 1)
     assert "away until 6 December 2026" in get(page, "duties")
     assert other.case.hex() != note.case
+
+
+def test_an_absence_stands_in_colleagues_cases_and_duties_until_it_is_over_or_taken_back(
+    world: World, page: FlaskClient
+) -> None:
+    """As the word of whoever is away; whoever stands in is told so, and no duty moves."""
+    who, station = world.report(without=()), world.station("ombuds")
+    world.round("ombuds", "ethics")
+    compose.status(station, case_of(world, who), "open", claimed="ombuds")
+    theirs = create_app(world.station("ethics"), world.stick, saved=world.folder / "s", token="t").test_client()
+    away = {"first": "2026-11-27", "last": "2026-12-06", "cover": "ethics"}
+    before = {}
+    for day, form in ((SATURDAY, away), (SATURDAY, {"first": "", "last": "", "cover": ""})):
+        post(page, "office", **FORM, **form, tell="on")
+        world.round("ombuds", "ombuds", "ethics")
+        world.day = world.carrier.today = day
+        duties, [name] = get(theirs, "duties"), re.findall(r"/t/case/([0-9a-f]{32})", get(theirs))
+        before[bool(form["first"])] = case_of(world, who, "ethics").deadlines
+        for shown in (duties, get(theirs, f"case/{name}")):
+            assert ("away until 6 December 2026; you stand in" in shown) == bool(form["first"])
+        assert check.faults(world.station("ethics")) == [] and not case_of(world, who, "ethics").faults
+    assert before[True] == before[False]
+    lines = transcript.lines(station, case_of(world, who))
+    assert not [line for line in lines if line.startswith("Away")] and any("I am here again" in line for line in lines)
 
 
 def test_the_calendar_file_tells_nothing_unless_told_to(world: World, page: FlaskClient) -> None:

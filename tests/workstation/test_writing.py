@@ -24,6 +24,7 @@ from whistle.workstation.errors import ClockBehind, Refused
 from whistle.workstation.exchange import outbox
 from whistle.workstation.exchange.exchange import exchange
 from whistle.workstation.tray import tray
+from whistle.workstation.vault import check
 
 
 def case_of(world: World, who: Reporter, id: str = "ombuds") -> Case:
@@ -304,10 +305,11 @@ def test_status_tells_who_answers_and_by_when(world: World) -> None:
         compose.status(station, case_of(world, second), "open", claimed="counsel")
 
 
-def test_a_long_report_is_as_urgent_as_a_short_one(world: World) -> None:
+@pytest.mark.parametrize("sentences", [3_000, 15_000], ids=["long", "longer than a list opens"])
+def test_a_long_report_is_as_urgent_as_a_short_one(world: World, sentences: int) -> None:
     """Its answers travel in blocks with its text; its case stands first in the list once these have come."""
     usual, hasty = world.report(), reporter()
-    long = report(hasty, world.org, text="They are at the door. " * 3000, answers={"urgent": "yes"})
+    long = report(hasty, world.org, text="They are at the door. " * sentences, answers={"urgent": "yes"})
     folded, blocks = envelope.fold(long, world.org.manifest.slots)
     assert isinstance(folded, Report) and folded.rest and not folded.answers
     world.send(message.sign(folded, hasty.signing), folded.readers)
@@ -318,6 +320,7 @@ def test_a_long_report_is_as_urgent_as_a_short_one(world: World) -> None:
     world.round("ombuds")
     [first, second] = case_list.rows(station)[0]
     assert (first.id, first.urgent, second.id, second.urgent) == (hasty.case.hex(), True, usual.case.hex(), False)
+    assert case_of(world, hasty).urgent and check.faults(station) == []
 
 
 def test_what_a_reporter_calls_urgent_comes_first_until_somebody_states_its_labels(world: World) -> None:

@@ -108,6 +108,19 @@ class Earlier:
 
 
 @dataclass(frozen=True)
+class Away:
+    """From which to which day, both included, a reviewer is away, and who stands in, if anybody does (SPEC 4.4)."""
+
+    first: datetime.date = schema.field(schema.day)
+    last: datetime.date = schema.field(schema.day)
+    cover: str = schema.field(schema.identifier, default="")
+
+    def __post_init__(self) -> None:
+        if self.last < self.first:
+            raise Malformed("an absence ends before it begins")
+
+
+@dataclass(frozen=True)
 class Original:
     """A message inside a grant, as it was signed."""
 
@@ -266,9 +279,10 @@ class Reply(Body, ByReviewer):
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Body, ByReviewer):
-    """A message between reviewers."""
+    """A message between reviewers, which may tell that its author is away."""
 
     kind = "note"
+    away: Away | None = schema.field(schema.record(Away), default=None)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,12 +10,13 @@ import flask
 from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
+from whistle.protocol.case.message import Away
 from whistle.workstation import files, language
-from whistle.workstation.app import pages
+from whistle.workstation.app import pages, refused_forms
 from whistle.workstation.app.pages import session
 from whistle.workstation.cases import case_list, overview, transcript
-from whistle.workstation.duties import calendar_file, office, plan
-from whistle.workstation.duties.clocks import DIRECTIVE, Away
+from whistle.workstation.duties import absences, calendar_file, clocks, office, plan
+from whistle.workstation.duties.clocks import DIRECTIVE
 from whistle.workstation.duties.plan import Due
 from whistle.workstation.errors import Refused
 from whistle.workstation.language import Text, t
@@ -60,6 +61,7 @@ def shown() -> str:
         reason=partial(office.reason, set_),
         person=partial(transcript.person, current.workstation),
         me=_me(),
+        absence=partial(absences.words, me=_me(), person=partial(transcript.person, current.workstation)),
         calendar=current.saved / CALENDAR,
     )
 
@@ -118,31 +120,41 @@ def set_clocks() -> Response:
     if any(f"{name}-{part}" not in form for name in CLOCKS for part in ("count", "unit")):
         raise BadRequest
     weekend = form.getlist("weekend")
-    current.typed_office = {**form.to_dict(), "weekend": " ".join(weekend)}  # shown again if it is refused
+    current.typed_office = {"weekend": "", **refused_forms.fields(form)}  # shown again if it is refused
 
     def do() -> None:
-        new = office.typed(current.workstation, form, weekend)
+        before, new = office.of(current.workstation), office.typed(current.workstation, form, weekend)
         office.save(current.workstation, new)
         current.typed_office = {}
         current.say(t("office.done"))
-        if new.away and new.away.cover and "tell" in form:
-            _tell(new.away)
+        today = current.workstation.today()
+        if "tell" in form and new.away:
+            _tell(new.away, str(_note(new.away)))
+        elif "tell" in form and before.away and before.away.last >= today:
+            ended = today - clocks.DAY
+            _tell(Away(min(before.away.first, ended), ended), str(t("away.note_back")))
 
     return pages.done(do, flask.url_for("duties.clocks_shown"))
 
 
-def _tell(away: Away) -> None:
+def _note(away: Away) -> str:
+    cover = transcript.person(session().workstation, away.cover) if away.cover else ""
+    if not cover:
+        return t("away.note_alone", first=away.first, last=away.last)
+    return t("office.note", first=away.first, last=away.last, cover=cover)
+
+
+def _tell(away: Away, text: str) -> None:
     """Put a note into the tray for each open case of this reviewer's, and say which its cover does not read."""
     current, told, strange = session(), 0, []
     cover = transcript.person(current.workstation, away.cover)
     case_list.refresh(current.workstation)
-    text = t("office.note", first=away.first, last=away.last, cover=cover)
     for id in office.answered_by_me(current.workstation):
         case = overview.load(current.workstation, id)
-        if away.cover not in case.allowed:
+        if away.cover and away.cover not in case.allowed:
             strange.append(case.title or case.reference)
             continue
-        tray.note(current.workstation, case, text)
+        tray.note(current.workstation, case, text, away=away)
         told += 1
     current.say(t("office.told", told))
     if strange:

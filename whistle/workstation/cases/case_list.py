@@ -32,7 +32,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
-from whistle.workstation.duties import deadlines
+from whistle.workstation.duties import absences, deadlines
 from whistle.workstation.duties.deadlines import Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.language import t
@@ -278,6 +278,7 @@ def derived(case: Case, start: str | None = None, files: bool = False) -> dict[s
         "muted": case.muted,
         "files": files or any(isinstance(each.message, Body) and each.message.attachments for each in case.entries),
         "start": _start(case) if start is None else start,
+        "away": absences.to_record(case),
     }
 
 

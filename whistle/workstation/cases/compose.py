@@ -98,19 +98,23 @@ def _notice(workstation: Workstation, case: Case, report: Report, current: Signe
     )
 
 
-def note(workstation: Workstation, case: Case, text: str, uploads: Files = ()) -> Signed:
-    """Write to the other readers."""
+def note(
+    workstation: Workstation, case: Case, text: str, uploads: Files = (), away: message.Away | None = None
+) -> Signed:
+    """Write to the other readers; with when this reviewer is away, if that is to be told."""
     current = workstation.trust.sealing()
-    whole = unsigned_note(workstation, case, text, uploads)
+    whole = unsigned_note(workstation, case, text, uploads, away)
     whole = replace(whole, attachments=sealed_files.seal(workstation, uploads))
     return _send(workstation, whole, current, "reviewers")
 
 
-def unsigned_note(workstation: Workstation, case: Case, text: str, uploads: Files) -> Note:
+def unsigned_note(
+    workstation: Workstation, case: Case, text: str, uploads: Files, away: message.Away | None = None
+) -> Note:
     """A note as it would be signed now, without its files.  Raises Refused or Untrusted if it cannot be."""
     sealed_files.check(text, uploads)
     current = workstation.trust.sealing()
-    whole = Note(**_common(workstation, case, current), text=text)
+    whole = Note(**_common(workstation, case, current), text=text, away=away)
     _fold(whole, current.manifest.slots)
     return whole
 

@@ -45,6 +45,8 @@ class Case:
     """A case: its messages in order of arrival, and its `recorded` faults.  `opened`: how many messages were read.
 
     `title`, `labels` and `muted_at` (how many messages it had then) are of this workstation alone.
+    `pressing`: whether a report that is too long for its envelope says that something is about to happen; None for any
+    other, or while that has not been read.
     `tray`: the replies that wait for the next exchange.
     """
 
@@ -56,6 +58,7 @@ class Case:
     title: str = ""
     labels: tuple[str, ...] = ()
     muted_at: int | None = None
+    pressing: bool | None = None
     tray: tuple[Written, ...] = ()
     office: Office = DIRECTIVE
 
@@ -190,8 +193,8 @@ class Case:
         if self.standing:
             return self.standing.labels
         report = next((each for each in self.entries if isinstance(each.message, Report)), None)
-        answers = getattr(report.opened, "answers", None) if report else None
-        return (URGENT,) if answers and URGENT in answers else ()
+        answers = getattr(report.opened, "answers", None) if report and self.pressing is None else None
+        return (URGENT,) if self.pressing or (answers and URGENT in answers) else ()
 
     @property
     def urgent(self) -> bool:
@@ -255,15 +258,21 @@ class Case:
 
     @cached_property
     def answers(self) -> list[Answer]:
-        """The replies that count as acknowledgement or feedback, except those whose place was taken; the tray's too."""
+        """The replies that count as acknowledgement or feedback, those in the tray too."""
+        signed = [(entry.message, entry.delivered) for entry in self.marked]
+        written = [Answer(reply.mark, day) for reply, day in signed if isinstance(reply, Reply)]
+        return written + [Answer(each.mark, None) for each in self.tray if each.mark]
+
+    @cached_property
+    def marked(self) -> list[Entry]:
+        """The signed replies that count as acknowledgement or feedback, except those whose place was taken."""
         replies = [(entry, entry.message) for entry in self.counting if isinstance(entry.message, Reply)]
         gone = {old.signed.hash for entry, _ in replies if (old := self.replaced(entry))}
-        signed = [
-            Answer(reply.mark, entry.delivered)
+        return [
+            entry
             for entry, reply in replies
             if reply.mark and entry.signed.hash not in gone and self._is_in_lane(reply)
         ]
-        return signed + [Answer(each.mark, None) for each in self.tray if each.mark]
 
     def _is_in_lane(self, reply: Reply) -> bool:
         """Whether a reply lies in its author's lane, where alone it counts for the reporter, as far as is known."""
@@ -364,7 +373,7 @@ def _load(workstation: Workstation, some: Mapping[str, list[str]]) -> Iterator[C
 def _case(
     workstation: Workstation, case: str, row: rows.Case, entries: tuple[Entry, ...], tray: Iterable[Written]
 ) -> Case:
-    own = (row.title, tuple(row.labels), row.muted_at)
+    own = (row.title, tuple(row.labels), row.muted_at, row.pressing)
     read = Case(case, entries, (), row.opened, workstation.today(), *own, tuple(tray), office.of(workstation))
     others = [each.signed for each in entries if each.via != "own"]
     doubts = mismatches.remarks(others, read.lanes if read.report else None, workstation.trust)

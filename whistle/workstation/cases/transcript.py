@@ -5,11 +5,23 @@ with a bar, so that nobody can imitate what this program says.
 """
 
 import datetime
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 
 from whistle.protocol.case import continuation
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.case.message import Body, ByReporter, ByReviewer, Continues, Grant, Message, Reply, Report, Status
+from whistle.protocol.case.message import (
+    Away,
+    Body,
+    ByReporter,
+    ByReviewer,
+    Continues,
+    Grant,
+    Message,
+    Reply,
+    Report,
+    Status,
+)
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
@@ -18,6 +30,7 @@ from whistle.workstation.cases import conversation, naming
 from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, Filter
 from whistle.workstation.cases.entries import Entry
 from whistle.workstation.cases.overview import Case
+from whistle.workstation.duties import absences, fulfilled
 from whistle.workstation.duties.deadlines import Deadline
 from whistle.workstation.language import current, day, t
 from whistle.workstation.tray import tray
@@ -42,6 +55,7 @@ DUE = {
     "feedback": "transcript.due_feedback",
     "agreed": "transcript.due_agreed",
 }
+MET = {"acknowledge": "met.acknowledge", "feedback": "met.feedback"}
 MARKS = {"acknowledgement": "transcript.acknowledgement", "feedback": "transcript.feedback", "": "transcript.reply"}
 KINDS = {
     "report": "transcript.report_by",
@@ -240,6 +254,24 @@ def _left(days: int) -> str:
     return t("transcript.days_left", days) if days else t("transcript.today")
 
 
+def away(case: Case) -> Mapping[str, Away]:
+    """Who is away today, as they told in this case."""
+    return absences.now(case)
+
+
+def absence(case: Case, id: str, me: str, person: Callable[[str], str]) -> str:
+    """Until when somebody is away, and who stands in."""
+    return absences.words(absences.now(case)[id], me, person)
+
+
+def met(case: Case, person: Callable[[str], str]) -> list[str]:
+    """Which duties are met, by whose reply, and on whose word that rests."""
+    return [
+        f"{t(MET[each.what], day=each.day, who=person(each.by))} {t('met.own') if each.is_own else t('met.other')}"
+        for each in fulfilled.of(case)
+    ]
+
+
 def day_named(text: str | None) -> str:
     """A day that is written as 2026-12-31, as this page writes it; empty if none is."""
     try:
@@ -308,6 +340,9 @@ def lines(workstation: Workstation, case: Case, saved: Callable[[Entry, int], st
     if case.reopened:
         lines.append(t("transcript.reopened_line", what=t("transcript.reopened")))
     lines += [t("transcript.due", due=due(each)) for each in case.deadlines]
+    named = partial(person, workstation)
+    lines += [t("transcript.away", who=named(id), how=absence(case, id, "", named)) for id in away(case)]
+    lines += [t("transcript.done", what=line) for line in met(case, named)]
     if continues(workstation, case):
         lines.append(continues(workstation, case))
     lines += [t("transcript.fault", fault=fault) for fault in case.faults]

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from whistle.protocol.case.message import Away
 from whistle.workstation import language
 from whistle.workstation.language import Text, t
 
@@ -37,15 +38,6 @@ class Clock:
     def words(self) -> str:
         """How long it is."""
         return t(COUNTED[self.unit], self.count)
-
-
-@dataclass(frozen=True)
-class Away:
-    """From which to which day, both included, this reviewer is away; `cover`: the colleague who stands in, if any."""
-
-    first: datetime.date
-    last: datetime.date
-    cover: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import select
 
+from whistle.protocol.case.message import Away
 from whistle.workstation.duties import clocks
-from whistle.workstation.duties.clocks import CLOCKS, Away, Office
+from whistle.workstation.duties.clocks import CLOCKS, Office
 from whistle.workstation.errors import Refused
 from whistle.workstation.language import t
 from whistle.workstation.vault.models import CaseRow, OfficeRow
@@ -56,12 +57,12 @@ def _away(workstation: Workstation, fields: Mapping[str, str]) -> Away | None:
         return None
     if not first or not last:
         raise ValueError(t("office.half_absence"))
-    away = Away(clocks.parse_day(first), clocks.parse_day(last), fields.get("cover", ""))
-    if away.last < away.first:
+    begins, ends, cover = clocks.parse_day(first), clocks.parse_day(last), fields.get("cover", "")
+    if ends < begins:
         raise ValueError(t("office.absence_order"))
-    if away.cover and away.cover not in colleagues(workstation):
+    if cover and cover not in colleagues(workstation):
         raise ValueError(t("office.no_cover"))
-    return away
+    return Away(begins, ends, cover)
 
 
 def colleagues(workstation: Workstation) -> list[str]:

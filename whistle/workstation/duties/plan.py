@@ -7,10 +7,11 @@ from typing import NamedTuple
 
 from sqlalchemy import func, select
 
+from whistle.protocol.case.message import Away
 from whistle.protocol.code.retrieval import reference
 from whistle.workstation import language
 from whistle.workstation.cases import case_list
-from whistle.workstation.duties import office
+from whistle.workstation.duties import absences, office
 from whistle.workstation.language import t
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
@@ -22,13 +23,13 @@ TO_DO = {
 }
 NEAR = (2, 14)  # days ahead of which somebody is told
 WEEKS = 2  # that the list shows unless more are asked for
-COLUMNS = CASES.c.hash, CASES.c.title, CASES.c.deadlines, CASES.c.claimed
+COLUMNS = CASES.c.hash, CASES.c.title, CASES.c.deadlines, CASES.c.claimed, CASES.c.away
 
 
 class Due(NamedTuple):
     """One thing that is due: in a case, on its `day`; to be done `by` a day on which this reviewer works.
 
-    `claimed`: who answers the case.
+    `claimed`: who answers the case, and `away` when that is somebody who told that they are away today.
     """
 
     case: str
@@ -38,6 +39,7 @@ class Due(NamedTuple):
     day: datetime.date
     by: datetime.date
     written: bool
+    away: Away | None = None
 
     @property
     def reference(self) -> str:
@@ -56,9 +58,12 @@ def due(workstation: Workstation) -> list[Due]:
     def act_by(what: str, day: str) -> datetime.date:
         return clocks.act_by(what, days(day))
 
+    rows = [
+        (*row, absences.from_record(told, row[3], today)) for *row, told in workstation.vault.connection.execute(wanted)
+    ]
     found = [
-        Due(hash, title, claimed, what, days(day), act_by(what, day), written)
-        for hash, title, column, claimed in workstation.vault.connection.execute(wanted)
+        Due(hash, title, claimed, what, days(day), act_by(what, day), written, away)
+        for hash, title, column, claimed, away in rows
         for day, what, written in column
     ]
     return sorted(found, key=lambda each: (each.day >= today, max(each.by, today), each.day, each.case))

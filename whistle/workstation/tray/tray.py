@@ -14,6 +14,7 @@ from typing import Any
 
 from sqlalchemy import func, select, update
 
+from whistle.protocol.case import message
 from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.workstation.cases import compose, overview, sealed_files
 from whistle.workstation.cases.overview import Case
@@ -73,10 +74,11 @@ def reply(
     return _add(workstation, case, "reply", {"text": text, "mark": mark, "follow": follow}, uploads)
 
 
-def note(workstation: Workstation, case: Case, text: str, uploads: Files = ()) -> int:
-    """Put a note into the tray, like `reply`."""
-    compose.unsigned_note(workstation, case, text, uploads)
-    return _add(workstation, case, "note", {"text": text}, uploads)
+def note(workstation: Workstation, case: Case, text: str, uploads: Files = (), away: message.Away | None = None) -> int:
+    """Put a note into the tray, like `reply`; with when this reviewer is away, if that is to be told."""
+    compose.unsigned_note(workstation, case, text, uploads, away)
+    told = {"away": [away.first.isoformat(), away.last.isoformat(), away.cover]} if away else {}
+    return _add(workstation, case, "note", {"text": text, **told}, uploads)
 
 
 def status(workstation: Workstation, case: Case, state: str, **said: Any) -> int:
@@ -296,7 +298,10 @@ def _stands(case: Case) -> dict[str, Any]:
 
 
 def _note(workstation: Workstation, case: Case, each: Item) -> object:
-    return compose.note(workstation, case, each.text, each.files)
+    first, last, cover = each.fields.get("away") or ("", "", "")
+    day = datetime.date.fromisoformat
+    away = message.Away(day(first), day(last), cover) if first else None
+    return compose.note(workstation, case, each.text, each.files, away)
 
 
 def _status(workstation: Workstation, case: Case, each: Item) -> object:

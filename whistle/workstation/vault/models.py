@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "v0001"  # the newest migration, which results in these tables
+REVISION = "v0002"  # the newest migration, which results in these tables
 NAMES = {"ix": "%(table_name)s_%(column_0_N_name)s", "fk": "%(table_name)s_%(column_0_name)s"}
 
 LABELLED = "labels != '[]' OR stated != '[]'"  # of cases
@@ -94,6 +94,7 @@ class CaseRow(Base):
     title: Mapped[str] = mapped_column(default="")  # this and the next two are of this workstation alone
     labels: Mapped[list[str]] = mapped_column(default=list)
     muted_at: Mapped[int | None]  # how many messages it had when it was muted
+    pressing: Mapped[bool | None]  # derived: whether a report too long for its envelope says so; None if none came
     stale: Mapped[bool] = mapped_column(default=True)  # what follows must be computed again
     # derived
     rank: Mapped[int] = mapped_column(default=0)
@@ -111,6 +112,7 @@ class CaseRow(Base):
     files: Mapped[bool] = mapped_column(default=False)
     muted: Mapped[bool] = mapped_column(default=False)
     start: Mapped[str | None]  # the beginning of its first message; None while that is not at hand
+    away: Mapped[dict[str, Any]] = mapped_column(default=dict, server_default="{}")  # who told that they are away
 
     __table_args__ = (
         Index("cases_queue", "muted", "rank", "due", "hash"),

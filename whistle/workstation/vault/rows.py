@@ -17,7 +17,7 @@ CASES, MESSAGES = cast(Table, CaseRow.__table__), cast(Table, MessageRow.__table
 
 _NAMED = CASES.c.hash == bindparam("case")
 _AMONG = CASES.c.hash.in_(bindparam("names", expanding=True))
-_COLUMNS = "id", "opened", "recorded", "waits", "title", "labels", "muted_at", "stale"
+_COLUMNS = "id", "opened", "recorded", "waits", "title", "labels", "muted_at", "pressing", "stale"
 _CASES = select(CASES.c.hash, *(CASES.c[name] for name in _COLUMNS)).where(_AMONG)
 _NEW_CASE = insert(CASES)
 _THESE = select(CASES.c.hash, CASES.c.id, CASES.c.stale).where(_AMONG)
@@ -51,6 +51,7 @@ class Case(NamedTuple):
     title: str
     labels: list[str]
     muted_at: int | None
+    pressing: bool | None
     stale: bool
 
 

@@ -7,7 +7,7 @@ from sqlalchemy import Row, select, text, update
 
 from whistle.protocol.case.message import Body, Message, Report, Status
 from whistle.protocol.code.retrieval import reference
-from whistle.workstation.cases import entries
+from whistle.workstation.cases import entries, overview
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index, rows, terms
 from whistle.workstation.vault.models import MessageRow
@@ -127,7 +127,8 @@ def text_of(workstation: Workstation, signed: Message) -> str | None:
     if content is not signed and isinstance(content, Body) and content.attachments:
         rows.note_files(workstation.vault.connection, content.case)  # whether files came is not told by its outside
     if content is not signed and isinstance(content, Report):  # nor what it answers, by which its case may come first
-        rows.change_case(workstation.vault.connection, content.case)
+        pressing = overview.URGENT in (content.answers or {})
+        rows.change_case(workstation.vault.connection, content.case, pressing=pressing)
     return "\n".join(_parts(content)) if rest == "whole" else None
 
 

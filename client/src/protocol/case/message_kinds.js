@@ -83,6 +83,7 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {string} [claimed]
  * @property {string} [grantee]
  * @property {Original[]} [originals]
+ * @property {{ first: string, last: string, cover: string } | null} [away]
  */
 
 /**
@@ -105,6 +106,16 @@ const HAVE = { name: "Have", fields: { count: POSITIVE, day: schema.day } };
 const EARLIER = {
   name: "Earlier",
   fields: { day: schema.day, from: schema.identifier, hash: HASH, place: schema.integer(0, 2 * MAX_SLOTS * PLACES - 1) },
+};
+const AWAY = {
+  name: "Away",
+  fields: { first: schema.day, last: schema.day, cover: schema.identifier },
+  defaults: { cover: "" },
+  check: (/** @type {{ first: string, last: string }} */ { first, last }) => {
+    if (last < first) {
+      throw new Malformed("an absence ends before it begins");
+    }
+  },
 };
 const ORIGINAL = {
   name: "Original",
@@ -181,7 +192,11 @@ const RECORDS = {
     },
     defaults: { ...BODY_DEFAULTS, mark: "", receipt: null, replaces: "", earlier: [] },
   },
-  note: { name: "Note", fields: { ...COMMON, ...BY_REVIEWER, ...BODY }, defaults: BODY_DEFAULTS },
+  note: {
+    name: "Note",
+    fields: { ...COMMON, ...BY_REVIEWER, ...BODY, away: schema.record(AWAY) },
+    defaults: { ...BODY_DEFAULTS, away: null },
+  },
   status: {
     name: "Status",
     fields: {
