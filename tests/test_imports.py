@@ -32,7 +32,7 @@ def table() -> dict[str, set[str]]:
     for path, own, libraries in rows:
         package = path.removesuffix(".py").replace("/", ".")
         above = set(allowed) if "all of the above" in own else set()
-        allowed[package] = {package, *above, *re.findall(r"`([a-z0-9_.]+)`", own + libraries)}
+        allowed[package] = {package, *above, *re.findall(r"`([A-Za-z0-9_.]+)`", own + libraries)}
     return allowed
 
 

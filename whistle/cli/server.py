@@ -11,7 +11,7 @@ import click
 
 from whistle.cli.errors import Problem
 from whistle.cli.prompts import Bind
-from whistle.server.errors import BadManifest, ConfigError, StartError
+from whistle.server.errors import BadManifest, CannotPrint, ConfigError, StartError
 from whistle.store import BackupError, Check, Limits, StoreError, WrongDay
 
 if TYPE_CHECKING:
@@ -41,9 +41,7 @@ def translate_errors(command: F) -> F:
     def wrapped(*args: Any, **kwargs: Any) -> Any:
         try:
             return command(*args, **kwargs)
-        except StartError as error:
-            raise Problem(str(error), error.hint) from error
-        except ConfigError as error:
+        except (StartError, ConfigError, CannotPrint) as error:
             raise Problem(str(error), error.hint) from error
         except BadManifest as error:
             raise Problem(str(error), "see that --keys names what the root published, whole") from error
@@ -64,6 +62,51 @@ def guidance(language: str) -> None:
     if language not in topics.defaults():
         raise Problem(f"there is no guidance in {language}", f"choose one of {', '.join(topics.defaults())}")
     click.echo(topics.default(language), nl=False)
+
+
+@server.command()
+@folder_option
+@click.argument("target", metavar="FOLDER", type=FOLDER)
+@click.option(
+    "--address",
+    "addresses",
+    metavar="URL",
+    multiple=True,
+    required=True,
+    help="Where reporters go: https://…, an onion address, or both, each with --address.",
+)
+@click.option("--language", "languages", metavar="CODE", multiple=True, help="Only in this language, as fr.")
+@click.option("--country", "countries", metavar="CODE", multiple=True, help="With its numbers to call, as FR.")
+@click.option(
+    "--font", "own", type=click.Path(path_type=Path, exists=True, dir_okay=False), multiple=True, help="A font's file."
+)
+@translate_errors
+def poster(
+    folder: Path,
+    target: Path,
+    addresses: tuple[str, ...],
+    languages: tuple[str, ...],
+    countries: tuple[str, ...],
+    own: tuple[Path, ...],
+) -> None:
+    """Make posters, cards and slips to print, as PDF in FOLDER, in every language that this server offers.
+
+    They show the address, a code to scan, the digits to compare, and the other places to turn to from whistle.toml.
+    Cards are for both sides of a sheet.  Slips have lines for the twelve words, and do not say what they are for.
+    """
+    from whistle.server.config import Config
+
+    try:
+        from whistle.server.printing import files
+    except ImportError as error:
+        raise Problem("what makes PDF files is not installed", "pip install 'whistle[poster]'") from error
+    try:
+        made = files.make(Config.load(folder), target, addresses, languages, countries, own)
+    except OSError as error:
+        raise Problem("the files cannot be written", "check that you may write there, and the disk's room") from error
+    for path in made:
+        click.echo(path)
+    click.echo("Print them on A4 in their own size; compare the digits with the root's before you hang them up.")
 
 
 @server.command()

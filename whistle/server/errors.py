@@ -31,6 +31,14 @@ class StartError(ServerError):
         self.hint = hint
 
 
+class CannotPrint(ServerError):
+    """A poster cannot be made; `hint` says what to do about it."""
+
+    def __init__(self, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.hint = hint
+
+
 class FormError(ServerError):
     """A form was rejected.  `texts` are those that had arrived, to be shown again; files are discarded."""
 

@@ -25,7 +25,7 @@ def contact(text: str, shown: str | Markup = "") -> Markup:
     plain = text.strip()
     if href := _telephone(plain) or _mail(plain):
         return Markup('<a href="{}">{}</a>').format(href, shown or plain)
-    if href := _page(plain):
+    if href := web_address(plain):
         return Markup('<a href="{}" target="_blank" rel="noreferrer">{}</a>').format(href, shown or plain)
     return escape(shown or text)
 
@@ -44,7 +44,7 @@ def _mail(text: str) -> str:
     return f"mailto:{text}" if MAIL.fullmatch(text) else ""
 
 
-def _page(text: str) -> str:
+def web_address(text: str) -> str:
     """An https URL, or an onion address with or without a scheme: both are encrypted; "" for anything else."""
     address = f"http://{text}" if ONION.fullmatch(text.partition("/")[0]) else text
     if not address.isprintable() or " " in address:
