@@ -1,6 +1,7 @@
 """What pages and the calendar file say to a reviewer whose language is not English."""
 
 import datetime
+import html
 import re
 from html.parser import HTMLParser
 
@@ -145,6 +146,7 @@ def test_no_page_has_a_word_of_english(world: World) -> None:
 
 def outside(page: str) -> list[str]:
     """The words of a page that should not be there."""
+    assert not re.search(r"[A-Z]\w+\(\w+=", html.unescape(page))  # an object, where its words belong
     found = Outside()
     found.feed(re.sub(r"(?s)<(script|style|textarea|title)\b.*?</\1>", "", page))
     return found.words
