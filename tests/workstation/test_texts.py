@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import whistle.workstation
+from whistle.courier.errors import DISK
 from whistle.translations import catalogues
+from whistle.workstation.app import courier_errors
 
 ROOT = Path(whistle.workstation.__file__).parent
 TEMPLATES = sorted((ROOT / "app" / "templates").glob("*.html"))
@@ -75,3 +77,27 @@ def test_every_key_is_there_and_used() -> None:
     assert known - named == set()
     asked = {key for source in sources for key in re.findall(r"""\bt(?:\.text)?\(\s*["']([^"']+)["']""", source)}
     assert asked - known == set() and asked
+
+
+COURIER = ("connection", "errors", "exchange", "folder", "lock", "manifests", "mirror", "stick")  # what a page does
+ERRORS = ("BadServer", "BadStick", "Busy", "CourierError", "Refused", "ServerAway")
+NOT_BY_PAGE = {"there is a courier in this folder already", "name another folder with --folder"}
+
+
+def is_known(line: str) -> bool:
+    """Whether the catalogue has a line of the courier's."""
+    return any(form.fullmatch(line) for form in courier_errors.known().values())
+
+
+def test_what_goes_wrong_at_the_courier_is_known_by_its_words() -> None:
+    """Each line of an error that an exchange with the server can bring is in the catalogue, as it is said there."""
+    for module in COURIER:
+        tree = ast.parse((ROOT.parent / "courier" / f"{module}.py").read_text("utf-8"))
+        names = [node for node in ast.walk(tree) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)]
+        errors = [call for call in names if call.func.id in ERRORS]  # type: ignore[attr-defined]
+        said = {str(each.value) for call in errors for each in call.args if isinstance(each, ast.Constant)}
+        assert {line for line in said if not is_known(line)} <= NOT_BY_PAGE, module
+    lines = [line for pair in DISK.values() for line in pair]
+    assert all(map(is_known, lines))
+    lines += ["the server answered with an error (503)", "the stick: there is no room left", "of some other kind"]
+    assert [courier_errors.told(line) for line in lines] == lines

@@ -18,8 +18,8 @@ from werkzeug.datastructures import FileStorage
 from werkzeug.exceptions import BadRequest, NotFound
 from werkzeug.wrappers import Response
 
-from whistle.courier.errors import BadStick, Busy, CourierError, ServerAway
-from whistle.translations.catalogues import ENGLISH
+from whistle.courier.errors import CourierError
+from whistle.workstation.app import courier_errors
 from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
@@ -30,7 +30,7 @@ from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.duties import office, plan, templates
 from whistle.workstation.errors import Refused, Untrusted, WorkstationError
 from whistle.workstation.exchange import deliveries, outbox
-from whistle.workstation.language import current, sentence, size, t
+from whistle.workstation.language import sentence, size, t
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index
 from whistle.workstation.vault import search as searches
@@ -357,19 +357,8 @@ def done(do: Callable[[], None], to: str = "") -> Response:
     except WorkstationError as exc:
         session().say(sentence(exc.message), sentence(exc.hint), good=False)
     except CourierError as exc:
-        what = [] if current().code == ENGLISH else [_courier(exc)]  # what it says itself is in English
-        session().say(*what, sentence(str(exc)), sentence(exc.hint), good=False)
+        session().say(*(sentence(courier_errors.told(each)) for each in (str(exc), exc.hint)), good=False)
     return flask.redirect(to or flask.url_for("pages.queue"), 303)
-
-
-def _courier(exc: CourierError) -> str:
-    if isinstance(exc, ServerAway):
-        return t("pages.away")
-    if isinstance(exc, BadStick):
-        return t("pages.bad_stick")
-    if isinstance(exc, Busy):
-        return t("pages.busy")
-    return t("pages.bad_server")
 
 
 def _text(name: str) -> str:
