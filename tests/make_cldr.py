@@ -32,6 +32,8 @@ def conventions(code: str, locale: Locale, all_codes: list[str]) -> dict[str, An
     """What Whistle needs of a language."""
     date, long_date = (locale.date_formats[width].pattern for width in ("long", "full"))
     names = locale.months["format"]["wide"] if "MMM" in date else {month: str(month) for month in range(1, 13)}
+    month = locale.datetime_skeletons["yMMMM"].pattern
+    alone = locale.months["stand-alone"]["wide"] if "LLLL" in month else names
     between = {place: str(pattern)[3:-3] for place, pattern in locale.list_patterns["standard"].items()}
     symbols = locale.number_symbols.get("latn") or Locale.parse("en").number_symbols["latn"]
     wanted = all_codes if code in NAMED else [*NAMED, code]
@@ -40,7 +42,9 @@ def conventions(code: str, locale: Locale, all_codes: list[str]) -> dict[str, An
         "counts": "".join(LETTERS[ORDER.index(str(locale.plural_form(n)))] for n in COUNTS),
         "date": template(date),
         "long_date": template(long_date),
+        "month": template(month),
         "months": [names[month] for month in range(1, 13)],
+        "months_alone": [alone[month] for month in range(1, 13)] if alone != names else [],
         "weekdays": [locale.days["format"]["wide"][day] for day in range(7)],
         "comma": between["middle"],
         "last": between["end"],

@@ -25,6 +25,8 @@ GROUPED = 10_000  # numbers from here on have a mark for thousands
 class Conventions:
     """How a language writes things.  `date` and `long_date` have the places day, month, year and weekday.
 
+    `month`: a month of a year, with its name as it stands alone: of `months_alone`, or of `months` if that is empty.
+
     `comma`, `last` and `pair` stand between items of a list: in general, before the last, and between only two.
     `counts` has the letter of a plural category for each number of `COUNTS`.  `languages` are names by code.
     """
@@ -33,7 +35,9 @@ class Conventions:
     counts: str
     date: str
     long_date: str
+    month: str
     months: Sequence[str]
+    months_alone: Sequence[str]
     weekdays: Sequence[str]
     comma: str
     last: str
@@ -115,6 +119,12 @@ def day(code: str, day: datetime.date) -> str:
 def long_day(code: str, day: datetime.date) -> str:
     """A date with its day of the week."""
     return _dated(code, conventions(code).long_date, day)
+
+
+def month(code: str, year: int, month: int) -> str:
+    """A month of a year, with its name as it stands alone."""
+    how = conventions(code)
+    return how.month.format(year=year, month=(how.months_alone or how.months)[month - 1])
 
 
 def _dated(code: str, template: str, day: datetime.date) -> str:

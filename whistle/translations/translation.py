@@ -54,6 +54,10 @@ class Translation:
         """A date, with the name of its month."""
         return cldr.day(self.code, day)
 
+    def month(self, year: int, month: int) -> str:
+        """A month of a year, with its name."""
+        return cldr.month(self.code, year, month)
+
     def long_day(self, day: datetime.date) -> str:
         """A date with its day of the week."""
         return cldr.long_day(self.code, day)
