@@ -32,6 +32,7 @@ CONTENT = ("text", "answers", "attachments", "originals")
 REST = ("", "application/json")  # name and type of a `rest`
 HASH = schema.hexadecimal(32)
 PEOPLE = schema.list_of(schema.identifier, 64, unique=True)
+ANSWERS = schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64)
 MARKS = ("acknowledgement", "feedback")  # weaker first: feedback acknowledges too (SPEC 4.8)
 
 
@@ -200,9 +201,7 @@ class Report(Body, ByReporter):
 
     kind = "report"
     channel: str = schema.field(schema.identifier)
-    answers: dict[str, str] | None = schema.field(
-        schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64), default=None
-    )
+    answers: dict[str, str] | None = schema.field(ANSWERS, default=None)
     continues: Continues | None = schema.field(schema.record(Continues), default=None)
 
 
@@ -211,14 +210,19 @@ class FollowUp(Body, ByReporter):
     """A later message of the reporter."""
 
     kind = "follow-up"
+    answers: dict[str, str] | None = schema.field(ANSWERS, default=None)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Slip(ByReporter):
-    """Tells a returning reporter who reads the case and who was left out; sealed to the mailbox alone."""
+    """Tells a returning reporter who reads the case and who was left out; sealed to the mailbox alone.
+
+    `way`: `advice` if the report asks for advice.
+    """
 
     kind = "slip"
     channel: str = schema.field(schema.identifier)
+    way: str = schema.field(schema.one_of("advice"), default="")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -17,10 +17,10 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter import submission
-from whistle.protocol.reporter.questions import RESERVED
+from whistle.protocol.reporter.questions import ADVICE, RESERVED, WAY
 from whistle.protocol.reporter.reply_validation import Conversation
 from whistle.protocol.reporter.submission import Submission
-from whistle.protocol.trust.manifest import RECOVERY, Manifest, SignedManifest
+from whistle.protocol.trust.manifest import RECOVERY, Channel, Manifest, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered, people
 
 M = TypeVar("M", bound=Message)
@@ -94,19 +94,20 @@ class Writer:
         check(draft)
         readers, without = self.readers(draft)
         shared = self._shared(draft, reporter, readers, without)
-        answers = {id: lines(text) for id, text in draft.answers.items() if not is_blank(text)}
         whole = _make(
             Report,
             shared,
             channel=draft.channel,
             text=lines(draft.text),
-            answers=answers or None,
+            answers=_answers(draft),
             attachments=draft.attachments,
             continues=_continues(draft.continues, reporter),
         )
         body, rest = self._seal(whole, reporter, self._recipients(readers))
-        slip, _ = self._seal(_make(Slip, shared, channel=draft.channel), reporter, [reporter.mailbox.recipient])
-        return Submission(reporter.report_token, (body, slip), tuple(rest))
+        way = ADVICE if draft.answers.get(WAY) == ADVICE else ""
+        slip = _make(Slip, shared, channel=draft.channel, way=way)
+        slip_body, _ = self._seal(slip, reporter, [reporter.mailbox.recipient])
+        return Submission(reporter.report_token, (body, slip_body), tuple(rest))
 
     def follow_up(
         self, draft: Draft, reporter: Reporter, case: Conversation | None, attempt: bytes, digest: bytes
@@ -118,7 +119,7 @@ class Writer:
         check(draft, reporter.code)
         readers, without = self.follow_up_readers(draft, case)
         shared = self._shared(draft, reporter, readers, without)
-        whole = _make(FollowUp, shared, text=lines(draft.text), attachments=draft.attachments)
+        whole = _make(FollowUp, shared, text=lines(draft.text), answers=_answers(draft), attachments=draft.attachments)
         body, rest = self._seal(whole, reporter, self._recipients(readers))
         return Submission(reporter.follow_up_token(attempt, digest), (body,), tuple(rest))
 
@@ -205,6 +206,16 @@ def readers_of(manifest: Manifest, channel: str, without: Iterable[str]) -> tupl
     return _with_recovery(manifest, readers, without) if readers else ()
 
 
+def channels_for(manifest: Manifest, way: str) -> tuple[Channel, ...]:
+    """The channels to choose from: who asks for advice has the one of that name alone, if there is one, and no others.
+
+    Where nothing else is left, all of them.
+    """
+    advice = [each for each in manifest.channels if each.id == ADVICE]
+    left = advice if way == ADVICE else [each for each in manifest.channels if each not in advice]
+    return tuple(left) or manifest.channels
+
+
 def follow_up_readers(case: Conversation, manifest: Manifest) -> tuple[str, ...]:
     """Who reads a follow-up: the active readers of the slip, notices and replies, less those left out.
 
@@ -227,6 +238,10 @@ def listed(manifest: Manifest, ids: Iterable[str]) -> tuple[str, ...]:
 def lines(text: str) -> str:
     """The text with LF as the only line end; browsers send CR LF."""
     return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _answers(draft: Draft) -> dict[str, str] | None:
+    return {id: lines(text) for id, text in draft.answers.items() if not is_blank(text)} or None
 
 
 def _make(kind: type[M], shared: dict[str, Any], **more: Any) -> M:

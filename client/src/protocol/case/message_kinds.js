@@ -61,6 +61,7 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {"device" | "browser" | "arrival"} [sealed]
  * @property {string} [language]
  * @property {string} [channel]
+ * @property {"advice" | ""} [way]
  * @property {string} [text]
  * @property {Attachment[]} [attachments]
  * @property {Attachment | null} [rest]
@@ -172,8 +173,16 @@ const RECORDS = {
     },
     defaults: { ...BODY_DEFAULTS, answers: null, continues: null },
   },
-  "follow-up": { name: "FollowUp", fields: { ...COMMON, ...BY_REPORTER, ...BODY }, defaults: BODY_DEFAULTS },
-  slip: { name: "Slip", fields: { ...COMMON, ...BY_REPORTER, channel: schema.identifier } },
+  "follow-up": {
+    name: "FollowUp",
+    fields: { ...COMMON, ...BY_REPORTER, ...BODY, answers: CONTENT.answers },
+    defaults: { ...BODY_DEFAULTS, answers: null },
+  },
+  slip: {
+    name: "Slip",
+    fields: { ...COMMON, ...BY_REPORTER, channel: schema.identifier, way: schema.oneOf("advice") },
+    defaults: { way: "" },
+  },
   reply: {
     name: "Reply",
     fields: {

@@ -27,7 +27,8 @@ import { holdsCode } from "../code/words.js";
 /** @import { Reporter } from "../code/retrieval.js" */
 
 const SEALED = "browser";
-const RESERVED = ["way", "urgent"]; // answers that mark a request for advice, or haste; alone they are not content
+const ADVICE = { way: "advice" }; // the answer of a request for advice, and what its slip says
+const RESERVED = ["way", "urgent", "asked"]; // ids of answers that are no content alone
 
 /**
  * What a reporter wrote.  `readers`: the readers that the reporter chose; empty for those of the channel or, in a
@@ -106,25 +107,25 @@ export function followUpReaders(conversation, current) {
  */
 export function report(draft, reporter, signed, day) {
   check(draft);
-  const { channel = "", answers = {}, continues } = draft;
+  const { channel = "", continues } = draft;
   const without = listed(signed.manifest, [...(draft.without ?? []), ...(continues?.slip.without ?? [])]);
   const picked = chosen(signed.manifest, draft.readers ?? [], without, day);
   const usual = readersOf(signed.manifest, channel, without);
   const readers = chosen(signed.manifest, picked.length ? picked : usual, without, day);
   const shared = common(draft, reporter, signed, day, readers, without);
-  const answered = Object.entries(answers).filter(([, text]) => !isBlank(text));
   const whole = {
     ...shared,
     kind: "report",
     channel,
     text: normalizeLines(draft.text),
-    answers: Object.fromEntries(answered.map(([id, text]) => [id, normalizeLines(text)])),
+    answers: answersOf(draft),
     continues: continues && continuation.prove(continues.reporter, reporter.case),
   };
   const recipients = manifest.recipients(signed.manifest, readers, day);
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, signed, recipients);
-    const slip = seal({ ...shared, kind: "slip", channel }, reporter, signed, [reporter.mailbox.recipient]);
+    const way = draft.answers?.way === ADVICE.way ? ADVICE : {};
+    const slip = seal({ ...shared, kind: "slip", channel, ...way }, reporter, signed, [reporter.mailbox.recipient]);
     return { token: reporter.reportToken, envelopes: [body, slip.body], blocks, readers, without };
   };
 }
@@ -147,7 +148,7 @@ export function followUp(draft, reporter, conversation, attempt, signed, day) {
   const usual = followUpReaders(conversation, signed.manifest);
   const readers = chosen(signed.manifest, picked.length ? picked : usual, without, day);
   const shared = common(draft, reporter, signed, day, readers, without);
-  const whole = { ...shared, kind: "follow-up", text: normalizeLines(draft.text) };
+  const whole = { ...shared, kind: "follow-up", text: normalizeLines(draft.text), answers: answersOf(draft) };
   const recipients = manifest.recipients(signed.manifest, readers, day);
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, signed, recipients);
@@ -275,6 +276,16 @@ function listed(current, ids) {
 function withRecovery(current, readers, without) {
   const added = current.recovery && !without.includes(manifest.RECOVERY) ? [manifest.RECOVERY] : [];
   return readers.length ? [...readers, ...added] : [];
+}
+
+/**
+ * The answers that are not blank.
+ *
+ * @param {Draft} draft
+ */
+function answersOf({ answers = {} }) {
+  const given = Object.entries(answers).filter(([, text]) => !isBlank(text));
+  return Object.fromEntries(given.map(([id, text]) => [id, normalizeLines(text)]));
 }
 
 /**
