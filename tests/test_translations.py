@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
-from babel.dates import format_date
+from babel.dates import format_date, format_skeleton
 from babel.lists import format_list
 from babel.messages.pofile import read_po
 from babel.numbers import format_decimal
@@ -119,6 +119,7 @@ def test_what_is_kept_of_cldr_is_what_babel_says(language: str) -> None:
     assert {n: cldr.plural_form(language, n) for n in range(1500)} == {n: locale.plural_form(n) for n in range(1500)}
     assert cldr.long_day(language, DAY) == format_date(DAY, "full", locale=locale)
     assert cldr.day(language, DAY) == format_date(DAY, "long", locale=locale)
+    assert cldr.month(language, 2026, 10) == format_skeleton("yMMMM", datetime.date(2026, 10, 1), locale=locale)
     for items in ("A", "AB", "ABC", "ABCD"):
         assert catalogues.load(language).plain_list(items) == format_list(list(items), locale=locale)
     assert {code: kept.languages[code] for code in SIX} == {code: locale.languages[code] for code in SIX}

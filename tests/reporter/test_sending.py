@@ -120,7 +120,7 @@ def test_what_is_refused_before_anything_is_sent(device: Device, options: Sequen
 def test_questions_of_the_channel(device: Device) -> None:
     """Answers are sealed under the questions' ids, from descriptors; one that the channel does not ask is refused."""
     device.send("--answer-fd", f"when={readable('In May, after lunch.')}", "--advice")
-    assert device.report.answers == {"when": "In May, after lunch.", "way": "advice"}
+    assert device.report.answers == {"when": "In May, after lunch.", "way": "advice", "asked": "when When was it?"}
     for wrong, said in {
         f"where={readable('Here.')}": "has no question 'where'",
         "when": "a question and a file descriptor",

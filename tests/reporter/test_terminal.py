@@ -34,7 +34,7 @@ def test_a_report_and_a_lookup_at_a_terminal(today: Device) -> None:
     send.type("end with Ctrl-D on a line of its own.", f"{TEXT}\nHe knows.\n\4")
     send.type("When was it? (Enter leaves it out): ", "In May.\n")
     assert send.end() == 0
-    assert "A rough date will do." in send.screen and today.report.answers == {"when": "In May."}
+    assert "A rough date will do." in send.screen and (today.report.answers or {})["when"] == "In May."
     assert manifest.fingerprint([today.org.root.public]) in send.screen
     assert "Will read it: Ombudsperson." in send.screen and "Left out: Staff counsel and Ethics office." in send.screen
     said = send.screen.partition("It is stored.")[2]

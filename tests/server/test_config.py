@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from whistle.server.config import Config, Rate, in_language
+from whistle.protocol.reporter.questions import in_language
+from whistle.server.config import Config, Rate
 from whistle.server.errors import ConfigError, StartError
 from whistle.server.running import setup
 
@@ -49,11 +50,11 @@ WRONG = {
     "bad_question_id": ('[[channels.fraud.questions]]\nid = "When?"\nlabel.en = "When?"', "must be made of a to z"),
     "question_twice": (
         '[[channels.fraud.questions]]\nid = "a"\nlabel.en = "A"\n' * 2,
-        "has an id twice",
+        "must be another than a",
     ),
     "question_that_is_the_way": (
         '[[channels.fraud.questions]]\nid = "way"\nlabel.en = "How?"',
-        "has the id way, which means something else",
+        "must not be way, which means something else",
     ),
     "step_done_by": (
         '[[plan]]\ndays = 7\ntext.en = "We answer."\ndone_by = "thanks"',

@@ -38,7 +38,11 @@ def test_a_report_reaches_the_channels_readers(app: flask.Flask, org: parties.Or
     more = {"answer-when": "In May", "without": ["ethics", "counsel", "nobody-we-know"]}
     Visitor(app).tell(**more, files=[("a.txt", b"one"), ("b.txt", b"two")])
     report = reported(app, org)
-    assert (report.text, report.answers, report.channel) == (TEXT, {"when": "In May"}, "harassment")
+    assert (report.text, report.answers, report.channel) == (
+        TEXT,
+        {"when": "In May", "asked": "when When was it?"},
+        "harassment",
+    )
     assert (report.readers, set(report.without)) == (("ombuds",), {"ethics", "counsel"})
     assert [each.name for each in report.attachments] == ["a.txt", "b.txt"]
     assert not opened(app, org, "ethics") and not opened(app, org, "counsel")

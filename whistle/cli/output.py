@@ -49,6 +49,8 @@ def case(
     current = manifests.current(today).manifest
     yield from _readers(t, view, manifests)
     yield _state(t, view)
+    if view.slip and view.slip.way:
+        yield f"{t.text('advice.title')}. {t.text('command.advice')}"
     if view.sent:
         yield t.text("case.sent", day=t.day(view.sent))
     if due := next_collection(current, today):

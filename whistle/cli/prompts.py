@@ -23,7 +23,11 @@ from whistle.protocol.code.retrieval import Reporter, derive
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import Malformed
 from whistle.protocol.invisible_text import is_blank, strip_invisible
+from whistle.protocol.reporter import answers as protocol
+from whistle.protocol.reporter.questions import Question, in_language
 from whistle.protocol.trust.manifest import WEEKDAYS
+from whistle.protocol.untrusted_text import one_line
+from whistle.translations.translation import Translation
 
 T = TypeVar("T")
 LONGEST_NAME = 128  # characters, as in the manifest
@@ -288,22 +292,51 @@ def text(descriptor: int | None, asked: str) -> str:
     return _read(0 if descriptor is None else descriptor, MAX_REST).strip()
 
 
-def answers(questions: Mapping[str, tuple[str, str]], given: Sequence[tuple[str, int]], asked: str) -> dict[str, str]:
-    """Answers by question id, from descriptors or asked for at a terminal; each may be left out.
-
-    `questions` has a label and a hint for each id.  Raises Problem.
-    """
-    if wrong := [id for id, _ in given if id not in questions]:
-        asked = "it asks: {ids}" if questions else "it asks nothing but the text"
-        raise Problem("the channel has no question '{id}'", asked, id=wrong[0], ids=", ".join(questions))
+def answers(
+    asked: Sequence[Question], given: Sequence[tuple[str, int]], t: Translation, language: str
+) -> dict[str, str]:
+    """Answers by question id, from descriptors or asked for at a terminal; each may be left out.  Raises Problem."""
+    known = {each.id: each for each in asked}
+    if wrong := [id for id, _ in given if id not in known]:
+        takes = "it asks: {ids}" if known else "it asks nothing but the text"
+        raise Problem("the channel has no question '{id}'", takes, id=wrong[0], ids=", ".join(known))
     if len({id for id, _ in given}) < len(given) or len({number for _, number in given}) < len(given):
         raise click.UsageError("each answer comes once, from a descriptor of its own")
-    texts = {id: _read(number, MAX_REST).strip() for id, number in given}
-    for id, (label, hint) in questions.items() if at_a_terminal() and not given else ():
-        if hint:
-            click.echo(hint, err=True)
-        texts[id] = str(click.prompt(asked.format(label=label), default="", show_default=False, err=True))
-    return {id: answer for id, answer in texts.items() if not is_blank(answer)}
+    typed: dict[str, str] = {}
+    for id, number in given:
+        text = _read(number, MAX_REST).strip()
+        typed[id] = protocol.typed(known[id], text)
+        if text and not typed[id]:
+            takes = "it takes: {ids}" if known[id].options else "write it as 2026-10 or 2026"
+            raise Problem("'{id}' has no such answer", takes, id=id, ids=", ".join(known[id].options))
+    for question in asked if at_a_terminal() and not given else ():
+        if protocol.is_shown(question, typed):
+            typed[question.id] = _ask(question, t, language)
+    kept = protocol.shown(asked, typed)
+    for id in (id for id, text in typed.items() if text and id not in kept):
+        if on := known[id].condition:
+            takes = "answer '{on}' with one of: {ids}"
+            raise Problem(
+                "'{id}' is only asked after another answer", takes, id=id, on=on.question, ids=", ".join(on.among)
+            )
+    return kept
+
+
+def _ask(question: Question, t: Translation, language: str) -> str:
+    """The answer to a question, asked for until there is such a one; empty if it is left out."""
+    labels = {each.id: in_language(each.label, language) for each in question.choices}
+    labels = labels or {id: t.text(f"answer.{id}") for id in question.options}
+    how = {"several": "command.several", "date": "command.date", "people": "answer.people", "sum": "answer.sum"}
+    hints = [in_language(question.hint, language), *(f"  {id}: {label}" for id, label in labels.items())]
+    hints += [t.text(how[question.type])] if question.type in how else []
+    for hint in filter(None, hints):
+        click.echo(one_line(hint) if hint[:1] != " " else f"  {one_line(hint)}", err=True)
+    label = t.text("command.skip", label=one_line(in_language(question.label, language)))
+    while text := str(click.prompt(label, default="", show_default=False, err=True)).strip():
+        if answer := protocol.typed(question, text):
+            return answer
+        click.echo(t.text("command.not_this"), err=True)
+    return ""
 
 
 def channel(offered: Mapping[str, str], given: str | None, asked: str, say: Say) -> str:

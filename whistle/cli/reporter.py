@@ -33,9 +33,9 @@ from whistle.cli.reporter_options import (
 from whistle.protocol import age
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.reporter import compose, submission
+from whistle.protocol.reporter import answers, compose, submission
 from whistle.protocol.reporter.compose import Continued, Draft
-from whistle.protocol.reporter.questions import URGENT, WAY, Questions
+from whistle.protocol.reporter.questions import ADVICE, ASKED, REPORT, URGENT, WAY, Questions
 from whistle.protocol.reporter.reply_validation import FoundReply
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.trust.manifest_chain import offered
@@ -167,6 +167,7 @@ def audience_options(command: Callable[..., Any]) -> Any:
 
 
 @reporter.command("follow-up")
+@click.option("--as-report", is_flag=True, help="Make your request for advice a report; add something if you want.")
 @audience_options
 @language_option
 @text_option
@@ -183,11 +184,15 @@ def follow_up(
     instance = read_instance(api.published, trust)
     who = prompts.reporter(words_fd, t.text("replies.words"), saying())
     view = _look_up(api, instance, who)
+    if chosen["as_report"] and not (view.slip and view.slip.way):
+        raise Problem("this is no request for advice", "leave --as-report out to add something")
     instead, left_out = _present(instance, view, chosen["instead"], chosen["without"])
     draft = Draft("", chosen["language"], "", readers=instead)
     readers, without = instance.writer.follow_up_readers(draft, view)
     _say(output.reading(t, instance.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
-    draft = Draft("", draft.language, prompts.text(text_fd, t.text("command.write")), readers=draft.readers)
+    begun = [t.text("advice.message")] if chosen["as_report"] else []
+    text = "\n\n".join(filter(None, (*begun, prompts.text(text_fd, t.text("command.write")))))
+    draft = replace(draft, text=text, answers={WAY: REPORT} if begun else {})
     with _opened(files) as uploads:
         reporters.follow_up(api, instance.writer, draft, uploads, who, view, _course())
     click.echo(t.text("command.follow_up"))
@@ -292,27 +297,26 @@ def _draft(
 ) -> Draft:
     """A new report from the options and from answers at the terminal.  Raises Problem, Refused."""
     t, manifest = spoken(), instance.writer.known.manifest
+    way = ADVICE if advice else REPORT
     channels = {each.id: output.title(each.title, language) for each in manifest.channels}
-    if channel is None and len(channels) == 1:
-        (channel,) = channels
+    usual = compose.channels_for(manifest, way)
+    if channel is None:
+        channels = {each.id: channels[each.id] for each in usual}
+        channel = usual[0].id if len(usual) == 1 else None
     chosen = prompts.channel(channels, channel, t.text("command.which"), saying())
     people = output.people(t, manifest, offered(manifest, instance.day))
     left_out = _left_out(people, compose.readers_of(manifest, chosen, ()), without)
     draft = Draft(chosen, language, "", without=left_out)
     _say(output.reading(t, instance.manifests, *instance.writer.readers(draft)), err=True)
-    labels = {
-        each.id: (output.title(each.label, language), output.title(each.hint, language))
-        for each in questions.get(chosen, ())
-    }
+    asked = answers.for_way(questions.get(chosen, ()), way)
     if (text_fd or 0) in [number for _, number in given]:
         raise click.UsageError("text and answers come from descriptors of their own")
-    text, answers = (
-        prompts.text(text_fd, t.text("command.write")),
-        prompts.answers(labels, given, t.text("command.skip", label="{label}")),
-    )
-    marks = {WAY: "advice"} if advice else {}
+    text, told = prompts.text(text_fd, t.text("command.write")), prompts.answers(asked, given, t, language)
+    own = answers.words_of(told, answers.words(asked, language))
+    marks = {WAY: ADVICE} if advice else {}
     marks |= {URGENT: "yes"} if urgent else {}
-    return Draft(chosen, language, text, {**answers, **marks}, without=left_out)
+    marks |= {ASKED: own} if own else {}
+    return Draft(chosen, language, text, {**told, **marks}, without=left_out)
 
 
 def _left_out(people: dict[str, str], readers: Iterable[str], without: tuple[str, ...]) -> tuple[str, ...]:

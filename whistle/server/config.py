@@ -4,9 +4,11 @@ Texts for people are given per language.  It contains no secrets.  An unknown na
 ConfigError that names the setting.
 """
 
+import functools
+import itertools
 import re
 import tomllib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -14,13 +16,22 @@ from typing import Any
 import limits
 
 from whistle.protocol.case.message import MARKS, MAX_SLOTS
-from whistle.protocol.reporter.questions import RESERVED, Question
+from whistle.protocol.reporter import questions as asked
+from whistle.protocol.reporter.questions import (
+    ADVICE,
+    OURS,
+    REPORT,
+    Choice,
+    Condition,
+    Question,
+    in_language,
+)
 from whistle.server import places, topics
 from whistle.server.errors import ConfigError
 from whistle.server.places import Place
-from whistle.server.toml_reader import Reader, Texts
+from whistle.server.toml_reader import Reader, Texts, line_of
 from whistle.server.topics import Topic
-from whistle.translations import catalogues
+from whistle.translations import catalogues, default_questions
 from whistle.translations.errors import CatalogueError
 from whistle.translations.translation import Translation
 
@@ -29,6 +40,8 @@ TRANSLATIONS = "translations"  # a folder beside it, with an organisation's own 
 ID = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
 HOST = re.compile(r"[A-Za-z0-9.-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:]+\](:[0-9]{1,5})?")
 MIB = 1024 * 1024  # bytes
+ROOM = 7168  # bytes that a channel's questions take in a page, in any language: so all channels' forms have one length
+MARKUP, OPTION, DATES = 230, 75, 1100  # of these, about what a question takes without words, each choice, and a date
 
 
 @dataclass(frozen=True)
@@ -92,7 +105,7 @@ class Config:
     name: Texts = field(default_factory=lambda: {"en": "Whistle"})
     leave: str = "https://www.wikipedia.org/"  # where *Leave this page* leads: a site that raises no questions
     emergency: tuple[Emergency, ...] = ()
-    questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # by the channel's id
+    questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # of channels that do not ask as usual
     outside: tuple[Outside, ...] = ()
     guidance: Mapping[str, tuple[Topic, ...]] = field(default_factory=dict)  # by language
     places: tuple[Place, ...] = ()  # of help, by country
@@ -120,13 +133,18 @@ class Config:
     def load(cls, folder: Path) -> "Config":
         """The configuration of a server's folder; ConfigError names what is wrong and where."""
         try:
-            with (folder / FILE).open("rb") as stream:
-                table = tomllib.load(stream)
+            text = (folder / FILE).read_bytes().decode()
+            table = tomllib.loads(text)
         except FileNotFoundError as error:
             raise ConfigError(f"there is no {FILE} in this folder") from error
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
             raise ConfigError(f"{FILE}: {error}") from error
-        return _read(folder, Reader(table))
+        try:
+            return _read(folder, Reader(table))
+        except ConfigError as error:
+            if line := line_of(text, error.where):
+                raise ConfigError(f"{FILE}, line {line}: {error}", error.hint) from error
+            raise
 
     @property
     def database(self) -> str:
@@ -150,15 +168,15 @@ class Config:
         """The folder of the roots' public keys and the manifests."""
         return self.folder / "keys"
 
+    def asked_in(self, channel: str) -> tuple[Question, ...]:
+        """What a channel asks besides the text: what `whistle.toml` says, or else what comes with Whistle."""
+        own = self.questions.get(channel)
+        return usual_questions(channel, tuple(self.languages)) if own is None else own
+
     @property
     def languages(self) -> list[str]:
         """The languages that have both a name here and a translation; the first is the default."""
         return [code for code in self.name if code in self.translations] or [catalogues.ENGLISH]
-
-
-def in_language(texts: Mapping[str, str], language: str) -> str:
-    """The text in a language, or else in English, or else in the first one available, or else ""."""
-    return texts.get(language) or texts.get("en") or next(iter(texts.values()), "")
 
 
 def _read(folder: Path, top: Reader) -> Config:
@@ -170,7 +188,7 @@ def _read(folder: Path, top: Reader) -> Config:
         name=name,
         leave=_leave(top),
         emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
-        questions=_questions(top.table("channels")),
+        questions=_questions(top.table("channels"), tuple(name)),
         outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
         guidance=topics.read(folder),
         places=places.read(folder),
@@ -209,39 +227,110 @@ def _server(server: Reader) -> dict[str, Any]:
 def _step(table: Reader) -> Step:
     done_by = table.text("done_by", "")
     if done_by and done_by not in MARKS:
-        raise ConfigError(f"{table.path('done_by')} must be {' or '.join(MARKS)}, or left out")
+        table.refuse("done_by", f"must be {' or '.join(MARKS)}, or left out")
     return Step(table.integer("days", low=0, high=3650), table.texts("text"), done_by)
 
 
 def _host(server: Reader, host: str) -> str:
     if not HOST.fullmatch(host):
-        raise ConfigError(f'{server.path("hosts")} must hold names like "report.example.org", without https://')
+        server.refuse("hosts", 'must hold names like "report.example.org", without https://')
     return host
 
 
-def _questions(channels: Reader) -> dict[str, tuple[Question, ...]]:
-    by_channel = {}
-    for channel in channels.names():
-        questions = channels.table(channel).tables("questions")
-        by_channel[channel] = tuple(Question(_id(t), t.texts("label"), t.texts("hint", {})) for t in questions)
-        if len({question.id for question in by_channel[channel]}) < len(questions):
-            raise ConfigError(f"{channels.path(channel)}.questions has an id twice")
-        if taken := {question.id for question in by_channel[channel]} & set(RESERVED):
-            raise ConfigError(f"{channels.path(channel)}.questions has the id {min(taken)}, which means something else")
-    return by_channel
+@functools.lru_cache(64)
+def usual_questions(channel: str, languages: tuple[str, ...]) -> tuple[Question, ...]:
+    """What comes with Whistle for a channel of that id, and for those who ask for advice."""
+    sets = default_questions.sets()
+    advice = sets[default_questions.ADVICE]
+    report = sets.get(channel, sets[default_questions.GENERAL])
+    ways = dict.fromkeys(report, REPORT) | {name: "" if name in report else ADVICE for name in advice}
+    return tuple(_ours(name, languages, "" if report is advice else way) for name, way in ways.items())
+
+
+def _ours(name: str, languages: Sequence[str], way: str = "") -> Question:
+    """A question that comes with Whistle."""
+    known = default_questions.all_of_them()[name]
+    said = functools.partial(default_questions.in_languages, name, languages=(catalogues.ENGLISH, *languages))
+    choices = tuple(Choice(id, said(part=id)) for id in known.choices)
+    condition = Condition(OURS + known.after[0], known.after[1]) if known.after else None
+    return Question(OURS + name, said(part="label"), said(part="hint"), known.type, choices, condition, way)
+
+
+def _questions(channels: Reader, languages: Sequence[str]) -> dict[str, tuple[Question, ...]]:
+    """The questions of the channels of which the file says what they ask."""
+    tables = {channel: channels.table(channel) for channel in channels.names()}
+    return {channel: _asked(table, languages) for channel, table in tables.items() if table.names()}
+
+
+def _asked(table: Reader, languages: Sequence[str]) -> tuple[Question, ...]:
+    ours = [_ours(name, languages) for name in _named(table, "ask", default_questions.all_of_them())]
+    for name in _named(table, "like", default_questions.sets()):
+        ours += [each for each in usual_questions(name, tuple(languages)) if each not in ours]
+    asks = (*ours, *(_question(each, ours) for each in table.tables("questions")))
+
+    def place(number: int) -> str:
+        return f"questions[{number - len(ours) + 1}]" if number >= len(ours) else "ask"
+
+    try:
+        asked.check(asks)
+    except asked.Wrong as error:
+        table.refuse(f"{place(error.number)}.{error.field}", error.why, "mend this question")
+    for language, way in itertools.product(languages, (REPORT, ADVICE)):
+        rooms = (_room(each, language) if each.way in ("", way) else 0 for each in asks)
+        for number, room in enumerate(itertools.accumulate(rooms)):
+            if room > ROOM:
+                table.refuse(place(number), f"ends {room} bytes of a page in {language}; {ROOM} are free", "ask less")
+    return asks
+
+
+def _named(table: Reader, name: str, known: Collection[str]) -> tuple[str, ...]:
+    """What comes with Whistle and is named by one text, or by a list of them."""
+    names = table.words(name) if name == "ask" else tuple(filter(None, [table.text(name, "")]))
+    if unknown := [each for each in names if each not in known]:
+        table.refuse(name, f"names {unknown[0]}, which there is not", f"there are: {', '.join(known)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _question(table: Reader, ours: Sequence[Question]) -> Question:
+    """An organisation's own question; `if` may name one of ours by its short name."""
+    id, type_ = _id(table), table.text("type", "long")
+    if id.startswith(OURS):
+        table.refuse("id", f"must not begin with {OURS}, as those that come with Whistle do", "take another id")
+    if type_ not in asked.TYPES:
+        table.refuse("type", f"must be one of {', '.join(asked.TYPES)}", "mend this question")
+    if (way := table.text("for", "")) not in ("", REPORT, ADVICE):
+        table.refuse("for", f"must be {REPORT} or {ADVICE}, or left out", "mend this question")
+    choices = tuple(Choice(_id(each), each.texts("label")) for each in table.tables("choices"))
+    if len(choices) > asked.MAX_CHOICES:
+        table.refuse("choices", f"are {len(choices)}, and {asked.MAX_CHOICES} at most", "offer fewer")
+    condition = None
+    if "if" in table.names():
+        on = table.table("if")
+        named = on.text("question")
+        prefix = OURS if OURS + named in [each.id for each in ours] else ""
+        condition = Condition(prefix + named, on.words("is"))
+    return Question(id, table.texts("label"), table.texts("hint", {}), type_, choices, condition, way)
+
+
+def _room(question: Question, language: str) -> int:
+    """About how many bytes a question takes in a page."""
+    said = [in_language(each, language) for each in (question.label, question.hint)]
+    said += [in_language(each.label, language) for each in question.choices]
+    markup = MARKUP + OPTION * len(question.options) + (DATES if question.type == "date" else 0)
+    return markup + sum(len(each.encode()) for each in said)
 
 
 def _leave(top: Reader) -> str:
     url = top.text("leave", Config.leave)
     if not url.startswith(("https://", "http://")):
-        raise ConfigError("leave must be an address that begins with https://")
+        top.refuse("leave", "must be an address that begins with https://")
     return url
 
 
 def _id(table: Reader) -> str:
     id = table.text("id")
     if not ID.fullmatch(id):
-        raise ConfigError(f"{table.path('id')} must be made of a to z, 0 to 9 and hyphens, 32 at most")
+        table.refuse("id", "must be made of a to z, 0 to 9 and hyphens, 32 at most")
     return id
 
 
@@ -265,5 +354,5 @@ def _rate(table: Reader, name: str, usual: str) -> str:
     try:
         limits.parse_many(rate or usual or "1 per second")
     except ValueError as error:
-        raise ConfigError(f'{table.path(name)} must be a rate like "{usual or "60 per minute"}"') from error
+        table.refuse(name, f'must be a rate like "{usual or "60 per minute"}"', cause=error)
     return rate

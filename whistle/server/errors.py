@@ -8,10 +8,14 @@ class ServerError(Exception):
 
 
 class ConfigError(ServerError):
-    """`whistle.toml`, or a file that belongs to it, is invalid; the message names the setting or the line."""
+    """`whistle.toml`, or a file that belongs to it, is invalid; the message names the setting or the line.
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    `where` is the setting's path in `whistle.toml`, like plan[2].days, or empty.
+    """
+
+    def __init__(self, message: str, hint: str = "", where: str = "") -> None:
         super().__init__(message)
+        self.where = where
         self.hint = hint or "mend whistle.toml, or make a new folder with: whistle server init"
 
 

@@ -1,12 +1,16 @@
 """Strict reading of TOML tables: each name is read with its type, and names that were not read are errors."""
 
 import re
-from typing import Any
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any, NoReturn
 
 from whistle.server.errors import ConfigError
 
 Texts = dict[str, str]  # by language
 
+HEADER = re.compile(r"\s*(\[\[?)([^\]#]+)\]")
+KEY = re.compile(r"\s*([A-Za-z0-9_.\"'\s-]+?)\s*=")
 LANGUAGE = re.compile(r"[a-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -26,12 +30,12 @@ class Reader:
     def integer(self, name: str, default: int | None = None, *, low: int, high: int) -> int:
         """A whole number from `low` to `high`."""
         value = int(self._value(name, default, int, "a whole number"))
-        return value if low <= value <= high else self._refuse(name, f"must be from {low} to {high}")
+        return value if low <= value <= high else self.refuse(name, f"must be from {low} to {high}")
 
     def number(self, name: str, default: float | None = None, *, low: float, high: float) -> float:
         """A number from `low` to `high`."""
         value = float(self._value(name, default, (int, float), "a number"))
-        return value if low <= value <= high else self._refuse(name, f"must be from {low} to {high}")
+        return value if low <= value <= high else self.refuse(name, f"must be from {low} to {high}")
 
     def flag(self, name: str, default: bool | None = None) -> bool:
         """A boolean; required if there is no default."""
@@ -41,17 +45,17 @@ class Reader:
         """A list of strings; empty if missing."""
         value = self._value(name, [], list, "a list of texts in quotes")
         if not all(isinstance(item, str) for item in value):
-            self._refuse(name, "must be a list of texts in quotes")
+            self.refuse(name, "must be a list of texts in quotes")
         return tuple(value)
 
     def texts(self, name: str, default: Texts | None = None) -> Texts:
         """Texts by language; required, and not empty, if there is no default."""
         value: dict[str, Any] = self._value(name, default, dict, "texts by language")
         if not value and default is None:
-            self._refuse(name, "must hold a text in one language at least")
+            self.refuse(name, "must hold a text in one language at least")
         for language, text in value.items():
             if not LANGUAGE.fullmatch(language) or not isinstance(text, str):
-                self._refuse(f"{name}.{language}", "must be a text under a language's code")
+                self.refuse(f"{name}.{language}", "must be a text under a language's code")
         return dict(value)
 
     def table(self, name: str) -> "Reader":
@@ -62,7 +66,7 @@ class Reader:
         """A list of tables; empty if missing."""
         value = self._value(name, [], list, "a list of tables")
         if not all(isinstance(item, dict) for item in value):
-            self._refuse(name, "must be a list of tables")
+            self.refuse(name, "must be a list of tables")
         return [self._reader(f"{name}[{number}]", item) for number, item in enumerate(value, 1)]
 
     def names(self) -> list[str]:
@@ -73,11 +77,16 @@ class Reader:
         """The full path of a name, for messages."""
         return f"{self._prefix}.{name}" if self._prefix else name
 
+    def refuse(self, name: str, reason: str, hint: str = "", cause: Exception | None = None) -> NoReturn:
+        """Raise ConfigError for the value of a name."""
+        path = self.path(name)
+        raise ConfigError(f"{path} {reason}", hint, path) from cause
+
     def finish(self) -> None:
         """Raise ConfigError for names that were not read, here and in nested tables."""
         for name in self._table:
             if name not in self._read:
-                self._refuse(name, "is not known here")
+                self.refuse(name, "is not known here")
         for reader in self._inner:
             reader.finish()
 
@@ -89,10 +98,35 @@ class Reader:
         self._read.add(name)
         value = self._table.get(name, default)
         if value is None:
-            self._refuse(name, "is missing")
+            self.refuse(name, "is missing")
         if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
-            self._refuse(name, f"must be {called}")
+            self.refuse(name, f"must be {called}")
         return value
 
-    def _refuse(self, name: str, reason: str) -> Any:
-        raise ConfigError(f"{self.path(name)} {reason}")
+
+def line_of(text: str, path: str) -> int:
+    """The line of a TOML text on which the value of a path like plan[2].days stands, or begins; 0 if none is found."""
+    best, length, table = 0, 0, ""
+    counts: Counter[str] = Counter()
+    for number, line in enumerate(text.splitlines(), 1):
+        if header := HEADER.match(line):
+            name = re.sub(r"[\s\"']", "", header[2])
+            counts[name] += header[1] == "[["
+            table = here = _numbered(name, counts)
+        elif key := KEY.match(line):
+            name = re.sub(r"[\s\"']", "", key[1])
+            here = f"{table}.{name}" if table else name
+        else:
+            continue
+        if (path == here or path.startswith((f"{here}.", f"{here}["))) and len(here) > length:
+            best, length = number, len(here)
+    return best
+
+
+def _numbered(name: str, counts: Mapping[str, int]) -> str:
+    """The name of a table with the number of each list on the way, as `Reader` counts."""
+    path, raw = "", ""
+    for part in name.split("."):
+        raw = f"{raw}.{part}" if raw else part
+        path = (f"{path}.{part}" if path else part) + (f"[{counts[raw]}]" if counts[raw] else "")
+    return path

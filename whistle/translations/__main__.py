@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from whistle.translations import catalogues
+from whistle.translations.default_questions import QUESTIONS
 from whistle.translations.defaults import ORGANISATION
 from whistle.translations.errors import CatalogueError
 from whistle.translations.po import read
@@ -40,7 +41,7 @@ def _of(*domains: str) -> list[str]:
 def main(folders: list[str]) -> int:
     """Tell it for all files; the exit status, for which the workstation's do not count until all of them are whole."""
     lines, unfinished = (
-        _of(catalogues.REPORTER, catalogues.COMMAND, catalogues.REPLIES, ORGANISATION),
+        _of(catalogues.REPORTER, catalogues.COMMAND, catalogues.REPLIES, ORGANISATION, QUESTIONS),
         _of(catalogues.WORKSTATION),
     )
     for folder in folders:

@@ -89,13 +89,24 @@ export function stop(page, form) {
 }
 
 /**
+ * Make a request for advice a report.
+ *
+ * @param {Page} page
+ * @param {HTMLFormElement} form
+ */
+export function makeReport(page, form) {
+  return sendMessage(page, form, page.kit.message("advice.message").textContent ?? "", null, { way: "report" });
+}
+
+/**
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {string} text
  * @param {Audience | null} [chosen] set when none of the case's own readers may be left
+ * @param {Record<string, string>} [answers]
  */
-async function sendMessage(page, form, text, chosen) {
-  const draft = { language: document.documentElement.lang, text, readers: chosen?.readers.map(({ id }) => id) ?? [] };
+async function sendMessage(page, form, text, chosen, answers) {
+  const draft = { language: document.documentElement.lang, text, answers, readers: chosen?.readers.map(({ id }) => id) ?? [] };
   const files = filesOf(page, new FormData(form));
   const sent = await page.run(form, "send", "add", { typed: page.typed, draft, ...files }, () => checkFiles(page, files));
   if (sent) {

@@ -27,7 +27,7 @@ export function renderCase(page, view) {
     reading: caseAudienceLine(kit, view, isOver(view)),
     whom: audienceLine(kit, nextAudience(view)),
   });
-  const [replies, state, more] = part.querySelectorAll("section");
+  const [replies, state, advice, more] = part.querySelectorAll("section");
   const [fact, plan] = state.querySelectorAll("ul li");
   repeat(fact, facts(page, view), (item, text) => item.replaceChildren(text));
   const steps = view.sent && view.state !== "removed" ? kit.settings.plan : [];
@@ -55,8 +55,11 @@ export function renderCase(page, view) {
   if (!view.missing.length) {
     absent.remove();
   }
+  if (!view.way || !view.next.length) {
+    advice.remove();
+  }
   if (isOver(view)) {
-    [replies, more].forEach((section) => section.remove());
+    [replies, advice, more].forEach((section) => section.remove());
     part.querySelectorAll("form").forEach((form) => form.remove());
     return part;
   }

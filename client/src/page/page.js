@@ -47,6 +47,7 @@ const STEPS = {
   "withdraw-now": caseSteps.withdraw,
   stop: caseSteps.confirmStop,
   "stop-now": caseSteps.stop,
+  "make-report": caseSteps.makeReport,
   exposed: caseSteps.exposed,
   renew: caseSteps.renew,
   download: caseSteps.download,

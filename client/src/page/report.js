@@ -7,6 +7,7 @@ import { TaskError } from "./worker_link.js";
 /** @import { Page, SignedList } from "./page.js" */
 
 const ANSWER = "answer-";
+const BOX = /^(checkbox|radio)$/;
 
 /**
  * Whether the form holds nothing but a report that was sealed on another device, which may be submitted as it is.
@@ -31,7 +32,7 @@ export function isSealed(form) {
 export async function send(page, form) {
   const given = new FormData(form);
   const files = filesOf(page, given);
-  const question = { draft: draftOf(given), ...files, language: page.list };
+  const question = { draft: draftOf(form, given), ...files, language: page.list };
   const shown = await page.run(form, "send", "report", question, (signedList) => {
     checkList(signedList, form);
     checkFiles(page, files);
@@ -86,7 +87,7 @@ export async function changeChannel(page, form, channel) {
     if (!same || field.type === "hidden" || !field.name) {
       continue;
     }
-    if (field.type === "checkbox") {
+    if (BOX.test(field.type)) {
       same.checked = field.checked;
     } else {
       same[field.type === "file" ? "files" : "value"] = field[field.type === "file" ? "files" : "value"];
@@ -98,25 +99,44 @@ export async function changeChannel(page, form, channel) {
 
 /** @param {HTMLInputElement} field */
 function byValue(field) {
-  return field.type === "checkbox" ? `[value="${CSS.escape(field.value)}"]` : "";
+  return BOX.test(field.type) ? `[value="${CSS.escape(field.value)}"]` : "";
 }
 
-/** @param {FormData} given */
-function draftOf(given) {
+/**
+ * @param {HTMLFormElement} form
+ * @param {FormData} given
+ */
+function draftOf(form, given) {
   const text = (/** @type {string} */ name) => String(given.get(name) ?? "").trim();
-  const names = [...given.keys()].filter((name) => name.startsWith(ANSWER));
-  const answers = Object.fromEntries(names.map((name) => [name.slice(ANSWER.length), text(name)]));
+  const answers = answersOf(form, given);
+  const asked = text("asked").split("\n").filter((line) => answers[line.split(/[ =]/)[0]]);
   return {
     channel: text("channel"),
     language: document.documentElement.lang,
     text: text("text"),
     answers: {
       ...answers,
+      asked: asked.join("\n"),
       ...(text("way") === "advice" ? { way: "advice" } : {}),
       ...(text("urgent") ? { urgent: "yes" } : {}),
     },
     without: given.getAll("without").map(String),
   };
+}
+
+/**
+ * What the controls of each question make together, of those that the style shows: no condition shows the others.
+ *
+ * @param {HTMLFormElement} form
+ * @param {FormData} given
+ * @returns {Record<string, string>}
+ */
+function answersOf(form, given) {
+  const shown = [...given.keys()].filter(
+    (name) => name.startsWith(ANSWER) && form.querySelector(`[name="${name}"]`)?.getClientRects().length,
+  );
+  const made = (/** @type {string} */ name) => given.getAll(name).map((value) => String(value).trim()).filter(Boolean).join(" ");
+  return Object.fromEntries(shown.map((name) => [name.slice(ANSWER.length), made(name)]));
 }
 
 /**

@@ -62,6 +62,7 @@ export class PageRequest extends Task {
       stateDay: day,
       sent: slip?.day ?? null,
       hasSlip: Boolean(slip),
+      way: slip?.way,
       readers: readers.map(named),
       without: without.map(named),
       broughtIn: broughtIn.map(({ reviewer, by, day }) => ({ name: this._shown(reviewer), by: this._shown(by), day })),

@@ -4,6 +4,7 @@ Each request is signed by a courier of the manifest in force.  A courier can nei
 push any bytes of the right size, and whoever opens a forged reply notices.
 """
 
+import contextlib
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -74,7 +75,13 @@ def root(number: int) -> flask.Response:
 def questions() -> flask.Response:
     """The questions of each channel, for programs that do not show the page."""
     limits.count("page")
-    return flask.Response(asked.encode(here().config.questions), mimetype="application/json")
+    instance = here()
+    channels = dict.fromkeys(instance.config.questions)
+    with contextlib.suppress(NoManifest):
+        current = instance.published.now().current(instance.today).manifest
+        channels |= dict.fromkeys(each.id for each in current.channels)
+    questions = {id: instance.config.asked_in(id) for id in channels}
+    return flask.Response(asked.encode(questions), mimetype="application/json")
 
 
 @blueprint.post("/courier/days")

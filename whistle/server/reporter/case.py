@@ -64,6 +64,11 @@ class Back:
         return arrival.follow_up_readers(self.view, self.signed.manifest)
 
     @property
+    def asks_advice(self) -> bool:
+        """Whether the report asks for advice; it may have been made a report since, which only its readers know."""
+        return bool(self.view.slip and self.view.slip.way)
+
+    @property
     def instead(self) -> tuple[str, ...]:
         """The channel's present readers without those left out: for a case that has no readers any more."""
         slip = self.view.slip
@@ -148,6 +153,7 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         attempt=typed.hex() if typed else fields.new_attempt(),
         text=visit.arrived.get("text"),
         choices=_choices(back),
+        advice=back.asks_advice and bool(back.readers),
         over=back.over,
         files_hint=files_hint(visit),
         **_follow_up(back, problems),

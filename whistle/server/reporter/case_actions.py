@@ -9,6 +9,7 @@ import flask
 
 from whistle.protocol.code import retrieval
 from whistle.protocol.reporter.compose import Continued, Refused
+from whistle.protocol.reporter.questions import REPORT, WAY
 from whistle.server import limits
 from whistle.server.errors import NotStored
 from whistle.server.reporter import fields, readers_line
@@ -18,6 +19,8 @@ from whistle.server.reporter.render import Visit, notice, outside, page
 from whistle.server.reporter.report import problems_of, stored
 from whistle.server.sealing import arrival
 from whistle.server.sealing.arrival import Draft
+
+NO_ANSWERS: Mapping[str, str] = {}
 
 
 def follow_up(visit: Visit) -> flask.Response:
@@ -65,15 +68,22 @@ def stop(visit: Visit) -> flask.Response:
 
 def stop_now(visit: Visit) -> flask.Response:
     """Store a follow-up that asks the readers to stop."""
+    return with_case(visit, lambda back: _say(back, "stop.message"))
 
-    def ask(back: Back) -> flask.Response:
-        try:
-            _store(back, visit.t.text("stop.message"), ())
-        except (NotStored, Refused) as error:
-            return case(back, fields.problem(visit.t, error, visit.bounds))
-        return _sent(back, back.readers)
 
-    return with_case(visit, ask)
+def make_report(visit: Visit) -> flask.Response:
+    """Store a follow-up that makes a request for advice a report."""
+    return with_case(
+        visit, lambda back: _say(back, "advice.message", {WAY: REPORT}) if back.asks_advice else case(back)
+    )
+
+
+def _say(back: Back, key: str, answers: Mapping[str, str] = NO_ANSWERS) -> flask.Response:
+    try:
+        _store(back, back.visit.t.text(key), (), answers)
+    except (NotStored, Refused) as error:
+        return case(back, fields.problem(back.visit.t, error, back.visit.bounds))
+    return _sent(back, back.readers)
 
 
 def exposed(visit: Visit) -> flask.Response:
@@ -113,12 +123,13 @@ STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {
     "withdraw-now": withdraw_now,
     "stop": stop,
     "stop-now": stop_now,
+    "make-report": make_report,
     "exposed": exposed,
     "renew": renew,
 }
 
 
-def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
+def _store(back: Back, text: str, readers: tuple[str, ...], answers: Mapping[str, str] = NO_ANSWERS) -> None:
     visit, attempt = back.visit, fields.attempt(back.visit.arrived)
     if attempt is None:
         raise Refused("the form carries no attempt")
@@ -127,6 +138,7 @@ def _store(back: Back, text: str, readers: tuple[str, ...]) -> None:
         channel=slip.channel if slip else "",
         language=visit.t.code,
         text=text,
+        answers=answers,
         readers=readers,
         without=back.without,
         attachments=visit.arrived.attachments,

@@ -28,7 +28,7 @@ FIELDS = (
 )
 TEXTS = (
     *("case.", "error.", "replies.", "script.", "size.", "wait.", "notice.limit", "notice.busy_text"),
-    *("stop.message", "exposed.message", "reading."),
+    *("stop.message", "advice.message", "exposed.message", "reading."),
 )
 BARE = "script/bare.html"
 KITS = "whistle_kits"
@@ -166,6 +166,7 @@ def _case(visit: Visit) -> dict[str, Any]:
         "text": "",
         "files_hint": files_hint(visit),
         "choices": ("withdraw", "stop", "exposed"),
+        "advice": True,
     }
 
 

@@ -5,7 +5,7 @@ Nothing is stored or sealed here.  A value that our pages cannot have sent count
 
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -13,9 +13,8 @@ from markupsafe import Markup
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import ATTEMPT
 from whistle.protocol.code.words import WordsError
-from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter.compose import Empty, HoldsSealedReport, HoldsWords, NobodyLeft, Refused, TooLong
-from whistle.protocol.reporter.questions import WAY, Question
+from whistle.protocol.reporter.questions import ADVICE, REPORT, WAY
 from whistle.protocol.trust.manifest import RECOVERY, Manifest
 from whistle.server.errors import (
     Broken,
@@ -29,9 +28,8 @@ from whistle.server.errors import (
 from whistle.server.sealing.multipart import Arrived, Bounds
 from whistle.translations.translation import Translation
 
-WAYS = ("report", "advice")
+WAYS = (REPORT, ADVICE)
 ATTEMPT_TEXT = re.compile(r"[0-9a-f]{64}")
-ANSWER = "answer-"
 WORDS_ASKED = 3  # of the twelve, to check that they were written down
 
 
@@ -95,12 +93,6 @@ def channel(arrived: Arrived) -> str:
 def text(arrived: Arrived) -> str:
     """The text as typed, without surrounding whitespace."""
     return arrived.get("text").strip()
-
-
-def answers(arrived: Arrived, questions: Sequence[Question]) -> dict[str, str]:
-    """The answers to a channel's questions, by question id; without blank ones."""
-    given = {question.id: arrived.get(ANSWER + question.id).strip() for question in questions}
-    return {id: answer for id, answer in given.items() if not is_blank(answer)}
 
 
 def left_out(arrived: Arrived, manifest: Manifest) -> tuple[str, ...]:

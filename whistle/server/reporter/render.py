@@ -12,10 +12,12 @@ from typing import Any
 import flask
 from markupsafe import Markup
 
+from whistle.protocol.reporter.compose import channels_for
+from whistle.protocol.reporter.questions import ADVICE, REPORT, in_language
 from whistle.protocol.trust.manifest import RECOVERY, Channel, SignedManifest
 from whistle.protocol.trust.manifest_chain import offered
 from whistle.server import headers, style
-from whistle.server.config import Config, Emergency, in_language
+from whistle.server.config import Config, Emergency
 from whistle.server.errors import NoManifest
 from whistle.server.instance import Instance
 from whistle.server.manifests import Manifests, next_collection
@@ -26,7 +28,7 @@ from whistle.store import Store, StoreError
 from whistle.translations.translation import Translation
 
 PAD = 262_144  # bytes: the answer to a lookup is a multiple of it (SPEC 9.1)
-PAGE = 24_576  # bytes: other pages are multiples of this, whichever channel or words they show
+PAGE = 28_672  # bytes: other pages are multiples of this, whichever channel or words they show
 FEW = 3  # channels at most that the first page offers, each with buttons; more have a page of their own
 FILLER = (b"<!-- ", b" -->")
 NOTHING = Arrived(())
@@ -97,7 +99,7 @@ class Visit:
 
 
 def page(visit: Visit, template: str, *, status: int = 200, padded: bool = False, **values: Any) -> flask.Response:
-    """Render a template as a response, padded to a multiple of 24 KiB, or of 256 KiB if ``padded``."""
+    """Render a template as a response, padded to a multiple of 28 KiB, or of 256 KiB if ``padded``."""
     parts = _parts(visit, template, values)
     length = sum(map(len, parts))
     filler = fill(length, PAD if padded else PAGE)
@@ -197,12 +199,12 @@ def person(visit: Visit, signed: SignedManifest, id: str) -> str:
     return reviewer.shown(visit.t.code) if reviewer else id
 
 
-def channels(visit: Visit, signed: SignedManifest) -> list[dict[str, str]]:
+def channels(visit: Visit, signed: SignedManifest) -> list[dict[str, Any]]:
     """The channels as pages show them."""
     return [channel(visit, signed, each) for each in signed.manifest.channels]
 
 
-def channel(visit: Visit, signed: SignedManifest, entry: Channel) -> dict[str, str]:
+def channel(visit: Visit, signed: SignedManifest, entry: Channel) -> dict[str, Any]:
     """One channel as pages show it; ``sent`` is its id, as long as every other channel's, for forms that send no text.
 
     The length of what is sent then does not tell a tap which one was chosen.
@@ -211,6 +213,7 @@ def channel(visit: Visit, signed: SignedManifest, entry: Channel) -> dict[str, s
     return {
         "id": entry.id,
         "sent": entry.id.ljust(longest),
+        "ways": [way for way in (ADVICE, REPORT) if entry in channels_for(signed.manifest, way)],
         "title": visit.localized(entry.title),
         "purpose": visit.localized(entry.purpose),
         "names": names(visit, signed, entry.readers),

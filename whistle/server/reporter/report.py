@@ -14,13 +14,13 @@ from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import Malformed
-from whistle.protocol.reporter import submission
+from whistle.protocol.reporter import compose, submission
 from whistle.protocol.reporter.compose import Refused
-from whistle.protocol.reporter.questions import URGENT, WAY
+from whistle.protocol.reporter.questions import ADVICE, URGENT, WAY
 from whistle.protocol.trust.manifest import Channel, SignedManifest, fingerprint
 from whistle.server import limits
 from whistle.server.errors import NotStored
-from whistle.server.reporter import fields, readers_line
+from whistle.server.reporter import asking, fields, readers_line
 from whistle.server.reporter.fields import Problem
 from whistle.server.reporter.render import (
     Visit,
@@ -43,13 +43,21 @@ _random = secrets.SystemRandom()
 
 
 def choose(visit: Visit) -> flask.Response:
-    """The form, if a channel was chosen on the first page or there is only one; otherwise the list of channels."""
+    """The form, if a channel was chosen on the first page or there is no choice: one, or one that is there to advise."""
     signed = visit.sealing
     way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
-    only = signed.manifest.channels[0] if len(signed.manifest.channels) == 1 else None
+    offered = compose.channels_for(signed.manifest, way)
+    only = offered[0] if len(offered) == 1 else None
     if chosen := signed.manifest.channel(fields.channel(visit.arrived)) or only:
         return _form(visit, signed, chosen, way, ())
-    return page(visit, "channel.html", way=way, channels=channels(visit, signed), problems=())
+    return _choice(visit, signed, way)
+
+
+def _choice(visit: Visit, signed: SignedManifest, way: str, *problems: Problem) -> flask.Response:
+    """The list of channels."""
+    ids = [each.id for each in compose.channels_for(signed.manifest, way)]
+    offered = [each for each in channels(visit, signed) if each["id"] in ids]
+    return page(visit, "channel.html", way=way, channels=offered, problems=problems)
 
 
 def tell(visit: Visit) -> flask.Response:
@@ -57,8 +65,7 @@ def tell(visit: Visit) -> flask.Response:
     signed, way = visit.sealing, fields.way(visit.arrived)
     chosen = signed.manifest.channel(fields.channel(visit.arrived))
     if chosen is None:
-        problem = Problem("channel", visit.t("channel.missing"))
-        return page(visit, "channel.html", way=way, channels=channels(visit, signed), problems=(problem,))
+        return _choice(visit, signed, way, Problem("channel", visit.t("channel.missing")))
     return _form(visit, signed, chosen, way, ())
 
 
@@ -90,7 +97,7 @@ def send(visit: Visit) -> flask.Response:
 def _save_sealed(visit: Visit) -> flask.Response:
     """Store a report that was sealed elsewhere and pasted (SPEC 9.6); the server never learns its words."""
     arrived = visit.arrived
-    beside = [value for name, value in arrived.fields if name == "without" or name.startswith(fields.ANSWER)]
+    beside = [value for name, value in arrived.fields if name == "without" or name.startswith(asking.ANSWER)]
     if arrived.attachments or any(map(str.strip, beside)):
         return again(visit, Problem("text", visit.t("error.sealed_alone")))
     try:
@@ -189,9 +196,10 @@ STEPS: Mapping[str, Answer] = {
 
 def _draft(visit: Visit, signed: SignedManifest, chosen: Channel) -> Draft:
     arrived = visit.arrived
-    text, answers = fields.text(arrived), fields.answers(arrived, visit.config.questions.get(chosen.id, ()))
-    if fields.way(arrived) == "advice":
-        answers[WAY] = "advice"
+    text, way = fields.text(arrived), fields.way(arrived)
+    answers = asking.given(arrived, asking.asked(visit, chosen.id, way), visit.t.code)
+    if way == ADVICE:
+        answers[WAY] = ADVICE
     if arrived.get(URGENT):
         answers[URGENT] = "yes"
     return Draft(
@@ -210,7 +218,7 @@ def _form(
 ) -> flask.Response:
     arrived = visit.arrived
     nobody = any(problem.nobody for problem in problems)
-    typed = fields.attempt(arrived)
+    typed, asked = fields.attempt(arrived), asking.asked(visit, chosen.id, way)
     return page(
         visit,
         "tell.html",
@@ -223,7 +231,8 @@ def _form(
         serial=signed.manifest.serial,
         attempt=typed.hex() if typed else fields.new_attempt(),
         text=arrived.get("text"),
-        questions=_questions(visit, chosen),
+        questions=asking.groups(visit, asked),
+        words=asking.words(visit, asked),
         readers=tickable(visit, signed, chosen.readers),
         about="tell",
         choosing=readers_line.for_channel(visit, signed, chosen),
@@ -232,7 +241,7 @@ def _form(
         nobody=nobody,
         outside=outside(visit) if nobody else (),
         files_hint=files_hint(visit),
-        plan=plan(visit, visit.day),
+        plan=plan(visit, visit.day) if way != ADVICE else (),
         problems=problems,
     )
 
@@ -241,18 +250,6 @@ def _sealed(visit: Visit) -> str:
     """What the program will say in the place of how the server seals."""
     digits = fingerprint(visit.instance.published.roots)
     return "\n".join((visit.t.text("script.sealed"), visit.t.text("script.digits", digits=digits)))
-
-
-def _questions(visit: Visit, chosen: Channel) -> list[dict[str, str]]:
-    return [
-        {
-            "id": question.id,
-            "label": visit.localized(question.label),
-            "hint": visit.localized(question.hint),
-            "answer": visit.arrived.get(fields.ANSWER + question.id),
-        }
-        for question in visit.config.questions.get(chosen.id, ())
-    ]
 
 
 def _with_code(visit: Visit, answer: Callable[[bytes], flask.Response]) -> flask.Response:

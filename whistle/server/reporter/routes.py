@@ -41,8 +41,8 @@ AGAIN: Mapping[str, Callable[[Visit, Problem], flask.Response]] = {  # steps who
     "send": report.again,
     "follow-up": case_actions.follow_up_again,
 }
-STORING = ("send", "follow-up", "stop-now", "renew")
-LOOKING = ("look", "withdraw", "stop", "exposed", "follow-up", "stop-now", "renew")
+STORING = ("send", "follow-up", "stop-now", "make-report", "renew")
+LOOKING = ("look", "withdraw", "stop", "exposed", "follow-up", "stop-now", "make-report", "renew")
 COUNTED = dict.fromkeys(LOOKING, "lookup")  # as actions of Config.rates; what is stored counts as `send` beside it
 COUNTED |= {"withdraw-now": "withdraw", "download": "fetch"}  # others count as `page`
 SMALL = 256 * 1024  # bytes; larger bodies need an upload slot, for they may arrive while they are read
