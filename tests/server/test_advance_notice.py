@@ -79,7 +79,7 @@ def test_the_plan_stands_before_sending(app: flask.Flask) -> None:
     promised = ["By 29 November 2026: we confirm that it arrived", "By 20 February 2027: we tell you what came of it"]
     visitor = Visitor(app)
     assert all(said in visitor.text for said in promised)
-    text = visitor.step("advice", {"channel": "fraud"}).text
+    text = visitor.step("report", {"channel": "fraud"}).text
     assert all(0 < text.find(said) < text.index("Send Sending files") for said in promised)
 
 

@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from whistle.protocol.reporter.questions import in_language
 from whistle.protocol.trust.manifest import fingerprint
 from whistle.protocol.trust.minisign import PublicKey
-from whistle.server.config import Config, in_language
+from whistle.server.config import Config
 from whistle.server.errors import CannotPrint
 from whistle.server.places import PURPOSES, Place
 from whistle.server.reporter.links import ONION, web_address

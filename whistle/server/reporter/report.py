@@ -43,7 +43,7 @@ _random = secrets.SystemRandom()
 
 
 def choose(visit: Visit) -> flask.Response:
-    """The form, if a channel was chosen on the first page or there is no choice: one, or one that is there to advise."""
+    """The form, if a channel was chosen on the first page or there is no choice; otherwise the list of channels."""
     signed = visit.sealing
     way = visit.arrived.get("step") if visit.arrived.get("step") in fields.WAYS else fields.way(visit.arrived)
     offered = compose.channels_for(signed.manifest, way)

@@ -29,7 +29,9 @@ from sqlalchemy import (
 
 from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
+from whistle.protocol.reporter.questions import OURS
 from whistle.protocol.untrusted_text import one_line
+from whistle.workstation.answers import ADVICE_FACET
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.duties import absences, deadlines
@@ -37,7 +39,7 @@ from whistle.workstation.duties.deadlines import Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.language import t
 from whistle.workstation.vault import rows as vault_rows
-from whistle.workstation.vault.models import LABELLED, CaseRow, KeptFilter
+from whistle.workstation.vault.models import ANSWERED, LABELLED, CaseRow, KeptFilter
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
@@ -50,9 +52,11 @@ QUEUE = (CaseRow.rank, CaseRow.due, CaseRow.hash)  # the order of `overview.orde
 LATE, SOON = "late", "soon"  # what is due before today, and from today on within SOON_DAYS
 SOON_DAYS = 3
 OFFERED = 50  # values of a column to filter by, the most frequent: strangers and colleagues choose them
+MOST_ANSWERS = 200  # to filter by: those to Whistle's own questions first, which are fewer
 UNKNOWN = "?"  # the channel and language of a report that has not come yet; who has a case that nobody has
 MOST_KEPT, LONGEST_NAME = 20, 40  # filters that are kept, and characters of a name
 _LABELLED = cast(ColumnElement[bool], literal_column(f"({LABELLED})"))
+_ANSWERED = cast(ColumnElement[bool], literal_column(f"({ANSWERED})"))
 
 
 @dataclass(frozen=True)
@@ -75,6 +79,7 @@ class Row:
     faults: bool
     claimed: str
     channel: str | None
+    advice: bool  # it asks for advice, and nobody made it a report
     start: str | None
 
     @property
@@ -92,6 +97,7 @@ class Filter:
     language: str = ""
     label: str = ""
     claimed: str = ""  # a reviewer's id
+    answer: str = ""  # question=choice
     due: str = ""  # LATE or SOON
     unread: bool = False
     files: bool = False
@@ -107,6 +113,8 @@ class Filter:
             kept.append(CASES.c.claimed == self.claimed.replace(UNKNOWN, ""))
         if self.label:
             kept += [_LABELLED, or_(*(_holds(name, self.label) for name in ("labels", "stated")))]
+        if self.answer:
+            kept += [_ANSWERED, _holds("answers", self.answer)]
         kept += [_due(today)[self.due]] if self.due in _due(today) else []
         kept += [CASES.c.unread > 0] if self.unread else []
         return kept + ([CASES.c.files] if self.files else [])
@@ -166,6 +174,7 @@ class Counts:
     claimed: Counter[str]
     due: Counter[str]
     label: Counter[str]
+    answer: Counter[str]
 
 
 def counts(workstation: Workstation, muted: bool = False) -> Counts:
@@ -193,6 +202,7 @@ def counts(workstation: Workstation, muted: bool = False) -> Counts:
         claimed=_most(found["claimed"]),
         due=Counter({name: found["flags"][name] for name in (LATE, SOON)}),
         label=_labels(connection, muted),
+        answer=_answers(connection, muted),
     )
 
 
@@ -210,6 +220,16 @@ def _labels(connection: Connection, muted: bool) -> Counter[str]:
     count = func.count().label("cases")
     most = select(every.c.value, count).group_by(every.c.value).order_by(count.desc()).limit(OFFERED)
     return Counter({each.value: each.cases for each in connection.execute(most)})
+
+
+def _answers(connection: Connection, muted: bool) -> Counter[str]:
+    each = func.json_each(CASES.c.answers).table_valued("value")
+    count = func.count().label("cases")
+    answered = (
+        select(each.c.value, count).select_from(CASES.join(each, true())).where(_ANSWERED, CASES.c.muted == muted)
+    )
+    most = answered.group_by(each.c.value).order_by(each.c.value.startswith(OURS).desc(), count.desc())
+    return Counter({row.value: row.cases for row in connection.execute(most.limit(MOST_ANSWERS))})
 
 
 def rows(
@@ -275,6 +295,7 @@ def derived(case: Case, start: str | None = None, files: bool = False) -> dict[s
         "channel": case.report.channel if case.report else None,
         "language": case.report.language if case.report else None,
         "stated": list(case.stated),
+        "answers": case.given.facets,
         "muted": case.muted,
         "files": files or any(isinstance(each.message, Body) and each.message.attachments for each in case.entries),
         "start": _start(case) if start is None else start,
@@ -314,5 +335,6 @@ def _row(row: CaseRow) -> Row:
         row.faulty,
         row.claimed,
         row.channel,
+        ADVICE_FACET in row.answers,
         row.start,
     )

@@ -10,9 +10,23 @@ from functools import cached_property, reduce
 from sqlalchemy import bindparam, select
 
 from whistle.protocol.case.attachment import Attachment
-from whistle.protocol.case.message import ByReporter, ByReviewer, Grant, Note, Reply, Report, Sender, Signed, Status
+from whistle.protocol.case.message import (
+    ByReporter,
+    ByReviewer,
+    FollowUp,
+    Grant,
+    Message,
+    Note,
+    Reply,
+    Report,
+    Sender,
+    Signed,
+    Status,
+)
 from whistle.protocol.code.retrieval import reference
+from whistle.protocol.reporter.questions import WAY
 from whistle.workstation import remarks
+from whistle.workstation.answers import Given
 from whistle.workstation.cases import chain, grants, mismatches
 from whistle.workstation.cases.entries import Entry, entry_of
 from whistle.workstation.duties import deadlines, office
@@ -192,9 +206,16 @@ class Case:
         """The labels of the newest status; until there is one, `urgent` if the reporter says so."""
         if self.standing:
             return self.standing.labels
-        report = next((each for each in self.entries if isinstance(each.message, Report)), None)
-        answers = getattr(report.opened, "answers", None) if report and self.pressing is None else None
-        return (URGENT,) if self.pressing or (answers and URGENT in answers) else ()
+        return (URGENT,) if self.pressing or (self.pressing is None and self.given.is_urgent) else ()
+
+    @cached_property
+    def given(self) -> Given:
+        """What the reporter answered, as far as it is at hand."""
+        report = next((each for each in self._theirs if isinstance(each.message, Report)), None)
+        first = _answers(report.opened) if report else {}
+        every = WAY in first  # else a reporter could have everything opened for each list
+        later = (each.opened if every else each.message for each in self._theirs)
+        return Given(first, [_answers(each) if isinstance(each, FollowUp) else {} for each in later])
 
     @property
     def urgent(self) -> bool:
@@ -261,7 +282,12 @@ class Case:
         """The replies that count as acknowledgement or feedback, those in the tray too."""
         signed = [(entry.message, entry.delivered) for entry in self.marked]
         written = [Answer(reply.mark, day) for reply, day in signed if isinstance(reply, Reply)]
-        return written + [Answer(each.mark, None) for each in self.tray if each.mark]
+        return written + [Answer(each.mark, None) for each in self.tray if each.mark and each.known >= self._needed]
+
+    @property
+    def _needed(self) -> int:
+        """How many of the reporter's messages a reply must know: what was said of advice acknowledges no report."""
+        return (self.given.made_report or 0) + 1
 
     @cached_property
     def marked(self) -> list[Entry]:
@@ -271,7 +297,10 @@ class Case:
         return [
             entry
             for entry, reply in replies
-            if reply.mark and entry.signed.hash not in gone and self._is_in_lane(reply)
+            if reply.mark
+            and reply.have.count >= self._needed
+            and entry.signed.hash not in gone
+            and self._is_in_lane(reply)
         ]
 
     def _is_in_lane(self, reply: Reply) -> bool:
@@ -298,19 +327,28 @@ class Case:
         """The deadlines of the case, earliest first: the legal duties, even if closed, and an agreed day."""
         if not self.by_reporter:
             return []
-        legal = deadlines.duties(self.reported, self.answers, self.office)
+        legal = deadlines.duties(self.begun, self.answers, self.office, self.given.is_advice)
         agreed = self.standing.deadline if self.standing and self.status != "closed" else None
         return sorted([*legal, *([Deadline(agreed, "agreed")] if agreed else [])], key=lambda each: each.day)
 
     @property
     def reported(self) -> datetime.date:
         """The first message's server day, or else the reporter's, but never a day after its arrival."""
-        return min(self.first.server or self.first.message.day, self.first.arrived)  # type: ignore[attr-defined]
+        return _day(self.first)
+
+    @property
+    def begun(self) -> datetime.date:
+        """The day from which duties count: that of the report, or of the message that made advice a report."""
+        return _day(self._theirs[self.given.made_report or 0])
 
     @property
     def first(self) -> Entry:
         """The reporter's first message; of one that was handed over, only the reporter's own day is known."""
-        return next(entry for entry in self.entries if isinstance(entry.message, ByReporter))
+        return self._theirs[0]
+
+    @cached_property
+    def _theirs(self) -> list[Entry]:
+        return [entry for entry in self.entries if isinstance(entry.message, ByReporter)]
 
     @cached_property
     def faults(self) -> list[str]:
@@ -329,6 +367,15 @@ class Case:
 
 def _both(ids: Sequence[str]) -> str:
     return t("overview.both", whom=listed(ids))
+
+
+def _day(entry: Entry) -> datetime.date:
+    assert isinstance(entry.message, ByReporter)
+    return min(entry.server or entry.message.day, entry.arrived)
+
+
+def _answers(content: Message | None) -> Mapping[str, str]:
+    return (content.answers or {}) if isinstance(content, Report | FollowUp) else {}
 
 
 def _seq(entry: Entry) -> int:

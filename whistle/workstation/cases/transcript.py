@@ -16,6 +16,7 @@ from whistle.protocol.case.message import (
     ByReporter,
     ByReviewer,
     Continues,
+    FollowUp,
     Grant,
     Message,
     Reply,
@@ -26,6 +27,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.untrusted_text import one_line, plain, quoted
+from whistle.workstation import answers
 from whistle.workstation.cases import conversation, naming
 from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, Filter
 from whistle.workstation.cases.entries import Entry
@@ -131,12 +133,14 @@ def choice(workstation: Workstation, name: str, value: str) -> str:
     if value == UNKNOWN:
         return t("transcript.no_report")
     called = {"status": status(value), "language": language(value), "label": one_line(value)}
+    if name == "answer":
+        return answers.facet_words(value)
     return called[name] if name in called else channel_title(workstation, value)
 
 
 def chosen(workstation: Workstation, kept: Filter) -> list[str]:
     """A filter in words."""
-    named = [(name, getattr(kept, name)) for name in ("channel", "status", "label", "language", "claimed")]
+    named = [(name, getattr(kept, name)) for name in ("channel", "status", "label", "language", "claimed", "answer")]
     words = [choice(workstation, name, value) for name, value in named if value]
     flags = (
         (t("filter.unread"), kept.unread),
@@ -371,8 +375,8 @@ def _heading(workstation: Workstation, case: Case, entry: Entry) -> list[str]:
 
 def _entry(entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
     content, lines = entry.content, []
-    if isinstance(content, Report) and content.answers:
-        lines += quoted("\n".join(f"{question}: {answer}" for question, answer in sorted(content.answers.items())))
+    if isinstance(content, Report | FollowUp) and content.answers:
+        lines += quoted("\n".join(f"{question}: {answer}" for question, answer in answers.lines(content.answers)))
     lines += quoted(text(entry))
     for number, attached in enumerate(entry.attachments):
         lines.append(_file(attached, saved(entry, number) if saved else ""))

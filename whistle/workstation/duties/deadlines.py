@@ -36,10 +36,11 @@ class Answer:
     day: datetime.date | None
 
 
-def duties(reported: datetime.date, answers: Sequence[Answer], office: Office) -> list[Deadline]:
-    """The legal duties that stand, in their order; none once feedback was delivered, which acknowledges too.
+def duties(reported: datetime.date, answers: Sequence[Answer], office: Office, advice: bool = False) -> list[Deadline]:
+    """The duties that stand, in their order; none once feedback was delivered, which acknowledges too.
 
-    Feedback is counted from the acknowledgement, or from the last day for it if that was missed.
+    Feedback is counted from the acknowledgement, or from the last day for it if that was missed.  `advice`: asking for
+    it starts no duty of a report; somebody answers it within the same time, and that is all.
     """
     marks = {answer.mark for answer in answers}
     done = [answer for answer in answers if answer.day]
@@ -49,6 +50,8 @@ def duties(reported: datetime.date, answers: Sequence[Answer], office: Office) -
     acknowledged = min((max(answer.day, reported) for answer in done if answer.day), default=None)
     feedback = office.end(office.feedback, min(acknowledged or last, last))
     later = Deadline(feedback, "feedback", "feedback" in marks)
+    if advice:
+        return [] if acknowledged else [Deadline(last, "acknowledge", bool(marks))]
     return [later] if acknowledged else [Deadline(last, "acknowledge", bool(marks)), later]
 
 

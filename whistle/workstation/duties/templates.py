@@ -150,7 +150,7 @@ def _values(workstation: Workstation, case: Case, language: str) -> dict[str, st
     if feedback and "acknowledge" in due:  # what is written now acknowledges, and feedback counts from then
         today = min(workstation.today(), due["acknowledge"])
         feedback = case.office.end(case.office.feedback, today)
-    received = case.reported if case.by_reporter else None
+    received = case.begun if case.by_reporter else None
     days = {"today": workstation.today(), "received": received, "feedback": feedback}
     return {
         "reference": case.reference,

@@ -10,10 +10,11 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "v0002"  # the newest migration, which results in these tables
+REVISION = "v0003"  # the newest migration, which results in these tables
 NAMES = {"ix": "%(table_name)s_%(column_0_N_name)s", "fk": "%(table_name)s_%(column_0_name)s"}
 
 LABELLED = "labels != '[]' OR stated != '[]'"  # of cases
+ANSWERED = "answers != '[]'"
 
 
 class Base(DeclarativeBase):
@@ -109,6 +110,7 @@ class CaseRow(Base):
     channel: Mapped[str | None]
     language: Mapped[str | None]
     stated: Mapped[list[str]] = mapped_column(default=list)  # the labels of its newest status
+    answers: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # what was chosen: question=choice
     files: Mapped[bool] = mapped_column(default=False)
     muted: Mapped[bool] = mapped_column(default=False)
     start: Mapped[str | None]  # the beginning of its first message; None while that is not at hand
@@ -118,6 +120,7 @@ class CaseRow(Base):
         Index("cases_queue", "muted", "rank", "due", "hash"),
         Index("cases_counted", "muted", "status", "channel", "language", "claimed", "unread", "files", "due"),
         Index("cases_labelled", "id", sqlite_where=text(LABELLED)),
+        Index("cases_answered", "id", sqlite_where=text(ANSWERED)),
         Index("cases_stale", "id", sqlite_where=text("stale = 1")),
         Index("cases_faulty", "id", sqlite_where=text("faulty = 1")),
     )

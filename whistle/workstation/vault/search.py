@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Row, select, text, update
 
-from whistle.protocol.case.message import Body, Message, Report, Status
+from whistle.protocol.case.message import Body, FollowUp, Message, Report, Status
 from whistle.protocol.code.retrieval import reference
+from whistle.protocol.reporter.questions import ASKED
 from whistle.workstation.cases import entries, overview
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index, rows, terms
@@ -129,13 +130,15 @@ def text_of(workstation: Workstation, signed: Message) -> str | None:
     if content is not signed and isinstance(content, Report):  # nor what it answers, by which its case may come first
         pressing = overview.URGENT in (content.answers or {})
         rows.change_case(workstation.vault.connection, content.case, pressing=pressing)
+    elif content is not signed and isinstance(content, FollowUp):
+        rows.change_case(workstation.vault.connection, content.case)
     return "\n".join(_parts(content)) if rest == "whole" else None
 
 
 def _parts(content: Message) -> list[str]:
     parts = []
-    if isinstance(content, Report) and content.answers:
-        parts += [answer for _, answer in sorted(content.answers.items())]
+    if isinstance(content, Report | FollowUp) and content.answers:
+        parts += [answer for id, answer in sorted(content.answers.items()) if id != ASKED]
     if isinstance(content, Status):
         parts += [*content.labels, content.text]
     if isinstance(content, Body):
