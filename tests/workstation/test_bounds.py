@@ -95,6 +95,23 @@ def test_a_page_of_a_case_shows_the_newest_messages(world: World) -> None:
     assert "third floor" in show(f"/t/case/{name}?before=1")
 
 
+def test_pages_of_one_case_read_its_messages_once(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many there are, and though they are more than are held parsed; what comes meanwhile is shown."""
+    who = world.report()
+    notes(world, who, 2 * conversation.MESSAGES)
+    world.round("ombuds")
+    show, station = page(world), world.station("ombuds")
+    name = re.findall(r"/t/case/([0-9a-f]+)", show("/t/"))[0]
+    parsed = counted(monkeypatch, message, "parse")
+    for path in ("", "", "?before=51", "?message=3", "/confirm"):
+        station.forget(station.hashes(who.case.hex()))
+        show(f"/t/case/{name}{path}")
+    assert len(parsed) == 2 * conversation.MESSAGES + 1
+    world.follow_up(who, text="Once more, in June.")
+    world.round("ombuds")
+    assert "Once more, in June." in show(f"/t/case/{name}")
+
+
 def test_an_import_costs_few_statements_for_each_message(world: World) -> None:
     """Fifty new reports cost fewer than ten statements, and what is said later in their cases fewer than two each."""
     given, costs = statements(world.station("ombuds")), []

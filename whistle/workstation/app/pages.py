@@ -24,7 +24,7 @@ from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
-from whistle.workstation.cases import case_list, clear_files, compose, conversation, overview, saved_files, transcript
+from whistle.workstation.cases import case_list, clear_files, compose, conversation, saved_files, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
 from whistle.workstation.duties import office, plan, templates
@@ -141,7 +141,7 @@ def case(name: str) -> str:
     if case.unread:
         session().news[case.id] = case.first_unread
     shown = _show(case, asked.get("before", len(case.entries), int), asked.get("message", None, int))
-    overview.mark_read(session().workstation, case)
+    session().read(case)
     return shown
 
 
@@ -251,7 +251,7 @@ def case_named(name: str) -> Case:
         id = current.names.get(name)
     if id is None:
         raise NotFound
-    case = overview.load(current.workstation, id)
+    case = current.case(id)
     if not case.entries:  # deleted meanwhile
         raise NotFound
     return case

@@ -2,21 +2,24 @@
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from whistle import sticks
 from whistle.sticks import Stick
-from whistle.workstation import files
+from whistle.workstation import files, language
 from whistle.workstation.app.refused_forms import Asked, Typed
-from whistle.workstation.cases import case_list
+from whistle.workstation.cases import case_list, overview
 from whistle.workstation.cases.case_list import EVERYTHING, Counts, Filter
+from whistle.workstation.cases.overview import Case
 from whistle.workstation.duties import plan
 from whistle.workstation.duties.plan import Due
 from whistle.workstation.errors import Refused
 from whistle.workstation.exchange import exchange, outbox
 from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
+
+HELD = 32 * 1024**2  # bytes of the messages of the one case that is held in memory; parsed, they take more
 
 
 @dataclass
@@ -49,6 +52,7 @@ class Session:
     ticked: list[str] = field(default_factory=list)  # cases to acknowledge, by their names in addresses
     counted: dict[bool, tuple[object, Counts]] = field(default_factory=dict)  # by whether muted; see `counts`
     planned: tuple[object, list[Due]] = (None, [])  # see `due`
+    held: tuple[object, Case] | None = None  # see `case`
     names: dict[str, str] = field(default_factory=dict)  # cases by their names in addresses
     news: dict[str, int] = field(default_factory=dict)  # by case, the number of the first message that was new
     asked: Asked | None = None  # the form that waits for its confirmation
@@ -75,6 +79,27 @@ class Session:
             current = self.workstation.vault.version, self.workstation.today()
             self.counted[muted] = current, counted
         return self.counted[muted][1]
+
+    def case(self, id: str) -> Case:
+        """A case as it is now; one whose pages are looked at in turn is not read anew for each."""
+        if self.held and self.held[0] == (id, *self._now()):
+            return self.held[1]
+        return self._hold(overview.load(self.workstation, id))
+
+    def read(self, case: Case) -> None:
+        """Note that a case was read."""
+        if case.unread:
+            overview.mark_read(self.workstation, case)
+            self._hold(replace(case, opened=len(case.entries)))
+
+    def _hold(self, case: Case) -> Case:
+        size = sum(len(each.line) for each in case.messages)
+        self.held = ((case.id, *self._now()), case) if size <= HELD else None
+        return case
+
+    def _now(self) -> tuple[object, ...]:
+        """What else a case is computed from, and the language of its remarks."""
+        return self.workstation.vault.version, self.workstation.today(), language.current().code
 
     def due(self) -> list[Due]:
         """All that is due, late first; looked up again once the vault or the day is another."""
