@@ -65,8 +65,8 @@ def test_a_stick_is_noticed_while_a_page_is_open(world: World, ports: Sticks) ->
         assert 'src="/t/sticks"' in shown.text and "frame-src 'self'" in shown.headers["Content-Security-Policy"]
     sticks.mark(ports.put_in("usb"), "Blue")
     with desk.turn:  # an exchange is under way
-        answer = page.get("/t/sticks")
-    assert "A stick that is new here is in" in answer.text
+        answer, style = page.get("/t/sticks"), page.get("/t/static/style.css")
+    assert "A stick that is new here is in" in answer.text and style.status_code == 200
     assert int(answer.headers["Refresh"]) <= 5 and answer.headers["X-Frame-Options"] == "SAMEORIGIN"
     assert "frame-ancestors 'self'" in answer.headers["Content-Security-Policy"]
     post(page, "stick", folder=str(ports.there[1].mountpoint))

@@ -27,6 +27,7 @@ WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change", "template
 CLOCKS = "duties.set_clocks"
 FRAME = "viewing.frame"
 BEGINNING = "beginning"  # where there is no vault yet
+STATIC = "pages.static"
 APART = "sticks"  # asks by itself which stick is in
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
@@ -42,7 +43,7 @@ def protect(app: flask.Flask) -> None:
 
 def is_apart() -> bool:
     """Whether what is asked for takes no turn: no person asked, and the vault is not needed."""
-    return flask.request.blueprint == APART
+    return flask.request.blueprint == APART or flask.request.endpoint == STATIC
 
 
 def _enter() -> Response | None:
@@ -65,8 +66,7 @@ def _enter() -> Response | None:
 
 def _is_free() -> bool:
     """Whether what is asked for needs no vault."""
-    free = (locking.name, BEGINNING, APART)
-    return flask.request.endpoint in (None, "pages.static") or flask.request.blueprint in free
+    return flask.request.endpoint is None or is_apart() or flask.request.blueprint in (locking.name, BEGINNING)
 
 
 def _refused(to: str) -> Response:
