@@ -8,7 +8,10 @@ from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import HOST, ORIGIN, get, post
 from whistle.workstation import language
 from whistle.workstation.app.app import create_app
+from whistle.workstation.cases import overview
 from whistle.workstation.language import t
+from whistle.workstation.remarks import Remark
+from whistle.workstation.tray import tray
 
 DAY = datetime.date(2026, 12, 31)
 
@@ -51,3 +54,27 @@ def test_what_is_kept_is_shown_in_the_language_of_whoever_reads_it() -> None:
         assert language.restored(dated) == "«31 ديسمبر 2026.»"
     forgotten = kept.replace("language.sentence", "language.gone")
     assert language.restored(forgotten) == said
+
+
+@pytest.mark.usefixtures("arabic")
+def test_why_something_stays_is_said_in_the_language_of_the_page(world: World) -> None:
+    """The vault keeps no sentence of this program's own: neither of the tray nor of what is remarked on a case."""
+    who = world.report()
+    world.round("ombuds")
+    station = world.station("ombuds")
+    case = overview.load(station, who.case.hex())
+    tray.note(station, case, "Ask the cashier.")
+    with station.change():
+        tray.hold_all(station)
+        station.note_fault(case.id, Remark(t("overview.twice"), "", "twice"))
+    for code in ("en", "ar"):
+        with language.on_page(code):
+            [waits], [fault] = tray.items(station), overview.load(station, case.id).faults
+        assert "It was in the tray" in waits.reason and "more than one report" in fault
+        assert ["«" in said for said in (waits.reason, fault)] == [code == "ar"] * 2
+
+
+def test_a_sentence_ends_once() -> None:
+    """What ends as a sentence already gets no other full stop, in any script."""
+    said = ["not done", "Not done.", "未完成。", "لماذا؟", "whistle.toml is damaged"]
+    assert [language.sentence(each) for each in said] == ["Not done.", *said[1:4], "whistle.toml is damaged."]

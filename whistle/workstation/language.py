@@ -29,6 +29,7 @@ FILE = "language"  # beside the vault
 LONGEST = 16  # bytes of a code
 ISOLATED = "\u2068{}\u2069"  # first strong isolate: a value's direction does not disturb the sentence around it
 RIGHT_TO_LEFT = ("R", "AL")  # of letters
+ENDS = ".!?…。！？؟"  # of sentences
 MARK = "\x1e"  # before a stored text; in no sentence
 
 _page: ContextVar[Translation | None] = ContextVar("page", default=None)
@@ -90,7 +91,9 @@ def sentence(words: str) -> str:
     if not words:
         return words
     first = words[:1] if "." in words.partition(" ")[0] else words[:1].upper()
-    whole = Text(t("language.sentence", words=Text(first + words[1:].rstrip("."))))
+    whole = Text(first + words[1:])
+    if whole[-1] not in ENDS:
+        whole = t("language.sentence", words=whole)
     return whole if isinstance(words, Text) else str(whole)
 
 
