@@ -69,7 +69,7 @@ def test_the_list_is_worked_through_by_keyboard(tmp_path: Path) -> None:
         tab_to(page, "Mute")
         page("leads", "the focus", "enter")
         page("see", ".said.good")
-        assert "1 case; 1 muted" in page("text", "main")
+        assert "1 case · 1 muted" in page("text", "main")
         page("look", "desk-list")
         set_aside(page, found)
 

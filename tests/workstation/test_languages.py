@@ -1,6 +1,8 @@
 """The workstation's page in the reviewer's language, whatever the reporter's."""
 
 import datetime
+from dataclasses import replace
+from types import SimpleNamespace
 
 import pytest
 
@@ -8,7 +10,7 @@ from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import HOST, ORIGIN, get, post
 from whistle.workstation import language
 from whistle.workstation.app.app import create_app
-from whistle.workstation.cases import overview
+from whistle.workstation.cases import overview, transcript
 from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.tray import tray
@@ -78,3 +80,16 @@ def test_a_sentence_ends_once() -> None:
     """What ends as a sentence already gets no other full stop, in any script."""
     said = ["not done", "Not done.", "未完成。", "لماذا؟", "whistle.toml is damaged"]
     assert [language.sentence(each) for each in said] == ["Not done.", *said[1:4], "whistle.toml is damaged."]
+
+
+@pytest.mark.usefixtures("arabic")
+def test_people_go_by_their_role_in_the_language_of_the_page(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the manifest has it; in a page from right to left name and id stand apart."""
+    station = world.station("ombuds")
+    world.round("ombuds")
+    newest = station.trust.newest().manifest
+    roles = replace(newest, reviewers=tuple(replace(each, roles={"ar": "أمين"}) for each in newest.reviewers))
+    monkeypatch.setattr(station.trust, "newest", lambda: SimpleNamespace(manifest=roles))
+    assert transcript.person(station, "ombuds") == "Ombudsperson (ombuds)"
+    with language.on_page("ar"):
+        assert transcript.person(station, "ombuds") == "«\u2068أمين\u2069 (\u2068ombuds\u2069)»"

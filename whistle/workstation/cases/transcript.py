@@ -25,7 +25,7 @@ from whistle.protocol.case.message import (
 )
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
-from whistle.protocol.trust.manifest import RECOVERY
+from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation import answers
 from whistle.workstation.cases import conversation, naming
@@ -104,7 +104,12 @@ def person(workstation: Workstation, id: str) -> str:
     if id == RECOVERY and newest.recovery:
         return t("transcript.person", name=newest.recovery.name, id=RECOVERY)
     listed = newest.reviewer(id)
-    return t("transcript.person", name=listed.role or listed.name, id=id) if listed else t("transcript.unlisted", id=id)
+    return t("transcript.person", name=_role(listed), id=id) if listed else t("transcript.unlisted", id=id)
+
+
+def _role(listed: Reviewer) -> str:
+    """A reviewer's role in the language of the page, if the manifest has it in that."""
+    return listed.roles.get(current().code, listed.role) or listed.name
 
 
 def channel(workstation: Workstation, case: Case) -> str:
