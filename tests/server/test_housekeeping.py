@@ -356,9 +356,28 @@ def test_a_disk_that_is_nearly_full(
     monkeypatch.setattr(type(instance.store), "turn_over", full)
     clock.day += ONE
     Housekeeper(instance).tick()
-    assert line in [record.getMessage() for record in caplog.records]
     monkeypatch.setattr(os, "statvfs", real)
     assert not any("full" in line for line in housekeeping.warnings(instance))
-    Housekeeper(instance).tick()
-    said = [record.getMessage() for record in caplog.records]
-    assert housekeeping.FULL in said, "also where the server cannot see the disk, as PostgreSQL's"
+    Housekeeper(instance).tick()  # as where the server cannot see the disk, which is PostgreSQL's
+    assert [record.getMessage() for record in caplog.records] == [line, housekeeping.FULL], "one line each, no other"
+
+
+def test_the_operator_is_told_by_day_that_reports_find_no_room(
+    tmp_path: Path, org: parties.Organisation, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Before the night, and without telling when somebody tried: what finds no room is a made-up report."""
+    instance = open_instance(config(tmp_path, chaff=24.0), clock := Ticking())
+    monkeypatch.setattr(Manifests, "current", lambda *_: org.known)
+
+    def full(*_: object) -> None:
+        raise Full("no room")
+
+    keeper = Housekeeper(instance)
+    keeper.tick()
+    monkeypatch.setattr(type(instance.store), "commit", full)
+    clock.time += datetime.timedelta(days=1)
+    monkeypatch.setattr(housekeeping, "clean", lambda _: [])
+    caplog.clear()
+    keeper.tick()
+    assert [record.getMessage() for record in caplog.records if "room" in record.getMessage()] == [housekeeping.NO_ROOM]
+    instance.store.close()

@@ -3,10 +3,11 @@
 It runs in one thread of one process, however many processes there are.
 """
 
+import contextlib
 import datetime
 import threading
 
-from whistle.server.errors import NoManifest, NotStored
+from whistle.server.errors import DiskFull, NoManifest, NotStored
 from whistle.server.instance import Instance
 from whistle.server.logs import LOG, log_error
 from whistle.server.running import chaff
@@ -18,6 +19,10 @@ LONGEST_PAUSE = 16  # ticks between two tries to clean, when it fails again and 
 FULL = (
     "the database's disk is full: lookups, withdrawals and couriers go on, reports and the night's work wait. Make "
     "room on it, as much as is stored of one day; everything goes on by itself then"
+)
+NO_ROOM = (
+    "there is no room for a made-up report, so real ones are refused too: make room where the database and the blocks "
+    "are; `whistle server check` counts what is stored"
 )
 NO_COURIER = datetime.timedelta(days=14)  # without any courier: warn
 NOT_COLLECTED = datetime.timedelta(days=60)  # that something waits: warn; it is removed at 180
@@ -48,11 +53,20 @@ class Housekeeper:
 
     def tick(self) -> None:
         """Do what is due.  Failures are logged and tried again; cleaning, which takes long, ever later."""
-        for step in (self._tick_day, self._tick_chaff):
+        for step, full in ((self._tick_day, FULL), (self._tick_chaff, NO_ROOM)):
             try:
                 step()
+            except (Full, DiskFull):
+                self._tell(full)
             except (StoreError, NotStored, OSError) as error:
                 log_error(error)
+
+    def _tell(self, full: str) -> None:
+        """Say in one line what has filled a disk; or what is known, where the server cannot see the disk."""
+        lines: list[str] = []
+        with contextlib.suppress(StoreError, OSError):
+            lines = fullness(self._instance)
+        LOG.warning(next(iter(lines), full))
 
     def _tick_day(self) -> None:
         now = self._instance.store.clock()
@@ -62,12 +76,7 @@ class Housekeeper:
             self._skip -= 1
             return
         self._skip, self._pause = self._pause, min(2 * self._pause + 1, LONGEST_PAUSE)
-        try:
-            clean(self._instance)
-        except Full:
-            for line in fullness(self._instance) or [FULL]:
-                LOG.warning(line)
-            raise
+        clean(self._instance)
         for warning in warnings(self._instance):
             LOG.warning(warning)
         self._cleaned, self._skip, self._pause = (now.day, now.says), 0, 0
