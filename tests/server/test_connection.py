@@ -87,6 +87,17 @@ def test_a_large_body_gets_one_once_its_first_part_has_arrived(pair: Pair) -> No
     assert pair.buffers.held == 0
 
 
+def test_a_thread_reads_a_piece_at_a_time(pair: Pair) -> None:
+    """gunicorn would hold a megabyte of each large body, which nobody counts, and copy it again and again."""
+    pair.send(post(BODY + 1) + bytes(BEGUN + 30_000))
+    pair.ours.taken()
+    pair.theirs.sendall(bytes(80_000))
+    read = []
+    while sum(read) < BEGUN + 110_000:
+        read.append(len(pair.ours.recv(1 << 20)))
+    assert max(read) == connection.PIECE
+
+
 def test_whoever_asks_whether_to_go_on_is_told_before_a_thread_waits(pair: Pair) -> None:
     """A client that sends its body only once it is asked for holds no thread either."""
     assert not pair.send(post(10, "Expect: 100-continue"))

@@ -1,6 +1,7 @@
 """Long texts: escaped as they are sent, and all forms together hold a bounded number of bytes of them."""
 
 import contextlib
+import gc
 import threading
 import tracemalloc
 from collections.abc import Iterator
@@ -19,6 +20,7 @@ from whistle.server.limits import AGAIN
 from whistle.server.queues import Queue, Room
 from whistle.server.reporter import long_texts, routes
 from whistle.server.reporter.render import PAGE, rendered
+from whistle.server.sealing import multipart
 from whistle.server.sealing.multipart import FREE
 
 MIB = 1024 * 1024
@@ -86,6 +88,19 @@ def test_a_page_holds_a_long_text_once(app: flask.Flask, client: FlaskClient) ->
         finally:
             tracemalloc.stop()
     assert length == 5 * MIB == sum(map(len, parts)) and most < 2.5 * MIB
+
+
+@pytest.mark.parametrize("text", ["x" * 100_000, "x" * 1_100_000], ids=["whole", "too long"])
+def test_nothing_of_a_form_waits_for_the_collector(client: FlaskClient, text: str) -> None:
+    """What stands in a circle stays in memory until Python looks for such, which may be hundreds of forms later."""
+    gc.collect()
+    gc.disable()
+    try:
+        posted(client, text).close()
+        left = [each for each in gc.get_objects() if isinstance(each, multipart._Form | multipart._Text)]
+    finally:
+        gc.enable()
+    assert not left
 
 
 @pytest.fixture

@@ -193,8 +193,11 @@ class Connection:
 
     def is_over(self, now: float) -> bool:
         """Whether its time is over."""
-        waited = self.waited(now)
-        return now > self.until or (waited > IDLE_TIME and self._moved < waited * MIN_RATE)
+        return now > self.until or self.is_slow(now)
+
+    def is_slow(self, now: float) -> bool:
+        """Whether it has made us wait long, and moved little meanwhile."""
+        return self.waited(now) > IDLE_TIME and self.rate(now) < MIN_RATE
 
     def rate(self, now: float) -> float:
         """Bytes a second that it has moved while we waited for it."""
@@ -309,6 +312,7 @@ class Connection:
 
     def recv(self, size: int) -> bytes:
         """Like `socket`'s; TimeoutError if the client is too slow, or more is read than what it announced."""
+        size = min(size, PIECE)  # gunicorn asks for a megabyte, and copies what is left at each piece that is read
         if self._in:
             data = bytes(self._in[:size])
             del self._in[: len(data)]
@@ -319,7 +323,6 @@ class Connection:
         with self._timed():
             data = self._plain.recv(size)
             self._moved += len(data)
-        self._judge()
         return data
 
     def unread(self, data: bytes) -> None:
@@ -337,7 +340,6 @@ class Connection:
             while len(self._out) > SMALL and not self.flush() and self.streams and len(self._out) > ANSWER:
                 with self._timed():
                     self._writable()
-                self._judge()
 
     send = sendall
 
@@ -354,6 +356,7 @@ class Connection:
 
     @contextlib.contextmanager
     def _timed(self) -> Iterator[None]:
+        """A context that waits for the client; TimeoutError at its end if that takes too long."""
         self._since = time.monotonic()
         try:
             with self.waiting():
@@ -361,16 +364,14 @@ class Connection:
         finally:
             self._waited += time.monotonic() - self._since
             self._since = 0.0
+        if self.is_slow(time.monotonic()):
+            raise TimeoutError("a connection is too slow")
 
     def _writable(self) -> None:
         poll = select.poll()
         poll.register(self._plain, select.POLLOUT)
         if not poll.poll(IDLE_TIME * 1000):
             raise TimeoutError("a client takes nothing")
-
-    def _judge(self) -> None:
-        if self._waited > IDLE_TIME and self._moved < self._waited * MIN_RATE:
-            raise TimeoutError("a connection is too slow")
 
     def _count(self) -> None:
         held = self.held

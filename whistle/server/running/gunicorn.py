@@ -30,7 +30,7 @@ from whistle.server.running.worker import Answer, Worker
 from whistle.store import StoreError
 
 M_ARENA_MAX, ARENAS = -8, 2  # of malloc: with one for each thread, what one freed helps no other
-M_MMAP_THRESHOLD, APART = -3, 2 * 1024 * 1024  # bytes; what is larger, as a long page, is given back when it is freed
+M_MMAP_THRESHOLD, APART = -3, 320 * 1024  # bytes; what is larger than a block is given back as soon as it is freed
 CONNECTIONS = 4000  # of a process; those that wait for their request hold a few hundred bytes each
 FILES = 65_536  # open files, if the system allows as many
 OTHER_FILES = 500  # open files other than visitors' and their threads', mostly of the database

@@ -259,10 +259,14 @@ class _Form:
             self._writer = self._writer or ThreadPoolExecutor(1, "whistle-blocks")  # ends when the form does
             self._write = self._writer.submit(self._store.put_blocks, blocks, Heap.REVIEWERS, self._upload)
             self._blocks += [id for id, _ in blocks]
-        self.close()
+        self._let_others()
 
     def close(self) -> None:
-        """Let other forms gather blocks."""
+        """Let other forms gather blocks; and let go of the texts, which know their form and would wait for gc else."""
+        self._let_others()
+        self._texts.clear()
+
+    def _let_others(self) -> None:
         for _ in range(self._held):
             GATHERED.release()
         self._held = 0
