@@ -85,7 +85,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self._waiting: dict[TConn, None] = {}
         self._busy = Busy({code: config.translations[code] for code in config.languages})
         self._buffers = Buffers()
-        self._names: dict[socket.socket, Any] = {}
         self._next_tick = self._next_look = self._next_notice = 0.0
 
     def get_thread_pool(self) -> Lanes:
@@ -96,6 +95,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def run(self) -> None:
         """Serve until told to stop; then what is still under way is cut off, and SQLite's log is merged."""
         sys.setswitchinterval(SWITCH)
+        for listener in self.sockets:
+            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL)  # its connections inherit it
         super().run()
         of(self.app.callable).store.shut_down()
         os._exit(0)  # Python would wait for the threads of those who are slow
@@ -186,18 +187,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def _begin_waiting(self, plain: socket.socket, address: Any, listener: socket.socket) -> None:
         self.nr_conns += 1
-        conn = TConn(self.cfg, Connection(plain, self._terms, self._buffers), address, self._name_of(listener))
+        conn = TConn(self.cfg, Connection(plain, self._terms, self._buffers), address, listener.getsockname())
         if self._terms.circuits and not is_local(address):
             self._close(conn)
             return
         self._wait(conn, selectors.EVENT_READ)
         self._on_event(conn, conn.sock)  # what has come already
-
-    def _name_of(self, listener: socket.socket) -> Any:
-        if listener not in self._names:
-            listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, KERNEL)  # its connections inherit it
-            self._names[listener] = listener.getsockname()
-        return self._names[listener]
 
     def _wait(self, conn: TConn, events: int) -> None:
         self._waiting[conn] = None
