@@ -4,6 +4,7 @@ import contextlib
 import datetime
 import http.client
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -271,16 +272,39 @@ def test_it_says_nothing_and_stops(tmp_path: Path) -> None:
         assert found.process.returncode == 0
 
 
-def test_a_circuit_is_written_nowhere(tmp_path: Path) -> None:
-    """What tor writes of circuits is taken from it alone, and is in no file and no log; who says none is refused."""
+CIRCUIT = b"PROXY TCP6 fc00:dead:beef:4dad::abcd:%x ::1 258 80\r\n"
+ASKED = b"GET /en/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+LIES = {
+    "no line": ASKED,
+    "an address": b"PROXY TCP6 2001:db8::abcd ::1 258 80\r\n" + ASKED,
+    "an older protocol": b"PROXY TCP4 192.0.2.1 127.0.0.1 258 80\r\n" + ASKED,
+    "the binary one": b"\r\n\r\n\0\r\nQUIT\n\x21\x21\0\x24" + bytes(36) + ASKED,
+    "small letters": (CIRCUIT % 1).lower() + ASKED,
+    "other line ends": (CIRCUIT % 1).replace(b"\r\n", b"\n") + ASKED,
+    "too long": b"PROXY TCP6 " + b"abcd:" * 100 + CIRCUIT % 1 + ASKED,
+    "without end": b"PROXY TCP6 " + b"abcd" * 25_000,
+    "a second line": CIRCUIT % 1 + CIRCUIT % 2 + ASKED,
+}
+
+
+def test_what_clients_say_of_circuits_is_written_nowhere_and_refused(tmp_path: Path) -> None:
+    """What tor writes first is taken from it alone, and is in no file and no log; who says anything else is refused.
+
+    The second line is the client's own, behind tor's.  One client may come by as many circuits as it likes.
+    """
     with serving(tmp_path, "circuits = true") as found:
-        line = b"PROXY TCP6 fc00:dead:beef:4dad::abcd:ef01 ::1 258 80\r\n"
-        request = b"GET /en/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
-        assert found.raw(line + request).startswith(b"HTTP/1.1 200")
-        assert found.raw(request).startswith(b"HTTP/1.1 400")
+        for lie in LIES.values():
+            answer = found.raw(lie)
+            assert answer.startswith(b"HTTP/1.1 400") and b"abcd" not in answer, lie
+        for number in range(10):
+            assert found.raw(CIRCUIT % number + ASKED).startswith(b"HTTP/1.1 200")
+        with socket.create_connection(("127.0.0.1", found.port), timeout=PATIENCE) as kept:
+            kept.sendall(CIRCUIT % 1 + ASKED.replace(b"close", b"keep-alive") + CIRCUIT % 2 + ASKED)
+            answers = b"".join(iter(lambda: kept.recv(65_536), b""))
+        assert re.findall(rb"HTTP/1.1 ([0-9]+)", answers) == [b"200", b"400"], "nor does a further request have one"
         said = found.stop()
-    assert "abcd" not in said
-    assert not any(b"abcd:ef01" in each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
+    assert said.splitlines() == [f"Whistle listens at 127.0.0.1:{found.port}.  Stop it with Ctrl-C."]
+    assert not any(b"abcd:" in each.read_bytes() for each in tmp_path.rglob("*") if each.is_file())
 
 
 def children(pid: int) -> list[int]:
