@@ -6,6 +6,7 @@ often each status came.
 
 import asyncio
 import contextlib
+import itertools
 import json
 import os
 import socket
@@ -26,6 +27,8 @@ BLOCK = 262_144  # bytes
 JUNK = 2  # reports of junk of each client, whose slips it then asks for
 TRICKLE = 100  # bytes a second
 WAIT = 10.0  # seconds that a flooding client waits for an answer
+FIRST = 0x101  # of the addresses 127.0.0.0/8: the first client's
+_made = itertools.count(1 << 20)  # numbers of clients that come once
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,9 @@ class Client:
     @contextlib.contextmanager
     def connected(self) -> Iterator[socket.socket]:
         """A new connection."""
-        with socket.create_connection(("127.0.0.1", self.plan.port), WAIT, (f"127.0.1.{self.number + 1}", 0)) as it:
+        network, host = divmod(FIRST + self.number, 256)
+        address = f"127.{network >> 8}.{network & 255}.{host}"
+        with socket.create_connection(("127.0.0.1", self.plan.port), WAIT, (address, 0)) as it:
             if self.plan.circuits:
                 it.sendall(circuit(0xF000 + self.number))
             yield it
@@ -128,6 +133,10 @@ def _lookup(client: Client) -> bytes:
     return client.ask(request("/api/lookup", lookup_ids()))
 
 
+def _new_visitor(client: Client) -> bytes:
+    return _lookup(Client(client.plan, next(_made)))
+
+
 def _withdraw(client: Client) -> bytes:
     return client.ask(request("/api/withdraw", os.urandom(16)))
 
@@ -178,6 +187,7 @@ KINDS: dict[str, Callable[[Client], bytes]] = {
     "blocks": _block,
     "junk": _junk,
     "lookups": _lookup,
+    "ever new visitors": _new_visitor,
     "withdrawals": _withdraw,
     "pages": _page,
     "404": _missing,

@@ -38,8 +38,16 @@ class Served:
     @property
     def p99(self) -> float:
         """Seconds within which 99 % were answered."""
+        return self._within(0.99)
+
+    @property
+    def median(self) -> float:
+        """Seconds within which half were answered."""
+        return self._within(0.5)
+
+    def _within(self, share: float) -> float:
         times = sorted(taken for _, taken in self.found)
-        return times[min(len(times) - 1, int(len(times) * 0.99))] if times else float("inf")
+        return times[min(len(times) - 1, int(len(times) * share))] if times else float("inf")
 
     def __str__(self) -> str:
         return (
@@ -102,7 +110,10 @@ class People:
 
 @contextlib.contextmanager
 def coming(server: Server, circuits: bool) -> Iterator[dict[str, Served]]:
-    """Honest people come one after the other, five kinds at once, while the context lasts; what became of them."""
+    """Honest people come one after the other, five kinds at once, while the context lasts; what became of them.
+
+    At least one of each kind comes.
+    """
     people, over = People(server, circuits), threading.Event()
     kinds = (people.lookup, people.withdrawal, people.courier, people.first_page, people.report)
     served = {each.__name__: Served() for each in kinds}
@@ -139,7 +150,9 @@ def visit(server: Server, count: int) -> None:
 
 
 def _come(visit: Callable[[], str], served: Served, over: threading.Event, pause: float) -> None:
-    while not over.wait(pause):
+    is_over = False
+    while not is_over:
+        is_over = over.wait(pause)
         begun = time.monotonic()
         try:
             wrong = visit()

@@ -1,6 +1,8 @@
 """A server under floods and slow connections: honest people are served, and it holds little then and afterwards.
 
 `make floods` runs all kinds in all modes and ends with a table; `make floods SECONDS=5` takes five seconds for each.
+Within all tests, where other programs may take most of the machine, what half of the people waited is compared with
+what they waited before the flood; and there are fewer threads than slow connections, so that none may hold one.
 """
 
 import json
@@ -14,21 +16,23 @@ from tests import parties
 from tests.trial import floods, honest
 from tests.trial.conftest import Measure, Row
 from tests.trial.counts import TRIAL, full
-from tests.trial.honest import Held
+from tests.trial.honest import Held, Served
 from tests.trial.serving import Server, today
 from whistle.protocol.reporter.compose import Draft, Writer
 
 SECONDS = full("FLOOD_SECONDS", 60, 2)
 SLOW = full("FLOOD_SLOW", 500, 40)
 CLIENTS = full("FLOOD_CLIENTS", 16, 4)
+THREADS = full("FLOOD_THREADS", 400, 8)  # for large forms
 VISITS = full("FLOOD_VISITS", 5000, 20)
 POOLED = 40  # descriptors that a process keeps open for its database
 KEPT = 60 * 1024  # KiB above idle, a process, after all these visits
-SETTLED = full("FLOOD_SETTLED", 60, 3)  # seconds after which everything is back where it was
+SETTLED = 60  # seconds after which everything is back where it was
 WARM = full("FLOOD_WARM", 5, 1)  # seconds
 SERVED = 0.95
 STORED = ("whole reports", "junk")  # they share with honest reports
 SOON = 2.0  # seconds
+SLOWER = 20  # times what half of the people waited before
 ABOVE = 200 * 1024  # KiB above idle, a process
 KINDS = list(floods.KINDS) if TRIAL else ["broken forms", "lookups"]
 MODES = {"tor": "behind_tor = true", "addresses": "behind_tor = false", "circuits": "circuits = true"}
@@ -45,11 +49,17 @@ def mode(request: pytest.FixtureRequest) -> str:
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory, mode: str) -> Iterator[Server]:
     """A server as an operator has it, with its usual limits."""
-    made = Server.make(tmp_path_factory.mktemp("floods") / "server", 400, MODES[mode], workers=2, often=False)
+    made = Server.make(tmp_path_factory.mktemp("floods") / "server", THREADS, MODES[mode], workers=2, often=False)
     with made.running():
-        with honest.coming(made, mode == "circuits"):
-            time.sleep(WARM)  # so that what it opens once is open
         yield made
+
+
+@pytest.fixture(scope="module")
+def calm(server: Server, mode: str) -> dict[str, Served]:
+    """What became of those who came before any flood; what the server opens once is open then."""
+    with honest.coming(server, mode == "circuits") as served:
+        time.sleep(WARM)
+    return served
 
 
 def plan(server: Server, kind: str, mode: str) -> floods.Plan:
@@ -60,6 +70,12 @@ def plan(server: Server, kind: str, mode: str) -> floods.Plan:
     return floods.Plan(server.port, kind, SECONDS, CLIENTS, SLOW, mode == "circuits", envelopes, keys)
 
 
+def is_late(found: Served, before: Served) -> bool:
+    """Whether too few were served, or too late."""
+    waited, bar = (found.p99, SOON) if TRIAL else (found.median, max(SOON, SLOWER * before.median))
+    return found.share < SERVED or waited > bar
+
+
 def settled(server: Server, before: list[Held]) -> bool:
     """Whether descriptors and threads are back where they were, a few apart."""
     now = map(Held.of, server.workers)
@@ -68,7 +84,7 @@ def settled(server: Server, before: list[Held]) -> bool:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_honest_people_are_served_under_a_flood(
-    server: Server, mode: str, kind: str, measured: Measure, row: Row
+    server: Server, calm: dict[str, Served], mode: str, kind: str, measured: Measure, row: Row
 ) -> None:
     """Beside slow connections and a flood, honest people are served soon; what it took is given back afterwards."""
     before = [Held.of(pid) for pid in server.workers]
@@ -97,7 +113,7 @@ def test_honest_people_are_served_under_a_flood(
     measured("answers to the flood", counts)
     measured("not served", {name: found.faults[:5] for name, found in served.items() if found.faults})
     measured("before, at most, after", f"{before}, {most}, {after}")
-    late = {name: str(found) for name, found in served.items() if found.share < SERVED or found.p99 > SOON}
+    late = {name: str(found) for name, found in served.items() if is_late(found, calm[name])}
     assert not set(late) - ({"report"} if kind in STORED else set()), late
     assert above < ABOVE
     assert settled(server, before), after

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.trial import honest
 from tests.trial.conftest import Measure
 from tests.trial.counts import TRIAL, full
 from tests.trial.serving import Server
@@ -25,6 +26,14 @@ FORMS = {
     "look": "step=look&words=1+2+3+4+5+6+7+8+9+10+11+12",
     "send": f"step=send&attempt={'ab' * 32}&keys=1&channel=harassment&shown=harassment&text=hello&without=x",
     "words": "step=words&words=abandon&list=en",
+}
+SLOW_SECONDS = full("SLOW_SECONDS", 120, 5)  # for each kind of slowness
+SLOW = {  # as in slowhttptest's manual
+    "heads": "-H -i 10 -t GET -x 24",
+    "bodies": "-B -i 10 -s 8192 -t POST -x 10",
+    "large bodies": "-B -i 10 -s 100000000 -t POST -x 1000",
+    "ranges": "-R -t HEAD -a 10 -b 3000",
+    "readers": "-X -w 512 -y 1024 -n 5 -z 32 -k 3",
 }
 
 pytestmark = pytest.mark.skipif(not TRIAL, reason="scanners are a trial: make trial")
@@ -77,3 +86,17 @@ def test_sqlmap(server: Server, tmp_path: Path, measured: Measure, form: str) ->
     measured("it went", ended)
     measured("fields tried", len(set(re.findall("testing if [A-Z]+ parameter '([^']+)'", said))))
     assert "identified the following injection point" not in said, said[-3000:]
+
+
+@pytest.mark.parametrize("kind", SLOW)
+def test_slowhttptest(server: Server, tmp_path: Path, measured: Measure, kind: str) -> None:
+    """Beside a thousand connections of Debian's slowhttptest, it and honest people find the server available."""
+    command = [installed("slowhttptest"), *SLOW[kind].split(), "-c", "1000", "-r", "200", "-l", str(SLOW_SECONDS)]
+    command += ["-p", "3", "-u", f"{server.url}/en/"]
+    with honest.coming(server, circuits=False) as served:
+        said = subprocess.run(command, capture_output=True, text=True, timeout=SLOW_SECONDS + 600, cwd=tmp_path).stdout
+    available = re.findall(r"service available:[^YN]*(YES|NO)", said)
+    measured("looks that found it available", f"{available.count('YES')} of {len(available)}")
+    measured("honest people", {name: str(found) for name, found in served.items()})
+    assert available and "NO" not in available, said[-2000:]
+    assert all(found.share == 1 for found in served.values()), served
