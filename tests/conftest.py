@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -103,6 +104,7 @@ def _say_migrations_again() -> None:
     database.prepare = lambda engine: of_vault.run(engine, lambda: prepare(engine))
 
 
+sys.dont_write_bytecode = False  # else each worker writes anew what asserts say into each module, for eight seconds
 _share_compiled_templates()
 _say_migrations_again()
 hypothesis.settings.register_profile("untimed", deadline=None)  # many tests run at once

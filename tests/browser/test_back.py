@@ -12,7 +12,7 @@ import pytest
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
-from tests.browser.walks import BROWSERS, PAIRS, spread
+from tests.browser.walks import LOGIC, PAIRS, spread
 from tests.server.visitor import Visitor, answer, hide, opened, store_of, turn
 from whistle.protocol.case.message import Earlier, FollowUp, Report
 from whistle.protocol.code import retrieval, words
@@ -83,7 +83,7 @@ WRONG: dict[str, tuple[Callable[..., None], int]] = {  # and how often the reply
 }
 
 
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("name", LOGIC)
 def test_replies_that_prove_nothing(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
 ) -> None:

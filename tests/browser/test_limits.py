@@ -9,7 +9,7 @@ import pytest
 from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, without_script
-from tests.browser.walks import BROWSERS, PAIRS, TEXTS
+from tests.browser.walks import BROWSERS, LOGIC, PAIRS, TEXTS
 from tests.patience import until
 from tests.server.test_receiving import on_disk
 from tests.server.visitor import Visitor, config, still
@@ -62,7 +62,7 @@ def test_it_is_asked_before_an_upload(
         page("see", ".code")
 
 
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("name", LOGIC)
 def test_a_short_wait_is_told(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], tmp_path: Path, name: str
 ) -> None:

@@ -10,7 +10,7 @@ from tests import parties
 from tests.browser.remote import remote
 from tests.browser.serving import Line, serving
 from tests.browser.test_line import to_the_form
-from tests.browser.walks import BROWSERS
+from tests.browser.walks import BROWSERS, LOGIC
 from tests.patience import PATIENCE, until
 from tests.server.visitor import opened, reported, site
 
@@ -28,7 +28,7 @@ MANY = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("name", LOGIC)
 def test_more_files_than_a_form_takes(tmp_path: Path, org: parties.Organisation, name: str) -> None:
     """Too many files, or too large ones, are told before any is sealed; with fewer the same form goes through."""
     app = site(tmp_path, org, max_upload=1 << 20)
@@ -92,7 +92,7 @@ def test_a_page_that_is_slow(app: flask.Flask, org: parties.Organisation, served
     assert reported(app, org).text == TEXT
 
 
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("name", LOGIC)
 def test_a_page_that_did_not_come_at_first(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
 ) -> None:

@@ -11,7 +11,20 @@ import pytest
 
 from tests import parties
 from tests.browser.serving import Line
-from tests.browser.walks import BROWSERS, HERE, PAIRS, TEXTS, attached, browser, content_of, go_on, scene, spread, turn
+from tests.browser.walks import (
+    BROWSERS,
+    HERE,
+    LOGIC,
+    PAIRS,
+    TEXTS,
+    attached,
+    browser,
+    content_of,
+    go_on,
+    scene,
+    spread,
+    turn,
+)
 from tests.patience import PATIENCE, TRIAL
 from tests.server.visitor import answer, opened, reported
 from whistle.protocol.case.message import FollowUp, Report
@@ -20,7 +33,7 @@ from whistle.protocol.reporter import submission
 from whistle.protocol.reporter.compose import Draft, Writer
 from whistle.protocol.trust import manifest
 
-LARGE = 300 if TRIAL else 20  # MiB
+LARGE = 300 if TRIAL else 12  # MiB
 SAFER = 5_000_000 if TRIAL else 200_000  # bytes
 
 pytestmark = pytest.mark.browser
@@ -148,7 +161,7 @@ def test_another_list_of_readers(
     assert "/api/store" not in line.asked
 
 
-@pytest.mark.parametrize("name", BROWSERS)
+@pytest.mark.parametrize("name", LOGIC)
 def test_the_list_of_another_root(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], name: str
 ) -> None:
@@ -197,7 +210,8 @@ PASTED = {
 }
 
 
-@pytest.mark.parametrize(("name", "change"), spread(PASTED))
+@pytest.mark.parametrize("change", PASTED)
+@pytest.mark.parametrize("name", LOGIC)
 def test_a_report_that_was_sealed_elsewhere(
     app: flask.Flask, org: parties.Organisation, served: tuple[str, Line], change: str, name: str
 ) -> None:
@@ -219,7 +233,8 @@ BESIDE = {
 }
 
 
-@pytest.mark.parametrize(("name", "change"), spread(BESIDE))
+@pytest.mark.parametrize("change", BESIDE)
+@pytest.mark.parametrize("name", LOGIC)
 def test_an_open_text_that_looks_like_a_sealed_one(
     org: parties.Organisation, served: tuple[str, Line], change: str, name: str
 ) -> None:

@@ -24,6 +24,8 @@ TEXTS = {"en": "Money for the school was taken.", "ar": "أُخذ مال الم�
 ALL_PAIRS = [(name, language) for name in BROWSERS for language in TEXTS]
 PAIRS = ALL_PAIRS if TRIAL else [("firefox", "en"), ("chrome", "ar")]
 
+LOGIC = tuple(BROWSERS) if TRIAL else ("chrome",)  # for what our program decides alike in every browser
+
 
 def spread(variants: Iterable[str]) -> list[tuple[str, str]]:
     """Browsers with variants: Chromium with each, Firefox with the first, or in a trial with each, too."""
