@@ -23,7 +23,7 @@ LINES = {  # what a workstation shows, by what was done
     "past": r"ethics's message number [\d, to]+ in this case has not come; if it does not come with the next .*",
     "stray": r"a reply of ethics of .* lies in another reviewer's lane(.*)",
     "late": r"\d+ messages? of ethics came after ethics's key ended on .*: .* answer yourself if needed",
-    "taken": r"Your \w+ of .* was sent nine times, .* another courier.*",
+    "taken": r"It was sent nine times, .*: your \w+ of .* another courier.*",
 }
 ASKS = re.compile(r".* has not come.*|.* have not come.*|.* messages of the reporter when replying.*")
 HOW = ("drops", "alters", "repeats", "says stored", "says taken", "keeps copies back", "squats")
