@@ -301,7 +301,7 @@ def test_what_is_due_soon_is_told_on_every_page(world: World, page: FlaskClient)
         8: "1 late",
     }.items():
         world.day = DAY + datetime.timedelta(days=ahead)
-        assert plan.alarm(desk) == words and f"Duties</a>: <strong>{words}</strong>" in get(page, "tray")
+        assert plan.alarm(desk) == words and f"Duties</a> <strong>{words}</strong>" in get(page, "tray")
     filing.mute(desk, case_of(world, who))
     case_list.refresh(desk)
     assert plan.alarm(desk) == "" and "Duties</a></span>" in get(page)
