@@ -7,9 +7,11 @@ import pytest
 
 from tests.parties import DAY
 from tests.workstation.carrying import World
+from tests.workstation.test_app import get, post
 from tests.workstation.test_hostile import a_reply, case_of
 from whistle.protocol.case.message import Have
 from whistle.workstation import answers, language
+from whistle.workstation.app.app import create_app
 from whistle.workstation.cases import case_list, compose, transcript
 from whistle.workstation.cases.case_list import Filter
 from whistle.workstation.vault import check
@@ -112,6 +114,22 @@ def test_advice_starts_nothing_until_its_reporter_says_so(world: World) -> None:
     world.send(a_reply(world, who, mark="acknowledgement", n=1, have=Have(2, DAY)), ("ombuds",))
     world.round("ombuds")
     assert [each.what for each in case_of(world, who).deadlines] == ["feedback"]
+
+
+def test_the_page_shows_answers_and_filters_by_them(world: World) -> None:
+    """A case has the questions' words, markup and marks of direction are text; the list says what asks for advice."""
+    world.report(answers={"way": "advice", "q-told": "no", "x": "<b>\u202e", "asked": "x <i>Bold"})
+    world.report(answers={"q-told": "yes"})
+    world.round("ombuds")
+    page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
+    listed = get(page)
+    assert listed.count("asks for advice") == 1 and "Have you told anybody about it?: Yes (1)" in listed
+    shown = post(page, "filter", answer="q-told=no")
+    [name] = set(re.findall(r"case/([0-9a-f]{32})", shown))
+    assert "1 of 2 cases</strong>: Have you told anybody about it?: No" in shown
+    case = get(page, f"case/{name}")
+    assert '<dt><bdi>“&lt;i&gt;Bold”</bdi></dt><dd class="text"><bdi>&lt;b&gt;</bdi></dd>' in case
+    assert "It starts nothing: answer it" in case
 
 
 def test_nobody_makes_a_report_less(world: World) -> None:

@@ -11,6 +11,7 @@ from werkzeug.exceptions import BadRequest
 from werkzeug.wrappers import Response
 
 from whistle.protocol.untrusted_text import one_line
+from whistle.workstation import answers
 from whistle.workstation.app.pages import case_named, done, session, terms
 from whistle.workstation.cases import case_list
 from whistle.workstation.cases.case_list import LATE, SOON, Filter
@@ -21,7 +22,7 @@ from whistle.workstation.language import t
 from whistle.workstation.tray import tray
 from whistle.workstation.vault import filing
 
-CHOICES = ("channel", "status", "language", "label", "claimed")  # of a filter, with any value
+CHOICES = ("channel", "status", "language", "label", "claimed", "answer")  # of a filter, with any value
 AT_ONCE = 500  # cases acknowledged by one press
 
 listing = flask.Blueprint("listing", __name__, template_folder="templates")
@@ -41,7 +42,7 @@ def choose() -> Response:
     """Note which cases to list; without any field, all."""
     form = flask.request.form
     due = form.get("due", "")
-    chosen = {name: form.get(name, "")[: filing.LONGEST_LABEL] for name in CHOICES}
+    chosen = {name: form.get(name, "")[: answers.LONGEST] for name in CHOICES}
     flags = {name: name in form for name in ("unread", "files", "muted")}
     session().filter = Filter(**chosen, due=due if due in (LATE, SOON) else "", **flags)  # type: ignore[arg-type]
     return _back()

@@ -249,6 +249,12 @@ def continues(workstation: Workstation, case: Case) -> str:
     return t("transcript.continues", name=name)
 
 
+def answered(entry: Entry) -> list[tuple[str, str]]:
+    """The questions that a message answers, with the answers, safe to show."""
+    content = entry.content
+    return answers.lines(content.answers or {}) if isinstance(content, Report | FollowUp) else []
+
+
 def due(deadline: Deadline, left: int | None = None) -> str:
     """A deadline in words, with the days that are left if they are given."""
     words: str = t(DUE[deadline.what], day=deadline.day)
@@ -379,9 +385,9 @@ def _heading(workstation: Workstation, case: Case, entry: Entry) -> list[str]:
 
 
 def _entry(entry: Entry, saved: Callable[[Entry, int], str] | None) -> list[str]:
-    content, lines = entry.content, []
-    if isinstance(content, Report | FollowUp) and content.answers:
-        lines += quoted("\n".join(f"{question}: {answer}" for question, answer in answers.lines(content.answers)))
+    lines: list[str] = []
+    if given := answered(entry):
+        lines += quoted("\n".join(f"{question}: {answer}" for question, answer in given))
     lines += quoted(text(entry))
     for number, attached in enumerate(entry.attachments):
         lines.append(_file(attached, saved(entry, number) if saved else ""))
