@@ -12,7 +12,10 @@ from tests.browser.serving import Line, serving
 from tests.browser.test_line import to_the_form
 from tests.browser.walks import BROWSERS, LOGIC
 from tests.patience import PATIENCE, until
+from tests.server.test_asking import GATE, SITE
 from tests.server.visitor import opened, reported, site
+from whistle.protocol.case.message import FollowUp
+from whistle.protocol.reporter.questions import Question
 
 pytestmark = pytest.mark.browser
 TEXT = "Money was taken."
@@ -54,23 +57,33 @@ def test_more_files_than_a_form_takes(tmp_path: Path, org: parties.Organisation,
     assert reported(app, org).text == TEXT
 
 
-def test_a_request_for_advice_that_says_nothing(
-    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]
-) -> None:
-    """To ask for advice is not yet to say anything."""
-    address, _ = served
-    with remote("chrome", address) as page:
+def test_a_request_for_advice(tmp_path: Path, org: parties.Organisation) -> None:
+    """To ask is not yet to say anything; what an answer hides again is not sent; one press makes it a report."""
+    when = Question("when", {"en": "When?"}, {}, "date")
+    app = site(tmp_path, org, questions={"harassment": (SITE, GATE, when)})
+    with serving(app) as (address, _), remote("chrome", address) as page:
         page("home")
         page("go", "advice")
         page("send", "send")
         page("see", "#text-error")
         page("look", "empty-advice")
         assert not opened(app, org, "ethics")
-        page("type", "#text", TEXT)
+        page("click", "[name=answer-site][value=north]")
+        page("type", "[name=answer-gate]", "Seven.")
+        page("click", "[name=answer-site][value=south]")
+        page("select", "select[name=answer-when]", "long-ago")
+        page("click", "input[name=answer-when]")
         page("send", "send")
         page("see", ".code")
-    report = reported(app, org)
-    assert (report.text, report.answers) == (TEXT, {"way": "advice"})
+        shown = page("text", ".code ol").split()
+        words = "site Which site?\nsite=north North\nsite=south South\nwhen When?"
+        answers = {"site": "south", "when": "long-ago ongoing", "asked": words, "way": "advice"}
+        assert (reported(app, org).text, reported(app, org).answers) == ("", answers)
+        page("comeBack", " ".join(word for word in shown if not word.isdigit()))
+        page("press", "make-report")
+        page("says", "Your follow-up is stored")
+    [made] = [each.message for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
+    assert made.answers == {"way": "report"}
 
 
 @pytest.mark.parametrize("name", BROWSERS)

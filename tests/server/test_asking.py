@@ -11,6 +11,7 @@ from flask.testing import FlaskClient
 from tests import parties
 from tests.server.visitor import Visitor, opened, reported, site
 from whistle.protocol.case.message import FollowUp
+from whistle.protocol.code import words
 from whistle.protocol.reporter import questions
 from whistle.protocol.reporter.questions import Choice, Condition, Question
 from whistle.protocol.trust.manifest import Channel
@@ -42,8 +43,8 @@ def test_answers_are_sealed_by_what_was_chosen(tmp_path: Path, org: parties.Orga
     app = site(tmp_path, org, questions={"harassment": (SITE, GATE)})
     visitor = Visitor(app).tell(" ", **{"answer-site": "north", "answer-gate": "B <7>"})
     assert visitor.answer.status_code == 303 or "twelve" in visitor.text
-    words = "site Which site?\nsite=north North\nsite=south South\ngate Which gate?"
-    assert reported(app, org).answers == {"site": "north", "gate": "B <7>", "asked": words}
+    asked = "site Which site?\nsite=north North\nsite=south South\ngate Which gate?"
+    assert reported(app, org).answers == {"site": "north", "gate": "B <7>", "asked": asked}
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,13 @@ def test_advice_goes_straight_to_who_advises(tmp_path: Path, org: parties.Organi
     report = reported(app, org)
     assert report.channel == "advice"
     assert report.answers == {"q-about": "money", "q-want": "next talk", "way": "advice"}
-    visitor.come_back(visitor.words).step("make-report")
+    typed = visitor.words
+    code = words.encode(words.decode(typed))
+    asked = [name for name, _ in visitor.step("keep").page.form("kept").fields if name.startswith("word-")]
+    visitor.step("kept", {name: code[int(name[5:]) - 1] for name in asked})
+    assert "You have your words." in visitor.text and "we confirm that it arrived" not in visitor.text
+    assert "we confirm that it arrived" not in visitor.come_back(typed).text
+    visitor.step("make-report")
     [told] = [each.message for each in opened(app, org, "ombuds") if isinstance(each.message, FollowUp)]
     assert told.case == report.case and told.answers == {"way": "report"} and "report from now on" in told.text
 

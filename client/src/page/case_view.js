@@ -30,7 +30,7 @@ export function renderCase(page, view) {
   const [replies, state, advice, more] = part.querySelectorAll("section");
   const [fact, plan] = state.querySelectorAll("ul li");
   repeat(fact, facts(page, view), (item, text) => item.replaceChildren(text));
-  const steps = view.sent && view.state !== "removed" ? kit.settings.plan : [];
+  const steps = view.sent && view.state !== "removed" && !view.way ? kit.settings.plan : [];
   repeat(plan, steps, (item, { days, text, doneBy }) => {
     const done = view.done[doneBy];
     const day = isolate(kit.day(done ?? addDays(view.sent, days)));

@@ -78,6 +78,7 @@ export class Page {
     this.view = null;
     /** @type {Audience | null} */
     this.reading = null; // of the report whose words are shown
+    this.asksAdvice = false; // the report whose words are shown
     this.list = "en";
     /** @type {Cleaning} */
     this.cleaning = { pictures: true, altered: false, others: false };

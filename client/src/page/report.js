@@ -38,6 +38,7 @@ export async function send(page, form) {
     checkFiles(page, files);
   });
   if (shown) {
+    page.asksAdvice = question.draft.answers.way === "advice";
     showWords(page, shown);
   }
 }

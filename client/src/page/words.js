@@ -93,7 +93,9 @@ export async function checkAsked(page, form) {
   }
   const good = await page.run(form, "look", "matches", { typed: page.typed, places });
   if (good) {
-    page.show(page.kit.page("kept", { reading: audience(page) }));
+    const part = page.kit.page("kept", { reading: audience(page) });
+    part.querySelectorAll(".step").forEach((step) => page.asksAdvice && step.remove()); // the plan is for reports
+    page.show(part);
     page.forget();
   } else if (good === false) {
     await showAgain(page, form, true);

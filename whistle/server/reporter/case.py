@@ -229,9 +229,12 @@ def _state(back: Back) -> Markup:
 
 
 def _plan(back: Back) -> list[dict[str, str]]:
-    """The plan of a report that was not removed; none if marks of older replies are unknown."""
+    """The plan of a report that was not removed; none if marks of older replies are unknown, or for advice.
+
+    Of advice that was made a report since, only its readers know from which day it holds.
+    """
     visit, view = back.visit, back.view
-    is_known = view.day and view.state is not State.REMOVED and not view.older
+    is_known = view.day and view.state is not State.REMOVED and not view.older and not back.asks_advice
     return plan(visit, view.day, view.done) if view.day and is_known else []
 
 

@@ -36,7 +36,7 @@ from whistle.server.reporter.render import (
 )
 from whistle.server.sealing import arrival
 from whistle.server.sealing.arrival import Draft
-from whistle.store import State, Taken
+from whistle.store import State, StoreError, Taken
 
 Answer = Callable[[Visit], flask.Response]
 _random = secrets.SystemRandom()
@@ -154,7 +154,8 @@ def kept(visit: Visit) -> flask.Response:
 
     def compare(code: bytes) -> flask.Response:
         if fields.matches(code, visit.arrived):
-            return done(visit, readers_line.stored(visit, retrieval.derive(code)), kept=True)
+            reporter = retrieval.derive(code)
+            return done(visit, readers_line.stored(visit, reporter), kept=True, plans=not _asks_advice(visit, reporter))
         return words_page(visit, retrieval.derive(code), wrong=True)
 
     return _with_code(visit, compare)
@@ -168,8 +169,18 @@ def leave(visit: Visit) -> flask.Response:
     return done(visit, who, kept=False)
 
 
-def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False) -> flask.Response:
-    """Who reads it and what happens next; ``sealed``: only the reporter's own device knows the words."""
+def _asks_advice(visit: Visit, reporter: Reporter) -> bool:
+    with contextlib.suppress(StoreError):
+        slip = arrival.slip(reporter, visit.store, visit.config.slots)
+        return bool(slip and slip.way)
+    return False
+
+
+def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False, plans: bool = True) -> flask.Response:
+    """Who reads it and what happens next; ``sealed``: only the reporter's own device knows the words.
+
+    ``plans``: the plan of a report holds.
+    """
     signed = visit.published.current(visit.day)
     return page(
         visit,
@@ -178,7 +189,7 @@ def done(visit: Visit, who: Markup, kept: bool, sealed: bool = False) -> flask.R
         sealed=sealed,
         reading=who,
         waits=pickup(visit, signed, "done.pickup"),
-        plan=plan(visit, visit.day) if kept else (),
+        plan=plan(visit, visit.day) if kept and plans else (),
     )
 
 
