@@ -10,7 +10,7 @@ from tests.workstation.carrying import PASSPHRASE, World
 from tests.workstation.test_app import HOST, ORIGIN, get, post
 from whistle.workstation import language
 from whistle.workstation.app.app import create_app
-from whistle.workstation.cases import overview, transcript
+from whistle.workstation.cases import case_list, overview, transcript
 from whistle.workstation.language import t
 from whistle.workstation.remarks import Remark
 from whistle.workstation.tray import tray
@@ -93,3 +93,14 @@ def test_people_go_by_their_role_in_the_language_of_the_page(world: World, monke
     assert transcript.person(station, "ombuds") == "Ombudsperson (ombuds)"
     with language.on_page("ar"):
         assert transcript.person(station, "ombuds") == "«\u2068أمين\u2069 (\u2068ombuds\u2069)»"
+
+
+@pytest.mark.usefixtures("arabic")
+def test_what_breaks_says_no_more_than_its_kind(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the language of the page, without a word of what broke; nor does a page that there is not."""
+    page = create_app(world.station("ombuds"), world.stick, token="t").test_client()
+    post(page, "language", language="ar")
+    monkeypatch.setattr(case_list, "rows", lambda *_: 1 / len(""))
+    broken, missing = (page.get(f"/t/{path}", base_url=HOST) for path in ("", "no-such-page"))
+    assert (broken.status_code, broken.text) == (500, "«Something went wrong here: \u2068ZeroDivisionError\u2069.»\n")
+    assert (missing.status_code, missing.text) == (404, "«There is no such page.»\n")

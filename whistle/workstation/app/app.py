@@ -86,6 +86,7 @@ def create_app(
     locking.protect(app)
     app.register_error_handler(WorkstationError, _refused)
     app.register_error_handler(HTTPException, _plain)
+    app.register_error_handler(Exception, _broken)
     for blueprint in (
         locking.locking,
         pages.pages,
@@ -158,6 +159,12 @@ def _one_at_a_time(app: flask.Flask) -> None:
 def _plain(error: HTTPException) -> flask.Response:
     text = t(PLAIN[type(error)]) if type(error) in PLAIN else error.name
     return flask.Response(f"{text}\n", status=error.code or 500, mimetype="text/plain")
+
+
+def _broken(error: Exception) -> flask.Response:
+    # An exception's text may quote a message, so only its type is shown.
+    text = t("app.broken", kind=type(error).__name__)
+    return flask.Response(f"{text}\n", status=500, mimetype="text/plain")
 
 
 def _refused(error: WorkstationError) -> flask.Response:
