@@ -77,7 +77,7 @@ def test_a_script_stands_only_where_something_is_typed(visitor: Visitor) -> None
 def test_every_form_keeps_out_of_the_browsers_profile(visitor: Visitor) -> None:
     """Each form forbids a browser to keep what is in it, and begins with what makes Chromium not keep what it sends."""
     tags = visitor.page.tags
-    hidden = {"type": "password", "value": "********", "autocomplete": "off", "hidden": ""}
+    hidden = {"type": "password", "size": "1", "value": "********", "autocomplete": "off", "hidden": ""}
     for place, (tag, given) in enumerate(tags):
         if tag == "form":
             assert given["autocomplete"] == "off" and tags[place + 1] == ("input", hidden)

@@ -210,12 +210,14 @@ class _Form:
     def begin_text(self, name: str | None) -> "_Text":
         if self._attachments:
             raise FieldAfterFile("a text came after the first file")
-        if not name or len(name) > NAME:
+        if name is None or len(name) > NAME:
             raise Broken("a field has no name")
         if len(self._texts) == self.bounds.fields:
             raise TooBig("fields")
-        self._texts.append(_Text(self, name))
-        return self._texts[-1]
+        text = _Text(self, name)
+        if name:  # Lynx sends fields without a name too, which no other browser does: they are none of ours
+            self._texts.append(text)
+        return text
 
     def fitting(self, data: bytes) -> bytes:
         """As much of a text's next bytes as there is room for; NoTurn if others hold what a long one takes."""
