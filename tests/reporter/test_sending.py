@@ -4,12 +4,12 @@ import datetime
 import hashlib
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from click.testing import Result
+from click.testing import CliRunner, Result
 
 from tests.parties import DAY
 from tests.reporter.device import NAME as PHOTO
@@ -26,13 +26,18 @@ from tests.reporter.device import (
     twelve,
     typed,
 )
-from tests.server.visitor import Visitor, opened, store_of
+from tests.server.visitor import Visitor, opened, reported, store_of
 from tests.serving import WSGI
+from whistle.cli import prompts
 from whistle.protocol.case import attachment, message
+from whistle.protocol.case.message import FollowUp
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive, reference
+from whistle.protocol.reporter import answers
 from whistle.protocol.reporter.submission import MAX_PASTED
+from whistle.server.config import usual_questions
 from whistle.store import Heap
+from whistle.translations import catalogues
 
 MEASURED = """
 import resource, sys
@@ -129,6 +134,60 @@ def test_questions_of_the_channel(device: Device) -> None:
         refused = device.run("send", "--channel", "harassment", "--answer-fd", wrong, text=TEXT)
         assert refused.exit_code != 0 and said in refused.output
     assert device.report
+
+
+def test_answers_of_each_type(device: Device) -> None:
+    """They travel as those of the pages; what nobody can choose, and what no other answer asks for, is refused."""
+    given = {"q-loss": "bribes", "q-when": "2026-10, ongoing", "q-proof": "yes", "q-proof-where": " In a\ndrawer. "}
+    done = device.run("send", "--channel", "fraud", *answering(given), text=TEXT)
+    assert done.exit_code == 0, done.output
+    made = {"q-loss": "bribes", "q-when": "2026-10 ongoing", "q-proof": "yes", "q-proof-where": "In a drawer."}
+    assert reported(device.app, device.org, "counsel").answers == made
+    for wrong, said in [
+        ({"q-loss": "gold"}, "it takes: money, bribes, contracts"),
+        ({"q-loss": "money bribes"}, "'q-loss' has no such answer"),
+        ({"q-when": "soon"}, "write it as 2026-10 or 2026"),
+        ({"q-proof": "no", "q-proof-where": "Here."}, "answer 'q-proof' with one of: yes"),
+        ({"q-about": "money"}, "has no question 'q-about'"),
+    ]:
+        refused = device.run("send", "--channel", "fraud", *answering(wrong), text=TEXT)
+        assert refused.exit_code == 1 and said in refused.output, said
+
+
+def test_questions_are_asked_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At a terminal, with what can be chosen; again until it can be; those that an answer shows, and no others."""
+    monkeypatch.setattr(prompts, "at_a_terminal", lambda: True)
+    asked = answers.for_way(usual_questions("fraud", ("en", "fr")), "report")
+    with CliRunner().isolation(input="gold\nbribes\n\n\n\nno\nyes\nAnna.\n\n") as (_, _, screen):
+        given = prompts.answers(asked, (), catalogues.load("fr"), "fr")
+        shown = screen.getvalue().decode()
+    assert given == {"q-loss": "bribes", "q-proof": "no", "q-told": "yes", "q-told-whom": "Anna."}
+    assert "  bribes: Des pots-de-vin ou des cadeaux" in shown and shown.count("De quoi s’agit-il ?") == 2
+    assert "Où sont-ils" not in shown and "À qui en avez-vous parlé" in shown
+
+
+def test_advice_becomes_a_report(device: Device) -> None:
+    """By its reporter's word, with or without more; a report is one already."""
+    who = device.send("--advice")
+    look = device.run("replies", words=typed(who))
+    assert "You asked for advice. `whistle reporter follow-up --as-report` makes it a report." in look.output
+    assert device.run("follow-up", "--as-report", words=typed(who), text="").exit_code == 0
+    [made] = [each.message for each in opened(device.app, device.org, "ombuds") if isinstance(each.message, FollowUp)]
+    assert made.answers == {"way": "report"} and made.text.startswith("I want what I wrote to be treated as a report")
+
+
+def test_a_report_is_no_request_for_advice(device: Device) -> None:
+    """So nothing makes it a report, and the page of its replies says nothing of advice."""
+    who = device.send()
+    assert "advice" not in device.run("replies", words=typed(who)).output
+    refused = device.run("follow-up", "--as-report", words=typed(who), text="")
+    assert refused.exit_code == 1 and "this is no request for advice" in refused.output
+    assert len(opened(device.app, device.org, "ombuds")) == 1
+
+
+def answering(given: Mapping[str, str]) -> list[str]:
+    """The options that give these answers."""
+    return [part for id, text in given.items() for part in ("--answer-fd", f"{id}={readable(text)}")]
 
 
 def test_what_a_server_says_that_it_asks(device: Device) -> None:
