@@ -131,7 +131,7 @@ const SCENES = {
       await page.keyboard.type(words.split(" ")[place - 1]);
     }
     await page.keyboard.press("Enter");
-    await page.waitForFunction("!document.querySelector('.field.short') && !document.querySelector('.code')");
+    await walker.until("!document.querySelector('.field.short') && !document.querySelector('.code')");
     return { words };
   },
 };

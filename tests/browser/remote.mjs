@@ -41,8 +41,8 @@ const STEPS = {
   uncleaned: (walker) => walker.uncleaned(),
   see: (walker, selector) => walker.see(selector),
   /** Wait for words, through pages that load themselves again. */
-  says: (walker, words) => walker.page.waitForFunction((words) => document.body?.innerText.includes(words), {}, words),
-  gone: (walker, selector) => walker.page.waitForFunction((wanted) => !document.querySelector(wanted), {}, selector),
+  says: (walker, words) => walker.until((words) => document.body?.innerText.includes(words), words),
+  gone: (walker, selector) => walker.until((wanted) => !document.querySelector(wanted), selector),
   select: (walker, selector, value) => walker.page.select(selector, value),
   copy: (walker, selector) => walker.copy(selector),
   paste: (walker, selector) => walker.paste(selector),

@@ -59,7 +59,7 @@ await withBrowser(given, async (walker, folder) => {
   await walker.look("2-words");
   await page.select("#list", "fr");
   await walker.press("words");
-  await page.waitForSelector('.code ol[lang="fr"]');
+  await walker.see('.code ol[lang="fr"]');
   await walker.press("keep");
   await walker.see(".field.short");
   await walker.look("3-keep");
@@ -75,7 +75,7 @@ await withBrowser(given, async (walker, folder) => {
     await input.type(french[place - 1]);
   }
   await walker.press("kept");
-  await page.waitForFunction("!document.querySelector('.field.short')");
+  await walker.until("!document.querySelector('.field.short')");
   await walker.look("4-done");
   await turn({ words, sealing, nobody });
   await walker.comeBack("one two three");
@@ -91,7 +91,7 @@ await withBrowser(given, async (walker, folder) => {
   await walker.look("6-case-file");
   await page.type("#text", given.more);
   await walker.send("follow-up");
-  await page.waitForFunction("!document.querySelector('article')");
+  await walker.until("!document.querySelector('article')");
   await walker.look("7-sent");
   await walker.press("look");
   await walker.see("article");
@@ -105,7 +105,7 @@ await withBrowser(given, async (walker, folder) => {
   await walker.see("#text");
   await walker.press("withdraw");
   await walker.press("withdraw-now");
-  await page.waitForFunction("!document.querySelector('main button')");
+  await walker.until("!document.querySelector('main button')");
   await walker.look("9-withdrawn");
   await walker.comeBack(words);
   await turn({ told, hash, renewed });

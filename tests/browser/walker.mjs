@@ -14,6 +14,7 @@ const TAGS = ["wcag2a", "wcag2aa", "wcag21aa", "wcag22aa", "best-practice"];
 // Laid out anew; a page behind others may never be drawn, so it does not wait for that for long.
 const SETTLED = "new Promise((done) => { requestAnimationFrame(() => requestAnimationFrame(done)); setTimeout(done, 500); })";
 const TOLD = ["Failed to load resource", "OpenJPEG: ", "ExifReader: "]; // what a browser, and a decoder of a broken file, tell the console
+const POLL = 50; // milliseconds between two looks
 const SIZES = { narrow: { width: 360, height: 740 }, wide: { width: 1200, height: 900 } };
 const SCHEMES = ["light", "dark"];
 // Colours know no size and sizes no colour, so two of the four show every fault; a trial, and pictures, have all.
@@ -59,6 +60,7 @@ export async function withBrowser({ patience, endpoint, isPrivate, ...given }, u
   const context = isPrivate || endpoint ? await started.createBrowserContext() : started;
   try {
     const page = await context.newPage();
+    await page.bringToFront(); // what is behind others may never be drawn, and a click waits for that
     page.setDefaultTimeout(patience);
     const walker = new Walker(page, patience, given);
     const told = await use(walker, folder);
@@ -161,7 +163,7 @@ export class Walker {
 
   /** Press a button of a page that the program made. */
   async press(step) {
-    await this.page.waitForSelector(`main button[value="${step}"]`, { visible: true });
+    await this.see(`main button[value="${step}"]`);
     await this.click(`main button[value="${step}"]`);
   }
 
@@ -253,8 +255,19 @@ export class Walker {
     await this.at((url) => url !== left);
   }
 
+  /** Wait until something is in sight. */
   see(selector) {
-    return this.page.waitForSelector(selector, { visible: true });
+    if (selector.startsWith("aria/")) return this.page.waitForSelector(selector, { visible: true });
+    return this.until((wanted) => {
+      const found = document.querySelector(wanted);
+      const { width, height } = found?.getBoundingClientRect() ?? {};
+      return width > 0 && height > 0 && getComputedStyle(found).visibility === "visible";
+    }, selector);
+  }
+
+  /** Wait until code in the page gives something: it is asked by a clock, since a page that is not drawn has no frames. */
+  until(code, ...given) {
+    return this.page.waitForFunction(code, { polling: POLL }, ...given);
   }
 
   async words() {
