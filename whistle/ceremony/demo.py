@@ -57,21 +57,6 @@ label.fr = "dans cette démonstration, personne ne répond"
 label.ru = "в этой демонстрации никто не ответит"
 label.zh = "这是演示，无人接听"
 
-[[channels.harassment.questions]]
-id = "when"
-label.en = "When did it happen?"
-label.ar = "متى حدث ذلك؟"
-label.es = "¿Cuándo pasó?"
-label.fr = "Quand cela s’est-il passé ?"
-label.ru = "Когда это случилось?"
-label.zh = "什么时候发生的？"
-hint.en = "A month is enough."
-hint.ar = "يكفي ذكر الشهر."
-hint.es = "Basta con el mes."
-hint.fr = "Le mois suffit."
-hint.ru = "Достаточно месяца."
-hint.zh = "写到月份就可以。"
-
 [[outside]]
 name.en = "An office outside this organisation"
 name.ar = "جهة خارج هذه المنظمة"

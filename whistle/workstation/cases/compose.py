@@ -45,8 +45,8 @@ LAST_DAY = datetime.date(2999, 12, 31)
 
 
 def usual_mark(case: Case) -> str:
-    """The default mark of the next reply: acknowledgement for the first, none for later ones."""
-    return "" if case.answers else "acknowledgement"
+    """The default mark of the next reply: acknowledgement for a report's first, none for later ones and for advice."""
+    return "" if case.answers or case.given.is_advice else "acknowledgement"
 
 
 def reply(

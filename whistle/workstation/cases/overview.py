@@ -282,7 +282,8 @@ class Case:
         """The replies that count as acknowledgement or feedback, those in the tray too."""
         signed = [(entry.message, entry.delivered) for entry in self.marked]
         written = [Answer(reply.mark, day) for reply, day in signed if isinstance(reply, Reply)]
-        return written + [Answer(each.mark, None) for each in self.tray if each.mark and each.known >= self._needed]
+        waiting = [each for each in self.tray if (each.mark or self.given.is_advice) and each.known >= self._needed]
+        return written + [Answer(each.mark, None) for each in waiting]
 
     @property
     def _needed(self) -> int:
@@ -291,13 +292,16 @@ class Case:
 
     @cached_property
     def marked(self) -> list[Entry]:
-        """The signed replies that count as acknowledgement or feedback, except those whose place was taken."""
+        """The signed replies that count as acknowledgement or feedback, except those whose place was taken.
+
+        Advice is answered by any reply with content.
+        """
         replies = [(entry, entry.message) for entry in self.counting if isinstance(entry.message, Reply)]
         gone = {old.signed.hash for entry, _ in replies if (old := self.replaced(entry))}
         return [
             entry
             for entry, reply in replies
-            if reply.mark
+            if (reply.mark or (self.given.is_advice and not reply.is_notice))
             and reply.have.count >= self._needed
             and entry.signed.hash not in gone
             and self._is_in_lane(reply)
