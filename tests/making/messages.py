@@ -103,6 +103,8 @@ def _good() -> Iterator[tuple[str, str, Message]]:
         cast.report(text="حدث ذلك ٣ مرات\n发生了三次 😀\u0000", language="ar"),
     )
     yield "follow_up", "a follow-up", cast.follow_up()
+    how = {"check-in": "happened", "earlier": "1234-5678-9012"}
+    yield "follow_up_check_in", "a follow-up that says how its writer is", cast.follow_up(text="", answers=how)
     yield "follow_up_arrival", "a follow-up that was sealed on arrival", cast.follow_up(sealed="arrival")
     yield "follow_up_answers", "a request for advice becomes a report", cast.follow_up(answers={"way": "report"})
     yield "slip", "a slip", cast.slip(without=("counsel",))
@@ -110,6 +112,7 @@ def _good() -> Iterator[tuple[str, str, Message]]:
     yield "reply", "a reply", cast.reply()
     yield "reply_acknowledgement", "a reply that acknowledges receipt", cast.reply(mark="acknowledgement")
     yield "reply_feedback", "feedback that travels in an attachment", cast.reply(mark="feedback", text="", rest=REST)
+    yield "reply_check_in", "a reply that asks the reporter how they are", cast.reply(mark="check-in")
     yield "reply_notice", "a reply without content, which tells who reads the case", cast.reply(text="")
     later = {"seq": 7, "prev": "ab" * 32, "seen": (), "lane": 31, "n": 63}
     yield "reply_replaces", "a reply whose place was taken, signed afresh", cast.reply(**later, replaces="cd" * 32)
@@ -120,11 +123,16 @@ def _good() -> Iterator[tuple[str, str, Message]]:
     away = message.Away(DAY, DAY + datetime.timedelta(days=14), "ethics")
     yield "note_away", "a note that tells of an absence, and of who stands in", cast.note(away=away)
     yield "note_away_alone", "an absence of one day, in which nobody stands in", cast.note(away=message.Away(DAY, DAY))
+    risk = {"power": "yes", "guess": "unknown", "danger": "no"}
+    yield "note_risk", "a check of the risk, to be looked at again", cast.note(text="", answers=risk, again=DAY)
     yield (
         "status",
         "a status with everything",
         cast.status(labels=("urgent", "sexual harassment"), deadline=DAY, claimed="ethics", text="why"),
     )
+    planned = message.CheckIns((DAY, DAY.replace(year=DAY.year + 1)))
+    yield "status_check_ins", "a status that plans check-ins", cast.status(check_ins=planned)
+    yield "status_no_check_ins", "a status that plans none", cast.status(check_ins=message.CheckIns(()))
     yield "status_short", "a status with nothing beside", cast.status(status="new")
     yield "grant", "a grant with the report in it", cast.grant()
     yield "grant_rest", "a grant whose originals travel in an attachment", cast.grant(originals=(), rest=REST)
@@ -282,7 +290,7 @@ BAD_REPLIES: dict[str, Change] = {
     "earlier_65": ("one earlier reply more than can be named", _set(earlier=[EARLIER] * 65)),
     "replaces_short": ("a replaced message's hash of 31 bytes", _set(replaces="ab" * 31)),
     "from_missing": ("no sender", _drop("from")),
-    "answers": ("a field that only reports have", _set(answers={"a": "b"})),
+    "answers": ("a field that replies do not have", _set(answers={"a": "b"})),
     "mark_unknown": ("a mark that there is not", _set(mark="thanks")),
     "mark_empty": ("an empty mark, which is left out", _set(mark="")),
     "receipt_without_mark": (
@@ -302,6 +310,14 @@ BAD_STATUSES: dict[str, Change] = {
     "unknown": ("a status that there is not", _set(status="lost")),
     "label_twice": ("a label twice", _set(labels=["a", "a"])),
     "deadline_null": ("null for no deadline", _set(deadline=None)),
+    "check_ins_null": ("null for no plan of check-ins", _set(check_ins=None)),
+    "check_ins_empty": ("a plan of check-ins without its list", _set(check_ins={})),
+    "check_ins_list": ("a list of days for a plan of check-ins", _set(check_ins=[DAY_TEXT])),
+    "check_ins_twice": ("a check-in planned twice for a day", _set(check_ins={"days": [DAY_TEXT, DAY_TEXT]})),
+    "check_ins_17": (
+        "one check-in more than can be planned",
+        _set(check_ins={"days": [f"2027-01-{day:02}" for day in range(1, 18)]}),
+    ),
     "rest": ("a status never has a rest", _set(rest=schema.to_json(REST))),
 }
 AWAY = {"first": DAY_TEXT, "last": DAY_TEXT}
@@ -311,6 +327,9 @@ BAD_NOTES: dict[str, Change] = {
     "away_cover_empty": ("an empty id of whoever stands in, which is left out", _set(away={**AWAY, "cover": ""})),
     "away_more": ("a field that no absence has", _set(away={**AWAY, "why": "ill"})),
     "away_null": ("null for no absence", _set(away=None)),
+    "again_empty": ("an empty text for the day on which to look again", _set(again="")),
+    "answers_empty": ("an object of no answers stands there", _set(answers={})),
+    "mark": ("a field that only replies have", _set(mark="feedback")),
 }
 BAD_GRANTS: dict[str, Change] = {
     "grantee_not_named": ("sealed to others than whom it lets in", _set(readers=["ombuds", "ethics"])),

@@ -114,7 +114,7 @@ def test_advice_starts_nothing_until_its_reporter_says_so(world: World) -> None:
     assert re.search(r"\| What it is: A request for advice\n(.*\n)*\| What it is: From now on it is a report", shown)
     world.send(a_reply(world, who, mark="acknowledgement", n=1, have=Have(2, DAY)), ("ombuds",))
     world.round("ombuds")
-    assert [each.what for each in case_of(world, who).deadlines] == ["feedback"]
+    assert [each.what for each in case_of(world, who).deadlines] == ["check-in", "feedback"]
 
 
 def test_the_page_shows_answers_and_filters_by_them(world: World) -> None:

@@ -25,9 +25,9 @@ WEEK = DAY + datetime.timedelta(days=7)
 
 
 def due(world: World, who: Reporter, id: str = "ombuds") -> list[tuple[str, datetime.date, bool]]:
-    """The deadlines of a case that a list shows."""
+    """The deadlines of a case that a list shows, but check-ins."""
     shown = deadlines.nearest(case_of(world, who, id).deadlines)
-    return [(each.what, each.day, each.written) for each in shown]
+    return [(each.what, each.day, each.written) for each in shown if each.what != deadlines.CHECK_IN]
 
 
 def later(days: int) -> datetime.date:
@@ -70,7 +70,7 @@ def test_a_reply_counts_when_it_is_said_to_be_stored(world: World) -> None:
     assert due(world, who) == [("feedback", datetime.date(2027, 2, 28), False)]
     saved = backup.save(station, world.folder / "usb", PASSPHRASE, keyfile.CHEAP_LOG_N).folder
     restored = backup.restore(saved, world.folder / "new", PASSPHRASE, PASSPHRASE, "test", lambda: world.day)
-    assert [each.what for each in overview.load(restored, who.case.hex()).deadlines] == ["feedback"]
+    assert [each.what for each in overview.load(restored, who.case.hex()).deadlines] == ["check-in", "feedback"]
     restored.close()
     outbox.send_again(station, [signed.hash])
     assert due(world, who) == [("acknowledge", WEEK, True)]

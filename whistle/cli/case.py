@@ -11,7 +11,7 @@ import click
 
 from whistle.cli.errors import Problem
 from whistle.cli.workstation_options import FILE, say, to_option, with_workstation
-from whistle.protocol.case.message import MARKS
+from whistle.protocol.case.message import CHECK_IN, MARKS
 from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation.cases import case_export, case_list, compose, overview, transcript
 from whistle.workstation.cases.case_list import Filter
@@ -85,7 +85,7 @@ def show(station: Workstation, reference: str) -> None:
 @click.option(
     "--as",
     "counts",
-    type=click.Choice([*MARKS, NEITHER]),
+    type=click.Choice([*MARKS, CHECK_IN, NEITHER]),
     help="What it counts as once it is delivered; the first reply of a case acknowledges unless you say otherwise.",
 )
 def reply(station: Workstation, reference: str, text_file: Any, attached: tuple[Path, ...], counts: str | None) -> None:

@@ -5,6 +5,7 @@ reviewers' text is quoted so that it cannot be mistaken for anything else.
 import datetime
 from collections.abc import Callable, Iterable, Iterator
 
+from whistle.protocol.case.message import CHECK_IN
 from whistle.protocol.code import retrieval, words
 from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import ProtocolError
@@ -114,6 +115,8 @@ def _reply(t: Translation, found: FoundReply, whole: Whole) -> Iterator[str]:
     if found.receipt:
         yield f"  {t.text('command.receipt')}"
         yield f"  {t.text('command.receipt_found')}"
+    if reply.mark == CHECK_IN:
+        yield f"  {t.text('command.check_in')}"
     yield f"  {t.text('case.arrived', reply.have.count, day=t.day(reply.have.day))}"
 
 

@@ -35,7 +35,17 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter import answers, compose, submission
 from whistle.protocol.reporter.compose import Continued, Draft
-from whistle.protocol.reporter.questions import ADVICE, ASKED, REPORT, URGENT, WAY, Questions
+from whistle.protocol.reporter.questions import (
+    ADVICE,
+    ASKED,
+    CHECK_IN,
+    EARLIER,
+    HOW,
+    REPORT,
+    URGENT,
+    WAY,
+    Questions,
+)
 from whistle.protocol.reporter.reply_validation import FoundReply
 from whistle.protocol.trust.manifest import RECOVERY
 from whistle.protocol.trust.manifest_chain import offered
@@ -64,6 +74,11 @@ def reporter() -> None:
         raise Problem("{why}", "install another version of the library `cryptography`", why=exc) from exc
 
 
+earlier_option = click.option(
+    "--earlier", default="", metavar="REFERENCE", help="It has to do with another report of yours: its case reference."
+)
+
+
 def report_options(command: Callable[..., Any]) -> Any:
     """Add the options of a new report to a command."""
     for option in (
@@ -71,6 +86,7 @@ def report_options(command: Callable[..., Any]) -> Any:
         click.option("--leave-out", "without", multiple=True, metavar="ID", help="Somebody who must not read it."),
         click.option("--advice", is_flag=True, help="You ask for advice."),
         click.option("--urgent", is_flag=True, help="Something is about to happen: it is to be read first."),
+        earlier_option,
         language_option,
         text_option,
         click.option(
@@ -169,6 +185,13 @@ def audience_options(command: Callable[..., Any]) -> Any:
 @reporter.command("follow-up")
 @click.option("--as-report", is_flag=True, help="Make your request for advice a report; add something if you want.")
 @audience_options
+@click.option(
+    "--check-in",
+    "how",
+    type=click.Choice(HOW),
+    help="Whether anything has happened to you because you reported; a text need not come with it.",
+)
+@earlier_option
 @language_option
 @text_option
 @words_option
@@ -191,8 +214,10 @@ def follow_up(
     readers, without = instance.writer.follow_up_readers(draft, view)
     _say(output.reading(t, instance.manifests, readers, dict.fromkeys((*without, *left_out))), err=True)
     begun = [t.text("advice.message")] if chosen["as_report"] else []
-    text = "\n\n".join(filter(None, (*begun, prompts.text(text_fd, t.text("command.write")))))
-    draft = replace(draft, text=text, answers={WAY: REPORT} if begun else {})
+    said = {CHECK_IN: chosen["how"] or "", EARLIER: chosen["earlier"], **({WAY: REPORT} if begun else {})}
+    is_said = chosen["how"] and text_fd is None and not prompts.at_a_terminal()
+    written = "" if is_said else prompts.text(text_fd, t.text("command.write"))
+    draft = replace(draft, text="\n\n".join(filter(None, (*begun, written))), answers=said)
     with _opened(files) as uploads:
         reporters.follow_up(api, instance.writer, draft, uploads, who, view, _course())
     click.echo(t.text("command.follow_up"))
@@ -293,6 +318,7 @@ def _draft(
     language: str,
     advice: bool,
     urgent: bool,
+    earlier: str,
     given: tuple[tuple[str, int], ...],
 ) -> Draft:
     """A new report from the options and from answers at the terminal.  Raises Problem, Refused."""
@@ -316,6 +342,7 @@ def _draft(
     marks = {WAY: ADVICE} if advice else {}
     marks |= {URGENT: "yes"} if urgent else {}
     marks |= {ASKED: own} if own else {}
+    marks |= {EARLIER: earlier} if earlier else {}
     return Draft(chosen, language, text, {**told, **marks}, without=left_out)
 
 

@@ -30,6 +30,7 @@ from whistle.protocol.errors import ProtocolError
 from whistle.protocol.trust import enrolment
 from whistle.workstation import backup as backups
 from whistle.workstation import files
+from whistle.workstation.care import check_ins
 from whistle.workstation.cases import overview
 from whistle.workstation.duties import calendar_file, office, plan, templates
 from whistle.workstation.errors import WorkstationError
@@ -259,14 +260,19 @@ def check(station: Workstation) -> None:
 @click.option("--calendar", type=NEW_FILE, help="Write a calendar file, .ics, that says only that something is due.")
 @click.option("--named", is_flag=True, help="The calendar file says what is due too, with references.")
 @click.option("--acknowledge", is_flag=True, help="Acknowledge all that is new, each in its reporter's language.")
-def duties(station: Workstation, weeks: int, calendar: Path | None, named: bool, acknowledge: bool) -> None:
-    """List what is due, late first, or acknowledge all that is new.
+@click.option("--check-in", "ask", is_flag=True, help="Ask all reporters how they are for whom that is due.")
+def duties(station: Workstation, weeks: int, calendar: Path | None, named: bool, acknowledge: bool, ask: bool) -> None:
+    """List what is due, late first, or acknowledge all that is new, or ask reporters how they are.
 
     Clocks, holidays and absence are set on the page: `whistle workstation open`.
     """
     found, today, clocks = plan.due(station), station.today(), office.of(station)
     if acknowledge:
         _acknowledge(station, plan.to_acknowledge(found))
+        return
+    if ask:
+        prepared = check_ins.prepare(station, plan.to_check_in(found, today))
+        say([*prepared.left, f"In the tray: the check-in of {prepared.done} case(s). They go with the next exchange."])
         return
     if calendar is not None:
         count = calendar_file.write(calendar.absolute(), found, today, named)
@@ -303,6 +309,7 @@ def _acknowledge(station: Workstation, cases: list[str]) -> None:
 @click.option("--port", type=click.IntRange(0, 65535), default=0, help="The port on 127.0.0.1; any free one otherwise.")
 @click.option("--saved", type=FOLDER, help="Where saved files go; ~/Whistle otherwise.")
 @click.option("--courier", type=FOLDER, help="Connected: a courier's folder; this computer goes to the server itself.")
+@click.option("--every", type=click.IntRange(1, 60), default=5, metavar="MINUTES", help="Connected: how often; 5.")
 @click.option("--window", "how", flag_value=WINDOW, help="Show it in a window, else in the browser; so at a terminal.")
 @click.option("--browser", "how", flag_value=BROWSER, help="Show it in the browser.")
 @click.option("--no-browser", "how", flag_value=NOTHING, help="Only say where it is.")
@@ -316,6 +323,7 @@ def open_(
     port: int,
     saved: Path | None,
     courier: Path | None,
+    every: int,
     how: str | None,
     idle: int,
     roots: tuple[Path, ...],
@@ -324,7 +332,8 @@ def open_(
 
     The page is for this computer and this user alone; Ctrl-C ends and locks it, and so does closing its window. There
     is a window with whistle[window] installed. STICK is where it is mounted. With --passphrase-fd or --root the vault
-    is unlocked at once.
+    is unlocked at once. With --courier, while the page is unlocked, it looks for new messages by itself, and says in
+    the page when one is urgent.
     """
     from whistle.workstation.app import local_server  # Flask is loaded only for the page
 
@@ -332,7 +341,7 @@ def open_(
     station = _unlocked(folder, passphrase_fd, roots) if at_once else folder
     try:
         server, address, desk = local_server.serve(
-            station, stick, port, saved, courier, idle * 60, os.environ.get(PROFILE, "standard")
+            station, stick, port, saved, courier, idle * 60, os.environ.get(PROFILE, "standard"), every * 60
         )
     except BaseException:
         if isinstance(station, Workstation):

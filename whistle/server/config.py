@@ -106,6 +106,7 @@ class Config:
     leave: str = "https://www.wikipedia.org/"  # where *Leave this page* leads: a site that raises no questions
     emergency: tuple[Emergency, ...] = ()
     questions: Mapping[str, tuple[Question, ...]] = field(default_factory=dict)  # of channels that do not ask as usual
+    hours: Texts = field(default_factory=dict)  # when somebody reads what came
     outside: tuple[Outside, ...] = ()
     guidance: Mapping[str, tuple[Topic, ...]] = field(default_factory=dict)  # by language
     places: tuple[Place, ...] = ()  # of help, by country
@@ -189,6 +190,7 @@ def _read(folder: Path, top: Reader) -> Config:
         leave=_leave(top),
         emergency=tuple(Emergency(t.text("number"), t.texts("label", {})) for t in top.tables("emergency")),
         questions=_questions(top.table("channels"), tuple(name)),
+        hours=top.texts("hours", {}),
         outside=tuple(Outside(t.texts("name"), t.text("contact"), t.texts("about", {})) for t in top.tables("outside")),
         guidance=topics.read(folder),
         places=places.read(folder),

@@ -4,7 +4,7 @@ import { safeName } from "../protocol/file_names.js";
 import { fillReply, nextAudience, offerOthers, removeUnavailable, renderCase } from "./case_view.js";
 import { showNotice } from "./notices.js";
 import { audienceLine, audienceOf, chosenAudience, followBoxes } from "./readers.js";
-import { checkFiles, filesOf } from "./report.js";
+import { answersOf, checkFiles, filesOf } from "./report.js";
 import { showWords } from "./words.js";
 
 /** @import { Page } from "./page.js" */
@@ -65,7 +65,7 @@ async function showReply(page, form, index) {
  */
 export function followUp(page, form) {
   const given = new FormData(form);
-  return sendMessage(page, form, String(given.get("text")).trim(), chosenAudience(page, given));
+  return sendMessage(page, form, String(given.get("text")).trim(), chosenAudience(page, given), answersOf(form, given));
 }
 
 /**

@@ -132,7 +132,7 @@ function draftOf(form, given) {
  * @param {FormData} given
  * @returns {Record<string, string>}
  */
-function answersOf(form, given) {
+export function answersOf(form, given) {
   const shown = [...given.keys()].filter(
     (name) => name.startsWith(ANSWER) && form.querySelector(`[name="${name}"]`)?.getClientRects().length,
   );

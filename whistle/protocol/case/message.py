@@ -32,8 +32,10 @@ CONTENT = ("text", "answers", "attachments", "originals")
 REST = ("", "application/json")  # name and type of a `rest`
 HASH = schema.hexadecimal(32)
 PEOPLE = schema.list_of(schema.identifier, 64, unique=True)
-ANSWERS = schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64)
+ANSWERS = schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64)  # by the ids of questions
 MARKS = ("acknowledgement", "feedback")  # weaker first: feedback acknowledges too (SPEC 4.8)
+CHECK_IN = "check-in"  # the mark of a reply that asks the reporter how they are
+MOST_CHECK_INS = 16  # days that a status plans
 
 
 def mailbox(value: Any) -> str:
@@ -88,6 +90,13 @@ class Receipt:
 
     received: datetime.date = schema.field(schema.day)
     signature: str = schema.field(schema.text(MAX_RECEIPT))
+
+
+@dataclass(frozen=True)
+class CheckIns:
+    """The days on which the reporter is to be asked how they are; none where nobody is to ask."""
+
+    days: tuple[datetime.date, ...] = schema.field(schema.list_of(schema.day, MOST_CHECK_INS, unique=True))
 
 
 @dataclass(frozen=True)
@@ -207,7 +216,7 @@ class Report(Body, ByReporter):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUp(Body, ByReporter):
-    """A later message of the reporter."""
+    """A later message of the reporter; `answers`: how they are, or which other case it is about (SPEC 4.4)."""
 
     kind = "follow-up"
     answers: dict[str, str] | None = schema.field(ANSWERS, default=None)
@@ -251,7 +260,7 @@ class Reply(Body, ByReviewer):
     n: int = schema.field(schema.integer(0, PLACES - 1))
     have: Have = schema.field(schema.record(Have))
     language: str = schema.field(schema.identifier)
-    mark: str = schema.field(schema.one_of(*MARKS), default="")
+    mark: str = schema.field(schema.one_of(*MARKS, CHECK_IN), default="")
     receipt: Receipt | None = schema.field(schema.record(Receipt), default=None)
     replaces: str = schema.field(HASH, default="")
     earlier: tuple[Earlier, ...] = schema.field(schema.list_of(schema.record(Earlier), 64), default=())
@@ -283,9 +292,11 @@ class Reply(Body, ByReviewer):
 
 @dataclass(frozen=True, kw_only=True)
 class Note(Body, ByReviewer):
-    """A message between reviewers, which may tell that its author is away."""
+    """A message between reviewers; it may check the risk, to be looked at `again`, or tell of an absence (SPEC 4.4)."""
 
     kind = "note"
+    answers: dict[str, str] | None = schema.field(ANSWERS, default=None)
+    again: datetime.date | None = schema.field(schema.day, default=None)
     away: Away | None = schema.field(schema.record(Away), default=None)
 
 
@@ -298,6 +309,7 @@ class Status(ByReviewer):
     labels: tuple[str, ...] = schema.field(schema.list_of(schema.text(64), 16, unique=True), default=())
     deadline: datetime.date | None = schema.field(schema.day, default=None)
     claimed: str = schema.field(schema.identifier, default="")
+    check_ins: CheckIns | None = schema.field(schema.record(CheckIns), default=None)
     text: str = schema.field(schema.text(4096), default="")
 
 

@@ -17,7 +17,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.errors import Malformed, ProtocolError
 from whistle.protocol.invisible_text import is_blank
 from whistle.protocol.reporter import submission
-from whistle.protocol.reporter.questions import ADVICE, RESERVED, WAY
+from whistle.protocol.reporter.questions import ADVICE, BESIDE, WAY
 from whistle.protocol.reporter.reply_validation import Conversation
 from whistle.protocol.reporter.submission import Submission
 from whistle.protocol.trust.manifest import RECOVERY, Channel, Manifest, SignedManifest
@@ -185,7 +185,7 @@ def check(draft: Draft, code: bytes | None = None, files: int = 0) -> None:
     ``files`` is how many more attachments will follow.
     """
     texts = [draft.text, *draft.answers.values()]
-    content = [draft.text, *(text for id, text in draft.answers.items() if id not in RESERVED)]
+    content = [draft.text, *(text for id, text in draft.answers.items() if id not in BESIDE)]
     if not draft.attachments and not files and all(map(is_blank, content)):
         raise Empty("there is neither text nor a file")
     if any(len(text) > MAX_TEXT for text in texts):

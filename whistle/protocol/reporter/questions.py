@@ -14,7 +14,11 @@ WAY = "way"  # under this id a request for advice answers `advice`, and a follow
 ADVICE, REPORT = "advice", "report"
 URGENT = "urgent"  # under this id a report of something that is about to happen answers `yes`
 ASKED = "asked"  # under this id stand the words of questions that are not Whistle's own
-RESERVED = (WAY, URGENT, ASKED)  # ids that no question may have; alone they make no report
+EARLIER = "earlier"  # under this id a message names another case by its reference, as it was typed
+CHECK_IN = "check-in"  # under this id a follow-up says in one choice, of HOW, whether anything has happened since
+NOTHING, UNSURE, HAPPENED = HOW = ("nothing", "unsure", "happened")
+BESIDE = (WAY, URGENT, ASKED, EARLIER)  # alone these make no message
+RESERVED = (*BESIDE, CHECK_IN)  # ids that no question may have
 OURS = "q-"  # how the ids of Whistle's own questions begin: their words are known wherever it is installed
 CHOOSING = {"choice": 1, "several": 1, "yes-no": 0}  # types with answers to choose from, and whether they list these
 TYPES = ("text", "long", *CHOOSING, "date", "place", "people", "sum")

@@ -278,4 +278,4 @@ def _missing(named: Sequence[Named], manifests: ManifestChain) -> tuple[MissingR
 
 def _rank(mark: str) -> int:
     """How many of MARKS a reply with this mark counts as."""
-    return MARKS.index(mark) + 1 if mark else 0
+    return MARKS.index(mark) + 1 if mark in MARKS else 0

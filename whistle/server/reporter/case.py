@@ -18,6 +18,7 @@ from whistle.protocol.code.retrieval import Reporter
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import ProtocolError
 from whistle.protocol.file_names import safe_name
+from whistle.protocol.reporter.questions import CHECK_IN, EARLIER
 from whistle.protocol.reporter.receipts import Statement
 from whistle.protocol.reporter.reply_validation import PAGE, MissingReply, ReplyPlace
 from whistle.protocol.trust.manifest import SignedManifest
@@ -152,6 +153,8 @@ def case(back: Back, *problems: Problem) -> flask.Response:
         code=back.code,
         attempt=typed.hex() if typed else fields.new_attempt(),
         text=visit.arrived.get("text"),
+        how=fields.added(visit.arrived).get(CHECK_IN, ""),
+        earlier=fields.earlier(visit.arrived).get(EARLIER, ""),
         choices=_choices(back),
         advice=back.asks_advice and bool(back.readers),
         over=back.over,

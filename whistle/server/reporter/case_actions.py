@@ -29,7 +29,7 @@ def follow_up(visit: Visit) -> flask.Response:
     def add(back: Back) -> flask.Response:
         text = fields.text(visit.arrived)
         try:
-            _store(back, text, () if back.readers else back.chosen)
+            _store(back, text, () if back.readers else back.chosen, fields.added(visit.arrived))
         except (NotStored, Refused) as error:
             return case(back, *problems_of(visit, fields.problem(visit.t, error, visit.bounds)))
         return _sent(back, back.readers or back.chosen)

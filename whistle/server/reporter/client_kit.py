@@ -139,7 +139,7 @@ def _pages(visit: Visit, signed: SignedManifest) -> Mapping[str, str]:
 
 
 def _rendered(visit: Visit, template: str, values: Mapping[str, Any]) -> str:
-    empty = {"code": "", "attempt": "", "problems": ()}
+    empty = {"code": "", "attempt": "", "problems": (), "how": "", "earlier": ""}
     return rendered(visit, template, **{**MARKS, **empty, "layout": BARE, **values})
 
 

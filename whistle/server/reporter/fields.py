@@ -14,7 +14,7 @@ from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import ATTEMPT
 from whistle.protocol.code.words import WordsError
 from whistle.protocol.reporter.compose import Empty, HoldsSealedReport, HoldsWords, NobodyLeft, Refused, TooLong
-from whistle.protocol.reporter.questions import ADVICE, REPORT, WAY
+from whistle.protocol.reporter.questions import ADVICE, CHECK_IN, EARLIER, HOW, REPORT, WAY
 from whistle.protocol.trust.manifest import RECOVERY, Manifest
 from whistle.server.errors import (
     Broken,
@@ -93,6 +93,18 @@ def channel(arrived: Arrived) -> str:
 def text(arrived: Arrived) -> str:
     """The text as typed, without surrounding whitespace."""
     return arrived.get("text").strip()
+
+
+def earlier(arrived: Arrived) -> dict[str, str]:
+    """Which other case a message says it is about, under the id of that; nothing if it names none."""
+    named = arrived.get(f"answer-{EARLIER}").strip()
+    return {EARLIER: named} if named else {}
+
+
+def added(arrived: Arrived) -> dict[str, str]:
+    """What a follow-up says besides its text: how its writer is, in one choice, and which other case it is about."""
+    how = arrived.get(f"answer-{CHECK_IN}")
+    return {**earlier(arrived), **({CHECK_IN: how} if how in HOW else {})}
 
 
 def left_out(arrived: Arrived, manifest: Manifest) -> tuple[str, ...]:

@@ -272,9 +272,10 @@ def _script(visit: Visit, plain: str) -> dict[str, str]:
 
 
 def _comes(visit: Visit) -> Markup:
-    """When messages are picked up next, or that reporting is closed; empty if that is unknown."""
+    """When messages are picked up next and when somebody reads them, or that reporting is closed; empty if unknown."""
     try:
-        return pickup(visit, visit.sealing, "page.pickup")
+        comes, hours = pickup(visit, visit.sealing, "page.pickup"), visit.localized(visit.config.hours)
+        return Markup("{} {}").format(comes, visit.t("page.hours", hours=hours)) if hours else comes
     except NoManifest:
         return visit.t("page.closed")
     except StoreError:

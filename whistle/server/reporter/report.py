@@ -16,7 +16,7 @@ from whistle.protocol.code.words import WordsError
 from whistle.protocol.errors import Malformed
 from whistle.protocol.reporter import compose, submission
 from whistle.protocol.reporter.compose import Refused
-from whistle.protocol.reporter.questions import ADVICE, URGENT, WAY
+from whistle.protocol.reporter.questions import ADVICE, EARLIER, URGENT, WAY
 from whistle.protocol.trust.manifest import Channel, SignedManifest, fingerprint
 from whistle.server import limits
 from whistle.server.errors import NotStored
@@ -208,7 +208,8 @@ STEPS: Mapping[str, Answer] = {
 def _draft(visit: Visit, signed: SignedManifest, chosen: Channel) -> Draft:
     arrived = visit.arrived
     text, way = fields.text(arrived), fields.way(arrived)
-    answers = asking.given(arrived, asking.asked(visit, chosen.id, way), visit.t.code)
+    asked = asking.asked(visit, chosen.id, way)
+    answers = {**asking.given(arrived, asked, visit.t.code), **fields.earlier(arrived)}
     if way == ADVICE:
         answers[WAY] = ADVICE
     if arrived.get(URGENT):
@@ -244,6 +245,7 @@ def _form(
         text=arrived.get("text"),
         questions=asking.groups(visit, asked),
         words=asking.words(visit, asked),
+        earlier=fields.earlier(arrived).get(EARLIER, ""),
         readers=tickable(visit, signed, chosen.readers),
         about="tell",
         choosing=readers_line.for_channel(visit, signed, chosen),

@@ -29,6 +29,7 @@ from whistle.workstation.app import (
 from whistle.workstation.app.desk import IDLE, Desk
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
+from whistle.workstation.care import care_pages, on_duty
 from whistle.workstation.errors import WorkstationError
 from whistle.workstation.language import t
 from whistle.workstation.upkeep import beginning, records, sent_pages, stick_panel, this_workstation
@@ -95,6 +96,8 @@ def create_app(
         tray_pages.tray_pages,
         duty_pages.duty_pages,
         template_pages.template_pages,
+        care_pages.care_pages,
+        on_duty.on_duty,
         backup_pages.backup_pages,
         beginning.beginning,
         records.records,

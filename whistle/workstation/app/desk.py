@@ -66,6 +66,11 @@ class Desk:
         return self._session
 
     @property
+    def opened(self) -> Session | None:
+        """The same; None while it is locked."""
+        return self._session
+
+    @property
     def is_locked(self) -> bool:
         """Whether the vault is closed."""
         return self._session is None

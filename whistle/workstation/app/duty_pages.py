@@ -52,6 +52,7 @@ def shown() -> str:
         later=len(everything) - len(chosen),
         late=sum(each.day < today for each in everything),
         unacknowledged=len(plan.to_acknowledge(everything)),
+        check_ins=len(plan.to_check_in(everything, today)),
         muted=plan.muted(current.workstation),
         weeks=weeks,
         number=number,

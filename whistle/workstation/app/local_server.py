@@ -10,6 +10,7 @@ from whistle.courier import Courier, folder
 from whistle.local_page import listening
 from whistle.workstation.app.app import create_app
 from whistle.workstation.app.desk import IDLE, Desk
+from whistle.workstation.care.rounds import EVERY, Rounds
 from whistle.workstation.errors import Refused
 from whistle.workstation.language import t
 from whistle.workstation.workstation import Workstation
@@ -25,11 +26,13 @@ def serve(
     courier: Path | None = None,
     idle: int = IDLE,
     profile: str = "standard",
+    every: int = EVERY,
 ) -> tuple[BaseWSGIServer, str, Desk]:
     """A server for the page, its address, and what is behind it; the caller runs the one and closes the other.
 
     Raises Refused for a busy port, CourierError.  `workstation` is open, or the folder of a locked one.
-    With a courier's folder the workstation is connected: it does the courier's part itself.
+    With a courier's folder the workstation is connected: it does the courier's part itself, `every` so many seconds
+    too while it is unlocked.
     """
     if courier is not None:
         folder.settings(courier)
@@ -44,6 +47,8 @@ def serve(
     desk: Desk = app.config["WHISTLE_DESK"]
     desk.rest()
     app.config["WHISTLE_END"] = lambda: threading.Timer(SOON, server.shutdown).start()
+    if errand is not None:
+        threading.Thread(target=Rounds(desk, every).forever, daemon=True).start()
     server.service_actions = desk.tick  # type: ignore[method-assign]  # twice a second, as long as it is served
     return server, address, desk
 

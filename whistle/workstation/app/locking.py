@@ -23,12 +23,20 @@ from whistle.workstation.vault.storage import Vault
 
 # Pages whose forms hold what somebody writes, and what they send.
 WRITING = ("pages.case", "pages.confirm", "tray.shown", "templates.shown", "duties.clocks_shown")
-WRITTEN = ("pages.reply", "pages.note", "pages.status", "tray.change", "templates.save")  # if there is a text
+WRITTEN = (
+    "care.risk",
+    "pages.reply",
+    "pages.note",
+    "pages.status",
+    "tray.change",
+    "templates.save",
+)  # if there is a text
 CLOCKS = "duties.set_clocks"
 FRAME = "viewing.frame"
-BEGINNING = "beginning"  # where there is no vault yet
+# What needs no vault: where there is none, or it is locked; and frames that ask by themselves.
+APART = ("sticks", "on_duty")
+FREE = ("locking", "beginning", *APART)
 STATIC = "pages.static"
-APART = "sticks"  # asks by itself which stick is in
 GRACE = 2  # seconds after the lock until a page asks, since it began to wait a little later
 AGAIN = 3  # seconds until a page asks again whether the command has ended
 
@@ -43,7 +51,7 @@ def protect(app: flask.Flask) -> None:
 
 def is_apart() -> bool:
     """Whether what is asked for takes no turn: no person asked, and the vault is not needed."""
-    return flask.request.blueprint == APART or flask.request.endpoint == STATIC
+    return flask.request.blueprint in APART or flask.request.endpoint == STATIC
 
 
 def _enter() -> Response | None:
@@ -66,7 +74,7 @@ def _enter() -> Response | None:
 
 def _is_free() -> bool:
     """Whether what is asked for needs no vault."""
-    return flask.request.endpoint is None or is_apart() or flask.request.blueprint in (locking.name, BEGINNING)
+    return flask.request.endpoint is None or is_apart() or flask.request.blueprint in FREE
 
 
 def _refused(to: str) -> Response:

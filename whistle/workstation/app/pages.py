@@ -24,6 +24,7 @@ from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.refused_forms import Asked, Form
 from whistle.workstation.app.session import Session
 from whistle.workstation.app.uploads import Request
+from whistle.workstation.care import on_case
 from whistle.workstation.cases import case_list, clear_files, compose, conversation, saved_files, transcript
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.cases.sealed_files import Upload
@@ -54,6 +55,8 @@ def session() -> Session:
 @pages.context_processor
 def terms() -> dict[str, Any]:
     current = session()
+    if current.courier is not None:
+        current.watch.look(current.workstation)
     return {
         "connected": current.courier is not None,
         "offered": current.offered,
@@ -274,6 +277,7 @@ def _show(case: Case, before: int, alone: int | None) -> str:
         headline=partial(transcript.headline, station, case),
         channel=transcript.channel(station, case),
         continues=transcript.continues(station, case),
+        care=on_case.of(station, case),
         incomplete=conversation.incomplete(station.blocks),
         pending=set(outbox.pending(station)),
         aside=set(outbox.set_aside(station)),

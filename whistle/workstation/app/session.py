@@ -1,5 +1,6 @@
 """The state behind the local page: the workstation, the stick, notices to show, and refused forms."""
 
+import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
@@ -9,6 +10,7 @@ from whistle import sticks
 from whistle.sticks import Stick
 from whistle.workstation import files, language
 from whistle.workstation.app.refused_forms import Asked, Typed
+from whistle.workstation.care.watch import Watch
 from whistle.workstation.cases import case_list, overview
 from whistle.workstation.cases.case_list import EVERYTHING, Counts, Filter
 from whistle.workstation.cases.overview import Case
@@ -58,6 +60,8 @@ class Session:
     asked: Asked | None = None  # the form that waits for its confirmation
     typed_tray: dict[int, dict[str, str]] = field(default_factory=dict)  # refused changes, by number
     backup: Backup | None = None  # that waits for the passphrase
+    watch: Watch = field(default_factory=Watch)  # of a connected workstation
+    carrying: threading.Lock = field(default_factory=threading.Lock)  # one errand at a time
     typed_office: dict[str, str] = field(default_factory=dict)  # a refused form of the clocks
     typed_template: dict[str, str] = field(default_factory=dict)  # a refused text for replies
     typed: defaultdict[str, Typed] = field(default_factory=lambda: defaultdict(Typed))  # by case
@@ -110,7 +114,7 @@ class Session:
 
     def exchange(self) -> None:
         """Import the stick's inbox and write its outbox."""
-        stick = self._mounted()
+        stick = self.place()
         done = exchange.exchange(self.workstation, stick)
         try:
             sticks.flush(stick)
@@ -136,15 +140,23 @@ class Session:
         """Write the outbox, let the courier exchange with the server, and import what came."""
         if self.courier is None:
             raise Refused(t("session.offline"), t("session.offline_hint"))
-        stick = self._mounted()
-        outbox.write(self.workstation, stick)
-        lines = list(self.courier())
-        done = exchange.exchange(self.workstation, stick)
-        if done.tray.signed:  # after what came was taken in
-            lines += self.courier()
+        stick = self.place()
+        with self.carrying:
+            outbox.write(self.workstation, stick)
+            lines = self.errand()
+            done = exchange.exchange(self.workstation, stick)
+            if done.tray.signed:  # after what came was taken in
+                lines += self.errand()
+        self.watch.came(self.workstation)
+        self.watch.rings = False  # whoever pressed sees it
         self.say(*lines, *done.lines(), good=_good(done))
 
-    def _mounted(self) -> Path:
+    def errand(self) -> list[str]:
+        """Have the courier exchange between server and stick; lines to show.  Raises CourierError."""
+        return list(self.courier()) if self.courier else []
+
+    def place(self) -> Path:
+        """Where the stick is.  Raises Refused unless there is exactly one that is known."""
         usable, _ = self.offered()
         if len(usable) != 1:
             what = t("session.sticks") if usable else t("session.no_stick")

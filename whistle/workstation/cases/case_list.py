@@ -32,6 +32,7 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.reporter.questions import OURS
 from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.answers import ADVICE_FACET
+from whistle.workstation.care import signs
 from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.duties import absences, deadlines
@@ -296,11 +297,18 @@ def derived(case: Case, start: str | None = None, files: bool = False) -> dict[s
         "language": case.report.language if case.report else None,
         "stated": list(case.stated),
         "answers": case.given.facets,
+        "named": list(dict.fromkeys((*signs.named(case.entries), *_continued(case)))),
         "muted": case.muted,
         "files": files or any(isinstance(each.message, Body) and each.message.attachments for each in case.entries),
         "start": _start(case) if start is None else start,
         "away": absences.to_record(case),
     }
+
+
+def _continued(case: Case) -> list[str]:
+    """The digits of the case that this one says it continues."""
+    continued = case.report.continues if case.report else None
+    return [signs.digits(reference(bytes.fromhex(continued.case)))] if continued else []
 
 
 def rank(flags: Sequence[object]) -> int:

@@ -14,8 +14,11 @@ from whistle.protocol.age import HybridRecipient
 from whistle.protocol.case import envelope, message
 from whistle.protocol.case.attachment import Attachment, block_ids
 from whistle.protocol.case.message import (
+    MARKS,
+    MOST_CHECK_INS,
     Body,
     ByReviewer,
+    CheckIns,
     Grant,
     Note,
     Reply,
@@ -54,13 +57,14 @@ def reply(
 ) -> Signed:
     """Answer the reporter: one message, sealed to the mailbox for its reply place and to the readers.
 
-    `mark`: acknowledgement, feedback, or empty for neither.  `known`: how many of the reporter's messages were here
-    when it was written; all that are here now otherwise.
+    `mark`: acknowledgement, feedback, check-in, or empty for none of these.  `known`: how many of the reporter's
+    messages were here when it was written; all that are here now otherwise.
     """
     current = workstation.trust.sealing()
     whole = unsigned_reply(workstation, case, text, uploads, mark, known)
     records = sealed_files.seal(workstation, uploads)
-    receipt = receipts.sign(workstation.signing, case.id, case.reported) if mark and case.first.server else None
+    receives = mark in MARKS and case.first.server
+    receipt = receipts.sign(workstation.signing, case.id, case.reported) if receives else None
     whole = replace(whole, attachments=records, receipt=receipt)
     with workstation.change():
         signed = _send(workstation, whole, current, "reporters")
@@ -98,23 +102,30 @@ def _notice(workstation: Workstation, case: Case, report: Report, current: Signe
     )
 
 
-def note(
-    workstation: Workstation, case: Case, text: str, uploads: Files = (), away: message.Away | None = None
-) -> Signed:
-    """Write to the other readers; with when this reviewer is away, if that is to be told."""
+def note(workstation: Workstation, case: Case, text: str, uploads: Files = (), **more: Any) -> Signed:
+    """Write to the other readers; the arguments are those of `unsigned_note`."""
     current = workstation.trust.sealing()
-    whole = unsigned_note(workstation, case, text, uploads, away)
+    whole = unsigned_note(workstation, case, text, uploads, **more)
     whole = replace(whole, attachments=sealed_files.seal(workstation, uploads))
     return _send(workstation, whole, current, "reviewers")
 
 
 def unsigned_note(
-    workstation: Workstation, case: Case, text: str, uploads: Files, away: message.Away | None = None
+    workstation: Workstation,
+    case: Case,
+    text: str,
+    uploads: Files,
+    answers: dict[str, str] | None = None,
+    again: datetime.date | None = None,
+    away: message.Away | None = None,
 ) -> Note:
-    """A note as it would be signed now, without its files.  Raises Refused or Untrusted if it cannot be."""
-    sealed_files.check(text, uploads)
+    """A note as it would be signed now, without its files.  Raises Refused or Untrusted if it cannot be.
+
+    `answers` and `again`: of a check of the risk, and when to do it again.  `away`: when this reviewer is away.
+    """
+    sealed_files.check(text, uploads, bool(answers))
     current = workstation.trust.sealing()
-    whole = Note(**_common(workstation, case, current), text=text, away=away)
+    whole = Note(**_common(workstation, case, current), text=text, answers=answers, again=again, away=away)
     _fold(whole, current.manifest.slots)
     return whole
 
@@ -133,9 +144,13 @@ def unsigned_status(
     labels: Iterable[str] = (),
     deadline: datetime.date | None = None,
     claimed: str = "",
+    check_ins: Iterable[datetime.date] | None = None,
     text: str = "",
 ) -> Status:
-    """A status as it would be signed now.  Raises Refused or Untrusted if it cannot be."""
+    """A status as it would be signed now; without `check_ins`, those that are stated stay.
+
+    Raises Refused or Untrusted if it cannot be.
+    """
     common = _common(workstation, case, workstation.trust.sealing())
     if claimed and claimed not in common["readers"]:
         if case.standing is None or claimed != case.standing.claimed:
@@ -147,7 +162,26 @@ def unsigned_status(
     _check_agreed(deadline, case, common["day"])
     if len(text) > LONGEST_REASON:
         raise Refused(t("compose.reason", most=LONGEST_REASON), t("compose.reason_hint"))
-    return Status(**common, status=state, labels=cleaned, deadline=deadline, claimed=claimed, text=text)
+    stated = case.standing.check_ins if case.standing else None
+    planned = stated if check_ins is None else _planned(check_ins)
+    said: dict[str, Any] = {
+        "labels": cleaned,
+        "deadline": deadline,
+        "claimed": claimed,
+        "check_ins": planned,
+        "text": text,
+    }
+    return Status(**common, status=state, **said)
+
+
+def _planned(days: Iterable[datetime.date]) -> CheckIns:
+    """Days of check-ins; those that have passed tell what was missed."""
+    planned = tuple(sorted(set(days)))
+    if len(planned) > MOST_CHECK_INS:
+        raise Refused(t("care.too_many", MOST_CHECK_INS), t("care.too_many_hint"))
+    if planned and planned[-1] > LAST_DAY:
+        raise Refused(t("care.too_far"), t("care.no_day_hint"))
+    return CheckIns(planned)
 
 
 def _check_agreed(day: datetime.date | None, case: Case, today: datetime.date) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy import bindparam, select
 
 from whistle.protocol.case.attachment import Attachment
 from whistle.protocol.case.message import (
+    CHECK_IN,
     ByReporter,
     ByReviewer,
     FollowUp,
@@ -27,10 +28,11 @@ from whistle.protocol.code.retrieval import reference
 from whistle.protocol.reporter.questions import WAY
 from whistle.workstation import remarks
 from whistle.workstation.answers import Given
+from whistle.workstation.care import signs
 from whistle.workstation.cases import chain, grants, mismatches
 from whistle.workstation.cases.entries import Entry, entry_of
 from whistle.workstation.duties import deadlines, office
-from whistle.workstation.duties.clocks import DIRECTIVE, Office
+from whistle.workstation.duties.clocks import DAY, DIRECTIVE, Office
 from whistle.workstation.duties.deadlines import Answer, Deadline
 from whistle.workstation.errors import Refused
 from whistle.workstation.language import listed, t
@@ -219,8 +221,13 @@ class Case:
 
     @property
     def urgent(self) -> bool:
-        """Whether it has the label `urgent`."""
-        return URGENT in self.stated
+        """Whether it has the label `urgent`, or its reporter was harmed."""
+        return URGENT in self.stated or self.harmed
+
+    @property
+    def harmed(self) -> bool:
+        """Whether the reporter says that something has happened to them, and nobody has replied to that."""
+        return signs.harmed(self._theirs[max(self._known, default=0) :])
 
     @property
     def reopened(self) -> bool:
@@ -237,16 +244,27 @@ class Case:
         """Whether the reporter wrote after the last reply, or what no reply had yet when it was written.
 
         What the reporter is not shown answers nothing: notices, and replies that came late or lie in another's lane.
+        Nor does a check-in, which asks the same whatever they wrote.
         """
-        both = [each.message for each in self.counting if isinstance(each.message, ByReporter | Reply)]
-        said = [
-            each for each in both if isinstance(each, ByReporter) or (not each.is_notice and self._is_in_lane(each))
-        ]
-        known = [*(each.have.count for each in said if isinstance(each, Reply)), *(each.known for each in self.tray)]
-        if max(known, default=0) < len(self.by_reporter):
+        if max(self._known, default=0) < len(self.by_reporter):
             return True
-        answered = any(each.known >= len(self.by_reporter) for each in self.tray)
-        return not answered and bool(said) and isinstance(said[-1], ByReporter)
+        answered = any(each.known >= len(self.by_reporter) for each in self.tray if each.mark != CHECK_IN)
+        return not answered and bool(self._said) and isinstance(self._said[-1], ByReporter)
+
+    @cached_property
+    def _said(self) -> list[ByReporter | Reply]:
+        """The reporter's messages, and the replies that answer some."""
+        both = [each.message for each in self.counting if isinstance(each.message, ByReporter | Reply)]
+        return [each for each in both if isinstance(each, ByReporter) or self._answers_some(each)]
+
+    def _answers_some(self, reply: Reply) -> bool:
+        return not reply.is_notice and reply.mark != CHECK_IN and self._is_in_lane(reply)
+
+    @property
+    def _known(self) -> list[int]:
+        """How many of the reporter's messages were here when each of these replies, and of the tray's, was written."""
+        tray = (each.known for each in self.tray if each.mark != CHECK_IN)
+        return [*(each.have.count for each in self._said if isinstance(each, Reply)), *tray]
 
     @property
     def unread(self) -> int:
@@ -280,6 +298,11 @@ class Case:
     @cached_property
     def answers(self) -> list[Answer]:
         """The replies that count as acknowledgement or feedback, those in the tray too."""
+        return [each for each in self._written if each.mark != CHECK_IN]
+
+    @cached_property
+    def _written(self) -> list[Answer]:
+        """The replies that count as something, those in the tray too."""
         signed = [(entry.message, entry.delivered) for entry in self.marked]
         written = [Answer(reply.mark, day) for reply, day in signed if isinstance(reply, Reply)]
         waiting = [each for each in self.tray if (each.mark or self.given.is_advice) and each.known >= self._needed]
@@ -292,7 +315,7 @@ class Case:
 
     @cached_property
     def marked(self) -> list[Entry]:
-        """The signed replies that count as acknowledgement or feedback, except those whose place was taken.
+        """The signed replies that count as something, except those whose place was taken.
 
         Advice is answered by any reply with content.
         """
@@ -333,7 +356,27 @@ class Case:
             return []
         legal = deadlines.duties(self.begun, self.answers, self.office, self.given.is_advice)
         agreed = self.standing.deadline if self.standing and self.status != "closed" else None
-        return sorted([*legal, *([Deadline(agreed, "agreed")] if agreed else [])], key=lambda each: each.day)
+        again = self.risk.again if self.risk else None
+        sent = [each.day for each in self._written if each.mark == CHECK_IN]
+        others = [Deadline(day, what) for day, what in ((agreed, "agreed"), (again, deadlines.RISK)) if day]
+        check_in = deadlines.check_in(self.check_ins, sent, self.today)
+        return sorted([*legal, *others, *check_in], key=lambda each: each.day)
+
+    @property
+    def check_ins(self) -> tuple[datetime.date, ...]:
+        """The days on which the reporter is to be asked how they are: as a status says, else as the office is used to
+        once a report was acknowledged.
+        """
+        if self.standing and self.standing.check_ins is not None:
+            return self.standing.check_ins.days
+        acknowledged = any(each.day for each in self.answers) and not self.given.is_advice
+        return tuple(self.begun + DAY * number for number in self.office.check_ins) if acknowledged else ()
+
+    @property
+    def risk(self) -> Note | None:
+        """The newest check of the risk to the reporter."""
+        checks = [each.message for each in signs.checks(self.counting)]
+        return checks[-1] if checks and isinstance(checks[-1], Note) else None
 
     @property
     def reported(self) -> datetime.date:

@@ -29,9 +29,9 @@ class Upload:
 Files = Sequence[Upload | Attachment]  # to be sealed, or sealed here before
 
 
-def check(text: str, uploads: Files) -> None:
-    """Raise Refused unless a message takes this text and these files."""
-    if is_blank(text) and not uploads:
+def check(text: str, uploads: Files, more: bool = False) -> None:
+    """Raise Refused unless a message takes this text and these files; `more`: it says something besides."""
+    if is_blank(text) and not uploads and not more:
         raise Refused(t("sealed_files.nothing"), t("sealed_files.nothing_hint"))
     if len(text) > MAX_TEXT:
         raise Refused(t("sealed_files.text", most=MAX_TEXT), t("sealed_files.as_file"))

@@ -19,15 +19,18 @@ from whistle.protocol.case.message import (
     FollowUp,
     Grant,
     Message,
+    Note,
     Reply,
     Report,
     Status,
 )
 from whistle.protocol.code.retrieval import reference
 from whistle.protocol.errors import ProtocolError
+from whistle.protocol.reporter.questions import CHECK_IN, EARLIER, HOW
 from whistle.protocol.trust.manifest import RECOVERY, Reviewer
 from whistle.protocol.untrusted_text import one_line, plain, quoted
 from whistle.workstation import answers
+from whistle.workstation.care import signs
 from whistle.workstation.cases import conversation, naming
 from whistle.workstation.cases.case_list import LATE, SOON, SOON_DAYS, UNKNOWN, Filter
 from whistle.workstation.cases.entries import Entry
@@ -45,6 +48,8 @@ SEALED = {
     "browser": "transcript.sealed_browser",
     "arrival": "transcript.sealed_arrival",
 }
+VALUES = ("yes", "no", "unknown", *HOW)
+QUESTIONS = {id: f"care.asked_{id.replace('-', '_')}" for id in (EARLIER, CHECK_IN, *signs.RISKS)}
 STATUS = {
     "new": "transcript.new",
     "triage": "transcript.triage",
@@ -56,9 +61,16 @@ DUE = {
     "acknowledge": "transcript.due_acknowledge",
     "feedback": "transcript.due_feedback",
     "agreed": "transcript.due_agreed",
+    "check-in": "care.due_check_in",
+    "risk": "care.due_risk",
+}
+MARKS = {
+    "acknowledgement": "transcript.acknowledgement",
+    "feedback": "transcript.feedback",
+    "check-in": "care.check_in",
+    "": "transcript.reply",
 }
 MET = {"acknowledge": "met.acknowledge", "feedback": "met.feedback"}
-MARKS = {"acknowledgement": "transcript.acknowledgement", "feedback": "transcript.feedback", "": "transcript.reply"}
 KINDS = {
     "report": "transcript.report_by",
     "follow-up": "transcript.follow_up_by",
@@ -68,6 +80,7 @@ KINDS = {
 BY = {
     "acknowledgement": "transcript.acknowledgement_by",
     "feedback": "transcript.feedback_by",
+    "check-in": "care.check_in_by",
     "": "transcript.reply_by",
 }
 INCOMPLETE = {"missing": "transcript.missing", "damaged": "transcript.damaged"}
@@ -227,6 +240,9 @@ def _status(status: Status) -> str:
         sentences.append(t("transcript.labels_are", labels=", ".join(status.labels)))
     if status.deadline:
         sentences.append(t("transcript.agreed_is", day=status.deadline))
+    if status.check_ins:
+        days = ", ".join(map(day, status.check_ins.days))
+        sentences.append(t("care.planned", days=days) if days else t("care.none_planned"))
     if status.claimed:
         sentences.append(t("transcript.claimed_is", person=status.claimed))
     return " ".join(sentences)
@@ -252,7 +268,11 @@ def continues(workstation: Workstation, case: Case) -> str:
 def answered(entry: Entry) -> list[tuple[str, str]]:
     """The questions that a message answers, with the answers, safe to show."""
     content = entry.content
-    return answers.lines(content.answers or {}) if isinstance(content, Report | FollowUp) else []
+    said = dict(content.answers or {}) if isinstance(content, Report | FollowUp | Note) else {}
+    fixed = signs.RISKS if isinstance(content, Note) else (CHECK_IN, EARLIER)  # SPEC 4.4
+    own = {id: said.pop(id) for id in fixed if id in said}
+    found = ((QUESTIONS[id], f"care.value_{each}" if each in VALUES else "", each) for id, each in own.items())
+    return [(t(asked), t(key) if key else plain(each)) for asked, key, each in found] + answers.lines(said)
 
 
 def due(deadline: Deadline, left: int | None = None) -> str:

@@ -21,6 +21,8 @@ NAMED = {
     "acknowledge": "calendar.event_acknowledge",
     "feedback": "calendar.event_feedback",
     "agreed": "calendar.event_agreed",
+    "check-in": "care.event_check_in",
+    "risk": "care.event_risk",
 }
 LINE = 75  # bytes, without its end
 

@@ -21,6 +21,7 @@ CLOCKS = ("acknowledge", "feedback", "agreed")
 UNITS = {"days": 365, "working days": 250, "months": 12}  # with the most of each
 COUNTED = {"days": "office.days", "working days": "office.working_days", "months": "office.months"}
 MOST_FREE = 400  # lines of holidays
+MOST_CHECK_INS, LAST_CHECK_IN = 16, 3650  # how many of a case, and after how many days at the latest
 LONGEST_RANGE = 60  # days of one line
 NUMBER = re.compile(r"[0-9]{1,3}")
 EACH_YEAR = re.compile(r"[0-9]{2}-[0-9]{2}")
@@ -45,7 +46,7 @@ class Office:
     """What an office has set; these defaults are those of Directive (EU) 2019/1937, articles 9 and 11.
 
     `agreed`: how long before an agreed day to be ready.  `weekend`: days of the week, Monday is 0.  `free`: days as
-    2026-12-25, or 12-25 for each year.
+    2026-12-25, or 12-25 for each year.  `check_ins`: how many days after the report its reporter is asked how they are.
     """
 
     acknowledge: Clock = Clock(7, "days")
@@ -54,6 +55,7 @@ class Office:
     weekend: tuple[int, ...] = (5, 6)
     free: tuple[str, ...] = ()
     away: Away | None = None
+    check_ins: tuple[int, ...] = (30, 90, 180)
 
     def works(self, day: datetime.date) -> bool:
         """Whether the office works on a day."""
@@ -114,6 +116,19 @@ def parse_clock(count: str, unit: str) -> Clock:
     return Clock(int(count), unit)
 
 
+def parse_check_ins(text: str) -> tuple[int, ...]:
+    """After how many days to ask how somebody is, as typed: 30, 90, 180, or nothing.  Raises ValueError."""
+    typed = [each.strip() for each in re.split("[,،;、，]", text) if each.strip()]
+    days = {int(each) for each in typed if each.isdecimal() and len(each) <= len(str(LAST_CHECK_IN))}
+    if (
+        len(typed) > MOST_CHECK_INS
+        or len(days) < len(set(typed))
+        or not all(1 <= each <= LAST_CHECK_IN for each in days)
+    ):
+        raise ValueError(t("care.office_wrong", last=LAST_CHECK_IN, most=MOST_CHECK_INS))
+    return tuple(sorted(days))
+
+
 def parse_free(text: str) -> tuple[str, ...]:
     """Holidays as they were typed, one a line: 2026-12-25, 12-25 or 2026-12-24 to 2027-01-01.  Raises ValueError."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
@@ -154,6 +169,7 @@ def to_record(office: Office) -> dict[str, Any]:
         "weekend": list(office.weekend),
         "free": list(office.free),
         "away": [away.first.isoformat(), away.last.isoformat(), away.cover] if away else None,
+        "check_ins": list(office.check_ins),
     }
 
 
@@ -165,7 +181,9 @@ def from_record(record: Mapping[str, Any]) -> Office:
     first, last, cover = record["away"] or ("", "", "")
     day = datetime.date.fromisoformat
     away = Away(day(first), day(last), cover) if first else None
-    return Office(**clocks, weekend=tuple(record["weekend"]), free=tuple(record["free"]), away=away)
+    check_ins = tuple(record.get("check_ins", DIRECTIVE.check_ins))  # an office that was kept before there were any
+    weekend, free = tuple(record["weekend"]), tuple(record["free"])
+    return Office(**clocks, weekend=weekend, free=free, away=away, check_ins=check_ins)
 
 
 DIRECTIVE = Office()

@@ -9,12 +9,15 @@ import datetime
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from whistle.workstation.duties.clocks import Office
+from whistle.workstation.duties.clocks import DAY, Office
+
+CHECK_IN, RISK = "check-in", "risk"
+EARLY = 14 * DAY  # a check-in counts for a day that is planned up to so much later
 
 
 @dataclass(frozen=True)
 class Deadline:
-    """A day, and what is due on it: acknowledge, feedback or agreed.
+    """A day, and what is due on it: acknowledge, feedback, agreed, check-in or risk.
 
     `written`: a reply that fulfils it is in the tray or signed, but no courier has reported it as stored yet.
     """
@@ -53,6 +56,19 @@ def duties(reported: datetime.date, answers: Sequence[Answer], office: Office, a
     if advice:
         return [] if acknowledged else [Deadline(last, "acknowledge", bool(marks))]
     return [later] if acknowledged else [Deadline(last, "acknowledge", bool(marks)), later]
+
+
+def check_in(
+    planned: Sequence[datetime.date], sent: Sequence[datetime.date | None], today: datetime.date
+) -> list[Deadline]:
+    """The next check-in of those that are planned, if one is left; `sent`: the days on which others were delivered.
+
+    One that was delivered counts for all days up to it, and for one that is planned a little later.
+    """
+    last = max((day for day in sent if day), default=None)
+    left = [day for day in sorted(planned) if last is None or day > last + EARLY]
+    written = None in sent and bool(left) and left[0] <= today + EARLY
+    return [Deadline(left[0], CHECK_IN, written)] if left else []
 
 
 def nearest(deadlines: Sequence[Deadline]) -> tuple[Deadline, ...]:

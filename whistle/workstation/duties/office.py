@@ -45,8 +45,9 @@ def typed(workstation: Workstation, fields: Mapping[str, str], weekend: Sequence
         days = tuple(sorted({int(each) for each in weekend if each in map(str, range(WEEK))}))
         if len(days) == WEEK:
             raise ValueError(t("office.no_week"))
-        away = _away(workstation, fields)
-        return Office(**lengths, weekend=days, free=clocks.parse_free(fields.get("free", "")), away=away)
+        away, free = _away(workstation, fields), clocks.parse_free(fields.get("free", ""))
+        check_ins = clocks.parse_check_ins(fields.get("check-ins", ""))
+        return Office(**lengths, weekend=days, free=free, away=away, check_ins=check_ins)
     except ValueError as exc:
         raise Refused(t("office.cannot_set"), exc.args[0]) from exc
 

@@ -20,6 +20,8 @@ TO_DO = {
     "acknowledge": "duties.do_acknowledge",
     "feedback": "duties.do_feedback",
     "agreed": "duties.do_agreed",
+    "check-in": "care.do_check_in",
+    "risk": "care.do_risk",
 }
 NEAR = (2, 14)  # days ahead of which somebody is told
 WEEKS = 2  # that the list shows unless more are asked for
@@ -91,6 +93,11 @@ def until(found: Sequence[Due], today: datetime.date, weeks: int) -> list[Due]:
 def to_acknowledge(found: Sequence[Due]) -> list[str]:
     """The cases for which no acknowledgement is written yet, the most pressing first."""
     return [each.case for each in found if each.what == "acknowledge" and not each.written]
+
+
+def to_check_in(found: Sequence[Due], today: datetime.date) -> list[str]:
+    """The cases whose reporters are to be asked by today how they are, and for which that is not written yet."""
+    return [each.case for each in found if each.what == "check-in" and not each.written and each.by <= today]
 
 
 def heading(each: Due, today: datetime.date) -> str:

@@ -21,16 +21,22 @@ from whistle.workstation.vault.models import TemplateRow
 from whistle.workstation.workstation import Workstation
 
 DEFAULT = "en"
-ACKNOWLEDGEMENT = "acknowledgement"
+ACKNOWLEDGEMENT, CHECK_IN = "acknowledgement", "check-in"
 OCCASIONS = {
     ACKNOWLEDGEMENT: "texts.for_acknowledgement",
     "question": "texts.for_question",
     "feedback": "texts.for_feedback",
     "closing": "texts.for_closing",
+    CHECK_IN: "care.check_in",
     "retaliation": "texts.for_retaliation",
     "elsewhere": "texts.for_elsewhere",
 }  # with the keys of what they are called
-MARKS = {ACKNOWLEDGEMENT: "acknowledgement", "feedback": "feedback", "closing": "feedback"}  # what a reply counts as
+MARKS = {  # what a reply counts as
+    ACKNOWLEDGEMENT: "acknowledgement",
+    "feedback": "feedback",
+    "closing": "feedback",
+    CHECK_IN: "check-in",
+}
 FIELDS = {
     "reference": "texts.field_reference",
     "today": "texts.field_today",

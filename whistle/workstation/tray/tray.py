@@ -74,19 +74,37 @@ def reply(
     return _add(workstation, case, "reply", {"text": text, "mark": mark, "follow": follow}, uploads)
 
 
-def note(workstation: Workstation, case: Case, text: str, uploads: Files = (), away: message.Away | None = None) -> int:
-    """Put a note into the tray, like `reply`; with when this reviewer is away, if that is to be told."""
-    compose.unsigned_note(workstation, case, text, uploads, away)
+def note(
+    workstation: Workstation,
+    case: Case,
+    text: str,
+    uploads: Files = (),
+    answers: dict[str, str] | None = None,
+    again: datetime.date | None = None,
+    away: message.Away | None = None,
+) -> int:
+    """Put a note into the tray, like `reply`; the arguments are those of `compose.unsigned_note`."""
+    compose.unsigned_note(workstation, case, text, uploads, answers, again, away)
+    risk = {"answers": answers, "again": again and again.isoformat()} if answers else {}
     told = {"away": [away.first.isoformat(), away.last.isoformat(), away.cover]} if away else {}
-    return _add(workstation, case, "note", {"text": text, **told}, uploads)
+    return _add(workstation, case, "note", {"text": text, **risk, **told}, uploads)
 
 
 def status(workstation: Workstation, case: Case, state: str, **said: Any) -> int:
     """Put a status into the tray, like `reply`; the arguments are those of `compose.unsigned_status`."""
     whole = compose.unsigned_status(workstation, case, state, **said)
     day = whole.deadline.isoformat() if whole.deadline else None
+    planned = [each.isoformat() for each in whole.check_ins.days] if whole.check_ins else None
+    planned = None if said.get("check_ins") is None else planned  # what is stated stays, whatever that is by then
     fields = {"labels": list(whole.labels), "deadline": day, "claimed": whole.claimed, "text": whole.text}
+    fields |= {"check_ins": planned} if planned is not None else {}
     return _add(workstation, case, "status", {"status": state, **fields})
+
+
+def plan(workstation: Workstation, case: Case, days: list[datetime.date]) -> int:
+    """State the days of check-ins, and that all else stays as it is; like `status`."""
+    stands = {**_stands(case), "claimed": case.claimed}
+    return status(workstation, case, case.status, **stands, check_ins=days)
 
 
 def grant(workstation: Workstation, case: Case, grantee: str, text: str = "", again: bool = False) -> int:
@@ -183,7 +201,7 @@ def change(workstation: Workstation, id: int, text: str, mark: str | None = None
         fields["mark"] = old.fields["mark"] if mark is None else mark
         compose.unsigned_reply(workstation, case, text, old.files, fields["mark"])
     elif old.what == "note":
-        compose.unsigned_note(workstation, case, text, old.files)
+        compose.unsigned_note(workstation, case, text, old.files, **_beside(old))
     else:
         raise Refused(t("tray.no_text"), t("tray.anew"))
     written = {**old.fields, **fields}
@@ -298,16 +316,23 @@ def _stands(case: Case) -> dict[str, Any]:
 
 
 def _note(workstation: Workstation, case: Case, each: Item) -> object:
-    first, last, cover = each.fields.get("away") or ("", "", "")
-    day = datetime.date.fromisoformat
+    return compose.note(workstation, case, each.text, each.files, **_beside(each))
+
+
+def _beside(note: Item) -> dict[str, Any]:
+    """What a note in the tray says beside its text: a check of the risk, or an absence."""
+    day, again = datetime.date.fromisoformat, note.fields.get("again")
+    first, last, cover = note.fields.get("away") or ("", "", "")
     away = message.Away(day(first), day(last), cover) if first else None
-    return compose.note(workstation, case, each.text, each.files, away)
+    return {"answers": note.fields.get("answers"), "again": day(again) if again else None, "away": away}
 
 
 def _status(workstation: Workstation, case: Case, each: Item) -> object:
     said = dict(each.fields)
     day = said.pop("deadline")
     deadline = datetime.date.fromisoformat(day) if day else None
+    if "check_ins" in said:
+        said["check_ins"] = [datetime.date.fromisoformat(each) for each in said["check_ins"]]
     return compose.status(workstation, case, said.pop("status"), deadline=deadline, **said)
 
 

@@ -29,7 +29,7 @@ from whistle.workstation.workstation import Workstation
 SHOWN = 20  # faults of one kind that are named
 DERIVED = (
     *("rank", "due", "status", "urgent", "reopened", "unread", "deadlines", "faulty"),
-    *("claimed", "channel", "language", "stated", "muted", "away"),
+    *("claimed", "channel", "language", "stated", "named", "muted", "away"),
 )
 RESTS = {"missing": "check.rest_missing", "damaged": "check.rest_damaged"}
 Progress = Callable[[int, int], None]

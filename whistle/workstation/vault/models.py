@@ -10,11 +10,12 @@ from typing import Any
 from sqlalchemy import JSON, CheckConstraint, ForeignKey, Index, LargeBinary, MetaData, String, UniqueConstraint, text
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column, relationship
 
-REVISION = "v0003"  # the newest migration, which results in these tables
+REVISION = "v0004"  # the newest migration, which results in these tables
 NAMES = {"ix": "%(table_name)s_%(column_0_N_name)s", "fk": "%(table_name)s_%(column_0_name)s"}
 
 LABELLED = "labels != '[]' OR stated != '[]'"  # of cases
 ANSWERED = "answers != '[]'"
+NAMED = "named != '[]'"  # of cases
 
 
 class Base(DeclarativeBase):
@@ -111,6 +112,7 @@ class CaseRow(Base):
     language: Mapped[str | None]
     stated: Mapped[list[str]] = mapped_column(default=list)  # the labels of its newest status
     answers: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # what was chosen: question=choice
+    named: Mapped[list[str]] = mapped_column(default=list)  # digits of the references of cases that its reporter names
     files: Mapped[bool] = mapped_column(default=False)
     muted: Mapped[bool] = mapped_column(default=False)
     start: Mapped[str | None]  # the beginning of its first message; None while that is not at hand
@@ -122,6 +124,7 @@ class CaseRow(Base):
         Index("cases_labelled", "id", sqlite_where=text(LABELLED)),
         Index("cases_answered", "id", sqlite_where=text(ANSWERED)),
         Index("cases_stale", "id", sqlite_where=text("stale = 1")),
+        Index("cases_named", "id", sqlite_where=text(NAMED)),
         Index("cases_faulty", "id", sqlite_where=text("faulty = 1")),
     )
 

@@ -127,10 +127,10 @@ def text_of(workstation: Workstation, signed: Message) -> str | None:
     content, rest = entries.open_rest(workstation, signed)
     if content is not signed and isinstance(content, Body) and content.attachments:
         rows.note_files(workstation.vault.connection, content.case)  # whether files came is not told by its outside
-    if content is not signed and isinstance(content, Report):  # nor what it answers, by which its case may come first
+    if content is not signed and isinstance(content, Report):  # nor what it answers, which may put its case first
         pressing = overview.URGENT in (content.answers or {})
         rows.change_case(workstation.vault.connection, content.case, pressing=pressing)
-    elif content is not signed and isinstance(content, FollowUp):
+    elif content is not signed and getattr(content, "answers", None):
         rows.change_case(workstation.vault.connection, content.case)
     return "\n".join(_parts(content)) if rest == "whole" else None
 

@@ -74,7 +74,7 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {number} [lane]
  * @property {number} [n]
  * @property {{ count: number, day: string }} [have]
- * @property {"acknowledgement" | "feedback" | ""} [mark]
+ * @property {"acknowledgement" | "feedback" | "check-in" | ""} [mark]
  * @property {{ received: string, signature: string } | null} [receipt]
  * @property {string} [replaces]
  * @property {Earlier[]} [earlier]
@@ -82,6 +82,8 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {string[]} [labels]
  * @property {string | null} [deadline]
  * @property {string} [claimed]
+ * @property {{ days: string[] } | null} [check_ins]
+ * @property {string | null} [again]
  * @property {string} [grantee]
  * @property {Original[]} [originals]
  * @property {{ first: string, last: string, cover: string } | null} [away]
@@ -104,6 +106,7 @@ const SENDER = { name: "Sender", fields: { sign: HASH, mailbox, replies: HASH } 
 const CONTINUES = { name: "Continues", fields: { case: HASH, sign: HASH, signature: schema.base64Of(64) } };
 const RECEIPT = { name: "Receipt", fields: { received: schema.day, signature: schema.text(MAX_RECEIPT) } };
 const HAVE = { name: "Have", fields: { count: POSITIVE, day: schema.day } };
+const CHECK_INS = { name: "CheckIns", fields: { days: schema.listOf(schema.day, 16, true) } };
 const EARLIER = {
   name: "Earlier",
   fields: { day: schema.day, from: schema.identifier, hash: HASH, place: schema.integer(0, 2 * MAX_SLOTS * PLACES - 1) },
@@ -194,7 +197,7 @@ const RECORDS = {
       n: schema.integer(0, PLACES - 1),
       have: schema.record(HAVE),
       language: schema.identifier,
-      mark: schema.oneOf("acknowledgement", "feedback"),
+      mark: schema.oneOf("acknowledgement", "feedback", "check-in"),
       receipt: schema.record(RECEIPT),
       replaces: HASH,
       earlier: schema.listOf(schema.record(EARLIER), 64),
@@ -203,8 +206,8 @@ const RECORDS = {
   },
   note: {
     name: "Note",
-    fields: { ...COMMON, ...BY_REVIEWER, ...BODY, away: schema.record(AWAY) },
-    defaults: { ...BODY_DEFAULTS, away: null },
+    fields: { ...COMMON, ...BY_REVIEWER, ...BODY, answers: CONTENT.answers, again: schema.day, away: schema.record(AWAY) },
+    defaults: { ...BODY_DEFAULTS, answers: null, again: null, away: null },
   },
   status: {
     name: "Status",
@@ -215,9 +218,10 @@ const RECORDS = {
       labels: schema.listOf(schema.text(64), 16, true),
       deadline: schema.day,
       claimed: schema.identifier,
+      check_ins: schema.record(CHECK_INS),
       text: schema.text(4096),
     },
-    defaults: { labels: [], deadline: null, claimed: "", text: "" },
+    defaults: { labels: [], deadline: null, claimed: "", check_ins: null, text: "" },
   },
   grant: {
     name: "Grant",

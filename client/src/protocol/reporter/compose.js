@@ -28,7 +28,7 @@ import { holdsCode } from "../code/words.js";
 
 const SEALED = "browser";
 const ADVICE = { way: "advice" }; // the answer of a request for advice, and what its slip says
-const RESERVED = ["way", "urgent", "asked"]; // ids of answers that are no content alone
+const RESERVED = ["way", "urgent", "asked", "earlier"]; // ids of answers that are no content alone
 
 /**
  * What a reporter wrote.  `readers`: the readers that the reporter chose; empty for those of the channel or, in a
