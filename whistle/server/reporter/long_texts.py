@@ -48,6 +48,11 @@ def set_apart(value: Any) -> Any:
     return Markup(mark)  # noqa: S704  hexadecimal
 
 
+def fields_apart(fields: Sequence[tuple[str, str]]) -> list[tuple[str, Any]]:
+    """A form's fields with marks for long texts: what a template holds would stay in memory until Python collects."""
+    return [(name, set_apart(value)) for name, value in fields]
+
+
 def split(html: str) -> list[bytes | Text]:
     """A rendered page with its long texts in their places."""
     marked: dict[str, Text] = flask.g.pop(NAME, {})

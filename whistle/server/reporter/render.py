@@ -117,7 +117,8 @@ def _parts(visit: Visit, template: str, values: Mapping[str, Any]) -> list[bytes
     """A rendered template, with long texts apart."""
     script = _script(visit, SCRIPTED[template]) if template in SCRIPTED else None
     shared = {**_shared(visit), "layout": LAYOUT, "script": script}
-    return long_texts.split(flask.render_template(template, **{**shared, **values}))
+    apart = {name: long_texts.set_apart(value) for name, value in values.items()}  # Jinja would keep them until gc
+    return long_texts.split(flask.render_template(template, **{**shared, **apart}))
 
 
 def fill(length: int, whole: int) -> bytes:

@@ -15,7 +15,7 @@ from whistle.server import limits, origin
 from whistle.server.errors import FormError, NoManifest, NoTurn, TooBig
 from whistle.server.instance import here
 from whistle.server.logs import LOG, log_error
-from whistle.server.reporter import case, case_actions, client_kit, fields, help_pages, report
+from whistle.server.reporter import case, case_actions, client_kit, fields, help_pages, long_texts, report
 from whistle.server.reporter.fields import Busy, Problem
 from whistle.server.reporter.render import (
     FEW,
@@ -280,7 +280,7 @@ def _notice_with_form(visit: Visit, key: str, line: Markup | str, status: int) -
         key,
         line,
         status=status,
-        again=visit.arrived.fields if name in STEPS else (),
+        again=long_texts.fields_apart(visit.arrived.fields) if name in STEPS else (),
         files_hint=files_hint(visit) if name in AGAIN else "",
     )
 
