@@ -70,10 +70,12 @@ def day(day: datetime.date) -> str:
     return page.day(day) if page else day.isoformat()
 
 
-def time(day: datetime.date, long: bool = False) -> Markup:
-    """A day as HTML that programs can read too; `long` adds the day of the week."""
-    words = current().long_day(day) if long else current().day(day)
-    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), words)
+def time(day: datetime.date) -> Markup:
+    """A day as HTML that programs can read too.
+
+    Without its day of the week, since a language may bend that name within a sentence.
+    """
+    return Markup('<time datetime="{}">{}</time>').format(day.isoformat(), current().day(day))
 
 
 def listed(items: Iterable[str]) -> str:
