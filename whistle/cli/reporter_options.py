@@ -123,7 +123,7 @@ def _errors_said() -> Iterator[None]:
 def _wrong(error: click.UsageError) -> WrongUsage:
     """What was mistyped; what was given beyond that is not told, as it may be words or text."""
     command = error.ctx.command_path if error.ctx else "whistle reporter"
-    told, why = "{why}", click.ClickException(error.message)
+    told, why, values = "{why}", click.ClickException(error.message), ""
     name = error.param.get_error_hint(error.ctx) if isinstance(error, click.BadParameter) and error.param else ""
     if isinstance(error, click.NoSuchOption):
         told, name = "there is no option {name}", error.option_name
@@ -132,13 +132,17 @@ def _wrong(error: click.UsageError) -> WrongUsage:
     elif isinstance(error, click.MissingParameter):
         told = "{name} is missing"
     elif isinstance(error, click.BadParameter):
-        is_path = error.param and isinstance(error.param.type, click.Path)
-        told = "{name} names what is not there, or cannot be read" if is_path else "{name}: {why}"
+        kind = error.param.type if error.param else None
+        told = "{name}: {why}"
+        if isinstance(kind, click.Path):
+            told = "{name} names what is not there, or cannot be read"
+        elif isinstance(kind, click.Choice):
+            told, values = "{name} takes: {values}", ", ".join(map(str, kind.choices))
     elif isinstance(error, click.BadOptionUsage):
         told, name = "{name} takes a value, or takes none", error.option_name
     elif error.message.startswith("Got unexpected extra"):
         told = "more was given than this command takes"
-    return WrongUsage(told, "see what it takes: {command} --help", name=name, why=why, command=command)
+    return WrongUsage(told, "see what it takes: {command} --help", name=name, why=why, values=values, command=command)
 
 
 class Spoken(click.Command):
