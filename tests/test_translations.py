@@ -19,7 +19,7 @@ from whistle.cli.errors import Problem
 from whistle.server.config import Config
 from whistle.server.running import setup
 from whistle.translations import __main__ as languages
-from whistle.translations import catalogues, cldr, defaults
+from whistle.translations import catalogues, cldr
 from whistle.translations.catalogues import places
 from whistle.translations.negotiation import negotiate
 
@@ -35,7 +35,7 @@ def asked_for() -> set[str]:
     return {key for file in files for key in re.findall(r'"([a-z_]+\.[a-z_]+)"', file.read_text("utf-8"))}
 
 
-@pytest.mark.parametrize("domain", [catalogues.REPORTER, catalogues.COMMAND, catalogues.REPLIES, defaults.ORGANISATION])
+@pytest.mark.parametrize("domain", languages.DOMAINS)
 def test_every_language_is_whole_and_new(domain: str) -> None:
     """Each has every text, none that English has not, none of an older English, and the same places."""
     files = catalogues.files(domain)

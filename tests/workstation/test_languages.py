@@ -76,6 +76,11 @@ def test_why_something_stays_is_said_in_the_language_of_the_page(world: World) -
         assert ["«" in said for said in (waits.reason, fault)] == [code == "ar"] * 2
 
 
+def test_six_languages_are_offered() -> None:
+    """All of them are whole, and English is the first."""
+    assert [each.code for each in language.offered()] == ["en", "ar", "es", "fr", "ru", "zh"]
+
+
 def test_a_sentence_ends_once() -> None:
     """What ends as a sentence already gets no other full stop, in any script."""
     said = ["not done", "Not done.", "未完成。", "لماذا؟", "whistle.toml is damaged"]

@@ -74,9 +74,10 @@ def test_every_key_is_there_and_used() -> None:
     sources = [each.read_text("utf-8") for each in (*TEMPLATES, *MODULES, *VIEWER, *commands)]
     named = {key for source in sources for key in re.findall(r"""["']([a-z_]+\.[a-z0-9_]+)["']""", source)}
     known = set(catalogues.english(catalogues.WORKSTATION))
-    assert known - named == set()
+    begun = {key for source in sources for key in re.findall(r"""["']([a-z_]+\.[a-z0-9_]+_)["'{]""", source)}
+    assert {key for key in known - named if not key.startswith(tuple(begun))} == set()
     asked = {key for source in sources for key in re.findall(r"""\bt(?:\.text)?\(\s*["']([^"']+)["']""", source)}
-    assert asked - known == set() and asked
+    assert asked - known - begun == set() and asked
 
 
 COURIER = ("connection", "errors", "exchange", "folder", "lock", "manifests", "mirror", "stick")  # what a page does

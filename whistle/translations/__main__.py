@@ -13,6 +13,15 @@ from whistle.translations.defaults import ORGANISATION
 from whistle.translations.errors import CatalogueError
 from whistle.translations.po import read
 
+DOMAINS = (
+    catalogues.REPORTER,
+    catalogues.COMMAND,
+    catalogues.WORKSTATION,
+    catalogues.REPLIES,
+    ORGANISATION,
+    QUESTIONS,
+)
+
 
 def told(path: Path, domain: str, is_whole: bool = True) -> Iterator[str]:
     """What is to do in a file, a line each."""
@@ -39,16 +48,13 @@ def _of(*domains: str) -> list[str]:
 
 
 def main(folders: list[str]) -> int:
-    """Tell it for all files; the exit status, for which the workstation's do not count until all of them are whole."""
-    lines, unfinished = (
-        _of(catalogues.REPORTER, catalogues.COMMAND, catalogues.REPLIES, ORGANISATION, QUESTIONS),
-        _of(catalogues.WORKSTATION),
-    )
+    """Tell it for all files; the exit status."""
+    lines = _of(*DOMAINS)
     for folder in folders:
         paths = sorted(Path(folder).glob("*.po"))
         ours = catalogues.files(catalogues.REPORTER)
         lines += (line for path in paths for line in told(path, catalogues.REPORTER, path.stem not in ours))
-    print("\n".join([*lines, *unfinished]) or "Every language is whole and up to date.")
+    print("\n".join(lines) or "Every language is whole and up to date.")
     return bool(lines)
 
 

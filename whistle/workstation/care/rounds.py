@@ -16,6 +16,7 @@ from whistle.workstation.app.session import Session
 from whistle.workstation.errors import VaultLocked, WorkstationError
 from whistle.workstation.exchange import exchange, outbox
 from whistle.workstation.exchange.imports import import_files
+from whistle.workstation.language import t
 
 EVERY = 5 * 60  # seconds between two exchanges
 STEP = 1.0  # seconds between two looks at the clock
@@ -62,7 +63,7 @@ class Rounds:
         """Do something while no request is under way.  Raises VaultLocked."""
         with self._desk.turn:
             if self._desk.opened is not session:
-                raise VaultLocked("the workstation was locked", "unlock it")
+                raise VaultLocked(t("desk.locked"), t("desk.locked_hint"))
             self._desk.resume()
             try:
                 do()
