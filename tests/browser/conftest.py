@@ -20,7 +20,8 @@ def org() -> parties.Organisation:
 @pytest.fixture
 def app(tmp_path: Path, org: parties.Organisation) -> flask.Flask:
     """Its server."""
-    return site(tmp_path, org)
+    names = {"en": "North Office", "ar": "مكتب الشمال", **dict.fromkeys(("es", "fr", "ru", "zh"), "North Office")}
+    return site(tmp_path, org, name=names)
 
 
 @pytest.fixture

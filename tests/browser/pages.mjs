@@ -22,7 +22,7 @@ const found = [];
 async function look(page, name, sizes) {
   await page.setJavaScriptEnabled(true); // axe's own timers; the page has no script that could run
   for (const [size, viewport] of Object.entries(sizes)) {
-    for (const scheme of ["light", "dark"]) {
+    for (const scheme of size === "narrow" || isWhole ? ["light", "dark"] : ["light"]) {
       await page.setViewport(viewport);
       await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
       const overflow = await page.evaluate("document.documentElement.scrollWidth > innerWidth");
