@@ -43,6 +43,13 @@ def test_every_language_is_whole_and_new(domain: str) -> None:
     assert [line for path in files.values() for line in languages.told(path, domain)] == []
 
 
+@pytest.mark.parametrize("domain", ["reporter", "questions"])
+def test_no_french_line_begins_with_a_mark(domain: str) -> None:
+    """What French sets apart from its word stands behind a space that does not break."""
+    texts = [str(message) for message in catalogues.shipped(domain)["fr"].messages.values()]
+    assert [text for text in texts if re.search(r" [?!;:»]|« ", text)] == []
+
+
 @pytest.mark.parametrize("language", sorted(SIX))
 def test_gettext_itself_reads_them_and_chooses_the_same_form(language: str) -> None:
     """What translators' tools show for a number is what pages show."""
