@@ -119,6 +119,6 @@ def test_leaving_is_never_refused_and_leads_on(tmp_path: Path, org: parties.Orga
         visitor.page = page
         visitor.step("away")
         assert visitor.answer.status_code == 200 and visitor.text == "Continue"
-        on = ("meta", {"http-equiv": "refresh", "content": "0;url=https://weather.example/?a=b&c=d"})
+        on = ("meta", {"http-equiv": "refresh", "content": "0; url=https://weather.example/?a=b&c=d"})
         assert on in visitor.page.tags
         assert visitor.answer.headers["Referrer-Policy"] == "same-origin"

@@ -60,6 +60,7 @@ def test_keeps_what_every_page_promises(app: flask.Flask, visitor: Visitor) -> N
     inside = {f"#{id}" for id in page.ids} | {link for link in page.links if link.startswith("data:image/svg+xml,")}
     assert set(page.links) <= {"/en/", "/ar/", "#main", *turned_to} | inside
     assert not [tag for tag, given in page.tags if tag in ("iframe", "img") or "style" in given]
+    assert not [link for link in page.links if " " in link]
     assert page.form("away").action == "/en/"
     assert [given["data-to"] for tag, given in page.tags if given.get("id") == "leave"] == [leave]
 
