@@ -81,6 +81,15 @@ def test_six_languages_are_offered() -> None:
     assert [each.code for each in language.offered()] == ["en", "ar", "es", "fr", "ru", "zh"]
 
 
+@pytest.mark.usefixtures("arabic")
+def test_days_in_a_row_are_written_as_the_page_does() -> None:
+    """With the name of the month, and the language's own marks between them."""
+    some = [DAY, DAY.replace(month=11, day=30)]
+    assert language.days(some) == "2026-12-31 and 2026-11-30"
+    with language.on_page("ar"):
+        assert language.days(some) == "31 ديسمبر 2026 و30 نوفمبر 2026"
+
+
 def test_a_sentence_ends_once() -> None:
     """What ends as a sentence already gets no other full stop, in any script."""
     said = ["not done", "Not done.", "未完成。", "لماذا؟", "whistle.toml is damaged"]

@@ -83,6 +83,11 @@ def listed(items: Iterable[str]) -> str:
     return current().plain_list([_filled(item) for item in items])
 
 
+def days(some: Iterable[datetime.date]) -> Text:
+    """Days in a row."""
+    return Text(current().plain_list([day(each) for each in some]))
+
+
 def shown(line: str) -> str:
     """A line that is safe to show: one of ours as it is, any other without controls and direction marks."""
     return line if isinstance(line, Text) else plain(line)

@@ -79,7 +79,7 @@ def create_app(
     )
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.globals.update(t=LocalProxy(language.current), languages=language.offered, line=language.shown)
-    app.jinja_env.globals.update(time=language.time, sentence=language.sentence, size=language.size)
+    app.jinja_env.globals.update(time=language.time, days=language.days, sentence=language.sentence, size=language.size)
     app.jinja_env.globals.update(date=datetime.date.fromisoformat)
     _in_language(app)
     _one_at_a_time(app)
