@@ -12,7 +12,7 @@ from sqlalchemy import func, or_, select, text, true
 from whistle.protocol.case import continuation
 from whistle.protocol.errors import ProtocolError
 from whistle.workstation.care import signs
-from whistle.workstation.cases import case_list, overview
+from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.language import t
 from whistle.workstation.vault.models import NAMED
@@ -32,8 +32,7 @@ class Link:
 
 
 def of(workstation: Workstation, case: Case) -> list[Link]:
-    """What this case says of others, and others of it, those first of which most is known."""
-    case_list.refresh(workstation)
+    """What this case says of others, and others of it, as the list knows it; those first of which most is known."""
     mine, names = signs.digits(case.reference), signs.named(case.entries)
     others = _others(workstation, case, mine, names)
     here = Counter(digits for _, digits, _ in others)
