@@ -12,6 +12,7 @@ from markupsafe import Markup
 
 from whistle.protocol.reporter import answers
 from whistle.protocol.reporter.questions import ASKED, Question, ways_on
+from whistle.server.reporter import long_texts
 from whistle.server.reporter.render import Visit
 from whistle.server.sealing.multipart import Arrived
 
@@ -51,7 +52,7 @@ def _group(visit: Visit, questions: Sequence[Question], question: Question) -> d
         "type": question.type,
         "label": visit.localized(question.label),
         "hint": _hint(visit, question),
-        "typed": "\n".join(typed),
+        "typed": long_texts.set_apart("\n".join(typed)),
         "options": list(_options(visit, question, typed, ways)),
         "ongoing": answers.ONGOING in typed,
         "below": [
