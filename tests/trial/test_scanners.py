@@ -28,6 +28,7 @@ FORMS = {
     "words": "step=words&words=abandon&list=en",
 }
 SLOW_SECONDS = full("SLOW_SECONDS", 120, 5)  # for each kind of slowness
+SERVED = 0.95
 SLOW = {  # as in slowhttptest's manual
     "heads": "-H -i 10 -t GET -x 24",
     "bodies": "-B -i 10 -s 8192 -t POST -x 10",
@@ -98,5 +99,5 @@ def test_slowhttptest(server: Server, tmp_path: Path, measured: Measure, kind: s
     available = re.findall(r"service available:[^YN]*(YES|NO)", said)
     measured("looks that found it available", f"{available.count('YES')} of {len(available)}")
     measured("honest people", {name: str(found) for name, found in served.items()})
-    assert available and "NO" not in available, said[-2000:]
-    assert all(found.share == 1 for found in served.values()), served
+    assert available and available.count("YES") >= SERVED * len(available), said[-2000:]
+    assert all(found.share >= SERVED for found in served.values()), served
