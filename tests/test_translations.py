@@ -43,7 +43,7 @@ def test_every_language_is_whole_and_new(domain: str) -> None:
     assert [line for path in files.values() for line in languages.told(path, domain)] == []
 
 
-@pytest.mark.parametrize("domain", ["reporter", "questions"])
+@pytest.mark.parametrize("domain", languages.DOMAINS)
 def test_no_french_line_begins_with_a_mark(domain: str) -> None:
     """What French sets apart from its word stands behind a space that does not break."""
     texts = [str(message) for message in catalogues.shipped(domain)["fr"].messages.values()]
