@@ -2,6 +2,7 @@
 
 import datetime
 import re
+import time
 
 import pytest
 
@@ -140,3 +141,11 @@ def test_nobody_makes_a_report_less(world: World) -> None:
     world.round("ombuds")
     case = case_of(world, who)
     assert not case.given.is_advice and len(case.deadlines) == 2
+
+
+def test_what_a_stranger_makes_up_is_read_once() -> None:
+    """Not all words for each answer: a case of many such messages would hold up every list."""
+    given = {**{f"a{n}": "x y" for n in range(63)}, "asked": "\n".join(f"w{n} y" for n in range(9_000))}
+    begun = time.process_time()
+    assert answers.Given(given, [given] * 60).facets == []
+    assert time.process_time() - begun < 1.5

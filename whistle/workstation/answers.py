@@ -81,13 +81,13 @@ def _facets(answers: Mapping[str, str]) -> list[str]:
 def _chosen(id: str, answer: str, words: Mapping[str, str]) -> Iterator[str]:
     """The choices among the answers to a question; none where it has another type, or where nothing is known of it."""
     ours = default_questions.all_of_them().get(id.removeprefix(OURS)) if id.startswith(OURS) else None
+    given = set(answer.split()) if len(answer) <= LONGEST_CHOICE else set()
     if ours:
         known: Sequence[str] = ours.choices or YES_NO if ours.type in CHOOSING else ()
     elif id == URGENT or (id in words and answer in YES_NO):
         known = YES_NO
     else:
-        known = [name.partition("=")[2] for name in words if name.startswith(f"{id}=")]
-    given = set(answer.split()) if len(answer) <= LONGEST_CHOICE else ()
+        known = [choice for choice in given if f"{id}={choice}" in words]
     yield from (choice for choice in known if choice in given)
 
 
