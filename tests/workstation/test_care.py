@@ -12,7 +12,7 @@ from tests.workstation.test_app import get, post
 from tests.workstation.test_ended_keys import dismissed, late
 from tests.workstation.test_hostile import a_reply, by_ethics, case_of
 from whistle.protocol.case import continuation, message
-from whistle.protocol.case.message import CHECK_IN, CheckIns, FollowUp, Note, Reply, Status
+from whistle.protocol.case.message import CHECK_IN, CheckIns, FollowUp, Have, Note, Reply, Status
 from whistle.protocol.code.retrieval import Reporter, reference
 from whistle.workstation import backup
 from whistle.workstation.app import pages
@@ -312,3 +312,17 @@ def test_each_language_has_a_text_for_a_check_in() -> None:
     assert set(texts) == {"ar", "en", "es", "fr", "ru", "zh"} and ROLES
     for text in texts.values():
         assert templates.FIELD.findall(text) == ["role"] and ("?" in text or "？" in text or "؟" in text)
+
+
+def test_no_colleague_answers_in_advance(world: World) -> None:
+    """A reply that claims to know what was written after it hides neither harm nor what a report is owed."""
+    hurt, adviser = world.report(), world.report(answers={"way": "advice"})
+    for who in (hurt, adviser):
+        world.send(a_reply(world, who, have=Have(1_000_000, DAY), mark="feedback"), ("ombuds",))
+    world.round("ombuds")
+    turn(world, SOON)
+    world.follow_up(hurt, answers=HAPPENED)
+    world.follow_up(adviser, answers={"way": "report"})
+    world.round("ombuds")
+    assert case_of(world, hurt).harmed and case_of(world, hurt).urgent
+    assert [each.what for each in case_of(world, adviser).deadlines] == ["acknowledge", "feedback"]

@@ -2,6 +2,7 @@
 
 import datetime
 import itertools
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -264,7 +265,17 @@ class Case:
     def _known(self) -> list[int]:
         """How many of the reporter's messages were here when each of these replies, and of the tray's, was written."""
         tray = (each.known for each in self.tray if each.mark != CHECK_IN)
-        return [*(each.have.count for each in self._said if isinstance(each, Reply)), *tray]
+        replies = [(each, each.message) for each in self.counting if isinstance(each.message, Reply)]
+        return [*(self._had(entry, reply) for entry, reply in replies if self._answers_some(reply)), *tray]
+
+    def _had(self, entry: Entry, reply: Reply) -> int:
+        """How many of them a reply had: no author had what was not there yet when it came, whatever they claim."""
+        return min(reply.have.count, bisect_right(self._days, entry.arrived))
+
+    @cached_property
+    def _days(self) -> list[datetime.date]:
+        """The days of the reporter's messages, in their order."""
+        return sorted(map(_day, self._theirs))
 
     @property
     def unread(self) -> int:
@@ -325,7 +336,7 @@ class Case:
             entry
             for entry, reply in replies
             if (reply.mark or (self.given.is_advice and not reply.is_notice))
-            and reply.have.count >= self._needed
+            and self._had(entry, reply) >= self._needed
             and entry.signed.hash not in gone
             and self._is_in_lane(reply)
         ]
