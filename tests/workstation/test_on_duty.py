@@ -1,6 +1,9 @@
 """A connected workstation looks for messages by itself and tells whoever is on duty; nobody else can know."""
 
+import gc
 import re
+import weakref
+from collections.abc import Callable
 
 import pytest
 from flask.testing import FlaskClient
@@ -19,11 +22,15 @@ class Line:
     """The line to the server, as an observer sees it: how often somebody goes."""
 
     def __init__(self, world: World) -> None:
-        self.world, self.errands, self.away = world, 0, False
+        self.world, self.errands, self.away, self.broken = world, 0, False, False
+        self.meanwhile: Callable[[], None] = lambda: None
 
     def __call__(self) -> list[str]:
         """One errand."""
         self.errands += 1
+        self.meanwhile()
+        if self.broken:
+            raise RuntimeError
         if self.away:
             raise ServerAway("the server cannot be reached", "try again later")
         self.world.carrier.push(self.world.stick)
@@ -129,6 +136,31 @@ def test_a_server_that_does_not_answer_is_told(duty: Duty) -> None:
     duty.line.away = False
     duty.wait(300)
     assert "cannot be reached" not in duty.frame() and "Last looked" in duty.frame()
+
+
+def test_what_breaks_is_told_and_the_next_round_comes(duty: Duty) -> None:
+    """Whatever goes wrong in a round: without the next one nobody would be told of anything again."""
+    duty.line.broken = True
+    duty.rounds.step()
+    assert "Something went wrong here: RuntimeError." in duty.frame()
+    duty.line.broken = False
+    duty.wait(300)
+    assert "went wrong" not in duty.frame() and "Last looked" in duty.frame()
+
+
+def test_a_page_that_locks_during_a_round_leaves_nothing(duty: Duty) -> None:
+    """A server that takes its time would hold what was read in this program's memory."""
+    session = weakref.ref(duty.desk.session)
+
+    def lock() -> None:
+        duty.world.stations.clear()
+        duty.desk.lock()
+        gc.collect()
+        assert session() is None
+
+    duty.line.meanwhile = lock
+    duty.rounds.step()
+    assert duty.line.errands == 1 and duty.desk.is_locked and "<p" not in duty.frame()
 
 
 def test_the_frame_reaches_nothing_and_stands_in_no_page_of_another(world: World, duty: Duty) -> None:

@@ -5,14 +5,16 @@ nothing of what came.  Only this program knows that, since it opens the messages
 tray stays as it is; what is signed already goes along.
 """
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from whistle.courier.errors import CourierError
 from whistle.translations.catalogues import ENGLISH
 from whistle.workstation import language
 from whistle.workstation.app.desk import Desk
 from whistle.workstation.app.session import Session
+from whistle.workstation.care.watch import Watch
 from whistle.workstation.errors import VaultLocked, WorkstationError
 from whistle.workstation.exchange import exchange, outbox
 from whistle.workstation.exchange.imports import import_files
@@ -27,7 +29,7 @@ class Rounds:
 
     def __init__(self, desk: Desk, every: int = EVERY, clock: Callable[[], float] = time.monotonic) -> None:
         self._desk, self._every, self._clock = desk, every, clock
-        self._session: Session | None = None
+        self._watch: Watch | None = None  # of the session that was unlocked; the session itself would outlive its lock
         self._next = 0.0
 
     def forever(self) -> None:
@@ -40,33 +42,38 @@ class Rounds:
         """Exchange if it is time: once the workstation is unlocked, and then at the beat."""
         session = self._desk.opened
         if session is None or session.courier is None:
-            self._session = None
-        elif session is not self._session or self._clock() >= self._next:
-            self._session, self._next = session, self._clock() + self._every
-            self._go(session)
+            self._watch = None
+        elif session.watch is not self._watch or self._clock() >= self._next:
+            self._watch, self._next = session.watch, self._clock() + self._every
+            parts = session.watch, session.courier, session.carrying
+            del session
+            self._go(*parts)
 
-    def _go(self, session: Session) -> None:
+    def _go(self, watch: Watch, courier: Callable[[], Iterable[str]], carrying: threading.Lock) -> None:
         with language.on_page(language.kept(self._desk.folder) or ENGLISH):
             try:
-                self._with_vault(session, lambda: outbox.write(session.workstation, session.place()))
-                with session.carrying:
-                    session.errand()
-                self._with_vault(session, lambda: take_in(session))
+                self._with_vault(watch, lambda session: outbox.write(session.workstation, session.place()))
+                with carrying:
+                    list(courier())
+                self._with_vault(watch, take_in)
             except VaultLocked:
                 pass  # it was locked, or a command is at work: the next round comes
             except CourierError as exc:
-                session.watch.trouble = language.sentence(str(exc))
+                watch.trouble = language.sentence(str(exc))
             except WorkstationError as exc:
-                session.watch.trouble = language.sentence(exc.message)
+                watch.trouble = language.sentence(exc.message)
+            except Exception as exc:  # as the page does; without its thread nobody would be told of anything again
+                watch.trouble = t("app.broken", kind=type(exc).__name__)
 
-    def _with_vault(self, session: Session, do: Callable[[], object]) -> None:
+    def _with_vault(self, watch: Watch, do: Callable[[Session], object]) -> None:
         """Do something while no request is under way.  Raises VaultLocked."""
         with self._desk.turn:
-            if self._desk.opened is not session:
+            session = self._desk.opened
+            if session is None or session.watch is not watch:
                 raise VaultLocked(t("desk.locked"), t("desk.locked_hint"))
             self._desk.resume()
             try:
-                do()
+                do(session)
             finally:
                 self._desk.rest()
 
