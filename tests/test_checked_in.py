@@ -1,5 +1,6 @@
 """A check-in, from the desk's text to the reporter's one choice; and retaliation that is reported to others."""
 
+import re
 from pathlib import Path
 
 from tests.office import working
@@ -7,6 +8,7 @@ from tests.parties import DAY
 from tests.server.visitor import Visitor, turn
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive, reference
+from whistle.protocol.reporter.questions import HOW
 from whistle.server.instance import here
 from whistle.workstation.care import check_ins, links
 from whistle.workstation.cases import compose, overview
@@ -30,14 +32,17 @@ def test_a_reporter_is_asked_and_answers_by_one_choice(tmp_path: Path) -> None:
         office.round("ombuds", "ombuds")
         reporter.come_back(typed)
         assert "نودّ أن نعرف كيف حالك." in reporter.text and "هل حدث لك شيء بسبب البلاغ؟" in reporter.text
-        reporter.step("follow-up", {"text": "", "answer-check-in": "happened"})
+        sent = re.findall(r'name="answer-check-in" value="([^"]+)"', reporter.html)
+        assert [each.strip() for each in sent] == [*HOW]
+        assert len(set(map(len, sent))) == 1  # a tap sees how much is sent
+        reporter.step("follow-up", {"text": "", "answer-check-in": sent[-1]})
         assert reporter.answer.status_code == 200
         office.round("ombuds")
         case = office.case("ombuds", who.case.hex())
         assert case.harmed and [each.what for each in case.deadlines] == ["check-in", "feedback"]
         assert overview.queue(station)[0].id == case.id
         for _ in range(2):  # nobody says so who does not choose one of the three
-            reporter.come_back(typed).step("follow-up", {"text": "", "answer-check-in": "other"})
+            reporter.come_back(typed).step("follow-up", {"text": "", "answer-check-in": "other   "})
         assert reporter.answer.status_code == 422
 
 

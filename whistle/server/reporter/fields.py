@@ -103,7 +103,7 @@ def earlier(arrived: Arrived) -> dict[str, str]:
 
 def added(arrived: Arrived) -> dict[str, str]:
     """What a follow-up says besides its text: how its writer is, in one choice, and which other case it is about."""
-    how = arrived.get(f"answer-{CHECK_IN}")
+    how = arrived.get(f"answer-{CHECK_IN}").rstrip()  # the shorter ones are sent as long as the longest
     return {**earlier(arrived), **({CHECK_IN: how} if how in HOW else {})}
 
 
