@@ -65,7 +65,7 @@ def set_clocks(page: Remote, home: str) -> None:
     page("goto", f"{home}office")
     page("look", "desk-office")
     page("type", "#free", "12-25")
-    tab_to(page, "Set this")
+    tab_to(page, "Save")
     page("leads", "the focus", "enter")
     page("see", ".said.good")
     page("goto", f"{home}templates?occasion=retaliation&language=ar")

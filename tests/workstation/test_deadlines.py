@@ -114,10 +114,10 @@ def test_whose_word_a_duty_that_is_met_rests_on_is_told(world: World) -> None:
     world.round("ombuds")
     assert not world.replies(who)
     [line] = [line for line in transcript.lines(station, case_of(world, who)) if line.startswith("Done: ")]
-    assert "acknowledged on 2026-11-22, by" in line and line.endswith("is stored is their word.")
+    assert "acknowledged on 2026-11-22, by" in line and line.endswith("is stored is only its author’s word.")
     page = create_app(station, world.stick, token="t").test_client()
     name = re.findall(r"/t/case/([0-9a-f]{32})", page.get("/t/").text)[0]
-    assert "is stored is their word." in page.get(f"/t/case/{name}").text
+    assert "is stored is only its author’s word." in page.get(f"/t/case/{name}").text
     compose.reply(station, case_of(world, who), "It is done.", mark="feedback")
     world.round("ombuds", "ombuds")
     done = [line for line in transcript.lines(station, case_of(world, who)) if line.startswith("Done: ")]

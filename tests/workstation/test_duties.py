@@ -113,7 +113,7 @@ def test_clocks_set_on_the_page_move_every_case_and_survive_a_backup(world: Worl
     assert f'by <time datetime="{LAST}"' in get(page, "duties") and "acknowledge receipt by" in get(page)
     changed = {**FORM, "acknowledge-count": "3", "acknowledge-unit": "working days", "free": "2026-11-24\r\n12-25"}
     said = post(page, "office", **changed)
-    assert "Set. All days" in said and "2026-11-24\n12-25" in said
+    assert "Saved. All days" in said and "2026-11-24\n12-25" in said
     station, new = world.station("ombuds"), datetime.date(2026, 11, 26)
     assert case_of(world, who).deadlines[0].day == new == case_list.rows(station)[0][0].deadlines[0].day
     assert f'by <time datetime="{new}"' in get(page, "duties")
