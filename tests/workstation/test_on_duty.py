@@ -104,6 +104,18 @@ def test_a_reporter_who_was_harmed_is_told_too(world: World, duty: Duty) -> None
     assert "<audio" in duty.frame()
 
 
+def test_what_comes_after_a_case_was_read_rings_again(world: World, duty: Duty) -> None:
+    """However much of it was new before."""
+    who = world.report(answers={"urgent": "yes"})
+    world.follow_up(who)
+    duty.rounds.step()
+    assert "<audio" in duty.frame()
+    get(duty.page, f"case/{case_of(duty.page)}")
+    world.follow_up(who, text="They are at the door.")
+    duty.wait(300)
+    assert "<audio" in duty.frame()
+
+
 def test_a_look_signs_nothing_and_is_no_use_of_the_page(world: World, duty: Duty) -> None:
     """The tray stays as it is; a page that nobody uses locks itself, and then nobody goes and nothing is shown."""
     who = world.report(answers={"urgent": "yes"})

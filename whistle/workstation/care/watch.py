@@ -17,8 +17,8 @@ URGENT = [rank for rank in range(16) if not rank & 0b0010]  # of `case_list.rank
 class Watch:
     """What the last look for new messages found.
 
-    `pressing`: how many unread messages each urgent case has, by case; `rings`: some are new, and nobody was told yet;
-    `at`: when the server answered last; `trouble`: why it did not answer since.
+    `pressing`: how many messages, read or not, each urgent case with unread ones has, by case; `rings`: some are new,
+    and nobody was told yet; `at`: when the server answered last; `trouble`: why it did not answer since.
     """
 
     pressing: Mapping[str, int] = field(default_factory=dict)
@@ -36,8 +36,8 @@ class Watch:
     def look(self, workstation: Workstation) -> None:
         """Note what is urgent and unread: in cases that are not muted."""
         case_list.refresh(workstation)
-        wanted = select(CASES.c.hash, CASES.c.unread).where(
+        wanted = select(CASES.c.hash, CASES.c.opened + CASES.c.unread).where(
             ~CASES.c.muted, CASES.c.rank.in_(URGENT), CASES.c.urgent, CASES.c.unread > 0
         )
         found = workstation.vault.connection.execute(wanted)
-        self.pressing = {str(hash): int(unread) for hash, unread in found}
+        self.pressing = {str(hash): int(count) for hash, count in found}
