@@ -51,7 +51,7 @@ def test_answers_are_in_the_reviewers_language(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setattr(language, "translation", lambda code: language.catalogues.load(code))
     with language.on_page("fr"):
         said = dict(answers.lines(GIVEN))
-        assert said["Quand est-ce arrivé ?"] == "octobre 2026 · Cela continue encore"
+        assert said["Quand est-ce arrivé\u202f?"] == "octobre 2026 · Cela continue encore"
         assert said["“Which site?”"] == "“North”" and answers.facet_words("q-often=once").endswith(": Une fois")
 
 
