@@ -149,3 +149,10 @@ def test_what_a_stranger_makes_up_is_read_once() -> None:
     begun = time.process_time()
     assert answers.Given(given, [given] * 60).facets == []
     assert time.process_time() - begun < 1.5
+
+
+def test_made_up_words_list_no_report_as_advice() -> None:
+    """They would make a choice of what says whether it is advice."""
+    way = {"way": "advice", "asked": "way=advice x"}
+    assert answers.Given(way).facets == [answers.ADVICE_FACET]
+    assert answers.Given(way, [{"way": "report"}]).facets == [] == answers.Given({}, [way]).facets

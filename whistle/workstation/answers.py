@@ -74,7 +74,8 @@ def _words(answers: Mapping[str, str]) -> dict[str, str]:
 
 def _facets(answers: Mapping[str, str]) -> list[str]:
     words = _words(answers)
-    found = [f"{id}={choice}" for id, answer in answers.items() for choice in _chosen(id, answer, words)]
+    given = {id: answer for id, answer in answers.items() if id != WAY}  # which counts as is_advice says
+    found = [f"{id}={choice}" for id, answer in given.items() for choice in _chosen(id, answer, words)]
     return [each for each in found if len(each) <= LONGEST]
 
 
