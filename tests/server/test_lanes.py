@@ -75,6 +75,7 @@ REQUESTS = {
     (FORM, b"words=1&step=download"): lanes.FETCHING,
     (FORM, b"step=%64ownload&words=1"): lanes.READING,
     (FORM, b"step=stop-now&words=1"): lanes.SENDING,
+    (FORM, b"step=make-report&words=1"): lanes.SENDING,
     (FORM, b"words=1&step=renew&attempt=1"): lanes.SENDING,
     (b"POST /en/ HTTP/1.1\r\ncontent-type: multipart/form-data; boundary=b\r\n", b"step=download"): lanes.SENDING,
     (b"POST /api/lookup HTTP/1.1\r\n", b""): lanes.READING,
@@ -97,8 +98,8 @@ def test_every_kind_of_request_has_its_lane() -> None:
 
 def test_steps_are_those_of_the_pages() -> None:
     """What is stored by a form that is not multipart, and what is downloaded, is told by the names that pages use."""
-    assert {*routes.STORING, "download"} - {"send", "follow-up"} == {"renew", "stop-now", "download"}
-    assert {"renew", "stop-now", "download"} <= set(routes.STEPS)
+    assert {*routes.STORING, "download"} - {"send", "follow-up"} == {"renew", "stop-now", "make-report", "download"}
+    assert {"renew", "stop-now", "make-report", "download"} <= set(routes.STEPS)
 
 
 def test_a_full_lane_leaves_the_others_free(pool: Lanes) -> None:

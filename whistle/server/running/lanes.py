@@ -55,6 +55,7 @@ STEPS = (  # of forms that are not multipart; spelt in another way, they get the
     (b"&step=download&", FETCHING),
     (b"&step=renew&", SENDING),
     (b"&step=stop-now&", SENDING),
+    (b"&step=make-report&", SENDING),
 )
 FORM = 64 * 1024  # bytes of a form that is not multipart, in which its step is looked for
 IDLE = 2.0  # seconds that a thread waits for the next request of its lane, since to begin one takes long
