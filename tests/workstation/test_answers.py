@@ -6,10 +6,11 @@ import time
 
 import pytest
 
-from tests.parties import DAY
+from tests.parties import DAY, report, reporter
 from tests.workstation.carrying import World
 from tests.workstation.test_app import get, post
 from tests.workstation.test_hostile import a_reply, case_of
+from whistle.protocol.case import envelope, message
 from whistle.protocol.case.message import Have
 from whistle.workstation import answers, language
 from whistle.workstation.app.app import create_app
@@ -156,3 +157,16 @@ def test_made_up_words_list_no_report_as_advice() -> None:
     way = {"way": "advice", "asked": "way=advice x"}
     assert answers.Given(way).facets == [answers.ADVICE_FACET]
     assert answers.Given(way, [{"way": "report"}]).facets == [] == answers.Given({}, [way]).facets
+
+
+@pytest.mark.parametrize("sentences", [1, 15_000], ids=["short", "long"])
+def test_a_report_that_answers_no_does_not_come_first(world: World, sentences: int) -> None:
+    """Only `yes` says that something is about to happen (SPEC 9.3); its page would say that nothing is."""
+    who = reporter()
+    whole = report(who, world.org, text="Not at the door. " * sentences, answers={"urgent": "no"})
+    folded, blocks = envelope.fold(whole, world.org.manifest.slots)
+    world.send(message.sign(folded, who.signing), folded.readers)
+    world.carrier.put_blocks(blocks)
+    world.round("ombuds")
+    [row] = case_list.rows(world.station("ombuds"))[0]
+    assert not row.urgent and not case_of(world, who).urgent

@@ -9,7 +9,7 @@ import functools
 from collections.abc import Iterator, Mapping, Sequence
 
 from whistle.protocol.reporter import answers as protocol
-from whistle.protocol.reporter.questions import ADVICE, ASKED, CHOOSING, OURS, REPORT, URGENT, WAY, YES_NO
+from whistle.protocol.reporter.questions import ADVICE, ASKED, CHOOSING, OURS, REPORT, URGENT, WAY, YES, YES_NO
 from whistle.protocol.untrusted_text import one_line, plain
 from whistle.translations import catalogues, default_questions
 from whistle.workstation import language
@@ -34,7 +34,7 @@ class Given:
     @property
     def is_urgent(self) -> bool:
         """Whether something is about to happen."""
-        return URGENT in self._report
+        return self._report.get(URGENT) == YES
 
     @functools.cached_property
     def made_report(self) -> int | None:

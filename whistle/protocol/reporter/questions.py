@@ -22,7 +22,7 @@ RESERVED = (*BESIDE, CHECK_IN)  # ids that no question may have
 OURS = "q-"  # how the ids of Whistle's own questions begin: their words are known wherever it is installed
 CHOOSING = {"choice": 1, "several": 1, "yes-no": 0}  # types with answers to choose from, and whether they list these
 TYPES = ("text", "long", *CHOOSING, "date", "place", "people", "sum")
-YES_NO = ("yes", "no")
+YES, NO = YES_NO = ("yes", "no")
 MAX_FILE = 1_048_576  # bytes
 MAX_TEXT = 2000  # characters
 MAX_QUESTIONS = 64  # of a channel, as many answers as a report holds

@@ -7,8 +7,8 @@ from sqlalchemy import Row, select, text, update
 
 from whistle.protocol.case.message import Body, FollowUp, Message, Report, Status
 from whistle.protocol.code.retrieval import reference
-from whistle.protocol.reporter.questions import ASKED
-from whistle.workstation.cases import entries, overview
+from whistle.protocol.reporter.questions import ASKED, URGENT, YES
+from whistle.workstation.cases import entries
 from whistle.workstation.tray import drafts, tray
 from whistle.workstation.vault import index, rows, terms
 from whistle.workstation.vault.models import MessageRow
@@ -128,7 +128,7 @@ def text_of(workstation: Workstation, signed: Message) -> str | None:
     if content is not signed and isinstance(content, Body) and content.attachments:
         rows.note_files(workstation.vault.connection, content.case)  # whether files came is not told by its outside
     if content is not signed and isinstance(content, Report):  # nor what it answers, which may put its case first
-        pressing = overview.URGENT in (content.answers or {})
+        pressing = (content.answers or {}).get(URGENT) == YES
         rows.change_case(workstation.vault.connection, content.case, pressing=pressing)
     elif content is not signed and getattr(content, "answers", None):
         rows.change_case(workstation.vault.connection, content.case)
