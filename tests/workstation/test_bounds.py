@@ -11,9 +11,11 @@ from tests.parties import DAY, report, reporter
 from tests.workstation.carrying import World, attach, statements
 from tests.workstation.test_hostile import by_ethics, case_of
 from whistle.protocol.age import HybridIdentity
-from whistle.protocol.case import attachment, envelope, message
+from whistle.protocol.case import attachment, continuation, envelope, message
 from whistle.protocol.case.message import Grant, Note
+from whistle.protocol.code.retrieval import reference
 from whistle.workstation.app.app import create_app
+from whistle.workstation.care import links
 from whistle.workstation.cases import case_list, compose, conversation, overview
 from whistle.workstation.exchange import admission
 from whistle.workstation.vault import search
@@ -208,3 +210,36 @@ def test_a_row_follows_what_happens_in_its_case(world: World) -> None:
     compose.status(station, case_of(world, who), "open", claimed="ombuds")
     [[row], _] = case_list.rows(station)
     assert (row.unread, row.status, row.claimed) == (0, "open", "ombuds")
+
+
+def test_who_names_a_case_costs_its_page_nothing_and_hides_nothing(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of many made-up cases that name one, or claim to continue it, none is loaded, and a few are read by as many
+    statements as one is; the one that its reporter names, and the one that its key signed, stand first all the same.
+    """
+    monkeypatch.setattr(links, "MOST", 3)
+    who, given, costs = world.report(), statements(world.station("ombuds")), []
+    mine = reference(who.case)
+    for junk in (1, 6):
+        for _ in range(junk):
+            world.report(answers={"earlier": mine})
+            false, another = reporter(), reporter()
+            world.report(false, continues=continuation.prove(false.signing, who.case, false.case))
+            of_another_case = continuation.prove(who.signing, who.case, false.case)
+            world.report(another, continues=of_another_case)
+        world.round("ombuds")
+        case = case_of(world, who)
+        loaded, read = counted(monkeypatch, overview, "load_all"), len(given)
+        links.of(world.station("ombuds"), case)
+        costs.append(len(given) - read)
+        assert loaded == []
+    assert costs[0] == costs[1] < 5
+    signed, mutual = reporter(), world.report(answers={"earlier": mine})
+    world.report(signed, continues=continuation.prove(who.signing, who.case, signed.case))
+    world.follow_up(who, answers={"earlier": reference(mutual.case)})
+    world.round("ombuds")
+    told = links.of(world.station("ombuds"), case_of(world, who))
+    assert [each.case for each in told[:2]] == [mutual.case.hex(), signed.case.hex()]
+    assert "name each other" in told[0].text and "signed that" in told[1].text and "Somebody says" in told[2].text
+    assert len(told) == 4 and told[-1].text == "20 more cases are named."

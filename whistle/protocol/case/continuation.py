@@ -21,5 +21,10 @@ def check(continues: Continues, old: Sender, new_case: str) -> None:
     """Raise Forged unless the sender of the old case signed that the new one, in hexadecimal, continues it."""
     if continues.case != old.case() or continues.sign != old.sign:
         raise Forged("the case that it claims to continue has other keys")
+    verify(continues, new_case)
+
+
+def verify(continues: Continues, new_case: str) -> None:
+    """Raise Forged unless the key that it names signed this; whether that is the old case's is another question."""
     signed = LABEL + bytes.fromhex(continues.case) + bytes.fromhex(new_case)
     signing.verify(bytes.fromhex(continues.sign), signed, schema.unbase64(continues.signature))

@@ -4,22 +4,20 @@ Whoever knows a reference can name it, so a name alone proves nothing and opens 
 """
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from sqlalchemy import func, or_, select, text, true
+from sqlalchemy import Select, and_, func, or_, select, text, true
 
-from whistle.protocol.case import continuation
-from whistle.protocol.errors import ProtocolError
 from whistle.workstation.care import signs
-from whistle.workstation.cases import overview
 from whistle.workstation.cases.overview import Case
 from whistle.workstation.language import t
 from whistle.workstation.vault.models import NAMED
 from whistle.workstation.vault.rows import CASES
 from whistle.workstation.workstation import Workstation
 
-MOST = 20  # that are told in a case; strangers can make any number of cases that name it
+MOST = 20  # that are read and told in a case; strangers can make any number of cases that name it
 GROUP = 4  # digits of a reference that stand together
 
 
@@ -34,52 +32,60 @@ class Link:
 def of(workstation: Workstation, case: Case) -> list[Link]:
     """What this case says of others, and others of it, as the list knows it; those first of which most is known."""
     mine, names = signs.digits(case.reference), signs.named(case.entries)
-    others = _others(workstation, case, mine, names)
-    here = Counter(digits for _, digits, _ in others)
-    alone = workstation.vault.connection.execute(select(func.count()).where(CASES.c.digits == mine)).scalar_one() == 1
-    found = [*_told(workstation, case, names, [each for each in others if alone and here[each[1]] == 1])]
-    told = {link.case for link in found}
-    for hash, digits, _ in others:
-        if hash not in told:
-            found.append(Link(t("care.says" if digits in names else "care.named", reference=_shown(digits)), hash))
-    found += [Link(t("care.elsewhere", reference=_shown(each))) for each in names if each not in here and each != mine]
-    if (more := len(found) - MOST) > 0:
-        found[MOST:] = [Link(t("care.more", more))]
+    others, count = _others(workstation, case, mine, names)
+    here = _here(workstation, {mine, *names, *(each.digits for each in others)})
+    told, claimed = [], []
+    for each in others:
+        shown, alone = _shown(each.digits), here[mine] == here[each.digits] == 1
+        if each.says and each.named and alone:
+            told.append(Link(t("care.both", reference=shown), each.hash))
+        elif each.signed and alone:
+            told.append(Link(t("care.continued", reference=shown), each.hash))
+        else:
+            claimed.append(Link(t("care.says" if each.says else "care.named", reference=shown), each.hash))
+    away = [each for each in names if each not in here and each != mine]
+    found = [*told, *claimed, *(Link(t("care.elsewhere", reference=_shown(each))) for each in away[:MOST])][:MOST]
+    if (more := count + len(away) - len(found)) > 0:
+        found.append(Link(t("care.more", more)))
     return found
 
 
-Other = tuple[str, str, list[str]]  # hash, digits of the reference, what it names
+class Other(NamedTuple):
+    """Another case: whether this one names it, it names this one, and the key of this one signed that it continues."""
+
+    hash: str
+    digits: str
+    says: bool
+    named: bool
+    signed: bool
 
 
-def _others(workstation: Workstation, case: Case, mine: str, names: tuple[str, ...]) -> list[Other]:
-    """The cases here that this one names, or that name it."""
+def _others(workstation: Workstation, case: Case, mine: str, names: tuple[str, ...]) -> tuple[list[Other], int]:
+    """The cases here that this one names, or that name it, and how many there are.
+
+    Of these MOST are read, first those that no stranger can make: what each names the other, then what is signed.
+    """
+    proof = signs.proof(case.id, case.sender.sign) if case.sender else ""
+    says = CASES.c.digits.in_(names)
+    named, signed = (CASES.c.id.in_(_holding(value)) for value in (mine, proof))
+    is_other = and_(or_(says, named), CASES.c.hash != case.id)
+    known = [and_(says, named).desc(), signed.desc(), says.desc(), CASES.c.id]
+    chosen = select(CASES.c.hash, CASES.c.digits, says, named, signed).where(is_other).order_by(*known).limit(MOST)
+    connection = workstation.vault.connection
+    count = connection.execute(select(func.count()).select_from(CASES).where(is_other)).scalar_one()
+    return [Other(*row) for row in connection.execute(chosen)], count
+
+
+def _holding(value: str) -> Select[int]:
+    """The rows of the cases that name this."""
     each = func.json_each(CASES.c.named).table_valued("value")
-    naming = select(CASES.c.id).select_from(CASES.join(each, true())).where(text(NAMED), each.c.value == mine)
-    wanted = select(CASES.c.hash, CASES.c.digits, CASES.c.named)
-    chosen = wanted.where(or_(CASES.c.digits.in_(names), CASES.c.id.in_(naming)), CASES.c.hash != case.id)
-    rows = workstation.vault.connection.execute(chosen.order_by(CASES.c.id))
-    return [(hash, digits, named) for hash, digits, named in rows]
+    return select(CASES.c.id).select_from(CASES.join(each, true())).where(text(NAMED), each.c.value == value)
 
 
-def _told(workstation: Workstation, case: Case, names: tuple[str, ...], others: list[Other]) -> Iterator[Link]:
-    """Those of which more is known than one side's word: each names the other, or the old key signed the new case."""
-    mine = signs.digits(case.reference)
-    for hash, digits, named in others:
-        if digits in names and mine in named:
-            yield Link(t("care.both", reference=_shown(digits)), hash)
-        elif mine in named and _continues(workstation, hash, case):
-            yield Link(t("care.continued", reference=_shown(digits)), hash)
-
-
-def _continues(workstation: Workstation, later: str, case: Case) -> bool:
-    report = overview.load(workstation, later).report
-    if report is None or report.continues is None or case.sender is None:
-        return False
-    try:
-        continuation.check(report.continues, case.sender, later)
-    except ProtocolError:
-        return False
-    return True
+def _here(workstation: Workstation, digits: Iterable[str]) -> Counter[str]:
+    """How many cases here have each of these references; those that none has are left out."""
+    found = select(CASES.c.digits, func.count()).where(CASES.c.digits.in_(sorted(digits))).group_by(CASES.c.digits)
+    return Counter({row[0]: row[1] for row in workstation.vault.connection.execute(found)})
 
 
 def _shown(digits: str) -> str:

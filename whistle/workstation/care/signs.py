@@ -37,6 +37,11 @@ def digits(text: str) -> str:
     return found if len(found) == DIGITS else ""
 
 
+def proof(case: str, sign: str) -> str:
+    """What stands among a case's names if this key signed that it continues this case, both in hexadecimal."""
+    return f"{case} {sign}"
+
+
 def checks(entries: Iterable[Entry]) -> list[Entry]:
     """The notes that are checks of the risk, the newest last; one whose content travels apart is none."""
     notes = (each for each in entries if isinstance(each.message, Note) and each.message.answers)

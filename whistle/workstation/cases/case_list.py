@@ -27,8 +27,10 @@ from sqlalchemy import (
     update,
 )
 
+from whistle.protocol.case import continuation
 from whistle.protocol.case.message import Body
 from whistle.protocol.code.retrieval import reference
+from whistle.protocol.errors import ProtocolError
 from whistle.protocol.reporter.questions import OURS
 from whistle.protocol.untrusted_text import one_line
 from whistle.workstation.answers import ADVICE_FACET
@@ -306,9 +308,16 @@ def derived(case: Case, start: str | None = None, files: bool = False) -> dict[s
 
 
 def _continued(case: Case) -> list[str]:
-    """The digits of the case that this one says it continues."""
+    """The digits of the case that this one says it continues, and the proof if the key that it names signed that."""
     continued = case.report.continues if case.report else None
-    return [signs.digits(reference(bytes.fromhex(continued.case)))] if continued else []
+    if continued is None:
+        return []
+    said = signs.digits(reference(bytes.fromhex(continued.case)))
+    try:
+        continuation.verify(continued, case.id)
+    except ProtocolError:
+        return [said]
+    return [said, signs.proof(continued.case, continued.sign)]
 
 
 def rank(flags: Sequence[object]) -> int:

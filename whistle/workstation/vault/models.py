@@ -112,7 +112,7 @@ class CaseRow(Base):
     language: Mapped[str | None]
     stated: Mapped[list[str]] = mapped_column(default=list)  # the labels of its newest status
     answers: Mapped[list[str]] = mapped_column(default=list, server_default="[]")  # what was chosen: question=choice
-    named: Mapped[list[str]] = mapped_column(default=list)  # digits of the references of cases that its reporter names
+    named: Mapped[list[str]] = mapped_column(default=list)  # the cases that its reporter names, by digits; and a proof
     files: Mapped[bool] = mapped_column(default=False)
     muted: Mapped[bool] = mapped_column(default=False)
     start: Mapped[str | None]  # the beginning of its first message; None while that is not at hand
