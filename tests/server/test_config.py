@@ -56,6 +56,11 @@ WRONG = {
         '[[channels.fraud.questions]]\nid = "way"\nlabel.en = "How?"',
         "must not be way, which means something else",
     ),
+    "more_questions_than_a_report_answers": (
+        "[channels.fraud]\n"
+        + "".join(f'[[channels.fraud.questions]]\nid = "n{number}"\nlabel.en = "A"\n' for number in range(61)),
+        "channels.fraud.questions[61] is beyond the 60 questions",
+    ),
     "step_done_by": (
         '[[plan]]\ndays = 7\ntext.en = "We answer."\ndone_by = "thanks"',
         "plan[1].done_by must be acknowledgement or feedback, or left out",

@@ -273,6 +273,8 @@ def _asked(table: Reader, languages: Sequence[str]) -> tuple[Question, ...]:
     def place(number: int) -> str:
         return f"questions[{number - len(ours) + 1}]" if number >= len(ours) else "ask"
 
+    if len(asks) > (most := asked.MAX_QUESTIONS):
+        table.refuse(place(most), f"is beyond the {most} questions that a report can answer", "ask less")
     try:
         asked.check(asks)
     except asked.Wrong as error:

@@ -32,7 +32,8 @@ CONTENT = ("text", "answers", "attachments", "originals")
 REST = ("", "application/json")  # name and type of a `rest`
 HASH = schema.hexadecimal(32)
 PEOPLE = schema.list_of(schema.identifier, 64, unique=True)
-ANSWERS = schema.mapping(schema.identifier, schema.text(MAX_TEXT), 64)  # by the ids of questions
+MAX_ANSWERS = 64  # of a message
+ANSWERS = schema.mapping(schema.identifier, schema.text(MAX_TEXT), MAX_ANSWERS)  # by the ids of questions
 MARKS = ("acknowledgement", "feedback")  # weaker first: feedback acknowledges too (SPEC 4.8)
 CHECK_IN = "check-in"  # the mark of a reply that asks the reporter how they are
 MOST_CHECK_INS = 16  # days that a status plans

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from whistle.protocol import canonical, schema
+from whistle.protocol.case.message import MAX_ANSWERS
 from whistle.protocol.errors import Malformed
 
 KIND, VERSION = "questions", 1
@@ -25,7 +26,7 @@ TYPES = ("text", "long", *CHOOSING, "date", "place", "people", "sum")
 YES, NO = YES_NO = ("yes", "no")
 MAX_FILE = 1_048_576  # bytes
 MAX_TEXT = 2000  # characters
-MAX_QUESTIONS = 64  # of a channel, as many answers as a report holds
+MAX_QUESTIONS = MAX_ANSWERS - len(BESIDE)  # of a channel: a report that answers all of them may hold the others too
 MAX_CHOICES = 16  # of a question
 MAX_DEPTH = 3  # conditions that lead to a question, one after the other
 MAX_WAYS_ON = 4  # different conditions on the same question
