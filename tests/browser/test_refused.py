@@ -14,7 +14,7 @@ from tests.browser.walks import BROWSERS, LOGIC
 from tests.patience import PATIENCE, until
 from tests.server.test_asking import GATE, SITE
 from tests.server.visitor import opened, reported, site
-from whistle.protocol.case.message import FollowUp
+from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.reporter.questions import Question
 
 pytestmark = pytest.mark.browser
@@ -58,7 +58,10 @@ def test_more_files_than_a_form_takes(tmp_path: Path, org: parties.Organisation,
 
 
 def test_a_request_for_advice(tmp_path: Path, org: parties.Organisation) -> None:
-    """To ask is not yet to say anything; what an answer hides again is not sent; one press makes it a report."""
+    """To ask is not yet to say anything; what an answer hides again is not sent; one press makes it a report.
+
+    New words ask for advice as well, unless a box makes that a report too.
+    """
     when = Question("when", {"en": "When?"}, {}, "date")
     app = site(tmp_path, org, questions={"harassment": (SITE, GATE, when)})
     with serving(app) as (address, _), remote("chrome", address) as page:
@@ -79,9 +82,22 @@ def test_a_request_for_advice(tmp_path: Path, org: parties.Organisation) -> None
         words = "site Which site?\nsite=north North\nsite=south South\nwhen When?"
         answers = {"site": "south", "when": "long-ago ongoing", "asked": words, "way": "advice"}
         assert (reported(app, org).text, reported(app, org).answers) == ("", answers)
-        page("comeBack", " ".join(word for word in shown if not word.isdigit()))
+        typed = " ".join(word for word in shown if not word.isdigit())
+        page("comeBack", typed)
         page("press", "make-report")
         page("says", "Your follow-up is stored")
+        for ticked in (False, True):
+            page("comeBack", typed)
+            page("press", "exposed")
+            page("see", "#way")
+            if ticked:
+                page("click", "#way")
+            page("look", f"exposed-advice-{ticked}")
+            page("send", "renew")
+            page("see", ".code")
+    renewed = [each.message for each in opened(app, org, "ethics") if isinstance(each.message, Report)]
+    given = [each.answers for each in renewed if each.continues]
+    assert len(given) == 2 and {"way": "advice"} in given and None in given
     [made] = [each.message for each in opened(app, org, "ethics") if isinstance(each.message, FollowUp)]
     assert made.answers == {"way": "report"}
 

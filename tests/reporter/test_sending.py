@@ -30,7 +30,7 @@ from tests.server.visitor import Visitor, opened, reported, store_of
 from tests.serving import WSGI
 from whistle.cli import prompts
 from whistle.protocol.case import attachment, message
-from whistle.protocol.case.message import FollowUp
+from whistle.protocol.case.message import FollowUp, Report
 from whistle.protocol.code import words
 from whistle.protocol.code.retrieval import derive, reference
 from whistle.protocol.reporter import answers
@@ -174,6 +174,15 @@ def test_advice_becomes_a_report(device: Device) -> None:
     assert device.run("follow-up", "--as-report", words=typed(who), text="").exit_code == 0
     [made] = [each.message for each in opened(device.app, device.org, "ombuds") if isinstance(each.message, FollowUp)]
     assert made.answers == {"way": "report"} and made.text.startswith("I want what I wrote to be treated as a report")
+
+
+def test_new_words_go_on_asking_for_advice(device: Device) -> None:
+    """And the command that makes it a report is named there."""
+    who = device.send("--advice")
+    done = device.run("renew", words=typed(who), text="He read them.")
+    assert "do so again" in done.stdout and "follow-up --as-report" in done.stdout
+    [new] = [each.message for each in opened(device.app, device.org, "ombuds") if each.message.case != who.case.hex()]
+    assert isinstance(new, Report) and new.answers == {"way": "advice"}
 
 
 def test_a_report_is_no_request_for_advice(device: Device) -> None:

@@ -10,8 +10,8 @@ from flask.testing import FlaskClient
 
 from tests import parties
 from tests.server.visitor import Visitor, opened, reported, site
-from whistle.protocol.case.message import FollowUp
-from whistle.protocol.code import words
+from whistle.protocol.case.message import FollowUp, Report
+from whistle.protocol.code import retrieval, words
 from whistle.protocol.reporter import questions
 from whistle.protocol.reporter.questions import Choice, Condition, Question
 from whistle.protocol.trust.manifest import Channel
@@ -118,6 +118,28 @@ def test_advice_goes_straight_to_who_advises(tmp_path: Path, org: parties.Organi
     visitor.step("make-report")
     [told] = [each.message for each in opened(app, org, "ombuds") if isinstance(each.message, FollowUp)]
     assert told.case == report.case and told.answers == {"way": "report"} and "report from now on" in told.text
+
+
+@pytest.mark.parametrize(("ticked", "answers"), [({}, {"way": "advice"}), ({"way": "report"}, None)])
+def test_new_words_go_on_asking_for_advice(
+    app: flask.Flask, org: parties.Organisation, ticked: dict[str, str], answers: dict[str, str] | None
+) -> None:
+    """Unless their reporter says that it is a report; until then the page of the case has the button for that."""
+    visitor = Visitor(app).step("advice", {"channel": "harassment"}).step("send", {"text": "May I?"})
+    visitor.come_back(visitor.words).step("exposed")
+    assert "If you already made it a report, do so again" in visitor.text
+    visitor.step("renew", {"text": "He read them.", **ticked})
+    fresh = retrieval.derive(words.decode(visitor.words)).case.hex()
+    [new] = [each.message for each in opened(app, org, "ombuds") if each.message.case == fresh]
+    assert isinstance(new, Report) and new.answers == answers
+    visitor.come_back(visitor.words)
+    assert ("make-report" in visitor.html) == bool(answers)
+
+
+def test_new_words_for_a_report_say_nothing_of_advice(app: flask.Flask) -> None:
+    """A report goes on as one."""
+    visitor = Visitor(app).tell()
+    assert "advice" not in visitor.come_back(visitor.words).step("exposed").page.ids
 
 
 def test_few_channels_offer_what_they_are_for(tmp_path: Path, org: parties.Organisation) -> None:

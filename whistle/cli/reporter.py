@@ -245,13 +245,16 @@ def renew(api: Api, trust: Trust, words_fd: int | None, text_fd: int | None, lan
     assert slip  # or `_present` had raised
     readers = instead or compose.follow_up_readers(view, instance.writer.known.manifest)
     old = Continued(who, slip)
-    draft = Draft(slip.channel, language, "", readers=readers, without=left_out, continues=old)
+    marks = {WAY: slip.way} if slip.way else {}
+    draft = Draft(slip.channel, language, "", marks, readers=readers, without=left_out, continues=old)
     _say(output.reading(t, instance.manifests, *instance.writer.readers(draft)), err=True)
     text = "\n\n".join(filter(None, (t.text("exposed.message"), prompts.text(text_fd, t.text("command.write")))))
     new = reporters.send(api, instance.writer, replace(draft, text=text), (), _course())
     click.echo(t.text("command.renewed") + "\n")
     _say(output.twelve(t, new, language))
     click.echo(t.text("command.old_words"))
+    if slip.way:
+        click.echo(f"{t.text('exposed.advice')} {t.text('command.advice')}")
 
 
 @reporter.command()

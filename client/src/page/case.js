@@ -142,6 +142,9 @@ export async function withdraw(page, form) {
  */
 export function exposed(page) {
   const part = page.kit.page("exposed", { whom: audienceLine(page.kit, nextAudience(page.view)) });
+  if (!page.view.way) {
+    part.querySelector("#advice")?.remove();
+  }
   if (!page.view.next.length) {
     offerOthers(page, part, page.view, "renew");
   }
@@ -160,9 +163,11 @@ export async function renew(page, form) {
   const given = new FormData(form);
   const own = String(given.get("text")).trim();
   const text = [page.kit.message("exposed.message").textContent, own].filter(Boolean).join("\n\n");
-  const draft = { language: document.documentElement.lang, text, without: given.getAll("without").map(String) };
+  const answers = { way: given.get("way") ? "" : (page.view.way ?? "") };
+  const draft = { language: document.documentElement.lang, text, answers, without: given.getAll("without").map(String) };
   const shown = await page.run(form, "send", "renew", { typed: page.typed, draft, language: page.list });
   if (shown) {
+    page.asksAdvice = Boolean(answers.way);
     showWords(page, shown);
   }
 }

@@ -9,7 +9,7 @@ import flask
 
 from whistle.protocol.code import retrieval
 from whistle.protocol.reporter.compose import Continued, Refused
-from whistle.protocol.reporter.questions import REPORT, WAY
+from whistle.protocol.reporter.questions import ADVICE, REPORT, WAY
 from whistle.server import limits
 from whistle.server.errors import NotStored
 from whistle.server.reporter import fields, readers_line
@@ -103,6 +103,7 @@ def renew(visit: Visit) -> flask.Response:
             channel=slip.channel,
             language=visit.t.code,
             text="\n\n".join(filter(None, (visit.t.text("exposed.message"), fields.text(visit.arrived)))),
+            answers={WAY: ADVICE} if back.asks_advice and not _is_made_report(visit) else NO_ANSWERS,
             readers=back.readers or back.chosen,
             without=back.unwanted,
             continues=Continued(back.reporter, slip),
@@ -115,6 +116,11 @@ def renew(visit: Visit) -> flask.Response:
         return stored(visit, reporter)
 
     return with_case(visit, move)
+
+
+def _is_made_report(visit: Visit) -> bool:
+    """Whether a request for advice is to be a report under the new words; whether it was one, only its readers know."""
+    return visit.arrived.get(WAY) == REPORT
 
 
 STEPS: Mapping[str, Callable[[Visit], flask.Response]] = {
@@ -180,6 +186,8 @@ def _exposed(back: Back, *problems: Problem) -> flask.Response:
         code=back.code,
         attempt=fields.new_attempt(),
         text=visit.arrived.get("text"),
+        advice=back.asks_advice,
+        made_report=_is_made_report(visit),
         problems=problems,
         outside=outside(visit) if any(problem.nobody for problem in problems) else (),
         **whom(back, "tell"),

@@ -117,7 +117,7 @@ def _pages(visit: Visit, signed: SignedManifest) -> Mapping[str, str]:
             "confirm.html",
             {"what": "stop", "step": "stop-now", "parts": ("text", "may"), "message": t("stop.message")},
         ),
-        "exposed": ("exposed.html", {"text": "", "readers": (), "outside": ()}),
+        "exposed": ("exposed.html", {"text": "", "advice": True, "readers": (), "outside": ()}),
         "sent": ("notice.html", _notice(visit, "follow_up.sent", code=" ", reading=MARKS["reading"])),
         "withdrawn": ("notice.html", _notice(visit, "withdraw.done")),
         "late": ("notice.html", _notice(visit, "withdraw.late", code=" ", step="stop")),
