@@ -1,5 +1,6 @@
 """Posters, cards and slips: what is printed, in every language, and that a code leads to its page."""
 
+import datetime
 import re
 import shutil
 from collections.abc import Iterator, Sequence
@@ -88,7 +89,7 @@ def test_every_language_is_printed(folder: Path, org: parties.Organisation, lang
         pytest.skip(f"{PACKAGES[language]} is not installed")
     content = gather(Config.load(folder), language, [WEB, ONION], [org.root.public], ["CH"])
     sheet = posters.poster(content, fonts.choose(content.texts, language))
-    [(text, picture)] = pages(bytes(sheet.output()))
+    [(text, picture)] = pages(sheet.pdf())
     digits = manifest.fingerprint([org.root.public])
     for part in (WEB, ONION[:28], ONION[28:], "112", "+41 22 917 12 34", "143", *digits.split()):
         assert part in text
@@ -116,6 +117,19 @@ def test_the_command_makes_posters_cards_and_slips(folder: Path, org: parties.Or
     ] * 4
 
 
+def test_a_file_does_not_tell_when_it_was_made(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made again at another hour it has the same bytes; it names no day, and no program with its version."""
+    out, made = folder.parent / "out", []
+    for hour in (9, 10):
+        now = datetime.datetime(2026, 11, 22, hour, tzinfo=datetime.UTC)
+        monkeypatch.setattr("fpdf.fpdf.datetime", type("Clock", (datetime.datetime,), {"now": lambda _, now=now: now}))
+        assert run(folder, "--address", WEB, "--language", "en").exit_code == 0
+        made.append({path.name: path.read_bytes() for path in out.iterdir()})
+    assert made[0] == made[1] and len(made[0]) == 3
+    for pdf in made[0].values():
+        assert not re.search(rb"Date|D:\d|/ID\b|Producer|fpdf", pdf)
+
+
 def fonts_missing(language: str) -> bool:
     """Whether the tests' own words of a language cannot be printed here."""
     try:
@@ -127,7 +141,7 @@ def fonts_missing(language: str) -> bool:
 
 def test_a_slip_does_not_say_what_it_is_for() -> None:
     """It has twelve numbers and lines to write on: whoever finds it learns no name, address or purpose."""
-    [(text, picture)] = pages(bytes(posters.slips(fonts.choose("0123456789", "en")).output()))
+    [(text, picture)] = pages(posters.slips(fonts.choose("0123456789", "en")).pdf())
     assert re.findall(r"\d", text) == list("123456789101112" * 4) and not re.search(r"[^\d\s]", text)
     assert not codes(picture)
 
@@ -139,7 +153,7 @@ def test_arabic_letters_are_joined_and_begin_at_the_right() -> None:
     sheet = Sheet("ar", "rtl", fonts.choose("سلام", "ar"))
     sheet.add_page()
     sheet.put(20, 20, 170, "سلام", Style(60))
-    [page] = pdfium.PdfDocument(bytes(sheet.output()))
+    [page] = pdfium.PdfDocument(sheet.pdf())
     inked = columns(page.render(scale=2).to_pil())
     strokes = sum(ink and not before for before, ink in zip([False, *inked], inked, strict=False))
     assert strokes == 2 and not any(inked[: len(inked) // 2])

@@ -42,5 +42,5 @@ def make(
     made["slips.pdf"] = pages.slips(fonts.choose("0123456789", "en", own_fonts))
     folder.mkdir(parents=True, exist_ok=True)
     for name, sheet in made.items():
-        durable.write(folder / name, bytes(sheet.output()), PUBLIC)
+        durable.write(folder / name, sheet.pdf(), PUBLIC)
     return [folder / name for name in made]

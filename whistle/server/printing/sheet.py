@@ -8,6 +8,7 @@ from functools import lru_cache
 import segno
 from fpdf import FPDF
 from fpdf.enums import Align, MethodReturnValue, WrapMode, XPos, YPos
+from fpdf.output import OutputProducer, PDFInfo
 
 from whistle.server.printing.fonts import Font
 
@@ -48,6 +49,13 @@ class Sheet(FPDF):
         for family, font in zip(self._letters, fonts, strict=True):
             self.add_font(family, "", font.path, collection_font_number=font.face)
             self.add_font(family, "B", font.bold, collection_font_number=font.face)
+
+    def file_id(self) -> None:
+        """None, since it would be made of the time."""
+
+    def pdf(self) -> bytes:
+        """The file: the same bytes for the same sheet, whenever it is made."""
+        return bytes(self.output(output_producer_class=_Undated))
 
     def put(self, x: float, y: float, width: float, text: str, style: Style) -> float:
         """Print a text in lines of `width`; the place below it."""
@@ -115,6 +123,15 @@ class Sheet(FPDF):
 
     def _left(self, x: float, width: float) -> float:
         return WIDE - x - width if self._from_right else x
+
+
+class _Undated(OutputProducer):
+    """Writes a file that does not tell when it was made, or by which program."""
+
+    def _add_info(self) -> PDFInfo:
+        info = super()._add_info()
+        del info.creation_date, info.producer
+        return info
 
 
 @lru_cache
