@@ -2,6 +2,7 @@
 
 import datetime
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -193,6 +194,44 @@ def test_a_check_in_that_the_reporter_does_not_see_is_none(world: World, who: Re
     world.send(a_reply(world, who, lane=0, n=5, mark=CHECK_IN), ("ombuds",))
     world.round("ombuds")
     assert care(world, who) == [("check-in", MONTH, False)]
+
+
+RISK, ASKED = ("risk", 20, False), ("check-in", MONTH, False)
+LATE_PLAN = CheckIns((later(-300),))
+ENDING: dict[str, tuple[list[dict[str, Any]], list[tuple[str, int, bool]], str]] = {
+    "copy": ([{"mark": CHECK_IN}], [RISK, ("check-in", 90, False)], "Check-in by Ethics office"),
+    "plan": ([{"check_ins": CheckIns(())}], [RISK], "Status by Ethics office"),
+    "past": ([{"mark": CHECK_IN}, {"check_ins": LATE_PLAN}], [RISK], "Status by Ethics office"),
+    "risk": ([{"answers": {"power": "no"}}], [ASKED], "Note by Ethics office"),
+}
+
+
+@pytest.mark.parametrize("way", ENDING)
+def test_a_colleague_who_ends_reminders_is_named(world: World, who: Reporter, way: str) -> None:
+    """By a check-in that the reporter never got, a plan without days or of days before it, or a check of the risk that
+    names no day: each is shown as its author's message.
+    """
+    station = world.station("ombuds")
+    compose.note(station, case_of(world, who), "", answers={"power": "yes"}, again=later(20))
+    world.round("ombuds")
+    turn(world, MONTH)
+    assert care(world, who) == [RISK, ASKED]
+    messages, left, shown = ENDING[way]
+    prev = None
+    for seq, changes in enumerate(messages):
+        place: dict[str, Any] = {"seq": seq, "prev": prev, "day": world.day, **changes}
+        if "mark" in changes:
+            signed = a_reply(world, who, **place)
+        elif "check_ins" in changes:
+            signed = by_ethics(world, who, Status, status="open", **place)
+        else:
+            signed = by_ethics(world, who, Note, **place)
+        prev = signed.hash
+        world.send(signed, ("ombuds",))
+    world.round("ombuds")
+    assert care(world, who) == left and len(world.replies(who)) == 1
+    case = case_of(world, who)
+    assert shown in transcript.headline(station, case, case.entries[-1])
 
 
 def test_a_plan_that_a_dismissed_reviewer_dates_back_has_no_effect(world: World) -> None:
