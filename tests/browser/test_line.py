@@ -92,6 +92,45 @@ def test_a_list_that_was_renewed_while_somebody_wrote(
     assert not opened(app, org, "ombuds")
 
 
+def test_the_length_of_another_choice_does_not_tell_it(
+    app: flask.Flask, org: parties.Organisation, served: tuple[str, Line]
+) -> None:
+    """Whichever channel is chosen where nobody is left, or comes again with a newer list, as many bytes ask for it."""
+    address, line = served
+    with remote("chrome", address, axe=False) as page:
+        page("tell", TEXTS["en"])
+        elsewhere(page, "fraud", "ombuds", "ethics")
+        known = org.next()
+        with app.app_context():
+            assert app.extensions["whistle"].published.install([(known.data, known.signature)]) == "installed"
+        page("send", "send")
+        page("see", "#without-error")
+        elsewhere(page, "harassment", "counsel")
+        page("click", "[name=without][value=ombuds]")
+        page("see", IN_CHARGE)
+        page("send", "send")
+        page("see", ".code")
+    report = reported(app, org)
+    assert (report.readers, report.text, report.sealed) == (("ombuds",), TEXTS["en"], "browser")
+    assert not any(b"Money" in sent for sent in line.sent)
+    bodies = [sent.rpartition(b"\n")[2] for sent in line.sent]
+    asked = [body for body in bodies if body.startswith(b"step=tell&")]
+    assert [b"fraud" in body for body in asked] == [True, True, False] and len(set(map(len, asked))) == 1
+
+
+def elsewhere(page: Remote, channel: str, *left_out: str) -> None:
+    """Leave out everybody who would read it, and choose another channel; the text stays."""
+    for id in left_out:
+        page("click", f"[name=without][value={id}]")
+    page("see", IN_CHARGE)
+    page("send", "send")
+    page("see", "#other")
+    page("click", f"#other [value^={channel}]")
+    page("click", "#other [data-do]")
+    page("see", f"form:has([name=shown][value={channel}])")
+    assert page("value", "#text") == TEXTS["en"]
+
+
 def test_coming_back_is_one_question(served: tuple[str, Line], app: flask.Flask) -> None:
     """What does not wait for the words is there when they are typed; the manifest of now comes beside the answer."""
     address, line = served

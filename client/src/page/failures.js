@@ -122,8 +122,7 @@ async function showFixable(page, form, kind) {
  */
 function otherChannels(page, form) {
   const part = page.kit.page("other");
-  const choices = /** @type {NodeListOf<HTMLInputElement>} */ (part.querySelectorAll("[name=channel]"));
-  choices.forEach((choice) => (choice.name = "other"));
+  const choices = part.querySelectorAll("input");
   if (choices.length < 2) {
     return "";
   }

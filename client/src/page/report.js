@@ -7,6 +7,7 @@ import { TaskError } from "./worker_link.js";
 /** @import { Page, SignedList } from "./page.js" */
 
 const ANSWER = "answer-";
+const MAX_ID = 32; // letters
 const BOX = /^(checkbox|radio)$/;
 
 /**
@@ -70,37 +71,33 @@ export function checkFiles({ kit }, { files }) {
 }
 
 /**
- * Switch to another channel's form and copy the fields over; none of their content leaves the page.
+ * Switch to another channel's form and copy the fields over; none of their content leaves the page, and as much is
+ * asked of the server whichever the channel.
  *
  * @param {Page} page
  * @param {HTMLFormElement} form
  * @param {string} channel
  */
 export async function changeChannel(page, form, channel) {
-  const parsed = await page.fetch({ step: "tell", channel, way: String(new FormData(form).get("way")) });
+  const way = /** @type {string} */ (new FormData(form).get("way"));
+  const parsed = await page.fetch({ step: "tell", channel: channel.padEnd(MAX_ID), way });
   if (!form.isConnected) {
     return; // the form was sent meanwhile
   }
   const main = document.importNode(/** @type {Element} */ (parsed.querySelector("main")), true);
   const next = /** @type {HTMLFormElement} */ (main.querySelector("form"));
   for (const field of /** @type {Iterable<any>} */ (form.elements)) {
-    const same = /** @type {any} */ (next.querySelector(`[name="${field.name}"]${byValue(field)}`));
-    if (!same || field.type === "hidden" || !field.name) {
-      continue;
-    }
-    if (BOX.test(field.type)) {
+    const { type } = field;
+    const value = BOX.test(type) ? `[value="${CSS.escape(field.value)}"]` : "";
+    const same = /** @type {any} */ (next.querySelector(`[name="${field.name}"]${value}`));
+    if (same && type !== "hidden") {
+      const held = type === "file" ? "files" : "value";
+      same[held] = field[held];
       same.checked = field.checked;
-    } else {
-      same[field.type === "file" ? "files" : "value"] = field[field.type === "file" ? "files" : "value"];
     }
   }
   page.show(main.childNodes);
   page.showSealed();
-}
-
-/** @param {HTMLInputElement} field */
-function byValue(field) {
-  return BOX.test(field.type) ? `[value="${CSS.escape(field.value)}"]` : "";
 }
 
 /**
