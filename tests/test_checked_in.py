@@ -46,6 +46,29 @@ def test_a_reporter_is_asked_and_answers_by_one_choice(tmp_path: Path) -> None:
         assert reporter.answer.status_code == 422
 
 
+def test_it_happens_again_on_the_day_of_the_answer(tmp_path: Path) -> None:
+    """The same choice is another message, which brings the case up first again; the same form again is none."""
+    with working(tmp_path) as office:
+        reporter = Visitor(office.app).tell("He took the money.")
+        typed, name = reporter.words, derive(words.decode(reporter.words)).case.hex()
+        Visitor(office.app).tell("The lift is broken.")
+        station = office.stations["ombuds"]
+        office.round("ombuds")
+        for times in (1, 2, 3):
+            form = reporter.come_back(typed).page
+            for _ in range(2):
+                reporter.page = form
+                reporter.step("follow-up", {"text": "", "answer-check-in": "happened"})
+                assert reporter.answer.status_code == 200
+            office.round("ombuds")
+            case = office.case("ombuds", name)
+            assert len(case.by_reporter) == 1 + times and case.harmed
+            assert overview.queue(station)[0].id == name
+            compose.reply(station, case, "We are with you.")
+            office.round("ombuds", "ombuds")
+            assert not office.case("ombuds", name).harmed
+
+
 def test_retaliation_is_reported_to_others_and_linked_where_both_are_read(tmp_path: Path) -> None:
     """It names the earlier case; a desk that reads one of the two learns nothing of the other."""
     with working(tmp_path) as office:

@@ -90,6 +90,7 @@ function derive(given) {
     slip_id: bytesToHex(who.slipId),
     follow_up_token: bytesToHex(followUp),
     follow_up_id: bytesToHex(retrieval.messageId(followUp)),
+    once: who.once(hexToBytes(given.attempt)),
     first_place_id: bytesToHex(lane(0)[0]),
     last_place_id_of_lane_15: bytesToHex(lane(15)[63]),
     lane_sha256: Object.fromEntries([0, 1, 15, 255].map((number) => [String(number), hashOf(lane(number))])),

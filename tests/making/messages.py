@@ -30,6 +30,7 @@ SMALL = {
 }
 KEY = SigningKey(secret("signature"))
 TEXT = b"whistle/v1 test\nmessage"
+ONCE = "0123456789abcdef"
 
 
 def _mixed_nonce(text: bytes) -> bytes:
@@ -107,6 +108,7 @@ def _good() -> Iterator[tuple[str, str, Message]]:
     yield "follow_up_check_in", "a follow-up that says how its writer is", cast.follow_up(text="", answers=how)
     yield "follow_up_arrival", "a follow-up that was sealed on arrival", cast.follow_up(sealed="arrival")
     yield "follow_up_answers", "a request for advice becomes a report", cast.follow_up(answers={"way": "report"})
+    yield "follow_up_once", "a follow-up that differs from others of the same words", cast.follow_up(once=ONCE)
     yield "slip", "a slip", cast.slip(without=("counsel",))
     yield "slip_advice", "a slip of a request for advice", cast.slip(way="advice")
     yield "reply", "a reply", cast.reply()
@@ -269,6 +271,14 @@ BAD_REPORTS: dict[str, Change] = {
     "attachment_sha256_short": ("a hash of 31 bytes", _file(sha256="00" * 31)),
     "attachment_more": ("a field that no attachment has", _file(path="/tmp")),
 }
+BAD_FOLLOW_UPS: dict[str, Change] = {
+    "once_short": ("seven bytes to tell it from another", _set(once=ONCE[2:])),
+    "once_long": ("nine bytes to tell it from another", _set(once=ONCE + "00")),
+    "once_upper_case": ("capitals in what tells it from another", _set(once=ONCE.upper())),
+    "once_number": ("a number to tell it from another", _set(once=1234567890123456)),
+    "once_empty": ("an empty text to tell it from another, which is left out", _set(once="")),
+    "once_null": ("null for nothing that tells it from another", _set(once=None)),
+}
 BAD_REPLIES: dict[str, Change] = {
     "seq_0_with_prev": ("the first of a chain with one before it", _set(prev=HEX)),
     "seq_1_without_prev": ("a later one of a chain with none before it", _set(seq=1)),
@@ -345,6 +355,7 @@ BAD_GRANTS: dict[str, Change] = {
 def _bad() -> Iterator[Vector]:
     groups: list[tuple[str, Message, dict[str, Change]]] = [
         ("report", cast.report(attachments=(PHOTO,)), BAD_REPORTS),
+        ("follow_up", cast.follow_up(), BAD_FOLLOW_UPS),
         ("reply", cast.reply(), BAD_REPLIES),
         ("status", cast.status(labels=("a",)), BAD_STATUSES),
         ("note", cast.note(), BAD_NOTES),

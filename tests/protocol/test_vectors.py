@@ -90,6 +90,7 @@ def run_derive(given: Given) -> Given:
         "slip_id": who.slip_id.hex(),
         "follow_up_token": follow_up.hex(),
         "follow_up_id": retrieval.message_id(follow_up).hex(),
+        "once": who.once(bytes.fromhex(given["attempt"])),
         "first_place_id": place_ids(who.replies, 0)[0].hex(),
         "last_place_id_of_lane_15": place_ids(who.replies, 15)[63].hex(),
         "lane_sha256": {str(n): hashlib.sha256(b"".join(place_ids(who.replies, n))).hexdigest() for n in lanes},

@@ -15,8 +15,11 @@ def test_the_command_line_answers_and_names_an_earlier_case(device: Device) -> N
     assert "whistle reporter follow-up --check-in" in shown.stdout
     done = device.run("follow-up", "--check-in", "unsure", "--earlier", "1111-2222-3333", words=mine)
     assert done.exit_code == 0, done.output
-    [told] = [each.message for each in opened(device.app, device.org, "ombuds") if isinstance(each.message, FollowUp)]
-    assert (told.text, told.answers) == ("", {"check-in": "unsure", "earlier": "1111-2222-3333"})
+    [said] = [each.message for each in opened(device.app, device.org, "ombuds") if isinstance(each.message, FollowUp)]
+    assert (said.text, said.answers) == ("", {"check-in": "unsure", "earlier": "1111-2222-3333"})
+    device.run("follow-up", "--check-in", "unsure", "--earlier", "1111-2222-3333", words=mine)
+    told, again = (each for each in opened(device.app, device.org, "ombuds") if isinstance(each.message, FollowUp))
+    assert told.hash != again.hash, "the same words are another message"
     refused = device.run("follow-up", "--check-in", "happened", "--earlier", mine, words=mine)
     assert refused.exit_code == 1 and mine not in refused.output
     assert device.run("send", "--channel", "fraud", "--earlier", "1234", text=" ").exit_code == 1

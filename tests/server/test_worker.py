@@ -331,6 +331,7 @@ def test_a_follow_up(app: flask.Flask, org: parties.Organisation, page: Page) ->
         assert [(each.text, each.readers, each.without) for each in told] == [
             ("One more thing.", ("ombuds", "counsel"), ("ethics",))
         ]
+        assert len(told[0].once) == 16
         assert content_of(app, told[0].attachments[0]) == b"abc"
     again = page.ask("followUp", draft={**draft, "text": "My words: " + typed}, typed=typed)
     assert again["fault"] == {"kind": "holds-words"}

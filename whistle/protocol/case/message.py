@@ -15,7 +15,7 @@ from nacl.signing import SigningKey
 from whistle.protocol import canonical, schema, signing
 from whistle.protocol.age import HybridRecipient
 from whistle.protocol.case.attachment import MAX_BLOCKS, Attachment
-from whistle.protocol.code.retrieval import PLACES, case_of
+from whistle.protocol.code.retrieval import ONCE, PLACES, case_of
 from whistle.protocol.errors import Malformed, ProtocolError
 
 LABEL = b"whistle/v1 "
@@ -217,10 +217,14 @@ class Report(Body, ByReporter):
 
 @dataclass(frozen=True, kw_only=True)
 class FollowUp(Body, ByReporter):
-    """A later message of the reporter; `answers`: how they are, or which other case it is about (SPEC 4.4)."""
+    """A later message of the reporter; `answers`: how they are, or which other case it is about (SPEC 4.4).
+
+    `once` makes two of the same words on one day two messages; it is empty in those of 0.1.0.
+    """
 
     kind = "follow-up"
     answers: dict[str, str] | None = schema.field(ANSWERS, default=None)
+    once: str = schema.field(schema.hexadecimal(ONCE), default="")
 
 
 @dataclass(frozen=True, kw_only=True)

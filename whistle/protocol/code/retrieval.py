@@ -19,6 +19,7 @@ from whistle.protocol.hkdf import hkdf
 SALT = b"whistle/v1"
 TOKEN = ID = 16  # bytes
 ATTEMPT = 32  # bytes
+ONCE = 8  # bytes
 PLACES = 64  # reply places in a lane
 LABEL_MAILBOX, LABEL_SIGN, LABEL_SENT, LABEL_REPLIES = b"mailbox", b"sign", b"sent", b"replies"
 LABEL_MESSAGE, LABEL_SLIP = b"whistle/v1 message", b"whistle/v1 slip"
@@ -109,6 +110,10 @@ class Reporter:
     def follow_up_token(self, attempt: bytes, digest: bytes) -> bytes:
         """The token of the follow-up with this attempt and digest, 32 bytes each."""
         return self._sent(attempt + digest)
+
+    def once(self, attempt: bytes) -> str:
+        """What tells the follow-up with this attempt from another of the same words, in hexadecimal (SPEC 4.4)."""
+        return self._sent(b"once" + attempt)[:ONCE].hex()
 
     def lookup_ids(self, slots: int) -> list[bytes]:
         """All ids that a lookup asks for, sorted: the report's, the slip's and every reply place of 2 × slots lanes."""

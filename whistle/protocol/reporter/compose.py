@@ -119,7 +119,14 @@ class Writer:
         check(draft, reporter.code)
         readers, without = self.follow_up_readers(draft, case)
         shared = self._shared(draft, reporter, readers, without)
-        whole = _make(FollowUp, shared, text=lines(draft.text), answers=_answers(draft), attachments=draft.attachments)
+        whole = _make(
+            FollowUp,
+            shared,
+            text=lines(draft.text),
+            answers=_answers(draft),
+            attachments=draft.attachments,
+            once=reporter.once(attempt),
+        )
         body, rest = self._seal(whole, reporter, self._recipients(readers))
         return Submission(reporter.follow_up_token(attempt, digest), (body,), tuple(rest))
 

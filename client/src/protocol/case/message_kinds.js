@@ -9,7 +9,7 @@ import { ATTACHMENT, MAX_BLOCKS } from "./attachment.js";
 import * as canonical from "../canonical.js";
 import { Malformed } from "../errors.js";
 import * as schema from "../schema.js";
-import { PLACES, caseOf } from "../code/retrieval.js";
+import { ONCE, PLACES, caseOf } from "../code/retrieval.js";
 
 /** @import { Attachment } from "./attachment.js" */
 
@@ -67,6 +67,7 @@ const LANE = schema.integer(0, 2 * MAX_SLOTS - 1);
  * @property {Attachment | null} [rest]
  * @property {Record<string, string> | null} [answers]
  * @property {Continues | null} [continues]
+ * @property {string} [once]
  * @property {number} [seq]
  * @property {string | null} [prev]
  * @property {string[]} [seen]
@@ -178,8 +179,8 @@ const RECORDS = {
   },
   "follow-up": {
     name: "FollowUp",
-    fields: { ...COMMON, ...BY_REPORTER, ...BODY, answers: CONTENT.answers },
-    defaults: { ...BODY_DEFAULTS, answers: null },
+    fields: { ...COMMON, ...BY_REPORTER, ...BODY, answers: CONTENT.answers, once: schema.hexadecimal(ONCE) },
+    defaults: { ...BODY_DEFAULTS, answers: null, once: "" },
   },
   slip: {
     name: "Slip",
@@ -282,13 +283,10 @@ export function checkMessage(message) {
     throw new Malformed("a message's case or place in its chain is not that of its sender");
   }
   if (message.kind === "grant" && !message.readers.includes(String(message.grantee))) {
-    throw new Malformed("a grant is not sealed to the reviewer whom it lets in");
+    throw new Malformed("a grant is not sealed to its grantee");
   }
-  if (message.mark && isNotice(message)) {
-    throw new Malformed("a reply without content is marked");
-  }
-  if (message.receipt && !message.mark) {
-    throw new Malformed("a reply without a mark has a receipt");
+  if (message.mark ? isNotice(message) : message.receipt) {
+    throw new Malformed("a reply has a mark without content, or a receipt without a mark");
   }
 }
 
@@ -310,11 +308,8 @@ function checkBody({ rest, text, answers, attachments = [], originals = [] }) {
   if (rest && (text || answers || attachments.length || originals.length)) {
     throw new Malformed("a message's rest and its content exclude each other");
   }
-  if (rest && (rest.kind !== "rest" || rest.size > MAX_REST)) {
-    throw new Malformed("a message's rest is of another kind or too long");
-  }
-  if (rest && (rest.name || rest.type !== "application/json")) {
-    throw new Malformed("a message's rest has a name, or another type");
+  if (rest && (rest.kind !== "rest" || rest.size > MAX_REST || rest.name || rest.type !== "application/json")) {
+    throw new Malformed("a message's rest is of another kind or type, too long or named");
   }
   if (attachments.some((each) => each.kind !== "file")) {
     throw new Malformed("a message's attachments are files");

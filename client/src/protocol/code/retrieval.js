@@ -9,7 +9,7 @@ import { blake2b } from "@noble/hashes/blake2.js";
 import { hmac } from "@noble/hashes/hmac.js";
 import { sha256 } from "@noble/hashes/sha2.js";
 import { shake256 } from "@noble/hashes/sha3.js";
-import { concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
+import { bytesToHex, concatBytes, utf8ToBytes } from "@noble/hashes/utils.js";
 
 import { HybridIdentity } from "../age/index.js";
 import { hkdf } from "../hkdf.js";
@@ -19,6 +19,7 @@ export const CODE = 16; // bytes
 const TOKEN = 16; // bytes
 export const ID = 16; // bytes
 export const ATTEMPT = 32; // bytes
+export const ONCE = 8; // bytes
 export const PLACES = 64; // reply places in a lane
 const SALT = utf8ToBytes("whistle/v1");
 const LABEL_MESSAGE = utf8ToBytes("whistle/v1 message");
@@ -121,6 +122,15 @@ export class Reporter {
    */
   followUpToken(attempt, digest) {
     return this._sent(concatBytes(attempt, digest));
+  }
+
+  /**
+   * What tells the follow-up with an attempt from another of the same words (SPEC 4.4).
+   *
+   * @param {Uint8Array} attempt
+   */
+  once(attempt) {
+    return bytesToHex(this._sent(concatBytes(utf8ToBytes("once"), attempt)).slice(0, ONCE));
   }
 
   /**

@@ -148,7 +148,13 @@ export function followUp(draft, reporter, conversation, attempt, signed, day) {
   const usual = followUpReaders(conversation, signed.manifest);
   const readers = chosen(signed.manifest, picked.length ? picked : usual, without, day);
   const shared = common(draft, reporter, signed, day, readers, without);
-  const whole = { ...shared, kind: "follow-up", text: normalizeLines(draft.text), answers: answersOf(draft) };
+  const whole = {
+    ...shared,
+    kind: "follow-up",
+    text: normalizeLines(draft.text),
+    answers: answersOf(draft),
+    once: reporter.once(attempt),
+  };
   const recipients = manifest.recipients(signed.manifest, readers, day);
   return (attachments) => {
     const { body, blocks } = seal({ ...whole, attachments }, reporter, signed, recipients);

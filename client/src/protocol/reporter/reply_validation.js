@@ -252,7 +252,7 @@ export class ReplyValidator {
     const { without } = this._slip;
     const agreed = without.length === reply.without.length && without.every((id) => reply.without.includes(id));
     if (!agreed || !isPlaceOf(this._slip, this._slots, lane, reply.from)) {
-      throw new Malformed("a reply disagrees with the report about who was left out, or is in another's place");
+      throw new Malformed("a reply leaves out others than the report, or is not for this place");
     }
   }
 }

@@ -78,11 +78,9 @@ export class PublicKey {
  */
 function parseSignature(data) {
   const lines = linesOf(textOf(data));
-  if (lines.length !== 4 || !lines[0].startsWith(UNTRUSTED) || !lines[2].startsWith(TRUSTED)) {
-    throw new Malformed("a minisign signature has four lines, two of them comments");
-  }
-  if (!isPrintable(lines[0]) || !isPrintable(lines[2])) {
-    throw new Malformed("a minisign signature has a comment that cannot be printed");
+  const isWhole = lines.length === 4 && lines[0].startsWith(UNTRUSTED) && lines[2].startsWith(TRUSTED);
+  if (!isWhole || !isPrintable(lines[0] + lines[2])) {
+    throw new Malformed("a minisign signature has the wrong form");
   }
   const signed = decode(lines[1], SIGNATURE_ALGORITHM, KEY_ID + signing.SIGNATURE);
   return {
@@ -146,7 +144,7 @@ function isPrintable(line) {
 function decode(line, algorithm, size) {
   const data = base64.decode(line);
   if (data?.length !== algorithm.length + size) {
-    throw new Malformed("a minisign line is not base64, or of another length or spelling");
+    throw new Malformed("a minisign line has the wrong form");
   }
   if (String.fromCharCode(...data.subarray(0, algorithm.length)) !== algorithm) {
     throw new Malformed("a minisign line is of another kind");
