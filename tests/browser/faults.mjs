@@ -19,15 +19,21 @@ async function kept(walker) {
   return walker.page.$eval("#text", (box) => box.value);
 }
 
+/** What the page says of a message on its way, once it does. */
+function whatIsSaid() {
+  const section = document.querySelector("progress")?.closest("section");
+  const spoken = section?.querySelector("[role=status]")?.innerText;
+  return spoken && { label: section.getAttribute("aria-labelledby"), spoken };
+}
+
 const SCENES = {
   /** A file arrives whatever breaks. */
   async upload(walker) {
     await walker.tell(given.text, [given.file]);
     await walker.uncleaned();
     await walker.send("send");
-    await walker.see("progress");
-    const label = await walker.page.$eval("progress", (bar) => bar.closest("section").getAttribute("aria-labelledby"));
-    const spoken = await walker.page.$eval("main section [role=status]", (said) => said.innerText);
+    const seen = await walker.until(whatIsSaid); // at once: soon it is all sent
+    const { label, spoken } = await seen.jsonValue();
     await walker.look("sending");
     return { label, spoken, words: await walker.words() };
   },
